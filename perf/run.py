@@ -29,6 +29,7 @@ import parts
 import scale
 import starts
 import stored
+import streams
 import targets
 import templates
 import watched
@@ -184,6 +185,9 @@ def measure_many(report: Report, effort: Effort) -> None:
     samples = pooled(watched.measure, effort.engine_rounds, 1)
     report.show(watched.table(samples), samples)
     report.measured["watched chain"] = watched.target(samples)
+    samples = pooled(streams.measure, effort.store_rounds, 1)
+    report.show(streams.table(samples), samples)
+    report.measured["streams"] = streams.target(samples)
 
 
 def measure_garbage(report: Report, effort: Effort) -> None:

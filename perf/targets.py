@@ -104,6 +104,9 @@ MANY: Mapping[str, Target] = {
     "small run": Target("a small run during it, submit to outcome, p50", "at most", 6, "x", "idle"),
     "cancel": Target("a waiting run is cancelled during it, p50", "at most", 6, "x", "idle"),
     "disturbed items": Target("items/s of that fan-out", "at least", 0.95, "x", "without requests"),
+    "streams": Target(
+        "100,000 items that 500 event streams follow, no store", "at most", 1.1, "x", "the same, not followed"
+    ),
     "watched chain": Target("a watched chain of 300 tasks, no store", "at most", 1.1, "x", "the same, unwatched"),
     "stored item": Target("an item of 100,000 read from the store, SQLite", "at most", 20, "ms", ITSELF),
     "failed items": Target("queries for the errors of 500 failed items", "at most", 1, "queries", ITSELF),

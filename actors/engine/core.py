@@ -7,6 +7,7 @@ import pykka
 from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.host import EngineHost
+from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.queries import Pruning, StoreQueries
 from stretto.actors.engine.recovery import RunRecovery
@@ -34,7 +35,8 @@ class EngineCore:
         self.table = table = RunTable()
         self.admission = admission = Admission(services.journal, table, parts.max_runs)
         self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
-        self.runs = runs = RunSupervision(services, engine, definitions, table)
+        self.news = news = EngineNews(services, table)
+        self.runs = runs = RunSupervision(services, engine, definitions, table, news)
         self.quarantine = quarantine = QuarantinedRuns()
         trace = ReplayTrace(None) if parts.journal is None else parts.journal.trace
         self.suspects = suspects = Suspects(services.journal, engine, trace, services.now, services.timers.remind_after)
@@ -49,11 +51,13 @@ class EngineCore:
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
-        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown)
+        following = RunFollowing(table, self.requests)
+        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following)
         self.handlers = {
             message: handler
             for part in (
                 runs,
+                news,
                 self.children,
                 recovery,
                 recovery.queue,

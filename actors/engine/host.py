@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, reached_by
+from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.shutdown import Shutdown
@@ -24,19 +25,23 @@ if TYPE_CHECKING:
 class EngineHost:
     """Definitions, health, recovery, and the ends of all runs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it reaches
         self,
         services: Services,
         definitions: EffectiveDefinitions,
         runs: RunSupervision,
         recovery: RunRecovery,
         shutdown: Shutdown,
+        news: EngineNews,
+        following: RunFollowing,
     ) -> None:
         self._services = services
         self._definitions = definitions
         self._runs = runs
         self._recovery = recovery
         self._shutdown = shutdown
+        self._news = news
+        self._following = following
 
     def services(self) -> Services:
         """Return what the engine's actors share."""
@@ -63,6 +68,51 @@ class EngineHost:
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunEnded` or `RunParked` of every run from now on, sub-workflows included."""
         self._runs.add_listener(listener)
+
+    def subscribe_to_news(self, listener: pykka.ActorRef[Any]) -> int:
+        """Send an actor `RunNews` of every run from now on, sub-workflows included.
+
+        Returns:
+            The number of the last news before.
+        """
+        return self._news.subscribe(listener)
+
+    def unsubscribe_from_news(self, listener: pykka.ActorRef[Any]) -> None:
+        """Send an actor no more `RunNews`."""
+        self._news.unsubscribe(listener)
+
+    def follow(self, run_id: str, follower: pykka.ActorRef[Any]) -> Deferred:
+        """Send an actor `RunChanged` of a run, once after each of its questions, and `LastChanges` at its end.
+
+        Raises:
+            UnknownRun, IllegalTransition: There is no such run, or it has ended.
+        """
+        return self._following.follow(run_id, follower)
+
+    def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
+        """Send an actor nothing more of a run."""
+        self._following.unfollow(run_id, follower)
+
+    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Deferred:
+        """Answer with what has changed in a run since a follower's last question, once that is durable.
+
+        Args:
+            run_id: The run.
+            follower: The actor that follows it.
+            since: The entry of the answer that it knows. None, or any other entry, asks for the whole state.
+
+        Returns:
+            The `RunChanges`.
+
+        Raises:
+            UnknownRun, IllegalTransition: There is no such run, or it has ended.
+            RunRestarting: The run's supervisor has failed. `RunChanged` follows from the next one.
+        """
+        return self._following.changes(run_id, follower, since)
+
+    def entries(self, run_id: str, first: int, most: int) -> Deferred:
+        """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""
+        return self._services.readers.ask_deferred(lambda reader: reader.entries(run_id, first, most))
 
     def store_failure(self) -> str | None:
         """Return why the store cannot be written, or None if it can or there is none."""

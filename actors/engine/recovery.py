@@ -136,6 +136,7 @@ class RunRecovery:
         mask = self._runs.mask_of(run, self._definitions.pack_configuration.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
+        run.labels = accepted.labels or run.labels
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
         self._runs.supervise(run, request, RecoveringSupervisor, self._source(accepted, children))
 

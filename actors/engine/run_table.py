@@ -3,8 +3,9 @@
 import contextlib
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
@@ -24,6 +25,10 @@ MAX_REMEMBERED_RUNS = 1000
 """Ended runs whose status is known without a store."""
 MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
 """Bytes of inputs of ended runs that are kept to rerun them without a store, and likewise of printed texts."""
+
+
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+"""Shared: most runs have none."""
 
 
 class PendingRequest(Deferred):
@@ -72,11 +77,13 @@ class Run:
         since: When the run was accepted, in seconds since the epoch.
         failed_reads: How often in a row the store could not be read to recover the run.
         watchers: Actors that get the run's progress from every supervisor it has.
+        followers: Actors that get `RunChanged` from every supervisor it has.
+        labels: Its labels.
     """
 
     __slots__ = (
-        "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "family", "handle", "item", "lane", "mask",
-        "parent", "paused", "restarts", "scope", "since", "supervisor", "watchers",
+        "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "family", "followers", "handle", "item",
+        "labels", "lane", "mask", "parent", "paused", "restarts", "scope", "since", "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -95,6 +102,8 @@ class Run:
         self.failed_reads = 0
         self.as_child: Child | None = None
         self.watchers: list[pykka.ActorRef[Any]] = []
+        self.followers: tuple[pykka.ActorRef[Any], ...] = ()
+        self.labels: Mapping[str, str] = _NO_LABELS
         self._requests: weakref.WeakSet[PendingRequest] | None = None
         self._undelivered: list[Any] = []
 

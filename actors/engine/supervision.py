@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
+    from stretto.actors.engine.news import EngineNews
     from stretto.actors.packs import Pack, PackConfiguration
 
 
@@ -55,9 +56,15 @@ class RunSupervision:
     """Starts a supervisor for each run, and removes the run at its end."""
 
     def __init__(
-        self, services: Services, engine: pykka.ActorRef[Any], definitions: EffectiveDefinitions, table: RunTable
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        definitions: EffectiveDefinitions,
+        table: RunTable,
+        news: "EngineNews",
     ) -> None:
         self._services = services
+        self._news = news
         self._engine = engine
         self._definitions = definitions
         self._table = table
@@ -75,6 +82,7 @@ class RunSupervision:
         run = Run(request.handle, request.accepted, now, None if parent is None else parent.run_id)
         run.item = item
         run.watchers = request.watchers
+        run.labels = request.labels or run.labels
         run.scope = request.scope
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
@@ -90,6 +98,7 @@ class RunSupervision:
         request.secrecy = catalogue.secrecy_of(request.workflow)
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family
+        request.followers = run.followers
         request.lane = lane = self._lane_of(run)
         supervisor = kind.start_on(lane, self._services, self._engine, request, *more)
         run.attach_supervisor(supervisor)
@@ -166,6 +175,7 @@ class RunSupervision:
         self._table.remember(status, None if self._services.journal.durable else message.inputs)
         if message.outputs is not None:
             self._table.remember_outputs(message.run_id, message.outputs)
+        self._news.ended(run, message)
         for request in run.pending_requests():
             request.resolve_after_end(status)
         self.forget(message.run_id)

@@ -16,8 +16,8 @@ import msgspec
 from stretto.actors.operations import (
     Accepted,
     Answer,
-    Ended,
     Export,
+    OutcomeOf,
     Progress,
     Refused,
     Request,
@@ -35,6 +35,8 @@ CONNECT_SECONDS: Final = 10.0
 """How long a host may take to answer to a connection."""
 KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 """After which silence a host is asked whether it is there, how often, and how many times, in seconds."""
+_STATES: Final = frozenset({"hello", "changes"})
+_LAST_WORDS: Final = frozenset({"bye", "lagging"})
 _SCHEME: Final = "unix://"
 _frames: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
 _objects: Final = msgspec.json.Decoder(dict[str, Any])
@@ -165,9 +167,9 @@ class Client:
             raise
         with stream.response:
             yield answer
-            yield from self._news_in(stream)
+            yield from self._news_in(stream, answer.run)
 
-    def news(self, run: str, until: float | None = None) -> Generator[Progress | Ended]:
+    def news(self, run: str, until: float | None = None) -> Generator[Answer]:
         """Follow a run: yield its progress, and its outcome as the last. A daemon that goes away may end it early.
 
         Args:
@@ -180,7 +182,7 @@ class Client:
         """
         stream = self._stream(Watch(run), until)
         with stream.response:
-            yield from self._news_in(stream)
+            yield from self._news_in(stream, run)
 
     def _lines_of(self, request: Export) -> Generator[Answer]:
         with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
@@ -204,17 +206,19 @@ class Client:
             raise
         return _Stream(response, opened, until)
 
-    def _news_in(self, stream: "_Stream") -> Generator[Progress | Ended]:
+    def _news_in(self, stream: "_Stream", run: str) -> Generator[Answer]:
         tasks: dict[str, Any] = {}
         for name, data in self._events(stream):
-            if name == "bye":
-                raise RequestRefused(Refused(data["code"], data["detail"]), details=data)
-            if name == "changes":
-                tasks.update(data["tasks"])
+            if name in _LAST_WORDS:
+                text = f"{data['reason']}; the run {run} continues when a daemon opens its store again"
+                raise RequestRefused(Refused("engine_stopped", text))
+            if name == "hello":
+                tasks.clear()
+            if name in _STATES:
+                tasks.update(data.get("tasks", {}))
                 yield Progress(data["run"], data["status"], tasks.copy())
             if name == "ended":
-                tasks.update(data["tasks"])
-                yield Ended(data["run"], data["status"], data["output"], data["errors"], tasks)
+                yield self.ask(OutcomeOf(run))
                 return
 
     def _events(self, stream: "_Stream") -> Iterator[tuple[str, dict[str, Any]]]:

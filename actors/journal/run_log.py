@@ -70,6 +70,11 @@ class RunLog:
         self.in_memory: OutputsInMemory | None = None
         """The printed texts without a store, if there are any."""
 
+    @property
+    def last_entry(self) -> int:
+        """The number of the run's last entry, durable or not, or -1 before the first. Only with a store."""
+        return self._next + len(self._entries) - 1
+
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
         return self._link.has_room(waiter)

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         Item,
         ItemOutput,
         Items,
+        OutcomeOf,
         Prune,
         Recover,
         Rerun,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         Status,
         Submit,
         Watch,
+        WatchAll,
         Why,
         Workflows,
     )
@@ -101,8 +103,8 @@ else:
             "forms": "BadRequest Written answer_of body_of has_body path_fields request_of route_of written_as",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Audit Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
-                "Status Submit Watch Why Workflows"
+                "Audit Definition Describe Export FindRun Item ItemOutput Items OutcomeOf Prune Recover Rerun Run Runs "
+                "Status Submit Watch WatchAll Why Workflows"
             ),
             "routes": "API ROUTES Role Route",
             "stored": "REPORTS report",
@@ -143,6 +145,7 @@ __all__ = [
     "Items",
     "ItemsAnswer",
     "Operation",
+    "OutcomeOf",
     "OutputAnswer",
     "Pause",
     "Progress",
@@ -169,6 +172,7 @@ __all__ = [
     "Submit",
     "WaitsAnswer",
     "Watch",
+    "WatchAll",
     "Why",
     "Workflows",
     "WorkflowsAnswer",

@@ -45,6 +45,19 @@ class Watch(Request, frozen=True, tag="watch"):
     run: str
 
 
+class WatchAll(Request, frozen=True, tag="watch_all"):
+    """Follow all runs: that they are accepted, paused, resumed, ended. Those with this status, of this workflow."""
+
+    status: str | None = None
+    workflow: str | None = None
+
+
+class OutcomeOf(Request, frozen=True, tag="outcome_of"):
+    """Return the outcome of an ended run."""
+
+    run: str
+
+
 class Status(Request, frozen=True, tag="status"):
     """Return a run's status and the progress of its tasks."""
 

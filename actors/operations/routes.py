@@ -68,6 +68,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run"),
     Route("GET", f"{_RUN}/why", requests.Why, "viewer", answers.WaitsAnswer, "reasons"),
     Route("GET", f"{_RUN}/stream", requests.Watch, "viewer", answers.Progress),
+    Route("GET", "/stream", requests.WatchAll, "viewer", answers.Progress),
+    Route("GET", f"{_RUN}/outcome", requests.OutcomeOf, "viewer", answers.Ended),
     Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer),
     Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202),
     Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),

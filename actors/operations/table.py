@@ -51,7 +51,8 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 )
 """The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
-    *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.Export,
+    *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.WatchAll,
+    requests.OutcomeOf, requests.Export,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""
 

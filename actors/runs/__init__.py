@@ -5,9 +5,25 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.runs.change_messages import (
+        ErrorGroup,
+        FollowRun,
+        ItemChanges,
+        ItemCounts,
+        LastChanges,
+        Ranges,
+        ReportChanges,
+        RunChanged,
+        RunChanges,
+        RunNews,
+        RunStatusChanged,
+        UnfollowRun,
+    )
+    from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
+    from stretto.actors.runs.item_states import ITEM_STATES, apply_ranges, changed_between, ranges_of, states_of
     from stretto.actors.runs.labels import checked_labels
     from stretto.actors.runs.messages import (
         AbandonRun,
@@ -59,9 +75,15 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "change_messages": (
+                "ErrorGroup FollowRun ItemChanges ItemCounts LastChanges Ranges ReportChanges RunChanged RunChanges "
+                "RunNews RunStatusChanged UnfollowRun"
+            ),
+            "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
             "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
+            "item_states": "ITEM_STATES apply_ranges changed_between ranges_of states_of",
             "labels": "checked_labels",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
@@ -82,6 +104,8 @@ else:
     )
 
 __all__ = [
+    "ITEM_STATES",
+    "MAX_CHANGES",
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
     "MAX_RESULT_BYTES",
@@ -90,34 +114,45 @@ __all__ = [
     "AttachChild",
     "BeginRun",
     "CatchUpWithParent",
+    "ChangeTracker",
     "ChildEnded",
     "ChildPauseChanged",
     "ChildRefused",
     "ControlChild",
     "ControlRun",
     "DiscardRun",
+    "ErrorGroup",
     "ExplainWaits",
     "FileRules",
+    "FollowRun",
     "Forwarded",
     "GraceElapsed",
     "Grant",
+    "ItemChanges",
+    "ItemCounts",
+    "LastChanges",
     "ParkWhenIdle",
     "PauseElapsed",
     "PermitPool",
     "PermitsGranted",
     "PruneDue",
+    "Ranges",
     "RecoveringSupervisor",
     "RecoveryNoted",
     "RecoverySource",
     "RememberedKeys",
+    "ReportChanges",
     "ReportItemOutput",
     "ReportStatus",
     "RestartRun",
     "ReturnPermits",
+    "RunChanged",
+    "RunChanges",
     "RunCrashed",
     "RunEnded",
     "RunInputs",
     "RunInterrupted",
+    "RunNews",
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
@@ -126,16 +161,23 @@ __all__ = [
     "RunReleased",
     "RunRequest",
     "RunSettled",
+    "RunStatusChanged",
     "RunSupervisor",
     "Services",
     "SharePermits",
     "StartChild",
     "TrialStepped",
     "TrialsAged",
+    "UnfollowRun",
     "WatchRun",
+    "apply_ranges",
     "bind_inputs",
+    "changed_between",
     "checked_key",
     "checked_labels",
     "conflict_error",
+    "count_items",
     "idempotency_of",
+    "ranges_of",
+    "states_of",
 ]

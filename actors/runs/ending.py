@@ -26,6 +26,11 @@ from stretto.definitions.expressions import stopped_error
 from stretto.metrics import unmask_run
 
 
+def last_entry(conductor: Conductor, log: RunLog) -> int:
+    """Return the number of a run's last entry, or -1 before the first. Without a store, events are counted instead."""
+    return log.last_entry if log.durable else conductor.event_count - 1
+
+
 class RunEnding:
     """Cleans up behind a run, and notifies the engine."""
 
@@ -75,6 +80,8 @@ class RunEnding:
             # The parent's task works with the unmasked output.
             masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
             log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
+            for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
+                log.tell(follower, last)
         inputs = RunInputs(self._workflow, self.parameters, self._origin, self._labels)
         log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, outcome, log.in_memory))
         return RunProgressed(self._run_id, outcome.status, tasks)

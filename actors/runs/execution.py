@@ -76,7 +76,7 @@ class RunExecution(EventFeed):
     ) -> None:
         run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
+        self.listeners = RunListeners(engine, request, self.telemetry, services.timers, supervisor)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)

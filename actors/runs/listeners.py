@@ -1,17 +1,23 @@
-"""The actors that hear of a run: the engine, and the run's watchers.
+"""The actors that hear of a run: the engine, the run's watchers, and its followers.
 
 A change only marks that a watcher lags behind. The report of all tasks, which may be long, is made when a watcher is
 ready for it: not before it has handled the last one, and not more often than each PROGRESS_SECONDS.
 
     turn end --RunProgressed--> watcher --handled--> clock --WatcherReady--> the next report, if anything has changed
+
+A follower is notified once, and asks for the changes itself (`change_messages`).
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pykka
 
 from stretto.actors.dispatch import Timers, tell_then
+from stretto.actors.runs.change_messages import LastChanges, ReportChanges, RunChanged, RunChanges
+from stretto.actors.runs.changes import ChangeTracker
 from stretto.actors.runs.messages import RunProgressed, WatcherReady
+from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import Conductor
 
@@ -23,20 +29,22 @@ _NOBODY: Final[frozenset[pykka.ActorRef[Any]]] = frozenset()
 
 
 class RunListeners:
-    """Sends messages to the engine and to the watchers of one run."""
+    """Sends messages to the engine, and to the watchers and followers of one run."""
 
-    __slots__ = ("_busy", "_current", "_supervisor", "_telemetry", "_timers", "engine", "watchers")
+    __slots__ = (
+        "_busy", "_current", "_followers", "_notified", "_supervisor", "_telemetry", "_timers", "engine", "watchers",
+    )  # fmt: skip
 
     def __init__(
         self,
         engine: pykka.ActorRef[Any],
-        watchers: list[pykka.ActorRef[Any]],
+        request: RunRequest,
         telemetry: RunTelemetry,
         timers: Timers,
         supervisor: pykka.ActorRef[Any],
     ) -> None:
         self.engine = engine
-        self.watchers = watchers
+        self.watchers = request.watchers
         self._telemetry = telemetry
         self._timers = timers
         self._supervisor = supervisor
@@ -44,6 +52,16 @@ class RunListeners:
         """The watchers that have not handled the last report yet, or a moment ago."""
         self._current: frozenset[pykka.ActorRef[Any]] = _NOBODY
         """The watchers whose last report has the run's present state."""
+        self._followers: dict[pykka.ActorRef[Any], ChangeTracker | None] | None = (
+            dict.fromkeys(request.followers) or None
+        )
+        """The followers, each with what it knows once it has asked. Most runs have none."""
+        self._notified: frozenset[pykka.ActorRef[Any]] = _NOBODY
+        """The followers that were notified of a change since they have asked."""
+
+    def __bool__(self) -> bool:
+        """Return whether anyone hears of the run's progress."""
+        return bool(self.watchers or self._followers)
 
     def notify_engine(self, message: Any) -> None:
         """Send a message to the engine."""
@@ -90,6 +108,45 @@ class RunListeners:
                 watcher.tell(message)
             except pykka.ActorDeadError:
                 self._drop(watcher)
+
+    # ---- followers
+
+    def follow(self, follower: pykka.ActorRef[Any]) -> None:
+        """Add a follower, which asks for the run's state itself."""
+        self._followers = self._followers or {}
+        self._followers.setdefault(follower)
+
+    def unfollow(self, follower: pykka.ActorRef[Any]) -> None:
+        """Remove a follower."""
+        if self._followers is not None:
+            self._followers.pop(follower, None)
+            self._followers = self._followers or None
+        self._notified -= {follower}
+
+    def changes(self, message: ReportChanges, run_id: str, conductor: Conductor, number: int) -> RunChanges:
+        """Return what has changed since a follower's last question. The next change notifies it again."""
+        self.follow(message.follower)
+        followers = self._followers or {}
+        tracker = followers[message.follower] = followers[message.follower] or ChangeTracker(run_id)
+        self._notified -= {message.follower}
+        return tracker.report(conductor, number, message.since)
+
+    def notify_followers(self, run_id: str) -> None:
+        """Notify the followers of a change that have asked since the last one."""
+        for follower in [each for each in self._followers or () if each not in self._notified]:
+            self._notified |= {follower}
+            try:
+                follower.tell(RunChanged(run_id))
+            except pykka.ActorDeadError:
+                self.unfollow(follower)
+
+    def last_changes(self, conductor: Conductor, number: int) -> Iterator[tuple[pykka.ActorRef[Any], LastChanges]]:
+        """Yield the changes of an ended run since each follower's last question, for those that have asked."""
+        for follower, tracker in (self._followers or {}).items():
+            if tracker is not None:
+                yield follower, LastChanges(tracker.report(conductor, number, tracker.number))
+
+    # ---- watchers that have ended
 
     def _drop(self, watcher: pykka.ActorRef[Any]) -> None:
         self.watchers.remove(watcher)

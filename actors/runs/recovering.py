@@ -37,6 +37,8 @@ from stretto.definitions.expressions import stopped_error
 class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
     """Conducts one run from the state in which an engine, or a crashed supervisor, has left it."""
 
+    recovers = True
+
     def __init__(
         self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest, source: RecoverySource
     ) -> None:

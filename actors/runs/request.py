@@ -84,6 +84,7 @@ class RunRequest:
         handle: The run's handle.
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
+        followers: Actors that get `RunChanged` and ask for the changes.
         nested: The refs that are workflows.
         family: The id of the run at the top, or None if that is this run.
         lane: Where the run's actors start, or None to start them on the dispatcher.
@@ -104,8 +105,8 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "audit", "depth", "family", "handle", "idempotency_key", "inputs", "labels", "lane", "limits",
-        "mask", "nested", "origin", "parent", "requested_by", "rerun", "reuse_plan", "scope", "secrecy",
+        "accepted", "audit", "depth", "family", "followers", "handle", "idempotency_key", "inputs", "labels", "lane",
+        "limits", "mask", "nested", "origin", "parent", "requested_by", "rerun", "reuse_plan", "scope", "secrecy",
         "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
@@ -122,6 +123,7 @@ class RunRequest:
         self.handle = handle
         self.accepted = accepted
         self.watchers = [] if watcher is None else [watcher]
+        self.followers: tuple[pykka.ActorRef[Any], ...] = ()
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0

@@ -47,6 +47,7 @@ class Services:
         max_result_bytes: The bound on the size of one action's result.
         max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
         context_bytes: The context's weight by run. Each run updates its own.
+        news_wanted: Whether someone listens to the engine, so that supervisors report changes of their status.
     """
 
     dispatcher: Dispatcher
@@ -68,6 +69,7 @@ class Services:
     max_output_bytes: int = MAX_OUTPUT_BYTES
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
+    news_wanted: bool = False
 
     @property
     def engine(self) -> pykka.ActorRef[Any]:

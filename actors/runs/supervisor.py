@@ -8,7 +8,7 @@ Nothing starts before the run's acceptance is durable.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import pykka
 
@@ -17,6 +17,16 @@ from stretto.actors.history import Blockers, ended_output, explain_waits, kept_r
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
+from stretto.actors.runs.change_messages import (
+    FollowRun,
+    NewsKind,
+    ReportChanges,
+    RunChanges,
+    RunStatusChanged,
+    UnfollowRun,
+)
+from stretto.actors.runs.changes import count_items
+from stretto.actors.runs.ending import last_entry
 from stretto.actors.runs.event_feed import WHILE_UNFINISHED
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
@@ -38,10 +48,12 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
-from stretto.definitions.conductor import Conductor
+from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
 from stretto.metrics import mask_run
+
+_ANSWERED_WHEN_DURABLE: Final = frozenset({ControlRun, ReportChanges})
 
 
 class RunSupervisor(DispatchedActor):
@@ -51,6 +63,8 @@ class RunSupervisor(DispatchedActor):
     """
 
     registered = False
+    recovers: ClassVar[bool] = False
+    """Whether the run was in progress before."""
 
     def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
         super().__init__()
@@ -61,6 +75,8 @@ class RunSupervisor(DispatchedActor):
         """Requests that came before the run has begun."""
         self._changed = True
         """Whether the run may have changed since its watchers' last report."""
+        self._reported_status: str | None = None
+        """The status that those who listen to the engine know."""
 
     def on_receive(self, message: Any) -> Any:
         """Pass events to the execution, and handle all other messages here."""
@@ -85,6 +101,8 @@ class RunSupervisor(DispatchedActor):
         run.telemetry.flush(conductor)
         if conductor is not None:
             run.streams.flush(conductor.mask)
+            if run.begun and conductor.status != self._reported_status and not run.ended:
+                self._report_status(conductor)
             run.log.flush(conductor.status if run.begun else None, conductor.mask)
         if run.ended or not run.begun or conductor is None:
             return
@@ -96,9 +114,21 @@ class RunSupervisor(DispatchedActor):
                 run.listeners.notify_engine(change)
         if run.ending.parks_when_idle and run.unfinished is None and run.ending.is_idle(conductor):
             self._park()
-        if run.listeners.watchers:
+        if run.listeners:
             run.listeners.report_progress(run.run_id, conductor, changed=self._changed)
+            if self._changed:
+                run.listeners.notify_followers(run.run_id)
             self._changed = False
+
+    def _report_status(self, conductor: Conductor) -> None:
+        """Report a change of the run's status to those who listen to the engine, once it is durable."""
+        if self._services.news_wanted:
+            kind: NewsKind = "status" if self._reported_status or not self.recovers else "recovered"
+            counts = count_items(conductor.tasks())
+            self._run.log.tell(
+                self._run.listeners.engine, RunStatusChanged(self._run.run_id, kind, conductor.status, counts)
+            )
+        self._reported_status = conductor.status
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the items and report to the engine: a crash of a supervisor affects its run only."""
@@ -160,6 +190,9 @@ class RunSupervisor(DispatchedActor):
         if run.conductor is None or run.ended:
             return
         run.telemetry.started()
+        if self._services.news_wanted:
+            counts = count_items(run.conductor.tasks())
+            run.listeners.notify_engine(RunStatusChanged(run.run_id, "accepted", "accepted", counts))
         run.begun = True
         run.begin(run.conductor)
         run.catch_up_with_parent()
@@ -188,7 +221,7 @@ class RunSupervisor(DispatchedActor):
             return
         if self._run.interrupted:
             return  # the engine answers
-        if type(message.message) is ControlRun:
+        if type(message.message) in _ANSWERED_WHEN_DURABLE:
             self._run.answer_recorded(message.answer, value)
         else:
             forward(value, message.answer)
@@ -247,6 +280,21 @@ class RunSupervisor(DispatchedActor):
     @handles(WatcherReady)
     def _watcher_ready(self, message: WatcherReady) -> None:
         self._run.listeners.watcher_ready(message.watcher)
+
+    @handles(FollowRun)
+    def _follow(self, message: FollowRun) -> None:
+        self._run.listeners.follow(message.follower)
+
+    @handles(UnfollowRun)
+    def _unfollow(self, message: UnfollowRun) -> None:
+        self._run.listeners.unfollow(message.follower)
+
+    @handles(ReportChanges)
+    def _report_changes(self, message: ReportChanges) -> RunChanges:
+        run, conductor = self._run, self._run.conductor
+        if conductor is None or run.ended:
+            raise IllegalTransition(f"the run {run.run_id} has ended")
+        return run.listeners.changes(message, run.run_id, conductor, last_entry(conductor, run.log))
 
     # ---- the end
 

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         StreamProblem,
     )
     from stretto.definitions.conductor.inputs import masked_input
-    from stretto.definitions.conductor.items import error_object
+    from stretto.definitions.conductor.items import ItemFailure, error_object
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
     from stretto.definitions.conductor.requests import check_task
     from stretto.definitions.conductor.rerun import (
@@ -97,7 +97,7 @@ else:
                 "StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
-            "items": "error_object",
+            "items": "ItemFailure error_object",
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
             "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
@@ -127,6 +127,7 @@ __all__ = [
     "FinishRun",
     "IllegalTransition",
     "ItemCompleted",
+    "ItemFailure",
     "ItemPaused",
     "ItemResumed",
     "ItemsRead",

@@ -155,6 +155,15 @@ class Conductor:
         """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task."""
         return inquiries.task_reports(self._state)
 
+    def task(self, name: str) -> dict[str, Any]:
+        """Return {status, visits, items: {total, succeeded, failed, running}} of one task."""
+        return inquiries.task_report(self._state.visits.last.get(name))
+
+    @property
+    def event_count(self) -> int:
+        """The number of events that were handled."""
+        return self._state.event_count
+
     def outstanding(self) -> list[StartItem]:
         """Return the start command of every attempt in flight, in their order."""
         return inquiries.starts_outstanding(self._state.visits)

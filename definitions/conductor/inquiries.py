@@ -60,25 +60,25 @@ def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
 
     `total` is None until all items are read.
     """
-    reports: dict[str, dict[str, Any]] = {}
-    for name in state.workflow.tasks:
-        last = state.visits.last.get(name)
-        if last is None:
-            items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
-            reports[name] = {"status": "not_started", "visits": 0, "items": items}
-            continue
-        running = sum(item.state == "running" for item in last.window.values())
-        reports[name] = {
-            "status": last.state,
-            "visits": last.visit,
-            "items": {
-                "total": last.total,
-                "succeeded": last.succeeded + len(last.skipped),
-                "failed": last.failed,
-                "running": running,
-            },
-        }
-    return reports
+    return {name: task_report(state.visits.last.get(name)) for name in state.workflow.tasks}
+
+
+def task_report(last: Visit | None) -> dict[str, Any]:
+    """Return {status, visits, items: {total, succeeded, failed, running}} of a task, from its last visit."""
+    if last is None:
+        items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
+        return {"status": "not_started", "visits": 0, "items": items}
+    running = sum(item.state == "running" for item in last.window.values())
+    return {
+        "status": last.state,
+        "visits": last.visit,
+        "items": {
+            "total": last.total,
+            "succeeded": last.succeeded + len(last.skipped),
+            "failed": last.failed,
+            "running": running,
+        },
+    }
 
 
 def waits(state: RunState, task: str | None) -> list[Wait]:

@@ -43,7 +43,7 @@ class Visit:
         "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index",
         "failures", "followed", "is_final", "items", "next_index", "number", "prepared", "requeued", "results", "retry",
         "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
-        "task", "timeout", "until", "visit", "window",
+        "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,8 @@ class Visit:
         """Items that count as succeeded, without a result."""
         self.requeued: dict[int, ItemFailure] = {}
         """Failed items to retry as soon as the window has room."""
+        self.withdrawn: list[int] = []
+        """Items whose place was freed before an attempt that was commanded could start."""
 
     def change(self, event: str) -> None:
         """Go to the state that `event` leads to."""
@@ -229,6 +231,7 @@ class Visit:
             return
         item.state = advance(ITEM, item.state, "withdraw")
         self._keep_failure(index, item)
+        self.withdrawn.append(index)
 
     def release_waiting(self) -> None:
         """Free the places of items that wait for a retry. Nothing new will start."""
@@ -271,7 +274,7 @@ class Visit:
         self.next_index = self.succeeded = 0
         self._pass_skipped()
         self.results = [None] * len(self.items)
-        self.failures = []
+        self.failures, self.withdrawn = [], []
         self.stopped = False
         self.deciding_index = None
 

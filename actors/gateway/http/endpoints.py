@@ -18,9 +18,9 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import sender_of
-from stretto.actors.gateway.http.following import RunsFollowed
+from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.restrictions import Restrictions
-from stretto.actors.gateway.http.streams import RunStream
+from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.operations import (
     API,
     ROUTES,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
-_Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
+_Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream]]
 
 
 class Endpoints:
@@ -53,21 +53,25 @@ class Endpoints:
 
     Args:
         engine: The engine.
-        followed: The runs that clients follow.
+        ended: The runs that have ended.
+        streams: The streams that clients follow.
         access: Knows who may send requests.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], followed: RunsFollowed, access: Access) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access) -> None:
         self._engine = engine
         self._access = access
         self._restrictions = Restrictions(engine)
-        self._followed = followed
+        self._ended = ended
+        self._streams = streams
         self._memory = RequestMemory()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.Describe: self._describe,
+            requests.OutcomeOf: self._outcome,
             requests.Watch: self._watch,
+            requests.WatchAll: self._watch_all,
             requests.Export: self._export,
         }
 
@@ -81,12 +85,12 @@ class Endpoints:
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, Route]) -> HttpRoute:
-        async def answer(http: HttpRequest) -> Response:
+        async def answer(http: HttpRequest) -> Response | Stream:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         return HttpRoute(API + path, answer, methods=list(routes))
 
-    async def _answer(self, route: Route, http: HttpRequest) -> Response:
+    async def _answer(self, route: Route, http: HttpRequest) -> Response | Stream:
         caller = sender_of(http, self._access)
         require(caller, route.role)
         body = await self._memory.body_of(http) if has_body(route) else b""
@@ -119,8 +123,14 @@ class Endpoints:
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         return _json(route, Described(workflow.ref, types))
 
-    async def _watch(self, _route: Route, request: requests.Watch, _caller: Caller) -> Response:
-        return RunStream(self._followed.news(request.run))
+    async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> Response:
+        return _json(route, await self._ended.outcome(request.run))
+
+    async def _watch(self, _route: Route, _request: requests.Watch, caller: Caller) -> Stream:
+        return self._streams.of_run(caller)
+
+    async def _watch_all(self, _route: Route, _request: requests.WatchAll, caller: Caller) -> Stream:
+        return self._streams.of_engine(caller)
 
     async def _export(self, _route: Route, request: requests.Export, caller: Caller) -> Response:
         frames = frames_of(await call(self._engine, Engine.export, request.run, by=caller.asks()))

@@ -54,6 +54,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "file_refused": 422,
     "expression_error": 422,
     "too_many_runs": 429,
+    "too_many_streams": 429,
     "busy": 503,
     "engine_stopping": 503,
     "engine_stopped": 503,

@@ -16,10 +16,12 @@ from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.callers import peer_of
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
+from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
-from stretto.actors.gateway.http.following import RunsFollowed
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.probes import Probe, probe_routes
+from stretto.actors.gateway.http.streams import Streams
+from stretto.actors.gateway.live import EngineSource, LiveHub
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
@@ -84,7 +86,9 @@ class Gateway:
         self._hosts = Hosts(hosts)
         self._engine = engine
         self._probes = probes
-        self._followed = RunsFollowed(engine)
+        self._ended = EndedRuns(engine)
+        self._source = EngineSource(engine, self._ended.add)
+        self._hub = LiveHub(self._source)
         self._tokens_file = tokens_file
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
@@ -92,14 +96,16 @@ class Gateway:
     @property
     def abandoned(self) -> int:
         """How many runs have ended because the engine was stopped."""
-        return self._followed.abandoned
+        return self._ended.abandoned
 
     async def start(self, *listeners: socket.socket) -> None:
         """Start accepting connections. The caller closes the listeners. Raises as `open_access` does."""
-        await self._followed.start()
         services: Services = await call(self._engine, EngineHost.services)
         self._access = await asyncio.to_thread(open_access, services.journal, services.readers, self._tokens_file)
-        self._endpoints = Endpoints(self._engine, self._followed, self._access)
+        self._ended.stored = services.journal.durable
+        await self._hub.start()
+        streams = Streams(self._hub, self._access)
+        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access)
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
         paths = [*(API + route.path for route in ROUTES), *(route.path for route in routes)]
         self._config = configuration(Application(routes, paths, self._hosts))
@@ -110,7 +116,9 @@ class Gateway:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
         for acceptor in self._acceptors:
             acceptor.close()
-        await self._followed.stop()
+        # Every outcome has reached the streams when they are ended.
+        await self._source.drain()
+        await self._hub.stop()
         self._connections.shut_down()
         tasks = tuple(self._connections.state.tasks)
         if tasks:

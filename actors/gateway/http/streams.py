@@ -1,68 +1,72 @@
-"""A run as server-sent events: its state whenever it has changed, then its end."""
+"""Who follows which stream: what each caller sees, and the end of the streams of a revoked token."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
-from starlette.responses import Response
-
+from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.operations import Ended, Progress, Refused
-from stretto.definitions.data import encode_json
-
-MEDIA_TYPE: Final = "text/event-stream"
+from stretto.actors.gateway.live import ABORT, EngineStream, LiveHub, RunStream
 
 
-def event(name: str, data: Any) -> bytes:
-    """Return an event as the stream has it."""
-    return b"event: " + name.encode() + b"\ndata: " + encode_json(data) + b"\n\n"
+class Streams:
+    """The endpoints of the streams, for callers that are allowed already. For one event loop.
+
+    Args:
+        hub: The streams.
+        access: Says whose token is still valid.
+    """
+
+    def __init__(self, hub: LiveHub, access: Access) -> None:
+        self._hub = hub
+        self._access = access
+        self._callers: dict[str, Caller] = {}
+        self._of_run = RunStream(hub, _name_of)
+        self._of_engine = EngineStream(hub, _name_of, _may_see)
+        loop = asyncio.get_running_loop()
+        access.on_end(lambda: loop.call_soon_threadsafe(self._end_revoked))
+
+    def of_run(self, caller: Caller) -> "Stream":
+        """Return the answer to a caller that follows a run."""
+        return Stream(self._of_run, caller, self._callers)
+
+    def of_engine(self, caller: Caller) -> "Stream":
+        """Return the answer to a caller that follows all runs."""
+        return Stream(self._of_engine, caller, self._callers)
+
+    def _end_revoked(self) -> None:
+        for name, caller in list(self._callers.items()):
+            if not self._access.is_valid(caller):
+                self._hub.end_session(name, "the token or session is not valid any more")
 
 
-def event_of(news: Progress | Ended | Refused) -> bytes:
-    """Return the event of a run's news."""
-    if isinstance(news, Progress):
-        return event("changes", {"run": news.run, "status": news.status, "tasks": news.tasks})
-    if isinstance(news, Refused):
-        return event("bye", {"code": news.code, "detail": news.message})
-    return event(
-        "ended",
-        {"run": news.run, "status": news.status, "output": news.output, "errors": news.errors, "tasks": news.tasks},
-    )
+class Stream:
+    """The answer to one caller."""
+
+    def __init__(self, endpoint: Callable[..., Any], caller: Caller, callers: dict[str, Caller]) -> None:
+        self._endpoint = endpoint
+        self._caller = caller
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until the stream ends."""
+        state = scope["state"]
+        # A session bounds the pages of one user. Programs are bounded by their connections.
+        name = self._caller.session or state["request_id"]
+        state["caller"], state["stream"] = self._caller, name
+        scope.setdefault("extensions", {})[ABORT] = state["cut_off"]
+        self._callers[name] = self._caller
+        try:
+            await self._endpoint(scope, receive, send)
+        finally:
+            self._callers.pop(name, None)
 
 
-class RunStream(Response):
-    """The news of a run until its end, or until the client leaves."""
-
-    def __init__(self, news: AsyncGenerator[Progress | Ended | Refused]) -> None:
-        super().__init__(media_type=MEDIA_TYPE)
-        self._news = news
-
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the news. An error of the first one passes through, so that the answer can be a refusal."""
-        async with contextlib.aclosing(self._news):
-            sending = asyncio.ensure_future(self._send(send))
-            left = asyncio.ensure_future(_left(receive))
-            try:
-                await asyncio.wait({sending, left}, return_when=asyncio.FIRST_COMPLETED)
-                if sending.done():
-                    await sending
-            finally:
-                left.cancel()
-                sending.cancel()
-                await asyncio.gather(left, sending, return_exceptions=True)
-
-    async def _send(self, send: Send) -> None:
-        news = await anext(self._news)
-        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"x-accel-buffering", b"no")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": event_of(news), "more_body": True})
-        async for news in self._news:
-            await send({"type": "http.response.body", "body": event_of(news), "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+def _name_of(scope: Scope) -> str:
+    name: str = scope["state"]["stream"]
+    return name
 
 
-async def _left(receive: Receive) -> None:
-    """Wait until the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _may_see(scope: Scope, workflow: str) -> bool:
+    caller: Caller = scope["state"]["caller"]
+    return caller.sees(workflow)

@@ -9,12 +9,15 @@ from stretto.actors.gateway.client import AnswerLost, ClientClosed, NobodyThere,
 from stretto.actors.gateway.remote.calls import Absence, Calls
 from stretto.actors.gateway.remote.refusals import error_of
 from stretto.actors.operations import Ended
-from stretto.actors.outcome import Outcome, RunHandle
+from stretto.actors.outcome import Outcome, RunHandle, RunWasParked
 from stretto.definitions.data import FrozenDict, freeze, list_of
 
 PASSING: Final = frozenset(
-    {"busy", "engine_stopped", "engine_stopping", "run_parked", "run_restarting", "store_lost", "store_unavailable"}
-)
+    {
+        "busy", "engine_stopped", "engine_stopping", "run_parked", "run_restarting", "store_lost", "store_unavailable",
+        "too_many_streams",
+    }
+)  # fmt: skip
 """The codes of refusals after which the run goes on, with this daemon or the next."""
 
 
@@ -50,7 +53,7 @@ def wait_for_outcome(calls: Calls, run_id: str, timeout: float | None) -> Outcom
                     return _outcome_of(news)
             gone: Exception = AnswerLost(f"the daemon at {calls.client.url} ended the stream of {run_id}")
         except RequestRefused as refused:
-            gone = error_of(refused)
+            gone = RunWasParked(str(refused)) if refused.code == "engine_stopped" else error_of(refused)
             if refused.code not in PASSING:
                 raise gone from None
         except ClientClosed:

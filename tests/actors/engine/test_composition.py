@@ -5,6 +5,7 @@ import inspect
 from stretto.actors.dispatch import unbound_handlers
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.engine.children import Children
+from stretto.actors.engine.news import EngineNews
 from stretto.actors.engine.queries import Pruning
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.release import Release
@@ -14,7 +15,7 @@ from stretto.actors.engine.supervision import RunSupervision
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
-PARTS = (RunSupervision, Children, RunRecovery, Release, Reruns, Pruning, Shutdown)
+PARTS = (RunSupervision, EngineNews, Children, RunRecovery, Release, Reruns, Pruning, Shutdown)
 
 
 def test_no_message_has_two_handlers() -> None:

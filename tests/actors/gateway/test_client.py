@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stretto.actors.gateway.client import BadUrl, Client, DaemonUnreachable, NotText, RequestRefused
-from stretto.actors.operations import Describe, Ended, Export, Progress, Refused, Request, Run, Watch, Workflows
+from stretto.actors.operations import Describe, Export, Progress, Refused, Request, Run, Watch, Workflows
 from stretto.definitions.errors import Finding, Place
 from tests.support.waiting import PATIENCE
 
@@ -119,24 +119,27 @@ def test_news_are_put_together(tmp_path: Path) -> None:
     """An event has the tasks that have changed; the client knows all of them. Comments and other events pass by."""
     stream = (
         b": hello\n\n"
-        b'event: changes\ndata: {"run":"r","status":"running","tasks":{"a":1}}\n\n'
-        b'event: other\ndata: {}\n\nid: 1.2\nevent: changes\ndata: {"run":"r","status":"running","tasks":{"b":2}}\n\n'
-        b'event: ended\ndata: {"run":"r","status":"failed","output":null,"errors":[],"tasks":{"a":3}}\n\n'
-        b"nothing is read after it"
+        b'id: 1.1\nevent: hello\ndata: {"run":"r","status":"running","tasks":{"a":{"n":1}}}\n\n'
+        b'event: other\ndata: {}\n\nid: 1.2\nevent: changes\ndata: {"run":"r","status":"running","tasks":{"b":{}}}\n\n'
+        b'event: changes\ndata: {"run":"r","status":"paused"}\n\n'
+        b'event: hello\ndata: {"run":"r","status":"running"}\n\n'
     )
     seen, _ = told(tmp_path, EVENTS + stream, Watch("r"))
     assert seen == [
-        Progress("r", "running", {"a": 1}),
-        Progress("r", "running", {"a": 1, "b": 2}),
-        Ended("r", "failed", None, [], {"a": 3, "b": 2}),
+        Progress("r", "running", {"a": {"n": 1}}),
+        Progress("r", "running", {"a": {"n": 1}, "b": {}}),
+        Progress("r", "paused", {"a": {"n": 1}, "b": {}}),
+        Progress("r", "running", {}),
     ]
 
 
 def test_a_stream_may_end_with_a_farewell(tmp_path: Path) -> None:
     """It says why, as a refusal does. A stream that is cut off has no outcome."""
-    seen, _ = told(tmp_path, EVENTS + b'event: bye\ndata: {"code":"engine_stopped","detail":"later"}\n\n', Watch("r"))
-    assert isinstance(seen[0], RequestRefused)
-    assert seen[0].refusal == Refused("engine_stopped", "later")
+    for name in (b"bye", b"lagging"):
+        seen, _ = told(tmp_path, EVENTS + b"event: " + name + b'\ndata: {"reason":"because"}\n\n', Watch("r"))
+        assert isinstance(seen[0], RequestRefused)
+        assert seen[0].refusal.code == "engine_stopped"
+        assert seen[0].refusal.message == "because; the run r continues when a daemon opens its store again"
     assert told(tmp_path, EVENTS + b"event: cha", Watch("r"))[0] == []
     (error,), _ = told(tmp_path, EVENTS + b"event: changes\ndata: [\n\n", Watch("r"))
     assert isinstance(error, DaemonUnreachable)

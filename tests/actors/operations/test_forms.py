@@ -29,6 +29,8 @@ REQUESTS = [
     ),
     (requests.Describe("w.ref"), "POST /definitions:describe", b'{"workflow":"w.ref"}'),
     (requests.Watch("r1"), "GET /runs/r1/stream", b""),
+    (requests.WatchAll("failed", "w.ref"), "GET /stream?status=failed&workflow=w.ref", b""),
+    (requests.OutcomeOf("r1"), "GET /runs/r1/outcome", b""),
     (requests.Status("r1"), "GET /runs/r1/status", b""),
     (controls.Cancel("r1"), "POST /runs/r1/cancel", b"{}"),
     (controls.Pause("r1"), "POST /runs/r1/pause", b"{}"),
@@ -83,6 +85,11 @@ ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
     (requests.ItemOutput, answers.OutputAnswer({"stdout": "x"}), b'{"stdout":"x"}'),
     (requests.Why, answers.WaitsAnswer([{"kind": "paused"}]), b'[{"kind":"paused"}]'),
     (requests.Prune, answers.Pruned(2), b'{"runs":2}'),
+    (
+        requests.OutcomeOf,
+        answers.Ended("r1", "failed", None, [{"kind": "failed"}], {"t": {}}),
+        b'{"run":"r1","status":"failed","output":null,"errors":[{"kind":"failed"}],"tasks":{"t":{}}}',
+    ),
     (requests.Audit, answers.AuditAnswer([{"who": "ci"}], None), b'{"entries":[{"who":"ci"}],"next":null}'),
 ]
 

@@ -12,25 +12,27 @@ from tests.support.waiting import PATIENCE
 
 ACCEPTED = answered(202, {"run": "r", "workflow": "w"})
 CHANGES = EVENTS + event("changes", run="r", status="running", tasks={})
-ENDED = EVENTS + event("ended", run="r", status="failed", output=None, errors=[{"code": "c"}], tasks={})
+ENDED = EVENTS + event("ended", run="r", status="failed", output=None, errors=[], tasks={})
+OUTCOME = answered(200, {"run": "r", "status": "failed", "output": None, "errors": [{"code": "c"}], "tasks": {}})
+BYE = EVENTS + event("bye", reason="the engine was stopped")
 
 
 def test_it_is_waited_for_through_cuts_and_restarts(tmp_path: Path) -> None:
     """A cut stream, a daemon that stops, one that is not ready: each time it is asked again."""
     cut_in_an_event = EVENTS + b"event: cha"
-    bye = EVENTS + event("bye", code="engine_stopped", detail="later")
     not_ready = answered(503, {"code": "engine_stopping", "detail": "later"})
-    answers = (ACCEPTED, CHANGES, LOST, cut_in_an_event, bye, not_ready, ENDED)
+    answers = (ACCEPTED, CHANGES, LOST, cut_in_an_event, BYE, not_ready, ENDED, LOST, ENDED, OUTCOME)
     with scripted(tmp_path, *answers) as daemon, connect(daemon.url) as engine:
         outcome = engine.submit("w").get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
         daemon.next()
-        assert [daemon.next()[0] for _ in range(6)] == ["GET /api/v1/runs/r/stream"] * 6
+        asked = [daemon.next()[0].removeprefix("GET /api/v1/runs/r/") for _ in range(9)]
+    assert asked == ["stream"] * 6 + ["outcome", "stream", "outcome"]
     assert (outcome.status, outcome.output, outcome.errors) == ("failed", None, [{"code": "c"}])
 
 
 def test_a_timeout_ends_the_waiting_alone(tmp_path: Path) -> None:
     """The next `get` asks again, and what it finds is kept."""
-    with scripted(tmp_path, ACCEPTED, HELD, ENDED) as daemon, connect(daemon.url) as engine:
+    with scripted(tmp_path, ACCEPTED, HELD, ENDED, OUTCOME) as daemon, connect(daemon.url) as engine:
         run = engine.submit("w").get(timeout=PATIENCE)
         with pytest.raises(pykka.Timeout):
             run.outcome.get(timeout=0.05)
@@ -49,11 +51,11 @@ def test_a_daemon_that_stays_away(tmp_path: Path) -> None:
 
 
 def test_a_run_that_no_daemon_can_continue(tmp_path: Path) -> None:
-    bye = EVENTS + event("bye", code="run_parked", detail="it cannot be read")
+    """It is parked, as in process."""
     with (
-        scripted(tmp_path, ACCEPTED, bye) as daemon,
+        scripted(tmp_path, ACCEPTED, BYE) as daemon,
         connect(daemon.url, away_seconds=0) as engine,
-        pytest.raises(RunWasParked, match="it cannot be read"),
+        pytest.raises(RunWasParked, match="the engine was stopped; the run r continues when"),
     ):
         engine.submit("w").get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
 

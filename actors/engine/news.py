@@ -1,0 +1,106 @@
+"""The news of an engine: runs that were accepted, have started, were paused, have ended. And who follows one run.
+
+Supervisors report changes of their status only while someone listens (`Services.news_wanted`).
+"""
+
+from typing import Any
+
+import pykka
+
+from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.engine.requests import RunRequests
+from stretto.actors.engine.run_table import Run, RunTable
+from stretto.actors.runs import (
+    FollowRun,
+    ItemCounts,
+    ReportChanges,
+    RunEnded,
+    RunNews,
+    RunStatusChanged,
+    Services,
+    UnfollowRun,
+    count_items,
+)
+
+
+class EngineNews:
+    """Numbers the news of all runs, and sends them to those who listen."""
+
+    def __init__(self, services: Services, table: RunTable) -> None:
+        self._services = services
+        self._table = table
+        self._listeners: list[pykka.ActorRef[Any]] = []
+        self._number = 0
+
+    def subscribe(self, listener: pykka.ActorRef[Any]) -> int:
+        """Send an actor `RunNews` of every run from now on. Return the number of the last news."""
+        if listener not in self._listeners:
+            self._listeners.append(listener)
+        self._services.news_wanted = True
+        return self._number
+
+    def unsubscribe(self, listener: pykka.ActorRef[Any]) -> None:
+        """Send an actor no more news."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        self._services.news_wanted = bool(self._listeners)
+
+    @handles(RunStatusChanged)
+    def _status_changed(self, message: RunStatusChanged) -> None:
+        run = self._table.get(message.run_id)
+        if run is not None and self._listeners:
+            self._send(run, message)
+
+    def ended(self, run: Run, message: RunEnded) -> None:
+        """Send the end of a run, which is still in the table."""
+        if self._listeners:
+            counts = count_items(message.tasks) if message.tasks else ItemCounts()
+            self._send(run, RunStatusChanged(message.run_id, "ended", message.outcome.status, counts))
+
+    def _send(self, run: Run, message: RunStatusChanged) -> None:
+        self._number += 1
+        news = RunNews(
+            number=self._number, run_id=message.run_id, kind=message.kind, status=message.status,
+            workflow=run.handle.workflow, labels=run.labels, parent=run.parent, root=self._root(run),
+            items=message.items,
+        )  # fmt: skip
+        for listener in tuple(self._listeners):
+            try:
+                listener.tell(news)
+            except pykka.ActorDeadError:
+                self.unsubscribe(listener)
+
+    def _root(self, run: Run) -> str:
+        """Return the workflow of the run at the top."""
+        while run.parent is not None:
+            parent = self._table.get(run.parent)
+            if parent is None:
+                break
+            run = parent
+        return run.handle.workflow
+
+
+class RunFollowing:
+    """Requests of those who follow one run. See `EngineHost`."""
+
+    def __init__(self, table: RunTable, requests: RunRequests) -> None:
+        self._table = table
+        self._requests = requests
+
+    def follow(self, run_id: str, follower: pykka.ActorRef[Any]) -> Deferred:
+        """Add a follower, of this supervisor of the run and of those after it."""
+        run = self._table.get(run_id)
+        if run is not None and follower not in run.followers:
+            run.followers += (follower,)
+        return self._requests.send(run_id, "follow", FollowRun(follower))
+
+    def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
+        """Remove a follower. Unknown and ended runs have none."""
+        run = self._table.get(run_id)
+        if run is not None:
+            run.followers = tuple(each for each in run.followers if each != follower)
+            run.tell(UnfollowRun(follower))
+
+    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Deferred:
+        """Return what has changed since a follower's last question."""
+        return self._requests.send(run_id, "follow", ReportChanges(follower, since))

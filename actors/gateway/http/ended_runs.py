@@ -1,0 +1,65 @@
+"""The outcomes of ended runs, for an engine without a store, too."""
+
+from collections import OrderedDict
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.dispatch import call
+from stretto.actors.engine import Engine
+from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.journal import NoStore
+from stretto.actors.operations import Ended
+from stretto.actors.outcome import abandoned
+from stretto.actors.runs import RunEnded
+from stretto.definitions.conductor import ENDED
+
+MAX_REMEMBERED: Final = 1000
+"""Ended runs whose outcome a client can ask for without a store."""
+
+
+class EndedRuns:
+    """The runs that have ended since the start. For one event loop.
+
+    Args:
+        engine: The engine.
+
+    Attributes:
+        abandoned: How many of them have ended because the engine was stopped.
+        stored: Whether the engine has a store, so that nothing needs to be remembered here.
+    """
+
+    def __init__(self, engine: pykka.ActorRef[Any]) -> None:
+        self.abandoned = 0
+        self.stored = False
+        self._engine = engine
+        self._ended: OrderedDict[str, RunEnded] = OrderedDict()
+
+    def add(self, ended: RunEnded) -> None:
+        """Take the end of a run."""
+        self.abandoned += ended.outcome == abandoned()
+        if self.stored:
+            return
+        self._ended[ended.run_id] = ended
+        if len(self._ended) > MAX_REMEMBERED:
+            self._ended.popitem(last=False)
+
+    async def outcome(self, run_id: str) -> Ended:
+        """Return the outcome of a run.
+
+        Raises:
+            UnknownRun: There is no such run.
+            Problem: It has not ended.
+            NoStore: It has ended, and neither a store nor this object has its outcome.
+        """
+        ended = self._ended.get(run_id)
+        if ended is not None:
+            return Ended(run_id, ended.outcome.status, ended.outcome.output, ended.outcome.errors, ended.tasks)
+        status = await call(self._engine, Engine.status, run_id)
+        if status["status"] not in ENDED:
+            raise Problem("run_not_ended", f"the run {run_id} has not ended: it is {status['status']}")
+        try:
+            run = await call(self._engine, Engine.run, run_id)
+        except NoStore:
+            raise NoStore(f"the outcome of the run {run_id} is not known any more: the engine has no store") from None
+        return Ended(run_id, run["status"], run["output"], run["errors"], status["tasks"])

@@ -1,0 +1,38 @@
+"""Live events: the changes of a run, and the news of the engine, as server-sent events.
+
+    supervisors, engine --messages--> Source --> RunChannel, NewsChannel --frames--> Subscription --> RunStream
+                                        ^              |
+                                        '---- asks ----'  at most four times a second and run, only if there is news
+
+endpoints      the ASGI callables
+hub            the streams: admission, sessions, keep-alive, shutdown
+run_channel    one run that clients follow
+news_channel   the news of all runs
+model          a run as a client puts it together
+resuming       the changes since an entry that a client names, from the store
+frames, ring   frames of a stream, and the last ones of each
+subscription   one client's queue
+source         the engine, as the hub uses it
+
+All of it runs in the thread of one event loop. It holds nothing that may not be lost.
+"""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.gateway.live.endpoints import ABORT, EngineStream, RunStream
+    from stretto.actors.gateway.live.hub import LiveHub
+    from stretto.actors.gateway.live.source import EngineSource
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "endpoints": "ABORT EngineStream RunStream",
+            "hub": "LiveHub",
+            "source": "EngineSource",
+        },
+    )
+
+__all__ = ["ABORT", "EngineSource", "EngineStream", "LiveHub", "RunStream"]

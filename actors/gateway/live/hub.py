@@ -1,0 +1,262 @@
+"""All streams of a daemon: who may open one, what it gets, and how they end."""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from stretto.actors.gateway.live.frames import event
+from stretto.actors.gateway.live.news_channel import Accepts, NewsChannel
+from stretto.actors.gateway.live.ring import RingMemory
+from stretto.actors.gateway.live.run_channel import CallLater, RunChannel, Timer, ended_frames
+from stretto.actors.gateway.live.source import Message, Source
+from stretto.actors.gateway.live.subscription import Subscription
+from stretto.actors.runs import LastChanges, RunChanged, RunEnded, RunNews, RunParked
+from stretto.definitions.conductor import ENDED, IllegalTransition
+from stretto.definitions.errors import StrettoError
+
+MAX_STREAMS: Final = 500
+"""Streams of a daemon."""
+MAX_SESSION_STREAMS: Final = 16
+"""Streams of one session."""
+MAX_IDLE_CHANNELS: Final = 64
+"""Runs without clients whose last frames are kept for those that reconnect."""
+KEEP_ALIVE_SECONDS: Final = 15.0
+"""The time between two comments to all clients that wait."""
+
+
+class TooManyStreams(StrettoError):
+    """The daemon, or the client's session, has as many streams open as it may have."""
+
+    code = "too_many_streams"
+
+
+class HubStopped(StrettoError):
+    """The daemon is stopping: it opens no more streams."""
+
+    code = "engine_stopping"
+
+
+class LiveHub:
+    """The streams of one daemon. Used in the thread of its event loop only."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        call_later: CallLater | None = None,
+        max_streams: int = MAX_STREAMS,
+        max_session_streams: int = MAX_SESSION_STREAMS,
+    ) -> None:
+        """Make a hub that is not started.
+
+        Args:
+            source: The engine.
+            call_later: Calls a function after so many seconds. By default the event loop's.
+            max_streams: The number of streams in all.
+            max_session_streams: The number of streams of one session.
+        """
+        self._source = source
+        self._call_later: CallLater = call_later or (lambda *call: asyncio.get_running_loop().call_later(*call))
+        self._max_streams = max_streams
+        self._max_session_streams = max_session_streams
+        self._memory = RingMemory()
+        self._channels: OrderedDict[str, RunChannel] = OrderedDict()
+        """All channels. Those without clients are ordered by when the last one left."""
+        self._news = NewsChannel(source, self._call_later)
+        self._open: dict[Subscription, None] = {}
+        self._sessions: Counter[str] = Counter()
+        self._keep_alive: Timer | None = None
+        self._stopped = False
+        self.dropped = 0
+        """Clients that were dropped because they were too slow."""
+
+    async def start(self) -> None:
+        """Start to hear of runs."""
+        await self._source.start(self.take)
+
+    async def stop(self, reason: str = "the daemon is stopping") -> None:
+        """End all streams at once, and open no more."""
+        self._stopped = True
+        for channel in self._channels.values():
+            channel.part_from(reason)
+        self._news.close()
+        bye = event("bye", {"reason": reason})
+        for each in self._open:
+            each.end(bye)
+        if self._keep_alive is not None:
+            self._keep_alive.cancel()
+            self._keep_alive = None
+        await self._source.stop()
+
+    @property
+    def streams(self) -> int:
+        """The number of open streams."""
+        return len(self._open)
+
+    def end_session(self, session: str, reason: str) -> None:
+        """End the streams of a session, because it has ended or its token was revoked."""
+        bye = event("bye", {"reason": reason})
+        for each in self._open:
+            if each.session == session:
+                each.end(bye)
+
+    # ---- streams
+
+    @asynccontextmanager
+    async def follow_run(self, run_id: str, last_id: str = "", session: str = "") -> AsyncIterator[Subscription]:
+        """Open a stream of one run for the time of a block.
+
+        Args:
+            run_id: The run, in progress or ended.
+            last_id: The id of the last frame that the client has, or "".
+            session: Names the client, to bound its streams.
+
+        Raises:
+            UnknownRun: There is no such run.
+            TooManyStreams, HubStopped: No stream can be opened now.
+        """
+        subscription = self._admitted(session)
+        try:
+            channel = self._channels.get(run_id)
+            if channel is None:
+                channel = RunChannel(run_id, self._source, self._memory, self._call_later)
+                self._channels[run_id] = channel
+            channel.users += 1
+            try:
+                await self._join(channel, subscription, last_id)
+                yield subscription
+            finally:
+                channel.subscriptions.discard(subscription)
+                channel.users -= 1
+                if not channel.users:
+                    self._rest(channel)
+        finally:
+            self._leave(subscription)
+
+    @asynccontextmanager
+    async def follow_engine(
+        self, last_id: str = "", session: str = "", accepts: Accepts | None = None
+    ) -> AsyncIterator[Subscription]:
+        """Open a stream of the news of all runs for the time of a block.
+
+        Args:
+            last_id: The id of the last frame that the client has, or "".
+            session: Names the client, to bound its streams.
+            accepts: Decides which news the client gets. None lets it have all.
+
+        Raises:
+            TooManyStreams, HubStopped: No stream can be opened now.
+        """
+        subscription = self._admitted(session)
+        try:
+            await self._news.join(subscription, last_id, accepts)
+            yield subscription
+        finally:
+            self._news.leave(subscription)
+            self._leave(subscription)
+
+    def item_states(self, run_id: str, task: str) -> tuple[int, int, bytes] | None:
+        """Return the states of a task's items, for a client that was sent "many".
+
+        They are those of the last report, so that the reports that follow continue them. A client ignores the items of
+        frames up to that entry.
+
+        Returns:
+            The entry, the visit, and a byte an item (`ITEM_STATES`). None if they are not known here.
+        """
+        channel = self._channels.get(run_id)
+        return None if channel is None else channel.item_states(task)
+
+    async def _join(self, channel: RunChannel, subscription: Subscription, last_id: str) -> None:
+        while not channel.ready:
+            try:
+                await channel.refresh()
+            except IllegalTransition:
+                if not channel.ready:
+                    await self._join_ended(channel.run_id, subscription)
+                    return
+        await channel.join(subscription, last_id)
+
+    async def _join_ended(self, run_id: str, subscription: Subscription) -> None:
+        """Send the outcome of a run that has ended before anyone followed it. Raises `UnknownRun`."""
+        ended = await self._source.ended(run_id)
+        if ended["status"] not in ENDED:  # it waits for its recovery, which this engine could not do
+            subscription.end(event("bye", {"reason": "the run is not in progress"}))
+            return
+        *first, last = ended_frames(run_id, ended)
+        subscription.begin(first)
+        subscription.end(last)
+
+    def _admitted(self, session: str) -> Subscription:
+        if self._stopped:
+            raise HubStopped("the daemon is stopping: it opens no more streams")
+        if len(self._open) >= self._max_streams:
+            raise TooManyStreams(
+                f"{len(self._open)} streams are open, at most {self._max_streams} may be (MAX_STREAMS)"
+            )
+        if self._sessions[session] >= self._max_session_streams:
+            raise TooManyStreams(
+                f"{self._sessions[session]} streams of this session are open, at most {self._max_session_streams} may "
+                "be (MAX_SESSION_STREAMS): close a page"
+            )
+        subscription = Subscription(session)
+        self._open[subscription] = None
+        self._sessions[session] += 1
+        if self._keep_alive is None:
+            self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
+        return subscription
+
+    def _leave(self, subscription: Subscription) -> None:
+        del self._open[subscription]
+        self.dropped += subscription.lagging
+        self._sessions[subscription.session] -= 1
+        if not self._sessions[subscription.session]:
+            del self._sessions[subscription.session]
+        if not self._open and self._keep_alive is not None:
+            self._keep_alive.cancel()
+            self._keep_alive = None
+
+    def _comment(self) -> None:
+        self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
+        for each in self._open:
+            each.keep_alive()
+
+    def _rest(self, channel: RunChannel) -> None:
+        """Keep a channel without clients for those that reconnect, or drop it if it is of no use."""
+        channel.rest()
+        if not channel.known:
+            del self._channels[channel.run_id]
+            return
+        self._channels.move_to_end(channel.run_id)
+        idle = [each for each in self._channels.values() if not each.users]
+        for each in idle[: max(len(idle) - MAX_IDLE_CHANNELS, 0)]:
+            self._drop(each)
+
+    def _drop(self, channel: RunChannel) -> None:
+        channel.forget()
+        del self._channels[channel.run_id]
+
+    # ---- messages of the engine
+
+    def take(self, message: Message) -> None:
+        """Take a message about a run."""
+        if isinstance(message, RunNews):
+            self._news.take(message)
+            return
+        run_id: str = message.changes.run_id if isinstance(message, LastChanges) else message.run_id
+        channel = self._channels.get(run_id)
+        if channel is None:
+            return
+        if isinstance(message, RunChanged):
+            channel.changed()
+        elif isinstance(message, LastChanges):
+            channel.take_last(message)
+        elif isinstance(message, RunEnded):
+            if channel.users:
+                channel.end(message)
+            elif not channel.over:
+                self._drop(channel)  # its last changes are not known here
+        elif isinstance(message, RunParked):
+            channel.part_from(message.why)

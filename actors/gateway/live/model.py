@@ -1,0 +1,162 @@
+"""A run as a client puts it together: the whole state, and the difference that a report makes to it."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec import structs
+
+from stretto.actors.gateway.live.frames import Part, part
+from stretto.actors.runs import (
+    MAX_CHANGES,
+    ErrorGroup,
+    ItemChanges,
+    Ranges,
+    RunChanges,
+    apply_ranges,
+    changed_between,
+    ranges_of,
+)
+
+MAX_RANGES_BYTES: Final = 16 * 1024
+"""Bytes of the ranges of one task in a frame. Longer ones are sent as "many"."""
+MANY: Final = "many"
+"""Sent in place of the items of a task if too many have changed: fetch the states of all."""
+
+
+_Key: TypeAlias = tuple[str, str, str, str]
+
+
+class Items(msgspec.Struct):
+    """The states of a task's items in its last visit. None if they are not known here."""
+
+    visit: int
+    states: bytes | None
+    by_entries: bool
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """The parts of a run that a report has changed."""
+
+    status: bool
+    tasks: tuple[str, ...]
+    items: dict[str, dict[str, Ranges] | None]
+    errors: tuple[ErrorGroup, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has changed."""
+        return not (self.status or self.tasks or self.items or self.errors)
+
+
+class RunModel:
+    """The state of one run up to entry `number`."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.workflow = ""
+        self.number = -1
+        self.status = ""
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.items: dict[str, Items] = {}
+        self._errors: dict[_Key, ErrorGroup] = {}
+
+    def apply(self, changes: RunChanges) -> Delta:
+        """Take a report, complete or not, and return what it changes here."""
+        gap = changes.since is not None and changes.since != self.number
+        status = changes.status != self.status
+        self.number, self.status, self.workflow = changes.number, changes.status, changes.workflow
+        tasks = tuple(name for name, report in changes.tasks.items() if report != self.tasks.get(name))
+        self.tasks.update(changes.tasks)
+        items: dict[str, dict[str, Ranges] | None] = {}
+        for name, each in changes.items.items():
+            found = self._apply_items(name, each, whole=changes.since is None)
+            if found is None or found:
+                items[name] = found
+        if gap:  # an answer was lost
+            items |= self.forget_items()
+        errors = changes.errors if changes.since is not None else (*self._vanished(changes.errors), *changes.errors)
+        return Delta(status, tasks, items, tuple(self._apply_errors(errors)))
+
+    def forget_items(self) -> dict[str, dict[str, Ranges] | None]:
+        """Forget the states of all items, which are not known any more. Return that as a change of them."""
+        visits = {name: report["visits"] for name, report in self.tasks.items() if report["visits"]}
+        self.items = {name: Items(visit, None, by_entries=False) for name, visit in visits.items()}
+        return dict.fromkeys(self.items)
+
+    def _apply_items(self, name: str, changes: ItemChanges, *, whole: bool) -> dict[str, Ranges] | None:
+        known = self.items.get(name)
+        same = known is not None and known.visit == changes.visit
+        before = known.states if same and known is not None else b""
+        after = changes.states
+        if changes.ranges is not None:
+            if before is None and not whole:
+                return None
+            states = bytearray(b"" if whole else before or b"")
+            apply_ranges(states, changes.ranges)
+            after = bytes(states)
+        self.items[name] = Items(changes.visit, after, changes.by_entries)
+        if after is None or before is None:
+            return None
+        changed = changed_between(before, after)
+        return ranges_of(after, changed) if len(changed) <= MAX_CHANGES else None
+
+    def _vanished(self, groups: tuple[ErrorGroup, ...]) -> Iterator[ErrorGroup]:
+        """Yield the groups that a complete report does not have, as empty ones."""
+        present = set(map(_key, groups))
+        for key, group in self._errors.items():
+            if key not in present:
+                yield structs.replace(group, count=0)
+
+    def _apply_errors(self, groups: Iterable[ErrorGroup]) -> Iterator[ErrorGroup]:
+        for group in groups:
+            key = _key(group)
+            if self._errors.get(key) != group:
+                self._errors[key] = group
+                yield group
+            if not group.count:
+                self._errors.pop(key, None)
+
+    def errors(self) -> list[ErrorGroup]:
+        """Return the groups of errors of each task's last visit."""
+        return [each for each in self._errors.values() if self.tasks[each.task]["visits"] == each.visit]
+
+    # ---- as parts of frames
+
+    def whole(self) -> Iterator[Part]:
+        """Yield the whole state."""
+        for name, report in self.tasks.items():
+            yield part("tasks", name, report)
+        for name, items in self.items.items():
+            states = items.states
+            if states is None:
+                yield part("items", name, MANY)
+            elif any(states):
+                yield part("items", name, self._ranges(states))
+
+    @staticmethod
+    def _ranges(states: bytes) -> dict[str, Ranges] | str:
+        changed = changed_between(b"", states)
+        return _bounded(ranges_of(states, changed))
+
+    def changed(self, delta: Delta) -> Iterator[Part]:
+        """Yield the parts that have changed."""
+        for name in delta.tasks:
+            yield part("tasks", name, self.tasks[name])
+        for name, ranges in delta.items.items():
+            yield part("items", name, MANY if ranges is None else _bounded(ranges))
+
+
+def _key(group: ErrorGroup) -> _Key:
+    return group.task, group.kind, group.message, str(group.where)
+
+
+def _bounded(ranges: dict[str, Ranges]) -> dict[str, Ranges] | str:
+    count = sum(len(each) for each in ranges.values())
+    if count > MAX_CHANGES:
+        return MANY
+    return MANY if count * 16 > MAX_RANGES_BYTES and _size(ranges) > MAX_RANGES_BYTES else ranges
+
+
+def _size(ranges: dict[str, Ranges]) -> int:
+    return len(msgspec.json.encode(ranges))

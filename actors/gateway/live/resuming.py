@@ -1,0 +1,87 @@
+"""The changes since an entry that a client names, when no ring has them: from the entries in the store.
+
+An entry names the items that it ends. Those that have started since are in flight, or have ended. So the present state
+of these items is all that has changed, as long as nothing else can change an item: no request but a pause, no failure
+of the run, no retry of a whole visit. In any other case the client gets the whole state.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from stretto.actors.gateway.live.frames import Part, part
+from stretto.actors.gateway.live.model import MANY, RunModel
+from stretto.actors.runs import MAX_CHANGES, ranges_of
+
+MAX_GAP: Final = MAX_CHANGES
+"""Entries that are read for a client that reconnects. Behind a wider gap it gets the whole state."""
+_NAMING: Final = frozenset({"ItemCompleted", "RetryDue", "ItemStarted", "ItemPaused", "ItemResumed"})
+_OTHER: Final = frozenset(
+    {
+        "SecretsLearned",
+        "ResultsWritten",
+        "ResultsOpened",
+        "ResultsClosed",
+        "ItemsRead",
+        "DelayElapsed",
+        "PauseRequested",
+        "ResumeRequested",
+        "ConcurrencyRequested",
+        "ExtensionRequested",
+    }
+)
+_SMALL: Final = 64
+"""Items of a task that are always sent as a whole."""
+_UNSETTLED: Final = (1, 2)
+"""The codes of running items and those that wait for a retry."""
+
+
+def changes_since(model: RunModel, entries: Iterable[Any]) -> list[Part] | None:
+    """Return the parts of a run that may have changed, or None if the entries do not say.
+
+    Args:
+        model: The run's present state.
+        entries: The entries behind the one that the client knows, up to that state.
+    """
+    if model.status != "running":
+        return None
+    named: dict[str, set[int]] = {}
+    for each in entries:
+        kind = type(each).__name__
+        if kind in _NAMING:
+            items = model.items.get(each.task)
+            if items is not None and items.visit == each.visit:
+                named.setdefault(each.task, set()).add(each.index)
+        elif kind not in _OTHER:
+            return None
+    if not all(each.by_entries or _is_small(each.states) for each in model.items.values()):
+        return None
+    return list(_parts(model, named))
+
+
+def _is_small(states: bytes | None) -> bool:
+    return states is not None and len(states) <= _SMALL
+
+
+def _parts(model: RunModel, named: dict[str, set[int]]) -> Iterator[Part]:
+    for name, report in model.tasks.items():
+        if report["status"] != "not_started":
+            yield part("tasks", name, report)
+    for name, items in model.items.items():
+        states = items.states
+        if states is None:
+            yield part("items", name, MANY)
+            continue
+        indexes = named.get(name, set())
+        if _is_small(states):
+            # Up to the most that a small visit has: those behind wait.
+            indexes = set(range(_SMALL))
+        else:
+            indexes = indexes | {index for code in _UNSETTLED for index in _indexes(states, code)}
+        yield part("items", name, ranges_of(states, sorted(indexes)) if len(indexes) <= MAX_CHANGES else MANY)
+
+
+def _indexes(states: bytes, code: int) -> Iterator[int]:
+    at = states.find(code)
+    while at >= 0:
+        yield at
+        at = states.find(code, at + 1)
