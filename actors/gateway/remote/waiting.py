@@ -15,7 +15,7 @@ from stretto.definitions.data import FrozenDict, freeze, list_of
 PASSING: Final = frozenset(
     {
         "busy", "engine_stopped", "engine_stopping", "run_parked", "run_restarting", "store_lost", "store_unavailable",
-        "too_many_streams",
+        "stream_interrupted", "too_many_streams",
     }
 )  # fmt: skip
 """The codes of refusals after which the run goes on, with this daemon or the next."""
