@@ -97,7 +97,7 @@ class Followers:
         async def receive() -> Any:
             return await gone
 
-        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run_id": run_id}}
+        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id}}
         await RunStream(self.hub)(scope, receive, send)
         return last
 

@@ -1,6 +1,7 @@
 """Calls of actors from an event loop: no thread waits for an answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
 
@@ -114,8 +115,13 @@ def _send(
         else:
             answered.set_result(value)
 
+    def deliver(value: Any, error: BaseException | None) -> None:
+        # A loop that has been closed meanwhile refuses it. The actor must not fail for that.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, value, error)
+
     # As ActorRef.ask, whose future could only be awaited in a thread.
     message = ProxyCall(attr_path=path, args=args, kwargs=kwargs)
-    reply = _LoopReply(lambda value, error: loop.call_soon_threadsafe(settle, value, error))
+    reply = _LoopReply(deliver)
     actor.actor_inbox.put(Envelope(message, reply_to=reply))
     return answered

@@ -84,6 +84,9 @@ class ProgressRelay(pykka.ThreadingActor):
         self._loop = loop
         self._take = take
 
+    def caught_up(self) -> None:
+        """Answer once all messages have been passed on that came before."""
+
     def on_receive(self, message: Any) -> None:
         """Pass a message on."""
         self._loop.call_soon_threadsafe(self._take, message)

@@ -54,6 +54,8 @@ from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
 from stretto.metrics import mask_run
 
 _ANSWERED_WHEN_DURABLE: Final = frozenset({ControlRun, ReportChanges})
+_POSTPONED: Final = frozenset({*EXECUTION_HANDLERS, ReportChanges})
+"""The requests that wait for the end of an unfinished event: a report would be ahead of the entry that it names."""
 
 
 class RunSupervisor(DispatchedActor):
@@ -211,7 +213,7 @@ class RunSupervisor(DispatchedActor):
         if not self._run.begun:
             self._early.append(message)
             return
-        if self._run.unfinished is not None and type(message.message) in EXECUTION_HANDLERS:
+        if self._run.unfinished is not None and type(message.message) in _POSTPONED:
             self._run.postpone(self._run.unfinished, message)
             return
         try:

@@ -8,6 +8,7 @@ import pykka
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.live import EngineSource
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import Ended
 from stretto.actors.outcome import abandoned
@@ -26,16 +27,18 @@ class EndedRuns:
 
     Attributes:
         abandoned: How many of them have ended because the engine was stopped.
+        source: The messages of the engine, among them the ends of runs.
         stored: Whether the engine has a store, so that nothing needs to be remembered here.
     """
 
     def __init__(self, engine: pykka.ActorRef[Any]) -> None:
         self.abandoned = 0
         self.stored = False
+        self.source = EngineSource(engine, self._add)
         self._engine = engine
         self._ended: OrderedDict[str, RunEnded] = OrderedDict()
 
-    def add(self, ended: RunEnded) -> None:
+    def _add(self, ended: RunEnded) -> None:
         """Take the end of a run."""
         self.abandoned += ended.outcome == abandoned()
         if self.stored:
@@ -52,14 +55,17 @@ class EndedRuns:
             Problem: It has not ended.
             NoStore: It has ended, and neither a store nor this object has its outcome.
         """
+        status = None
+        if run_id not in self._ended:
+            status = await call(self._engine, Engine.status, run_id)
+            if status["status"] not in ENDED:
+                raise Problem("run_not_ended", f"the run {run_id} has not ended: it is {status['status']}")
+            await self.source.caught_up()
         ended = self._ended.get(run_id)
         if ended is not None:
             return Ended(run_id, ended.outcome.status, ended.outcome.output, ended.outcome.errors, ended.tasks)
-        status = await call(self._engine, Engine.status, run_id)
-        if status["status"] not in ENDED:
-            raise Problem("run_not_ended", f"the run {run_id} has not ended: it is {status['status']}")
         try:
             run = await call(self._engine, Engine.run, run_id)
         except NoStore:
             raise NoStore(f"the outcome of the run {run_id} is not known any more: the engine has no store") from None
-        return Ended(run_id, run["status"], run["output"], run["errors"], status["tasks"])
+        return Ended(run_id, run["status"], run["output"], run["errors"], (status or {}).get("tasks", {}))

@@ -59,6 +59,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "engine_stopping": 503,
     "engine_stopped": 503,
     "store_unavailable": 503,
+    "stream_interrupted": 503,
     "store_lost": 503,
     "cannot_use_tokens_file": 503,
     "unreadable_record": 500,

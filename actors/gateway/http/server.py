@@ -21,7 +21,7 @@ from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.streams import Streams
-from stretto.actors.gateway.live import EngineSource, LiveHub
+from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
@@ -87,8 +87,7 @@ class Gateway:
         self._engine = engine
         self._probes = probes
         self._ended = EndedRuns(engine)
-        self._source = EngineSource(engine, self._ended.add)
-        self._hub = LiveHub(self._source)
+        self._hub = LiveHub(self._ended.source)
         self._tokens_file = tokens_file
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
@@ -117,7 +116,7 @@ class Gateway:
         for acceptor in self._acceptors:
             acceptor.close()
         # Every outcome has reached the streams when they are ended.
-        await self._source.drain()
+        await self._ended.source.drain()
         await self._hub.stop()
         self._connections.shut_down()
         tasks = tuple(self._connections.state.tasks)

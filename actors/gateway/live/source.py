@@ -55,10 +55,14 @@ class Source(Protocol):
         """Return the number of runs in progress."""
 
 
+def _ignore(_ended: RunEnded) -> None:
+    """Take a message and do nothing."""
+
+
 class EngineSource:
     """An engine of this process."""
 
-    def __init__(self, engine: pykka.ActorRef[Any], on_end: Callable[[RunEnded], object]) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], on_end: Callable[[RunEnded], object] = _ignore) -> None:
         """Take an engine that is started.
 
         Args:
@@ -75,6 +79,10 @@ class EngineSource:
         self._take = take
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._deliver)
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
+
+    def caught_up(self) -> Awaitable[None]:
+        """Wait until the messages have been delivered that the engine has sent before its last answer."""
+        return call(self._relay, ProgressRelay.caught_up)
 
     async def drain(self) -> None:
         """Deliver the last messages of an engine that has stopped."""

@@ -1,6 +1,7 @@
 """Calls from an event loop: by function or by name, of an actor or of an object it is reached by."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pykka
 import pytest
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher, call, call_then, reached_by
+from tests.support.waiting import PATIENCE
 
 
 @reached_by("back_door")
@@ -29,6 +31,9 @@ class House(DispatchedActor):
         answer = Deferred()
         answer.resolve("dong")
         return answer
+
+    def wait(self, gate: threading.Event) -> None:
+        assert gate.wait(PATIENCE)
 
     def break_bell(self) -> None:
         raise ValueError("broken")
@@ -87,3 +92,15 @@ def test_a_dead_actor_is_an_error(house: "pykka.ActorRef[House]") -> None:
     house.stop()
     with pytest.raises(pykka.ActorDeadError):
         answered(lambda: call(house, House.ring, 1))
+
+
+def test_an_answer_to_a_closed_loop_harms_no_actor(house: "pykka.ActorRef[House]") -> None:
+    """The caller has ended before its answer came, and its loop with it."""
+    gate = threading.Event()
+
+    async def ask() -> None:
+        call(house, "wait", gate)
+
+    asyncio.run(ask())
+    gate.set()
+    assert answered(lambda: call(house, House.ring, 1)) == "ding"

@@ -8,6 +8,7 @@ from stretto.actors.engine.children import Children
 from stretto.actors.engine.news import EngineNews
 from stretto.actors.engine.queries import Pruning
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.recovery_queue import RecoveryQueue
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.shutdown import Shutdown
@@ -15,7 +16,7 @@ from stretto.actors.engine.supervision import RunSupervision
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
-PARTS = (RunSupervision, EngineNews, Children, RunRecovery, Release, Reruns, Pruning, Shutdown)
+PARTS = (RunSupervision, EngineNews, Children, RunRecovery, RecoveryQueue, Release, Reruns, Pruning, Shutdown)
 
 
 def test_no_message_has_two_handlers() -> None:

@@ -65,7 +65,7 @@ class Listener:
     async def start(self) -> None:
         """Start to listen."""
         routes = [
-            Route("/runs/{run_id}/stream", RunStream(self.hub)),
+            Route("/runs/{run}/stream", RunStream(self.hub)),
             Route("/stream", EngineStream(self.hub, may_see=lambda _scope, root: root != "test.hidden")),
         ]
         app = Starlette(routes=routes, exception_handlers={StrettoError: refused})
@@ -175,7 +175,7 @@ def test_a_run_is_followed_to_its_end(bench: Bench) -> None:
 
     async def test(listener: Listener) -> None:
         client = Client(lambda _task: None)
-        async with listener.get(f"/runs/{run_id}/stream") as response:
+        async with listener.get(f"/runs/{run}/stream") as response:
             assert await response.status() == 200
             assert b"content-type: text/event-stream" in response.head
             await response.until(client, lambda: client.items.get("second") == (1, b"\1\1\1"))
@@ -199,12 +199,12 @@ def test_a_client_continues_from_its_last_id(bench: Bench) -> None:
 
     async def test(listener: Listener) -> None:
         client = Client(lambda _task: None)
-        async with listener.get(f"/runs/{run_id}/stream") as response:
+        async with listener.get(f"/runs/{run}/stream") as response:
             await response.status()
             await response.until(client, lambda: client.items.get("second") == (1, b"\1\1\1") and bool(client.last_id))
         client.seen.clear()
         bench.proxy.pause(run_id).get(timeout=PATIENCE)
-        async with listener.get(f"/runs/{run_id}/stream", client.last_id) as response:
+        async with listener.get(f"/runs/{run}/stream", client.last_id) as response:
             await response.status()
             await response.until(client, lambda: client.status == "paused")
         assert set(client.seen) == {"changes"}
@@ -220,7 +220,7 @@ def test_a_client_continues_on_the_next_daemon(start_bench: Callable[..., Bench]
     run_id = first.submit(HELD).id
 
     async def before(listener: Listener) -> None:
-        async with listener.get(f"/runs/{run_id}/stream") as response:
+        async with listener.get(f"/runs/{run}/stream") as response:
             await response.status()
             await response.until(client, lambda: client.items.get("second") == (1, b"\1\1\1") and bool(client.last_id))
 
@@ -233,7 +233,7 @@ def test_a_client_continues_on_the_next_daemon(start_bench: Callable[..., Bench]
     client.seen.clear()
 
     async def after(listener: Listener) -> None:
-        async with listener.get(f"/runs/{run_id}/stream", client.last_id) as response:
+        async with listener.get(f"/runs/{run}/stream", client.last_id) as response:
             await response.status()
             await response.until(client, lambda: bool(client.seen))
             assert client.seen == ["changes"]
@@ -251,7 +251,7 @@ def test_a_stop_ends_a_response(bench: Bench) -> None:
 
     async def test(listener: Listener) -> None:
         client = Client(lambda _task: None)
-        async with listener.get(f"/runs/{run_id}/stream") as response:
+        async with listener.get(f"/runs/{run}/stream") as response:
             await response.status()
             await response.until(client, lambda: bool(client.seen))
             await listener.hub.stop()
@@ -267,7 +267,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(bench: Bench) -> None:
     run_id = bench.submit(HELD).id
 
     async def test(listener: Listener) -> None:
-        async with listener.get(f"/runs/{run_id}/stream") as response:
+        async with listener.get(f"/runs/{run}/stream") as response:
             await response.status()
             assert listener.hub.streams == 1
         while listener.hub.streams:  # noqa: ASYNC110 - it ends in the turns of this loop
@@ -297,7 +297,7 @@ def test_a_reader_that_stops_is_cut_off(bench: Bench, monkeypatch: pytest.Monkey
     run_id = bench.submit(HELD).id
 
     async def test(listener: Listener) -> None:
-        async with listener.get(f"/runs/{run_id}/stream", receive_buffer=4096) as response:
+        async with listener.get(f"/runs/{run}/stream", receive_buffer=4096) as response:
             await response.status()
             (subscription,) = listener.hub._open
             while not subscription.lagging:
@@ -317,7 +317,7 @@ def test_no_frame_has_a_secret(bench: Bench) -> None:
 
     async def test(listener: Listener) -> None:
         client, frames = Client(lambda _task: None), list[bytes]()
-        async with listener.get(f"/runs/{run_id}/stream") as response:
+        async with listener.get(f"/runs/{run}/stream") as response:
             await response.status()
             while "errors" not in client.seen:
                 frames.append(await response.frame() or b"")
@@ -368,7 +368,7 @@ def test_a_stream_takes_little_memory(bench: Bench) -> None:
             if b"event: hello" in message.get("body", b""):
                 opened.release()
 
-        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run_id": run_id}}
+        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id}}
         await RunStream(hub)(scope, receive, send)
 
     async def test(listener: Listener) -> None:
