@@ -7,6 +7,9 @@
     with Engine.open(...) as engine:            the same, for programs that wait for each answer
         outcome = engine.run("ops.greet", {...})
 
+    with connect("http://host:8420", token) as engine:  the engine of a daemon
+        handle = engine.submit("ops.greet", {...}).get()
+
 Public names are loaded when they are first used, so that `stretto --help` starts at once. `dir()` lists them. The
 errors of definitions and inputs, and the base of all errors, are in `stretto.definitions`.
 """
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
+    from stretto.actors.gateway.client import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
+    from stretto.actors.gateway.remote.engine import BlockingRemoteEngine, RemoteEngine, connect
     from stretto.actors.history.cells import UnknownVisit
     from stretto.actors.history.contexts import UnknownPath
     from stretto.actors.history.entries import UnknownKind
@@ -50,6 +55,8 @@ else:
             "history.cells": "UnknownVisit",
             "history.contexts": "UnknownPath",
             "history.entries": "UnknownKind",
+            "gateway.client": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
+            "gateway.remote.engine": "BlockingRemoteEngine RemoteEngine connect",
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",
             "journal.readers": "NoStore",
@@ -67,9 +74,13 @@ __all__ = [
     "ActionFailed",
     "AddressPolicy",
     "AmbiguousRun",
+    "BadUrl",
     "BlockingEngine",
+    "BlockingRemoteEngine",
     "CannotLoadActions",
     "CannotOpenStore",
+    "ClientClosed",
+    "DaemonUnreachable",
     "DuplicateAction",
     "Engine",
     "EngineStopping",
@@ -83,6 +94,8 @@ __all__ = [
     "NoStore",
     "Outcome",
     "RefusedFile",
+    "RemoteEngine",
+    "RequestRefused",
     "Requester",
     "RunHandle",
     "RunNotEnded",
@@ -96,4 +109,5 @@ __all__ = [
     "UnknownRun",
     "UnknownVisit",
     "action",
+    "connect",
 ]

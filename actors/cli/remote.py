@@ -10,6 +10,7 @@ import click
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
 from stretto.actors.cli.progress.modes import Mode, Watching, watching
+from stretto.actors.cli.support.client_tokens import client_of
 from stretto.actors.cli.support.daemon_events import Interrupted, answers_and_interrupts
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
@@ -37,11 +38,11 @@ class Wanted:
     labels: dict[str, str] | None = None
 
 
-def run_at_daemon(url: str, wanted: Wanted) -> NoReturn:
+def run_at_daemon(url: str, token_file: str | None, wanted: Wanted) -> NoReturn:
     """Run a workflow in the daemon at `url`, and exit as `stretto run` does."""
     try:
         with exiting_on_errors():
-            code = _run(Client(url), wanted)
+            code = _run(client_of(url, token_file), wanted)
     except click.UsageError as error:
         give_up(error.format_message(), USAGE)
     except KeyboardInterrupt:

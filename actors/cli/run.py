@@ -19,6 +19,7 @@ from stretto.actors.cli.support.action_options import (
     expression_limits,
     rendered_commands,
 )
+from stretto.actors.cli.support.client_tokens import TOKEN_FILE
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.support.progress_option import PROGRESS
 
@@ -43,7 +44,8 @@ STOP_SECONDS = 2.0
 @PACKS
 @PACK_CONFIG
 @KEYSTORE
-@click.option("--daemon", metavar="URL", help="Submit the run to the daemon at unix:///PATH.")
+@click.option("--daemon", metavar="URL", help="Submit the run to the daemon at unix:///PATH or http://HOST:PORT.")
+@TOKEN_FILE
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and exit.")
 @click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")
 @click.option("--store-key", metavar="FILE", help="With --store: the file with its encryption key.")
@@ -70,6 +72,7 @@ def run(
     pack_config: str | None,
     keystore: str | None,
     daemon: str | None,
+    token_file: str | None,
     detach: bool,  # noqa: FBT001 - as above
     store: str | None,
     store_key: str | None,
@@ -103,7 +106,7 @@ def run(
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
     if resume is not None:
-        new = (workflow, assignments, inputs, labels, idempotency_key, daemon, detach)
+        new = (workflow, assignments, inputs, labels, idempotency_key, daemon, token_file, detach)
         prepare = partial(_continued_run, _resumable(resume, store, store_key, of_a_new_run=any(new)))
     else:
         if workflow is None:
@@ -114,11 +117,11 @@ def run(
             if definitions or actions or packs or pack_config or keystore or store or store_key:
                 own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
                 raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
-            run_at_daemon(
-                daemon,
-                Wanted(workflow, assignments, inputs, as_json, detach, progress, log_level, idempotency_key, labels),
+            wanted = Wanted(
+                workflow, assignments, inputs, as_json, detach, progress, log_level, idempotency_key, labels
             )
-        _check_alone(store, detach=detach, of_a_store=store_key or idempotency_key)
+            run_at_daemon(daemon, token_file, wanted)
+        _check_alone(store, of_a_daemon=detach or token_file, of_a_store=store_key or idempotency_key)
         prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels)
     prints = Above(sys.stderr, printable_lines if sys.stderr.isatty() else str)
     # Until the process ends: standard output is for the outcome, also if a function still runs then.
@@ -164,10 +167,10 @@ def _followed(
         give_up(f"interrupted{left}", INTERRUPTED)
 
 
-def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> None:
+def _check_alone(store: str | None, *, of_a_daemon: bool | str | None, of_a_store: str | None) -> None:
     """Refuse options that need a daemon or a store. Raises `click.UsageError`."""
-    if detach:
-        raise click.UsageError("--detach needs --daemon, which continues the run")
+    if of_a_daemon:
+        raise click.UsageError("--detach and --token-file need --daemon, which continues the run")
     if store is None and of_a_store is not None:
         raise click.UsageError("--store-key and --idempotency-key need --store")
 
@@ -185,7 +188,7 @@ def _resumable(run: str, store: str | None, store_key: str | None, *, of_a_new_r
     from stretto.actors.operations import Run, RunAnswer
 
     if of_a_new_run:
-        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --idempotency-key, --daemon and --detach"
+        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --idempotency-key, --daemon, --token-file and --detach"
         raise click.UsageError(f"--resume continues a run as it was started: leave out {own}")
     if store is None:
         raise click.UsageError("--resume needs --store, which has the run")

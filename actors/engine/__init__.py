@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.engine.blocking import BlockingEngine, RunNotEnded
+    from stretto.actors.engine.blocking import BlockingCalls, BlockingEngine, RunNotEnded
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.host import EngineHost
     from stretto.actors.engine.startup import EngineParts
@@ -13,7 +13,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "blocking": "BlockingEngine RunNotEnded",
+            "blocking": "BlockingCalls BlockingEngine RunNotEnded",
             "engine": "Engine",
             "host": "EngineHost",
             "startup": "EngineParts",
@@ -21,6 +21,7 @@ else:
     )
 
 __all__ = [
+    "BlockingCalls",
     "BlockingEngine",
     "Engine",
     "EngineHost",

@@ -34,44 +34,15 @@ class RunNotEnded(StrettoError, TimeoutError):
         )
 
 
-class BlockingEngine:
-    """A running engine whose methods wait for their answers. `Engine.open(...)` returns one.
+class BlockingCalls:
+    """The methods that an engine has in process and from elsewhere, each waiting for its answer.
 
-    The methods are those of `Engine`, and raise the same errors. Differences:
-
-    - `run` runs a workflow to its end, and `wait` waits for the end of a submitted run.
-    - `show_run` is the `run` of `Engine`: it returns the report of a stored run.
-
-    At the end of a `with` block the engine waits for the runs in progress and stops. If the block raises, the engine
-    stops at once: with a store, the runs in progress are parked until an engine opens it again. Without one they fail.
-    Several threads can use one engine. An actor must not: it would wait for itself.
-
-    Attributes:
-        proxy: The proxy of the engine's actor, whose methods return futures.
+    Args:
+        proxy: What has the methods, and returns futures.
     """
 
-    def __init__(self, engine: "pykka.ActorRef[Engine]") -> None:
-        self.proxy = engine.proxy()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        # The engine has stopped already if the block stopped it, or if its store is gone.
-        with contextlib.suppress(pykka.ActorDeadError):
-            try:
-                self.stop(None if raised is None else 0)
-            except KeyboardInterrupt:
-                self.stop(0)
-                raise
-
-    @property
-    def metrics_url(self) -> str | None:
-        """The URL of the metrics endpoint, or None without one."""
-        url: str | None = self._get(self.proxy.metrics_url)
-        return url
+    def __init__(self, proxy: Any) -> None:
+        self.proxy = proxy
 
     def run(
         self,
@@ -133,35 +104,22 @@ class BlockingEngine:
             raise RunNotEnded(run, timeout or 0) from None
         return outcome
 
-    def submit(  # noqa: PLR0913 - keywords, each independent
+    def submit(
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
-        watcher: pykka.ActorRef[Any] | None = None,
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        origin: Origin = "owner",
-        by: Requester | None = None,
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
-        future = self.proxy.submit(
-            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin, by=by
-        )
+        future = self.proxy.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(
-        self,
-        run_id: str,
-        scope: RerunScope = "everything",
-        task: str | None = None,
-        *,
-        origin: Origin = "owner",
-        by: Requester | None = None,
-    ) -> RunHandle:
+    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by))
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task))
         return handle
 
     def status(self, run_id: str) -> dict[str, Any]:
@@ -169,9 +127,9 @@ class BlockingEngine:
         status: dict[str, Any] = self._get(self.proxy.status(run_id))
         return status
 
-    def cancel(self, run_id: str, *, by: Requester | None = None) -> None:
+    def cancel(self, run_id: str) -> None:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""
-        self._get(self.proxy.cancel(run_id, by=by))
+        self._get(self.proxy.cancel(run_id))
 
     def preview_cancel(self, run_id: str) -> dict[str, Any]:
         """Return what `cancel` would stop. See `Engine.preview_cancel`."""
@@ -183,41 +141,37 @@ class BlockingEngine:
         preview: dict[str, Any] = self._get(self.proxy.preview_rerun(run_id, scope, task))
         return preview
 
-    def recover(self, run_id: str, *, by: Requester | None = None) -> None:
+    def recover(self, run_id: str) -> None:
         """Try again to recover a quarantined run. See `Engine.recover`."""
-        self._get(self.proxy.recover(run_id, by=by))
+        self._get(self.proxy.recover(run_id))
 
-    def pause(self, run_id: str, *, by: Requester | None = None) -> None:
+    def pause(self, run_id: str) -> None:
         """Pause a run: nothing new starts, running items finish."""
-        self._get(self.proxy.pause(run_id, by=by))
+        self._get(self.proxy.pause(run_id))
 
-    def resume(self, run_id: str, *, by: Requester | None = None) -> None:
+    def resume(self, run_id: str) -> None:
         """Resume a paused run."""
-        self._get(self.proxy.resume(run_id, by=by))
+        self._get(self.proxy.resume(run_id))
 
-    def set_concurrency(self, run_id: str, task: str, concurrency: int, *, by: Requester | None = None) -> None:
+    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> None:
         """Change how many items of a running fan-out may be in its window, at least 1."""
-        self._get(self.proxy.set_concurrency(run_id, task, concurrency, by=by))
+        self._get(self.proxy.set_concurrency(run_id, task, concurrency))
 
-    def set_max_failures(self, run_id: str, task: str, max_failures: int, *, by: Requester | None = None) -> None:
+    def set_max_failures(self, run_id: str, task: str, max_failures: int) -> None:
         """Change how many items of a running fan-out may fail, at least 0."""
-        self._get(self.proxy.set_max_failures(run_id, task, max_failures, by=by))
+        self._get(self.proxy.set_max_failures(run_id, task, max_failures))
 
-    def skip_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
+    def skip_item(self, run_id: str, task: str, index: int) -> None:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
-        self._get(self.proxy.skip_item(run_id, task, index, by=by))
+        self._get(self.proxy.skip_item(run_id, task, index))
 
-    def retry_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
+    def retry_item(self, run_id: str, task: str, index: int) -> None:
         """Retry an item of a running fan-out. See `Engine.retry_item`."""
-        self._get(self.proxy.retry_item(run_id, task, index, by=by))
+        self._get(self.proxy.retry_item(run_id, task, index))
 
-    def extend(self, run_id: str, seconds: float, *, by: Requester | None = None) -> None:
+    def extend(self, run_id: str, seconds: float) -> None:
         """Add seconds to the deadline of a run whose workflow has a `timeout`."""
-        self._get(self.proxy.extend(run_id, seconds, by=by))
-
-    def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
-        """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
-        self._get(self.proxy.watch(run_id, watcher))
+        self._get(self.proxy.extend(run_id, seconds))
 
     def why(self, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
         """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
@@ -228,27 +182,6 @@ class BlockingEngine:
         """Return what an item in flight has written so far. See `Engine.item_output`."""
         output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index))
         return output
-
-    def runs_in_progress(self) -> int:
-        """Return the number of runs in progress."""
-        return int(self._get(self.proxy.runs_in_progress()))
-
-    def run_ids(self) -> tuple[str, ...]:
-        """Return the ids of the runs in progress, sub-workflows included."""
-        return tuple(self._get(self.proxy.run_ids()))
-
-    def items_in_flight(self) -> int:
-        """Return the number of items in flight."""
-        return int(self._get(self.proxy.items_in_flight()))
-
-    def late_results(self) -> int:
-        """Return how many results were dropped because they came after the end of their item."""
-        return int(self._get(self.proxy.late_results()))
-
-    def workflow(self, name: str) -> Workflow:
-        """Return the definition of a ref or a file's path. Raises as `submit` does."""
-        workflow: Workflow = self._get(self.proxy.workflow(name))
-        return workflow
 
     def workflows(self) -> tuple[str, ...]:
         """Return the refs of all known workflows."""
@@ -324,9 +257,9 @@ class BlockingEngine:
         cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))
         return cells
 
-    def export(self, run_id: str, *, by: Requester | None = None) -> dict[str, Any]:
+    def export(self, run_id: str) -> dict[str, Any]:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        run: dict[str, Any] = self._get(self.proxy.export(run_id, by=by))
+        run: dict[str, Any] = self._get(self.proxy.export(run_id))
         return run
 
     def errors(self, run_id: str, task: str | None = None) -> dict[str, Any]:
@@ -358,16 +291,153 @@ class BlockingEngine:
         page: dict[str, Any] = self._get(self.proxy.audit(since=since, who=who, cursor=cursor, limit=limit))
         return page
 
+    def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
+        """Delete ended runs from the store, and return their number. See `Engine.prune`."""
+        return int(self._get(self.proxy.prune(older_than_seconds, keep)))
+
+    @staticmethod
+    def _get(future: Any) -> Any:
+        return future.get()
+
+
+class BlockingEngine(BlockingCalls):
+    """A running engine whose methods wait for their answers. `Engine.open(...)` returns one.
+
+    The methods are those of `Engine`, and raise the same errors. Differences:
+
+    - `run` runs a workflow to its end, and `wait` waits for the end of a submitted run.
+    - `show_run` is the `run` of `Engine`: it returns the report of a stored run.
+
+    At the end of a `with` block the engine waits for the runs in progress and stops. If the block raises, the engine
+    stops at once: with a store, the runs in progress are parked until an engine opens it again. Without one they fail.
+    Several threads can use one engine. An actor must not: it would wait for itself.
+
+    Attributes:
+        proxy: The proxy of the engine's actor, whose methods return futures.
+    """
+
+    def __init__(self, engine: "pykka.ActorRef[Engine]") -> None:
+        super().__init__(engine.proxy())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        # The engine has stopped already if the block stopped it, or if its store is gone.
+        with contextlib.suppress(pykka.ActorDeadError):
+            try:
+                self.stop(None if raised is None else 0)
+            except KeyboardInterrupt:
+                self.stop(0)
+                raise
+
+    @property
+    def metrics_url(self) -> str | None:
+        """The URL of the metrics endpoint, or None without one."""
+        url: str | None = self._get(self.proxy.metrics_url)
+        return url
+
+    def submit(  # noqa: PLR0913 - keywords, each independent
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        watcher: pykka.ActorRef[Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        origin: Origin = "owner",
+        by: Requester | None = None,
+    ) -> RunHandle:
+        """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
+        future = self.proxy.submit(
+            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin, by=by
+        )
+        handle: RunHandle = self._get(future)
+        return handle
+
+    def rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        origin: Origin = "owner",
+        by: Requester | None = None,
+    ) -> RunHandle:
+        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by))
+        return handle
+
+    def cancel(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Cancel a run by its cancellation policy, and return when nothing new will start."""
+        self._get(self.proxy.cancel(run_id, by=by))
+
+    def recover(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Try again to recover a quarantined run. See `Engine.recover`."""
+        self._get(self.proxy.recover(run_id, by=by))
+
+    def pause(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Pause a run: nothing new starts, running items finish."""
+        self._get(self.proxy.pause(run_id, by=by))
+
+    def resume(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Resume a paused run."""
+        self._get(self.proxy.resume(run_id, by=by))
+
+    def set_concurrency(self, run_id: str, task: str, concurrency: int, *, by: Requester | None = None) -> None:
+        """Change how many items of a running fan-out may be in its window, at least 1."""
+        self._get(self.proxy.set_concurrency(run_id, task, concurrency, by=by))
+
+    def skip_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
+        """Skip an item of a running fan-out. See `Engine.skip_item`."""
+        self._get(self.proxy.skip_item(run_id, task, index, by=by))
+
+    def retry_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
+        """Retry an item of a running fan-out. See `Engine.retry_item`."""
+        self._get(self.proxy.retry_item(run_id, task, index, by=by))
+
+    def extend(self, run_id: str, seconds: float, *, by: Requester | None = None) -> None:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        self._get(self.proxy.extend(run_id, seconds, by=by))
+
+    def export(self, run_id: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Return a stored run with its definition and all its entries, secrets masked."""
+        run: dict[str, Any] = self._get(self.proxy.export(run_id, by=by))
+        return run
+
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, by: Requester | None = None
     ) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep, by=by)))
 
+    def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
+        """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
+        self._get(self.proxy.watch(run_id, watcher))
+
+    def runs_in_progress(self) -> int:
+        """Return the number of runs in progress."""
+        return int(self._get(self.proxy.runs_in_progress()))
+
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the ids of the runs in progress, sub-workflows included."""
+        return tuple(self._get(self.proxy.run_ids()))
+
+    def items_in_flight(self) -> int:
+        """Return the number of items in flight."""
+        return int(self._get(self.proxy.items_in_flight()))
+
+    def late_results(self) -> int:
+        """Return how many results were dropped because they came after the end of their item."""
+        return int(self._get(self.proxy.late_results()))
+
+    def workflow(self, name: str) -> Workflow:
+        """Return the definition of a ref or a file's path. Raises as `submit` does."""
+        workflow: Workflow = self._get(self.proxy.workflow(name))
+        return workflow
+
     def stop(self, grace: float | None = None) -> None:
         """Accept no more runs, wait for the runs in progress, then stop everything. See `Engine.stop`."""
         self._get(self.proxy.stop(grace))
-
-    @staticmethod
-    def _get(future: Any) -> Any:
-        return future.get()

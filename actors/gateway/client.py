@@ -1,11 +1,14 @@
-"""The client's end of the API, for the command line: one connection a request, and no event loop."""
+"""The client's end of the API: one connection a request, and no event loop. Several threads can use one client."""
 
 import http.client
 import socket
-from collections.abc import Callable, Generator, Iterator
+import threading
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +31,10 @@ from stretto.actors.operations import (
 from stretto.definitions.errors import Finding, Place, StrettoError
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+CONNECT_SECONDS: Final = 10.0
+"""How long a host may take to answer to a connection."""
+KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""After which silence a host is asked whether it is there, how often, and how many times, in seconds."""
 _STATES: Final = frozenset({"hello", "changes"})
 _LAST_WORDS: Final = frozenset({"bye", "lagging"})
 _SCHEME: Final = "unix://"
@@ -39,6 +46,20 @@ class DaemonUnreachable(StrettoError):
     """No daemon answers at the URL, or its answer is cut off."""
 
     code = "daemon_unreachable"
+
+
+class NobodyThere(DaemonUnreachable):
+    """No connection can be made: nothing has been asked."""
+
+
+class AnswerLost(DaemonUnreachable):
+    """A daemon was there and its answer is not: it may have done what was asked."""
+
+
+class ClientClosed(StrettoError):
+    """The client has been closed. The daemon may have done what was asked."""
+
+    code = "client_closed"
 
 
 class BadUrl(StrettoError):
@@ -54,14 +75,26 @@ class NotText(StrettoError):
 
 
 class RequestRefused(StrettoError):
-    """The daemon refused the request; `refusal` says why."""
+    """The daemon refused the request.
 
-    def __init__(self, refusal: Refused) -> None:
+    Attributes:
+        refusal: Why.
+        findings: What is wrong in a definition.
+        details: All that the daemon says of the refusal (problem+json).
+        code: The refusal's code.
+    """
+
+    def __init__(
+        self, refusal: Refused, findings: Iterable[Finding] = (), details: Mapping[str, Any] | None = None
+    ) -> None:
         self.refusal = refusal
+        self.findings = tuple(findings)
+        self.details = dict(details or {})
+        self.code = refusal.code
         super().__init__(refusal.message)
 
-    def __reduce__(self) -> tuple[type["RequestRefused"], tuple[Refused]]:
-        return type(self), (self.refusal,)
+    def __reduce__(self) -> tuple[type["RequestRefused"], tuple[Refused, tuple[Finding, ...], dict[str, Any]]]:
+        return type(self), (self.refusal, self.findings, self.details)
 
 
 class Client:
@@ -79,6 +112,18 @@ class Client:
         self.url = url
         self._token = token
         self._connect = _connector(url)
+        self._closed = False
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End all connections: requests in other threads fail, and new ones raise `ClientClosed`."""
+        with self._lock:
+            self._closed = True
+            for each in list(self._sockets):
+                with suppress(OSError):
+                    # Not the method of a TLS socket, which would take its state from under the thread that reads.
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
 
     def ask(self, request: Request) -> Answer:
         """Send a request and return its answer. Raises as `answers` does."""
@@ -86,7 +131,7 @@ class Client:
         with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
             body = self._read(response.read, MAX_ANSWER_BYTES + 1)
             if response.length:
-                raise DaemonUnreachable(f"the daemon at {self.url} closed the connection in an answer")
+                raise AnswerLost(f"the daemon at {self.url} closed the connection in an answer")
             if len(body) > MAX_ANSWER_BYTES:
                 raise DaemonUnreachable(f"an answer has more than {MAX_ANSWER_BYTES:,} bytes (MAX_ANSWER_BYTES)")
             try:
@@ -108,8 +153,7 @@ class Client:
             yield from self._lines_of(request)
             return
         if isinstance(request, Watch):
-            with self._stream(request) as response:
-                yield from self._news_in(response, request.run)
+            yield from self.news(request.run)
             return
         answer = self.ask(request)
         if not (isinstance(request, Submit) and isinstance(answer, Accepted)):
@@ -121,9 +165,24 @@ class Client:
         except (DaemonUnreachable, RequestRefused):
             yield answer
             raise
-        with stream as response:
+        with stream.response:
             yield answer
-            yield from self._news_in(response, answer.run)
+            yield from self._news_in(stream, answer.run)
+
+    def news(self, run: str, until: float | None = None) -> Generator[Answer]:
+        """Follow a run: yield its progress, and its outcome as the last. A daemon that goes away may end it early.
+
+        Args:
+            run: The run's id.
+            until: The instant of `time.monotonic()` after which the daemon counts as gone. None waits without a limit.
+
+        Raises:
+            DaemonUnreachable: No daemon answers, or not until then.
+            RequestRefused: The daemon refuses the request, or stops before the run's end.
+        """
+        stream = self._stream(Watch(run), until)
+        with stream.response:
+            yield from self._news_in(stream, run)
 
     def _lines_of(self, request: Export) -> Generator[Answer]:
         with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
@@ -133,19 +192,23 @@ class Client:
                 except msgspec.DecodeError as error:
                     raise self._misfit(error) from None
 
-    def _stream(self, request: Watch) -> http.client.HTTPResponse:
-        """Return the response of a stream. It ends with its connection, and the connection with it."""
+    def _stream(self, request: Watch, until: float | None = None) -> "_Stream":
+        """Return an open stream. It ends with its response, and the connection with it."""
         connection = self._connect()
+        connection.timeout = min(_left(until) or CONNECT_SECONDS, CONNECT_SECONDS)
         try:
+            self._open(connection)
+            opened = connection.sock
+            opened.settimeout(_left(until))
             response = self._response(connection, _written(request))
         except BaseException:
             connection.close()
             raise
-        return response
+        return _Stream(response, opened, until)
 
-    def _news_in(self, response: http.client.HTTPResponse, run: str) -> Generator[Answer]:
+    def _news_in(self, stream: "_Stream", run: str) -> Generator[Answer]:
         tasks: dict[str, Any] = {}
-        for name, data in self._events(response):
+        for name, data in self._events(stream):
             if name in _LAST_WORDS:
                 text = f"{data['reason']}; the run {run} continues when a daemon opens its store again"
                 raise RequestRefused(Refused("engine_stopped", text))
@@ -158,9 +221,9 @@ class Client:
                 yield self.ask(OutcomeOf(run))
                 return
 
-    def _events(self, response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _events(self, stream: "_Stream") -> Iterator[tuple[str, dict[str, Any]]]:
         name, data = "message", b""
-        while line := self._read(response.readline, MAX_ANSWER_BYTES):
+        while line := self._read(stream.readline, MAX_ANSWER_BYTES):
             if line == b"\n":
                 if data:
                     yield name, self._object(data)
@@ -170,6 +233,18 @@ class Client:
             elif line.startswith(b"data: "):
                 data += line[6:-1]
 
+    def _open(self, connection: http.client.HTTPConnection) -> None:
+        """Connect, unless the client is closed."""
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException) as error:
+            raise NobodyThere(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
+        with self._lock:
+            if self._closed:
+                connection.close()
+                raise ClientClosed(f"the client of {self.url} is closed")
+            self._sockets.add(connection.sock)
+
     def _response(self, connection: http.client.HTTPConnection, written: Written) -> http.client.HTTPResponse:
         """Send a request and return the response, of which the body is not read yet, if it is not a refusal."""
         headers = {"Connection": "close"}  # the response then owns the socket
@@ -177,25 +252,27 @@ class Client:
             headers["Content-Type"] = "application/json"
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
+        if connection.sock is None:
+            self._open(connection)
         try:
-            connection.connect()
             # The daemon may refuse a request before it has read all of it: its answer says why.
             with suppress(BrokenPipeError):
                 connection.request(written.method, written.target, written.body or None, headers)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            raise DaemonUnreachable(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
+            raise AnswerLost(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             with response:
-                raise RequestRefused(self._refusal(response))
+                raise self._refusal(response)
         return response
 
-    def _refusal(self, response: http.client.HTTPResponse) -> Refused:
+    def _refusal(self, response: http.client.HTTPResponse) -> RequestRefused:
         body = self._read(response.read, MAX_ANSWER_BYTES)
         try:
             problem = _objects.decode(body)
             findings = [_finding(each) for each in problem.get("findings", [])]
-            return Refused(problem["code"], problem["detail"], [str(each) for each in findings], findings)
+            refused = Refused(problem["code"], problem["detail"], list(map(str, findings)), findings)
+            return RequestRefused(refused, findings, problem)
         except (msgspec.DecodeError, KeyError, TypeError):
             status = f"{response.status} {response.reason}"
             raise DaemonUnreachable(f"what answers at {self.url} is not a Stretto daemon: {status}") from None
@@ -204,7 +281,7 @@ class Client:
         try:
             return read(size)
         except (OSError, http.client.HTTPException) as error:
-            raise DaemonUnreachable(
+            raise AnswerLost(
                 f"the daemon at {self.url} closed the connection in an answer: {_reason(error)}"
             ) from error
 
@@ -216,6 +293,19 @@ class Client:
 
     def _misfit(self, error: Exception) -> DaemonUnreachable:
         return DaemonUnreachable(f"the daemon at {self.url} sent an unexpected answer: {error}")
+
+
+class _Stream(NamedTuple):
+    """A response that goes on, and how long it is read."""
+
+    response: http.client.HTTPResponse
+    socket: socket.socket
+    until: float | None
+
+    def readline(self, size: int) -> bytes:
+        """Return the next line. Raises OSError if there is none until then."""
+        self.socket.settimeout(_left(self.until))
+        return self.response.readline(size)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -230,6 +320,21 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class _PortConnection(http.client.HTTPConnection):
+    """A connection over TCP to a host that may vanish without a word."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(None)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE:
+            self.sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+class _TlsConnection(_PortConnection, http.client.HTTPSConnection):
+    """The same with TLS."""
+
+
 def _connector(url: str) -> Callable[[], http.client.HTTPConnection]:
     path = url.removeprefix(_SCHEME)
     if path != url and path.startswith("/"):
@@ -241,8 +346,13 @@ def _connector(url: str) -> Callable[[], http.client.HTTPConnection]:
         host = None
     if host is None or parts.path.strip("/") or parts.query or parts.scheme not in {"http", "https"}:
         raise BadUrl(f"a daemon's URL must be unix:///PATH, http://HOST:PORT or https://HOST:PORT, got {url!r}")
-    kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
-    return lambda: kind(host, port)
+    kind = _PortConnection if parts.scheme == "http" else _TlsConnection
+    return lambda: kind(host, port, timeout=CONNECT_SECONDS)
+
+
+def _left(until: float | None) -> float | None:
+    """Return the seconds until an instant, at least a millisecond: none at all would mean not to wait."""
+    return None if until is None else max(until - time.monotonic(), 0.001)
 
 
 def _written(request: Request) -> Written:

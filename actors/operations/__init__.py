@@ -45,7 +45,13 @@ if TYPE_CHECKING:
         CONTROLS,
         Cancel,
         ControlRequest,
+        Extend,
+        Pause,
+        Resume,
+        RetryItem,
         RunControl,
+        SetConcurrency,
+        SkipItem,
         event_of,
     )
     from stretto.actors.operations.exporting import frames_of
@@ -109,7 +115,10 @@ else:
             ),
             "asking": "ask",
             "base": "Request",
-            "controls": "CONTROLS Cancel ControlRequest RunControl event_of",
+            "controls": (
+                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency SkipItem "
+                "event_of"
+            ),
             "exporting": "frames_of",
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
@@ -161,6 +170,7 @@ __all__ = [
     "ErrorsAnswer",
     "Export",
     "ExportAnswer",
+    "Extend",
     "FindRun",
     "Follower",
     "Following",
@@ -175,6 +185,7 @@ __all__ = [
     "Operation",
     "OutcomeOf",
     "OutputAnswer",
+    "Pause",
     "PreviewAnswer",
     "PreviewCancel",
     "PreviewRerun",
@@ -186,6 +197,8 @@ __all__ = [
     "Refused",
     "Request",
     "Rerun",
+    "Resume",
+    "RetryItem",
     "Role",
     "Route",
     "Run",
@@ -196,6 +209,8 @@ __all__ = [
     "Runs",
     "RunsAnswer",
     "Schemas",
+    "SetConcurrency",
+    "SkipItem",
     "Status",
     "StatusAnswer",
     "Submit",

@@ -42,7 +42,10 @@ class Page(NamedTuple):
     names: tuple[tuple[str, str], ...]
 
 
-ENGINE = ("BlockingEngine", "Engine", "RunHandle", "Outcome", "RunProgressed", "AddressPolicy", "Requester")
+ENGINE = (
+    "BlockingEngine", "Engine", "connect", "RemoteEngine", "BlockingRemoteEngine", "RunHandle", "Outcome",
+    "RunProgressed", "AddressPolicy", "Requester",
+)  # fmt: skip
 
 
 def pages() -> tuple[Page, ...]:
@@ -153,7 +156,9 @@ def _class(node: ast.ClassDef, value: type, source: str) -> list[str]:
     elif initializer is not None and not issubclass(value, Exception):
         parts.append(_code(_signature(node.name, initializer, source, without_return=True)))
     parts += _docstring(ast.get_docstring(node) or "")
-    for each in _functions(node):
+    own = {each.name for each in _functions(node)}
+    inherited = (each for base in value.__bases__ for each in _inherited(base) if each.name not in own)
+    for each in (*_functions(node), *inherited):
         if each.name.startswith(("_", "on_")):
             continue
         heading = f"{node.name}.{each.name}"
@@ -175,6 +180,15 @@ def _is_public_field(node: ast.AnnAssign) -> bool:
 
 def _functions(node: ast.ClassDef) -> Iterator[Function]:
     yield from (each for each in node.body if isinstance(each, Function))
+
+
+def _inherited(base: type) -> Iterator[Function]:
+    """Yield the methods of a base that has no section of its own."""
+    module = base.__module__
+    if module.startswith("stretto.actors.engine") and base.__name__ not in import_module("stretto.actors").__all__:
+        node = _find(module, base.__name__)
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node)
 
 
 def _signature(name: str, node: Function, module: str, *, without_return: bool = False) -> str:

@@ -1,11 +1,15 @@
 """A gateway for tests: a real socket in a folder, a real port, and an engine behind it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import pykka
 
 from stretto.actors import Engine
 from stretto.actors.dispatch.asyncio_bridge import call
@@ -26,7 +30,46 @@ def with_port(
     patience: float = PATIENCE, **settings: Any,
 ) -> None:  # fmt: skip
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port. `patience` is in seconds."""
+    _with_engine(folder, lambda opened: test(opened.client, opened.url), tokens_file, settings, patience)
 
+
+class Opened(NamedTuple):
+    """A gateway that listens: a client of its socket, the URL of its port, and its engine."""
+
+    client: Client
+    url: str
+    engine: pykka.ActorRef[Engine]
+
+
+@contextmanager
+def opened_gateway(folder: Path, tokens_file: Path | None = None, **settings: Any) -> Iterator[Opened]:
+    """Run a gateway and its engine in another thread, for a test that waits itself."""
+    told: queue.SimpleQueue[tuple[Opened, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
+
+    async def hold(opened: Opened) -> None:
+        leave = asyncio.Event()
+        told.put((opened, asyncio.get_running_loop(), leave))
+        await leave.wait()
+
+    thread = threading.Thread(target=_with_engine, args=(folder, hold, tokens_file, settings))
+    thread.start()
+    try:
+        opened, loop, leave = told.get(timeout=PATIENCE)
+        try:
+            yield opened
+        finally:
+            loop.call_soon_threadsafe(leave.set)
+    finally:
+        thread.join()
+
+
+def _with_engine(
+    folder: Path,
+    test: Callable[[Opened], Awaitable[None]],
+    tokens_file: Path | None,
+    settings: dict[str, Any],
+    patience: float = PATIENCE,
+) -> None:
     async def fine() -> Check:
         return Check(well=True, reason="fine")
 
@@ -37,7 +80,7 @@ def with_port(
         port, url = open_port("127.0.0.1", 0)
         await gateway.start(file.open(), port)
         try:
-            await test(Client(f"unix://{folder}/s"), url)
+            await test(Opened(Client(f"unix://{folder}/s"), url, engine))
         finally:
             await call(engine, Engine.stop, 0)
             await gateway.stop()

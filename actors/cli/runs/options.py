@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.gateway import default_path
@@ -34,7 +35,9 @@ UTC = click.option("--utc", is_flag=True, help="Show times in UTC instead of the
 DAEMON_VARIABLE = "STRETTO_DAEMON"
 """The variable with the URL of the daemon, for commands with neither --daemon nor --store."""
 
-_DAEMON = click.option("--daemon", metavar="URL", help="Use the daemon at unix:///PATH. [default: $STRETTO_DAEMON]")
+_DAEMON = click.option(
+    "--daemon", metavar="URL", help="Use the daemon at unix:///PATH or http://HOST:PORT. [default: $STRETTO_DAEMON]"
+)
 _STORE = click.option(
     "--store", metavar="URL", help="Use the store at sqlite:///FILE or postgresql://... [default: $STRETTO_STORE]"
 )
@@ -46,12 +49,15 @@ def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     """Pass a command the source that its options name, and `as_json`; an error ends the process."""
 
     @_DAEMON
+    @TOKEN_FILE
     @_STORE
     @_STORE_KEY
     @_JSON
     @wraps(command)
-    def opened(*, daemon: str | None, store: str | None, store_key: str | None, **given: Any) -> None:
-        with exiting_on_errors(), _opened(daemon, store, store_key) as source:
+    def opened(
+        *, daemon: str | None, token_file: str | None, store: str | None, store_key: str | None, **given: Any
+    ) -> None:
+        with exiting_on_errors(), _opened(daemon, token_file, store, store_key) as source:
             if "run" in given:
                 given["run"] = find_run(source, given["run"])
             command(source, **given)
@@ -83,10 +89,12 @@ def print_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def _opened(daemon: str | None, store: str | None, store_key: str | None) -> "Iterator[Source]":
+def _opened(daemon: str | None, token_file: str | None, store: str | None, store_key: str | None) -> "Iterator[Source]":
     daemon, store = _chosen(daemon, store)
     if store is None and store_key is not None:
         raise click.UsageError("--store-key requires --store or $STRETTO_STORE: a daemon has its own key")
+    if store is not None and token_file is not None:
+        raise click.UsageError("--token-file requires --daemon or $STRETTO_DAEMON: a store asks for no token")
     if store is not None:
         from stretto.actors.cli.runs.stored import StoreRuns
 
@@ -94,9 +102,8 @@ def _opened(daemon: str | None, store: str | None, store_key: str | None) -> "It
             yield source
         return
     from stretto.actors.cli.runs.daemon import DaemonRuns
-    from stretto.actors.gateway import Client
 
-    yield DaemonRuns(Client(daemon or _url_of_the_users_daemon()))
+    yield DaemonRuns(client_of(daemon or _url_of_the_users_daemon(), token_file))
 
 
 def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | None]:
@@ -109,8 +116,8 @@ def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | No
     if daemon is not None or store is not None:
         return daemon, store
     if url := os.environ.get(DAEMON_VARIABLE):
-        if not url.startswith("unix:///"):
-            raise click.UsageError(f"${DAEMON_VARIABLE} must be unix:///PATH, got {url!r}")
+        if not url.startswith(("unix:///", "http://", "https://")):
+            raise click.UsageError(f"${DAEMON_VARIABLE} must be unix:///PATH or http://HOST:PORT, got {url!r}")
         return url, None
     return None, os.environ.get(STORE_VARIABLE) or None
 

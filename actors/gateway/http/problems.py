@@ -7,7 +7,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError
+from stretto.definitions.errors import ExpressionError, Finding, InvalidDefinition, InvalidInput, StrettoError
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -117,14 +117,25 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
         "instance": request_id,
         "code": problem.code,
     }
-    if isinstance(cause, InvalidDefinition):
-        body["findings"] = [_as_json(finding) for finding in cause.findings]
+    body |= _details_of(cause)
     headers = {"content-type": MEDIA_TYPE, **problem.headers}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
     return status, headers, encode_json(body)
+
+
+def _details_of(cause: Exception) -> dict[str, Any]:
+    """Return what an exception has besides its message, from which a client can make it again."""
+    if isinstance(cause, InvalidDefinition):
+        return {"findings": [_as_json(finding) for finding in cause.findings]}
+    if isinstance(cause, InvalidInput):
+        return {"workflow": cause.workflow, "problems": list(cause.problems)}
+    if isinstance(cause, ExpressionError):
+        where = {**cause.place.as_json(), "path": cause.place.path}
+        return {"expression": cause.expression, "where": where, "reason": cause.reason, "hint": cause.hint}
+    return {}
 
 
 def _as_json(finding: Finding) -> dict[str, Any]:

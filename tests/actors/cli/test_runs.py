@@ -78,11 +78,11 @@ def kept(tmp_path: Path) -> Kept:
 # ---- lists
 
 
-def test_the_variable_of_the_daemon_must_be_a_url_of_a_socket() -> None:
+def test_the_variable_of_the_daemon_must_be_a_url() -> None:
     """The error names the variable, because nobody has typed the value here. An empty one counts as unset."""
-    done = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "http://host"})
+    done = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "ftp://host"})
     assert done.exit_code == 2
-    assert "$STRETTO_DAEMON must be unix:///PATH, got 'http://host'" in done.stderr
+    assert "$STRETTO_DAEMON must be unix:///PATH or http://HOST:PORT, got 'ftp://host'" in done.stderr
     empty = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "", "STRETTO_STORE": "nowhere"})
     assert "cannot open the store 'nowhere'" in empty.stderr
 
@@ -387,6 +387,8 @@ def test_whose_runs_are_meant_has_to_be_clear(tmp_path: Path, monkeypatch: pytes
         assert option in result.stderr
     result = CliRunner().invoke(main, ["runs", "list", "--daemon", f"unix://{tmp_path}/s"])
     assert (result.exit_code, "cannot reach the daemon" in result.stderr) == (3, True)
+    result = CliRunner().invoke(main, ["runs", "list", "--store", "sqlite:///s", "--token-file", "x"])
+    assert (result.exit_code, "a store asks for no token" in result.stderr) == (2, True)
     result = CliRunner().invoke(main, ["runs", "list", "--store-key", "x"])
     assert (result.exit_code, "a daemon has its own key" in result.stderr) == (2, True)
 

@@ -30,6 +30,7 @@ NOT_ANSWERED = {
     "invalid_settings": "ends the start",
     "invalid_store_key": "ends the start",
     "not_data": "is a mistake in Python, or ends an item",
+    "client_closed": "is a client's",
     "not_text": "is a client's",
     "store_in_use": "ends the start",
     "store_key_missing": "ends the start",

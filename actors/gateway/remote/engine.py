@@ -1,0 +1,301 @@
+"""The engine's methods for another process, in the shape of the actor's proxy, and their blocking facade."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import msgspec
+import pykka
+
+from stretto.actors.engine import BlockingCalls
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.remote.calls import Calls
+from stretto.actors.gateway.remote.waiting import handle_of
+from stretto.actors.journal import PAGE, RerunScope
+from stretto.actors.locating import is_path
+from stretto.actors.operations import (
+    Accepted,
+    Audit,
+    Cancel,
+    Definition,
+    EntriesAnswer,
+    Export,
+    ExportAnswer,
+    Extend,
+    FindRun,
+    Item,
+    ItemOutput,
+    Items,
+    Pause,
+    Prune,
+    Recover,
+    Rerun,
+    Resume,
+    RetryItem,
+    Run,
+    Runs,
+    SetConcurrency,
+    SkipItem,
+    Status,
+    Submit,
+    Why,
+    Workflows,
+)  # fmt: skip
+from stretto.actors.outcome import RunHandle
+from stretto.actors.text_files import read_text
+from stretto.definitions.data import thaw
+from stretto.definitions.errors import UnknownWorkflow
+from stretto.definitions.model import Workflow
+
+AWAY_SECONDS: Final = 120.0
+"""How long a daemon may be away by default."""
+
+
+def connect(url: str, token: str | None = None, *, away_seconds: float = AWAY_SECONDS) -> "RemoteEngine":
+    """Return an engine in another process: a daemon's, by its socket or its port. No request is sent yet.
+
+    Args:
+        url: `unix:///PATH`, `http://HOST:PORT` or `https://HOST:PORT`.
+        token: The token for a port. A socket knows its user.
+        away_seconds: How long a daemon that has answered may be away, as during its restart. Requests and outcomes are
+            waited for so long.
+
+    Raises:
+        BadUrl: The URL is another one.
+    """
+    return RemoteEngine(url, token, away_seconds=away_seconds)
+
+
+class RemoteEngine:
+    """The engine of a daemon. `connect(...)` returns one.
+
+    The methods are those of `Engine`. Each returns a future at once, whose `get(timeout=...)` raises the errors of the
+    engine's method, and these:
+
+    - `DaemonUnreachable`: no daemon answers. `RequestRefused`: the daemon itself refuses, as with `forbidden`.
+    - `ClientClosed`: this object is closed.
+
+    Requests that change a run in progress arrive in their order, others side by side. Use a `with` block, or `close`.
+    The runs continue after it. Several threads can use one object, and actors, too, if they do not wait.
+
+    Attributes:
+        url: The daemon's URL.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, away_seconds: float = AWAY_SECONDS) -> None:
+        self.url = url
+        self._calls = Calls(Client(url, token), away_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections and end all threads. Futures without an answer raise `ClientClosed`; runs continue."""
+        self._calls.close()
+
+    def blocking(self) -> "BlockingRemoteEngine":
+        """Return the same engine with methods that wait for their answers, as `Engine.open()` has them."""
+        return BlockingRemoteEngine(self)
+
+    def submit(
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> pykka.Future[RunHandle]:
+        """Start a run of a workflow. See `Engine.submit`.
+
+        A lost answer starts no second run: the request is sent again with its key.
+
+        Args:
+            workflow: A ref that the daemon knows, the path of a file here, or a `Workflow` that was read from text.
+            inputs: The run's inputs by parameter.
+            idempotency_key: If an earlier run was accepted with this key and the same request, return its handle. None
+                makes a new key.
+            labels: Up to 16 texts by key.
+
+        Returns:
+            The future of the `RunHandle`. Its outcome is waited for through restarts of a daemon with a store.
+        """
+        key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
+        given = thaw(dict(inputs or {}))
+        return self._calls.send(
+            lambda: Submit(_named_or_read(workflow), given, key, None if labels is None else dict(labels)),
+            self._handle_of,
+        )
+
+    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> pykka.Future[RunHandle]:
+        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
+        return self._calls.send(lambda: Rerun(run_id, scope, task), self._handle_of)
+
+    def handle(self, run_id: str) -> pykka.Future[RunHandle]:
+        """Return the handle of a run in progress, or of an ended one in the store."""
+        return self._calls.send(
+            lambda: Status(run_id), lambda answer: handle_of(self._calls, run_id, answer.run["workflow"])
+        )
+
+    def status(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return the status of a run, in progress or ended. See `Engine.status`."""
+        return self._calls.send(lambda: Status(run_id), lambda answer: answer.run)
+
+    def cancel(self, run_id: str) -> pykka.Future[None]:
+        """Cancel a run by its policy. Answered when nothing new will start."""
+        return self._calls.control(Cancel(run_id))
+
+    def pause(self, run_id: str) -> pykka.Future[None]:
+        """Pause a run: nothing new starts, running items finish."""
+        return self._calls.control(Pause(run_id))
+
+    def resume(self, run_id: str) -> pykka.Future[None]:
+        """Resume a paused run."""
+        return self._calls.control(Resume(run_id))
+
+    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> pykka.Future[None]:
+        """Change how many items of a running fan-out may be in its window, at least 1."""
+        return self._calls.control(SetConcurrency(run_id, task, concurrency))
+
+    def skip_item(self, run_id: str, task: str, index: int) -> pykka.Future[None]:
+        """Skip an item of a running fan-out. See `Engine.skip_item`."""
+        return self._calls.control(SkipItem(run_id, task, index))
+
+    def retry_item(self, run_id: str, task: str, index: int) -> pykka.Future[None]:
+        """Retry an item of a running fan-out. See `Engine.retry_item`."""
+        return self._calls.control(RetryItem(run_id, task, index))
+
+    def extend(self, run_id: str, seconds: float) -> pykka.Future[None]:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        return self._calls.control(Extend(run_id, seconds))
+
+    def recover(self, run_id: str) -> pykka.Future[None]:
+        """Try again to recover a quarantined run."""
+        return self._calls.send(lambda: Recover(run_id), lambda _answer: None)
+
+    def why(self, run_id: str, task: str | None = None) -> pykka.Future[list[dict[str, Any]]]:
+        """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
+        return self._calls.send(lambda: Why(run_id, task), lambda answer: answer.reasons)
+
+    def item_output(self, run_id: str, task: str, index: int = 0) -> pykka.Future[dict[str, Any]]:
+        """Return what an item has written so far. See `Engine.item_output`."""
+        return self._calls.send(lambda: ItemOutput(run_id, task, index), lambda answer: answer.output)
+
+    def workflows(self) -> pykka.Future[tuple[str, ...]]:
+        """Return the refs of all workflows that the daemon knows."""
+        return self._calls.send(Workflows, lambda answer: tuple(answer.refs))
+
+    def runs(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        search: str | None = None,
+        children: Literal["listed", "folded"] = "listed",
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of stored runs, the newest first. See `Engine.runs`."""
+        wanted = None if labels is None else dict(labels)
+        return self._calls.send(
+            lambda: Runs(status, workflow, since, wanted, search, children, cursor, limit), msgspec.structs.asdict
+        )
+
+    def find_run(self, text: str) -> pykka.Future[str]:
+        """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with."""
+        return self._calls.send(lambda: FindRun(text), lambda answer: str(answer.run))
+
+    def run(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
+        return self._calls.send(lambda: Run(run_id), lambda answer: answer.run)
+
+    def items(
+        self,
+        run_id: str,
+        task: str | None = None,
+        outcome: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
+        return self._calls.send(lambda: Items(run_id, task, outcome, cursor, limit), msgspec.structs.asdict)
+
+    def item(self, run_id: str, task: str, index: int) -> pykka.Future[dict[str, Any]]:
+        """Return the last ended attempt of a stored run's item with its result, secrets masked."""
+        return self._calls.send(lambda: Item(run_id, task, index), lambda answer: answer.item)
+
+    def export(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return a stored run with its definition and all its entries, secrets masked."""
+        return self._calls.gather(Export(run_id), _exported)
+
+    def audit(
+        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the audit, the newest entry first. See `Engine.audit`."""
+        return self._calls.send(lambda: Audit(since, who, cursor, limit), msgspec.structs.asdict)
+
+    def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> pykka.Future[int]:
+        """Delete ended runs from the store, and return their number. See `Engine.prune`."""
+        return self._calls.send(lambda: Prune(older_than_seconds, keep), lambda answer: int(answer.runs))
+
+    def _handle_of(self, accepted: Accepted) -> RunHandle:
+        return handle_of(self._calls, accepted.run, accepted.workflow)
+
+
+class BlockingRemoteEngine(BlockingCalls):
+    """The engine of a daemon, whose methods wait for their answers. `connect(...).blocking()` returns one.
+
+    The methods, and `run` and `wait`, are those of `BlockingEngine`, as far as a daemon has them. A `with` block closes
+    the connection at its end; the daemon's runs continue.
+
+    Attributes:
+        proxy: The `RemoteEngine`, whose methods return futures.
+    """
+
+    proxy: RemoteEngine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections and end all threads. Futures without an answer raise `ClientClosed`; runs continue."""
+        self.proxy.close()
+
+
+def _named_or_read(workflow: str | PathLike[str] | Workflow) -> str | Definition:
+    """Return a ref as it is, and anything else as its text: a daemon does not open clients' paths."""
+    if isinstance(workflow, Workflow):
+        if not workflow.text:
+            raise UnknownWorkflow(f"a daemon needs the text of {workflow.ref}: read it with read_workflow(text, file)")
+        return Definition(workflow.file, workflow.text)
+    name = os.fspath(workflow)
+    if not is_path(name):
+        return name
+    try:
+        return Definition(name, read_text(Path(name)))
+    except OSError as error:
+        raise UnknownWorkflow(f"cannot read the workflow {name!r}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UnknownWorkflow(f"{name} must be UTF-8 text: byte {error.start} cannot be decoded") from None
+
+
+def _exported(answers: list[Any]) -> dict[str, Any]:
+    """Return a run of an export's answers."""
+    head = next(each for each in answers if isinstance(each, ExportAnswer))
+    frames = (each.entries for each in answers if isinstance(each, EntriesAnswer))
+    return {**head.run, "entries": [msgspec.json.decode(entry) for frame in frames for entry in frame]}

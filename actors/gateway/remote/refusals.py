@@ -1,0 +1,66 @@
+"""A daemon's refusals as the exceptions that the engine raises in process, found by their code."""
+
+import pkgutil
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.gateway.client import RequestRefused
+from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, Place
+
+CLASSES: Final[Mapping[str, str]] = {
+    "ambiguous_run": "stretto.actors:AmbiguousRun",
+    "bad_request": "stretto.actors.operations:BadRequest",
+    "cannot_keep": "stretto.definitions:CannotKeep",
+    "cannot_replay": "stretto.actors.history.replay:CannotReplay",
+    "engine_stopping": "stretto.actors:EngineStopping",
+    "file_refused": "stretto.actors:RefusedFile",
+    "idempotency_conflict": "stretto.actors:IdempotencyConflict",
+    "illegal_transition": "stretto.definitions:IllegalTransition",
+    "invalid_cursor": "stretto.actors:InvalidCursor",
+    "invalid_idempotency_key": "stretto.actors:InvalidIdempotencyKey",
+    "invalid_labels": "stretto.actors:InvalidLabels",
+    "item_not_in_flight": "stretto.actors:ItemNotInFlight",
+    "limit_exceeded": "stretto.definitions:LimitExceeded",
+    "no_definition_text": "stretto.definitions.stored:NoText",
+    "no_store": "stretto.actors:NoStore",
+    "nothing_to_rerun": "stretto.definitions:NothingToRerun",
+    "run_parked": "stretto.actors:RunWasParked",
+    "run_restarting": "stretto.actors.engine.recovery:RunRestarting",
+    "store_lost": "stretto.actors.journal:StoreLost",
+    "store_unavailable": "stretto.actors:StoreUnavailable",
+    "too_many_runs": "stretto.actors:TooManyRuns",
+    "unknown_action": "stretto.actors.actions:UnknownAction",
+    "unknown_item": "stretto.actors:UnknownItem",
+    "unknown_run": "stretto.actors:UnknownRun",
+    "unknown_task": "stretto.definitions:UnknownTask",
+    "unknown_workflow": "stretto.definitions:UnknownWorkflow",
+    "unreadable_record": "stretto.actors.journal.encryption:UnreadableRecord",
+}
+"""The class of each code whose exception has a message alone. It is imported when it is needed: a program that only
+submits runs loads no store."""
+
+
+def error_of(refused: RequestRefused) -> Exception:
+    """Return a refusal as the engine's exception, or as it is if it is the daemon's own, such as `forbidden`."""
+    details = refused.details
+    match refused.code:
+        case "engine_stopped":
+            return pykka.ActorDeadError(str(refused))
+        case "invalid_definition":
+            return InvalidDefinition(refused.findings)
+        case "invalid_input" if "problems" in details:
+            return InvalidInput(details["workflow"], details["problems"])
+        case "expression_error" if "expression" in details:
+            place = _place(details["where"])
+            return ExpressionError(details["expression"], place, details["reason"], details["hint"])
+    path = CLASSES.get(refused.code)
+    if path is None:
+        return refused
+    error: Exception = pkgutil.resolve_name(path)(str(refused))
+    return error
+
+
+def _place(where: Mapping[str, Any]) -> Place:
+    return Place(where["file"], where["line"], where["column"], where["path"])

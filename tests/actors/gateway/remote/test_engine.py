@@ -1,0 +1,376 @@
+"""One engine, several doors: its methods, outcomes and errors are the same through each of them."""
+
+import inspect
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pykka
+import pytest
+
+from stretto.actors import (
+    BlockingEngine,
+    BlockingRemoteEngine,
+    ClientClosed,
+    DaemonUnreachable,
+    Engine,
+    Outcome,
+    RemoteEngine,
+    RequestRefused,
+    RunNotEnded,
+    UnknownRun,
+    action,
+    connect,
+)  # fmt: skip
+from stretto.actors.access import access_of_store
+from stretto.actors.journal import keyring_for, open_store
+from stretto.actors.operations import ROUTES
+from stretto.definitions import read_workflow, thaw
+from tests.support.access import ADMIN
+from tests.support.gateways import Opened, opened_gateway
+from tests.support.waiting import PATIENCE
+
+DEFINITIONS: Final = {
+    "greet": """
+version: "1.0.0"
+ref: doors.greet
+parameters: {name: {type: string, required: true}}
+tasks:
+  - {name: say, action: core.echo, input: {message: "Hello, {{ parameters.name }}!"}}
+output_map: {said: "{{ task.say.result }}"}
+""",
+    "fan_out": """
+version: "1.0.0"
+ref: doors.fan_out
+timeout: 7200
+cancellation_policy: cancel_running
+tasks:
+  - name: wait
+    action: doors.gate
+    with_items: [1, 2, 3]
+    concurrency: 1
+""",
+    "fail": """
+version: "1.0.0"
+ref: doors.fail
+tasks:
+  - {name: fail, action: core.fail, input: {message: "no"}}
+""",
+}
+GATE: Final = threading.Semaphore(0)
+ARRIVED: Final = threading.Semaphore(0)
+
+
+@action("doors.gate")
+def gate() -> bool:
+    """Tell that it has begun, and wait until the test lets one go on."""
+    ARRIVED.release()
+    return GATE.acquire(timeout=PATIENCE)
+
+
+def a_run_has_begun() -> None:
+    """Wait until an item waits at the gate."""
+    assert ARRIVED.acquire(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the module's engine."""
+    return tmp_path_factory.mktemp("doors")
+
+
+@pytest.fixture(scope="module")
+def token(folder: Path) -> str:
+    """A token that may do everything, made before the engine opens its store."""
+    url = f"sqlite:///{folder}/store.db"
+    store = open_store(url, keyring_for(url, None))
+    access = access_of_store(store)
+    made = access.create_token("doors", "admin", by=ADMIN).result(PATIENCE)
+    access.close()
+    store.close()
+    return made.text
+
+
+@pytest.fixture(scope="module")
+def opened(folder: Path, token: str) -> Iterator[Opened]:
+    """An engine with a store, and a gateway to it."""
+    definitions = folder / "definitions"
+    definitions.mkdir()
+    for name, text in DEFINITIONS.items():
+        (definitions / f"{name}.yaml").write_text(text)
+    with opened_gateway(folder, definitions=definitions, store=f"sqlite:///{folder}/store.db") as gateway:
+        yield gateway
+        for _ in range(100):  # what a failed test has left at the gate
+            GATE.release()
+
+
+REMOTE_DOORS: Final[dict[str, Callable[[Opened, str], RemoteEngine]]] = {
+    "socket": lambda opened, _token: connect(opened.client.url),
+    "port": lambda opened, token: connect(opened.url, token),
+}
+"""The doors of other processes."""
+DOORS: Final = ("actor", *REMOTE_DOORS)
+
+
+@pytest.fixture(params=DOORS)
+def door(request: pytest.FixtureRequest, opened: Opened, token: str) -> Iterator[Any]:
+    """The engine's methods, which return futures."""
+    if request.param == "actor":
+        yield opened.engine.proxy()
+        return
+    with REMOTE_DOORS[request.param](opened, token) as engine:
+        yield engine
+
+
+@pytest.fixture(params=REMOTE_DOORS)
+def remote(request: pytest.FixtureRequest, opened: Opened, token: str) -> Iterator[RemoteEngine]:
+    """The engine from another process."""
+    with REMOTE_DOORS[request.param](opened, token) as engine:
+        yield engine
+
+
+def public_methods(owner: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(method)
+        for name, method in inspect.getmembers(owner, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
+    return [
+        (each.name, each.kind, each.default)
+        for each in signature.parameters.values()
+        if each.name not in {"watcher", "origin", "by"}  # an actor here, and what a client cannot choose
+    ]
+
+
+def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
+    """All for which there is a route, and `handle`; the blocking facades differ by those alone, too."""
+    ours, engines = public_methods(RemoteEngine), public_methods(Engine)
+    shared = ours.keys() & engines.keys()
+    assert ours.keys() - shared == {"close", "blocking"}
+    for name in shared:
+        assert names_of(ours[name]) == names_of(engines[name]), name
+    tags = {str(route.request.__struct_config__.tag) for route in ROUTES}
+    assert shared == tags - {"describe", "outcome_of", "watch", "watch_all"} | {"handle"}
+    blocking, facade = public_methods(BlockingRemoteEngine), public_methods(BlockingEngine)
+    assert blocking.keys() == shared - {"handle"} | {"handle", "show_run", "wait", "close"}
+    for name in blocking.keys() - {"close"}:
+        assert names_of(blocking[name]) == names_of(facade[name]), name
+
+
+def test_a_run_from_its_submission_to_its_outcome(door: Any) -> None:
+    """Its handle has the outcome, and so has a handle that is asked for later."""
+    handle = door.submit("doors.greet", {"name": "Ada"}, labels={"team": "a"}).get(timeout=PATIENCE)
+    assert handle.workflow == "doors.greet"
+    outcome = handle.outcome.get(timeout=PATIENCE)
+    assert outcome == Outcome("succeeded", outcome.output, outcome.errors)
+    assert (outcome.output, outcome.errors) == ({"said": "Hello, Ada!"}, [])
+    assert handle.outcome.get(timeout=0) is outcome
+    again = door.handle(handle.id).get(timeout=PATIENCE)
+    assert (again.id, again.workflow) == (handle.id, handle.workflow)
+    assert again.outcome.get(timeout=PATIENCE) == outcome
+    status = door.status(handle.id).get(timeout=PATIENCE)
+    assert (status["status"], status["tasks"]["say"]["items"]["succeeded"]) == ("succeeded", 1)
+
+
+def test_a_run_that_fails(door: Any) -> None:
+    """Its errors are in its outcome; a rerun is a run of its own."""
+    failed = door.submit("doors.fail").get(timeout=PATIENCE)
+    outcome = failed.outcome.get(timeout=PATIENCE)
+    assert (outcome.status, outcome.output, outcome.errors[0]["task"]) == ("failed", None, "fail")
+    again = door.rerun(failed.id, "failed_tasks").get(timeout=PATIENCE)
+    assert again.id != failed.id
+    assert again.outcome.get(timeout=PATIENCE).status == "failed"
+
+
+def test_a_definition_of_the_clients_own(door: Any, tmp_path: Path) -> None:
+    """By its file here, or as it was read."""
+    path = tmp_path / "own.yaml"
+    path.write_text(DEFINITIONS["greet"].replace("doors.greet", "own.greet"))
+    for own in (str(path), path, read_workflow(path.read_text(), str(path))):
+        handle = door.submit(own, {"name": "Bo"}).get(timeout=PATIENCE)
+        assert handle.workflow == "own.greet"
+        assert handle.outcome.get(timeout=PATIENCE).output == {"said": "Hello, Bo!"}
+
+
+def test_a_key_gives_the_same_run(door: Any) -> None:
+    """A request without a key is a new one each time."""
+    key = f"key-{uuid.uuid4()}"
+    first, second = (
+        door.submit("doors.greet", {"name": "Ada"}, idempotency_key=key).get(timeout=PATIENCE) for _ in range(2)
+    )
+    assert first.id == second.id
+    third, fourth = (door.submit("doors.greet", {"name": "Ada"}).get(timeout=PATIENCE) for _ in range(2))
+    assert len({first.id, third.id, fourth.id}) == 3
+
+
+def test_controls(door: Any) -> None:
+    """Each is answered when it holds, and the run does as it says."""
+    run = door.submit("doors.fan_out").get(timeout=PATIENCE)
+    a_run_has_begun()
+    with pytest.raises(pykka.Timeout):
+        run.outcome.get(timeout=0.01)
+    assert door.pause(run.id).get(timeout=PATIENCE) is None
+    assert door.status(run.id).get(timeout=PATIENCE)["status"] in {"pausing", "paused"}
+    assert "paused" in str(door.why(run.id).get(timeout=PATIENCE))
+    door.skip_item(run.id, "wait", 2).get(timeout=PATIENCE)
+    door.extend(run.id, 60).get(timeout=PATIENCE)
+    door.resume(run.id).get(timeout=PATIENCE)
+    door.set_concurrency(run.id, "wait", 2).get(timeout=PATIENCE)
+    a_run_has_begun()
+    assert door.status(run.id).get(timeout=PATIENCE)["tasks"]["wait"]["items"]["running"] == 2
+    GATE.release()
+    GATE.release()
+    assert run.outcome.get(timeout=PATIENCE).status == "succeeded"
+    assert door.items(run.id, "wait").get(timeout=PATIENCE)["items"][0]["index"] in {0, 1, 2}
+
+
+def test_a_cancelled_run(door: Any) -> None:
+    """It ends, and what was asked of it before is refused then."""
+    run = door.submit("doors.fan_out").get(timeout=PATIENCE)
+    a_run_has_begun()
+    door.cancel(run.id).get(timeout=PATIENCE)
+    GATE.release()  # the function, which nobody can stop
+    assert run.outcome.get(timeout=PATIENCE).status == "cancelled"
+
+
+def test_controls_arrive_in_their_order(remote: RemoteEngine) -> None:
+    """Also if nobody waits for the one before."""
+    run = remote.submit("doors.fan_out").get(timeout=PATIENCE)
+    a_run_has_begun()
+    asked = [control(run.id) for _ in range(10) for control in (remote.pause, remote.resume)]
+    pykka.get_all(asked, timeout=PATIENCE)
+    assert remote.status(run.id).get(timeout=PATIENCE)["status"] == "running"
+    remote.cancel(run.id).get(timeout=PATIENCE)
+    GATE.release()
+    assert run.outcome.get(timeout=PATIENCE).status == "cancelled"
+
+
+def test_answers_are_those_of_the_actor(opened: Opened, remote: RemoteEngine) -> None:
+    """Member for member, for everything that a client can read."""
+    actor: Any = opened.engine.proxy()
+    labels = {"of": str(uuid.uuid4())}
+    run = remote.submit("doors.greet", {"name": "Ada"}, labels=labels).get(timeout=PATIENCE)
+    run.outcome.get(timeout=PATIENCE)
+    remote.submit("doors.greet", {"name": "Bo"}, labels=labels).get(timeout=PATIENCE).outcome.get()
+    questions: list[Callable[[Any], Any]] = [
+        lambda door: door.workflows(),
+        lambda door: door.status(run.id),
+        lambda door: door.runs(labels=labels, limit=1),
+        lambda door: door.runs(
+            status="succeeded", workflow="doors.greet", since=0.0, search="greet", children="folded"
+        ),
+        lambda door: door.find_run(run.id[-12:]),
+        lambda door: door.run(run.id),
+        lambda door: door.items(run.id, "say", "succeeded", None, 1),
+        lambda door: door.item(run.id, "say", 0),
+        lambda door: door.item_output(run.id, "say"),
+        lambda door: door.why(run.id, "say"),
+        lambda door: door.export(run.id),
+        lambda door: door.prune(older_than_seconds=1e9),
+        lambda door: door.audit(limit=1),
+    ]
+    for ask in questions:
+        assert answer_or_error(ask(remote)) == answer_or_error(ask(actor))
+    page = remote.runs(labels=labels, limit=1).get(timeout=PATIENCE)
+    following = remote.runs(labels=labels, limit=1, cursor=page["next"]).get(timeout=PATIENCE)
+    assert (following["runs"][0]["id"], following["next"]) == (run.id, None)
+
+
+def answer_or_error(future: Any) -> Any:
+    """Return an answer as JSON has it, or what an error says of itself."""
+    try:
+        return thaw(future.get(timeout=PATIENCE))
+    except Exception as error:  # noqa: BLE001 - all of them are compared
+        return type(error), str(error), {**vars(error)}
+
+
+def test_errors_are_those_of_the_actor(opened: Opened, remote: RemoteEngine, tmp_path: Path) -> None:
+    """The same class, the same words, the same attributes."""
+    actor: Any = opened.engine.proxy()
+    taken = f"key-{uuid.uuid4()}"
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text('version: "1.0.0"\nref: own.wrong\ntasks: [{name: a, action: core.ech}, {nam: b}]\n')
+    ended = actor.submit("doors.greet", {"name": "Ada"}, idempotency_key=taken).get(timeout=PATIENCE)
+    ended.outcome.get(timeout=PATIENCE)
+    actor.submit("doors.greet", {"name": "Ada"}).get(timeout=PATIENCE)  # whose id begins alike
+    mistakes: list[Callable[[Any], Any]] = [
+        lambda door: door.submit("doors.gret"),
+        lambda door: door.submit("doors.greet"),
+        lambda door: door.submit("doors.greet", {"name": 1, "age": 2}),
+        lambda door: door.submit(str(wrong)),
+        lambda door: door.submit("doors.greet", {"name": "Ada"}, labels={"k": "x" * 1000}),
+        lambda door: door.submit("doors.greet", {"name": "Ada"}, idempotency_key=""),
+        lambda door: door.submit("doors.greet", {"name": "Bo"}, idempotency_key=taken),
+        lambda door: door.status("no-such"),
+        lambda door: door.run("no-such"),
+        lambda door: door.cancel(ended.id),
+        lambda door: door.extend(ended.id, 1),
+        lambda door: door.recover(ended.id),
+        lambda door: door.rerun(ended.id, "failed_items"),
+        lambda door: door.rerun(ended.id, "failed_items", "no_such"),
+        lambda door: door.why(ended.id, "no_such"),
+        lambda door: door.item(ended.id, "say", 7),
+        lambda door: door.item_output(ended.id, "say", 7),
+        lambda door: door.runs(cursor="nonsense"),
+        lambda door: door.find_run("000000000000"),
+        lambda door: door.find_run(ended.id[:6]),
+    ]
+    for ask in mistakes:
+        told = answer_or_error(ask(remote))
+        assert isinstance(told, tuple), told
+        assert told == answer_or_error(ask(actor))
+    with pytest.raises(UnknownRun):
+        remote.handle("no-such").get(timeout=PATIENCE)
+
+
+def test_the_blocking_facade(remote: RemoteEngine) -> None:
+    """As `Engine.open()` has it: `run`, `wait`, and answers without futures."""
+    with remote.blocking() as engine:
+        outcome = engine.run("doors.greet", {"name": "Ada"}, timeout=PATIENCE)
+        assert (outcome.status, outcome.output) == ("succeeded", {"said": "Hello, Ada!"})
+        run = engine.submit("doors.fan_out")
+        a_run_has_begun()
+        with pytest.raises(RunNotEnded, match=run.id):
+            engine.wait(run, 0.01)
+        engine.cancel(run.id)
+        GATE.release()
+        assert engine.wait(run, PATIENCE).status == "cancelled"
+        assert engine.show_run(run.id)["status"] == "cancelled"
+    with pytest.raises(ClientClosed):
+        engine.workflows()
+
+
+def test_several_threads_wait_for_one_outcome(remote: RemoteEngine) -> None:
+    """None of them holds up another, and the ones that give up early do so."""
+    run = remote.submit("doors.fan_out").get(timeout=PATIENCE)
+    a_run_has_begun()
+    outcomes: list[Outcome] = []
+    waiting = [threading.Thread(target=lambda: outcomes.append(run.outcome.get(timeout=PATIENCE))) for _ in range(3)]
+    for each in waiting:
+        each.start()
+    with pytest.raises(pykka.Timeout):
+        run.outcome.get(timeout=0.01)
+    remote.cancel(run.id).get(timeout=PATIENCE)
+    GATE.release()
+    for each in waiting:
+        each.join(PATIENCE)
+    assert [outcome.status for outcome in outcomes] == ["cancelled"] * 3
+
+
+def test_the_port_asks_who_it_is(opened: Opened) -> None:
+    """A refusal of the daemon's own has its code."""
+    with connect(opened.url) as engine, pytest.raises(RequestRefused, match="token") as refused:
+        engine.workflows().get(timeout=PATIENCE)
+    assert refused.value.code == "unauthenticated"
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    """It is said at once: a daemon that has never answered is not waited for."""
+    for url in (f"unix://{tmp_path}/none", "http://127.0.0.1:1"):
+        with connect(url) as engine, pytest.raises(DaemonUnreachable, match="cannot reach the daemon"):
+            engine.submit("doors.greet").get(timeout=PATIENCE)

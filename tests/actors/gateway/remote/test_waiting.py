@@ -1,0 +1,94 @@
+"""An outcome that is waited for while its stream is cut, and its daemon goes and comes."""
+
+import threading
+from pathlib import Path
+
+import pykka
+import pytest
+
+from stretto.actors import ClientClosed, DaemonUnreachable, RunWasParked, UnknownRun, connect
+from tests.support.scripted_daemons import EVENTS, HELD, LOST, answered, event, scripted
+from tests.support.waiting import PATIENCE
+
+ACCEPTED = answered(202, {"run": "r", "workflow": "w"})
+CHANGES = EVENTS + event("changes", run="r", status="running", tasks={})
+ENDED = EVENTS + event("ended", run="r", status="failed", output=None, errors=[], tasks={})
+OUTCOME = answered(200, {"run": "r", "status": "failed", "output": None, "errors": [{"code": "c"}], "tasks": {}})
+BYE = EVENTS + event("bye", reason="the engine was stopped")
+
+
+def test_it_is_waited_for_through_cuts_and_restarts(tmp_path: Path) -> None:
+    """A cut stream, a daemon that stops, one that is not ready: each time it is asked again."""
+    cut_in_an_event = EVENTS + b"event: cha"
+    not_ready = answered(503, {"code": "engine_stopping", "detail": "later"})
+    answers = (ACCEPTED, CHANGES, LOST, cut_in_an_event, BYE, not_ready, ENDED, LOST, ENDED, OUTCOME)
+    with scripted(tmp_path, *answers) as daemon, connect(daemon.url) as engine:
+        outcome = engine.submit("w").get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+        daemon.next()
+        asked = [daemon.next()[0].removeprefix("GET /api/v1/runs/r/") for _ in range(9)]
+    assert asked == ["stream"] * 6 + ["outcome", "stream", "outcome"]
+    assert (outcome.status, outcome.output, outcome.errors) == ("failed", None, [{"code": "c"}])
+
+
+def test_a_timeout_ends_the_waiting_alone(tmp_path: Path) -> None:
+    """The next `get` asks again, and what it finds is kept."""
+    with scripted(tmp_path, ACCEPTED, HELD, ENDED, OUTCOME) as daemon, connect(daemon.url) as engine:
+        run = engine.submit("w").get(timeout=PATIENCE)
+        with pytest.raises(pykka.Timeout):
+            run.outcome.get(timeout=0.05)
+        outcome = run.outcome.get(timeout=PATIENCE)
+        assert run.outcome.get() is outcome
+
+
+def test_a_daemon_that_stays_away(tmp_path: Path) -> None:
+    """The last reason is raised: nobody answers, or the run is parked."""
+    with (
+        scripted(tmp_path, ACCEPTED, LOST) as daemon,
+        connect(daemon.url, away_seconds=0) as engine,
+        pytest.raises(DaemonUnreachable),
+    ):
+        engine.submit("w").get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+
+
+def test_a_run_that_no_daemon_can_continue(tmp_path: Path) -> None:
+    """It is parked, as in process."""
+    with (
+        scripted(tmp_path, ACCEPTED, BYE) as daemon,
+        connect(daemon.url, away_seconds=0) as engine,
+        pytest.raises(RunWasParked, match="the engine was stopped; the run r continues when"),
+    ):
+        engine.submit("w").get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+
+
+def test_a_run_that_is_lost(tmp_path: Path) -> None:
+    """A daemon without a store knows nothing of it after a restart."""
+    unknown = answered(404, {"code": "unknown_run", "detail": "there is no run r"})
+    with (
+        scripted(tmp_path, ACCEPTED, CHANGES, unknown) as daemon,
+        connect(daemon.url) as engine,
+        pytest.raises(UnknownRun, match="there is no run r"),
+    ):
+        engine.submit("w").get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+
+
+def test_closing_ends_it(tmp_path: Path) -> None:
+    """While it reads a stream, and before."""
+    with scripted(tmp_path, ACCEPTED, HELD) as daemon, connect(daemon.url) as engine:
+        run = engine.submit("w").get(timeout=PATIENCE)
+        raised: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                run.outcome.get(timeout=PATIENCE)
+            except ClientClosed as error:
+                raised.append(error)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        daemon.next()
+        daemon.next()  # the stream is open
+        engine.close()
+        waiting.join(PATIENCE)
+        assert len(raised) == 1
+        with pytest.raises(ClientClosed):
+            run.outcome.get(timeout=PATIENCE)
