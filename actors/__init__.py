@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.errors import ActionFailed, CannotLoadActions, DuplicateAction, InvalidAction
     from stretto.actors.actions.registry import action
-    from stretto.actors.engine.blocking import BlockingEngine, RunNotEnded
+    from stretto.actors.engine.blocking import BlockingEngine
+    from stretto.actors.engine.blocking_calls import RunNotEnded
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
@@ -48,7 +49,8 @@ else:
             "actions.core.addresses": "AddressPolicy",
             "actions.errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction",
             "actions.registry": "action",
-            "engine.blocking": "BlockingEngine RunNotEnded",
+            "engine.blocking": "BlockingEngine",
+            "engine.blocking_calls": "RunNotEnded",
             "engine.engine": "Engine",
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.engine.blocking import BlockingCalls, BlockingEngine, RunNotEnded
+    from stretto.actors.engine.blocking import BlockingEngine
+    from stretto.actors.engine.blocking_calls import BlockingCalls, RunNotEnded
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.host import EngineHost
     from stretto.actors.engine.startup import EngineParts
@@ -13,7 +14,8 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "blocking": "BlockingCalls BlockingEngine RunNotEnded",
+            "blocking": "BlockingEngine",
+            "blocking_calls": "BlockingCalls RunNotEnded",
             "engine": "Engine",
             "host": "EngineHost",
             "startup": "EngineParts",

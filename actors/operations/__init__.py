@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         RetryItem,
         RunControl,
         SetConcurrency,
+        SetMaxFailures,
         SkipItem,
         event_of,
     )
@@ -116,8 +117,8 @@ else:
             "asking": "ask",
             "base": "Request",
             "controls": (
-                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency SkipItem "
-                "event_of"
+                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency "
+                "SetMaxFailures SkipItem event_of"
             ),
             "exporting": "frames_of",
             "forms": (
@@ -210,6 +211,7 @@ __all__ = [
     "RunsAnswer",
     "Schemas",
     "SetConcurrency",
+    "SetMaxFailures",
     "SkipItem",
     "Status",
     "StatusAnswer",

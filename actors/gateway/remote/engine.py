@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -21,24 +21,33 @@ from stretto.actors.operations import (
     Accepted,
     Audit,
     Cancel,
+    Cells,
+    Context,
     Definition,
     EntriesAnswer,
+    Errors,
     Export,
     ExportAnswer,
     Extend,
     FindRun,
+    History,
     Item,
     ItemOutput,
     Items,
     Pause,
+    PreviewCancel,
+    PreviewRerun,
     Prune,
     Recover,
     Rerun,
     Resume,
     RetryItem,
     Run,
+    RunCounts,
+    RunDefinition,
     Runs,
     SetConcurrency,
+    SetMaxFailures,
     SkipItem,
     Status,
     Submit,
@@ -165,6 +174,20 @@ class RemoteEngine:
         """Change how many items of a running fan-out may be in its window, at least 1."""
         return self._calls.control(SetConcurrency(run_id, task, concurrency))
 
+    def set_max_failures(self, run_id: str, task: str, max_failures: int) -> pykka.Future[None]:
+        """Change how many items of a running fan-out may fail, at least 0."""
+        return self._calls.control(SetMaxFailures(run_id, task, max_failures))
+
+    def preview_cancel(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return what `cancel` would stop. See `Engine.preview_cancel`."""
+        return self._calls.send(lambda: PreviewCancel(run_id), lambda answer: answer.preview)
+
+    def preview_rerun(
+        self, run_id: str, scope: RerunScope = "everything", task: str | None = None
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return what `rerun` would run again. See `Engine.preview_rerun`."""
+        return self._calls.send(lambda: PreviewRerun(run_id, scope, task), lambda answer: answer.preview)
+
     def skip_item(self, run_id: str, task: str, index: int) -> pykka.Future[None]:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
         return self._calls.control(SkipItem(run_id, task, index))
@@ -196,7 +219,7 @@ class RemoteEngine:
     def runs(  # noqa: PLR0913 - the fields of a query
         self,
         *,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         workflow: str | None = None,
         since: float | None = None,
         labels: Mapping[str, str] | None = None,
@@ -204,12 +227,22 @@ class RemoteEngine:
         children: Literal["listed", "folded"] = "listed",
         cursor: str | None = None,
         limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         wanted = None if labels is None else dict(labels)
         return self._calls.send(
-            lambda: Runs(status, workflow, since, wanted, search, children, cursor, limit), msgspec.structs.asdict
+            lambda: Runs(
+                _listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix
+            ),
+            msgspec.structs.asdict,
         )
+
+    def run_counts(self, since: float) -> pykka.Future[dict[str, Any]]:
+        """Return the number of stored runs by status. See `Engine.run_counts`."""
+        return self._calls.send(lambda: RunCounts(since), msgspec.structs.asdict)
 
     def find_run(self, text: str) -> pykka.Future[str]:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with."""
@@ -219,20 +252,50 @@ class RemoteEngine:
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
         return self._calls.send(lambda: Run(run_id), lambda answer: answer.run)
 
-    def items(
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
         self,
         run_id: str,
         task: str | None = None,
-        outcome: str | None = None,
+        outcome: str | Sequence[str] | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
     ) -> pykka.Future[dict[str, Any]]:
         """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
-        return self._calls.send(lambda: Items(run_id, task, outcome, cursor, limit), msgspec.structs.asdict)
+        return self._calls.send(
+            lambda: Items(run_id, task, _listed(outcome), cursor, limit, visit, order, min_attempts),
+            msgspec.structs.asdict,
+        )
 
-    def item(self, run_id: str, task: str, index: int) -> pykka.Future[dict[str, Any]]:
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the last ended attempt of a stored run's item with its result, secrets masked."""
-        return self._calls.send(lambda: Item(run_id, task, index), lambda answer: answer.item)
+        return self._calls.send(lambda: Item(run_id, task, index, visit), lambda answer: answer.item)
+
+    def cells(
+        self, run_id: str, task: str, visit: int | None = None, known: int | None = None
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a map of the items of a stored run's task. See `Engine.cells`."""
+        return self._calls.send(lambda: Cells(run_id, task, visit, known), msgspec.structs.asdict)
+
+    def errors(self, run_id: str, task: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
+        return self._calls.send(lambda: Errors(run_id, task), msgspec.structs.asdict)
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the entries of a stored run. See `Engine.history`."""
+        return self._calls.send(lambda: History(run_id, after, kind, task, limit), msgspec.structs.asdict)
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[dict[str, Any]]:
+        """Return a value of a stored run's context. See `Engine.context`."""
+        return self._calls.send(lambda: Context(run_id, at, tuple(path)), msgspec.structs.asdict)
+
+    def definition(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return the definition that a stored run runs with. See `Engine.definition`."""
+        return self._calls.send(lambda: RunDefinition(run_id), lambda answer: answer.definition)
 
     def export(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return a stored run with its definition and all its entries, secrets masked."""
@@ -250,6 +313,10 @@ class RemoteEngine:
 
     def _handle_of(self, accepted: Accepted) -> RunHandle:
         return handle_of(self._calls, accepted.run, accepted.workflow)
+
+
+def _listed(names: str | Sequence[str] | None) -> str | list[str] | None:
+    return names if names is None or isinstance(names, str) else list(names)
 
 
 class BlockingRemoteEngine(BlockingCalls):

@@ -1,0 +1,296 @@
+"""The methods of an engine for programs that wait: each returns its answer, where the proxy returns a future."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal
+
+import pykka
+
+from stretto.actors.journal import PAGE, RerunScope
+from stretto.actors.outcome import Outcome, RunHandle
+from stretto.definitions.errors import StrettoError
+from stretto.definitions.model import Workflow
+
+
+class RunNotEnded(StrettoError, TimeoutError):
+    """A run has not ended within the time that its caller waits. It continues.
+
+    Attributes:
+        run: The run's handle.
+    """
+
+    code = "run_not_ended"
+
+    def __init__(self, run: RunHandle, seconds: float) -> None:
+        self.run = run
+        super().__init__(
+            f"the run {run.id} of {run.workflow} has not ended after {seconds:g} seconds; it continues: "
+            "call wait() again, or cancel()"
+        )
+
+
+class BlockingCalls:
+    """The methods that an engine has in process and from elsewhere, each waiting for its answer.
+
+    Args:
+        proxy: What has the methods, and returns futures.
+    """
+
+    def __init__(self, proxy: Any) -> None:
+        self.proxy = proxy
+
+    def run(
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Run a workflow to its end. A run that fails is an outcome, not an exception.
+
+        Ctrl-C cancels the run by its cancellation policy, waits for its end and raises `KeyboardInterrupt`. A second
+        Ctrl-C does not wait.
+
+        Args:
+            workflow: A ref, the path of a file, or a `Workflow`.
+            inputs: The run's inputs by parameter.
+            timeout: The seconds to wait for the end. None waits without a limit. A workflow's own `timeout` ends its
+                run, this one only the waiting.
+            idempotency_key: As of `submit`.
+            labels: As of `submit`.
+
+        Returns:
+            The status, the output and the errors.
+
+        Raises:
+            RunNotEnded: The run has not ended within `timeout` seconds. It continues.
+            RunWasParked: The engine was stopped before the run's end.
+            UnknownWorkflow, InvalidDefinition, InvalidInput: As of `submit`, as are its other errors.
+        """
+        run = self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
+        try:
+            return self.wait(run, timeout)
+        except KeyboardInterrupt:
+            # The run may have ended by itself, or the engine.
+            with contextlib.suppress(StrettoError, pykka.ActorDeadError):
+                self.cancel(run.id)
+                self.wait(run)
+            raise
+
+    def wait(self, run: RunHandle, timeout: float | None = None) -> Outcome:
+        """Wait for the end of a run.
+
+        Args:
+            run: What `submit`, `rerun` or `handle` returned.
+            timeout: The seconds to wait. None waits without a limit.
+
+        Returns:
+            The status, the output and the errors.
+
+        Raises:
+            RunNotEnded: The run has not ended within `timeout` seconds. It continues.
+            RunWasParked: The engine was stopped before the run's end.
+        """
+        try:
+            outcome: Outcome = run.outcome.get(timeout=timeout)
+        except pykka.Timeout:
+            raise RunNotEnded(run, timeout or 0) from None
+        return outcome
+
+    def submit(
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> RunHandle:
+        """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
+        future = self.proxy.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
+        handle: RunHandle = self._get(future)
+        return handle
+
+    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> RunHandle:
+        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task))
+        return handle
+
+    def status(self, run_id: str) -> dict[str, Any]:
+        """Return the status of a run, in progress or ended. See `Engine.status`."""
+        status: dict[str, Any] = self._get(self.proxy.status(run_id))
+        return status
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run by its cancellation policy, and return when nothing new will start."""
+        self._get(self.proxy.cancel(run_id))
+
+    def preview_cancel(self, run_id: str) -> dict[str, Any]:
+        """Return what `cancel` would stop. See `Engine.preview_cancel`."""
+        preview: dict[str, Any] = self._get(self.proxy.preview_cancel(run_id))
+        return preview
+
+    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> dict[str, Any]:
+        """Return what `rerun` would run again. See `Engine.preview_rerun`."""
+        preview: dict[str, Any] = self._get(self.proxy.preview_rerun(run_id, scope, task))
+        return preview
+
+    def recover(self, run_id: str) -> None:
+        """Try again to recover a quarantined run. See `Engine.recover`."""
+        self._get(self.proxy.recover(run_id))
+
+    def pause(self, run_id: str) -> None:
+        """Pause a run: nothing new starts, running items finish."""
+        self._get(self.proxy.pause(run_id))
+
+    def resume(self, run_id: str) -> None:
+        """Resume a paused run."""
+        self._get(self.proxy.resume(run_id))
+
+    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> None:
+        """Change how many items of a running fan-out may be in its window, at least 1."""
+        self._get(self.proxy.set_concurrency(run_id, task, concurrency))
+
+    def set_max_failures(self, run_id: str, task: str, max_failures: int) -> None:
+        """Change how many items of a running fan-out may fail, at least 0."""
+        self._get(self.proxy.set_max_failures(run_id, task, max_failures))
+
+    def skip_item(self, run_id: str, task: str, index: int) -> None:
+        """Skip an item of a running fan-out. See `Engine.skip_item`."""
+        self._get(self.proxy.skip_item(run_id, task, index))
+
+    def retry_item(self, run_id: str, task: str, index: int) -> None:
+        """Retry an item of a running fan-out. See `Engine.retry_item`."""
+        self._get(self.proxy.retry_item(run_id, task, index))
+
+    def extend(self, run_id: str, seconds: float) -> None:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        self._get(self.proxy.extend(run_id, seconds))
+
+    def why(self, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
+        """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
+        waits: list[dict[str, Any]] = self._get(self.proxy.why(run_id, task))
+        return waits
+
+    def item_output(self, run_id: str, task: str, index: int = 0) -> dict[str, Any]:
+        """Return what an item in flight has written so far. See `Engine.item_output`."""
+        output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index))
+        return output
+
+    def workflows(self) -> tuple[str, ...]:
+        """Return the refs of all known workflows."""
+        return tuple(self._get(self.proxy.workflows()))
+
+    def handle(self, run_id: str) -> RunHandle:
+        """Return the handle of a run in progress, or of an ended one in the store."""
+        handle: RunHandle = self._get(self.proxy.handle(run_id))
+        return handle
+
+    def runs(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        search: str | None = None,
+        children: Literal["listed", "folded"] = "listed",
+        cursor: str | None = None,
+        limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a page of stored runs, the newest first. See `Engine.runs`."""
+        page: dict[str, Any] = self._get(
+            self.proxy.runs(
+                status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
+                cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
+            )
+        )  # fmt: skip
+        return page
+
+    def run_counts(self, since: float) -> dict[str, Any]:
+        """Return the number of stored runs by status. See `Engine.run_counts`."""
+        counts: dict[str, Any] = self._get(self.proxy.run_counts(since))
+        return counts
+
+    def find_run(self, text: str) -> str:
+        """Return the id of a run by its id or a part of it. See `Engine.find_run`."""
+        return str(self._get(self.proxy.find_run(text)))
+
+    def show_run(self, run_id: str) -> dict[str, Any]:
+        """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
+        report: dict[str, Any] = self._get(self.proxy.run(run_id))
+        return report
+
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
+        self,
+        run_id: str,
+        task: str | None = None,
+        outcome: str | Sequence[str] | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
+    ) -> dict[str, Any]:
+        """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
+        page: dict[str, Any] = self._get(
+            self.proxy.items(run_id, task, outcome, cursor, limit, visit, order, min_attempts)
+        )
+        return page
+
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> dict[str, Any]:
+        """Return the last ended attempt of a stored run's item. See `Engine.item`."""
+        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index, visit))
+        return attempt
+
+    def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> dict[str, Any]:
+        """Return a map of the items of a stored run's task. See `Engine.cells`."""
+        cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))
+        return cells
+
+    def export(self, run_id: str) -> dict[str, Any]:
+        """Return a stored run with its definition and all its entries, secrets masked."""
+        run: dict[str, Any] = self._get(self.proxy.export(run_id))
+        return run
+
+    def errors(self, run_id: str, task: str | None = None) -> dict[str, Any]:
+        """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
+        found: dict[str, Any] = self._get(self.proxy.errors(run_id, task))
+        return found
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> dict[str, Any]:
+        """Return a page of the entries of a stored run. See `Engine.history`."""
+        page: dict[str, Any] = self._get(self.proxy.history(run_id, after, kind, task, limit))
+        return page
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> dict[str, Any]:
+        """Return a value of a stored run's context. See `Engine.context`."""
+        value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
+        return value
+
+    def definition(self, run_id: str) -> dict[str, Any]:
+        """Return the definition that a stored run runs with. See `Engine.definition`."""
+        definition: dict[str, Any] = self._get(self.proxy.definition(run_id))
+        return definition
+
+    def audit(
+        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> dict[str, Any]:
+        """Return a page of the audit, the newest entry first. See `Engine.audit`."""
+        page: dict[str, Any] = self._get(self.proxy.audit(since=since, who=who, cursor=cursor, limit=limit))
+        return page
+
+    def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
+        """Delete ended runs from the store, and return their number. See `Engine.prune`."""
+        return int(self._get(self.proxy.prune(older_than_seconds, keep)))
+
+    @staticmethod
+    def _get(future: Any) -> Any:
+        return future.get()
