@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.access import ROLES, Access, access_of_file, access_of_store, local_caller
-from stretto.actors.cli.runs.options import UTC, print_json
+from stretto.actors.cli.runs.options import DAEMON_VARIABLE, UTC, print_json
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
+from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
-from stretto.actors.cli.support.exit_codes import UNREACHABLE, USAGE, give_up
+from stretto.actors.cli.support.exit_codes import USAGE, give_up
+from stretto.actors.gateway import Client
 from stretto.actors.history import token_as_json
-from stretto.actors.journal import InFile, StoreInUse, keyring_for, locate, open_reader, open_store
+from stretto.actors.journal import InFile, keyring_for, locate, open_reader, open_store
 from stretto.actors.locating import exists
+from stretto.actors.operations import CreateToken, RevokeToken, Tokens
 from stretto.metrics import configure_logging
 
 if TYPE_CHECKING:
-    from stretto.actors.journal import TokenRecord
     from stretto.actors.settings import Settings
 
+_DAEMON = click.option(
+    "--daemon", metavar="URL", help="Ask the daemon at unix:///PATH or http://HOST:PORT. [default: $STRETTO_DAEMON]"
+)
 _STORE = click.option(
     "--store", metavar="URL", help="The daemon's store. [default: $STRETTO_STORE, or engine.store of the config file]"
 )
@@ -45,8 +50,31 @@ class _Place:
         self._store_key = store_key
         self._file = Path(tokens_file or "")
 
+    def create(self, request: CreateToken) -> dict[str, Any]:
+        """Make a token, and return it with its text as `token`."""
+        with self._writable() as access:
+            workflows = tuple(request.workflows or ()) or None
+            created = access.create_token(
+                request.name, request.role, by=local_caller(os.getuid()), lasts=request.lasts, workflows=workflows,
+                note=request.note,
+            ).result()  # fmt: skip
+        return {"token": created.text, **token_as_json(created.record)}
+
+    def revoke(self, request: RevokeToken) -> None:
+        """Revoke a token."""
+        with self._writable() as access:
+            access.revoke_token(request.token, by=local_caller(os.getuid()), note=request.note).result()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return all tokens, also while a daemon runs."""
+        if self._store is None:
+            with contextlib.closing(access_of_file(self._file)) as access:
+                return [token_as_json(token) for token in access.tokens()]
+        with contextlib.closing(open_reader(self._store, None)) as reader:
+            return [token_as_json(token) for token in reader.access.tokens()]
+
     @contextlib.contextmanager
-    def writable(self) -> Iterator[Access]:
+    def _writable(self) -> Iterator[Access]:
         """Open it, and create it if it does not exist. A store must not be a running daemon's."""
         if self._store is None:
             with contextlib.closing(access_of_file(self._file)) as access:
@@ -55,34 +83,62 @@ class _Place:
         location = locate(self._store)
         # A store without its key could not be opened by the daemon, so both are created together.
         is_new = isinstance(location, InFile) and not exists(location.path)
-        try:
-            opened = open_store(self._store, keyring_for(self._store, self._store_key) if is_new else None)
-        except StoreInUse as error:
-            give_up(f"{error} (to list tokens, for example)", UNREACHABLE)
-        with opened as store:
+        # `exiting_on_errors` leads from a store in use to --daemon.
+        with open_store(self._store, keyring_for(self._store, self._store_key) if is_new else None) as store:
             yield access_of_store(store)
 
-    def read(self) -> "list[TokenRecord]":
-        """Return all tokens, also while a daemon runs."""
-        if self._store is None:
-            with contextlib.closing(access_of_file(self._file)) as access:
-                return access.tokens()
-        with contextlib.closing(open_reader(self._store, None)) as reader:
-            return reader.access.tokens()
+
+class _Daemon:
+    """A running daemon, which is asked for its tokens."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(self, request: CreateToken) -> dict[str, Any]:
+        """Make a token, and return it with its text as `token`."""
+        answer: Any = self._client.ask(request)
+        return {"token": answer.text, **answer.token}
+
+    def revoke(self, request: RevokeToken) -> None:
+        """Revoke a token."""
+        self._client.ask(request)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return all tokens."""
+        answer: Any = self._client.ask(Tokens())
+        tokens: list[dict[str, Any]] = answer.tokens
+        return tokens
 
 
 def _with_place(command: Callable[..., None]) -> Callable[..., None]:
     """Pass a command the place that its options name; an error ends the process."""
 
+    @_DAEMON
+    @TOKEN_FILE
     @_STORE
     @_STORE_KEY
     @_FILE
     @_CONFIG
     @wraps(command)
     def opened(
-        *, store: str | None, store_key: str | None, tokens_file: str | None, config: str | None, **given: Any
+        *,
+        daemon: str | None,
+        token_file: str | None,
+        store: str | None,
+        store_key: str | None,
+        tokens_file: str | None,
+        config: str | None,
+        **given: Any,
     ) -> None:
         configure_logging("WARNING")
+        if daemon is not None and (store is not None or tokens_file is not None):
+            raise click.UsageError("--daemon excludes --store and --tokens-file: the daemon knows where its tokens are")
+        if store is None and tokens_file is None:
+            daemon = daemon or os.environ.get(DAEMON_VARIABLE) or None
+        if daemon is not None:
+            with exiting_on_errors():
+                command(_Daemon(client_of(daemon, token_file)), **given)
+            return
         if store is not None and tokens_file is not None:
             raise click.UsageError("--store and --tokens-file exclude each other: with a store, tokens are in it")
         if store is None and tokens_file is None:
@@ -103,10 +159,11 @@ def _with_place(command: Callable[..., None]) -> Callable[..., None]:
 def tokens() -> None:
     """Make, list and revoke the tokens with which clients use a daemon.
 
-    Tokens are in the daemon's store. A daemon without a store has them in the file of serve.tokens_file.
+    A running daemon is asked with --daemon. Otherwise the tokens are in the daemon's store, or, if it has none, in the
+    file of serve.tokens_file.
 
-    Exit codes: 0 done, 2 wrong usage, 3 the store or the file cannot be used. A store cannot be changed while a daemon
-    uses it; a file can.
+    Exit codes: 0 done, 2 wrong usage, 3 the daemon, the store or the file cannot be used. A store cannot be changed
+    while a daemon uses it; a file can.
     """
 
 
@@ -121,7 +178,7 @@ def tokens() -> None:
 @_JSON
 @_with_place
 def create(
-    place: _Place,
+    place: _Place | _Daemon,
     *,
     name: str,
     role: Any,
@@ -136,14 +193,11 @@ def create(
 
     With --json: {token, id, name, role, made_at, made_by, expires_at, used_on, workflows, revoked_at}.
     """
-    with place.writable() as access:
-        created = access.create_token(
-            name, role, by=local_caller(os.getuid()), lasts=lasts, workflows=workflows or None, note=note
-        ).result()
+    created = place.create(CreateToken(name, role, lasts, list(workflows) or None, note))
     if as_json:
-        print_json({"token": created.text, **token_as_json(created.record)})
+        print_json(created)
         return
-    click.echo(created.text)
+    click.echo(created["token"])
     click.echo("keep it: only its digest is stored, and it is not shown again", err=True)
 
 
@@ -151,12 +205,12 @@ def create(
 @UTC
 @_JSON
 @_with_place
-def list_tokens(place: _Place, *, utc: bool, as_json: bool) -> None:
+def list_tokens(place: _Place | _Daemon, *, utc: bool, as_json: bool) -> None:
     """List all tokens, also expired and revoked ones. None is shown itself.
 
     With --json: [{id, name, role, made_at, made_by, expires_at, used_on, workflows, revoked_at}].
     """
-    found = [token_as_json(token) for token in place.read()]
+    found = place.read()
     if as_json:
         print_json(found)
         return
@@ -180,10 +234,9 @@ def list_tokens(place: _Place, *, utc: bool, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--note", metavar="TEXT", help="A note for the audit.")
 @_with_place
-def revoke(place: _Place, *, name: str, note: str | None) -> None:
+def revoke(place: _Place | _Daemon, *, name: str, note: str | None) -> None:
     """Revoke a token, by its NAME or id: it is refused from now on, and its sessions end."""
-    with place.writable() as access:
-        access.revoke_token(name, by=local_caller(os.getuid()), note=note).result()
+    place.revoke(RevokeToken(name, note))
 
 
 def _settings(config: str | None) -> "Settings":

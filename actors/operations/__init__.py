@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         RunAnswer,
         RunsAnswer,
         StatusAnswer,
+        TokenCreated,
+        TokensAnswer,
         WaitsAnswer,
         WorkflowsAnswer,
     )
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
         Audit,
         Cells,
         Context,
+        CreateToken,
         Definition,
         Describe,
         DescribeApi,
@@ -89,12 +92,14 @@ if TYPE_CHECKING:
         Prune,
         Recover,
         Rerun,
+        RevokeToken,
         Run,
         RunCounts,
         RunDefinition,
         Runs,
         Status,
         Submit,
+        Tokens,
         Watch,
         WatchAll,
         Why,
@@ -112,7 +117,7 @@ else:
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
                 "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
                 "ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
-                "WaitsAnswer WorkflowsAnswer"
+                "TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -126,9 +131,9 @@ else:
             ),
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Audit Cells Context Definition Describe DescribeApi Errors Export FindRun History Item ItemOutput "
-                "Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun Run RunCounts RunDefinition Runs "
-                "Status Submit Watch WatchAll Why Workflows"
+                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun History Item "
+                "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
+                "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
             "routes": "API EVENTS LINES ROUTES Role Route",
             "schemas": "Schemas",
@@ -159,6 +164,7 @@ __all__ = [
     "ContextAnswer",
     "ControlRequest",
     "CountsAnswer",
+    "CreateToken",
     "Definition",
     "DefinitionAnswer",
     "Describe",
@@ -200,6 +206,7 @@ __all__ = [
     "Rerun",
     "Resume",
     "RetryItem",
+    "RevokeToken",
     "Role",
     "Route",
     "Run",
@@ -216,6 +223,9 @@ __all__ = [
     "Status",
     "StatusAnswer",
     "Submit",
+    "TokenCreated",
+    "Tokens",
+    "TokensAnswer",
     "WaitsAnswer",
     "Watch",
     "WatchAll",

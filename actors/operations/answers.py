@@ -140,6 +140,19 @@ class AuditAnswer(msgspec.Struct, frozen=True, tag="audit"):
     next: str | None
 
 
+class TokensAnswer(msgspec.Struct, frozen=True, tag="tokens"):
+    """All tokens {id, name, role, made_at, made_by, expires_at, used_on, workflows, revoked_at}, the oldest first."""
+
+    tokens: list[dict[str, Any]]
+
+
+class TokenCreated(msgspec.Struct, frozen=True, tag="token_created"):
+    """A new token as in `TokensAnswer`, and its text, which is shown only now."""
+
+    token: dict[str, Any]
+    text: str
+
+
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
     """The number of deleted runs."""
 
@@ -216,6 +229,8 @@ Answer: TypeAlias = (
     | ExportAnswer
     | EntriesAnswer
     | AuditAnswer
+    | TokensAnswer
+    | TokenCreated
     | Pruned
     | ErrorsAnswer
     | HistoryAnswer

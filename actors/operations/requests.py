@@ -18,6 +18,10 @@ Number = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is counted from 1."""
 
 
+TokenRole = Literal["viewer", "operator", "admin", "hook"]
+"""The role of a token. `hook` is reserved for webhooks."""
+
+
 class Definition(msgspec.Struct, frozen=True):
     """A definition's text, as the client read it. `file` is its name in findings; the daemon never opens it."""
 
@@ -173,6 +177,27 @@ class Audit(Request, frozen=True, tag="audit"):
     who: str | None = None
     cursor: str | None = None
     limit: Limit = PAGE
+
+
+class Tokens(Request, frozen=True, tag="tokens"):
+    """Return all tokens, also expired and revoked ones, without their secrets."""
+
+
+class CreateToken(Request, frozen=True, tag="create_token"):
+    """Make a token that expires after `lasts` seconds, restricted to runs of these workflows. Null sets no limit."""
+
+    name: str
+    role: TokenRole
+    lasts: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    workflows: list[str] | None = None
+    note: str | None = None
+
+
+class RevokeToken(Request, frozen=True, tag="revoke_token"):
+    """Revoke a token, by its id or its name."""
+
+    token: str
+    note: str | None = None
 
 
 class Prune(Request, frozen=True, tag="prune"):

@@ -21,14 +21,18 @@ from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.streams import Stream, Streams
+from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
     API,
     ROUTES,
     Accepted,
     ControlRequest,
     Described,
+    Done,
     Request,
     Route,
+    TokenCreated,
+    TokensAnswer,
     ask,
     body_of,
     frames_of,
@@ -73,6 +77,9 @@ class Endpoints:
             requests.Describe: self._describe,
             requests.DescribeApi: self._describe_api,
             requests.OutcomeOf: self._outcome,
+            requests.Tokens: self._tokens,
+            requests.CreateToken: self._create_token,
+            requests.RevokeToken: self._revoke_token,
             requests.Watch: self._watch,
             requests.WatchAll: self._watch_all,
             requests.Export: self._export,
@@ -124,6 +131,26 @@ class Endpoints:
             labels=request.labels, origin=caller.origin, by=caller.asks(),
         )  # fmt: skip
         return _json(route, Accepted(handle.id, handle.workflow))
+
+    async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
+        require_unrestricted(caller, route.role)
+        # The file of tokens may have to be read.
+        tokens = await asyncio.to_thread(self._access.tokens)
+        return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))
+
+    async def _create_token(self, route: Route, request: requests.CreateToken, caller: Caller) -> Response:
+        workflows = None if request.workflows is None else tuple(request.workflows)
+        making = await asyncio.to_thread(
+            self._access.create_token, request.name, request.role, by=caller, lasts=request.lasts, workflows=workflows,
+            note=request.note,
+        )  # fmt: skip
+        created = await asyncio.wrap_future(making)
+        return _json(route, TokenCreated(token_as_json(created.record), created.text))
+
+    async def _revoke_token(self, route: Route, request: requests.RevokeToken, caller: Caller) -> Response:
+        revoking = await asyncio.to_thread(self._access.revoke_token, request.token, by=caller, note=request.note)
+        await asyncio.wrap_future(revoking)
+        return _json(route, Done())
 
     async def _describe(self, route: Route, request: requests.Describe, _caller: Caller) -> Response:
         workflow = await self._find(request.workflow)

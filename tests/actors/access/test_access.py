@@ -128,6 +128,10 @@ def test_a_revocation_counts_at_once() -> None:
     assert desk.refused(made.text) == "revoked"
     assert heard == ["ended"]
     assert not desk.access.is_valid(caller)
+    desk.keeper.changed = (made.record,)  # another process has changed the file, which has no revocation yet
+    desk.access.refresh()
+    assert not desk.access.is_valid(caller)
+    desk.keeper.changed = None
     desk.keeper.applied[-1][2].set_exception(StoreUnavailable("the disk is full"))
     with pytest.raises(StoreUnavailable):
         revoked.result(PATIENCE)

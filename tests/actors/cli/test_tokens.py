@@ -97,7 +97,7 @@ def test_a_store_in_use_can_be_read_only() -> None:
             refused = tokens(*command, "--store", "sqlite:///new.db")
             assert refused.exit_code == 3
             assert "is in use by" in refused.stderr
-            assert "commands that only read can be used meanwhile (to list tokens, for example)" in refused.stderr
+            assert "commands that only read can be used meanwhile; use --daemon URL instead" in refused.stderr
         assert listed("--store", "sqlite:///new.db") == []
 
 

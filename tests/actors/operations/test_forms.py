@@ -76,6 +76,13 @@ REQUESTS = [
     (requests.ItemOutput("r1", "t", 2), "GET /runs/r1/tasks/t/items/2/output", b""),
     (requests.Why("r1", "t"), "GET /runs/r1/why?task=t", b""),
     (requests.Export("r1"), "GET /runs/r1/export", b""),
+    (requests.Tokens(), "GET /tokens", b""),
+    (
+        requests.CreateToken("ci", "operator", 60.0, ["w.ref"], "why"),
+        "POST /tokens",
+        b'{"name":"ci","role":"operator","lasts":60.0,"workflows":["w.ref"],"note":"why"}',
+    ),
+    (requests.RevokeToken("ci", "lost"), "DELETE /tokens/ci?note=lost", b""),
     (requests.Audit(5.5, "ci", "c", 7), "GET /audit?since=5.5&who=ci&cursor=c&limit=7", b""),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]

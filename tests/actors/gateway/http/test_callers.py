@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stretto.actors.access import Access, Role, access_of_file, local_caller
-from stretto.actors.operations import API, ROUTES, Route
+from stretto.actors.operations import API, ROUTES, CreateToken, Route, Submit
 from tests.support.gateways import Reply, http, post, read_reply, with_port
 
 ADMIN = local_caller(0)
@@ -87,3 +87,69 @@ def test_a_definition_of_its_own_needs_an_admin(tmp_path: Path) -> None:
 def with_token(request: bytes, token: str) -> bytes:
     """Return a request with a token."""
     return request.replace(b"host: ", f"authorization: Bearer {token}\r\nhost: ".encode(), 1)
+
+
+def test_an_admin_makes_and_revokes_tokens(tmp_path: Path) -> None:
+    """A new token is good at once, and its streams end with it. Its text is in no other answer."""
+    tokens_file = tmp_path / "tokens"
+    access = access_of_file(tokens_file)
+    admin = made(access, "admin", "boss")
+    access.close()
+
+    async def test(_client: Any, url: str) -> None:
+        asked = with_token(post(f"{API}/tokens", {"name": "ci", "role": "viewer", "lasts": 60}), admin)
+        created = await ask(url, asked)
+        assert (created.status, created.json["token"]["name"], created.json["token"]["made_by"]) == (201, "ci", "boss")
+        text = created.json["text"]
+        listed = await ask(url, with_token(http("GET", f"{API}/tokens"), admin))
+        assert [token["name"] for token in listed.json["tokens"]] == ["boss", "ci"]
+        assert text.encode() not in listed.body
+        assert (await ask(url, asked)).json["code"] == "token_exists"
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(with_token(http("GET", f"{API}/stream"), text))
+        assert b"event: hello" in await reader.readuntil(b"event: hello")
+        assert (await ask(url, with_token(http("DELETE", f"{API}/tokens/ci"), admin))).status == 200
+        assert b"the token or session is not valid any more" in await reader.read()
+        writer.close()
+        assert (await ask(url, with_token(http("GET", f"{API}/definitions"), text))).status == 401
+        assert (await ask(url, with_token(http("DELETE", f"{API}/tokens/ci"), admin))).json["code"] == "unknown_token"
+
+    with_port(tmp_path, test, tokens_file=tokens_file)
+
+
+def test_a_token_for_some_workflows_sees_their_runs_alone(tmp_path: Path) -> None:
+    """Every other run and workflow does not exist for it, and what is about all of them is refused."""
+    (tmp_path / "definitions").mkdir()
+    for name in ("mine", "other"):
+        text = f'version: "1.0.0"\nref: test.{name}\ntasks: [{{name: a, action: core.noop}}]\n'
+        (tmp_path / "definitions" / f"{name}.yaml").write_text(text)
+
+    async def test(client: Any, url: str) -> None:
+        made_token = await asyncio.to_thread(
+            client.ask, CreateToken("some", "operator", workflows=["test.mine"], note="for a test")
+        )
+        token = made_token.text
+        runs = {}
+        for name in ("mine", "other"):
+            accepted = await asyncio.to_thread(client.ask, Submit(f"test.{name}"))
+            runs[name] = accepted.run
+        for target, status in (
+            (f"/runs/{runs['mine']}", 200),
+            (f"/runs/{runs['other']}", 404),
+            (f"/runs/{runs['other']}/stream", 404),
+            (f"/runs:find?text={runs['other']}", 404),
+            (f"/runs:find?text={runs['mine']}", 200),
+            ("/runs?workflow=test.other", 404),
+            ("/runs/counts?since=0", 403),
+        ):
+            reply = await ask(url, with_token(http("GET", API + target), token))
+            assert reply.status == status, target
+        listed = await ask(url, with_token(http("GET", f"{API}/runs"), token))
+        assert [run["id"] for run in listed.json["runs"]] == [runs["mine"]]
+        refs = await ask(url, with_token(http("GET", f"{API}/definitions"), token))
+        assert refs.json == {"refs": ["test.mine"]}
+        for body, status in (({"workflow": "test.mine"}, 202), ({"workflow": "test.other"}, 404)):
+            assert (await ask(url, with_token(post(f"{API}/runs", body), token))).status == status
+
+    with_port(tmp_path, test, store=f"sqlite:///{tmp_path}/runs.db", definitions=str(tmp_path / "definitions"))

@@ -147,6 +147,12 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
     ]
 
 
+ELSEWHERE = {
+    "create_token", "describe", "describe_api", "outcome_of", "revoke_token", "tokens", "watch", "watch_all",
+}  # fmt: skip
+"""The requests that are not to an engine's method."""
+
+
 def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
     """All for which there is a route, and `handle`; the blocking facades differ by those alone, too."""
     ours, engines = public_methods(RemoteEngine), public_methods(Engine)
@@ -155,7 +161,7 @@ def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
     for name in shared:
         assert names_of(ours[name]) == names_of(engines[name]), name
     tags = {str(route.request.__struct_config__.tag) for route in ROUTES}
-    assert shared == tags - {"describe", "describe_api", "outcome_of", "watch", "watch_all"} | {"handle"}
+    assert shared == tags - ELSEWHERE | {"handle"}
     blocking, facade = public_methods(BlockingRemoteEngine), public_methods(BlockingEngine)
     assert blocking.keys() == shared - {"handle"} | {"handle", "show_run", "wait", "close"}
     for name in blocking.keys() - {"close"}:
