@@ -67,7 +67,7 @@ def described(runs: list[str]) -> dict[str, Any]:
 
 def _members(operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
-    members: dict[str, Any] = content["application/json"]["schema"]["properties"] if content else {}
+    members: dict[str, Any] = content["application/json"]["schema"].get("properties", {}) if content else {}
     return members
 
 
