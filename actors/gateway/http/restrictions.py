@@ -1,4 +1,4 @@
-"""What a caller that is restricted to some workflows sees: trees of runs whose top is a run of one of these."""
+"""The restrictions of callers to some workflows: they see trees of runs whose top is a run of one of these."""
 
 from typing import Any
 

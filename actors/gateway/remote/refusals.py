@@ -33,8 +33,11 @@ CLASSES: Final[Mapping[str, str]] = {
     "too_many_runs": "stretto.actors:TooManyRuns",
     "unknown_action": "stretto.actors.actions:UnknownAction",
     "unknown_item": "stretto.actors:UnknownItem",
+    "unknown_kind": "stretto.actors:UnknownKind",
+    "unknown_path": "stretto.actors:UnknownPath",
     "unknown_run": "stretto.actors:UnknownRun",
     "unknown_task": "stretto.definitions:UnknownTask",
+    "unknown_visit": "stretto.actors:UnknownVisit",
     "unknown_workflow": "stretto.definitions:UnknownWorkflow",
     "unreadable_record": "stretto.actors.journal.encryption:UnreadableRecord",
 }

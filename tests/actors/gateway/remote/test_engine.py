@@ -155,7 +155,7 @@ def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
     for name in shared:
         assert names_of(ours[name]) == names_of(engines[name]), name
     tags = {str(route.request.__struct_config__.tag) for route in ROUTES}
-    assert shared == tags - {"describe", "outcome_of", "watch", "watch_all"} | {"handle"}
+    assert shared == tags - {"describe", "describe_api", "outcome_of", "watch", "watch_all"} | {"handle"}
     blocking, facade = public_methods(BlockingRemoteEngine), public_methods(BlockingEngine)
     assert blocking.keys() == shared - {"handle"} | {"handle", "show_run", "wait", "close"}
     for name in blocking.keys() - {"close"}:
