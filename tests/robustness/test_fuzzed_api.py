@@ -2,7 +2,7 @@
 
 No answer has a status of 500 or more, none is one that the description does not have, and no wrong request is accepted.
 Streams are left out, because schemathesis reads whole bodies. The requests are the same each time. `STRETTO_FUZZ=200`
-draws as many for each operation, in all phases: over 5,000 for each role. Each report is in the folder of its test.
+draws up to as many for each operation, in all phases. Each report is in the folder of its test.
 """
 
 import asyncio
