@@ -24,7 +24,7 @@ from tests.support.gateways import with_port
 from tests.support.waiting import PATIENCE
 
 COUNT: Final = int(os.environ.get("STRETTO_FUZZ", "3"))
-PHASES: Final[dict[Role, str]] = {"viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "coverage"}
+PHASES: Final[dict[Role, str]] = {"viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "fuzzing,stateful"}
 ALL_PHASES: Final = "coverage,fuzzing,stateful"
 DEFINITIONS: Final = {
     "echo": 'parameters: {n: {type: integer, default: 1}}\ntasks: [{name: echo, action: core.echo, '
