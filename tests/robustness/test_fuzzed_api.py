@@ -2,7 +2,7 @@
 
 No answer has a status of 500 or more, none is one that the description does not have, and no wrong request is accepted.
 Streams are left out, because schemathesis reads whole bodies. The requests are the same each time. `STRETTO_FUZZ=200`
-draws as many for each operation, in all phases: over 5,000 for each role. Each report is in the folder of its test.
+draws up to as many for each operation, in all phases. Each report is in the folder of its test.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.support.gateways import with_port
 from tests.support.waiting import PATIENCE
 
 COUNT: Final = int(os.environ.get("STRETTO_FUZZ", "3"))
-PHASES: Final[dict[Role, str]] = {"viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "coverage"}
+PHASES: Final[dict[Role, str]] = {"viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "fuzzing,stateful"}
 ALL_PHASES: Final = "coverage,fuzzing,stateful"
 DEFINITIONS: Final = {
     "echo": 'parameters: {n: {type: integer, default: 1}}\ntasks: [{name: echo, action: core.echo, '
@@ -67,7 +67,7 @@ def described(runs: list[str]) -> dict[str, Any]:
 
 def _members(operation: dict[str, Any]) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
-    members: dict[str, Any] = content["application/json"]["schema"]["properties"] if content else {}
+    members: dict[str, Any] = content["application/json"]["schema"].get("properties", {}) if content else {}
     return members
 
 
