@@ -148,8 +148,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if replay.finish is not None:
             run.finish(Outcome(replay.finish.status, replay.finish.output, replay.finish.errors))
         run.catch_up_with_parent()
-        for wait in timers:
-            self._resume_wait(wait, conductor)
+        self._resume_waits(timers, conductor)
         self._mark_restarted(outstanding, replay, conductor)
         children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
@@ -175,12 +174,18 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if starts and self._source.trace is not None:
             self._source.trace.mark_restart(describe_starts(starts))
 
-    def _resume_wait(self, wait: WaitUntil, conductor: Conductor) -> None:
-        if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
-            self._run.event(wait.then)  # before any item starts in a run that has failed
-        else:
-            # The clock may have been set back meanwhile: a wait takes no longer than it was set to take.
-            self._run.wait(wait, at_most=conductor.duration_of(wait))
+    def _resume_waits(self, waits: list[WaitUntil], conductor: Conductor) -> None:
+        """Time the run out if its deadline has passed, then set the timers of the waits that are left."""
+        now = self._services.now()
+        for wait in waits:
+            if isinstance(wait.then, RunTimedOut) and wait.then.at <= now:
+                self._run.event(wait.then)  # before any item starts in a run that has failed
+        # The deadline, and a cancel of the parent, end the other waits: these have no duration any more.
+        outstanding = frozenset(conductor.timers())
+        for wait in waits:
+            if wait in outstanding:
+                # The clock may have been set back meanwhile: a wait takes no longer than it was set to take.
+                self._run.wait(wait, at_most=conductor.duration_of(wait))
 
     def _resume_item(self, start: StartItem, replay: Replay, conductor: Conductor) -> None:
         if not conductor.may_resume(start):

@@ -136,6 +136,76 @@ def test_the_deadline_of_a_run_may_have_passed(store: Store, taken_up: Callable[
     assert "two" not in DONE
 
 
+DELAY = "ref: rebuilt.delay\ntasks: [{name: late, delay: 100000, action: rebuilt.note, input: {value: late}}]\n"
+WAITS = """
+ref: rebuilt.waits
+tasks:
+  - {name: late, delay: 100000, action: rebuilt.note, input: {value: late}}
+  - {name: one, action: rebuilt.note, input: {value: one}, retry: {count: 1, delay: 100000}}
+  - {name: fan, action: rebuilt.note, with_items: [1, 2, 3], concurrency: 3, input: {value: "{{ item }}"},
+     retry: {count: 1, delay: 100000}}
+"""
+
+
+def timed(text: str) -> str:
+    """Give a definition a timeout of a minute."""
+    return "timeout: 60\n" + text
+
+
+def restarts(bench: Bench) -> int:
+    """Return how many supervisors have crashed and were started again."""
+    return int(bench.proxy.host.services().get(timeout=PATIENCE).instruments.supervisor_restarts.value)
+
+
+def no_failure(_run: Conducted) -> None:
+    """Leave a run as it has begun."""
+
+
+def failure_of_one(run: Conducted) -> None:
+    """Let a task wait for its retry."""
+    run.fail("one")
+
+
+def failures_of_all(run: Conducted) -> None:
+    """Let each task and item that has begun wait for its retry."""
+    run.fail("one")
+    for index in range(3):
+        run.fail("fan", index)
+
+
+def failure_of_one_item(run: Conducted) -> None:
+    """Let one item wait for its retry, one be in flight, and what else has begun succeed."""
+    run.succeed("one")
+    run.succeed("fan", 0)
+    run.fail("fan", 1)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+@pytest.mark.parametrize(
+    ("text", "leave"),
+    [
+        (DELAY, no_failure),
+        (WAITS, no_failure),
+        (WAITS, failure_of_one),
+        (WAITS, failure_of_one_item),
+        (WAITS, failures_of_all),
+    ],
+    ids=["delay", "delay_and_items", "delay_and_retry", "fan_out_and_delay", "retries_and_delay"],
+)
+def test_the_deadline_of_a_run_that_waits_may_have_passed(
+    store: Store, taken_up: Callable[[], Bench], text: str, leave: Callable[[Conducted], None], *, paused: bool
+) -> None:
+    """Its delays and retries end with it, and its supervisor does not crash."""
+    run = Conducted(store, timed(text))
+    leave(run)
+    if paused:
+        run.pause()
+    bench = taken_up()
+    outcome = ended(bench, run)
+    assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "run_timed_out")
+    assert (DONE, restarts(bench)) == ([], 0)
+
+
 def test_a_paused_run_stays_paused_until_it_is_resumed(store: Store, taken_up: Callable[[], Bench]) -> None:
     """Nothing of it starts meanwhile."""
     run = Conducted(store, FAN)
@@ -281,6 +351,50 @@ def test_no_sub_workflow_goes_on_for_a_parent_that_is_cancelled(
     bench = taken_up()
     assert [ended(bench, run).status for run in (parent, child)] == ["cancelled", "cancelled"]
     assert DONE == []
+
+
+ORQUESTA_RETRY = """version: 1.0
+tasks:
+  one: {action: rebuilt.note value="one", retry: {count: 2, delay: 100000}}
+"""
+
+
+@pytest.mark.parametrize("of_parent", ["cancelled", "timed_out"])
+@pytest.mark.parametrize(
+    ("text", "leave"),
+    [(DELAY, no_failure), (WAITS, failure_of_one), (WAITS, failures_of_all), (ORQUESTA_RETRY, failure_of_one)],
+    ids=["delay", "delay_and_retry", "retries_and_delay", "retry_of_a_task"],
+)
+def test_a_sub_workflow_that_waits_ends_with_a_parent_that_has_ended_meanwhile(
+    store: Store, taken_up: Callable[[], Bench], text: str, leave: Callable[[Conducted], None], of_parent: str
+) -> None:
+    """It has missed the parent's cancel, or what follows from the parent's deadline: its waits end, too."""
+    parent = Conducted(store, PARENT if of_parent == "cancelled" else timed(PARENT))
+    child = Conducted(store, text, parent=parent, of_item=("call", 0))
+    leave(child)
+    if of_parent == "cancelled":
+        parent.on(CancelRequested(1005.0))
+    bench = taken_up()
+    assert ended(bench, child).status == "cancelled"
+    assert ended(bench, parent).status == ("cancelled" if of_parent == "cancelled" else "failed")
+    assert (DONE, restarts(bench)) == ([], 0)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+def test_a_sub_workflow_whose_deadline_has_passed_while_it_waited_fails_the_task(
+    store: Store, taken_up: Callable[[], Bench], *, paused: bool
+) -> None:
+    """The parent goes on with the outcome."""
+    parent = Conducted(store, PARENT)
+    child = Conducted(store, timed(DELAY), parent=parent, of_item=("call", 0))
+    if paused:
+        child.pause()
+        parent.on(ItemPaused("call", 1, 0, 1005.0))
+    bench = taken_up()
+    outcome = ended(bench, child)
+    assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "run_timed_out")
+    assert ended(bench, parent).output == {"got": "failed"}
+    assert (DONE, restarts(bench)) == ([], 0)
 
 
 def test_a_cancel_is_no_news_to_a_sub_workflow_whose_end_stands(store: Store, taken_up: Callable[[], Bench]) -> None:

@@ -1,6 +1,7 @@
 """Files of items and of results of runs that go on: in the next engine, after a crash, in a rerun."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,30 @@ def test_an_item_that_must_not_be_performed_twice(
     assert (outcome.status, LEDGER.done) == ("succeeded", ["a", "b", "c", "last"])
     kinds = {line["index"]: line.get("error", {}).get("kind") for line in lines_of(tmp_path)}
     assert kinds == {0: None, 1: "may_have_run", 2: None}
+
+
+def test_a_run_whose_deadline_has_passed_meanwhile_ends_with_its_files(
+    start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
+) -> None:
+    """While an item was in flight, one waited for its retry, and a task for its delay: its results are written."""
+    first = start_bench(store=durable_url)
+    services = first.proxy.host.services().get(timeout=PATIENCE)
+    services.now = lambda: time.time() - 7200
+    LEDGER.held = ["c"]
+    text = fan("lines", TO_A_FILE, "retry: {count: 1, delay: 100000}")
+    late = "  - {name: late, delay: 100000, action: held.work, input: {value: late}}\n"
+    text = "timeout: 3600\n" + text.replace("output_map", f"{late}output_map")
+    handle = first.submit(text, given(tmp_path, "a\nb\nc\nd\n", bad=["b"]))
+    assert LEDGER.begun.acquire(timeout=PATIENCE)
+    park(first, handle)
+    second = recovered(start_bench, durable_url)
+    outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
+    assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "run_timed_out")
+    assert LEDGER.done.count("c") == 1, "nothing starts in a run that has failed"
+    assert not {"late", "last", "worst"} & set(LEDGER.done)
+    assert {line["index"]: line.get("outcome") for line in lines_of(tmp_path)}[2] == "cancelled"
+    services = second.proxy.host.services().get(timeout=PATIENCE)
+    assert services.instruments.supervisor_restarts.value == 0
 
 
 def test_a_supervisor_that_crashes_goes_on_with_its_files(
