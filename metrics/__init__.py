@@ -16,6 +16,7 @@ from stretto.metrics.catalogue import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES
 from stretto.metrics.counter import Counter
 from stretto.metrics.exposition import CannotExpose, Exposition, MetricsServer, expose
 from stretto.metrics.histogram import Histogram
+from stretto.metrics.http import HttpInstruments
 from stretto.metrics.instruments import MAX_WORKFLOWS, Instruments, TaskInstruments, WorkflowInstruments
 from stretto.metrics.logging import CallIds, LoggerStyle, call_ids, configure_logging, get_logger, mask_run, unmask_run
 
@@ -29,6 +30,7 @@ __all__ = [
     "Counter",
     "Exposition",
     "Histogram",
+    "HttpInstruments",
     "Instruments",
     "LoggerStyle",
     "MetricsServer",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 RUN_STATUSES = ("succeeded", "failed", "cancelled")
 TASK_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "skipped")
 ITEM_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
+HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""The values of the label `method`. All other methods are `other`."""
 
 # From a hop between two actors (tens of microseconds) to a delayed one.
 _LATENCY_SECONDS = (
@@ -32,6 +34,8 @@ _RUN_SECONDS = (
 )
 # From a commit to memory to one that waited for a disk or a lock.
 _COMMIT_SECONDS = (*(50e-6, 100e-6, 250e-6, 500e-6), *_SUBSECOND_LADDER, *(1.0, 2.5, 5.0, 10.0, 30.0))
+# From a request that is answered from memory to one that waits for a store or a slow client.
+_REQUEST_SECONDS = (*_SUBSECOND_LADDER, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BATCH_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0)
 
 
@@ -66,6 +70,15 @@ SUPERVISOR_RESTARTS = Metric("stretto_supervisor_restarts_total", "Supervisors r
 EVALUATIONS_STOPPED = Metric(
     "stretto_evaluations_stopped_total", "Evaluations of expressions that were stopped because they took too long."
 )
+HTTP_REQUESTS = Metric(
+    "stretto_http_requests_total", "Requests that were answered, by route.", ("route", "method", "status")
+)
+HTTP_REFUSALS = Metric(
+    "stretto_http_refusals_total", "Requests that were answered with a problem, by its code.", ("reason",)
+)
+STREAMS_DROPPED = Metric(
+    "stretto_streams_dropped_total", "Streams that were dropped because their client was too slow."
+)
 
 RUN_DURATION = Metric("stretto_run_duration_seconds", "From a run's start to its final status.", buckets=_RUN_SECONDS)
 ITEM_DURATION = Metric("stretto_item_duration_seconds", "Duration of an item's last attempt.", buckets=_ITEM_SECONDS)
@@ -81,6 +94,12 @@ JOURNAL_COMMIT = Metric(
 )
 JOURNAL_BATCH = Metric(
     "stretto_journal_batch_records", "Records in one transaction of the journal.", buckets=_BATCH_RECORDS
+)
+HTTP_REQUEST = Metric(
+    "stretto_http_request_seconds",
+    "From a request's headers to the end of its answer, without streams.",
+    ("route",),
+    _REQUEST_SECONDS,
 )
 
 LAST_SUCCESS = Metric(
@@ -98,6 +117,7 @@ THREADS_LEFT_BEHIND = Metric(
     "stretto_threads_left_behind", "Threads whose function runs on although its item has ended."
 )
 JOURNAL_PENDING = Metric("stretto_journal_pending_records", "Records that wait to be committed to the store.")
+STREAMS = Metric("stretto_streams", "Open streams of live events.")
 STORE_AVAILABLE = Metric("stretto_store_available", "1 if the store accepts records, 0 if not.")
 ACTORS = Metric("stretto_actors", "Actors alive, by class.", ("class",))
 INFO = Metric("stretto", "The running version of Stretto.", ("version",))

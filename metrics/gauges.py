@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stretto.metrics import catalogue
@@ -57,3 +57,17 @@ class StateGauges(Collector):
         for name, count in sources.actors().items():
             actors.add_metric((name,), count)
         yield actors
+
+
+class StreamMetrics(Collector):
+    """The open streams and those that were dropped, read from a gateway at each scrape. Without one: no series."""
+
+    def __init__(self) -> None:
+        self.streams: Callable[[], int] | None = None
+        self.dropped: Callable[[], int] | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """Call each source once."""
+        streams, dropped = catalogue.STREAMS, catalogue.STREAMS_DROPPED
+        yield GaugeMetricFamily(streams.name, streams.help, value=None if self.streams is None else self.streams())
+        yield CounterMetricFamily(dropped.name, dropped.help, value=None if self.dropped is None else self.dropped())

@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from stretto.metrics.bounded import encodable
 from stretto.metrics.catalogue import Metric
 
 
@@ -71,7 +72,40 @@ class Histogram(Collector):
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Yield the buckets and the sum as of one moment."""
+        buckets, total = self.totals()
+        yield HistogramMetricFamily(self._metric.name, self._metric.help, buckets=buckets, sum_value=total)
+
+    def totals(self) -> tuple[list[tuple[str, int]], float]:
+        """Return the buckets, each with the count up to its upper bound, and the sum, as of one moment."""
         with self._lock:
             counts, total = self._counts.copy(), self._sum
-        buckets = list(zip(self._names, accumulate(counts), strict=True))
-        yield HistogramMetricFamily(self._metric.name, self._metric.help, buckets=buckets, sum_value=total)
+        return list(zip(self._names, accumulate(counts), strict=True)), total
+
+
+class HistogramFamily(Collector):
+    """All histograms of one metric, one for each combination of label values. Any thread may observe.
+
+    Args:
+        metric: The metric, with buckets as those of a `Histogram`.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._lock = Lock()
+        self._children: dict[tuple[str, ...], Histogram] = {}
+
+    def child(self, *values: str) -> Histogram:
+        """Return the histogram with these label values, in the order of the metric's labels. A new one is empty."""
+        key = tuple(map(encodable, values))
+        with self._lock:
+            return self._children.setdefault(key, Histogram(self._metric))
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Yield all histograms, each as of one moment."""
+        with self._lock:
+            children = list(self._children.items())
+        family = HistogramMetricFamily(self._metric.name, self._metric.help, labels=self._metric.labels)
+        for labels, child in children:
+            buckets, total = child.totals()
+            family.add_metric(labels, buckets, total)
+        yield family

@@ -13,8 +13,9 @@ from prometheus_client import CollectorRegistry, Info, ProcessCollector
 from stretto.metrics import catalogue
 from stretto.metrics.bounded import BoundedChildren
 from stretto.metrics.counter import Counter, CounterFamily
-from stretto.metrics.gauges import GaugeSources, StateGauges
-from stretto.metrics.histogram import Histogram
+from stretto.metrics.gauges import GaugeSources, StateGauges, StreamMetrics
+from stretto.metrics.histogram import Histogram, HistogramFamily
+from stretto.metrics.http import HttpInstruments
 from stretto.metrics.last_success import LastSuccesses
 
 MAX_WORKFLOWS = 200
@@ -138,6 +139,12 @@ class Instruments:
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
         self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
+        self._http_requests = self._family(catalogue.HTTP_REQUESTS)
+        self._http_refusals = self._family(catalogue.HTTP_REFUSALS)
+        self._http_request_seconds = HistogramFamily(catalogue.HTTP_REQUEST)
+        self.registry.register(self._http_request_seconds)
+        self._streams = StreamMetrics()
+        self.registry.register(self._streams)
         self._last_successes = LastSuccesses()
         self.registry.register(self._last_successes)
         self._gauges = StateGauges()
@@ -175,6 +182,23 @@ class Instruments:
             count: The number of calls.
         """
         self._actions.get(action).get(kind).inc(count)
+
+    def http(self, reasons: Iterable[str]) -> HttpInstruments:
+        """Return the instruments of an HTTP application.
+
+        Args:
+            reasons: The codes of all problems. Each has a counter at 0 before the first refusal.
+        """
+        return HttpInstruments(self._http_requests, self._http_request_seconds, self._http_refusals, reasons)
+
+    def bind_streams(self, *, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
+        """Set the sources of a gateway's streams, as `bind_gauges` does.
+
+        Args:
+            streams: Returns the number of open streams.
+            dropped: Returns the number of streams that were dropped so far.
+        """
+        self._streams.streams, self._streams.dropped = streams, dropped
 
     def bind_gauges(  # noqa: PLR0913 - one keyword for each gauge
         self,

@@ -6,14 +6,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pykka
 
+from stretto.actors.access import local_caller
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.daemon.collector import Collector
@@ -45,6 +46,11 @@ STANDING_SECONDS: Final = 5.0
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS: Final = (*_STOPS, signal.SIGHUP, signal.SIGUSR1)
+_FILES_CHANGED: Final = "files_changed"
+_Event: TypeAlias = signal.Signals | Literal["files_changed"] | None
+"""A signal, a change of the watched folders, or the end."""
+_RELOADS: Final[Mapping[_Event, str]] = {signal.SIGHUP: "signal", _FILES_CHANGED: "watch"}
+"""The events that reload the definitions, each with how the audit names it."""
 _log = get_logger("stretto.daemon")
 
 
@@ -61,7 +67,7 @@ class Daemon:
         own = (config, settings.serve.tokens_file)
         self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
-        self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
+        self._events: asyncio.Queue[_Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reloading = asyncio.Lock()
         self._engine_broke = False
@@ -114,7 +120,7 @@ class Daemon:
 
     def _watching_definitions(self) -> contextlib.AbstractAsyncContextManager[None]:
         engine = self._settings.engine
-        return watching((*engine.definitions, *engine.packs), lambda: self._events.put_nowait(signal.SIGHUP))
+        return watching((*engine.definitions, *engine.packs), lambda: self._events.put_nowait(_FILES_CHANGED))
 
     @contextlib.asynccontextmanager
     async def _running_engine(self) -> AsyncIterator[pykka.ActorRef[Any]]:
@@ -157,8 +163,8 @@ class Daemon:
         self._begin(self._become_ready(url, path))
         breaking = asyncio.create_task(self._end_with_the_engine())
         while (event := await self._events.get()) is not None:
-            if event == signal.SIGHUP:
-                self._begin(self._reload())
+            if event in _RELOADS:
+                self._begin(self._reload(_RELOADS[event]))
             elif event == signal.SIGUSR1:
                 log_diagnostics(self._services.dispatcher.alive())
             elif self._state != "draining":
@@ -216,8 +222,12 @@ class Daemon:
 
     # ---- reloading
 
-    async def _reload(self) -> None:
-        """Read all definitions again. A workflow whose file is invalid stays as it was."""
+    async def _reload(self, via: str) -> None:
+        """Read all definitions again, and record it in the audit. A workflow whose file is invalid stays as it was.
+
+        Args:
+            via: How it was asked for.
+        """
         async with self._reloading:
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
@@ -226,10 +236,18 @@ class Daemon:
                 await call(self._engine, EngineHost.use_definitions, catalogue, packs)
             except (StrettoError, pykka.ActorDeadError) as error:
                 _log.error("reload_failed", reason=str(error))
+                result = f"failed: {error}"
             else:
                 self._collector.definitions_replaced()
-                _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
+                workflows = len(catalogue.refs())
+                _log.info("definitions_reloaded", workflows=workflows)
+                result = f"{workflows} workflows"
             notify("READY=1")
+        # The next reload does not wait for the store. If the engine stops meanwhile, the store has got the entry or
+        # `journal_left_unwritten` counts it.
+        by = local_caller(os.getuid(), via).asks()
+        with contextlib.suppress(pykka.ActorDeadError):
+            await call(self._engine, EngineHost.audit, by, "reload", "definitions", result)
 
     def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, tuple[Pack, ...]]:
         engine = self._settings.engine

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from stretto.metrics import Instruments, catalogue
+from stretto.metrics import HttpInstruments, Instruments, catalogue
 from stretto.metrics.counter import Counter
 from stretto.metrics.gauges import GaugeSources
 from stretto.metrics.histogram import Histogram
@@ -78,7 +78,7 @@ def test_every_method_that_counts_is_called() -> None:
     """An actor calls each public method of the instruments."""
     methods = {
         name
-        for each in (Instruments, WorkflowInstruments, TaskInstruments)
+        for each in (Instruments, WorkflowInstruments, TaskInstruments, HttpInstruments)
         for name, _ in inspect.getmembers(each, inspect.isfunction)
         if not name.startswith("_")
     }

@@ -69,6 +69,11 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
         ("stretto_store_available", "gauge", set()),
         ("stretto_runs_recovered", "counter", set()),
         ("stretto_supervisor_restarts", "counter", set()),
+        ("stretto_http_requests", "counter", {"route", "method", "status"}),
+        ("stretto_http_request_seconds", "histogram", {"route"}),
+        ("stretto_http_refusals", "counter", {"reason"}),
+        ("stretto_streams", "gauge", set()),
+        ("stretto_streams_dropped", "counter", set()),
         ("stretto_info", "gauge", {"version"}),
         ("process_resident_memory_bytes", "gauge", set()),
         ("process_cpu_seconds", "counter", set()),
@@ -81,6 +86,10 @@ def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None
     instruments.workflow("w").task("t")
     instruments.workflow("w").run_finished("succeeded", 1.0, NOON)
     instruments.action_errors("core.http", "timeout")
+    http = instruments.http(["not_found"])
+    http.answered("/metrics", "GET", 200)
+    http.took("/metrics", 0.1)
+    instruments.bind_streams(streams=lambda: 1, dropped=lambda: 2)
     bind(
         instruments,
         actors=lambda: {"RunSupervisor": 1},
@@ -111,6 +120,7 @@ def test_nothing_is_exposed_that_the_catalogue_does_not_name() -> None:
         (catalogue.RUN_DURATION, 1e-3, 86_400),
         (catalogue.JOURNAL_COMMIT, 50e-6, 30),
         (catalogue.JOURNAL_BATCH, 1, 10_000),
+        (catalogue.HTTP_REQUEST, 1e-3, 30),
     ],
 )
 def test_buckets_span_what_they_measure(metric: catalogue.Metric, least: float, most: float) -> None:
@@ -443,3 +453,55 @@ def test_odd_names_survive_a_round_trip() -> None:
     name = 'quote " backslash \\ newline \n überwachung 監視'
     instruments.workflow(name).run_finished("succeeded", 0.1, NOON)
     assert label_values(instruments, "stretto_runs", "workflow") == {name}
+
+
+def test_requests_are_counted_by_route_method_and_status() -> None:
+    """Methods that are not in the list share one label: a client may send any word."""
+    instruments = Instruments()
+    http = instruments.http([])
+    for method in ("GET", "GET", "HEAD", "BREW", "other"):
+        http.answered("/runs/{run}", method, 200)
+    http.answered("/runs/{run}", "GET", 404)
+    http.answered("none", "GET", 404)
+
+    def counted(route: str, method: str, status: str) -> float | None:
+        return value(instruments, "stretto_http_requests_total", route=route, method=method, status=status)
+
+    assert [counted("/runs/{run}", method, "200") for method in ("GET", "HEAD", "other", "BREW")] == [2, 1, 2, None]
+    assert (counted("/runs/{run}", "GET", "404"), counted("none", "GET", "404")) == (1, 1)
+
+
+def test_requests_are_timed_by_route() -> None:
+    """Each route has its own histogram."""
+    instruments = Instruments()
+    http = instruments.http([])
+    for route, seconds in (("/a", 0.25), ("/a", 0.5), ("/b", 20.0)):
+        http.took(route, seconds)
+    name = "stretto_http_request_seconds"
+    assert [value(instruments, f"{name}_sum", route=route) for route in ("/a", "/b")] == [0.75, 20]
+    assert [value(instruments, f"{name}_count", route=route) for route in ("/a", "/b")] == [2, 1]
+    assert [value(instruments, f"{name}_bucket", route="/a", le=le) for le in ("0.1", "0.25", "0.5")] == [0, 1, 2]
+
+
+def test_refusals_are_there_at_zero_and_no_other_reason_is_counted() -> None:
+    """`increase()` sees the first refusal of each reason. An unknown one makes no series."""
+    instruments = Instruments()
+    http = instruments.http(["busy", "not_found"])
+    http.refused("busy")
+    name = "stretto_http_refusals_total"
+    assert [value(instruments, name, reason=reason) for reason in ("busy", "not_found")] == [1, 0]
+    with pytest.raises(ValueError, match="busy, not_found, got 'lost'"):
+        http.refused("lost")
+    assert label_values(instruments, "stretto_http_refusals", "reason") == {"busy", "not_found"}
+
+
+def test_streams_are_read_at_each_scrape() -> None:
+    """An engine without a gateway has no series of them, because a 0 would mean that it has one."""
+    instruments = Instruments()
+    names = ("stretto_streams", "stretto_streams_dropped_total")
+    assert [value(instruments, name) for name in names] == [None, None]
+    state = {"streams": 3, "dropped": 0}
+    instruments.bind_streams(streams=lambda: state["streams"], dropped=lambda: state["dropped"])
+    assert [value(instruments, name) for name in names] == [3, 0]
+    state.update(streams=0, dropped=1)
+    assert [value(instruments, name) for name in names] == [0, 1]

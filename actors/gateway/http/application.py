@@ -3,22 +3,26 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Router
+from starlette.routing import Route, Router
 
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
+from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
-from stretto.metrics import get_logger
+from stretto.metrics import HttpInstruments, get_logger
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+NO_ROUTE: Final = "none"
+"""The route of requests to paths that do not exist, and of those that are refused before they are routed."""
 MAX_HEADER_BYTES: Final = 16 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
@@ -37,11 +41,14 @@ class Application:
         routes: The routes.
         paths: The paths of the routes, for the nearest one of a path that does not exist.
         hosts: The names of the port.
+        counting: Counts the requests.
     """
 
-    def __init__(self, routes: Sequence[BaseRoute], paths: Sequence[str], hosts: Hosts) -> None:
+    def __init__(self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, counting: HttpInstruments) -> None:
         self._paths = list(paths)
         self._hosts = hosts
+        self._counting = counting
+        self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +57,14 @@ class Application:
         scope["app"] = self  # the router then raises an exception for a method that a path does not have
         scope["state"]["request_id"] = request_id
         response = _Response(send, request_id)
+        began = time.perf_counter()
+        try:
+            await self._answer(scope, receive, response)
+        finally:
+            self._count(scope, response, time.perf_counter() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, response: "_Response") -> None:
+        request_id = response.request_id
         try:
             _check_headers(scope["headers"])
             self._hosts.check(scope)
@@ -59,20 +74,30 @@ class Application:
             scope["state"]["cut_off"]()
         except Exception as error:  # noqa: BLE001 - one bad request harms no other client
             with contextlib.suppress(ClientGone):
-                await self._refuse(error, request_id, response)
+                await self._refuse(error, response)
                 return
             scope["state"]["cut_off"]()
 
-    async def _refuse(self, error: Exception, request_id: str, response: "_Response") -> None:
+    async def _refuse(self, error: Exception, response: "_Response") -> None:
         problem = _of_the_router(error) or problem_of(error)
         if problem is None:
-            _log.error("request_failed", request=request_id, exc_info=error)
+            _log.error("request_failed", request=response.request_id, exc_info=error)
             problem = Problem("internal_error", "the request failed, see the daemon's log")
         if response.has_started:
             raise ClientGone(problem.detail) from error
-        status, headers, body = written(problem, request_id, error)
+        status, headers, body = written(problem, response.request_id, error)
+        self._counting.refused(problem.code)
         await response.send({"type": "http.response.start", "status": status, "headers": _encoded(headers, len(body))})
         await response.send({"type": "http.response.body", "body": body})
+
+    def _count(self, scope: Scope, response: "_Response", seconds: float) -> None:
+        if response.status is None:
+            return  # it was cancelled, because the gateway has stopped
+        # The router sets the endpoint, also for a method that the path does not have.
+        route = self._patterns.get(scope.get("endpoint"), NO_ROUTE)
+        self._counting.answered(route, scope["method"], response.status)
+        if not response.is_stream:
+            self._counting.took(route, seconds)
 
     async def _not_found(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         path = scope["path"][:200]
@@ -103,17 +128,26 @@ class _Response:
     """An answer that has the request's id, and a bound on the time in which it is taken."""
 
     def __init__(self, send: Send, request_id: str) -> None:
-        self.has_started = False
+        self.request_id = request_id
+        self.status: int | None = None
+        """The status that was sent."""
+        self.is_stream = False
+        """Whether it is a stream of events, which ends when the client leaves."""
         self._send = send
-        self._request_id = request_id
+
+    @property
+    def has_started(self) -> bool:
+        """Whether a part was sent."""
+        return self.status is not None
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer. Raises `ClientGone`."""
         if message["type"] == "http.response.start":
-            self.has_started = True
-            names = {name for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], (b"x-request-id", self._request_id.encode())]
-            if b"cache-control" not in names:
+            self.status = message["status"]
+            headers = dict(message["headers"])
+            self.is_stream = headers.get(b"content-type", b"").startswith(EVENTS.encode())
+            message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
+            if b"cache-control" not in headers:
                 message["headers"].append((b"cache-control", b"no-store"))
         try:
             async with asyncio.timeout(SEND_SECONDS):

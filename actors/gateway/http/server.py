@@ -20,6 +20,7 @@ from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.probes import Probe, probe_routes
+from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
@@ -107,9 +108,12 @@ class Gateway:
         self._endpoints = Endpoints(self._engine, self._ended, streams, self._access)
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
-        self._config = configuration(Application(routes, paths, self._hosts))
-        pauses = services.instruments.accept_pauses
-        self._acceptors = [Acceptor(each, self._connect, on_pause=pauses.inc) for each in listeners]
+        instruments = services.instruments
+        self._config = configuration(Application(routes, paths, self._hosts, instruments.http(STATUSES)))
+        # Both are single reads, which a scrape may do in its own thread.
+        instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
+        paused = instruments.accept_pauses.inc
+        self._acceptors = [Acceptor(each, self._connect, on_pause=paused) for each in listeners]
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""

@@ -1,11 +1,26 @@
 """The daemon as a whole: what happens at moments that signals seldom meet."""
 
+import asyncio
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tests.support.daemons import ECHO, Served
+import pytest
+
+from stretto.actors.access import user_name
+from stretto.actors.daemon.collector import Collector
+from stretto.actors.daemon.service import Daemon
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine import EngineHost
+from stretto.actors.journal import Requester
+from stretto.actors.settings import Settings
+from tests.support.daemons import ECHO, Served, serving
+from tests.support.engines import Bench
+from tests.support.waiting import PATIENCE
 
 SIGNALLED_AT_THE_END = """
 import asyncio, signal
@@ -48,3 +63,79 @@ def test_a_second_signal_when_the_engine_has_stopped_is_no_error(tmp_path: Path)
     daemon.read_to_the_end()
     assert daemon.log[-1]["event"] == "stopped"
     assert [line["event"] for line in daemon.log if line["level"] == "error"] == []
+
+
+def test_a_reload_is_in_the_audit(tmp_path: Path) -> None:
+    """With its result, whether it succeeded or not, and with how it was asked for. Without a store it is a log line."""
+
+    def entry(daemon: Served) -> dict[str, Any]:
+        keys = ("who", "source", "via", "operation", "target", "result")
+        line = daemon.wait_for("audit")
+        return {key: line[key] for key in keys}
+
+    definitions = tmp_path / "definitions"
+    expected = {
+        "who": user_name(os.getuid()), "source": "local", "via": "signal", "operation": "reload",
+        "target": "definitions", "result": "2 workflows",
+    }  # fmt: skip
+    with serving(tmp_path) as daemon:
+        daemon.signal(signal.SIGHUP)
+        assert entry(daemon) == expected
+        definitions.rename(tmp_path / "elsewhere")
+        daemon.signal(signal.SIGHUP)
+        failed = entry(daemon)
+        assert failed.pop("result").startswith("failed: ")
+        assert failed.items() <= expected.items()
+        (tmp_path / "elsewhere").rename(definitions)
+    with serving(tmp_path, STRETTO__SERVE__WATCH="true") as daemon:
+        (tmp_path / "next.yaml").write_text(ECHO.replace("test.echo", "test.new"))
+        (tmp_path / "next.yaml").rename(definitions / "new.yaml")
+        assert entry(daemon) == {**expected, "via": "watch", "result": "3 workflows"}
+
+
+def reloading(bench: Bench) -> Daemon:
+    """Return a daemon that has an engine and nothing else."""
+    daemon = Daemon(Settings())
+    daemon._engine = bench.proxy.actor_ref
+    daemon._collector = Collector(lambda: 0)
+    return daemon
+
+
+def test_a_reload_is_in_the_audit_of_the_store(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """The reload has ended when its entry is durable."""
+    bench = start_bench(store=f"sqlite:///{tmp_path}/store.db")
+
+    async def test() -> None:
+        await asyncio.wait_for(reloading(bench)._reload("signal"), PATIENCE)
+
+    asyncio.run(test())
+    (entry,) = bench.proxy.audit().get(timeout=PATIENCE)["entries"]
+    assert (entry["operation"], entry["via"], entry["result"]) == ("reload", "signal", "0 workflows")
+
+
+def test_a_reload_does_not_wait_for_the_entry_of_the_one_before(
+    start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that cannot be written stops no reload, and the end of the engine ends the wait."""
+    bench = start_bench()
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Queue[str] = asyncio.Queue()
+
+        def audit(_host: EngineHost, by: Requester, *_entry: str) -> Deferred:
+            loop.call_soon_threadsafe(asked.put_nowait, by.via)
+            return Deferred()
+
+        audit._attr_path = ("host", "audit")  # type: ignore[attr-defined]  # as `reached_by` does
+        monkeypatch.setattr(EngineHost, "audit", audit)
+        daemon = reloading(bench)
+        reloads = []
+        for via in ("signal", "watch"):
+            reloads.append(asyncio.create_task(daemon._reload(via)))
+            assert await asyncio.wait_for(asked.get(), PATIENCE) == via
+        assert not any(each.done() for each in reloads)
+        await asyncio.to_thread(lambda: bench.proxy.stop().get(timeout=PATIENCE))
+        await asyncio.wait_for(asyncio.gather(*reloads), PATIENCE)
+
+    asyncio.run(test())
