@@ -74,8 +74,6 @@ class Access:
         self._held = Held(keeper.load())
         self._lock = threading.RLock()
         self._listeners: list[Callable[[], object]] = []
-        self._revoking: dict[str, TokenRecord] = {}
-        """The revoked tokens whose revocation is not durable yet, by their ids."""
 
     def close(self) -> None:
         """End all threads of the keeper; idempotent."""
@@ -161,8 +159,7 @@ class Access:
             changed = self._keeper.changed_tokens()
             if changed is None:
                 return
-            # A revocation counts at once, also before it is in the file.
-            self._held.replace_tokens(tuple(self._revoking.get(token.id, token) for token in changed))
+            self._held.replace_tokens(changed)
             listeners = tuple(self._listeners)
         _call(listeners)
 
@@ -252,8 +249,7 @@ class Access:
                 live = (each.name for each in self._held.tokens.values() if each.revoked_at is None)
                 raise UnknownToken(f"there is no token {name!r} to revoke; {names_there(live) or 'there is none'}")
             revoked = msgspec.structs.replace(token, revoked_at=now)
-            self._held.tokens[token.id] = self._revoking[token.id] = revoked
-            self._held.forget_token(token.id)
+            self._held.revoke(revoked)
             listeners = tuple(self._listeners)
         kept = self._keeper.apply(
             RevokeToken(token.id, now), by.asks(note).asks("revoke_token", token.name, now, f"{token.role} {token.id}")
@@ -261,16 +257,14 @@ class Access:
         _call(listeners)
 
         def done(ended: bool) -> TokenRecord:  # noqa: FBT001 - the keeper's answer
-            with self._lock:
-                self._revoking.pop(token.id, None)
+            self._held.revoking.pop(token.id, None)
             if not ended:
                 raise UnknownToken(f"there is no token {name!r} to revoke: it is revoked")
             return revoked
 
         def failed() -> None:
             with self._lock:  # it can be revoked again, and is valid until then
-                self._revoking.pop(token.id, None)
-                self._held.tokens[token.id] = token
+                self._held.unrevoke(token)
 
         return _then(kept, done, failed)
 

@@ -7,9 +7,14 @@ from stretto.actors.journal import EnterCodeRecord, SessionRecord, TokenRecord
 
 
 class Held:
-    """All records by their keys. Its owner locks it."""
+    """All records by their keys. Its owner locks it.
+
+    Attributes:
+        revoking: The revoked tokens whose revocation is not durable yet, by their ids.
+    """
 
     def __init__(self, kept: Kept) -> None:
+        self.revoking: dict[str, TokenRecord] = {}
         self.tokens = {token.id: token for token in kept.tokens}
         self.sessions = {session.digest: session for session in kept.sessions}
         self.codes = {code.digest: code for code in kept.codes}
@@ -33,8 +38,18 @@ class Held:
         return token
 
     def replace_tokens(self, tokens: tuple[TokenRecord, ...]) -> None:
-        """Take the tokens as another process has changed them."""
-        self.tokens = {token.id: token for token in tokens}
+        """Take the tokens as another process has changed them. Revocations that are not durable yet stay."""
+        self.tokens = {token.id: token for token in tokens} | self.revoking
+
+    def revoke(self, revoked: TokenRecord) -> None:
+        """Revoke a token, and forget its sessions and codes."""
+        self.tokens[revoked.id] = self.revoking[revoked.id] = revoked
+        self.forget_token(revoked.id)
+
+    def unrevoke(self, token: TokenRecord) -> None:
+        """Take a revocation back that could not be kept."""
+        self.revoking.pop(token.id, None)
+        self.tokens[token.id] = token
 
     # ---- sessions and codes
 

@@ -18,7 +18,7 @@ _CONFIG_KEYS = frozenset({"engine", "serve"})
 _DEFINITION_KEYS = frozenset({"ref", "version", "tasks"})
 _REHEARSAL_KEYS = frozenset({"workflow", "inputs", "script", "controls", "expect"})
 RULE_KEYS = frozenset(
-    {"workflow", "action", "task", "visit", "attempt", "item", "route", "status", "result", "duration"}
+    {"workflow", "action", "task", "visit", "attempt", "item", "input", "route", "status", "result", "duration"}
 )
 """The keys of a rehearsal's rules."""
 

@@ -78,9 +78,9 @@ class StoreQueries:
     def export(self, run_id: str, by: Requester | None) -> Deferred:
         """Return everything of a run, once the audit of that is durable. See `Engine.export`."""
         if by is None:
-            return self.read(reports.export_run, run_id)
+            return self.read_long(reports.export_run, run_id)
         answer, audit = Deferred(), by.asks("export", run_id, self._services.now())
-        self._services.readers.read(
+        self._services.readers.long.read(
             lambda reader: reports.export_run(reader, run_id),
             lambda exported: record_audit(self._services.journal, audit, answer, exported),
             answer.fail,

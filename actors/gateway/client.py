@@ -223,7 +223,7 @@ class Client:
 
     def _events(self, stream: "_Stream") -> Iterator[tuple[str, dict[str, Any]]]:
         name, data = "message", b""
-        while line := self._read(stream.readline, MAX_ANSWER_BYTES):
+        while line := self._line(stream):
             if line == b"\n":
                 if data:
                     yield name, self._object(data)
@@ -284,6 +284,13 @@ class Client:
             raise AnswerLost(
                 f"the daemon at {self.url} closed the connection in an answer: {_reason(error)}"
             ) from error
+
+    def _line(self, stream: "_Stream") -> bytes:
+        """Return the next line of a stream, or b"" at its end, whichever way it ends."""
+        try:
+            return self._read(stream.readline, MAX_ANSWER_BYTES)
+        except AnswerLost:
+            return b""
 
     def _object(self, data: bytes) -> dict[str, Any]:
         try:

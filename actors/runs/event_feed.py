@@ -142,16 +142,17 @@ class EventFeed(ABC):
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(event, before, commands)
             return None
-        self._note(conductor, event, before)
+        if self.log.durable:
+            self.log.note(event, conductor.mask)
+        if conductor.status != before:
+            self._pass_on_change(before, conductor.status, event)
         return commands
 
-    def _note(self, conductor: Conductor, event: Event, before: str) -> None:
-        """Journal an event that the conductor has handled."""
-        self.log.note(event, conductor.mask)
-        if conductor.status != before:
-            request = request_implied_by(before, conductor.status, event.at)
-            if request is not None:
-                self.propagation.pass_on(request)
+    def _pass_on_change(self, before: str, status: str, event: Event) -> None:
+        """Pass on to sub-workflows what a change of the run's status means for them."""
+        request = request_implied_by(before, status, event.at)
+        if request is not None:
+            self.propagation.pass_on(request)
 
     def _call(self, conductor: Conductor, function: Callable[[], list[Command]], event: Event | None) -> list[Command]:
         try:
@@ -198,7 +199,10 @@ class EventFeed(ABC):
         self.unfinished = None
         if unfinished.event is not None:
             self.log.audit(unfinished.audit)
-            self._note(conductor, unfinished.event, unfinished.status)
+            if self.log.durable:
+                self.log.note(unfinished.event, conductor.mask)
+            if conductor.status != unfinished.status:
+                self._pass_on_change(unfinished.status, conductor.status, unfinished.event)
         unfinished.then(unfinished.commands)
         for answer in unfinished.recorded:
             answer()

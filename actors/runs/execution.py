@@ -104,8 +104,11 @@ class RunExecution(EventFeed):
         commands = self.on(completed)
         if commands is None:
             self.go_on_with(partial(self._attempt_ended, message, outcome))
-        else:
-            self._attempt_ended(message, outcome, commands)
+            return
+        # As `_attempt_ended`: a call less for each item.
+        final = completed.failure is None or not _is_retried(completed, commands)
+        self.telemetry.attempt_ended(message, outcome, final=final)
+        self.carry_out(commands, message.finished_at, completed.at)
 
     def _attempt_ended(self, message: ItemEnded, outcome: str, commands: list[Command]) -> None:
         completed = message.completed

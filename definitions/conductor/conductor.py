@@ -124,7 +124,9 @@ class Conductor:
         if state.ended or state.due or state.arrivals.waiting or state.paused_items or not state.active:
             self._rest = complete_turn(state)
             return self._go_on()
-        return self._take_commands()
+        self.status = state.status
+        commands, state.commands = state.commands, []
+        return commands
 
     def _go_on(self) -> list[Command]:
         for _pause in self._rest:
@@ -132,9 +134,6 @@ class Conductor:
                 self.unfinished = True
                 return []
         self._rest, self.unfinished = NOTHING, False
-        return self._take_commands()
-
-    def _take_commands(self) -> list[Command]:
         state = self._state
         self.status = state.status
         commands, state.commands = state.commands, []

@@ -23,7 +23,7 @@ from tests.support.harness import PATIENCE, Bed, running_engine, write_workflow
 ITEMS = 1_000
 MOST_CALLS = 53
 """Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
-MOST_CALLS_WITH_A_STORE = 58
+MOST_CALLS_WITH_A_STORE = 59
 
 WORKFLOW = """
 parameters: {items: {type: array, required: true}}

@@ -66,8 +66,14 @@ tasks:
     input: {message: "{{ item }}"}
 """
 ADMIT_EVERYONE = """
-import stretto.actors.gateway.http.callers
-stretto.actors.gateway.http.callers.may_connect = lambda peer: True
+from msgspec import structs
+from stretto.actors.gateway.http import callers
+
+def as_admin(connection, caller_of=callers.caller_of):
+    return structs.replace(caller_of(connection), role="admin")
+
+callers.may_connect = lambda peer: True
+callers.caller_of = as_admin
 """
 """An actions file: the daemon executes it, and then serves remote clients, as a later transport will."""
 

@@ -50,7 +50,8 @@ def test_an_item_that_ended_the_daemon_is_not_repeated_if_it_must_not_be(
     workflow = write_workflow(tmp_path, "one", ONE.format(action=action, delivery="at_most_once"))
     with serving(tmp_path, *given) as daemon:
         done = daemon.run(workflow)
-        assert (done.returncode, "closed the connection before the run ended" in done.stderr) == (3, True)
+        # The item may end the daemon before the answer that its run is accepted has been sent.
+        assert (done.returncode, "the daemon at unix://" in done.stderr) == (3, True), done.stderr
         assert daemon.ended() == code
     with serving(tmp_path, *given) as daemon:
         assert [each["outcome"] for each in daemon.log if each["event"] == "run_ended"] == ["failed"]

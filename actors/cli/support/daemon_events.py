@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from stretto.actors.cli.support.interrupts import arrivals
 from stretto.actors.gateway import Client, DaemonUnreachable
-from stretto.actors.operations import Answer, Request
+from stretto.actors.operations import Accepted, Answer, Request
 from stretto.definitions.errors import StrettoError
 
 
@@ -27,10 +27,15 @@ def answers_and_interrupts(
     with arrivals() as events:
 
         def read() -> None:
+            lost = DaemonUnreachable(f"the daemon at {client.url} closed the connection before the run ended")
+            accepted = False
             try:
                 for answer in client.answers(request):
+                    accepted = accepted or isinstance(answer, Accepted)
                     events.put(answer)
-                events.put(DaemonUnreachable(f"the daemon at {client.url} closed the connection before the run ended"))
+                events.put(lost)
+            except DaemonUnreachable as error:
+                events.put(lost if accepted else error)
             except StrettoError as error:
                 events.put(error)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 from sqlalchemy import Select, delete, func, select
 
 from stretto.actors.journal.access import AuditQuery, AuditRow, PruneAudit
@@ -16,9 +15,6 @@ from stretto.actors.journal.sql.run_rows import CLOCK_STEP_SECONDS, searchable
 from stretto.actors.journal.sql.statements import AUDIT_COLUMNS
 from stretto.actors.journal.sql.tables import audit
 from stretto.actors.journal.sql.transaction import Transaction
-
-# msgspec builds its knowledge of a type at the first use, which crashes the process when two readers do it at once.
-msgspec.json.Decoder(AuditEntry)
 
 
 def write_audit(transaction: Transaction, entries: Iterable[AuditEntry]) -> None:
@@ -48,7 +44,7 @@ def restore_audit(row: Any) -> AuditRow:
     """Return an entry from a row of the table."""
     fields = {name: getattr(row, name) for name in AUDIT_COLUMNS}
     check_times(fields)
-    return AuditRow(row.number, msgspec.convert(fields, AuditEntry))
+    return AuditRow(row.number, AuditEntry(**fields))
 
 
 def check_times(fields: Mapping[str, Any]) -> None:

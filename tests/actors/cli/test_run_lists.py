@@ -39,16 +39,17 @@ cancellation_policy: allow_finish
 """
 PRESSED_AGAIN = """import importlib, os, signal
 
-from stretto.actors.cli import main, progress
+from stretto.actors.cli import main
+from stretto.actors.cli.progress import modes
 
 importlib.import_module("stretto.actors.cli.run").STOP_SECONDS = %s
-say = progress.Watching.say
+say = modes.Watching.say
 
 def say_and_press(self, text):
     say(self, text)
     os.kill(os.getpid(), signal.SIGINT)  # no user is faster
 
-progress.Watching.say = say_and_press
+modes.Watching.say = say_and_press
 main()
 """
 ACTION = """import sys
