@@ -16,6 +16,7 @@ import msgspec
 from stretto.actors.operations import (
     Accepted,
     Answer,
+    Ended,
     Export,
     OutcomeOf,
     Progress,
@@ -218,7 +219,12 @@ class Client:
                 tasks.update(data.get("tasks", {}))
                 yield Progress(data["run"], data["status"], tasks.copy())
             if name == "ended":
-                yield self.ask(OutcomeOf(run))
+                whole = "errors_left_out" not in data and not _is_link(data["output"])
+                yield (
+                    Ended(run, data["status"], data["output"], data["errors"], tasks)
+                    if whole
+                    else self.ask(OutcomeOf(run))
+                )
                 return
 
     def _events(self, stream: "_Stream") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -313,6 +319,11 @@ class _Stream(NamedTuple):
         """Return the next line. Raises OSError if there is none until then."""
         self.socket.settimeout(_left(self.until))
         return self.response.readline(size)
+
+
+def _is_link(output: Any) -> bool:
+    """Return whether an output stands elsewhere. An output that only looks so is the same there."""
+    return isinstance(output, dict) and output.keys() == {"$ref", "bytes"}
 
 
 class _UnixConnection(http.client.HTTPConnection):

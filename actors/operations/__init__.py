@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         route_of,
         written_as,
     )
-    from stretto.actors.operations.live import Follower, Following, ProgressRelay
+    from stretto.actors.operations.live import ProgressRelay
     from stretto.actors.operations.requests import (
         Audit,
         Cells,
@@ -129,7 +129,7 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
-            "live": "Follower Following ProgressRelay",
+            "live": "ProgressRelay",
             "requests": (
                 "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun History Item "
                 "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
@@ -179,8 +179,6 @@ __all__ = [
     "ExportAnswer",
     "Extend",
     "FindRun",
-    "Follower",
-    "Following",
     "Found",
     "History",
     "HistoryAnswer",

@@ -332,9 +332,14 @@ class StreamInterrupted(StrettoError):
     code = "stream_interrupted"
 
 
+def link_to_outcome(run_id: str) -> dict[str, Any]:
+    """Return what stands for an output that is not in a frame."""
+    return {"$ref": f"/api/v1/runs/{run_id}/outcome", "bytes": 0}
+
+
 def outcome_data(run_id: str, status: str, output: Any, errors: Iterable[Any]) -> dict[str, Any]:
     """Return the data of an `ended` event: a large output is a link, and only the first errors are in it."""
-    link = {"$ref": f"/api/v1/runs/{run_id}/output", "bytes": 0}
+    link = link_to_outcome(run_id)
     if isinstance(output, FrozenDict) and output.weight > 4 * MAX_OUTPUT_BYTES:
         output = {**link, "bytes": output.weight}  # not encoded to be counted
     else:
@@ -360,4 +365,5 @@ def ended_frames(run_id: str, ended: dict[str, Any]) -> Iterator[bytes]:
     head = {"run": run_id, "workflow": model.workflow, "status": model.status, "entry": None}
     for name, data in events("hello", head, model.whole()):
         yield event(name, data)
-    yield event("ended", outcome_data(run_id, model.status, ended.get("output"), ended.get("errors") or ()))
+    output = ended.get("output", link_to_outcome(run_id))
+    yield event("ended", outcome_data(run_id, model.status, output, ended.get("errors") or ()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stretto.actors.gateway.client import BadUrl, Client, DaemonUnreachable, NotText, RequestRefused
-from stretto.actors.operations import Describe, Export, Progress, Refused, Request, Run, Watch, Workflows
+from stretto.actors.operations import Describe, Ended, Export, Progress, Refused, Request, Run, Watch, Workflows
 from stretto.definitions.errors import Finding, Place
 from tests.support.waiting import PATIENCE
 
@@ -131,6 +131,17 @@ def test_news_are_put_together(tmp_path: Path) -> None:
         Progress("r", "paused", {"a": {"n": 1}, "b": {}}),
         Progress("r", "running", {}),
     ]
+
+
+def test_an_outcome_in_the_stream_is_the_last_news(tmp_path: Path) -> None:
+    """With the tasks that are known by then. One that does not fit is asked for, which fails here."""
+    hello = b'event: hello\ndata: {"run":"r","status":"running","tasks":{"a":{}}}\n\n'
+    end = b'event: ended\ndata: {"run":"r","status":"failed","output":%s,"errors":[1]%s}\n\nnothing is read after it'
+    seen, _ = told(tmp_path, EVENTS + hello + end % (b'{"x":1}', b""), Watch("r"))
+    assert seen[1:] == [Ended("r", "failed", {"x": 1}, [1], {"a": {}})]
+    for output, more in ((b'{"$ref":"/x","bytes":9000}', b""), (b"null", b',"errors_left_out":5')):
+        seen, _ = told(tmp_path, EVENTS + hello + end % (output, more), Watch("r"))
+        assert isinstance(seen[-1], DaemonUnreachable)
 
 
 def test_a_stream_may_end_with_a_farewell(tmp_path: Path) -> None:

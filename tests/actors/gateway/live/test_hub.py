@@ -241,7 +241,8 @@ def test_a_client_of_a_run_that_has_ended_gets_its_outcome() -> None:
         connection = await bench.open()
         await connection.read()
         assert connection.client.seen == ["hello", "ended"]
-        assert connection.client.ended == {"run": RUN, "status": "succeeded", "output": None, "errors": []}
+        link = {"$ref": f"/api/v1/runs/{RUN}/outcome", "bytes": 0}
+        assert connection.client.ended == {"run": RUN, "status": "succeeded", "output": link, "errors": []}
         await connection.cut()
         await bench.hub.stop()
 
@@ -272,7 +273,7 @@ def test_an_outcome_fits_in_a_frame() -> None:
     output: Any = freeze({"text": "x" * 100_000})
     errors = [{"message": "y" * 1000}] * 100
     data = outcome_data("1", "failed", output, errors)
-    assert data["output"] == {"$ref": "/api/v1/runs/1/output", "bytes": output.weight}
+    assert data["output"] == {"$ref": "/api/v1/runs/1/outcome", "bytes": output.weight}
     assert len(data["errors"]) + data["errors_left_out"] == 100
     assert sum(len(str(each)) for each in data["errors"]) < MAX_FRAME_BYTES
     small: Any = freeze({"a": 1})

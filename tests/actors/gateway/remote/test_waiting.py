@@ -12,7 +12,8 @@ from tests.support.waiting import PATIENCE
 
 ACCEPTED = answered(202, {"run": "r", "workflow": "w"})
 CHANGES = EVENTS + event("changes", run="r", status="running", tasks={})
-ENDED = EVENTS + event("ended", run="r", status="failed", output=None, errors=[], tasks={})
+LINK = {"$ref": "/api/v1/runs/r/outcome", "bytes": 9000}
+ENDED = EVENTS + event("ended", run="r", status="failed", output=LINK, errors=[])
 OUTCOME = answered(200, {"run": "r", "status": "failed", "output": None, "errors": [{"code": "c"}], "tasks": {}})
 BYE = EVENTS + event("bye", reason="the engine was stopped")
 
