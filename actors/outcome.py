@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -44,11 +44,23 @@ class Outcome(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RunHandle:
-    """An accepted run. `outcome.get(timeout=...)` waits for its `Outcome`."""
+    """An accepted run. `outcome.get(timeout=...)` waits for its `Outcome`.
+
+    Attributes:
+        id: The run's id.
+        workflow: The ref of its workflow.
+        outcome: The future of its outcome.
+        replayed: Whether an earlier request with the same idempotency key has started it.
+    """
 
     id: str
     workflow: str
     outcome: pykka.Future[Outcome]
+    replayed: bool = field(default=False, compare=False)
+
+    def as_replayed(self) -> "RunHandle":
+        """Return the handle for a later request with the run's idempotency key."""
+        return replace(self, replayed=True)
 
 
 class UnknownRun(StrettoError):

@@ -74,17 +74,20 @@ class BlockingEngine(BlockingCalls):
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - keywords, each independent
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by))
+        handle: RunHandle = self._get(
+            self.proxy.rerun(run_id, scope, task, idempotency_key=idempotency_key, origin=origin, by=by)
+        )
         return handle
 
     def cancel(self, run_id: str, *, by: Requester | None = None) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from stretto.actors.operations import (
+    HEADERS,
     Accepted,
     Answer,
     Ended,
@@ -148,7 +149,7 @@ class Client:
         Raises:
             DaemonUnreachable: No daemon answers, or it goes away before the last answer.
             RequestRefused: The daemon refuses the request.
-            NotText: The request is not UTF-8.
+            NotText, InvalidIdempotencyKey: The request is not UTF-8, or its key is not printable.
         """
         if isinstance(request, Export):
             yield from self._lines_of(request)
@@ -253,7 +254,9 @@ class Client:
 
     def _response(self, connection: http.client.HTTPConnection, written: Written) -> http.client.HTTPResponse:
         """Send a request and return the response, of which the body is not read yet, if it is not a refusal."""
-        headers = {"Connection": "close"}  # the response then owns the socket
+        # The response then owns the socket. Other values are UTF-8, where http.client would take Latin-1.
+        headers: dict[str, str | bytes] = {"Connection": "close"}
+        headers |= {name: value.encode() for name, value in written.headers.items()}
         if written.body:
             headers["Content-Type"] = "application/json"
         if self._token is not None:
@@ -375,9 +378,18 @@ def _left(until: float | None) -> float | None:
 
 def _written(request: Request) -> Written:
     try:
-        return written_as(request)
+        written = written_as(request)
+        for value in written.headers.values():
+            value.encode()
     except UnicodeEncodeError as error:
         raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
+    key = written.headers.get(HEADERS["idempotency_key"], "key")
+    if not (key.isprintable() and key == key.strip()):
+        # The daemon would not get it as it is. Imported here, because it loads the definitions' data.
+        from stretto.actors.runs import checked_key  # noqa: PLC0415
+
+        checked_key(key)
+    return written
 
 
 def _finding(given: dict[str, Any]) -> Finding:

@@ -17,7 +17,7 @@ from stretto.actors.gateway.client import (
     RequestRefused,
 )
 from stretto.actors.gateway.remote.refusals import error_of
-from stretto.actors.operations import Answer, ControlRequest, Done, Request, Submit, route_of
+from stretto.actors.operations import Answer, ControlRequest, Done, Request, Rerun, Submit, route_of
 
 THREADS: Final = 8
 """Requests of one proxy that are under way at once, besides a control. Each has a connection."""
@@ -129,7 +129,7 @@ class Calls:
         if isinstance(error, NobodyThere):
             return self._has_answered
         self._has_answered |= isinstance(error, AnswerLost)
-        is_harmless = isinstance(request, Submit) or route_of(type(request)).method == "GET"
+        is_harmless = isinstance(request, Submit | Rerun) or route_of(type(request)).method == "GET"
         return is_harmless and isinstance(error, AnswerLost)
 
     @property

@@ -21,12 +21,12 @@ PASSING: Final = frozenset(
 """The codes of refusals after which the run goes on, with this daemon or the next."""
 
 
-def handle_of(calls: Calls, run_id: str, workflow: str) -> RunHandle:
+def handle_of(calls: Calls, run_id: str, workflow: str, *, replayed: bool = False) -> RunHandle:
     """Return a run's handle. Its outcome is waited for in the thread that calls `get`, and costs nothing before."""
     # Not a ThreadingFuture, which lets one thread at a time wait.
     outcome: pykka.Future[Outcome] = pykka.Future()
     outcome.set_get_hook(lambda timeout: wait_for_outcome(calls, run_id, timeout))
-    return RunHandle(run_id, workflow, outcome)
+    return RunHandle(run_id, workflow, outcome, replayed)
 
 
 def wait_for_outcome(calls: Calls, run_id: str, timeout: float | None) -> Outcome:
