@@ -21,6 +21,7 @@ from stretto.actors.gateway.http.callers import sender_of
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.gateway.http.waiting import LateAnswer
@@ -66,11 +67,15 @@ class Endpoints:
         ended: The runs that have ended.
         streams: The streams that clients follow.
         access: Knows who may send requests.
+        origins: The beginning of links.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access) -> None:
+    def __init__(
+        self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access, origins: Origins,
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._access = access
+        self._origins = origins
         self._restrictions = Restrictions(engine)
         self._ended = ended
         self._streams = streams
@@ -127,7 +132,7 @@ class Endpoints:
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
-        return _json(route, answer)
+        return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
         if isinstance(request.workflow, requests.Definition):
@@ -139,16 +144,23 @@ class Endpoints:
         )  # fmt: skip
         accepted = accepted_as(handle)
         if not request.wait:
-            return _json(route, accepted)
+            return self._accepted(route, accepted)
 
         async def make() -> Response | None:
             ended = await self._ended.outcome(handle.id)
             if ended is None:
                 return None
             outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
-            return _json(route, msgspec.structs.replace(accepted, outcome=outcome))
+            return self._accepted(route, msgspec.structs.replace(accepted, outcome=outcome))
 
-        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: _json(route, accepted))
+        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
+
+    def _accepted(self, route: Route, answer: Accepted) -> Response:
+        headers = {"location": self._origins.link(f"{API}/runs/{answer.run}")}
+        if answer.replayed:
+            headers["idempotent-replay"] = "true"
+        status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
+        return Response(body_of(route, answer), status, headers, route.media_type)
 
     async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
         require_unrestricted(caller, route.role)
@@ -212,18 +224,8 @@ class Endpoints:
 
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:
-    if isinstance(answer, Accepted):
-        return _accepted(route, answer)
-    return Response(body_of(route, answer), route.status, None, route.media_type)
+    return Response(body_of(route, answer), route.status, media_type=route.media_type)
 
 
 def _no_content() -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _accepted(route: Route, answer: Accepted) -> Response:
-    headers = {"location": f"{API}/runs/{answer.run}"}
-    if answer.replayed:
-        headers["idempotent-replay"] = "true"
-    status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
-    return Response(body_of(route, answer), status, headers, route.media_type)
