@@ -163,18 +163,17 @@ class Exchange:
         self.request = self._written(_written(request), token, last_id)
 
     def _written(self, written: Written, token: str | None, last_id: str) -> bytes:
-        headers: list[tuple[str, str | bytes]] = [
-            ("Host", address_of(self._url).name), ("Accept-Encoding", "identity"), ("Connection", "close"),
-        ]  # fmt: skip
+        headers = [("Host", address_of(self._url).name), ("Accept-Encoding", "identity"), ("Connection", "close")]
         if written.body:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(written.body)))]
         if token is not None:
             headers.append(("Authorization", f"Bearer {token}"))
         if last_id:
             headers.append(("Last-Event-ID", last_id))
-        headers += [(name, value.encode()) for name, value in written.headers.items()]
         try:
-            head = self._http.send(h11.Request(method=written.method, target=written.target, headers=headers))
+            lines = [(name.encode(), value.encode("ascii")) for name, value in headers]
+            lines += [(name.encode(), value.encode()) for name, value in written.headers.items()]
+            head = self._http.send(h11.Request(method=written.method, target=written.target, headers=lines))
         except (h11.LocalProtocolError, UnicodeEncodeError):
             raise NotText("a token must be printable ASCII") from None
         body = self._http.send(h11.Data(data=written.body)) if written.body else b""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from stretto.actors import IdempotencyConflict, InvalidIdempotencyKey, UnknownRun, action, connect
-from stretto.actors.gateway.client import RequestRefused
+from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import API, Audit, OutcomeOf, Pause, Submit, Workflows
 from tests.support.gateways import Opened, Reply, exchange, http, opened_gateway, post
 from tests.support.waiting import PATIENCE
