@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.entries import UnknownKind
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.audit import Requester
+    from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
     from stretto.actors.outcome import AmbiguousRun, Outcome, RunHandle, RunWasParked, UnknownRun
@@ -66,6 +67,7 @@ else:
             "gateway.wire": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",
+            "journal.deletion": "RunNeeded",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
             "outcome": "AmbiguousRun Outcome RunHandle RunWasParked UnknownRun",
@@ -107,6 +109,7 @@ __all__ = [
     "RequestRefused",
     "Requester",
     "RunHandle",
+    "RunNeeded",
     "RunNotEnded",
     "RunProgressed",
     "RunWasParked",

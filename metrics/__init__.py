@@ -18,7 +18,16 @@ from stretto.metrics.exposition import CannotExpose, Exposition, MetricsServer, 
 from stretto.metrics.histogram import Histogram
 from stretto.metrics.http import HttpInstruments
 from stretto.metrics.instruments import MAX_WORKFLOWS, Instruments, TaskInstruments, WorkflowInstruments
-from stretto.metrics.logging import CallIds, LoggerStyle, call_ids, configure_logging, get_logger, mask_run, unmask_run
+from stretto.metrics.logging import (
+    CallIds,
+    LoggerStyle,
+    call_ids,
+    configure_logging,
+    get_logger,
+    mask_run,
+    request_id,
+    unmask_run,
+)
 
 __all__ = [
     "ITEM_STATUSES",
@@ -41,5 +50,6 @@ __all__ = [
     "expose",
     "get_logger",
     "mask_run",
+    "request_id",
     "unmask_run",
 ]

@@ -50,6 +50,10 @@ class CallIds(msgspec.Struct, frozen=True):
 call_ids: ContextVar[CallIds | None] = ContextVar("stretto_call_ids", default=None)
 
 
+request_id: ContextVar[str | None] = ContextVar("stretto_request_id", default=None)
+"""The id of the HTTP request that is being answered."""
+
+
 MAX_MASKED_ENDED = 256
 """How many ended runs stay masked in the log, because actions that were left behind may still write."""
 
@@ -284,6 +288,9 @@ def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
         for field, value in ids.as_fields().items():
             if value is not None:
                 event.setdefault(field, value)
+    request = request_id.get()
+    if request is not None:
+        event.setdefault("request", request)
     return event
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         answer_error,
         ask_deferred,
         ask_method,
+        derived,
         forward,
         tell_then,
         when_settled,
@@ -33,7 +34,7 @@ else:
             "actor": "DispatchedActor",
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward tell_then "
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method derived forward tell_then "
             "when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
@@ -68,6 +69,7 @@ __all__ = [
     "ask_method",
     "call",
     "call_then",
+    "derived",
     "forward",
     "handlers_of",
     "handles",

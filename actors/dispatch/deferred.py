@@ -202,6 +202,46 @@ def forward(value: Any, answer: Deferred) -> None:
         answer.resolve(value)
 
 
+class _Derived(Deferred):
+    """An answer that is made of another one, which it keeps alive."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: object) -> None:
+        super().__init__()
+        self.source = source
+
+
+class _DerivingFuture(_ForwardingFuture):
+    """Stands in for a caller's future, and passes to a Deferred what a function makes of the value."""
+
+    def __init__(self, answer: Deferred, make: Callable[[Any], Any]) -> None:
+        super().__init__(answer)
+        self._make = make
+
+    def set(self, value: Any = None) -> None:
+        try:
+            forward(self._make(value), self._answer)
+        except Exception as error:  # noqa: BLE001 - it is the answer
+            self._answer.fail(error)
+
+
+def derived(value: Any, make: Callable[[Any], Any]) -> Deferred:
+    """Return the answer that a function makes of a handler's value, or of the outcome of a Deferred.
+
+    Args:
+        value: The value, or a Deferred.
+        make: Makes the answer, which may be a Deferred. Called on the thread that has the value: it must return soon.
+    """
+    answer = _Derived(value)
+    future = _DerivingFuture(answer, make)
+    if isinstance(value, Deferred):
+        value.subscribe(future, set())
+    else:
+        future.set(value)
+    return answer
+
+
 class _HandledFuture(pykka.Future[Any]):
     """Stands in for a caller's future, and calls a function as soon as there is an answer or an error."""
 

@@ -145,6 +145,10 @@ class BlockingEngine(BlockingCalls):
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep, by=by)))
 
+    def delete_run(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""
+        self._get(self.proxy.delete_run(run_id, by=by))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
         self._get(self.proxy.watch(run_id, watcher))

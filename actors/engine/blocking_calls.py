@@ -139,6 +139,20 @@ class BlockingCalls:
         status: dict[str, Any] = self._get(self.proxy.status(run_id))
         return status
 
+    def tasks(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the tasks of a run, each with its newest visit. See `Engine.tasks`."""
+        tasks: list[dict[str, Any]] = self._get(self.proxy.tasks(run_id))
+        return tasks
+
+    def task(self, run_id: str, task: str, visit: int | None = None) -> dict[str, Any]:
+        """Return a task of a run. See `Engine.task`."""
+        found: dict[str, Any] = self._get(self.proxy.task(run_id, task, visit))
+        return found
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""
+        self._get(self.proxy.delete_run(run_id))
+
     def cancel(self, run_id: str) -> None:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""
         self._get(self.proxy.cancel(run_id))
@@ -228,9 +242,9 @@ class BlockingCalls:
         )  # fmt: skip
         return page
 
-    def run_counts(self, since: float) -> dict[str, Any]:
+    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
-        counts: dict[str, Any] = self._get(self.proxy.run_counts(since))
+        counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by))
         return counts
 
     def find_run(self, text: str) -> str:

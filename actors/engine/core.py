@@ -20,6 +20,7 @@ from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.engine.suspects import Suspects
+from stretto.actors.engine.tasks import TaskQueries
 from stretto.actors.journal import ReplayTrace
 from stretto.actors.runs import RememberedKeys
 
@@ -50,8 +51,9 @@ class EngineCore:
         self.submissions = Submissions(services, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         self.requests = RunRequests(services, table, quarantine, release)
+        self.tasks = TaskQueries(services, self.requests)
         self.store = StoreQueries(services, table)
-        self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission)
+        self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
         following = RunFollowing(table, self.requests)
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following)

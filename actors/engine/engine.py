@@ -219,6 +219,24 @@ class Engine(DispatchedActor):
         """
         return self._core.requests.status(run_id)
 
+    def tasks(self, run_id: str) -> Any:
+        """Return the tasks of a run, in progress or ended, in the order of its definition, each with its newest visit.
+
+        Returns:
+            A list of {task, status, visit, visits, started_at, ended_at, items {total, succeeded, failed, running}}.
+            Without a store, the times are None.
+        """
+        return self._core.tasks.list(run_id)
+
+    def task(self, run_id: str, task: str, visit: int | None = None) -> Any:
+        """Return a task of a run as `tasks` does, with its newest visit or another one.
+
+        Raises:
+            UnknownTask: The workflow has no such task.
+            UnknownVisit: The task has no such visit, or the engine has no store and only knows the newest one.
+        """
+        return self._core.tasks.show(run_id, task, visit)
+
     def cancel(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Cancel a run by its policy. Answered when nothing new will start. A quarantined run ends at once."""
         return self._core.requests.cancel(run_id, by)
@@ -372,16 +390,18 @@ class Engine(DispatchedActor):
             children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
         )  # fmt: skip
 
-    def run_counts(self, since: float) -> Deferred:
+    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> Deferred:
         """Return the number of stored runs by status, of those accepted at a time or later.
 
         Args:
             since: The time in seconds since the epoch.
+            by: "workflow" also counts them by workflow: the 1,000 workflows with the most runs.
 
         Returns:
-            {since, statuses: {status: number}}, without the statuses that no such run has.
+            {since, statuses: {status: number}}, without the statuses that no such run has. By workflow, also
+            {workflows: {ref: {status: number}}}.
         """
-        return self._core.store.read(reports.count_runs, since)
+        return self._core.store.read(reports.count_runs, since, by)
 
     def find_run(self, text: str) -> Any:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.
@@ -510,7 +530,7 @@ class Engine(DispatchedActor):
             path: The names and indexes that lead to the value. The whole context is {parameters, variables, tasks}.
 
         Returns:
-            {at, value, bytes, left_out}. In a value above 64 KiB, members without room are {"$bytes": n}, and those
+            {at, value, bytes, left_out}. In a value above 64 KiB, members without room are {"$ref", "bytes"}, and those
             above 1,000 are left out: `path` leads to them.
 
         Raises:
@@ -567,6 +587,18 @@ class Engine(DispatchedActor):
             ValueError: An argument is negative.
         """
         return self._core.pruning.prune(older_than_seconds, keep, by)
+
+    def delete_run(self, run_id: str, *, by: Requester | None = None) -> Any:
+        """Delete an ended run, and the runs of its sub-workflows, from the store. Answered when all rows are deleted.
+
+        Args:
+            run_id: The run.
+            by: As of `submit`.
+
+        Raises:
+            RunNeeded: It has not ended, or a run in progress depends on it.
+        """
+        return self._core.pruning.delete_run(run_id, by)
 
     def stop(self, grace: float | None = None) -> Deferred:  # type: ignore[override]  # answered when all has ended
         """Accept no more runs, wait for the runs in progress, then stop everything.

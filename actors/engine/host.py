@@ -10,6 +10,7 @@ from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.history import item_result, run_inputs
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
 
@@ -113,6 +114,23 @@ class EngineHost:
     def entries(self, run_id: str, first: int, most: int) -> Deferred:
         """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""
         return self._services.readers.ask_deferred(lambda reader: reader.entries(run_id, first, most))
+
+    def run_inputs(self, run_id: str) -> Deferred:
+        """Answer with the inputs of a run, by a long read. Raises `UnknownRun`, `NoStore`, `StoreUnavailable`."""
+        return self._services.readers.long.ask_deferred(lambda reader: run_inputs(reader, run_id))
+
+    def run_end(self, run_id: str) -> Deferred:
+        """Answer with how a run ended, or None, by a long read. Raises `NoStore`, `StoreUnavailable`."""
+        return self._services.readers.long.ask_deferred(lambda reader: reader.end(run_id))
+
+    def item_result(self, run_id: str, task: str, index: int, visit: int | None, attempt: int | None) -> Deferred:
+        """Answer with the result of an item's attempt, by a long read.
+
+        Raises `UnknownRun`, `UnknownItem`, `NoStore`, `StoreUnavailable`.
+        """
+        return self._services.readers.long.ask_deferred(
+            lambda reader: item_result(reader, run_id, task, index, visit, attempt)
+        )
 
     def store_failure(self) -> str | None:
         """Return why the store cannot be written, or None if it can or there is none."""

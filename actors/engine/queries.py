@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.history import pruned, reports, stored_handle
 from stretto.actors.journal import (
     Audited,
     AuditEntries,
+    DeleteRun,
     Link,
     NoJournal,
     NoStore,
@@ -21,6 +22,7 @@ from stretto.actors.journal import (
     PruneAudit,
     PruneRuns,
     Requester,
+    RunNeeded,
     asked_by,
 )
 from stretto.actors.outcome import RunHandle, UnknownRun, chosen_run, is_abbreviated, matching_ids
@@ -102,15 +104,17 @@ def record_audit(journal: Link, audit: AuditEntries, answer: Deferred, value: ob
 class Pruning:
     """Deletes ended runs and old entries of the audit from the store, when asked and by the retention."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it works with
         self,
         services: Services,
         engine: pykka.ActorRef[Any],
         journal: "OpenJournal | None",
         retention: "Retention",
         admission: Admission,
+        table: RunTable,
     ) -> None:
         self._services = services
+        self._table = table
         self._engine = engine
         self._journal = journal
         self._retention = retention
@@ -133,7 +137,15 @@ class Pruning:
                     self._delete(prune)
             self._services.timers.remind_after(PRUNE_SECONDS, self._engine, message)
 
-    def _delete(self, prune: Prune | PruneAudit, audit: AuditEntries = ()) -> Deferred:
+    def delete_run(self, run_id: str, by: Requester | None) -> Deferred:
+        """Delete an ended run. See `Engine.delete_run`."""
+        if self._table.get(run_id) is not None:
+            raise RunNeeded(f"the run {run_id} has not ended: cancel it first")
+        deleted = self._delete(DeleteRun(run_id, asked_by(by, "delete_run", run_id, self._services.now())))
+        self._table.forget_ended(run_id)  # the store has its status, as long as it has the run
+        return derived(deleted, lambda _runs: None)
+
+    def _delete(self, prune: Prune | PruneAudit | DeleteRun, audit: AuditEntries = ()) -> Deferred:
         if self._journal is None or self._journal.actor is None:
             raise NoStore("this engine has no store, so there are no runs to delete")
         answer = Deferred()

@@ -234,6 +234,10 @@ class RunTable:
         """Return the ids of the ended runs that are remembered."""
         return tuple(self._ended)
 
+    def forget_ended(self, run_id: str) -> None:
+        """Forget the last status of a run."""
+        self._ended.pop(run_id, None)
+
     def ended(self, run_id: str) -> dict[str, Any] | None:
         """Return the last status of an ended run, if it is remembered."""
         return self._ended.get(run_id)

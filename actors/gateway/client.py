@@ -24,6 +24,7 @@ from stretto.actors.gateway.wire import (
     address_of,
     ended_of,
     lines_of,
+    value_of,
 )
 from stretto.actors.operations import (
     Accepted,
@@ -36,6 +37,8 @@ from stretto.actors.operations import (
     Request,
     Submit,
     Watch,
+    linked_values,
+    with_value,
 )
 
 CONNECT_SECONDS: Final = 10.0
@@ -77,11 +80,14 @@ class Client:
                     socket.socket.shutdown(each, socket.SHUT_RDWR)
 
     def ask(self, request: Request) -> Answer:
-        """Send a request and return its answer. Raises as `answers` does."""
+        """Send a request and return its answer, in which large values are whole. Raises as `answers` does."""
         exchange = Exchange(self.url, request, self._token)
         with self._connected(None) as connection:
             connection.send(exchange)
-            return exchange.answer(connection.rest_of(exchange))
+            answer = exchange.answer(connection.rest_of(exchange))
+        for path, whole in linked_values(request, answer):
+            answer = with_value(answer, path, value_of(self.url, self.ask(whole)))
+        return answer
 
     def answers(self, request: Request) -> Generator[Answer]:
         """Send a request and yield its answers as they arrive.

@@ -18,6 +18,7 @@ from stretto.actors.operations import (
     Ended,
     Refused,
     Request,
+    ValueAnswer,
     Written,
     answer_of,
     route_of,
@@ -301,6 +302,13 @@ def ended_of(url: str, answer: Answer) -> Ended:
     if not isinstance(answer, Ended):
         raise misfit(url, TypeError(f"{type(answer).__name__} is not an outcome"))
     return answer
+
+
+def value_of(url: str, answer: Answer) -> Any:
+    """Return the value behind a link. Raises `DaemonUnreachable` if the answer is another one."""
+    if not isinstance(answer, ValueAnswer):
+        raise misfit(url, TypeError(f"{type(answer).__name__} is not a value"))
+    return answer.value
 
 
 def lines_of(url: str, lines: Iterable[bytes]) -> Iterator[Answer]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
+    from stretto.actors.history.large import RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.tasks import list_tasks, show_task, task_of, tasks_of
+    from stretto.actors.history.values import item_result, run_inputs
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
@@ -41,6 +44,7 @@ else:
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
+            "large": "RUNS_PATH is_link link unless_large",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
                 "stored_handle"
@@ -51,6 +55,8 @@ else:
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "tasks": "list_tasks show_task task_of tasks_of",
+            "values": "item_result run_inputs",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
@@ -58,6 +64,7 @@ else:
 
 __all__ = [
     "READ_AT_ONCE",
+    "RUNS_PATH",
     "Blockers",
     "EntriesRead",
     "OfflineRuns",
@@ -77,8 +84,12 @@ __all__ = [
     "explain_waits",
     "find_rerun",
     "group_errors",
+    "is_link",
+    "item_result",
     "kept_report",
+    "link",
     "list_entries",
+    "list_tasks",
     "load",
     "load_reuse_plan",
     "map_items",
@@ -91,8 +102,13 @@ __all__ = [
     "quarantine_wait",
     "quarantined_children",
     "quarantined_error",
+    "run_inputs",
     "show_context",
+    "show_task",
     "stored_handle",
+    "task_of",
+    "tasks_of",
     "token_as_json",
     "tolerated_lines",
+    "unless_large",
 ]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from stretto.actors.history.large import MAX_INLINE_BYTES, SIZE, size_of
+from stretto.actors.history.large import MAX_INLINE_BYTES, link, path_of_context, size_of
 from stretto.actors.history.masks import mask_of
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, replaying
 from stretto.actors.journal import Reader
@@ -51,7 +51,8 @@ def show_context(
 
     Returns:
         `at` is the number of the last entry before the context, -1 for none. `bytes` is the size of the whole value.
-        Above 64 KiB, members are {"$bytes": n} where there is no more room, and `left_out` of them are left out.
+        Above 64 KiB, members are {"$ref", "bytes"} where there is no more room, with the path of the HTTP API at which
+        they are, and `left_out` of them are left out.
 
     Raises:
         UnknownRun: There is no such run.
@@ -63,7 +64,10 @@ def show_context(
     conductor, last = _replayed(reader, run_id, at, clock)
     value = _masked(_value_at(_whole(conductor), path), conductor.mask)
     size = size_of(value)
-    shown, left_out = (value, 0) if size <= MAX_INLINE_BYTES else _outline(value, size)
+    if size <= MAX_INLINE_BYTES:
+        shown, left_out = value, 0
+    else:
+        shown, left_out = _outline(value, size, lambda *names: path_of_context(run_id, last, (*path, *names)))
     return {"at": last, "value": shown, "bytes": size, "left_out": left_out}
 
 
@@ -127,24 +131,25 @@ def _masked(value: Any, mask: Mask) -> Any:
     return mask.anything(value)
 
 
-def _outline(value: Any, size: int) -> tuple[Any, int]:
-    """Return a large value with placeholders for the members without room, and the number of those left out."""
+def _outline(value: Any, size: int, path: Callable[..., str]) -> tuple[Any, int]:
+    """Return a large value with links for the members without room, and the number of those left out."""
     if isinstance(value, Mapping):
         names = list(value)[:MAX_MEMBERS]
-        members = _with_room([value[name] for name in names])
+        members = _with_room({name: value[name] for name in names}, path)
         return dict(zip(names, members, strict=True)), len(value) - len(names)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return _with_room(value[:MAX_MEMBERS]), max(len(value) - MAX_MEMBERS, 0)
-    return {SIZE: size}, 0
+        shown = {str(index): member for index, member in enumerate(value[:MAX_MEMBERS])}
+        return _with_room(shown, path), max(len(value) - MAX_MEMBERS, 0)
+    return link(path(), size), 0
 
 
-def _with_room(members: Sequence[Any]) -> list[Any]:
+def _with_room(members: Mapping[str, Any], path: Callable[..., str]) -> list[Any]:
     room, shown = MAX_INLINE_BYTES, []
-    for member in members:
+    for name, member in members.items():
         size = size_of(member)
         if size <= room:
             room -= size
             shown.append(member)
         else:
-            shown.append({SIZE: size})
+            shown.append(link(path(name), size))
     return shown

@@ -23,6 +23,7 @@ from stretto.actors.journal import (
     Audited,
     AuditEntries,
     Child,
+    DeleteRun,
     Ending,
     Happened,
     ItemKey,
@@ -190,6 +191,17 @@ class OfflineRuns:
         if self._by is not None:
             self._store.writer.write([Audited(self._asks("prune", pruned(older_than_seconds, keep)))])
         return self._store.pruning(Prune(ended_before, keep)).prune_all()
+
+    def delete(self, run_id: str) -> int:
+        """Delete an ended run, and the runs of its sub-workflows; return their number.
+
+        Args:
+            run_id: The run.
+
+        Raises:
+            RunNeeded: It has not ended, or a run in progress depends on it.
+        """
+        return self._store.run_deletion(DeleteRun(run_id, self._asks("delete_run", run_id))).delete_all()
 
     def _asks(self, operation: str, target: str, result: str = DONE) -> AuditEntries:
         return asked_by(self._by, operation, target, self._now(), result)

@@ -102,12 +102,13 @@ def _audit_as_json(page: AuditPage) -> dict[str, Any]:
     return {"entries": [audit_as_json(row.entry) for row in page.rows], "next": page.next}
 
 
-def count_runs(reader: Reader, since: float) -> dict[str, Any]:
+def count_runs(reader: Reader, since: float, by: Literal["workflow"] | None = None) -> dict[str, Any]:
     """Return the number of runs by status, of those accepted at a time or later: {since, statuses {status: number}}.
 
-    Raises `StoreUnavailable`.
+    By workflow, also {workflows {ref: {status: number}}}. Raises `StoreUnavailable`.
     """
-    return {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
+    counts = {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
+    return counts if by is None else {**counts, "workflows": dict(reader.counts_by_workflow(since))}
 
 
 def find_run(reader: Reader, text: str) -> str:

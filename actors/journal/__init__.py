@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
+    from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.key_files import keyring_for
     from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, Link, NoJournal, Notifications
@@ -100,6 +101,7 @@ else:
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
+            "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
             "key_files": "keyring_for",
             "link": "Answers JournalLink Link MAX_PENDING NoJournal Notifications",
@@ -120,8 +122,8 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader "
+                "RunRow StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -155,6 +157,7 @@ __all__ = [
     "Audited",
     "CannotOpenStore",
     "Child",
+    "DeleteRun",
     "EndSession",
     "Ending",
     "Enter",
@@ -202,6 +205,7 @@ __all__ = [
     "RunAccepted",
     "RunExists",
     "RunLog",
+    "RunNeeded",
     "RunQuery",
     "RunRow",
     "RunUnrecordable",

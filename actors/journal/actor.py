@@ -18,6 +18,7 @@ import pykka
 from stretto.actors.dispatch import TimedInbox, Timers
 from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
+from stretto.actors.journal.deletion import DeleteRun
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
     ChangeAccess,
@@ -56,13 +57,14 @@ class _ContinuePruning:
 class _PruneRequest:
     """A request to delete runs or entries of the audit: its answer, and how many are deleted so far."""
 
-    __slots__ = ("answer", "audit", "deleted", "of_audit", "pruning")
+    __slots__ = ("answer", "audit", "deleted", "of_audit", "of_one_run", "pruning")
 
     def __init__(self, message: PruneRuns, pruning: Pruning) -> None:
         self.pruning = pruning
         self.answer = message.answer
         self.audit = message.audit
         self.of_audit = isinstance(message.prune, PruneAudit)
+        self.of_one_run = isinstance(message.prune, DeleteRun)
         self.deleted = 0
 
 
@@ -74,7 +76,7 @@ class JournalActor(pykka.ThreadingActor):
     def __init__(  # noqa: PLR0913 - its collaborators, as keywords
         self,
         writer: Writer,
-        pruning: Callable[[Prune | PruneAudit], Pruning],
+        pruning: Callable[[Prune | PruneAudit | DeleteRun], Pruning],
         link: JournalLink,
         *,
         access: AccessWriter,
@@ -303,7 +305,7 @@ class JournalActor(pykka.ThreadingActor):
         except StrettoError as error:
             if request.of_audit:
                 _log.warning("audit_not_pruned", entries=request.deleted, reason=str(error))
-            else:
+            elif not request.of_one_run:  # which is refused, if it is needed
                 _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
             request.answer.fail(error)
         else:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch import Deferred
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
+    from stretto.actors.journal.deletion import DeleteRun
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
 
@@ -65,12 +66,12 @@ class RetryCommit(msgspec.Struct, frozen=True):
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Delete ended runs, or old entries of the audit, a portion at a time; `answer` gets their number.
+    """Delete ended runs, one run, or old entries of the audit, a portion at a time; `answer` gets their number.
 
-    `audit` is durable before the first portion is deleted.
+    `audit` is durable before the first portion is deleted. `DeleteRun` has its own.
     """
 
-    prune: Prune | PruneAudit
+    prune: Prune | PruneAudit | DeleteRun
     answer: Deferred
     audit: AuditEntries = ()
 

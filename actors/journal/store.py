@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
+MAX_COUNTED_WORKFLOWS: int = 1000
+"""Workflows whose runs are counted one by one."""
 QUARANTINED: str = "quarantined"
 """The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
@@ -362,6 +364,12 @@ class Reader(Protocol):
 
     def counts_since(self, since: float) -> Mapping[str, int]:
         """Return the number of runs by status, of those accepted at a time or later. A status of no run is left out."""
+
+    def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
+        """Return the number of runs by workflow and status, of those accepted at a time or later.
+
+        They are those of the `MAX_COUNTED_WORKFLOWS` workflows with the most such runs.
+        """
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, in seconds since the epoch.

@@ -37,8 +37,11 @@ if TYPE_CHECKING:
         RunAnswer,
         RunsAnswer,
         StatusAnswer,
+        TaskAnswer,
+        TasksAnswer,
         TokenCreated,
         TokensAnswer,
+        ValueAnswer,
         WaitsAnswer,
         WorkflowsAnswer,
     )
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
         route_of,
         written_as,
     )
+    from stretto.actors.operations.links import HAS_LARGE_VALUES, linked_values, with_links, with_value
     from stretto.actors.operations.live import ProgressRelay
     from stretto.actors.operations.requests import (
         Audit,
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
         Context,
         CreateToken,
         Definition,
+        DeleteRun,
         Describe,
         DescribeApi,
         Errors,
@@ -86,6 +91,7 @@ if TYPE_CHECKING:
         History,
         Item,
         ItemOutput,
+        ItemResult,
         Items,
         OutcomeOf,
         PreviewCancel,
@@ -97,9 +103,13 @@ if TYPE_CHECKING:
         Run,
         RunCounts,
         RunDefinition,
+        RunInputs,
+        RunOutput,
         Runs,
         Status,
         Submit,
+        Task,
+        Tasks,
         Tokens,
         Watch,
         WatchAll,
@@ -115,10 +125,11 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
-                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
-                "ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer "
-                "StatusAnswer TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
+                "DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found "
+                "HistoryAnswer ItemAnswer ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned "
+                "Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer TasksAnswer TokenCreated TokensAnswer "
+                "ValueAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
@@ -130,11 +141,13 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
+            "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun History Item "
-                "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
-                "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
+                "Audit Cells Context CreateToken Definition DeleteRun Describe DescribeApi Errors Export FindRun "
+                "History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune Recover "
+                "Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks "
+                "Tokens Watch WatchAll Why Workflows"
             ),
             "routes": "API EVENTS HEADERS LINES ROUTES Role Route",
             "schemas": "Schemas",
@@ -147,6 +160,7 @@ __all__ = [
     "API",
     "CONTROLS",
     "EVENTS",
+    "HAS_LARGE_VALUES",
     "HEADERS",
     "LINES",
     "OPERATIONS",
@@ -169,6 +183,7 @@ __all__ = [
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
+    "DeleteRun",
     "Describe",
     "DescribeApi",
     "Described",
@@ -187,6 +202,7 @@ __all__ = [
     "Item",
     "ItemAnswer",
     "ItemOutput",
+    "ItemResult",
     "Items",
     "ItemsAnswer",
     "NotEnded",
@@ -215,6 +231,8 @@ __all__ = [
     "RunControl",
     "RunCounts",
     "RunDefinition",
+    "RunInputs",
+    "RunOutput",
     "Runs",
     "RunsAnswer",
     "Schemas",
@@ -224,9 +242,14 @@ __all__ = [
     "Status",
     "StatusAnswer",
     "Submit",
+    "Task",
+    "TaskAnswer",
+    "Tasks",
+    "TasksAnswer",
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
+    "ValueAnswer",
     "WaitsAnswer",
     "Watch",
     "WatchAll",
@@ -241,11 +264,14 @@ __all__ = [
     "event_of",
     "frames_of",
     "has_body",
+    "linked_values",
     "note_of",
     "path_fields",
     "report",
     "request_of",
     "route_for",
     "route_of",
+    "with_links",
+    "with_value",
     "written_as",
 ]

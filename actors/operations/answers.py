@@ -186,11 +186,30 @@ class DefinitionAnswer(msgspec.Struct, frozen=True, tag="definition"):
     definition: dict[str, Any]
 
 
-class CountsAnswer(msgspec.Struct, frozen=True, tag="run_counts"):
-    """The number of runs by status, as `Engine.run_counts` returns it."""
+class CountsAnswer(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_counts"):
+    """The number of runs by status, and by workflow and status, as `Engine.run_counts` returns it."""
 
     since: str
     statuses: dict[str, int]
+    workflows: dict[str, dict[str, int]] | None = None
+
+
+class TasksAnswer(msgspec.Struct, frozen=True, tag="tasks"):
+    """The tasks of a run, as `Engine.tasks` returns them."""
+
+    tasks: list[dict[str, Any]]
+
+
+class TaskAnswer(msgspec.Struct, frozen=True, tag="task"):
+    """A task of a run, as `Engine.task` returns it."""
+
+    task: dict[str, Any]
+
+
+class ValueAnswer(msgspec.Struct, frozen=True, tag="value"):
+    """A value of a run."""
+
+    value: Any
 
 
 class CellsAnswer(msgspec.Struct, frozen=True, tag="cells"):
@@ -244,6 +263,9 @@ Answer: TypeAlias = (
     | HistoryAnswer
     | DefinitionAnswer
     | CountsAnswer
+    | TasksAnswer
+    | TaskAnswer
+    | ValueAnswer
     | CellsAnswer
     | PreviewAnswer
     | ContextAnswer

@@ -221,6 +221,48 @@ class Prune(NotedRequest, frozen=True, tag="prune"):
     keep: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
+class DeleteRun(NotedRequest, frozen=True, tag="delete_run"):
+    """Delete an ended run with the runs of its sub-workflows. One on which a run in progress depends is refused."""
+
+    run: str
+
+
+class Tasks(Request, frozen=True, tag="tasks"):
+    """Return the tasks of a run, each with its newest visit."""
+
+    run: str
+
+
+class Task(Request, frozen=True, tag="task"):
+    """Return a task of a run, with its newest visit or another one."""
+
+    run: str
+    task: str
+    visit: Number | None = None
+
+
+class RunInputs(Request, frozen=True, tag="run_inputs"):
+    """Return the inputs of a run, however large they are."""
+
+    run: str
+
+
+class RunOutput(Request, frozen=True, tag="run_output"):
+    """Return the output of an ended run, however large it is."""
+
+    run: str
+
+
+class ItemResult(Request, frozen=True, tag="item_result"):
+    """Return the result of an item's ended attempt, however large it is: of the last one, or of another one."""
+
+    run: str
+    task: str
+    index: Index = 0
+    visit: Number | None = None
+    attempt: Number | None = None
+
+
 class Errors(Request, frozen=True, tag="errors"):
     """Return why items have not succeeded, in groups of like failures."""
 
@@ -245,9 +287,13 @@ class RunDefinition(Request, frozen=True, tag="definition"):
 
 
 class RunCounts(Request, frozen=True, tag="run_counts"):
-    """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later."""
+    """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later.
+
+    `by` also returns them by workflow.
+    """
 
     since: float
+    by: Literal["workflow"] | None = None
 
 
 class Cells(Request, frozen=True, tag="cells"):

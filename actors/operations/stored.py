@@ -6,11 +6,13 @@ from typing import Any, Final
 from stretto.actors.history import (
     group_errors,
     list_entries,
+    list_tasks,
     map_items,
     preview_cancel,
     preview_rerun,
     reports,
     show_context,
+    show_task,
 )
 from stretto.actors.journal import Reader
 from stretto.actors.operations import requests
@@ -33,6 +35,8 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.RunDefinition: reports.show_definition,
     requests.RunCounts: reports.count_runs,
     requests.Cells: map_items,
+    requests.Tasks: list_tasks,
+    requests.Task: show_task,
     requests.PreviewCancel: preview_cancel,
     requests.PreviewRerun: preview_rerun,
     requests.Context: show_context,

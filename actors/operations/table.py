@@ -49,6 +49,9 @@ _ALL: Final = (
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
     _operation(requests.RunDefinition, answers.DefinitionAnswer),
+    _operation(requests.DeleteRun, lambda _runs: answers.Done()),
+    _operation(requests.Tasks, answers.TasksAnswer),
+    _operation(requests.Task, answers.TaskAnswer),
     _operation(requests.RunCounts, lambda counts: answers.CountsAnswer(**counts)),
     _operation(requests.Cells, lambda cells: answers.CellsAnswer(**cells)),
     _operation(requests.PreviewCancel, answers.PreviewAnswer),
@@ -61,12 +64,13 @@ OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: opera
 STARTS_A_RUN: Final[frozenset[type[Request]]] = frozenset({requests.Rerun})
 """The operations whose engine method also takes the origin of the new run. No request has it as a field."""
 AUDITED: Final[frozenset[type[Request]]] = frozenset(
-    {requests.Rerun, requests.Recover, requests.Prune, *(control.request for control in CONTROLS)}
+    {requests.Rerun, requests.Recover, requests.Prune, requests.DeleteRun, *(control.request for control in CONTROLS)}
 )
 """The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken, requests.RevokeToken,
+    requests.RunInputs, requests.RunOutput, requests.ItemResult,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""
 

@@ -18,6 +18,7 @@ MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PORT = 8420
+MAX_REQUESTS_OF_A_CLIENT = 64
 DRAIN_SECONDS = 30.0
 
 Texts = Annotated[tuple[str, ...], Meta(description="a list of texts")]
@@ -86,6 +87,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         insecure_bind: Whether `host` may be an address that other machines reach.
         socket: The path of the UNIX socket for requests. None chooses a path by the user.
         tokens_file: The file of tokens of a daemon without a store. With a store, tokens are in it.
+        max_requests_of_a_client: How many requests of one client are answered at a time.
         watch: Whether changed definitions are reloaded.
         drain_seconds: How long running items may take to end when the daemon stops.
     """
@@ -99,6 +101,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     insecure_bind: Annotated[bool, Meta(description="true or false")] = False
     socket: Annotated[str | None, Meta(description="a path, or null")] = None
     tokens_file: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")] = None
+    max_requests_of_a_client: Count = MAX_REQUESTS_OF_A_CLIENT
     watch: Annotated[bool, Meta(description="true or false")] = True
     drain_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = DRAIN_SECONDS
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
-from stretto.metrics import CallIds, call_ids, configure_logging, get_logger
+from stretto.metrics import CallIds, call_ids, configure_logging, get_logger, request_id
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
 
@@ -161,6 +161,21 @@ def test_lines_carry_the_ids_of_their_call(stream: io.StringIO) -> None:
         assert {field: line[field] for field in IDS.as_fields()} == IDS.as_fields()
     assert second["event"] == "from logging"
     assert outside.keys() & IDS.as_fields().keys() == set()
+
+
+def test_lines_carry_the_id_of_their_request(stream: io.StringIO) -> None:
+    """Also those of libraries. A line that names a request itself keeps that one."""
+    configure_logging(stream=stream, style="json")
+    token = request_id.set("7cda37b14a23b0e7")
+    try:
+        get_logger("stretto.test").info("refused")
+        logging.getLogger("library").warning("slow")
+        get_logger("stretto.test").info("lost", request="other")
+    finally:
+        request_id.reset(token)
+    get_logger("stretto.test").info("idle")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("request") for line in lines] == ["7cda37b14a23b0e7", "7cda37b14a23b0e7", "other", None]
 
 
 def test_a_task_without_items_has_no_item_index(stream: io.StringIO) -> None:

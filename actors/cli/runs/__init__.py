@@ -32,6 +32,7 @@ _PLACES = {
     "recover": (f"{_HERE}.control:recover", "Try again to recover a quarantined run."),
     "rerun": (f"{_HERE}.control:rerun", "Run an ended run again: all of it, or only the failures."),
     "export": (f"{_HERE}.showing:export", "Print everything of a run as JSON."),
+    "delete": (f"{_HERE}.control:delete", "Delete an ended run."),
     "prune": (f"{_HERE}.control:prune", "Delete ended runs by age or number."),
 }
 

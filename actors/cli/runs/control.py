@@ -12,6 +12,7 @@ from stretto.actors.cli.runs.times import seconds_of
 from stretto.actors.operations import (
     CONTROLS,
     Accepted,
+    DeleteRun,
     Done,
     PreviewAnswer,
     PreviewRerun,
@@ -103,6 +104,23 @@ def prune(source: Source, *, older_than: float | None, keep: int | None, note: s
         print_json({"deleted": deleted})
     else:
         click.echo("1 run deleted" if deleted == 1 else f"{deleted:,} runs deleted")
+
+
+@click.command()
+@RUN
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@NOTE
+@with_runs
+def delete(source: Source, *, run: str, yes: bool, note: str | None, as_json: bool) -> None:
+    """Delete RUN and the runs of its sub-workflows permanently. It must have ended.
+
+    A run on which a run in progress depends stays. With --json: {"run", "done"}.
+    """
+    if not yes:
+        click.confirm(f"Delete the run {run} and the runs of its sub-workflows permanently?", abort=True, err=True)
+    source.ask(DeleteRun(run, note=note), Done)
+    if as_json:
+        print_json({"run": run, "done": "delete"})
 
 
 # ---- the commands of the table

@@ -138,7 +138,7 @@ def context(source: Source, *, run: str, path: tuple[str, ...], at: int | None, 
     """Print the context of RUN, or the value that the names and indexes of PATH lead to.
 
     The context is {parameters, variables, tasks}, as expressions read it behind an entry of `stretto runs history`. A
-    member without room in 64 KiB is {"$bytes": n}: a longer PATH leads into it. Secrets are masked.
+    member without room in 64 KiB is {"$ref", "bytes"}: a longer PATH leads into it. Secrets are masked.
     With --json: {at, value, bytes, left_out}.
     """
     found = source.ask(Context(run, at, path), ContextAnswer)

@@ -17,6 +17,7 @@ from stretto.actors.operations import (
     Accepted,
     Answer,
     ControlRequest,
+    DeleteRun,
     Done,
     ItemOutput,
     Prune,
@@ -52,7 +53,7 @@ class StoreRuns:
         self._reader.close()
 
     def ask(self, request: Request, kind: type[A]) -> A:
-        """Read the answer from the store; `Recover`, `Rerun` and `Prune` change the store."""
+        """Read the answer from the store; `Recover`, `Rerun`, `DeleteRun` and `Prune` change the store."""
         answer = self._answer(request)
         if not isinstance(answer, kind):
             raise TypeError(f"the answer to {type(request).__name__} must be {kind.__name__}, got {answer!r:.100}")
@@ -92,6 +93,10 @@ class StoreRuns:
         if isinstance(request, Recover):
             with self._owned() as store:
                 self._offline(store, request).recover(request.run)
+            return Done()
+        if isinstance(request, DeleteRun):
+            with self._owned() as store:
+                self._offline(store, request).delete(request.run)
             return Done()
         if isinstance(request, Prune):
             with self._owned() as store:

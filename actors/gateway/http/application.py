@@ -14,7 +14,7 @@ from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
-from stretto.metrics import HttpInstruments, get_logger
+from stretto.metrics import HttpInstruments, get_logger, request_id
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,10 +53,11 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request_id = secrets.token_hex(8)
+        identity = secrets.token_hex(8)
         scope["app"] = self  # the router then raises an exception for a method that a path does not have
-        scope["state"]["request_id"] = request_id
-        response = _Response(send, request_id)
+        scope["state"]["request_id"] = identity
+        request_id.set(identity)  # each request is answered in a task of its own
+        response = _Response(send, identity)
         began = time.perf_counter()
         try:
             await self._answer(scope, receive, response)
@@ -64,13 +65,12 @@ class Application:
             self._count(scope, response, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, response: "_Response") -> None:
-        request_id = response.request_id
         try:
             _check_headers(scope["headers"])
             self._hosts.check(scope)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
-            _log.debug("client_lost", request=request_id, reason=str(gone))
+            _log.debug("client_lost", request=response.request_id, reason=str(gone))
             scope["state"]["cut_off"]()
         except Exception as error:  # noqa: BLE001 - one bad request harms no other client
             with contextlib.suppress(ClientGone):

@@ -6,7 +6,8 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import call
-from stretto.actors.engine import Engine
+from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.http.waiting import EndWaits
 from stretto.actors.gateway.live import EngineSource
 from stretto.actors.journal import NoStore
@@ -51,6 +52,20 @@ class EndedRuns:
         self._ended[ended.run_id] = ended
         if len(self._ended) > MAX_REMEMBERED:
             self._ended.popitem(last=False)
+
+    async def output(self, run_id: str) -> Any:
+        """Return the output of a run, from the store by a long read.
+
+        Raises:
+            Problem: The run has not ended.
+            UnknownRun, NoStore: As of `outcome`.
+        """
+        end = await call(self._engine, EngineHost.run_end, run_id) if self.stored else None
+        if end is None:
+            end = await self.outcome(run_id)
+        if end is None:
+            raise Problem("run_not_ended", f"the run {run_id} has not ended, and has no output yet")
+        return end.output
 
     async def outcome(self, run_id: str) -> Ended | None:
         """Return the outcome of a run, or None if it has not ended.

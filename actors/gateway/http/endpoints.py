@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 import pykka
@@ -20,6 +20,7 @@ from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import sender_of
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.etags import tag_of, tagged
+from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
@@ -28,6 +29,7 @@ from stretto.actors.gateway.http.waiting import LateAnswer
 from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
     API,
+    HAS_LARGE_VALUES,
     ROUTES,
     Accepted,
     ControlRequest,
@@ -46,6 +48,7 @@ from stretto.actors.operations import (
     request_of,
     requests,
     route_for,
+    with_links,
 )  # fmt: skip
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import UnknownWorkflow
@@ -56,6 +59,9 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
+PIECE_BYTES: Final = 256 * 1024
+"""Bytes of a large value that are sent at once."""
+A = TypeVar("A", bound=msgspec.Struct)
 _Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
 
@@ -68,11 +74,18 @@ class Endpoints:
         streams: The streams that clients follow.
         access: Knows who may send requests.
         origins: The beginning of links.
+        in_flight: Bounds the requests of each client.
     """
 
-    def __init__(
-        self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access, origins: Origins,
-    ) -> None:  # fmt: skip
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the gateway that answer
+        self,
+        engine: pykka.ActorRef[Any],
+        ended: EndedRuns,
+        streams: Streams,
+        access: Access,
+        origins: Origins,
+        in_flight: RequestsInFlight,
+    ) -> None:
         self._engine = engine
         self._access = access
         self._origins = origins
@@ -80,6 +93,7 @@ class Endpoints:
         self._ended = ended
         self._streams = streams
         self._memory = RequestMemory()
+        self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._answers: dict[type[Request], _Answered] = {
@@ -87,6 +101,10 @@ class Endpoints:
             requests.Describe: self._describe,
             requests.DescribeApi: self._describe_api,
             requests.OutcomeOf: self._outcome,
+            requests.RunInputs: self._inputs,
+            requests.RunOutput: self._output,
+            requests.ItemResult: self._result,
+            requests.DeleteRun: self._delete_run,
             requests.Tokens: self._tokens,
             requests.CreateToken: self._create_token,
             requests.RevokeToken: self._revoke_token,
@@ -107,14 +125,28 @@ class Endpoints:
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
-        async def answer(http: HttpRequest) -> Response | Stream | LateAnswer:
+        async def answer(http: HttpRequest) -> Stream | CountedAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         return HttpRoute(API + path, answer, methods=list(routes))
 
-    async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream | LateAnswer:
+    async def _answer(self, routes: list[Route], http: HttpRequest) -> Stream | CountedAnswer:
         caller = sender_of(http, self._access)
         require(caller, routes[0].role)  # all of them have the same
+        leave = self._in_flight.enter(caller)
+        try:
+            answer = await self._answer_of(routes, http, caller)
+        except BaseException:
+            leave()
+            raise
+        if isinstance(answer, Stream):
+            leave()
+            return answer
+        return CountedAnswer(answer, leave)
+
+    async def _answer_of(
+        self, routes: list[Route], http: HttpRequest, caller: Caller
+    ) -> Response | Stream | LateAnswer:  # fmt: skip
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)
@@ -132,6 +164,7 @@ class Endpoints:
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
+        answer = await self._with_links(request, answer)
         return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
@@ -151,7 +184,8 @@ class Endpoints:
             if ended is None:
                 return None
             outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
-            return self._accepted(route, msgspec.structs.replace(accepted, outcome=outcome))
+            answer = msgspec.structs.replace(accepted, outcome=outcome)
+            return self._accepted(route, await self._with_links(request, answer))
 
         return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
 
@@ -193,9 +227,43 @@ class Endpoints:
     async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> LateAnswer:
         async def make() -> Response | None:
             ended = await self._ended.outcome(request.run)
-            return None if ended is None else _json(route, ended)
+            return None if ended is None else _json(route, await self._with_links(request, ended))
 
         return LateAnswer(self._ended.waits, request.run, request.wait or 0, make, _no_content)
+
+    async def _with_links(self, request: Request, answer: A) -> A:
+        """Return an answer with links in place of its large values, whose sizes a thread finds out."""
+        if type(request) not in HAS_LARGE_VALUES:
+            return answer
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._workers, with_links, request, answer)
+
+    async def _inputs(self, route: Route, request: requests.RunInputs, _caller: Caller) -> Response:
+        return await self._value(route, await call(self._engine, EngineHost.run_inputs, request.run))
+
+    async def _output(self, route: Route, request: requests.RunOutput, _caller: Caller) -> Response:
+        return await self._value(route, await self._ended.output(request.run))
+
+    async def _result(self, route: Route, request: requests.ItemResult, _caller: Caller) -> Response:
+        _run, *item = msgspec.structs.astuple(request)
+        return await self._value(route, await call(self._engine, EngineHost.item_result, request.run, *item))
+
+    async def _value(self, route: Route, value: Any) -> Response:
+        """Return a value of any size. It is encoded in a thread, and sent as fast as the client reads."""
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self._workers, encode_json, value)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(body), PIECE_BYTES):
+                yield body[start : start + PIECE_BYTES]
+
+        headers = {"content-length": str(len(body))}
+        return StreamingResponse(pieces(), route.status, headers, route.media_type)
+
+    async def _delete_run(self, _route: Route, request: requests.DeleteRun, caller: Caller) -> Response:
+        await ask(self._engine, request, caller.origin, caller.asks(request.note))
+        self._streams.forget(request.run)
+        return _no_content()
 
     async def _watch(self, _route: Route, _request: requests.Watch, caller: Caller) -> Stream:
         return self._streams.of_run(caller)

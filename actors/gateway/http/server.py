@@ -19,6 +19,7 @@ from stretto.actors.gateway.http.connections import Connection, Connections, con
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.hosts import Hosts
+from stretto.actors.gateway.http.in_flight import RequestsInFlight
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
@@ -93,6 +94,7 @@ class Gateway:
         self._ended = EndedRuns(engine)
         self._hub = LiveHub(self._ended.source)
         self._tokens_file = None if settings.tokens_file is None else Path(settings.tokens_file)
+        self._most_requests = settings.max_requests_of_a_client
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
 
@@ -108,7 +110,9 @@ class Gateway:
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
-        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access, self._origins)
+        self._endpoints = Endpoints(
+            self._engine, self._ended, streams, self._access, self._origins, RequestsInFlight(self._most_requests)
+        )
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         instruments = services.instruments

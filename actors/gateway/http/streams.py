@@ -34,6 +34,10 @@ class Streams:
         """Return the answer to a caller that follows all runs."""
         return Stream(self._of_engine, caller, self._callers)
 
+    def forget(self, run: str) -> None:
+        """Forget a run that was deleted: no client reads its last frames any more."""
+        self._hub.forget(run)
+
     def _end_revoked(self) -> None:
         for name, caller in list(self._callers.items()):
             if not self._access.is_valid(caller):

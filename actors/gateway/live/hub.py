@@ -238,6 +238,12 @@ class LiveHub:
         channel.forget()
         del self._channels[channel.run_id]
 
+    def forget(self, run_id: str) -> None:
+        """Drop the frames of a run that was deleted, unless a client is just reading them."""
+        channel = self._channels.get(run_id)
+        if channel is not None and not channel.users:
+            self._drop(channel)
+
     # ---- messages of the engine
 
     def take(self, message: Message) -> None:

@@ -19,6 +19,7 @@ from stretto.actors.gateway.live.resuming import MAX_GAP, changes_since
 from stretto.actors.gateway.live.ring import Ring, RingMemory
 from stretto.actors.gateway.live.source import Source
 from stretto.actors.gateway.live.subscription import Subscription
+from stretto.actors.history import RUNS_PATH, link
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs import ErrorGroup, LastChanges, RunChanges, RunEnded
 from stretto.definitions.conductor import IllegalTransition
@@ -334,7 +335,7 @@ class StreamInterrupted(StrettoError):
 
 def link_to_outcome(run_id: str) -> dict[str, Any]:
     """Return what stands for an output that is not in a frame."""
-    return {"$ref": f"/api/v1/runs/{run_id}/outcome", "bytes": 0}
+    return link(f"{RUNS_PATH}/{run_id}/outcome", 0)
 
 
 def outcome_data(run_id: str, status: str, output: Any, errors: Iterable[Any]) -> dict[str, Any]:

@@ -9,8 +9,17 @@ from typing import cast
 
 from stretto.actors.gateway.client import CONNECT_SECONDS, KEEPALIVE
 from stretto.actors.gateway.run_state import RunState
-from stretto.actors.gateway.wire import ClientClosed, EventReader, Exchange, NobodyThere, address_of, ended_of, lines_of
-from stretto.actors.operations import Answer, Ended, OutcomeOf, Request, Watch
+from stretto.actors.gateway.wire import (
+    ClientClosed,
+    EventReader,
+    Exchange,
+    NobodyThere,
+    address_of,
+    ended_of,
+    lines_of,
+    value_of,
+)
+from stretto.actors.operations import Answer, Ended, OutcomeOf, Request, Watch, linked_values, with_value
 from stretto.definitions.errors import StrettoError
 
 
@@ -41,7 +50,10 @@ class AsyncClient:
     async def ask(self, request: Request) -> Answer:
         """Send a request and return its answer. Raises as `Client.ask`."""
         exchange = Exchange(self.url, request, self._token)
-        return exchange.answer(await self._body_of(exchange))
+        answer = exchange.answer(await self._body_of(exchange))
+        for path, whole in linked_values(request, answer):
+            answer = with_value(answer, path, value_of(self.url, await self.ask(whole)))
+        return answer
 
     async def all_of(self, request: Request) -> list[Answer]:
         """Send a request that has several answers, and return them."""

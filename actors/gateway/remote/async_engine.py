@@ -172,6 +172,9 @@ class AsyncRemoteEngine:
         return AsyncRunHandle(self._calls, run_id, "").watch()
 
     status = _answered(RemoteEngine.status)
+    tasks = _answered(RemoteEngine.tasks)
+    task = _answered(RemoteEngine.task)
+    delete_run = _answered(RemoteEngine.delete_run)
     cancel = _answered(RemoteEngine.cancel)
     pause = _answered(RemoteEngine.pause)
     resume = _answered(RemoteEngine.resume)

@@ -18,10 +18,13 @@ MAX_PAUSE_SECONDS: Final = 2.0
 PASSING: Final = frozenset(
     {
         "busy", "engine_stopped", "engine_stopping", "run_parked", "run_restarting", "store_lost", "store_unavailable",
-        "stream_interrupted", "too_many_streams",
+        "stream_interrupted", "too_many_requests", "too_many_streams",
     }
 )  # fmt: skip
 """The codes of refusals after which the run goes on, with this daemon or the next."""
+
+
+_TOO_MANY: Final = "too_many_requests"
 
 
 class Link:
@@ -104,6 +107,8 @@ class Attempts:
             StrettoError: The daemon refuses the request, as the engine does.
         """
         if isinstance(error, RequestRefused):
+            if error.code == _TOO_MANY and not self._link.closed:  # it has not been done
+                return self._absence.pause_after(error)
             raise error_of(error) from None
         if self._link.closed or isinstance(error, ClientClosed):
             raise self._link.closed_error() from None

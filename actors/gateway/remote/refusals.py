@@ -26,6 +26,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "no_definition_text": "stretto.definitions.stored:NoText",
     "no_store": "stretto.actors:NoStore",
     "nothing_to_rerun": "stretto.definitions:NothingToRerun",
+    "run_needed": "stretto.actors:RunNeeded",
     "run_parked": "stretto.actors:RunWasParked",
     "run_restarting": "stretto.actors.engine.recovery:RunRestarting",
     "store_lost": "stretto.actors.journal:StoreLost",

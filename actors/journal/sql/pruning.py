@@ -63,14 +63,14 @@ class Pruning:
             StoreLost: Another process has taken over the store.
         """
         with self._ownership.transaction() as connection:
-            portion = _Portion(connection, limit)
+            portion = Portion(connection, limit)
             passed = self._prune(portion)
         # The position moves only once the transaction is committed.
         self.finished = passed is None
         self._passed = passed or 0
         return portion.deleted
 
-    def _prune(self, portion: "_Portion") -> int | None:
+    def _prune(self, portion: "Portion") -> int | None:
         """Return the number of the last inspected run, or None when nothing is left to delete."""
         if self._bounds is None:
             self._bounds = _bounds(portion.connection, self._wanted)
@@ -98,7 +98,7 @@ class _Bounds(NamedTuple):
         return bool(run.number <= self.newest_beyond or run.ended_at < self.ended_before)
 
 
-class _Portion:
+class Portion:
     """The deletions of one transaction."""
 
     def __init__(self, connection: Connection, limit: int) -> None:

@@ -54,13 +54,16 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
     LABELS,
     RUN_ROW,
+    counts_by_workflow,
     restore_labels,
+    restore_limits,
     restore_origin,
     restore_requested_by,
     restore_rerun,
     restore_run_row,
     searchable,
     select_counts,
+    select_counts_by_workflow,
     select_matching,
     select_runs,
 )
@@ -82,7 +85,6 @@ from stretto.actors.journal.store import (
     Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
-from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -168,7 +170,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=restore_rerun(row),
-            limits=_limits(row),
+            limits=restore_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
             requested_by=restore_requested_by(row),
@@ -339,6 +341,10 @@ class SqlReader:
         """Return the number of runs by status, of those accepted at a time or later."""
         return {row.status: row.runs for row in self._rows(select_counts(since)) if row.runs}
 
+    def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
+        """Return the number of runs by workflow and status, of the workflows with the most runs since a time."""
+        return counts_by_workflow(self._rows(select_counts_by_workflow(since)))
+
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""
         with self._reading() as connection:
@@ -391,8 +397,3 @@ class SqlReader:
 def restore_end(row: Any) -> RunEnd:
     """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
     return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
-
-
-def _limits(row: Any) -> ExpressionLimits:
-    """Return the limits of a run from a row of `runs`."""
-    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)

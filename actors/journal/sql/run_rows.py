@@ -10,6 +10,7 @@ A page is one statement. It follows an index in the order of acceptance, so that
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, get_args
 
 import msgspec
@@ -37,7 +38,8 @@ from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import RunRow
+from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunRow
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0
 """The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""
@@ -154,6 +156,29 @@ def select_counts(since: float) -> CompoundSelect[Any]:
             for status in STATUSES
         )
     )
+
+
+def select_counts_by_workflow(since: float) -> Select[Any]:
+    """Return the statement for the number of runs by workflow and status, of those accepted at a time or later."""
+    return (
+        select(runs.c.workflow, runs.c.status, func.count().label("runs"))
+        .where(runs.c.number > _last_before(since), runs.c.status.in_(STATUSES))
+        .group_by(runs.c.workflow, runs.c.status)
+    )
+
+
+def counts_by_workflow(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
+    """Return the counts of the rows of `select_counts_by_workflow`, of the workflows with the most runs."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts.setdefault(row.workflow, {})[row.status] = row.runs
+    most = sorted(counts, key=lambda workflow: (-sum(counts[workflow].values()), workflow))
+    return {workflow: counts[workflow] for workflow in most[:MAX_COUNTED_WORKFLOWS]}
+
+
+def restore_limits(row: Any) -> ExpressionLimits:
+    """Return the limits of a run from a row of `runs`."""
+    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)
 
 
 def select_matching(beginning: str, end: str) -> Select[Any]:

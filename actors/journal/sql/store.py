@@ -10,11 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal import store as protocols
 from stretto.actors.journal.access import PruneAudit
+from stretto.actors.journal.deletion import DeleteRun
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
 from stretto.actors.journal.sql.access import SqlAccessWriter
 from stretto.actors.journal.sql.audit import AuditPruning
 from stretto.actors.journal.sql.damage import damage_reason
+from stretto.actors.journal.sql.deletion import RunDeletion
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.ownership import Guard, Ownership
 from stretto.actors.journal.sql.postgresql import Postgres
@@ -42,9 +44,15 @@ class Store:
         """Return a pass that deletes runs. Use it on the writer's thread, as it uses the writer's connection."""
         return Pruning(self._ownership, prune)
 
-    def deletion(self, wanted: Prune | PruneAudit) -> protocols.Pruning:
+    def deletion(self, wanted: Prune | PruneAudit | DeleteRun) -> protocols.Pruning:
         """Return a pass that deletes runs or entries of the audit. Use it on the writer's thread, too."""
+        if isinstance(wanted, DeleteRun):
+            return self.run_deletion(wanted)
         return AuditPruning(self._ownership, wanted) if isinstance(wanted, PruneAudit) else self.pruning(wanted)
+
+    def run_deletion(self, wanted: DeleteRun) -> RunDeletion:
+        """Return what deletes one run."""
+        return RunDeletion(self._ownership, wanted)
 
     def close(self) -> None:
         """Close all connections and release the store; idempotent."""

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from stretto.actors.cli import main
 from stretto.actors.gateway import socket_file
+from stretto.actors.journal.access import AuditQuery
 from stretto.actors.journal.encryption import new_key, read_key_file
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Suspicion, Suspicions
@@ -351,7 +352,7 @@ def test_what_is_wrong_is_told_without_a_traceback(kept: Kept, arguments: list[s
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """Neither by a look at it nor by a request."""
-    for arguments in (["list"], ["prune", "--keep", "0"], ["cancel", "x"]):
+    for arguments in (["list"], ["prune", "--keep", "0"], ["delete", "x", "--yes"], ["cancel", "x"]):
         result = CliRunner().invoke(main, ["runs", *arguments, "--store", f"sqlite:///{tmp_path}/none.db"])
         assert (result.exit_code, "the file does not exist" in result.stderr) == (3, True), result.output
     assert list(tmp_path.iterdir()) == []
@@ -435,3 +436,36 @@ def test_a_quarantined_run_is_shown_recovered_and_cancelled(kept: Kept) -> None:
     quarantine()
     assert kept.runs("cancel", run_id).exit_code == 0
     assert kept.status(kept.running) == "cancelled"
+
+
+def test_a_run_is_deleted_when_the_user_is_sure(kept: Kept) -> None:
+    """It is asked for, unless the user has said so; a run in progress stays."""
+    run = kept.failed.id
+    arguments = ["runs", "delete", run, "--store", kept.url]
+    asked = CliRunner().invoke(main, arguments, input="n\n")
+    assert (asked.exit_code, kept.status(kept.failed)) == (1, "failed")
+    assert f"Delete the run {run}" in asked.stderr
+    assert CliRunner().invoke(main, arguments, input="y\n").exit_code == 0
+    assert kept.runs("show", run).exit_code == 2
+    assert kept.told("delete", kept.succeeded.id, "--yes", "--note", "too old") == {
+        "run": kept.succeeded.id, "done": "delete",
+    }  # fmt: skip
+    refused = kept.runs("delete", kept.running.id, "--yes")
+    assert refused.exit_code == 2
+    assert "has not ended (running): cancel it first" in refused.stderr
+    with kept.opened() as store:
+        notes = [(row.entry.operation, row.entry.note) for row in store.reader.access.audit(AuditQuery()).rows]
+    assert notes == [("delete_run", "too old"), ("delete_run", None)]
+
+
+def test_a_note_stands_in_the_audit_and_is_bounded(kept: Kept) -> None:
+    """Of each command that changes something."""
+    run = kept.running.id
+    for command in (["pause", run], ["resume", run], ["skip", run, "probe", "0"], ["prune", "--keep", "5"]):
+        assert kept.runs(*command, "--note", f"for {command[0]}").exit_code == 0
+    with kept.opened() as store:
+        notes = [row.entry.note for row in store.reader.access.audit(AuditQuery()).rows]
+    assert notes == ["for prune", "for skip", "for resume", "for pause"]
+    long = kept.runs("pause", run, "--note", "x" * 1001)
+    assert long.exit_code == 2
+    assert "a note must have at most 1,000 characters (MAX_NOTE), got 1,001" in long.stderr

@@ -1,6 +1,7 @@
 """The context at an entry: what expressions read then, in portions, within the limits of a replay."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from stretto.actors.history import contexts
 from stretto.actors.history.contexts import UnknownPath, show_context
 from stretto.actors.journal.records import Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
+from stretto.actors.operations import API
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.context.masking import MASK
@@ -79,6 +81,12 @@ def test_secrets_are_masked(store: Store) -> None:
     assert value["variables"]["seen"] == f"it is {MASK}"
 
 
+def linked(run: str, size: int, *path: str) -> dict[str, Any]:
+    """Return the link to a value behind the first entry of a run."""
+    query = "&".join(["at=0", *(f"path={name}" for name in path)])
+    return {"$ref": f"{API}/runs/{run}/context?{query}", "bytes": size}
+
+
 def test_large_values_are_told_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no room is its size, and a longer path leads into it."""
     monkeypatch.setattr(contexts, "MAX_MEMBERS", 3)
@@ -86,13 +94,13 @@ def test_large_values_are_told_in_portions(store: Store, monkeypatch: pytest.Mon
     run.succeed("one", result=["x" * 60_000, "y" * 60_000, "z", 1, 2])
     path = ["variables", "seen"]
     found = show_context(store.reader, run.id, None, path)
-    assert found["value"] == ["x" * 60_000, {"$bytes": 60_002}, "z"]
+    assert found["value"] == ["x" * 60_000, linked(run.id, 60_002, *path, "1"), "z"]
     assert found["left_out"] == 2
     assert found["bytes"] > 120_000
     assert show_context(store.reader, run.id, None, [*path, "1"])["value"] == "y" * 60_000
     assert show_context(store.reader, run.id, None, [*path, "4"])["value"] == 2
     whole = show_context(store.reader, run.id)["value"]
-    assert whole["variables"] == {"$bytes": found["bytes"] + len('{"seen":}')}
+    assert whole["variables"] == linked(run.id, found["bytes"] + len('{"seen":}'), "variables")
     assert whole["parameters"]["word"] == "hello"
 
 
@@ -100,7 +108,9 @@ def test_a_single_large_text_is_its_size(store: Store) -> None:
     """It has no members to go into."""
     run = Conducted(store, TWO)
     run.succeed("one", result="x" * 70_000)
-    assert show_context(store.reader, run.id, None, ["variables", "seen"])["value"] == {"$bytes": 70_002}
+    assert show_context(store.reader, run.id, None, ["variables", "seen"])["value"] == linked(
+        run.id, 70_002, "variables", "seen"
+    )  # fmt: skip
 
 
 def test_a_replay_has_its_limits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,8 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 
 ELSEWHERE = {
-    "create_token", "describe", "describe_api", "outcome_of", "revoke_token", "tokens", "watch_all",
+    "create_token", "describe", "describe_api", "item_result", "outcome_of", "revoke_token", "run_inputs", "run_output",
+    "tokens", "watch_all",
 }  # fmt: skip
 """The requests that are not to an engine's method."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import event
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
+from stretto.actors.journal.sql import run_rows
 from stretto.actors.journal.sql.run_rows import rerun_scope, restore_rerun
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import ends_of_ids
@@ -130,6 +131,20 @@ def test_runs_are_counted_by_status_since_a_time(store: Store) -> None:
     assert store.reader.counts_since(1002.0) == {"succeeded": 1, "running": 1}
     assert store.reader.counts_since(1002.5) == {"running": 1}
     assert store.reader.counts_since(5000.0) == {}
+
+
+def test_runs_are_counted_by_workflow_since_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the workflows with the most of them."""
+    for number in range(6):
+        run = acceptance(str(number), accepted_at=1000.0 + number, workflow=probing(ref=f"tests.{number % 3 == 0}"))
+        store.writer.write([run])
+    store.writer.write([happening("5", ending=Ending("failed", None, EMPTY_LIST, 2000.0))])
+    assert store.reader.counts_by_workflow(0.0) == {
+        "tests.False": {"running": 3, "failed": 1}, "tests.True": {"running": 2},
+    }  # fmt: skip
+    assert store.reader.counts_by_workflow(1004.0) == {"tests.False": {"running": 1, "failed": 1}}
+    monkeypatch.setattr(run_rows, "MAX_COUNTED_WORKFLOWS", 1)
+    assert list(store.reader.counts_by_workflow(0.0)) == ["tests.False"]
 
 
 def test_runs_are_searched_for_a_text(store: Store) -> None:
