@@ -141,7 +141,7 @@ class Connection(H11Protocol):
         """Refuse bytes that are not a request, or not the rest of its body."""
         self._complain("it does not send HTTP/1.1")
         if self.cycle is not None:
-            self.cycle.disconnected = True  # its application has nobody to answer to
+            self.cycle.disconnected = True  # its application has no client any more
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             problem = Problem("bad_request", "the data are not a request of HTTP/1.1", {"connection": "close"})
             status, headers, body = written(problem, secrets.token_hex(8), problem)
