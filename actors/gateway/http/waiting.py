@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from starlette.responses import Response
 
-from stretto.actors.gateway.http.application import ClientGone, Receive, Scope, Send
+from stretto.actors.gateway.http.application import ClientLeft, Receive, Scope, Send
 
 
 class EndWaits:
@@ -54,13 +54,13 @@ async def wait_for(future: "asyncio.Future[None]", seconds: float, receive: Rece
     """Wait until a future is done, or the time is over.
 
     Raises:
-        ClientGone: The client has left before.
+        ClientLeft: The client has left before.
     """
     leaving = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait({future, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if leaving.done() and not future.done():
-            raise ClientGone("it left while it waited for the end of a run")
+            raise ClientLeft("it left while it waited for the end of a run")
     finally:
         leaving.cancel()
 

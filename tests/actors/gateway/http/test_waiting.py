@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.gateway.http.application import ClientGone
+from stretto.actors.gateway.http.application import ClientLeft
 from stretto.actors.gateway.http.waiting import EndWaits, wait_for
 from tests.support.waiting import PATIENCE
 
@@ -54,7 +54,7 @@ def test_a_client_that_leaves_frees_its_wait() -> None:
         async def leaves() -> Any:
             return next(messages)
 
-        with pytest.raises(ClientGone), waits.until_end("a") as ended:
+        with pytest.raises(ClientLeft), waits.until_end("a") as ended:
             await wait_for(ended, PATIENCE, leaves)
         assert len(waits) == 0
 
