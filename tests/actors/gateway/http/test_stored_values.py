@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors import RunNeeded, UnknownRun, action, connect, connect_async
 from stretto.actors.history import RUNS_PATH
-from stretto.actors.operations import API, Audit, Item, OutcomeOf, Run, Submit, Watch
+from stretto.actors.operations import API, Audit, Ended, Item, OutcomeOf, Run, Submit, Watch
 from stretto.definitions.context.masking import MASK
 from tests.support.gateways import Opened, Reply, exchange, http, opened_gateway, post
 from tests.support.waiting import PATIENCE
@@ -29,12 +29,19 @@ output_map: {said: "{{ task.only.result }}"}
 }
 LARGE: Final = [f"word {number} {'x' * 80}" for number in range(1000)]
 GATE: Final = threading.Semaphore(0)
+ARRIVED: Final = threading.Semaphore(0)
 
 
 @action("stored_values.gate")
 def gate() -> bool:
-    """Wait until the test lets one go on."""
+    """Say that it has begun, and wait until the test lets one go on."""
+    ARRIVED.release()
     return GATE.acquire(timeout=PATIENCE)
+
+
+def has_begun() -> None:
+    """Wait until an item waits at the gate."""
+    assert ARRIVED.acquire(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +63,7 @@ def sent(opened: Opened, request: bytes) -> Reply:
 
 def got(opened: Opened, path: str, **headers: str) -> Reply:
     """Return the answer to a GET."""
-    return sent(opened, http("GET", API + path, **headers))
+    return sent(opened, http("GET", API + path, b"", **headers))
 
 
 def ended(opened: Opened, words: list[str], **more: Any) -> str:
@@ -152,9 +159,9 @@ def test_tasks_are_those_of_now(opened: Opened, large: str) -> None:
     for path, code in (("tasks/onl", "unknown_task"), ("tasks/only?visit=2", "unknown_visit")):
         assert got(opened, f"/runs/{large}/{path}").json["code"] == code
     run = sent(opened, post(f"{API}/runs", {"workflow": "stored.gate"})).json["run"]
+    has_begun()
     with connect(opened.client.url) as engine:
-        while engine.task(run, "only").get(timeout=PATIENCE)["items"]["running"] != 1:
-            pass
+        assert engine.task(run, "only").get(timeout=PATIENCE)["items"]["running"] == 1
         assert engine.tasks(run).get(timeout=PATIENCE) == [engine.task(run, "only", 1).get(timeout=PATIENCE)]
     running = got(opened, f"/runs/{run}/output")
     assert (running.status, running.json["code"]) == (409, "run_not_ended")
@@ -177,9 +184,7 @@ def test_runs_are_counted_by_workflow(opened: Opened, large: str) -> None:
 def test_an_answer_that_has_not_changed_is_not_sent_again(opened: Opened, large: str) -> None:
     """Its tag changes with it, and with nothing else."""
     run = sent(opened, post(f"{API}/runs", {"workflow": "stored.gate"})).json["run"]
-    with connect(opened.client.url) as engine:
-        while engine.status(run).get(timeout=PATIENCE)["tasks"]["only"]["items"]["running"] != 1:
-            pass
+    has_begun()
     for path in (f"/runs/{large}", f"/runs/{run}/status", f"/runs/{large}/tasks", f"/runs/{large}/tasks/only",
                  f"/runs/{large}/definition", "/openapi.json"):  # fmt: skip
         first = got(opened, path)
@@ -201,7 +206,7 @@ def test_a_run_is_deleted(opened: Opened) -> None:
     key = {"idempotency_key": "again"}
     body = msgspec.json.encode({"workflow": "stored.large", "inputs": {"words": ["a"]}})
     run = sent(opened, http("POST", f"{API}/runs?wait=60", body, **key)).json["run"]
-    assert list(opened.client.answers(Watch(run)))[-1]
+    assert isinstance(list(opened.client.answers(Watch(run)))[-1], Ended)
     reply = sent(opened, http("DELETE", f"{API}/runs/{run}?note=too+old"))
     assert (reply.status, reply.body) == (204, b"")
     for path in ("", "/status", "/outcome", "/output", "/tasks", "/stream"):
@@ -217,6 +222,7 @@ def test_a_run_is_deleted(opened: Opened) -> None:
 def test_a_run_in_progress_is_not_deleted(opened: Opened) -> None:
     """From no door."""
     run = sent(opened, post(f"{API}/runs", {"workflow": "stored.gate"})).json["run"]
+    has_begun()
     reply = sent(opened, http("DELETE", f"{API}/runs/{run}"))
     assert (reply.status, reply.json["code"]) == (409, "run_needed")
     with connect(opened.client.url) as engine:
