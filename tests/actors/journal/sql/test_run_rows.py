@@ -214,6 +214,7 @@ def test_counts_and_several_statuses_look_at_their_own_runs_only(file_store: Sto
     reader = file_store.reader
     asked: list[Callable[[], Any]] = [
         lambda: reader.counts_since(90_000.0),
+        lambda: reader.counts_by_workflow(90_000.0),
         lambda: reader.runs(RunQuery(status=("failed", "succeeded"), limit=10)),
         lambda: reader.runs(RunQuery(until=1000.5, limit=10)),
     ]
@@ -222,6 +223,7 @@ def test_counts_and_several_statuses_look_at_their_own_runs_only(file_store: Sto
     accept(100, 2000, 1000.0)
     accept(5000, 20, 100_000.0)
     assert reader.counts_since(90_000.0) == {"succeeded": 20}
+    assert reader.counts_by_workflow(90_000.0) == {"tests.probe": {"succeeded": 20}}
     assert all(steps(each) <= least + 2000 for each, least in zip(asked, before, strict=True))
 
 
