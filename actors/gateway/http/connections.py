@@ -1,18 +1,24 @@
 """One client's connection: uvicorn's HTTP/1.1 with bounds on time and number."""
 
 import asyncio
+import logging
+import secrets
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
+import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS
+from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
+from stretto.actors.gateway.http.complaints import Complaints
+from stretto.actors.gateway.http.problems import Problem, written
 
 MAX_CONNECTIONS: Final = 1024
 """At this number, the connection that has been idle for longest is closed for a new one."""
@@ -30,10 +36,12 @@ class Connections:
 
     Attributes:
         state: What uvicorn's connections share.
+        complaints: Reports why clients were refused or cut off.
     """
 
     def __init__(self) -> None:
         self.state = ServerState()
+        self.complaints = Complaints()
         self._open: dict[Connection, None] = {}
         self._of_peers: Counter[str] = Counter()
 
@@ -88,7 +96,7 @@ class Connection(H11Protocol):
     def __init__(
         self, config: Config, connections: Connections, peer: Peer, lost: Callable[[], None],
     ) -> None:  # fmt: skip
-        state = {"peer": peer, "cut_off": self.cut_off}
+        state = {"peer": peer, "cut_off": self.cut_off, "complain": self._complain}
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._opening: asyncio.Task[Any] | None = None
         self._is_open = False
@@ -96,6 +104,8 @@ class Connection(H11Protocol):
         self.peer = peer
         self._lost = lost
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread = 0
+        """The bytes of a request's body that have come after its answer."""
 
     async def open(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Begin to serve an accepted connection, with TLS after its handshake.
@@ -117,6 +127,9 @@ class Connection(H11Protocol):
                     lambda: self, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS,
                     ssl_shutdown_timeout=SEND_SECONDS,
                 )  # fmt: skip
+        except (ssl.SSLError, ConnectionAbortedError):  # not those who leave, as probes of the port do
+            self._complain("its handshake of TLS fails")
+            raise
         finally:
             self._opening = None
             if not self._is_open:  # a connection that was not made is not lost either
@@ -132,7 +145,7 @@ class Connection(H11Protocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._is_open = True
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self.close)
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -144,11 +157,47 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
         if self._deadline is None and not self.is_busy:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self.close)
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+        self._unread = self._unread + len(data) if self.conn.our_state is h11.DONE else 0
+        if self._unread > MAX_REQUEST_BYTES:
+            self._complain("it goes on after its answer")
+            self.close()
+            return
         super().data_received(data)
         if self.is_busy:
             self._meet_deadline()
             self._all.was_used(self)
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request, of which a part may be there."""
+        super().on_response_complete()
+        if not self.is_busy and self._deadline is None and self.conn.trailing_data[0]:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as the base class
+        """Refuse bytes that are not a request, or not the rest of its body."""
+        self._complain("it does not send HTTP/1.1")
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # its application has no client any more
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            problem = Problem("bad_request", "the data are not a request of HTTP/1.1", {"connection": "close"})
+            status, headers, body = written(problem, secrets.token_hex(8), problem)
+            head = h11.Response(status_code=status, headers=[*headers.items(), ("content-length", str(len(body)))])
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event))
+        if not self.transport.is_closing():
+            self.transport.close()  # not at once, as the answer is under way
+
+    def _should_upgrade(self) -> bool:
+        """Answer as if the client had not asked for another protocol. The base class logs each of these requests."""
+        return False
+
+    def _is_late(self) -> None:
+        self._complain("its headers take too long")
+        self.close()
+
+    def _complain(self, reason: str) -> None:
+        self._all.complaints.note(reason, self.peer.address)
 
     def close(self) -> None:
         """Close the connection at once."""
@@ -195,4 +244,6 @@ def configuration(application: Any) -> Config:
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )  # fmt: skip
     config.load()
+    # It has a line for each request that is not HTTP. `Complaints` bounds these.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return config

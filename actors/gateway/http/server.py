@@ -154,7 +154,7 @@ class Gateway:
     async def _serve(self, connection: socket.socket) -> None:
         peer = self._peers.of(connection)
         if not self._connections.admit(peer):
-            _log.warning("client_refused", reason="too many connections", address=peer.address)
+            self._connections.complaints.note("too many connections", peer.address)
             connection.close()
             return
         # A client that reads to the end would wait for a child's copy, too.
