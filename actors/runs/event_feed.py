@@ -129,8 +129,9 @@ class EventFeed(ABC):
 
     def feed(self, event: Event) -> None:
         """Handle an event, after the unfinished one if there is one."""
-        if self.unfinished is not None:
-            self.unfinished.waiting.append(event)
+        before = self.unfinished
+        if before is not None:
+            before.waiting.append(event)
             return
         commands = self.on(event)
         if self.unfinished is not None:

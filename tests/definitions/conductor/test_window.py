@@ -23,6 +23,8 @@ from stretto.definitions.model import bind
 from tests.support.driving import as_data
 from tests.support.replaying import Recording, Run, native_runs, orquesta_run, record, seeded, standing
 
+ORQUESTA_RUNS = st.integers(1, 20_000).map(orquesta_run).filter(lambda run: run is not None)
+RUNS: dict[str, st.SearchStrategy[Run]] = {"native": native_runs(), "orquesta": ORQUESTA_RUNS}  # type: ignore[dict-item]
 ITEMS = 3 * STARTS_A_PORTION + 1
 WIDE = """
 version: "1.0.0"
@@ -102,13 +104,12 @@ def turns_in_portions(recording: Recording) -> Iterator[tuple[Conductor, list[Co
     yield conductor, [each for part in portions(conductor, commands) for each in part]
 
 
-@pytest.mark.parametrize("dialect", ["native", "orquesta"])
+@pytest.mark.parametrize("dialect", RUNS)
 @given(data=st.data(), seed=st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_portions_of_one_item_replay_to_the_same(dialect: str, data: st.DataObject, seed: int) -> None:
     """A run that was recorded without pauses gets the same commands, and stands the same after each event."""
-    runs = native_runs() if dialect == "native" else st.integers(1, 20_000).map(orquesta_run)
-    run: Run = data.draw(runs.filter(lambda run: run is not None), label="run")
+    run = data.draw(RUNS[dialect], label="run")
     recording = record(run, seeded(run, seed))
     with mock.patch.object(visit_module, "STARTS_A_PORTION", 1):
         for turn, (conductor, commands) in zip(recording.turns, turns_in_portions(recording), strict=True):
