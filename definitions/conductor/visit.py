@@ -116,16 +116,10 @@ class Visit:
         self.results = [None] * len(items)
 
     def refill(self, at: float, commands: list[Command]) -> bool:
-        """Add the starts that bring the window back to min(concurrency, items left), a portion of them at most.
-
-        Returns:
-            Whether starts may be left for the next portion.
-        """
+        """Refill the window to min(concurrency, items left), by a portion at most; return whether more may be left."""
         window, total = self.window, len(self.items)
         most = len(commands) + STARTS_A_PORTION
-        while len(window) < self.concurrency and not self.stopped:
-            if len(commands) >= most:
-                return True
+        while len(window) < self.concurrency and not self.stopped and len(commands) < most:
             if self.requeued:
                 commands.append(self._start_requeued(at))
                 continue
@@ -137,7 +131,7 @@ class Visit:
                 self._pass_skipped()
             window[index] = item = ItemAttempt(at, self.attempt, at)
             commands.append(self.start(index, item))
-        return False
+        return len(window) < self.concurrency and not self.exhausted
 
     def _start_requeued(self, at: float) -> StartItem:
         index = min(self.requeued)
