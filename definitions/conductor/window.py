@@ -23,7 +23,7 @@ def may_start_later(state: RunState, visit: Visit) -> bool:
 def advance_visit(state: RunState, visit: Visit) -> None:
     """Refill the window as far as the run's status allows, and finish the visit when nothing is left.
 
-    What is more than a portion is left to `refill_in_portions`.
+    The starts beyond a portion are left to `refill_in_portions`.
     """
     starts = state.status == "running" or may_start(state, visit)
     if starts and visit.refill(state.at, state.commands):
