@@ -12,7 +12,12 @@ def test_a_client_that_reads_gets_frames_at_once() -> None:
         subscription, sent = Subscription("s"), list[bytes]()
         subscription.begin([b"hello"])
         assert b"hello" in await subscription.take()
-        subscription.send_at_once = lambda frame: sent.append(frame) is None
+
+        def send(frame: bytes) -> bool:
+            sent.append(frame)
+            return True
+
+        subscription.send_at_once = send
         subscription.put(b"1")
         subscription.put(b"2")
         subscription.end(b"3", b"4")
