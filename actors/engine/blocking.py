@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pykka
 
 from stretto.actors.engine.blocking_calls import BlockingCalls
-from stretto.actors.journal import Origin, Requester, RerunScope
+from stretto.actors.journal import GivenItems, Origin, Requester, RerunScope
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.model import Workflow
 
@@ -74,17 +74,21 @@ class BlockingEngine(BlockingCalls):
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by))
+        handle: RunHandle = self._get(
+            self.proxy.rerun(run_id, scope, task, items=items, error_group=error_group, origin=origin, by=by)
+        )
         return handle
 
     def cancel(self, run_id: str, *, by: Requester | None = None) -> None:

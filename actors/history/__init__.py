@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
@@ -46,6 +47,7 @@ else:
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "rerun_choices": "RerunChoice",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
@@ -58,6 +60,7 @@ __all__ = [
     "OfflineRuns",
     "OldRunRead",
     "Replay",
+    "RerunChoice",
     "RunLoaded",
     "RunNotLoaded",
     "UnknownKind",

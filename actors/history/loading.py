@@ -94,7 +94,7 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
 def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan | None:
     """Return the results of a run that its rerun reuses.
 
-    Raises `NothingToRerun`, `CannotKeep`, `UnknownTask`, `StoreUnavailable`.
+    Raises `NothingToRerun`, `CannotKeep`, `UnknownTask`, `InvalidItems`, `StoreUnavailable`.
     """
     if rerun.scope == "everything":
         return None
@@ -115,7 +115,7 @@ def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan
             if isinstance(entry, ItemCompleted) and not reads_a_file(old.workflow.tasks[entry.task])
         ]
         if len(entries) < READ_AT_ONCE:
-            return plan_reuse(conductor, completions, rerun.scope, rerun.task)
+            return plan_reuse(conductor, completions, rerun.scope, rerun.task, rerun.items)
 
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Audited,
         Ending,
         Entry,
+        GivenItems,
         Happened,
         Idempotency,
         ItemKey,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         Suspicion,
         Suspicions,
         Write,
+        check_rerun,
         origin_of_rerun,
     )
     from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, RESTARTED, ReplayTrace
@@ -110,8 +112,9 @@ else:
             "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Audited Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
-                "RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
+                "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem "
+                "Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write check_rerun "
+                "origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -160,6 +163,7 @@ __all__ = [
     "EnterCodeRecord",
     "Entry",
     "EntryQuery",
+    "GivenItems",
     "Happened",
     "Idempotency",
     "InFile",
@@ -221,6 +225,7 @@ __all__ = [
     "asked_by",
     "backup",
     "check",
+    "check_rerun",
     "files_of",
     "is_in_use",
     "keyring_for",

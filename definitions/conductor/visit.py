@@ -5,6 +5,7 @@ go wrong. An item is in the window from its start command to its final outcome: 
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import ClassVar, Final
 
 from stretto.definitions.conductor.branches import Branch
@@ -17,6 +18,7 @@ from stretto.definitions.data import Data
 from stretto.definitions.model import Semantics, Share, Task
 
 NOWHERE: Final[frozenset[str]] = frozenset()
+NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
 
 
 class Arrival:
@@ -43,7 +45,7 @@ class Visit:
         "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "failures",
         "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued", "results",
         "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
-        "task", "timeout", "until", "visit", "window", "withdrawn",
+        "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +99,8 @@ class Visit:
         """Failed items to retry as soon as the window has room."""
         self.withdrawn: list[int] = []
         """Items whose place was freed before an attempt that was commanded could start."""
+        self.taken_over: AbstractSet[int] = NONE_TAKEN_OVER
+        """Failed items that a rerun has taken over. They do not keep others from their start."""
 
     def change(self, event: str) -> None:
         """Go to the state that `event` leads to."""
@@ -181,23 +185,38 @@ class Visit:
             item.state = advance(ITEM, item.state, event.outcome)
             failed = ItemFailure(event.index, event.attempt, event.outcome, event.failure, item.started_at)
             self.failures.append(failed)
+            if event.taken_over:
+                self._take_over(event.index)
             if self.semantics.failed_results == "kept":
                 self.results[event.index] = event.failure.result
         if self.failures and self._must_stop():
             self.stopped = True
             self.fail_requeued()
 
+    def _take_over(self, index: int) -> None:
+        if not isinstance(self.taken_over, set):
+            self.taken_over = set()
+        self.taken_over.add(index)
+
     def _must_stop(self) -> bool:
         if self.semantics.failed_items == "when_idle":
-            return not self.window or self.failures[-1].outcome == "cancelled"
-        return self.too_many_failures()
+            has_failed_here = self.failed > len(self.taken_over)
+            return has_failed_here and (not self.window or self.failures[-1].outcome == "cancelled")
+        return self.fails_too_often()
+
+    def fails_too_often(self) -> bool:
+        """Return whether more items failed than `max_failures` allows, without those that were taken over."""
+        return self._allows_fewer_than(self.failed - len(self.taken_over))
 
     def too_many_failures(self) -> bool:
         """Return whether more items failed than `max_failures` allows."""
+        return self._allows_fewer_than(self.failed)
+
+    def _allows_fewer_than(self, failed: int) -> bool:
         limit = self.max_failures
         if isinstance(limit, Share):
-            return self.failed > limit.of_all * len(self.items)
-        return limit is not None and self.failed > limit
+            return failed > limit.of_all * len(self.items)
+        return limit is not None and failed > limit
 
     def skip_item(self, index: int) -> None:
         """Skip an item that waits for its first start or for a retry."""
@@ -216,6 +235,7 @@ class Visit:
         failed = next(each for each in self.failures if each.index == index)
         self.failures.remove(failed)
         self.requeued[index] = failed
+        self.taken_over = self.taken_over - {index}
 
     def fail_requeued(self) -> None:
         """Turn requeued items back into failures."""
@@ -274,6 +294,7 @@ class Visit:
         self._pass_skipped()
         self.results = [None] * len(self.items)
         self.failures, self.withdrawn = [], []
+        self.taken_over = NONE_TAKEN_OVER
         self.stopped = False
         self.deciding_index = None
 

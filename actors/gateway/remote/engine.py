@@ -15,7 +15,7 @@ from stretto.actors.engine import BlockingCalls
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.remote.calls import Calls
 from stretto.actors.gateway.remote.waiting import handle_of
-from stretto.actors.journal import PAGE, RerunScope
+from stretto.actors.journal import PAGE, GivenItems, RerunScope
 from stretto.actors.locating import is_path
 from stretto.actors.operations import (
     Accepted,
@@ -144,9 +144,18 @@ class RemoteEngine:
             self._handle_of,
         )
 
-    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> pykka.Future[RunHandle]:
+    def rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
+    ) -> pykka.Future[RunHandle]:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        return self._calls.send(lambda: Rerun(run_id, scope, task), self._handle_of)
+        chosen = _plain_items(items)
+        return self._calls.send(lambda: Rerun(run_id, scope, task, chosen, error_group), self._handle_of)
 
     def handle(self, run_id: str) -> pykka.Future[RunHandle]:
         """Return the handle of a run in progress, or of an ended one in the store."""
@@ -183,10 +192,19 @@ class RemoteEngine:
         return self._calls.send(lambda: PreviewCancel(run_id), lambda answer: answer.preview)
 
     def preview_rerun(
-        self, run_id: str, scope: RerunScope = "everything", task: str | None = None
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return what `rerun` would run again. See `Engine.preview_rerun`."""
-        return self._calls.send(lambda: PreviewRerun(run_id, scope, task), lambda answer: answer.preview)
+        chosen = _plain_items(items)
+        return self._calls.send(
+            lambda: PreviewRerun(run_id, scope, task, chosen, error_group), lambda answer: answer.preview
+        )
 
     def skip_item(self, run_id: str, task: str, index: int) -> pykka.Future[None]:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
@@ -313,6 +331,10 @@ class RemoteEngine:
 
     def _handle_of(self, accepted: Accepted) -> RunHandle:
         return handle_of(self._calls, accepted.run, accepted.workflow)
+
+
+def _plain_items(items: GivenItems | None) -> dict[str, Any] | None:
+    return None if items is None else {task: list(ranges) for task, ranges in items.items()}
 
 
 def _listed(names: str | Sequence[str] | None) -> str | list[str] | None:

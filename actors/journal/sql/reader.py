@@ -97,7 +97,9 @@ ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._f
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
-ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told, LABELS).join(run_inputs)
+ACCEPTED: Final = select(
+    runs, run_inputs.c.parameters, run_inputs.c.parent_told, run_inputs.c.rerun_items, LABELS
+).join(run_inputs)
 
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
@@ -167,7 +169,7 @@ class SqlReader:
             parent=self._parent(row),
             depth=row.depth,
             idempotency=self._idempotency(row),
-            rerun=restore_rerun(row),
+            rerun=restore_rerun(row, row.rerun_items),
             limits=_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
