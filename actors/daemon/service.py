@@ -103,10 +103,8 @@ class Daemon:
             stack.enter_context(self._collector.running())
             port, url = open_port(serve.host, serve.port)
             stack.callback(_close, port)
-            tokens_file = None if serve.tokens_file is None else Path(serve.tokens_file)
-            gateway = Gateway(
-                self._engine, {"/healthz": self._health, "/readyz": self._readiness}, serve.hosts, tokens_file
-            )
+            probes = {"/healthz": self._health, "/readyz": self._readiness}
+            gateway = Gateway(self._engine, probes, url, serve)
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)

@@ -19,6 +19,7 @@ from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import sender_of
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.openapi import written
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.history import token_as_json
@@ -61,11 +62,15 @@ class Endpoints:
         ended: The runs that have ended.
         streams: The streams that clients follow.
         access: Knows who may send requests.
+        origins: The beginning of links.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access) -> None:
+    def __init__(
+        self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access, origins: Origins,
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._access = access
+        self._origins = origins
         self._restrictions = Restrictions(engine)
         self._ended = ended
         self._streams = streams
@@ -120,7 +125,7 @@ class Endpoints:
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
-        return _json(route, answer)
+        return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
         if isinstance(request.workflow, requests.Definition):
@@ -130,7 +135,10 @@ class Endpoints:
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
             labels=request.labels, origin=caller.origin, by=caller.asks(),
         )  # fmt: skip
-        return _json(route, Accepted(handle.id, handle.workflow))
+        return self._accepted(route, Accepted(handle.id, handle.workflow))
+
+    def _accepted(self, route: Route, answer: Accepted) -> Response:
+        return _json(route, answer, {"location": self._origins.link(f"{API}/runs/{answer.run}")})
 
     async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
         require_unrestricted(caller, route.role)
@@ -189,6 +197,5 @@ class Endpoints:
         return catalogue.find(workflow)
 
 
-def _json(route: Route, answer: msgspec.Struct) -> Response:
-    headers = {"location": f"{API}/runs/{answer.run}"} if isinstance(answer, Accepted) else None
+def _json(route: Route, answer: msgspec.Struct, headers: dict[str, str] | None = None) -> Response:
     return Response(body_of(route, answer), route.status, headers, route.media_type)

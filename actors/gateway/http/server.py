@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from stretto.actors.gateway.http.connections import Connection, Connections, con
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.hosts import Hosts
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.streams import Streams
@@ -26,6 +27,7 @@ from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
+from stretto.actors.settings import ServeSettings
 from stretto.metrics import get_logger
 from stretto.metrics.exposition import CannotExpose, open_listener
 
@@ -73,23 +75,24 @@ class Gateway:
     Args:
         engine: The engine.
         probes: The probe of each path.
-        hosts: The names by which clients may call the port, besides its address and localhost.
-        tokens_file: The file of tokens, for an engine without a store.
+        url: The URL of the port.
+        settings: The settings of the port and the socket.
     """
 
     def __init__(
         self,
         engine: pykka.ActorRef[Any],
         probes: Mapping[str, Probe],
-        hosts: Sequence[str] = (),
-        tokens_file: Path | None = None,
+        url: str,
+        settings: ServeSettings,
     ) -> None:
-        self._hosts = Hosts(hosts)
+        self._origins = Origins(url, settings.public_url)
+        self._hosts = Hosts(settings.hosts, self._origins.public_host)
         self._engine = engine
         self._probes = probes
         self._ended = EndedRuns(engine)
         self._hub = LiveHub(self._ended.source)
-        self._tokens_file = tokens_file
+        self._tokens_file = None if settings.tokens_file is None else Path(settings.tokens_file)
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
 
@@ -105,7 +108,7 @@ class Gateway:
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
-        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access)
+        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access, self._origins)
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         instruments = services.instruments
