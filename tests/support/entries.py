@@ -35,7 +35,7 @@ OUTCOMES = st.sampled_from(["succeeded", "failed", "timed_out", "abandoned", "ca
 COMPLETIONS = st.tuples(
     NAMES, COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none() | FAILURES, TIMES, st.none() | TIMES,
     st.none() | st.floats(0, 1e9), st.booleans(),
-).map(lambda fields: ItemCompleted(*fields[:-1], taken_over=fields[-1] and fields[6] is not None))  # fmt: skip
+).map(lambda fields: ItemCompleted(*fields[:-1], fields[-1] and fields[6] is not None))  # fmt: skip
 FIELDS = {
     "concurrency": COUNTS,
     "max_failures": COUNTS,

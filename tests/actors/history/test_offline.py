@@ -252,7 +252,7 @@ def test_chosen_items_are_done_again(store: Store, runs: OfflineRuns) -> None:
     old.succeed("fan", 1)
     (group,) = (each["id"] for each in group_errors(store.reader, old.id)["groups"] if each["first"]["index"] == 2)
     for given, ranges in (({"items": {"fan": [[0, 1]]}}, ((0, 1),)), ({"error_group": group}, ((2, 2),))):
-        again = runs.rerun(old.id, "items", **given)  # type: ignore[arg-type]
+        again = runs.rerun(old.id, "items", **given)
         accepted = store.reader.accepted(again)
         assert accepted is not None
         assert accepted.rerun == Rerun(old.id, "items", "fan", {"fan": ranges})
