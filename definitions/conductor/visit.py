@@ -160,14 +160,6 @@ class Visit:
         self.window[index] = ItemAttempt(at, self.attempt, at)
         return self.start(index, self.window[index])
 
-    def retry_due(self, index: int, item: ItemAttempt) -> RetryDue:
-        """Return the event that ends an item's wait for its next attempt."""
-        return RetryDue(self.name, self.visit, index, item.attempt + 1, item.until)
-
-    def delay_elapsed(self) -> DelayElapsed:
-        """Return the event that ends a delay of the whole visit."""
-        return DelayElapsed(self.name, self.visit, self.until, self.attempt)
-
     # ---- items end
 
     def settle(self, event: ItemCompleted) -> None:
@@ -186,17 +178,12 @@ class Visit:
             failed = ItemFailure(event.index, event.attempt, event.outcome, event.failure, item.started_at)
             self.failures.append(failed)
             if event.taken_over:
-                self._take_over(event.index)
+                self.taken_over = _with(self.taken_over, event.index)
             if self.semantics.failed_results == "kept":
                 self.results[event.index] = event.failure.result
         if self.failures and self._must_stop():
             self.stopped = True
             self.fail_requeued()
-
-    def _take_over(self, index: int) -> None:
-        if not isinstance(self.taken_over, set):
-            self.taken_over = set()
-        self.taken_over.add(index)
 
     def _must_stop(self) -> bool:
         if self.semantics.failed_items == "when_idle":
@@ -206,17 +193,11 @@ class Visit:
 
     def fails_too_often(self) -> bool:
         """Return whether more items failed than `max_failures` allows, without those that were taken over."""
-        return self._allows_fewer_than(self.failed - len(self.taken_over))
+        return _exceeds(self.failed - len(self.taken_over), self.max_failures, len(self.items))
 
     def too_many_failures(self) -> bool:
         """Return whether more items failed than `max_failures` allows."""
-        return self._allows_fewer_than(self.failed)
-
-    def _allows_fewer_than(self, failed: int) -> bool:
-        limit = self.max_failures
-        if isinstance(limit, Share):
-            return failed > limit.of_all * len(self.items)
-        return limit is not None and failed > limit
+        return _exceeds(self.failed, self.max_failures, len(self.items))
 
     def skip_item(self, index: int) -> None:
         """Skip an item that waits for its first start or for a retry."""
@@ -352,3 +333,26 @@ class Visit:
     def ending(self) -> bool:
         """Whether no item runs any more and the visit waits for its results file."""
         return False
+
+
+def retry_due(visit: Visit, index: int, item: ItemAttempt) -> RetryDue:
+    """Return the event that ends an item's wait for its next attempt."""
+    return RetryDue(visit.name, visit.visit, index, item.attempt + 1, item.until)
+
+
+def delay_elapsed(visit: Visit) -> DelayElapsed:
+    """Return the event that ends a delay of a whole visit."""
+    return DelayElapsed(visit.name, visit.visit, visit.until, visit.attempt)
+
+
+def _exceeds(failed: int, limit: int | Share | None, items: int) -> bool:
+    if isinstance(limit, Share):
+        return failed > limit.of_all * items
+    return limit is not None and failed > limit
+
+
+def _with(indexes: AbstractSet[int], index: int) -> AbstractSet[int]:
+    """Return a set with one more index: the same one, but for the shared empty one."""
+    found = indexes if isinstance(indexes, set) else set(indexes)
+    found.add(index)
+    return found
