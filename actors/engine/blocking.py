@@ -77,7 +77,7 @@ class BlockingEngine(BlockingCalls):
         )
         return self._watchable(self._get(future))
 
-    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
+    def rerun(  # noqa: PLR0913 - keywords, each independent
         self,
         run_id: str,
         scope: RerunScope = "everything",
@@ -85,11 +85,15 @@ class BlockingEngine(BlockingCalls):
         *,
         items: GivenItems | None = None,
         error_group: str | None = None,
+        idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        future = self.proxy.rerun(run_id, scope, task, items=items, error_group=error_group, origin=origin, by=by)
+        future = self.proxy.rerun(
+            run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key, origin=origin,
+            by=by,
+        )  # fmt: skip
         return self._watchable(self._get(future))
 
     def handle(self, run_id: str) -> RunHandle:

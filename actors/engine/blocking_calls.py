@@ -122,7 +122,7 @@ class BlockingCalls:
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,
         run_id: str,
         scope: RerunScope = "everything",
@@ -130,9 +130,12 @@ class BlockingCalls:
         *,
         items: GivenItems | None = None,
         error_group: str | None = None,
+        idempotency_key: str | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, items=items, error_group=error_group))
+        handle: RunHandle = self._get(
+            self.proxy.rerun(run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key)
+        )
         return handle
 
     def status(self, run_id: str) -> dict[str, Any]:

@@ -187,6 +187,7 @@ class Engine(DispatchedActor):
         *,
         items: GivenItems | None = None,
         error_group: str | None = None,
+        idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> Any:
@@ -201,6 +202,7 @@ class Engine(DispatchedActor):
                 other items are taken over as they ended, failed ones too. Those that were cancelled or never started
                 run.
             error_group: The id of a group of `errors`, in place of `items`: its items run.
+            idempotency_key: If an earlier rerun was accepted with this key and the same request, return its handle.
             origin: As of `submit`. A rerun of a remote run is always remote.
             by: As of `submit`.
 
@@ -212,10 +214,11 @@ class Engine(DispatchedActor):
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
             InvalidItems: The items are no ranges, too many, or more than the task had.
-            EngineStopping, RefusedFile: As of `submit`.
+            EngineStopping, RefusedFile, IdempotencyConflict: As of `submit`.
             ValueError: The arguments do not fit together.
         """
-        return self._core.reruns.rerun(run_id, RerunChoice(scope, task, items, error_group), origin, by)
+        choice = RerunChoice(scope, task, items, error_group)
+        return self._core.reruns.rerun(run_id, choice, idempotency_key, origin, by)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.

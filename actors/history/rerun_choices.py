@@ -21,10 +21,10 @@ class RerunChoice(msgspec.Struct, frozen=True):
         """Check the fields together. Raises `ValueError`."""
         check_rerun(self.scope, self.task, self.items, self.error_group)
 
-    @property
-    def repeats_all(self) -> bool:
-        """Whether it is of the whole run, of which nothing is reused."""
-        return self.scope == "everything" and self.items is None and self.error_group is None
+    def without_items(self, run_id: str) -> Rerun:
+        """Return what is to be repeated of a run whose items are not known."""
+        chooses = self.items is not None or self.error_group is not None
+        return Rerun(run_id, "items" if chooses else self.scope, self.task)
 
     def of(self, run_id: str, reader: Reader) -> Rerun:
         """Return what is to be repeated of a run.
@@ -39,7 +39,7 @@ class RerunChoice(msgspec.Struct, frozen=True):
         elif self.items is not None:
             items = chosen_items(self.items)
         else:
-            return Rerun(run_id, self.scope, self.task)
+            return self.without_items(run_id)
         return Rerun(run_id, "items", next(iter(items)) if len(items) == 1 else None, items)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        NotEnded,
         OutputAnswer,
         PreviewAnswer,
         Progress,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         WorkflowsAnswer,
     )
     from stretto.actors.operations.asking import ask
-    from stretto.actors.operations.base import Request
+    from stretto.actors.operations.base import Request, note_of
     from stretto.actors.operations.controls import (
         CONTROLS,
         Cancel,
@@ -105,10 +106,10 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, EVENTS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, ROUTES, Role, Route
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
-    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
+    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -116,11 +117,11 @@ else:
             "answers": (
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
                 "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
-                "ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
-                "TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
+                "ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer "
+                "StatusAnswer TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
-            "base": "Request",
+            "base": "Request note_of",
             "controls": (
                 "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency "
                 "SetMaxFailures SkipItem event_of"
@@ -135,10 +136,10 @@ else:
                 "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": "API EVENTS LINES ROUTES Role Route",
+            "routes": "API EVENTS HEADERS LINES ROUTES Role Route",
             "schemas": "Schemas",
             "stored": "REPORTS report",
-            "table": "OPERATIONS REQUESTS Operation",
+            "table": "OPERATIONS REQUESTS Operation accepted_as",
         },
     )
 
@@ -146,6 +147,7 @@ __all__ = [
     "API",
     "CONTROLS",
     "EVENTS",
+    "HEADERS",
     "LINES",
     "OPERATIONS",
     "REPORTS",
@@ -187,6 +189,7 @@ __all__ = [
     "ItemOutput",
     "Items",
     "ItemsAnswer",
+    "NotEnded",
     "Operation",
     "OutcomeOf",
     "OutputAnswer",
@@ -231,12 +234,14 @@ __all__ = [
     "Workflows",
     "WorkflowsAnswer",
     "Written",
+    "accepted_as",
     "answer_of",
     "ask",
     "body_of",
     "event_of",
     "frames_of",
     "has_body",
+    "note_of",
     "path_fields",
     "report",
     "request_of",
