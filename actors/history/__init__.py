@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.history.cells import UnknownVisit, map_items
+    from stretto.actors.history.cells import UnknownVisit, map_items, with_states
     from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
+    from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
@@ -36,12 +37,13 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "cells": "UnknownVisit map_items",
+            "cells": "UnknownVisit map_items with_states",
             "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
+            "item_maps": "ItemMaps",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
                 "stored_handle"
@@ -62,6 +64,7 @@ __all__ = [
     "READ_AT_ONCE",
     "Blockers",
     "EntriesRead",
+    "ItemMaps",
     "OfflineRuns",
     "OldRunRead",
     "Replay",
@@ -98,4 +101,5 @@ __all__ = [
     "stored_handle",
     "token_as_json",
     "tolerated_lines",
+    "with_states",
 ]

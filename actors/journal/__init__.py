@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
-    from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
+    from stretto.actors.journal.encryption import Keyring, UnreadableRecord, new_key, read_key_file
+    from stretto.actors.journal.item_cells import (
+        ATTEMPTS_SHIFT,
+        CODES,
+        DAMAGED,
+        ITEM_STATES,
+        MOST_ITEMS,
+        SKIP_REQUEST,
+        STATE_BITS,
+        attempts_in_cell,
+        unpacked,
+    )
     from stretto.actors.journal.key_files import keyring_for
     from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, files_of, locate
@@ -77,7 +88,6 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
-        ItemCell,
         ItemError,
         ItemRow,
         Prune,
@@ -102,7 +112,10 @@ else:
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
-            "encryption": "Keyring new_key read_key_file",
+            "encryption": "Keyring UnreadableRecord new_key read_key_file",
+            "item_cells": (
+                "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
+            ),
             "key_files": "keyring_for",
             "link": "Answers JournalLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
@@ -123,24 +136,31 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
+                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
                 "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
 
 __all__ = [
+    "ATTEMPTS_SHIFT",
     "BEGINNING",
+    "CODES",
+    "DAMAGED",
     "DONE",
     "FIRST_ENTRY",
+    "ITEM_STATES",
     "LOADING",
     "MAX_NOTE",
     "MAX_OUTPUT_BYTES",
     "MAX_PAGE",
     "MAX_PENDING",
+    "MOST_ITEMS",
     "PAGE",
     "QUARANTINED",
     "RESTARTED",
+    "SKIP_REQUEST",
+    "STATE_BITS",
     "STATUSES",
     "AccessChange",
     "AccessReader",
@@ -168,7 +188,6 @@ __all__ = [
     "Happened",
     "Idempotency",
     "InFile",
-    "ItemCell",
     "ItemError",
     "ItemKey",
     "ItemQuery",
@@ -221,9 +240,11 @@ __all__ = [
     "TaskRow",
     "TokenRecord",
     "Unfinished",
+    "UnreadableRecord",
     "Unrecordable",
     "Write",
     "asked_by",
+    "attempts_in_cell",
     "backup",
     "check",
     "check_rerun",
@@ -237,5 +258,6 @@ __all__ = [
     "open_store",
     "origin_of_rerun",
     "read_key_file",
+    "unpacked",
     "upgrade",
 ]

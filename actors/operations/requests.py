@@ -260,12 +260,11 @@ class RunCounts(Request, frozen=True, tag="run_counts"):
 
 
 class Cells(Request, frozen=True, tag="cells"):
-    """Return a map of the items of a task: a byte for each. `known` is the `last` of an earlier answer."""
+    """Return a map of the items of a task: a byte for each, the state in the low half, the attempts above."""
 
     run: str
     task: str
     visit: Number | None = None
-    known: int | None = None
 
 
 class Context(Request, frozen=True, tag="context"):

@@ -22,6 +22,7 @@ from stretto.actors.operations import (
     Audit,
     Cancel,
     Cells,
+    CellsAnswer,
     Context,
     Definition,
     EntriesAnswer,
@@ -299,7 +300,11 @@ class RemoteEngine:
         self, run_id: str, task: str, visit: int | None = None, known: int | None = None
     ) -> pykka.Future[dict[str, Any]]:
         """Return a map of the items of a stored run's task. See `Engine.cells`."""
-        return self._calls.send(lambda: Cells(run_id, task, visit, known), msgspec.structs.asdict)
+
+        def read(answer: CellsAnswer) -> dict[str, Any]:
+            return {"visit": answer.visit, "last": answer.last, "cells": None if answer.last == known else answer.cells}
+
+        return self._calls.send(lambda: Cells(run_id, task, visit), read)
 
     def errors(self, run_id: str, task: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""

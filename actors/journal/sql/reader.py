@@ -70,7 +70,6 @@ from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, resto
 from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     Child,
-    ItemCell,
     ItemError,
     ItemPage,
     ItemRow,
@@ -285,17 +284,13 @@ class SqlReader:
         behind = self._rows(select_failed_behind(run_id, item))
         return before[0].item if before else None, behind[0].item if behind else None
 
-    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
-        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
-        last = -1
-        while True:
-            portion = self._rows(select_cells(run_id, task, visit, last))
-            if not all(type(row[1]) is int and row[1] >= 0 for row in portion):
-                raise UnreadableRecord("the store is damaged: an entry of an item has an invalid index")
-            yield portion
-            if len(portion) < CELLS_AT_ONCE:
-                return
-            last = portion[-1].number
+    def cells(self, run_id: str, visit: TaskRow, first: int, last: int) -> Iterator[bytes]:
+        """Yield the ended attempts and the skips of a visit's items in portions, packed as in `item_cells`."""
+        for start in range(first, last + 1, CELLS_AT_ONCE):
+            end = min(start + CELLS_AT_ONCE - 1, last)
+            text = self._rows(select_cells(run_id, visit, start, end))[0].cells
+            if text:
+                yield bytes.fromhex(text)
 
     def last_entry(self, run_id: str) -> int:
         """Return the number of a run's last entry, or -1 if it has none."""
