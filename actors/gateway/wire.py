@@ -32,6 +32,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """The bound on the status line and the headers of an answer."""
 MAX_EVENT_BYTES: Final = 1024 * 1024
 """The bound on one event of a stream."""
+_NOT_MODIFIED: Final = 304
 _REFUSED: Final = 400
 _SCHEME: Final = "unix://"
 _PORTS: Final = {"http": 80, "https": 443}
@@ -231,7 +232,9 @@ class Exchange:
         if self.is_refused:
             raise self.refusal(body)
         try:
-            return _map_of(self._tag, body) if self._route.media_type == OCTETS else answer_of(self._route, body)
+            if self._route.media_type == OCTETS:
+                return _map_of(self._tag, None if self.status == _NOT_MODIFIED else body)
+            return answer_of(self._route, body)
         except (msgspec.DecodeError, ValueError) as error:
             raise misfit(self._url, error) from None
 
@@ -247,8 +250,8 @@ class Exchange:
             raise DaemonUnreachable(f"what answers at {self._url} is not a Stretto daemon: {status}") from None
 
 
-def _map_of(tag: bytes, body: bytes) -> CellsAnswer:
-    """Return a map of items, by its entity tag. Raises ValueError for another answer."""
+def _map_of(tag: bytes, body: bytes | None) -> CellsAnswer:
+    """Return a map of items, or that the client has it, by its entity tag. Raises ValueError for another answer."""
     visit, _, last = tag.strip(b'"').partition(b".")
     return CellsAnswer(int(visit), int(last), body)
 

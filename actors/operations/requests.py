@@ -260,11 +260,15 @@ class RunCounts(Request, frozen=True, tag="run_counts"):
 
 
 class Cells(Request, frozen=True, tag="cells"):
-    """Return a map of the items of a task: a byte for each, the state in the low half, the attempts above."""
+    """Return a map of the items of a task: a byte for each, the state in the low half, the attempts above.
+
+    `known` is the last entry of an earlier answer, and has the effect of its entity tag.
+    """
 
     run: str
     task: str
     visit: Number | None = None
+    known: int | None = None
 
 
 class Context(Request, frozen=True, tag="context"):

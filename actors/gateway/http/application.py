@@ -12,6 +12,7 @@ from starlette.routing import Route, Router
 
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
+from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
 from stretto.metrics import HttpInstruments, get_logger
@@ -26,6 +27,8 @@ NO_ROUTE: Final = "none"
 MAX_HEADER_BYTES: Final = 16 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
+_ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
+"""The header by which browsers call the host with TLS only, for a year."""
 REPORTED: Final = frozenset(
     {
         "busy", "forbidden", "headers_too_large", "limit_exceeded", "misdirected_request", "not_allowed",
@@ -48,12 +51,16 @@ class Application:
         routes: The routes.
         paths: The paths of the routes, for the nearest one of a path that does not exist.
         hosts: The names of the port.
+        proxies: The proxies before the port.
         counting: Counts the requests.
     """
 
-    def __init__(self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, counting: HttpInstruments) -> None:
+    def __init__(
+        self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, proxies: Proxies, counting: HttpInstruments
+    ) -> None:
         self._paths = list(paths)
         self._hosts = hosts
+        self._proxies = proxies
         self._counting = counting
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
@@ -63,7 +70,7 @@ class Application:
         request_id = secrets.token_hex(8)
         scope["app"] = self  # the router then raises an exception for a method that a path does not have
         scope["state"]["request_id"] = request_id
-        response = _Response(send, request_id)
+        response = _Response(send, request_id, scope)
         began = time.perf_counter()
         try:
             await self._answer(scope, receive, response)
@@ -74,6 +81,7 @@ class Application:
         request_id = response.request_id
         try:
             _check_head(scope)
+            self._proxies.apply(scope)
             self._hosts.check(scope)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
@@ -146,7 +154,8 @@ def _encoded(headers: dict[str, str], length: int) -> list[tuple[bytes, bytes]]:
 class _Response:
     """An answer that has the request's id, and a bound on the time in which it is taken."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
+        self._scope = scope
         self.request_id = request_id
         self.status: int | None = None
         """The status that was sent."""
@@ -168,6 +177,8 @@ class _Response:
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             if b"cache-control" not in headers:
                 message["headers"].append((b"cache-control", b"no-store"))
+            if self._scope["scheme"] == "https":
+                message["headers"].append(_ONLY_TLS)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(message)

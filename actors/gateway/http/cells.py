@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 import pykka
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -22,7 +23,7 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.etags import is_known, tagged
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.history import with_states
-from stretto.actors.operations import OCTETS, requests
+from stretto.actors.operations import OCTETS, Cells
 
 VISIT: Final = "x-stretto-visit"
 """The header with the number of a map's visit."""
@@ -50,21 +51,24 @@ class ItemCells:
         self._engine = engine
         self._hub = hub
         self._workers = workers
-        self._fresh: OrderedDict[requests.Cells, tuple[float, asyncio.Future[dict[str, Any]]]] = OrderedDict()
+        self._fresh: OrderedDict[Cells, tuple[float, asyncio.Future[dict[str, Any]]]] = OrderedDict()
 
-    async def answer(self, http: HttpRequest, request: requests.Cells) -> Response:
+    async def answer(self, http: HttpRequest, request: Cells) -> Response:
         """Return a map, or that the client has it. Raises as `Engine.cells` does."""
         live = self._hub.item_states(request.run, request.task)
         if live is not None and request.visit in {None, live[1]}:
             entry, visit, states = live
-            if is_known(http, _tag(visit, entry)):
-                return _tagged(http, Response(), visit, entry)
+            if request.known == entry or is_known(http, _tag(visit, entry)):
+                return _not_modified(http, visit, entry)
             recorded = await call(self._engine, EngineHost.recorded_cells, request.run, request.task, visit)
             return await self._response(http, visit, entry, with_states(recorded, states))
-        found = await self._asked(request)
-        return await self._response(http, found["visit"], found["last"], found["cells"])
+        found = await self._asked(msgspec.structs.replace(request, known=None))
+        visit, last = found["visit"], found["last"]
+        if request.known == last or is_known(http, _tag(visit, last)):
+            return _not_modified(http, visit, last)
+        return await self._response(http, visit, last, found["cells"])
 
-    async def _asked(self, request: requests.Cells) -> dict[str, Any]:
+    async def _asked(self, request: Cells) -> dict[str, Any]:
         """Return the engine's answer, or the last one if it is fresh. Those who ask together get the same."""
         now = asyncio.get_running_loop().time()
         asked_at, answer = self._fresh.get(request, (0.0, None))
@@ -77,8 +81,6 @@ class ItemCells:
         return await asyncio.shield(answer)
 
     async def _response(self, http: HttpRequest, visit: int, last: int, cells: bytes) -> Response:
-        if is_known(http, _tag(visit, last)):
-            return _tagged(http, Response(), visit, last)
         headers = {"vary": "accept-encoding"}
         if len(cells) > LEAST_COMPRESSED_BYTES and _accepts_gzip(http):
             headers["content-encoding"] = "gzip"
@@ -91,6 +93,10 @@ class ItemCells:
 
 def _tag(visit: int, last: int) -> str:
     return f'"{visit}.{last}"'
+
+
+def _not_modified(http: HttpRequest, visit: int, last: int) -> Response:
+    return _tagged(http, Response(status_code=HTTPStatus.NOT_MODIFIED), visit, last)
 
 
 def _tagged(http: HttpRequest, response: Response, visit: int, last: int) -> Response:

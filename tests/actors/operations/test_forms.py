@@ -39,7 +39,7 @@ REQUESTS = [
     ),
     (requests.RunDefinition("r1"), "GET /runs/r1/definition", b""),
     (requests.RunCounts(5.5), "GET /runs/counts?since=5.5", b""),
-    (requests.Cells("r1", "t", 2), "GET /runs/r1/tasks/t/cells?visit=2", b""),
+    (requests.Cells("r1", "t", 2, 77), "GET /runs/r1/tasks/t/cells?visit=2&known=77", b""),
     (requests.Context("r1", 3, ("tasks", "t")), "GET /runs/r1/context?at=3&path=tasks&path=t", b""),
     (requests.PreviewCancel("r1"), "POST /runs/r1/cancel?dry_run=1", b"{}"),
     (requests.PreviewRerun("r1", "failed_tasks"), "POST /runs/r1/rerun?dry_run=1", b'{"scope":"failed_tasks"}'),

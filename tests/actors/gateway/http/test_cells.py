@@ -62,6 +62,7 @@ def test_the_map_of_an_ended_run_is_sent_once(tmp_path: Path) -> None:
         answer = await asyncio.to_thread(client.ask, requests.Cells(run, "fan"))
         last = int(plain.headers["etag"].strip('"').partition(".")[2])
         assert answer == CellsAnswer(1, last, plain.body)
+        assert await asyncio.to_thread(client.ask, requests.Cells(run, "fan", 1, last)) == CellsAnswer(1, last, None)
 
     with_gateway(tmp_path, test, store=f"sqlite:///{tmp_path}/store.db")
 
