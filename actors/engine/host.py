@@ -10,7 +10,7 @@ from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
-from stretto.actors.history import item_result, run_inputs
+from stretto.actors.history import item_result, map_items, run_inputs
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
 
@@ -130,6 +130,13 @@ class EngineHost:
         """
         return self._services.readers.long.ask_deferred(
             lambda reader: item_result(reader, run_id, task, index, visit, attempt)
+        )
+
+    def recorded_cells(self, run_id: str, task: str, visit: int) -> Deferred:
+        """Answer with the cells of a visit's items as far as the run's entries say them. Raises as `Engine.cells`."""
+        maps = self._services.item_maps
+        return self._services.readers.ask_deferred(
+            lambda reader: map_items(reader, run_id, task, visit, maps=maps)["cells"]
         )
 
     def store_failure(self) -> str | None:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.history.cells import UnknownVisit, map_items
+    from stretto.actors.history.cells import UnknownVisit, map_items, with_states
     from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
+    from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.large import RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.tasks import list_tasks, show_task, task_of, tasks_of
     from stretto.actors.history.values import item_result, run_inputs
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
@@ -38,12 +40,13 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "cells": "UnknownVisit map_items",
+            "cells": "UnknownVisit map_items with_states",
             "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
+            "item_maps": "ItemMaps",
             "large": "RUNS_PATH is_link link unless_large",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
@@ -55,6 +58,7 @@ else:
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "rerun_choices": "RerunChoice",
             "tasks": "list_tasks show_task task_of tasks_of",
             "values": "item_result run_inputs",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
@@ -67,9 +71,11 @@ __all__ = [
     "RUNS_PATH",
     "Blockers",
     "EntriesRead",
+    "ItemMaps",
     "OfflineRuns",
     "OldRunRead",
     "Replay",
+    "RerunChoice",
     "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
@@ -111,4 +117,5 @@ __all__ = [
     "token_as_json",
     "tolerated_lines",
     "unless_large",
+    "with_states",
 ]

@@ -116,7 +116,7 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, OCTETS, ROUTES, Role, Route
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
@@ -149,7 +149,7 @@ else:
                 "Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks "
                 "Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": "API EVENTS HEADERS LINES ROUTES Role Route",
+            "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
@@ -163,6 +163,7 @@ __all__ = [
     "HAS_LARGE_VALUES",
     "HEADERS",
     "LINES",
+    "OCTETS",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",

@@ -213,7 +213,7 @@ class ValueAnswer(msgspec.Struct, frozen=True, tag="value"):
 
 
 class CellsAnswer(msgspec.Struct, frozen=True, tag="cells"):
-    """A map of items, as `Engine.cells` returns it; `cells` is Base64 in JSON."""
+    """A map of items, as `Engine.cells` returns it. Over HTTP `cells` is the body, and the tag is "VISIT.LAST"."""
 
     visit: int
     last: int

@@ -18,7 +18,7 @@ class Streams:
     """
 
     def __init__(self, hub: LiveHub, access: Access) -> None:
-        self._hub = hub
+        self.hub = hub
         self._access = access
         self._callers: dict[str, Caller] = {}
         self._of_run = RunStream(hub, _name_of)
@@ -36,12 +36,12 @@ class Streams:
 
     def forget(self, run: str) -> None:
         """Forget a run that was deleted: no client reads its last frames any more."""
-        self._hub.forget(run)
+        self.hub.forget(run)
 
     def _end_revoked(self) -> None:
         for name, caller in list(self._callers.items()):
             if not self._access.is_valid(caller):
-                self._hub.end_session(name, "the token or session is not valid any more")
+                self.hub.end_session(name, "the token or session is not valid any more")
 
 
 class Stream:

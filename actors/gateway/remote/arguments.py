@@ -1,4 +1,4 @@
-"""The arguments of the proxy's methods as the fields of requests, and answers as their results."""
+"""Arguments of the engine's methods as requests have them, and a result that several answers make."""
 
 import os
 import uuid
@@ -9,11 +9,17 @@ from typing import Any
 
 import msgspec
 
+from stretto.actors.journal import GivenItems
 from stretto.actors.locating import is_path
 from stretto.actors.operations import Definition, EntriesAnswer, ExportAnswer
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import UnknownWorkflow
 from stretto.definitions.model import Workflow
+
+
+def plain_items(items: GivenItems | None) -> dict[str, Any] | None:
+    """Return the items of a rerun as a request has them."""
+    return None if items is None else {task: list(ranges) for task, ranges in items.items()}
 
 
 def key_or_new(given: str | None) -> str:
@@ -22,7 +28,7 @@ def key_or_new(given: str | None) -> str:
 
 
 def listed(names: str | Sequence[str] | None) -> str | list[str] | None:
-    """Return one name, or several as a list."""
+    """Return one name as it is, and several as a list."""
     return names if names is None or isinstance(names, str) else list(names)
 
 
@@ -43,7 +49,7 @@ def named_or_read(workflow: str | PathLike[str] | Workflow) -> str | Definition:
         raise UnknownWorkflow(f"{name} must be UTF-8 text: byte {error.start} cannot be decoded") from None
 
 
-def exported(answers: list[Any]) -> dict[str, Any]:
+def run_of_export(answers: list[Any]) -> dict[str, Any]:
     """Return a run of an export's answers."""
     head = next(each for each in answers if isinstance(each, ExportAnswer))
     frames = (each.entries for each in answers if isinstance(each, EntriesAnswer))

@@ -10,10 +10,10 @@ import pykka
 
 from stretto.actors.engine import BlockingCalls
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.remote.arguments import exported, key_or_new, listed, named_or_read
+from stretto.actors.gateway.remote.arguments import key_or_new, listed, named_or_read, plain_items, run_of_export
 from stretto.actors.gateway.remote.calls import Calls, Sender
 from stretto.actors.gateway.remote.following import handle_of, states_of
-from stretto.actors.journal import PAGE, RerunScope
+from stretto.actors.journal import PAGE, GivenItems, RerunScope
 from stretto.actors.operations import (
     Accepted,
     Audit,
@@ -140,17 +140,19 @@ class RemoteEngine:
             self._accepted,
         )
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
         idempotency_key: str | None = None,
     ) -> pykka.Future[RunHandle]:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`, and `submit` for the key."""
-        key = key_or_new(idempotency_key)
-        return self._calls.send(lambda: Rerun(run_id, scope, task, key), self._accepted)
+        chosen, key = plain_items(items), key_or_new(idempotency_key)
+        return self._calls.send(lambda: Rerun(run_id, scope, task, chosen, error_group, key), self._accepted)
 
     def handle(self, run_id: str) -> pykka.Future[RunHandle]:
         """Return the handle of a run in progress, or of an ended one in the store."""
@@ -201,10 +203,19 @@ class RemoteEngine:
         return self._calls.send(lambda: PreviewCancel(run_id), lambda answer: answer.preview)
 
     def preview_rerun(
-        self, run_id: str, scope: RerunScope = "everything", task: str | None = None
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return what `rerun` would run again. See `Engine.preview_rerun`."""
-        return self._calls.send(lambda: PreviewRerun(run_id, scope, task), lambda answer: answer.preview)
+        chosen = plain_items(items)
+        return self._calls.send(
+            lambda: PreviewRerun(run_id, scope, task, chosen, error_group), lambda answer: answer.preview
+        )
 
     def skip_item(self, run_id: str, task: str, index: int) -> pykka.Future[None]:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
@@ -317,7 +328,7 @@ class RemoteEngine:
 
     def export(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        return self._calls.gather(Export(run_id), exported)
+        return self._calls.gather(Export(run_id), run_of_export)
 
     def audit(
         self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
