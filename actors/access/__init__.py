@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.access.access import MAX_TOKENS, Access, Created
+    from stretto.actors.access.access import MAX_TOKENS, Access, Created, EnterCode
     from stretto.actors.access.callers import (
         LOCAL,
         Caller,
@@ -33,28 +33,30 @@ if TYPE_CHECKING:
     )
     from stretto.actors.access.opening import access_of_file, access_of_store, open_access
     from stretto.actors.access.roles import ROLES, Role
-    from stretto.actors.access.sessions import csrf_token, is_csrf_token
+    from stretto.actors.access.sessions import LONGEST_SECONDS, csrf_token, is_csrf_token
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "access": "Access Created MAX_TOKENS",
+            "access": "Access Created EnterCode MAX_TOKENS",
             "callers": "Caller LOCAL local_caller may require require_unrestricted user_name",
             "errors": ("CannotUseTokensFile Forbidden InvalidToken NoTokens TokenExists Unauthenticated UnknownToken"),
             "opening": "access_of_file access_of_store open_access",
             "roles": "ROLES Role",
-            "sessions": "csrf_token is_csrf_token",
+            "sessions": "LONGEST_SECONDS csrf_token is_csrf_token",
         },
     )
 
 __all__ = [
     "LOCAL",
+    "LONGEST_SECONDS",
     "MAX_TOKENS",
     "ROLES",
     "Access",
     "Caller",
     "CannotUseTokensFile",
     "Created",
+    "EnterCode",
     "Forbidden",
     "InvalidToken",
     "NoTokens",

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -60,10 +60,14 @@ class Daemon:
     Args:
         settings: The effective settings.
         config: The file that they are from, or None. Workflows must not read or write it.
+        announce: Called when the daemon is ready, with a URL that logs its user in in a browser. None makes none.
     """
 
-    def __init__(self, settings: Settings, config: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, config: str | None = None, announce: Callable[[str], None] | None = None
+    ) -> None:
         self._settings = settings
+        self._announce = announce
         own = (config, settings.serve.tokens_file)
         self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
@@ -103,10 +107,8 @@ class Daemon:
             stack.enter_context(self._collector.running())
             port, url = open_port(serve.host, serve.port)
             stack.callback(_close, port)
-            tokens_file = None if serve.tokens_file is None else Path(serve.tokens_file)
-            gateway = Gateway(
-                self._engine, {"/healthz": self._health, "/readyz": self._readiness}, serve.hosts, tokens_file
-            )
+            probes = {"/healthz": self._health, "/readyz": self._readiness}
+            gateway = self._gateway = Gateway(self._engine, probes, url, serve)
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
@@ -158,6 +160,8 @@ class Daemon:
             self._state = "ready"
             _log.info("ready", url=url, socket=str(path), workflows=len(workflows), process=os.getpid())
             notify("READY=1", f"STATUS=ready: {len(workflows)} workflows")
+            if self._announce is not None:
+                self._announce(await self._gateway.enter_url(local_caller(os.getuid())))
 
     async def _serve_until_stopped(self, url: str, path: Path) -> None:
         self._begin(self._become_ready(url, path))

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     )
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
-    from stretto.actors.history.plain import kept_report, pruned, token_as_json
+    from stretto.actors.history.plain import (
+        kept_report,
+        pruned,
+        time_as_json,
+        token_as_json,
+    )
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
@@ -42,7 +47,7 @@ else:
             "loading": "EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
             "outputs": "ended_output",
-            "plain": "kept_report pruned token_as_json",
+            "plain": ("kept_report pruned time_as_json token_as_json"),
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
@@ -86,6 +91,7 @@ __all__ = [
     "quarantined_error",
     "show_context",
     "stored_handle",
+    "time_as_json",
     "token_as_json",
     "tolerated_lines",
 ]

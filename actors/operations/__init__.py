@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Described,
         Done,
         Ended,
+        EnterCodeCreated,
         EntriesAnswer,
         ErrorsAnswer,
         ExportAnswer,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        MeAnswer,
         OutputAnswer,
         PreviewAnswer,
         Progress,
@@ -105,8 +107,22 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, EVENTS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.routes import (
+        API,
+        EVENTS,
+        JSON,
+        LINES,
+        ROUTES,
+        Role,
+        Route,
+    )
     from stretto.actors.operations.schemas import Schemas
+    from stretto.actors.operations.sessions import (
+        CreateEnterCode,
+        LogIn,
+        LogOut,
+        Me,
+    )
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
 else:
@@ -114,10 +130,10 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
-                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
-                "ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
-                "TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
+                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer ExportAnswer "
+                "Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer OutputAnswer PreviewAnswer Progress Pruned "
+                "Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -135,10 +151,11 @@ else:
                 "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": "API EVENTS LINES ROUTES Role Route",
+            "routes": ("API EVENTS JSON LINES ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
+            "sessions": ("CreateEnterCode LogIn LogOut Me"),
         },
     )
 
@@ -146,6 +163,7 @@ __all__ = [
     "API",
     "CONTROLS",
     "EVENTS",
+    "JSON",
     "LINES",
     "OPERATIONS",
     "REPORTS",
@@ -164,6 +182,7 @@ __all__ = [
     "ContextAnswer",
     "ControlRequest",
     "CountsAnswer",
+    "CreateEnterCode",
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
@@ -172,6 +191,7 @@ __all__ = [
     "Described",
     "Done",
     "Ended",
+    "EnterCodeCreated",
     "EntriesAnswer",
     "Errors",
     "ErrorsAnswer",
@@ -187,6 +207,10 @@ __all__ = [
     "ItemOutput",
     "Items",
     "ItemsAnswer",
+    "LogIn",
+    "LogOut",
+    "Me",
+    "MeAnswer",
     "Operation",
     "OutcomeOf",
     "OutputAnswer",

@@ -35,7 +35,7 @@ UTC = click.option("--utc", is_flag=True, help="Show times in UTC instead of the
 DAEMON_VARIABLE = "STRETTO_DAEMON"
 """The variable with the URL of the daemon, for commands with neither --daemon nor --store."""
 
-_DAEMON = click.option(
+DAEMON = click.option(
     "--daemon", metavar="URL", help="Use the daemon at unix:///PATH or http://HOST:PORT. [default: $STRETTO_DAEMON]"
 )
 _STORE = click.option(
@@ -48,7 +48,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     """Pass a command the source that its options name, and `as_json`; an error ends the process."""
 
-    @_DAEMON
+    @DAEMON
     @TOKEN_FILE
     @_STORE
     @_STORE_KEY
@@ -103,7 +103,7 @@ def _opened(daemon: str | None, token_file: str | None, store: str | None, store
         return
     from stretto.actors.cli.runs.daemon import DaemonRuns
 
-    yield DaemonRuns(client_of(daemon or _url_of_the_users_daemon(), token_file))
+    yield DaemonRuns(client_of(daemon or url_of_the_users_daemon(), token_file))
 
 
 def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | None]:
@@ -122,7 +122,8 @@ def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | No
     return None, os.environ.get(STORE_VARIABLE) or None
 
 
-def _url_of_the_users_daemon() -> str:
+def url_of_the_users_daemon() -> str:
+    """Return the URL of the default socket. Raises `click.UsageError` if no daemon listens there."""
     path = default_path()
     if not path.is_socket():
         raise click.UsageError(

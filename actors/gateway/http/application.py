@@ -10,7 +10,9 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 
+from stretto.actors.gateway.http.cross_site import check_origin
 from stretto.actors.gateway.http.hosts import Hosts
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
@@ -20,6 +22,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+PageOf = Callable[[Scope, Problem, str], tuple[dict[str, str], bytes] | None]
+"""Returns a problem as a page, given the request's scope and id."""
 
 NO_ROUTE: Final = "none"
 """The route of requests to paths that do not exist, and of those that are refused before they are routed."""
@@ -41,12 +46,25 @@ class Application:
         routes: The routes.
         paths: The paths of the routes, for the nearest one of a path that does not exist.
         hosts: The names of the port.
+        origins: The daemon's own origins.
         counting: Counts the requests.
+        page_of: Returns the headers and the text of a refusal as a page, or None for who wants no page.
     """
 
-    def __init__(self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, counting: HttpInstruments) -> None:
+    def __init__(  # noqa: PLR0913 - each judges, answers or counts something else
+        self,
+        routes: Sequence[Route],
+        paths: Sequence[str],
+        *,
+        hosts: Hosts,
+        origins: Origins,
+        counting: HttpInstruments,
+        page_of: PageOf,
+    ) -> None:
+        self._page_of = page_of
         self._paths = list(paths)
         self._hosts = hosts
+        self._origins = origins
         self._counting = counting
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
@@ -68,17 +86,18 @@ class Application:
         try:
             _check_headers(scope["headers"])
             self._hosts.check(scope)
+            check_origin(scope, self._origins)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=request_id, reason=str(gone))
             scope["state"]["cut_off"]()
         except Exception as error:  # noqa: BLE001 - one bad request harms no other client
             with contextlib.suppress(ClientGone):
-                await self._refuse(error, response)
+                await self._refuse(scope, error, response)
                 return
             scope["state"]["cut_off"]()
 
-    async def _refuse(self, error: Exception, response: "_Response") -> None:
+    async def _refuse(self, scope: Scope, error: Exception, response: "_Response") -> None:
         problem = _of_the_router(error) or problem_of(error)
         if problem is None:
             _log.error("request_failed", request=response.request_id, exc_info=error)
@@ -86,6 +105,9 @@ class Application:
         if response.has_started:
             raise ClientGone(problem.detail) from error
         status, headers, body = written(problem, response.request_id, error)
+        page = self._page_of(scope, problem, response.request_id)
+        if page is not None:
+            headers, body = headers | page[0], page[1]
         self._counting.refused(problem.code)
         await response.send({"type": "http.response.start", "status": status, "headers": _encoded(headers, len(body))})
         await response.send({"type": "http.response.body", "body": body})

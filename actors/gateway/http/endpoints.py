@@ -15,11 +15,13 @@ from starlette.routing import Route as HttpRoute
 from stretto.actors.access import Access, Caller, require, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway.http.bodies import RequestMemory
-from stretto.actors.gateway.http.callers import sender_of
+from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
+from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.openapi import written
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
+from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
@@ -60,12 +62,28 @@ class Endpoints:
         engine: The engine.
         ended: The runs that have ended.
         streams: The streams that clients follow.
-        access: Knows who may send requests.
+        access: Knows the tokens.
+        origins: The beginning of links.
+        senders: Finds out who sends a request.
+        sessions: Begins and ends the sessions of browsers.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access) -> None:
+    def __init__(  # noqa: PLR0913 - each is another thing to answer from
+        self,
+        engine: pykka.ActorRef[Any],
+        ended: EndedRuns,
+        streams: Streams,
+        *,
+        access: Access,
+        origins: Origins,
+        senders: Senders,
+        sessions: Sessions,
+    ) -> None:
         self._engine = engine
         self._access = access
+        self._origins = origins
+        self._senders = senders
+        self._sessions = sessions
         self._restrictions = Restrictions(engine)
         self._ended = ended
         self._streams = streams
@@ -103,16 +121,26 @@ class Endpoints:
         return HttpRoute(API + path, answer, methods=list(routes))
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream:
-        caller = sender_of(http, self._access)
-        require(caller, routes[0].role)  # all of them have the same
+        role = routes[0].role  # all of them have the same
+        if role is None:
+            return await self._log_in(routes[0], http)
+        caller = self._senders.sender_of(http)
+        require(caller, role)
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)
         request = request_of(route, http.path_params, query, body)
+        if (about_sender := self._sessions.answers.get(type(request))) is not None:
+            return await about_sender(route, request, http, caller)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
         answer = self._answers.get(type(request), self._ask)
         return await answer(route, request, caller)
+
+    async def _log_in(self, route: Route, http: HttpRequest) -> Response:
+        body = await self._memory.body_of(http, LOGIN)
+        request: Any = request_of(route, http.path_params, http.query_params.multi_items(), body)
+        return await self._sessions.log_in(route, request, http)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
         answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks())
@@ -120,7 +148,7 @@ class Endpoints:
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
-        return _json(route, answer)
+        return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
         if isinstance(request.workflow, requests.Definition):
@@ -130,10 +158,13 @@ class Endpoints:
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
             labels=request.labels, origin=caller.origin, by=caller.asks(),
         )  # fmt: skip
-        return _json(route, Accepted(handle.id, handle.workflow))
+        return self._accepted(route, Accepted(handle.id, handle.workflow))
+
+    def _accepted(self, route: Route, answer: Accepted) -> Response:
+        return _json(route, answer, {"location": self._origins.link(f"{API}/runs/{answer.run}")})
 
     async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
-        require_unrestricted(caller, route.role)
+        require_unrestricted(caller, "admin")
         # The file of tokens may have to be read.
         tokens = await asyncio.to_thread(self._access.tokens)
         return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))
@@ -189,6 +220,5 @@ class Endpoints:
         return catalogue.find(workflow)
 
 
-def _json(route: Route, answer: msgspec.Struct) -> Response:
-    headers = {"location": f"{API}/runs/{answer.run}"} if isinstance(answer, Accepted) else None
+def _json(route: Route, answer: msgspec.Struct, headers: dict[str, str] | None = None) -> Response:
     return Response(body_of(route, answer), route.status, headers, route.media_type)

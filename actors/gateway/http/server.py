@@ -3,29 +3,36 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import pykka
 
-from stretto.actors.access import open_access
+from stretto.actors.access import Caller, open_access
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.http.application import Application
-from stretto.actors.gateway.http.callers import peer_of
+from stretto.actors.gateway.http.asking import Asker
+from stretto.actors.gateway.http.callers import Senders, peer_of
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
+from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.hosts import Hosts
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
+from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
+from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
+from stretto.actors.settings import ServeSettings
 from stretto.metrics import get_logger
 from stretto.metrics.exposition import CannotExpose, open_listener
 
@@ -73,23 +80,25 @@ class Gateway:
     Args:
         engine: The engine.
         probes: The probe of each path.
-        hosts: The names by which clients may call the port, besides its address and localhost.
-        tokens_file: The file of tokens, for an engine without a store.
+        url: The URL of the port.
+        settings: The settings of the port and the socket.
     """
 
     def __init__(
         self,
         engine: pykka.ActorRef[Any],
         probes: Mapping[str, Probe],
-        hosts: Sequence[str] = (),
-        tokens_file: Path | None = None,
+        url: str,
+        settings: ServeSettings,
     ) -> None:
-        self._hosts = Hosts(hosts)
+        self._url = url
+        self._origins = Origins(url, settings.public_url)
+        self._hosts = Hosts(settings.hosts, self._origins.public_host)
         self._engine = engine
         self._probes = probes
         self._ended = EndedRuns(engine)
         self._hub = LiveHub(self._ended.source)
-        self._tokens_file = tokens_file
+        self._tokens_file = None if settings.tokens_file is None else Path(settings.tokens_file)
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
 
@@ -105,15 +114,34 @@ class Gateway:
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
-        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access)
-        routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
+        cookie = SessionCookie(urlsplit(self._url).port or 0)
+        senders = Senders(self._access, cookie)
+        self._sessions = Sessions(self._access, cookie, self._origins)
+        self._endpoints = Endpoints(
+            self._engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
+            sessions=self._sessions,
+        )  # fmt: skip
+        pages = Pages(Asker(self._engine), senders, self._sessions, cookie)
+        routes = [
+            *self._endpoints.routes(),
+            *pages.routes(),
+            *probe_routes(services.instruments.registry, self._probes),
+        ]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         instruments = services.instruments
-        self._config = configuration(Application(routes, paths, self._hosts, instruments.http(STATUSES)))
+        application = Application(
+            routes, paths, hosts=self._hosts, origins=self._origins, counting=instruments.http(STATUSES),
+            page_of=pages.errors.page_of,
+        )  # fmt: skip
+        self._config = configuration(application)
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
         paused = instruments.accept_pauses.inc
         self._acceptors = [Acceptor(each, self._connect, on_pause=paused) for each in listeners]
+
+    async def enter_url(self, caller: Caller) -> str:
+        """Return a URL that begins a session with a caller's rights in a browser, once, within a minute."""
+        return (await self._sessions.enter_url(caller)).url
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
