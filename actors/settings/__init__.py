@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.settings.model import Settings
+    from stretto.actors.settings.model import ServeSettings, Settings
     from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "model": "Settings",
+            "model": "ServeSettings Settings",
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
         },
     )
@@ -30,6 +30,7 @@ __all__ = [
     "Effective",
     "Flag",
     "InvalidSettings",
+    "ServeSettings",
     "Settings",
     "read_settings",
 ]

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -80,7 +81,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         host: The address of probes and metrics.
         port: The port of probes and metrics. 0 takes any free port.
-        hosts: Names by which clients may call the port, besides its address and localhost.
+        hosts: Names by which clients may call the port, besides its address, localhost and that of `public_url`.
+        public_url: The URL by which clients call the daemon, through a proxy or by its name. Links begin with it.
         insecure_bind: Whether `host` may be an address that other machines reach.
         socket: The path of the UNIX socket for requests. None chooses a path by the user.
         tokens_file: The file of tokens of a daemon without a store. With a store, tokens are in it.
@@ -91,11 +93,27 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Text = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="a port, 0 to 65535")] = PORT
     hosts: Annotated[tuple[str, ...], Meta(description="a list of host names")] = ()
+    public_url: Annotated[
+        str | None, Meta(description="a URL without a path, such as https://stretto.example.com, or null")
+    ] = None
     insecure_bind: Annotated[bool, Meta(description="true or false")] = False
     socket: Annotated[str | None, Meta(description="a path, or null")] = None
     tokens_file: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")] = None
     watch: Annotated[bool, Meta(description="true or false")] = True
     drain_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = DRAIN_SECONDS
+
+    def __post_init__(self) -> None:
+        """Refuse a URL that is not one. msgspec reports the ValueError as it reports a wrong type."""
+        if self.public_url is not None:
+            _check_public_url(self.public_url)
+
+
+def _check_public_url(url: str) -> None:
+    parts = urlsplit(url)
+    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+    # The port is None without one, and raises a ValueError if it is not one.
+    if parts.scheme not in {"http", "https"} or not parts.hostname or extra or parts.port == 0:
+        raise ValueError(url)
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.probes import Check
 from stretto.actors.gateway.http.server import Gateway, open_port
 from stretto.actors.gateway.socket_file import SocketFile
+from stretto.actors.settings import ServeSettings
 from tests.support.waiting import PATIENCE
 
 
@@ -27,10 +28,10 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
 
 def with_port(
     folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, *,
-    patience: float = PATIENCE, **settings: Any,
+    patience: float = PATIENCE, serve: ServeSettings = ServeSettings(), **settings: Any,
 ) -> None:  # fmt: skip
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port. `patience` is in seconds."""
-    _with_engine(folder, lambda opened: test(opened.client, opened.url), tokens_file, settings, patience)
+    _with_engine(folder, lambda opened: test(opened.client, opened.url), tokens_file, settings, patience, serve)
 
 
 class Opened(NamedTuple):
@@ -69,6 +70,7 @@ def _with_engine(
     tokens_file: Path | None,
     settings: dict[str, Any],
     patience: float = PATIENCE,
+    serve: ServeSettings = ServeSettings(),
 ) -> None:
     async def fine() -> Check:
         return Check(well=True, reason="fine")
@@ -76,8 +78,9 @@ def _with_engine(
     async def run() -> None:
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
-        gateway = Gateway(engine, {"/healthz": fine}, tokens_file=tokens_file)
         port, url = open_port("127.0.0.1", 0)
+        tokens = None if tokens_file is None else str(tokens_file)
+        gateway = Gateway(engine, {"/healthz": fine}, url, msgspec.structs.replace(serve, tokens_file=tokens))
         await gateway.start(file.open(), port)
         try:
             await test(Opened(Client(f"unix://{folder}/s"), url, engine))

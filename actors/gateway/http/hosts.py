@@ -20,10 +20,11 @@ class Hosts:
 
     Args:
         names: The names, without ports.
+        public: The name in `serve.public_url`, or None.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self._names = frozenset({LOCAL_NAME, *(name.lower() for name in names)})
+    def __init__(self, names: Iterable[str] = (), public: str | None = None) -> None:
+        self._names = frozenset({LOCAL_NAME, *(name.lower() for name in (*names, public or LOCAL_NAME))})
 
     def check(self, scope: MutableMapping[str, Any]) -> None:
         """Refuse a request that calls the port by another name. On the UNIX socket each name is right.
@@ -41,7 +42,8 @@ class Hosts:
         found = " and ".join(repr(host[:100]) for host in called) or "none"
         raise Problem(
             "misdirected_request",
-            f"the Host header must name this daemon (its address, {LOCAL_NAME}, or one of serve.hosts), got {found}",
+            f"the Host header must name this daemon (its address, {LOCAL_NAME}, that of serve.public_url, or one of "
+            f"serve.hosts), got {found}",
         )
 
 

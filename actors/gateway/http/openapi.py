@@ -32,7 +32,7 @@ _HEADERS: Final[dict[int, dict[str, str]]] = {
 }
 """The headers of refusals, by status."""
 _REQUEST_ID: Final = {"X-Request-Id": "The request's id, which the daemon's log has as `request`."}
-_LOCATION: Final = {"Location": "The path of the run."}
+_LOCATION: Final = {"Location": "The run's path, or its URL if the daemon has a public one."}
 _FINDING: Final = {
     "type": "object",
     "description": "An error or a warning about one place in a definition.",

@@ -124,6 +124,31 @@ def test_a_file_that_is_not_a_config(tmp_path: Path, text: str, message: str) ->
         read_settings(str(tmp_path / "missing.yaml"), {})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "stretto.example",
+        "ftp://a",
+        "https://",
+        "https://a/b",
+        "https://a?b",
+        "https://me@a",
+        "https://a:b",
+        "https://a:0",
+    ],
+)
+def test_a_public_url_is_an_origin(url: str) -> None:
+    """It has a scheme and a host, and no path."""
+    with pytest.raises(InvalidSettings, match=r"serve\.public_url must be a URL without a path, such as https://"):
+        read_settings(None, {"STRETTO__SERVE__PUBLIC_URL": url})
+
+
+def test_public_urls() -> None:
+    """With or without a port and a slash."""
+    for url in ("https://stretto.example", "http://a:8420/", "https://[::1]:1"):
+        assert read_settings(None, {"STRETTO__SERVE__PUBLIC_URL": url}).settings.serve.public_url == url
+
+
 def test_a_folder_for_remote_clients_has_a_name(tmp_path: Path) -> None:
     """An empty text would be the working directory."""
     file = write(tmp_path, "files: {read: [/data, /more], write: ['']}\n")

@@ -8,7 +8,7 @@ from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.gateway.http.hosts import Hosts, hosts_of
 from stretto.actors.gateway.http.problems import Problem
 
-HOSTS = Hosts(["Stretto.example"])
+HOSTS = Hosts(["Stretto.example"], "api.example")
 
 
 def scope(*hosts: str, address: str = "127.0.0.1", server: str = "127.0.0.1") -> dict[str, Any]:
@@ -27,6 +27,7 @@ def scope(*hosts: str, address: str = "127.0.0.1", server: str = "127.0.0.1") ->
         "stretto.example",
         "STRETTO.EXAMPLE:443",
         " localhost ",
+        "api.example",
     ],
 )
 def test_its_own_names_are_right(host: str) -> None:
