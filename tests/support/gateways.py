@@ -20,6 +20,8 @@ from stretto.actors.gateway.socket_file import SocketFile
 from stretto.actors.settings import ServeSettings
 from tests.support.waiting import PATIENCE
 
+DEFAULTS = ServeSettings()
+
 
 def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **settings: Any) -> None:
     """Run a test against a gateway of an engine of its own, which is stopped after it; so is the gateway."""
@@ -28,10 +30,11 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
 
 def with_port(
     folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, *,
-    patience: float = PATIENCE, serve: ServeSettings = ServeSettings(), **settings: Any,
+    patience: float = PATIENCE, serve: ServeSettings = DEFAULTS, **settings: Any,
 ) -> None:  # fmt: skip
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port. `patience` is in seconds."""
-    _with_engine(folder, lambda opened: test(opened.client, opened.url), tokens_file, settings, patience, serve)
+    serve = _with_tokens(tokens_file, serve)
+    _with_engine(folder, lambda opened: test(opened.client, opened.url), serve, settings, patience)
 
 
 class Opened(NamedTuple):
@@ -52,7 +55,7 @@ def opened_gateway(folder: Path, tokens_file: Path | None = None, **settings: An
         told.put((opened, asyncio.get_running_loop(), leave))
         await leave.wait()
 
-    thread = threading.Thread(target=_with_engine, args=(folder, hold, tokens_file, settings))
+    thread = threading.Thread(target=_with_engine, args=(folder, hold, _with_tokens(tokens_file), settings))
     thread.start()
     try:
         opened, loop, leave = told.get(timeout=PATIENCE)
@@ -67,10 +70,9 @@ def opened_gateway(folder: Path, tokens_file: Path | None = None, **settings: An
 def _with_engine(
     folder: Path,
     test: Callable[[Opened], Awaitable[None]],
-    tokens_file: Path | None,
+    serve: ServeSettings,
     settings: dict[str, Any],
     patience: float = PATIENCE,
-    serve: ServeSettings = ServeSettings(),
 ) -> None:
     async def fine() -> Check:
         return Check(well=True, reason="fine")
@@ -79,8 +81,7 @@ def _with_engine(
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
         port, url = open_port("127.0.0.1", 0)
-        tokens = None if tokens_file is None else str(tokens_file)
-        gateway = Gateway(engine, {"/healthz": fine}, url, msgspec.structs.replace(serve, tokens_file=tokens))
+        gateway = Gateway(engine, {"/healthz": fine}, url, serve)
         await gateway.start(file.open(), port)
         try:
             await test(Opened(Client(f"unix://{folder}/s"), url, engine))
@@ -95,6 +96,10 @@ def _with_engine(
 
     folder.chmod(0o700)
     asyncio.run(bounded())
+
+
+def _with_tokens(tokens_file: Path | None, serve: ServeSettings = DEFAULTS) -> ServeSettings:
+    return msgspec.structs.replace(serve, tokens_file=None if tokens_file is None else str(tokens_file))
 
 
 class Reply(NamedTuple):

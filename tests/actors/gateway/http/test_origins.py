@@ -37,7 +37,7 @@ def test_an_origin_is_written_as_browsers_write_it(url: str, origin: str) -> Non
 @pytest.mark.parametrize("url", ["null", "", "https://", "http://a:b", "http://a:70000"])
 def test_what_has_no_host_or_no_port_has_no_origin(url: str) -> None:
     """A page of a file sends `null`."""
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r"needs a host|Port"):
         origin_of(url)
     assert not Origins("http://127.0.0.1:8420").is_own(url, scope(url))
 
