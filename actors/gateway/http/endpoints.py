@@ -138,6 +138,7 @@ class Endpoints:
         return await answer(route, request, caller)
 
     async def _log_in(self, route: Route, http: HttpRequest) -> Response:
+        self._sessions.admit(http)
         body = await self._memory.body_of(http, LOGIN)
         request: Any = request_of(route, http.path_params, http.query_params.multi_items(), body)
         return await self._sessions.log_in(route, request, http)

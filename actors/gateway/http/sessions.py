@@ -67,17 +67,23 @@ class Sessions:
         }
         """The answers to requests of known callers."""
 
+    def admit(self, http: HttpRequest) -> None:
+        """Refuse a log-in before its secret is received.
+
+        Raises:
+            Problem: The browser says that another page sends it, or the address has failed too often.
+        """
+        check_is_not_of_another_page(http)
+        self._failed.check(_address_of(http))
+
     async def begin(self, http: HttpRequest, request: LogIn) -> Begun:
-        """Begin a session for who has a code or a token.
+        """Begin a session for who has a code or a token. Call `admit` first.
 
         Raises:
             Unauthenticated: The code or the token is not valid.
             Forbidden: The token is not one for people.
-            Problem: The browser says that another page sends the request, or the address has failed too often.
         """
-        check_is_not_of_another_page(http)
-        address: str = http.scope["state"]["peer"].address or LOCAL
-        self._failed.check(address)
+        address = _address_of(http)
         try:
             if request.code is not None:
                 entering = self._access.enter(request.code)
@@ -160,3 +166,8 @@ class Sessions:
             None if expires_at is None else time_as_json(expires_at), None if secret is None else csrf_token(secret),
         )  # fmt: skip
         return Response(body_of(route, answer), route.status, media_type=route.media_type)
+
+
+def _address_of(http: HttpRequest) -> str:
+    address: str = http.scope["state"]["peer"].address
+    return address or LOCAL

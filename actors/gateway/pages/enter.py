@@ -37,9 +37,11 @@ class EnterPage:
         """Show the page, or log in with a token and show the page that was asked for."""
         if request.method != "POST":
             return self._page(own_path(request.query_params.get(NEXT)))
-        fields = await fields_of(request, self._memory)
-        then = own_path(fields.get(NEXT))
+        then = "/"
         try:
+            self._sessions.admit(request)
+            fields = await fields_of(request, self._memory)
+            then = own_path(fields.get(NEXT))
             begun = await self._sessions.begin(request, LogIn(token=fields.get("token", "").strip() or "-"))
         except (Unauthenticated, Forbidden) as error:
             return self._page(then, STATUSES[error.code], str(error))

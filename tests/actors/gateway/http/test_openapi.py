@@ -60,7 +60,8 @@ ALONE = [
 def test_an_operation_is_its_route(route: Route) -> None:
     """No field of the request is forgotten, and none has another place."""
     operation = operation_of(route)
-    assert operation["x-role"] == route.role
+    assert operation.get("x-role") == route.role
+    assert bool(operation["security"]) == (route.role is not None)
     assert operation["summary"].endswith(".")
     assert list(operation["responses"][str(route.status)]["content"]) == [route.media_type]
     parameters = [(each["in"], each["name"]) for each in operation.get("parameters", ()) if each["in"] != "header"]
