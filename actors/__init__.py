@@ -10,6 +10,9 @@
     with connect("http://host:8420", token) as engine:  the engine of a daemon
         handle = engine.submit("ops.greet", {...}).get()
 
+    async with connect_async("http://host:8420", token) as engine:  the same for asyncio
+        handle = await engine.submit("ops.greet", {...})
+
 Public names are loaded when they are first used, so that `stretto --help` starts at once. `dir()` lists them. The
 errors of definitions and inputs, and the base of all errors, are in `stretto.definitions`.
 """
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
-    from stretto.actors.gateway.client import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
+    from stretto.actors.gateway.remote.async_engine import AsyncRemoteEngine, AsyncRunHandle, connect_async
     from stretto.actors.gateway.remote.engine import BlockingRemoteEngine, RemoteEngine, connect
+    from stretto.actors.gateway.wire import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
     from stretto.actors.history.cells import UnknownVisit
     from stretto.actors.history.contexts import UnknownPath
     from stretto.actors.history.entries import UnknownKind
@@ -57,8 +61,9 @@ else:
             "history.cells": "UnknownVisit",
             "history.contexts": "UnknownPath",
             "history.entries": "UnknownKind",
-            "gateway.client": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
+            "gateway.remote.async_engine": "AsyncRemoteEngine AsyncRunHandle connect_async",
             "gateway.remote.engine": "BlockingRemoteEngine RemoteEngine connect",
+            "gateway.wire": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",
             "journal.readers": "NoStore",
@@ -76,6 +81,8 @@ __all__ = [
     "ActionFailed",
     "AddressPolicy",
     "AmbiguousRun",
+    "AsyncRemoteEngine",
+    "AsyncRunHandle",
     "BadUrl",
     "BlockingEngine",
     "BlockingRemoteEngine",
@@ -112,4 +119,5 @@ __all__ = [
     "UnknownVisit",
     "action",
     "connect",
+    "connect_async",
 ]

@@ -4,8 +4,8 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -49,6 +49,26 @@ class RunHandle:
     id: str
     workflow: str
     outcome: pykka.Future[Outcome]
+    states: Callable[[], Iterator[dict[str, Any]]] | None = field(default=None, compare=False, repr=False)
+    """Follows the run, for `watch`. None in a handle from an actor's proxy."""
+
+    def watch(self) -> Iterator[dict[str, Any]]:
+        """Yield the run's state now and each time it has changed, until its end.
+
+        A caller that is slow gets the latest state, and none of those before. The handles of `connect(...)` follow the
+        run through restarts of the daemon, those of `Engine.open(...)` until the engine stops.
+
+        Yields:
+            {run, workflow, status, tasks}. Handles of `connect(...)` have `items` as well: {task: {state: ranges of
+            indexes}}, without tasks whose items are not known one by one. The last state has `output` and `errors`.
+
+        Raises:
+            TypeError: The handle is from an actor's proxy: use `Engine.watch`.
+            RunWasParked: The engine stopped before the run's end, or cannot read it.
+        """
+        if self.states is None:
+            raise TypeError("this handle is from an actor's proxy: watch its run with the proxy's watch(run_id, actor)")
+        return self.states()
 
 
 class UnknownRun(StrettoError):

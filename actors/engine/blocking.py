@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pykka
 
 from stretto.actors.engine.blocking_calls import BlockingCalls
+from stretto.actors.engine.watching import states_of
 from stretto.actors.journal import Origin, Requester, RerunScope
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.model import Workflow
@@ -24,6 +27,7 @@ class BlockingEngine(BlockingCalls):
 
     - `run` runs a workflow to its end, and `wait` waits for the end of a submitted run.
     - `show_run` is the `run` of `Engine`: it returns the report of a stored run.
+    - The handles of `submit`, `rerun` and `handle` have `watch()`, which yields the states of the run.
 
     At the end of a `with` block the engine waits for the runs in progress and stops. If the block raises, the engine
     stops at once: with a store, the runs in progress are parked until an engine opens it again. Without one they fail.
@@ -71,8 +75,7 @@ class BlockingEngine(BlockingCalls):
         future = self.proxy.submit(
             workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin, by=by
         )
-        handle: RunHandle = self._get(future)
-        return handle
+        return self._watchable(self._get(future))
 
     def rerun(
         self,
@@ -84,8 +87,14 @@ class BlockingEngine(BlockingCalls):
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by))
-        return handle
+        return self._watchable(self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by)))
+
+    def handle(self, run_id: str) -> RunHandle:
+        """Return the handle of a run in progress, or of an ended one in the store."""
+        return self._watchable(super().handle(run_id))
+
+    def _watchable(self, handle: RunHandle) -> RunHandle:
+        return replace(handle, states=partial(states_of, self.proxy.actor_ref, handle))
 
     def cancel(self, run_id: str, *, by: Requester | None = None) -> None:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pykka
 
@@ -11,6 +11,15 @@ from stretto.actors.journal import PAGE, RerunScope
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
+
+
+class _Run(Protocol):
+    """A handle of a run: a `RunHandle`, or an `AsyncRunHandle`."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def workflow(self) -> str: ...
 
 
 class RunNotEnded(StrettoError, TimeoutError):
@@ -22,8 +31,8 @@ class RunNotEnded(StrettoError, TimeoutError):
 
     code = "run_not_ended"
 
-    def __init__(self, run: RunHandle, seconds: float) -> None:
-        self.run = run
+    def __init__(self, run: _Run, seconds: float) -> None:
+        self.run: Any = run  # the handle that its caller has, of either kind
         super().__init__(
             f"the run {run.id} of {run.workflow} has not ended after {seconds:g} seconds; it continues: "
             "call wait() again, or cancel()"

@@ -1,6 +1,5 @@
 """Runs in progress: their supervisors start, share the permits, and end."""
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -211,6 +210,8 @@ class RunSupervision:
 
     def notify_listeners(self, message: RunEnded | RunParked) -> None:
         """Send the end of a run to all listeners."""
-        for listener in self._listeners:
-            with contextlib.suppress(pykka.ActorDeadError):  # a listener may end before the engine
+        for listener in tuple(self._listeners):
+            try:
                 listener.tell(message)
+            except pykka.ActorDeadError:  # a listener may end before the engine
+                self._listeners.remove(listener)

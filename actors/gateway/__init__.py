@@ -7,7 +7,10 @@
 socket_file   the socket in the file system
 acceptor      accepts connections, within the limit of file descriptors
 http          the daemon's end: the application
-client        the client's end
+wire          the client's end as bytes
+client        the client's end: sockets
+run_state     a run as a client puts it together
+remote        the engine's methods for other processes
 """
 
 from typing import TYPE_CHECKING
@@ -15,18 +18,20 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
+    from stretto.actors.gateway.client import Client
     from stretto.actors.gateway.http.probes import Check
     from stretto.actors.gateway.http.server import Gateway, is_loopback, open_port
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
+    from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "client": "Client DaemonUnreachable RequestRefused",
+            "client": "Client",
             "http.probes": "Check",
             "http.server": "Gateway is_loopback open_port",
             "socket_file": "CannotServe SocketFile default_path",
+            "wire": "DaemonUnreachable RequestRefused",
         },
     )
 

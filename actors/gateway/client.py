@@ -1,18 +1,30 @@
 """The client's end of the API: one connection a request, and no event loop. Several threads can use one client."""
 
-import http.client
 import socket
+import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
-from http import HTTPStatus
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from select import POLLIN, poll
+from typing import Final
 
-import msgspec
-
+from stretto.actors.gateway.run_state import RunState
+from stretto.actors.gateway.wire import (
+    Address,
+    AnswerLost,
+    ClientClosed,
+    DaemonUnreachable,
+    EventReader,
+    Exchange,
+    NobodyThere,
+    RequestRefused,
+    StreamEvent,
+    address_of,
+    ended_of,
+    lines_of,
+)
 from stretto.actors.operations import (
     Accepted,
     Answer,
@@ -24,78 +36,16 @@ from stretto.actors.operations import (
     Request,
     Submit,
     Watch,
-    Written,
-    answer_of,
-    route_of,
-    written_as,
-)  # fmt: skip
-from stretto.definitions.errors import Finding, Place, StrettoError
+)
 
-MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 """How long a host may take to answer to a connection."""
 KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 """After which silence a host is asked whether it is there, how often, and how many times, in seconds."""
-_STATES: Final = frozenset({"hello", "changes"})
-_LAST_WORDS: Final = frozenset({"bye", "lagging"})
-_SCHEME: Final = "unix://"
-_frames: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
-_objects: Final = msgspec.json.Decoder(dict[str, Any])
-
-
-class DaemonUnreachable(StrettoError):
-    """No daemon answers at the URL, or its answer is cut off."""
-
-    code = "daemon_unreachable"
-
-
-class NobodyThere(DaemonUnreachable):
-    """No connection can be made: nothing has been asked."""
-
-
-class AnswerLost(DaemonUnreachable):
-    """A daemon was there and its answer is not: it may have done what was asked."""
-
-
-class ClientClosed(StrettoError):
-    """The client has been closed. The daemon may have done what was asked."""
-
-    code = "client_closed"
-
-
-class BadUrl(StrettoError):
-    """The URL is not one of a daemon."""
-
-    code = "bad_url"
-
-
-class NotText(StrettoError):
-    """A request contains bytes that are not UTF-8, from an argument of a command."""
-
-    code = "not_text"
-
-
-class RequestRefused(StrettoError):
-    """The daemon refused the request.
-
-    Attributes:
-        refusal: Why.
-        findings: What is wrong in a definition.
-        details: All that the daemon says of the refusal (problem+json).
-        code: The refusal's code.
-    """
-
-    def __init__(
-        self, refusal: Refused, findings: Iterable[Finding] = (), details: Mapping[str, Any] | None = None
-    ) -> None:
-        self.refusal = refusal
-        self.findings = tuple(findings)
-        self.details = dict(details or {})
-        self.code = refusal.code
-        super().__init__(refusal.message)
-
-    def __reduce__(self) -> tuple[type["RequestRefused"], tuple[Refused, tuple[Finding, ...], dict[str, Any]]]:
-        return type(self), (self.refusal, self.findings, self.details)
+PIECE_BYTES: Final = 256 * 1024
+"""How much is read at once."""
+MOST_PIECES: Final = 64
+"""How often a stream is read on while more is there, before its events are returned."""
 
 
 class Client:
@@ -112,7 +62,7 @@ class Client:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
         self._token = token
-        self._connect = _connector(url)
+        self._address = address_of(url)
         self._closed = False
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -128,17 +78,10 @@ class Client:
 
     def ask(self, request: Request) -> Answer:
         """Send a request and return its answer. Raises as `answers` does."""
-        route = route_of(type(request))
-        with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
-            body = self._read(response.read, MAX_ANSWER_BYTES + 1)
-            if response.length:
-                raise AnswerLost(f"the daemon at {self.url} closed the connection in an answer")
-            if len(body) > MAX_ANSWER_BYTES:
-                raise DaemonUnreachable(f"an answer has more than {MAX_ANSWER_BYTES:,} bytes (MAX_ANSWER_BYTES)")
-            try:
-                return answer_of(route, body)
-            except msgspec.DecodeError as error:
-                raise self._misfit(error) from None
+        exchange = Exchange(self.url, request, self._token)
+        with self._connected(None) as connection:
+            connection.send(exchange)
+            return exchange.answer(connection.rest_of(exchange))
 
     def answers(self, request: Request) -> Generator[Answer]:
         """Send a request and yield its answers as they arrive.
@@ -154,218 +97,188 @@ class Client:
             yield from self._lines_of(request)
             return
         if isinstance(request, Watch):
-            yield from self.news(request.run)
+            with self.stream(request.run) as stream:
+                yield from self._news_in(stream, request.run)
             return
         answer = self.ask(request)
         if not (isinstance(request, Submit) and isinstance(answer, Accepted)):
             yield answer
             return
         # Followed before its id is known to the caller, so that the outcome comes even if the daemon is stopped next.
-        try:
-            stream = self._stream(Watch(answer.run))
-        except (DaemonUnreachable, RequestRefused):
-            yield answer
-            raise
-        with stream.response:
+        with ExitStack() as stack:
+            try:
+                stream = stack.enter_context(self.stream(answer.run))
+            except (DaemonUnreachable, RequestRefused):
+                yield answer
+                raise
             yield answer
             yield from self._news_in(stream, answer.run)
 
-    def news(self, run: str, until: float | None = None) -> Generator[Answer]:
-        """Follow a run: yield its progress, and its outcome as the last. A daemon that goes away may end it early.
+    @contextmanager
+    def stream(self, run: str, last_id: str = "", until: float | None = None) -> Iterator["Stream"]:
+        """Open the stream of a run for the time of a block.
 
         Args:
             run: The run's id.
+            last_id: The id of the last event that the caller has, or "".
             until: The instant of `time.monotonic()` after which the daemon counts as gone. None waits without a limit.
 
         Raises:
             DaemonUnreachable: No daemon answers, or not until then.
-            RequestRefused: The daemon refuses the request, or stops before the run's end.
+            RequestRefused: The daemon refuses the request.
         """
-        stream = self._stream(Watch(run), until)
-        with stream.response:
-            yield from self._news_in(stream, run)
+        exchange = Exchange(self.url, Watch(run), self._token, last_id=last_id, most=None)
+        with self._connected(until) as connection:
+            connection.send(exchange)
+            first = connection.first_of(exchange)
+            if exchange.is_refused:
+                raise exchange.refusal(first + connection.rest_of(exchange))
+            yield Stream(connection, exchange, EventReader(self.url), first)
+
+    def _news_in(self, stream: "Stream", run: str) -> Generator[Answer]:
+        """Yield a run's progress, and its outcome as the last. A daemon that goes away may end it early."""
+        state = RunState(run)
+        while (events := stream.next_events()) is not None:
+            for event in events:
+                changed = state.take(event)
+                if state.farewell:
+                    raise RequestRefused(Refused("engine_stopped", state.farewell))
+                if state.ended is not None:
+                    yield self.outcome_of(state)
+                    return
+                if changed:
+                    yield Progress(run, state.status, state.tasks.copy())
+
+    def outcome_of(self, state: RunState) -> Ended:
+        """Return the outcome of an ended run, which is asked for if it is too large for an event."""
+        whole = state.outcome_in_event()
+        if whole is not None:
+            return whole
+        return ended_of(self.url, self.ask(OutcomeOf(state.run)))
 
     def _lines_of(self, request: Export) -> Generator[Answer]:
-        with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
-            while line := self._read(response.readline, MAX_ANSWER_BYTES):
-                try:
-                    yield _frames.decode(line)
-                except msgspec.DecodeError as error:
-                    raise self._misfit(error) from None
+        exchange = Exchange(self.url, request, self._token, most=None)
+        with self._connected(None) as connection:
+            connection.send(exchange)
+            rest = connection.first_of(exchange)
+            if exchange.is_refused:
+                raise exchange.refusal(rest + connection.rest_of(exchange))
+            while rest or not exchange.over:
+                *lines, rest = (rest + connection.part_of(exchange)).split(b"\n")
+                if exchange.over and rest:
+                    lines, rest = [*lines, rest], b""
+                yield from lines_of(self.url, lines)
 
-    def _stream(self, request: Watch, until: float | None = None) -> "_Stream":
-        """Return an open stream. It ends with its response, and the connection with it."""
-        connection = self._connect()
-        connection.timeout = min(_left(until) or CONNECT_SECONDS, CONNECT_SECONDS)
+    @contextmanager
+    def _connected(self, until: float | None) -> Iterator["_Connection"]:
         try:
-            self._open(connection)
-            opened = connection.sock
-            opened.settimeout(_left(until))
-            response = self._response(connection, _written(request))
-        except BaseException:
-            connection.close()
-            raise
-        return _Stream(response, opened, until)
-
-    def _news_in(self, stream: "_Stream", run: str) -> Generator[Answer]:
-        tasks: dict[str, Any] = {}
-        for name, data in self._events(stream):
-            if name in _LAST_WORDS:
-                text = f"{data['reason']}; the run {run} continues when a daemon opens its store again"
-                raise RequestRefused(Refused("engine_stopped", text))
-            if name == "hello":
-                tasks.clear()
-            if name in _STATES:
-                tasks.update(data.get("tasks", {}))
-                yield Progress(data["run"], data["status"], tasks.copy())
-            if name == "ended":
-                whole = "errors_left_out" not in data and not _is_link(data["output"])
-                yield (
-                    Ended(run, data["status"], data["output"], data["errors"], tasks)
-                    if whole
-                    else self.ask(OutcomeOf(run))
-                )
-                return
-
-    def _events(self, stream: "_Stream") -> Iterator[tuple[str, dict[str, Any]]]:
-        name, data = "message", b""
-        while line := self._line(stream):
-            if line == b"\n":
-                if data:
-                    yield name, self._object(data)
-                name, data = "message", b""
-            elif line.startswith(b"event: "):
-                name = line[7:-1].decode()
-            elif line.startswith(b"data: "):
-                data += line[6:-1]
-
-    def _open(self, connection: http.client.HTTPConnection) -> None:
-        """Connect, unless the client is closed."""
-        try:
-            connection.connect()
-        except (OSError, http.client.HTTPException) as error:
+            opened = _opened(self._address, until)
+        except OSError as error:
             raise NobodyThere(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
-        with self._lock:
-            if self._closed:
-                connection.close()
-                raise ClientClosed(f"the client of {self.url} is closed")
-            self._sockets.add(connection.sock)
+        with opened:
+            with self._lock:
+                if self._closed:
+                    raise ClientClosed(f"the client of {self.url} is closed")
+                self._sockets.add(opened)
+            yield _Connection(opened, until)
 
-    def _response(self, connection: http.client.HTTPConnection, written: Written) -> http.client.HTTPResponse:
-        """Send a request and return the response, of which the body is not read yet, if it is not a refusal."""
-        headers = {"Connection": "close"}  # the response then owns the socket
-        if written.body:
-            headers["Content-Type"] = "application/json"
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        if connection.sock is None:
-            self._open(connection)
+
+class _Connection:
+    """A connection, and until when it is read."""
+
+    def __init__(self, opened: socket.socket, until: float | None) -> None:
+        self._socket = opened
+        self._until = until
+        self._poll = poll()
+        self._poll.register(opened, POLLIN)
+
+    def send(self, exchange: Exchange) -> None:
+        """Send a request."""
         try:
             # The daemon may refuse a request before it has read all of it: its answer says why.
             with suppress(BrokenPipeError):
-                connection.request(written.method, written.target, written.body or None, headers)
-            response = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            raise AnswerLost(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            with response:
-                raise self._refusal(response)
-        return response
+                self._socket.sendall(exchange.request)
+        except OSError as error:
+            raise exchange.lost(error) from error
 
-    def _refusal(self, response: http.client.HTTPResponse) -> RequestRefused:
-        body = self._read(response.read, MAX_ANSWER_BYTES)
+    def part_of(self, exchange: Exchange) -> bytes:
+        """Wait for a part of an answer's body."""
+        self._socket.settimeout(_left(self._until))
         try:
-            problem = _objects.decode(body)
-            findings = [_finding(each) for each in problem.get("findings", [])]
-            refused = Refused(problem["code"], problem["detail"], list(map(str, findings)), findings)
-            return RequestRefused(refused, findings, problem)
-        except (msgspec.DecodeError, KeyError, TypeError):
-            status = f"{response.status} {response.reason}"
-            raise DaemonUnreachable(f"what answers at {self.url} is not a Stretto daemon: {status}") from None
+            data = self._socket.recv(PIECE_BYTES)
+        except OSError as error:
+            raise exchange.lost(error) from error
+        return exchange.feed(data)
 
-    def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
-        try:
-            return read(size)
-        except (OSError, http.client.HTTPException) as error:
-            raise AnswerLost(
-                f"the daemon at {self.url} closed the connection in an answer: {_reason(error)}"
-            ) from error
+    def first_of(self, exchange: Exchange) -> bytes:
+        """Wait for the status of an answer. Return what has come of its body."""
+        first = b""
+        while not exchange.status:
+            first = self.part_of(exchange)
+        return first
 
-    def _line(self, stream: "_Stream") -> bytes:
-        """Return the next line of a stream, or b"" at its end, whichever way it ends."""
+    def rest_of(self, exchange: Exchange) -> bytes:
+        """Wait for the rest of an answer's body."""
+        parts: list[bytes] = []
+        while not exchange.over:
+            parts.append(self.part_of(exchange))
+        return b"".join(parts)
+
+    def has_more(self) -> bool:
+        """Return whether something can be read at once."""
+        pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+        return pending or bool(self._poll.poll(0))
+
+
+class Stream:
+    """An open stream of events."""
+
+    def __init__(self, connection: _Connection, exchange: Exchange, reader: EventReader, first: bytes) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._reader = reader
+        self._events = reader.feed(first)
+
+    def next_events(self) -> list[StreamEvent] | None:
+        """Wait for events, and return all that are there. None is the end of the stream, whichever way it ends."""
+        events, self._events = self._events, []
         try:
-            return self._read(stream.readline, MAX_ANSWER_BYTES)
+            pieces = 0
+            while not self._exchange.over and (not events or (pieces < MOST_PIECES and self._connection.has_more())):
+                events += self._reader.feed(self._connection.part_of(self._exchange))
+                pieces += 1
         except AnswerLost:
-            return b""
-
-    def _object(self, data: bytes) -> dict[str, Any]:
-        try:
-            return _objects.decode(data)
-        except msgspec.DecodeError as error:
-            raise self._misfit(error) from None
-
-    def _misfit(self, error: Exception) -> DaemonUnreachable:
-        return DaemonUnreachable(f"the daemon at {self.url} sent an unexpected answer: {error}")
+            return events or None
+        return events or None
 
 
-class _Stream(NamedTuple):
-    """A response that goes on, and how long it is read."""
-
-    response: http.client.HTTPResponse
-    socket: socket.socket
-    until: float | None
-
-    def readline(self, size: int) -> bytes:
-        """Return the next line. Raises OSError if there is none until then."""
-        self.socket.settimeout(_left(self.until))
-        return self.response.readline(size)
-
-
-def _is_link(output: Any) -> bool:
-    """Return whether an output stands elsewhere. An output that only looks so is the same there."""
-    return isinstance(output, dict) and output.keys() == {"$ref", "bytes"}
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """A connection over a UNIX socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(self._path)
-
-
-class _PortConnection(http.client.HTTPConnection):
-    """A connection over TCP to a host that may vanish without a word."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(None)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+def _opened(address: Address, until: float | None) -> socket.socket:
+    """Return a connected socket. Raises OSError."""
+    if address.scheme == "unix":
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with _closing_on_error(opened):
+            # Without a timeout: with one, a full queue of the daemon would be an error at once.
+            opened.connect(address.host)
+        return opened
+    seconds = min(_left(until) or CONNECT_SECONDS, CONNECT_SECONDS)
+    opened = socket.create_connection((address.host, address.port), seconds)
+    with _closing_on_error(opened):
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in KEEPALIVE:
-            self.sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
+        if address.scheme == "https":
+            opened = ssl.create_default_context().wrap_socket(opened, server_hostname=address.host)
+    opened.settimeout(None)
+    return opened
 
 
-class _TlsConnection(_PortConnection, http.client.HTTPSConnection):
-    """The same with TLS."""
-
-
-def _connector(url: str) -> Callable[[], http.client.HTTPConnection]:
-    path = url.removeprefix(_SCHEME)
-    if path != url and path.startswith("/"):
-        return lambda: _UnixConnection(path)
-    parts = urlsplit(url)
+@contextmanager
+def _closing_on_error(opened: socket.socket) -> Iterator[None]:
     try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if host is None or parts.path.strip("/") or parts.query or parts.scheme not in {"http", "https"}:
-        raise BadUrl(f"a daemon's URL must be unix:///PATH, http://HOST:PORT or https://HOST:PORT, got {url!r}")
-    kind = _PortConnection if parts.scheme == "http" else _TlsConnection
-    return lambda: kind(host, port, timeout=CONNECT_SECONDS)
+        yield
+    except BaseException:
+        opened.close()
+        raise
 
 
 def _left(until: float | None) -> float | None:
@@ -373,18 +286,5 @@ def _left(until: float | None) -> float | None:
     return None if until is None else max(until - time.monotonic(), 0.001)
 
 
-def _written(request: Request) -> Written:
-    try:
-        return written_as(request)
-    except UnicodeEncodeError as error:
-        raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
-
-
-def _finding(given: dict[str, Any]) -> Finding:
-    place = Place(given["file"], given["line"], given["column"], given["path"])
-    texts = (given["found"], given["expected"], given["hint"], given["severity"])
-    return Finding(given["code"], given["message"], place, *texts)
-
-
-def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

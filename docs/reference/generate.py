@@ -43,8 +43,8 @@ class Page(NamedTuple):
 
 
 ENGINE = (
-    "BlockingEngine", "Engine", "connect", "RemoteEngine", "BlockingRemoteEngine", "RunHandle", "Outcome",
-    "RunProgressed", "AddressPolicy", "Requester",
+    "BlockingEngine", "Engine", "connect", "RemoteEngine", "BlockingRemoteEngine", "connect_async",
+    "AsyncRemoteEngine", "RunHandle", "AsyncRunHandle", "Outcome", "RunProgressed", "AddressPolicy", "Requester",
 )  # fmt: skip
 
 

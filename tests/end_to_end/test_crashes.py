@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.gateway.client import DaemonUnreachable
+from stretto.actors.gateway.wire import DaemonUnreachable
 from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusAnswer
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import Cancel, Pause, Resume

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.gateway.client import RequestRefused
+from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import answers
 from stretto.actors.operations.answers import Accepted, Ended
 from stretto.actors.operations.requests import Definition, Status, Submit, Watch, Workflows

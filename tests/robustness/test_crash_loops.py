@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stretto.actors.gateway.client import DaemonUnreachable
+from stretto.actors.gateway.wire import DaemonUnreachable
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_reader
 from stretto.actors.journal.queries import RunQuery

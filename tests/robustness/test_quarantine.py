@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stretto.actors.gateway.client import DaemonUnreachable, RequestRefused
+from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Suspicion, Suspicions

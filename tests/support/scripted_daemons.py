@@ -25,8 +25,9 @@ def answered(status: int, body: Any) -> bytes:
 
 
 def event(name: str, **data: Any) -> bytes:
-    """Return an event of a stream."""
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+    """Return an event of a stream, with the `id` if there is one."""
+    identity = f"id: {data.pop('id')}\n" if "id" in data else ""
+    return f"{identity}event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 class Scripted:
@@ -35,6 +36,7 @@ class Scripted:
     def __init__(self, listener: socket.socket, answers: Sequence[bytes | None], url: str) -> None:
         self.url = url
         self.asked: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self.headers: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
         self._listener = listener
         self._answers = answers
         self.thread = threading.Thread(target=self.serve)
@@ -42,6 +44,10 @@ class Scripted:
     def next(self) -> tuple[str, dict[str, Any]]:
         """Return the next request as it comes: its method and path, and its body."""
         return self.asked.get(timeout=PATIENCE)
+
+    def next_headers(self) -> dict[str, str]:
+        """Return the headers of the next request as it comes, their names in lower case."""
+        return self.headers.get(timeout=PATIENCE)
 
     def ended(self) -> None:
         """Return when it listens no more."""
@@ -57,10 +63,12 @@ class Scripted:
                 return
             with connection, connection.makefile("rb") as data:
                 first = data.readline().decode()
-                size = 0
+                headers: dict[str, str] = {}
                 while (line := data.readline()) not in {b"\r\n", b""}:
-                    if line.lower().startswith(b"content-length:"):
-                        size = int(line.split(b":")[1])
+                    name, _, value = line.decode().strip().partition(": ")
+                    headers[name.lower()] = value
+                size = int(headers.get("content-length", 0))
+                self.headers.put(headers)
                 self.asked.put((first.rpartition(" ")[0], json.loads(data.read(size) or b"{}")))
                 if answer is None:
                     data.read()

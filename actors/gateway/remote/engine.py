@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,8 @@ import pykka
 
 from stretto.actors.engine import BlockingCalls
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.remote.calls import Calls
-from stretto.actors.gateway.remote.waiting import handle_of
+from stretto.actors.gateway.remote.calls import Calls, Sender
+from stretto.actors.gateway.remote.following import handle_of, states_of
 from stretto.actors.journal import PAGE, RerunScope
 from stretto.actors.locating import is_path
 from stretto.actors.operations import (
@@ -97,7 +97,8 @@ class RemoteEngine:
 
     def __init__(self, url: str, token: str | None = None, *, away_seconds: float = AWAY_SECONDS) -> None:
         self.url = url
-        self._calls = Calls(Client(url, token), away_seconds)
+        self._followed = Calls(Client(url, token), away_seconds)
+        self._calls: Sender = self._followed
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +110,7 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Close all connections and end all threads. Futures without an answer raise `ClientClosed`; runs continue."""
-        self._calls.close()
+        self._followed.close()
 
     def blocking(self) -> "BlockingRemoteEngine":
         """Return the same engine with methods that wait for their answers, as `Engine.open()` has them."""
@@ -141,18 +142,20 @@ class RemoteEngine:
         given = thaw(dict(inputs or {}))
         return self._calls.send(
             lambda: Submit(_named_or_read(workflow), given, key, None if labels is None else dict(labels)),
-            self._handle_of,
+            self._accepted,
         )
 
     def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> pykka.Future[RunHandle]:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        return self._calls.send(lambda: Rerun(run_id, scope, task), self._handle_of)
+        return self._calls.send(lambda: Rerun(run_id, scope, task), self._accepted)
 
     def handle(self, run_id: str) -> pykka.Future[RunHandle]:
         """Return the handle of a run in progress, or of an ended one in the store."""
-        return self._calls.send(
-            lambda: Status(run_id), lambda answer: handle_of(self._calls, run_id, answer.run["workflow"])
-        )
+        return self._calls.send(lambda: Status(run_id), lambda answer: self._handle_of(run_id, answer.run["workflow"]))
+
+    def watch(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the state of a run now and after each change, until its end: what `RunHandle.watch` does."""
+        return states_of(self._followed, run_id)
 
     def status(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return the status of a run, in progress or ended. See `Engine.status`."""
@@ -311,8 +314,11 @@ class RemoteEngine:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return self._calls.send(lambda: Prune(older_than_seconds, keep), lambda answer: int(answer.runs))
 
-    def _handle_of(self, accepted: Accepted) -> RunHandle:
-        return handle_of(self._calls, accepted.run, accepted.workflow)
+    def _accepted(self, accepted: Accepted) -> RunHandle:
+        return self._handle_of(accepted.run, accepted.workflow)
+
+    def _handle_of(self, run_id: str, workflow: str) -> RunHandle:
+        return handle_of(self._followed, run_id, workflow)
 
 
 def _listed(names: str | Sequence[str] | None) -> str | list[str] | None:
@@ -330,6 +336,10 @@ class BlockingRemoteEngine(BlockingCalls):
     """
 
     proxy: RemoteEngine
+
+    def watch(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the state of a run now and after each change, until its end: what `RunHandle.watch` does."""
+        return self.proxy.watch(run_id)
 
     def __enter__(self) -> Self:
         return self

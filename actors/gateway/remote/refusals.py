@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.gateway.client import RequestRefused
+from stretto.actors.gateway.wire import RequestRefused
 from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, Place
 
 CLASSES: Final[Mapping[str, str]] = {

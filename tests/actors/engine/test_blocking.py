@@ -206,3 +206,36 @@ def test_a_second_interrupt_does_not_wait() -> None:
         (run_id,) = engine.run_ids()
         assert engine.status(run_id)["status"] == "cancelling"
         GATE.set()
+
+
+def test_the_states_of_a_run(tmp_path: Path) -> None:
+    """Whole ones, until its end, which has the outcome; also of a run that has ended."""
+    with Engine.open(store=f"sqlite:///{tmp_path}/runs.db") as engine:
+        GATE.clear()
+        run = engine.submit(FAN_OUT)
+        states = run.watch()
+        first = next(states)
+        assert (first["run"], first["workflow"], first["status"]) == (run.id, "test.fan_out", "running")
+        GATE.set()
+        *_, last = states
+        assert (last["status"], last["output"], last["errors"]) == ("succeeded", None, [])
+        assert last["tasks"]["wait"]["items"]["succeeded"] == 3
+        (again,) = engine.handle(run.id).watch()
+        assert again["tasks"] == last["tasks"]
+        with pytest.raises(TypeError, match="watch its run with the proxy's"):
+            engine.proxy.submit(GREET, {"name": "Ada"}).get(timeout=PATIENCE).watch()
+
+
+def test_the_states_of_a_run_that_is_parked(tmp_path: Path) -> None:
+    """They end as its outcome does. A reader that leaves early leaves nothing."""
+    engine = Engine.open(store=f"sqlite:///{tmp_path}/runs.db")
+    run = engine.submit(WAIT)
+    for _ in range(2):
+        states = run.watch()
+        assert next(states)["status"] == "running"
+        states.close()  # type: ignore[attr-defined]  # of a generator
+    states = run.watch()
+    assert next(states)["status"] == "running"
+    engine.stop(0)
+    with pytest.raises(RunWasParked):
+        list(states)

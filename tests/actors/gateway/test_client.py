@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stretto.actors.gateway.client import BadUrl, Client, DaemonUnreachable, NotText, RequestRefused
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.wire import BadUrl, DaemonUnreachable, NotText, RequestRefused
 from stretto.actors.operations import Describe, Ended, Export, Progress, Refused, Request, Run, Watch, Workflows
 from stretto.definitions.errors import Finding, Place
 from tests.support.waiting import PATIENCE

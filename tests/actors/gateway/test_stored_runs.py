@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from stretto.actors.gateway.client import Client, RequestRefused
+from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http import ended_runs
+from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import Request, answers, controls, exporting, requests
 from stretto.actors.operations.requests import Definition, Submit, Watch
 from stretto.definitions.data import encode_json

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from stretto.actors.gateway.client import DaemonUnreachable
+from stretto.actors.gateway.wire import DaemonUnreachable
 from stretto.actors.operations.answers import WaitsAnswer
 from stretto.actors.operations.requests import Prune, Why, Workflows
 from tests.support.crashes.backups import Backup

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 
-from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
 from stretto.actors.journal.records import RerunScope
 from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusAnswer
 from stretto.actors.operations.controls import Cancel, Pause, Resume, RetryItem, SetConcurrency, SkipItem

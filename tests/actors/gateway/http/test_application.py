@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from stretto.actors.engine import Engine
-from stretto.actors.gateway.client import Client, RequestRefused
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import API, REPORTS, WorkflowsAnswer
 from stretto.actors.operations.requests import Definition, Describe, Runs, Status, Workflows
 from tests.support.gateways import exchange, http, post, with_gateway

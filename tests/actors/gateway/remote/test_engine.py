@@ -11,6 +11,7 @@ import pykka
 import pytest
 
 from stretto.actors import (
+    AsyncRemoteEngine,
     BlockingEngine,
     BlockingRemoteEngine,
     ClientClosed,
@@ -29,6 +30,7 @@ from stretto.actors.journal import keyring_for, open_store
 from stretto.actors.operations import ROUTES
 from stretto.definitions import read_workflow, thaw
 from tests.support.access import ADMIN
+from tests.support.async_doors import AsyncDoor
 from tests.support.gateways import Opened, opened_gateway
 from tests.support.waiting import PATIENCE
 
@@ -111,7 +113,13 @@ REMOTE_DOORS: Final[dict[str, Callable[[Opened, str], RemoteEngine]]] = {
     "port": lambda opened, token: connect(opened.url, token),
 }
 """The doors of other processes."""
-DOORS: Final = ("actor", *REMOTE_DOORS)
+ASYNC_DOORS: Final[dict[str, Callable[[Opened, str], AsyncDoor]]] = {
+    "socket, async": lambda opened, _token: AsyncDoor(opened.client.url),
+    "port, async": lambda opened, token: AsyncDoor(opened.url, token),
+}
+"""The same for asyncio programs."""
+ELSEWHERE_DOORS: Final[dict[str, Callable[[Opened, str], Any]]] = {**REMOTE_DOORS, **ASYNC_DOORS}
+DOORS: Final = ("actor", *ELSEWHERE_DOORS)
 
 
 @pytest.fixture(params=DOORS)
@@ -120,7 +128,14 @@ def door(request: pytest.FixtureRequest, opened: Opened, token: str) -> Iterator
     if request.param == "actor":
         yield opened.engine.proxy()
         return
-    with REMOTE_DOORS[request.param](opened, token) as engine:
+    with ELSEWHERE_DOORS[request.param](opened, token) as engine:
+        yield engine
+
+
+@pytest.fixture(params=ELSEWHERE_DOORS)
+def elsewhere(request: pytest.FixtureRequest, opened: Opened, token: str) -> Iterator[Any]:
+    """The engine from another process, with futures or in an event loop."""
+    with ELSEWHERE_DOORS[request.param](opened, token) as engine:
         yield engine
 
 
@@ -148,7 +163,7 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 
 ELSEWHERE = {
-    "create_token", "describe", "describe_api", "outcome_of", "revoke_token", "tokens", "watch", "watch_all",
+    "create_token", "describe", "describe_api", "outcome_of", "revoke_token", "tokens", "watch_all",
 }  # fmt: skip
 """The requests that are not to an engine's method."""
 
@@ -162,6 +177,11 @@ def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
         assert names_of(ours[name]) == names_of(engines[name]), name
     tags = {str(route.request.__struct_config__.tag) for route in ROUTES}
     assert shared == tags - ELSEWHERE | {"handle"}
+    twin = public_methods(AsyncRemoteEngine)
+    assert twin.keys() == shared | {"close"}
+    for name in shared:
+        assert names_of(twin[name]) == names_of(ours[name]), name
+        assert inspect.iscoroutinefunction(getattr(AsyncRemoteEngine, name)) or name == "watch"
     blocking, facade = public_methods(BlockingRemoteEngine), public_methods(BlockingEngine)
     assert blocking.keys() == shared - {"handle"} | {"handle", "show_run", "wait", "close"}
     for name in blocking.keys() - {"close"}:
@@ -181,6 +201,25 @@ def test_a_run_from_its_submission_to_its_outcome(door: Any) -> None:
     assert again.outcome.get(timeout=PATIENCE) == outcome
     status = door.status(handle.id).get(timeout=PATIENCE)
     assert (status["status"], status["tasks"]["say"]["items"]["succeeded"]) == ("succeeded", 1)
+
+
+def test_the_states_of_a_run(remote: RemoteEngine, opened: Opened, token: str) -> None:
+    """Whole ones, until its end, which has the outcome; the same from all who can watch."""
+    run = remote.submit("doors.fan_out").get(timeout=PATIENCE)
+    a_run_has_begun()
+    states = run.watch()
+    first = next(states)
+    assert (first["run"], first["workflow"], first["status"]) == (run.id, "doors.fan_out", "running")
+    assert first["tasks"]["wait"]["items"]["running"] == 1
+    assert first["items"] == {"wait": {"running": [0]}}
+    for _ in range(3):
+        GATE.release()
+    *_, last = states
+    assert (last["status"], last["output"], last["errors"]) == ("succeeded", None, [])
+    assert last["items"] == {"wait": {"succeeded": [[0, 2]]}}
+    assert list(remote.blocking().watch(run.id))[-1]["status"] == "succeeded"
+    with AsyncDoor(opened.url, token) as door:
+        assert door.handle(run.id).get(timeout=PATIENCE).watch()[-1]["tasks"] == last["tasks"]
 
 
 def test_a_run_that_fails(door: Any) -> None:
@@ -244,25 +283,25 @@ def test_a_cancelled_run(door: Any) -> None:
     assert run.outcome.get(timeout=PATIENCE).status == "cancelled"
 
 
-def test_controls_arrive_in_their_order(remote: RemoteEngine) -> None:
+def test_controls_arrive_in_their_order(elsewhere: Any) -> None:
     """Also if nobody waits for the one before."""
-    run = remote.submit("doors.fan_out").get(timeout=PATIENCE)
+    run = elsewhere.submit("doors.fan_out").get(timeout=PATIENCE)
     a_run_has_begun()
-    asked = [control(run.id) for _ in range(10) for control in (remote.pause, remote.resume)]
+    asked = [control(run.id) for _ in range(10) for control in (elsewhere.pause, elsewhere.resume)]
     pykka.get_all(asked, timeout=PATIENCE)
-    assert remote.status(run.id).get(timeout=PATIENCE)["status"] == "running"
-    remote.cancel(run.id).get(timeout=PATIENCE)
+    assert elsewhere.status(run.id).get(timeout=PATIENCE)["status"] == "running"
+    elsewhere.cancel(run.id).get(timeout=PATIENCE)
     GATE.release()
     assert run.outcome.get(timeout=PATIENCE).status == "cancelled"
 
 
-def test_answers_are_those_of_the_actor(opened: Opened, remote: RemoteEngine) -> None:
+def test_answers_are_those_of_the_actor(opened: Opened, elsewhere: Any) -> None:
     """Member for member, for everything that a client can read."""
     actor: Any = opened.engine.proxy()
     labels = {"of": str(uuid.uuid4())}
-    run = remote.submit("doors.greet", {"name": "Ada"}, labels=labels).get(timeout=PATIENCE)
+    run = elsewhere.submit("doors.greet", {"name": "Ada"}, labels=labels).get(timeout=PATIENCE)
     run.outcome.get(timeout=PATIENCE)
-    remote.submit("doors.greet", {"name": "Bo"}, labels=labels).get(timeout=PATIENCE).outcome.get()
+    elsewhere.submit("doors.greet", {"name": "Bo"}, labels=labels).get(timeout=PATIENCE).outcome.get()
     questions: list[Callable[[Any], Any]] = [
         lambda door: door.workflows(),
         lambda door: door.status(run.id),
@@ -281,9 +320,9 @@ def test_answers_are_those_of_the_actor(opened: Opened, remote: RemoteEngine) ->
         lambda door: door.audit(limit=1),
     ]
     for ask in questions:
-        assert answer_or_error(ask(remote)) == answer_or_error(ask(actor))
-    page = remote.runs(labels=labels, limit=1).get(timeout=PATIENCE)
-    following = remote.runs(labels=labels, limit=1, cursor=page["next"]).get(timeout=PATIENCE)
+        assert answer_or_error(ask(elsewhere)) == answer_or_error(ask(actor))
+    page = elsewhere.runs(labels=labels, limit=1).get(timeout=PATIENCE)
+    following = elsewhere.runs(labels=labels, limit=1, cursor=page["next"]).get(timeout=PATIENCE)
     assert (following["runs"][0]["id"], following["next"]) == (run.id, None)
 
 
@@ -295,7 +334,7 @@ def answer_or_error(future: Any) -> Any:
         return type(error), str(error), {**vars(error)}
 
 
-def test_errors_are_those_of_the_actor(opened: Opened, remote: RemoteEngine, tmp_path: Path) -> None:
+def test_errors_are_those_of_the_actor(opened: Opened, elsewhere: Any, tmp_path: Path) -> None:
     """The same class, the same words, the same attributes."""
     actor: Any = opened.engine.proxy()
     taken = f"key-{uuid.uuid4()}"
@@ -327,11 +366,11 @@ def test_errors_are_those_of_the_actor(opened: Opened, remote: RemoteEngine, tmp
         lambda door: door.find_run(ended.id[:6]),
     ]
     for ask in mistakes:
-        told = answer_or_error(ask(remote))
+        told = answer_or_error(ask(elsewhere))
         assert isinstance(told, tuple), told
         assert told == answer_or_error(ask(actor))
     with pytest.raises(UnknownRun):
-        remote.handle("no-such").get(timeout=PATIENCE)
+        elsewhere.handle("no-such").get(timeout=PATIENCE)
 
 
 def test_the_blocking_facade(remote: RemoteEngine) -> None:

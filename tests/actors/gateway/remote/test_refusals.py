@@ -5,9 +5,9 @@ import pkgutil
 import pykka
 import pytest
 
-from stretto.actors.gateway.client import RequestRefused
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.remote.refusals import CLASSES, error_of
+from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import Refused
 from stretto.definitions import ExpressionError, Place
 

@@ -1,4 +1,4 @@
-"""An outcome that is waited for while its stream is cut, and its daemon goes and comes."""
+"""A run that is followed while its stream is cut, and its daemon goes and comes: its outcome, and its states."""
 
 import threading
 from pathlib import Path
@@ -93,3 +93,43 @@ def test_closing_ends_it(tmp_path: Path) -> None:
         assert len(raised) == 1
         with pytest.raises(ClientClosed):
             run.outcome.get(timeout=PATIENCE)
+
+
+def test_the_states_continue_on_the_next_connection(tmp_path: Path) -> None:
+    """From the last event that was read. Each is whole, and the last one has the outcome."""
+    items = {"a": {"succeeded": [[0, 2]], "running": [3]}}
+    hello = EVENTS + event(
+        "hello", id="g.7", run="r", workflow="w", status="running", tasks={"a": {"visits": 1}}, items=items
+    )
+    more = EVENTS + event(
+        "changes", run="r", workflow="w", status="running", tasks={"b": {"visits": 1}}, items={"a": {"failed": [3]}}
+    )
+    ended = EVENTS + event("ended", run="r", status="failed", output=None, errors=[{"code": "c"}])
+    with scripted(tmp_path, hello, LOST, more, ended) as daemon, connect(daemon.url) as engine:
+        states = list(engine.watch("r"))
+        assert [daemon.next_headers().get("last-event-id") for _ in range(4)] == [None, "g.7", "g.7", "g.7"]
+    first, second, last = states
+    assert first == {"run": "r", "workflow": "w", "status": "running", "tasks": {"a": {"visits": 1}}, "items": items}
+    assert second["tasks"].keys() == {"a", "b"}
+    assert second["items"] == {"a": {"succeeded": [[0, 2]], "failed": [3]}}
+    assert last == {**second, "status": "failed", "output": None, "errors": [{"code": "c"}]}
+
+
+def test_a_slow_reader_gets_the_latest_state(tmp_path: Path) -> None:
+    """What has come between is left out, and not kept."""
+    counts = b"".join(event("changes", run="r", status="running", tasks={"a": {"n": n}}) for n in range(100))
+    with scripted(tmp_path, EVENTS + counts) as daemon, connect(daemon.url) as engine:
+        assert next(engine.watch("r"))["tasks"] == {"a": {"n": 99}}
+
+
+def test_items_that_are_not_known_one_by_one_are_left_out(tmp_path: Path) -> None:
+    """Until the task is visited again."""
+    visits = [
+        event("hello", run="r", status="running", tasks={"a": {"visits": 1}}, items={"a": "many"}),
+        event("changes", run="r", status="running", items={"a": {"failed": [3]}}),
+        event("changes", run="r", status="running", tasks={"a": {"visits": 2}}, items={"a": {"running": [0]}}),
+    ]
+    ended = EVENTS + event("ended", run="r", status="failed", output=None, errors=[])
+    answers = [EVENTS + each for each in visits]
+    with scripted(tmp_path, *answers, ended) as daemon, connect(daemon.url) as engine:
+        assert [state["items"] for state in engine.watch("r")] == [{}, {}, *[{"a": {"running": [0]}}] * 2]
