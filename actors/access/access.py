@@ -19,13 +19,8 @@ from stretto.actors.access.errors import TokenExists, Unauthenticated, UnknownTo
 from stretto.actors.access.held import Held
 from stretto.actors.access.keeping import Keeper, then
 from stretto.actors.access.roles import Role
-from stretto.actors.access.sessions import (
-    CODE_SECONDS,
-    IDLE_SECONDS,
-    LONGEST_SECONDS,
-    USE_PRECISION_SECONDS,
-    new_secret,
-)
+from stretto.actors.access.session_records import NewSession, new_session
+from stretto.actors.access.sessions import CODE_SECONDS, USE_PRECISION_SECONDS, new_secret
 from stretto.actors.access.token_rules import check_token
 from stretto.actors.access.tokens import digest_of, id_of, new_token
 from stretto.actors.journal import (
@@ -156,11 +151,7 @@ class Access:
     def expires_at(self, caller: Caller) -> float | None:
         """Return when a caller's session ends without further use, or its token expires, or None if neither does."""
         with self._lock:
-            session = None if caller.session is None else self._held.sessions.get(caller.session)
-            if session is not None:
-                return min(session.ends_at, session.used_at + IDLE_SECONDS)
-            token = None if caller.token is None else self._held.tokens.get(caller.token)
-            return None if token is None else token.expires_at
+            return self._held.expires_at(caller.token, caller.session)
 
     def on_end(self, listener: Callable[[], object]) -> None:
         """Call a function whenever a token or session ends on request: streams then ask `is_valid`.
@@ -350,17 +341,10 @@ class Access:
         _call(listeners)
         return then(kept, lambda _ended: None)
 
-    def _new_session(self, caller: Caller, now: float) -> tuple[str, SessionRecord]:
-        """Return the secret and the record of a session. It ends with the caller's token at the latest."""
+    def _new_session(self, caller: Caller, now: float) -> NewSession:
+        """Return a session. It ends with the caller's token at the latest."""
         token = None if caller.token is None else self._held.tokens.get(caller.token)
-        ends_at = now + LONGEST_SECONDS
-        if token is not None and token.expires_at is not None:
-            ends_at = min(ends_at, token.expires_at)
-        secret = new_secret()
-        return secret, SessionRecord(
-            digest=digest_of(secret), who=caller.who, role=caller.role, origin=caller.origin,
-            workflows=caller.workflows, token=caller.token, made_at=now, used_at=now, ends_at=ends_at,
-        )  # fmt: skip
+        return new_session(caller, now, None if token is None else token.expires_at)
 
     def _add_session(self, session: SessionRecord) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a token can be like: its name, role, end and restrictions."""
+"""The rules for a token: its name, role, end and restrictions."""
 
 import re
 from typing import Final

@@ -18,7 +18,7 @@ class Browser:
         self.cookie: str | None = None
         self.csrf = ""
 
-    async def send(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
+    async def send(self, method: str, target: str, body: bytes = b"", /, **headers: str) -> Reply:
         """Send a request with these headers only, and with the cookie."""
         place = urlsplit(self.url)
         if self.cookie is not None:
@@ -38,7 +38,8 @@ class Browser:
         """Ask the API, as a script of a page does."""
         body = b"" if value is None else msgspec.json.encode(value)
         usual = {"sec_fetch_site": "same-origin", "x_csrf_token": self.csrf}
-        return await self.send(method, API + path, body, **{**usual, **headers})
+        headers = {**usual, **headers}
+        return await self.send(method, API + path, body, **headers)
 
     async def open(self, path: str, **headers: str) -> Reply:
         """Open a page."""

@@ -1,4 +1,4 @@
-"""What each code of a refusal means, and what to do: the pages that the `type` of a problem leads to."""
+"""The meaning of each code of a refusal, and what to do: the pages that the `type` of a problem leads to."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the forms of pages send: a few short fields."""
+"""The bodies that forms of pages send: a few short fields."""
 
 from typing import Final
 from urllib.parse import parse_qsl

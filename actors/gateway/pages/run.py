@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,9 +29,6 @@ from stretto.actors.operations import (
     Why,
 )
 from stretto.definitions.conductor import ENDED
-
-MOST_SHOWN_CHARACTERS: Final = 64 * 1024
-"""The bound on the text of a value on the page. The API has the whole of a larger one."""
 
 
 class RunPage:

@@ -34,7 +34,7 @@ _IN_PROGRESS: Final = frozenset({"running", "paused", "failing", "cancelling", "
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """What a list shows, as the URL has it. Texts are empty without a filter.
+    """The filters of a list, as the URL has them. Texts are empty without a filter.
 
     Attributes:
         status: The status.

@@ -9,6 +9,8 @@ import msgspec
 
 from stretto.definitions.data import encode_json
 
+MOST_CHARACTERS: Final = 64 * 1024
+"""The bound on the text of a value on a page. The API has the whole of a larger one."""
 _HOUR: Final = 3600
 _SHAPES: Final[Mapping[str, str]] = {
     "running": "running",
@@ -90,5 +92,7 @@ def grouped(number: float) -> str:
 
 
 def pretty_json(value: Any) -> str:
-    """Return a value as JSON of several lines."""
-    return msgspec.json.format(encode_json(value), indent=2).decode()
+    """Return a value as JSON of several lines, or the beginning of a large one."""
+    text = msgspec.json.format(encode_json(value), indent=2).decode()
+    left = len(text) - MOST_CHARACTERS
+    return text if left <= 0 else f"{text[:MOST_CHARACTERS]}\n… {grouped(left)} more characters (MOST_CHARACTERS)"
