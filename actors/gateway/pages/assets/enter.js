@@ -1,5 +1,4 @@
 // Sends the code that a link has behind its #, and takes it out of the address before that.
-const code = location.hash.slice(1);
 const form = document.getElementById("log-in");
 
 function show(text) {
@@ -11,7 +10,7 @@ function show(text) {
   document.getElementById("token").focus();
 }
 
-async function enter() {
+async function enter(code) {
   history.replaceState(null, "", location.pathname + location.search);
   form.hidden = true;
   document.getElementById("entering").hidden = false;
@@ -29,5 +28,11 @@ async function enter() {
   }
 }
 
-if (code) enter();
-else document.getElementById("token").focus();
+function start() {
+  if (location.hash.length > 1) enter(location.hash.slice(1));
+  else document.getElementById("token").focus();
+}
+
+// A link that is opened where this page is shown already changes the part behind the # alone.
+addEventListener("hashchange", start);
+start();
