@@ -85,6 +85,14 @@ class Finding:
         tail = f"; {'; '.join(details)}" if details else ""
         return f"{self.place}: {self.severity}: {self.message}{tail} [{self.code}]{path}"
 
+    def as_json(self) -> dict[str, str | int]:
+        """Return {code, severity, message, file, line, column, path, found, expected, hint}."""
+        place = self.place
+        return {
+            "code": self.code, "severity": self.severity, "message": self.message, **place.as_json(),
+            "path": place.path, "found": self.found, "expected": self.expected, "hint": self.hint,
+        }  # fmt: skip
+
 
 class StrettoError(Exception):
     """The base of all errors that Stretto raises deliberately."""

@@ -19,6 +19,7 @@ import counts
 import crowd
 import engine
 import garbage
+import graphs
 import idle
 import large_pack
 import lazy
@@ -206,6 +207,13 @@ def measure_stored(report: Report, effort: Effort) -> None:
     report.measured["large pack"] = large_pack.measure(effort.share)
 
 
+def measure_graphs(report: Report, effort: Effort) -> None:
+    """The places of large graphs."""
+    samples = pooled(graphs.measure, effort.engine_rounds, 1)
+    report.show(graphs.table(samples), samples)
+    report.measured |= graphs.measured(samples)
+
+
 def measure_idle(report: Report, effort: Effort) -> None:
     """An idle engine."""
     report.show(idle.table(in_fresh_process(idle.measure, effort.idle_seconds)))
@@ -225,6 +233,7 @@ TARGETED: dict[str, Section] = {
     "many": measure_many,
     "garbage": measure_garbage,
     "stored": measure_stored,
+    "graphs": measure_graphs,
 }
 """What the targets are about, but for what takes a minute by itself."""
 SECTIONS: dict[str, Section] = TARGETED | {

@@ -111,6 +111,8 @@ MANY: Mapping[str, Target] = {
     "stored item": Target("an item of 100,000 read from the store, SQLite", "at most", 20, "ms", ITSELF),
     "failed items": Target("queries for the errors of 500 failed items", "at most", 1, "queries", ITSELF),
     "store check": Target("store check of 100,000 runs, SQLite, CPU", "at most", 8, "s", ITSELF),
+    "graph of 300": Target("the graph of 300 tasks is laid out", "at most", 100, "ms", ITSELF),
+    "graph of 1,000": Target("that of 1,000 tasks", "at most", 500, "ms", ITSELF),
     "large pack": Target("validate of a pack with 3,578 actions", "at most", 8, "s", ITSELF),
 }
 """The targets of many runs, of requests beside large fan-outs, and of large stores and packs."""

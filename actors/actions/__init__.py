@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         InvalidActionInput,
         UnknownAction,
     )
+    from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.output import OutputSlot, OutputSoFar, output_slot
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
     from stretto.actors.actions.schema import ANY, ActionParameter
@@ -48,12 +49,13 @@ else:
             "core.local": "describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
-            "core.stackstorm": "COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local",
+            "core.stackstorm": ("COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local"),
             "entry_points": "load_entry_points",
             "errors": (
                 "MAX_RETRY_AFTER_SECONDS ActionFailed CannotLoadActions DuplicateAction InvalidAction "
                 "InvalidActionInput UnknownAction"
             ),
+            "json_schema": "input_schema output_schema",
             "output": "OutputSlot OutputSoFar output_slot",
             "registry": "Action ActionRegistry RenderedCommands action",
             "schema": "ANY ActionParameter",
@@ -87,8 +89,10 @@ __all__ = [
     "frames_in",
     "frames_of",
     "inherited_environment",
+    "input_schema",
     "last_lines",
     "load_entry_points",
+    "output_schema",
     "output_slot",
     "python_result",
     "shell_result",

@@ -86,6 +86,16 @@ def first_paragraph(function: Callable[..., Any]) -> str:
     return " ".join((inspect.getdoc(function) or "").split("\n\n", 1)[0].split())
 
 
+def output_type(function: Callable[..., Any]) -> tuple[str, bool]:
+    """Return the JSON type that a function is annotated to return, "any" if it is not known, and whether also null."""
+    annotations = getattr(inspect.unwrap(function), "__annotations__", {})
+    annotation = _resolve(function, annotations.get("return", inspect.Parameter.empty))
+    if annotation is types.NoneType:
+        return "null", True
+    kind, nullable, _ = _read_annotation(annotation)
+    return kind, nullable
+
+
 def _read_parameter(function: Callable[..., Any], parameter: inspect.Parameter, description: str) -> ActionParameter:
     required = parameter.default is parameter.empty
     annotation = _resolve(function, parameter.annotation)

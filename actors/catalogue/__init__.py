@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from stretto.actors.catalogue.catalogue import Catalogue, Rules, log_nothing
     from stretto.actors.catalogue.definition import duplicate_ref, is_rehearsal_document, not_utf8
     from stretto.actors.catalogue.loading import Library, core_actions, load_library
+    from stretto.actors.catalogue.reports import (
+        called_refs,
+        definition_source,
+        describe_action,
+        describe_definition,
+        list_actions,
+        list_definitions,
+        sees_all,
+    )
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -17,6 +26,10 @@ else:
             "catalogue": "Catalogue Rules log_nothing",
             "definition": "duplicate_ref is_rehearsal_document not_utf8",
             "loading": "Library core_actions load_library",
+            "reports": (
+                "called_refs definition_source describe_action describe_definition list_actions "
+                "list_definitions sees_all"
+            ),
         },
     )
 
@@ -25,10 +38,17 @@ __all__ = [
     "Catalogue",
     "Library",
     "Rules",
+    "called_refs",
     "core_actions",
+    "definition_source",
+    "describe_action",
+    "describe_definition",
     "duplicate_ref",
     "is_rehearsal_document",
+    "list_actions",
+    "list_definitions",
     "load_library",
     "log_nothing",
     "not_utf8",
+    "sees_all",
 ]

@@ -1,5 +1,6 @@
 """The definitions that an engine knows, by ref."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,7 @@ class Catalogue:
     def read_files(self, paths: Iterable[Path]) -> None:
         """Read definition files. Rehearsal and config files among them are left out. `check` must follow."""
         for path in paths:
-            definition = self._read(path, None)
+            definition = _read(path, None)
             if not definition.is_other:
                 self._add(definition)
 
@@ -153,7 +154,7 @@ class Catalogue:
         self._warned[manifest.place.file] = [str(each) for each in findings]
         for described in pack.workflows:
             self._described[described.path] = described
-            self._add(self._read(described.path, described))
+            self._add(_read(described.path, described))
 
     def check(self) -> None:
         """Check the definitions that were read: only now are all refs known that they may call.
@@ -176,13 +177,6 @@ class Catalogue:
         self._pending = []
         self._to_keep = {}
         self._explain_unusable()
-
-    @staticmethod
-    def _read(path: Path, described: "PackWorkflow | None") -> Definition:
-        try:
-            return read_definition(path, described)
-        except (InvalidDefinition, UnknownWorkflow) as error:
-            return unreadable(path, error, described)
 
     def _add(self, definition: Definition) -> None:
         self._pending.append(definition)
@@ -297,6 +291,10 @@ class Catalogue:
         """Return all refs, sorted."""
         return tuple(sorted(self._workflows))
 
+    def refused(self) -> Mapping[str, InvalidDefinition]:
+        """Return the errors of each ref whose definition cannot be used."""
+        return {ref: error for ref, error in (self._invalid | self._conflicts).items() if ref not in self._workflows}
+
     def scope_of(self, name: str) -> "Catalogue":
         """Return the catalogue that a workflow and those that it calls are found in.
 
@@ -372,9 +370,27 @@ class Catalogue:
         Raises:
             InvalidDefinition: The definition has errors.
         """
+        return usable(self.read_definition_text(text, file))
+
+    def read_definition_text(self, text: str, file: str) -> Definition:
+        """Return a definition's text with all its findings. See `read_text`."""
         definition = Definition(Path(file), read_with_findings(text, file))
         self._examine(definition, self._known())
-        return usable(definition)
+        return definition
+
+    def with_actions(self, actions: ActionRegistry, rules: Rules) -> "Catalogue":
+        """Return the same workflows with other actions, and other rules for the definitions that are read with them."""
+        other = copy.copy(self)
+        other.actions, other._rules = actions, rules  # noqa: SLF001 - another of its class
+        other._nested = other._secrecies = None  # noqa: SLF001 - same
+        return other
+
+
+def _read(path: Path, described: "PackWorkflow | None") -> Definition:
+    try:
+        return read_definition(path, described)
+    except (InvalidDefinition, UnknownWorkflow) as error:
+        return unreadable(path, error, described)
 
 
 def usable(definition: Definition) -> Workflow:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -20,23 +20,6 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """The ends of lines in YAML."""
 _SPOT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|[\w.-]+|.")
 """The text that is marked: an expression, a word, or one character."""
-
-
-def finding_as_object(finding: "Finding") -> dict[str, Any]:
-    """Return a finding as a JSON object."""
-    place = finding.place
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "message": finding.message,
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "path": place.path,
-        "found": finding.found,
-        "expected": finding.expected,
-        "hint": finding.hint,
-    }
 
 
 class SourceLines:

@@ -22,8 +22,7 @@ def graph(
 ) -> None:
     """Draw the tasks and transitions of WORKFLOW, a ref or the path of a file."""
     from stretto.actors.catalogue import Rules, log_nothing
-    from stretto.actors.cli.svg import svg
-    from stretto.definitions.drawing import dot, mermaid, picture_of
+    from stretto.definitions.drawing import dot, folded, lay_out, mermaid, picture_of, svg
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     # A graph can be drawn where the actions are not installed.
@@ -31,8 +30,9 @@ def graph(
     catalogue = load_or_exit(definitions, actions=actions, packs=packs, rules=rules).catalogue
     try:
         picture = picture_of(catalogue.find(workflow))
+        drawn = svg(lay_out(folded(picture))) if form == "svg" else {"mermaid": mermaid, "dot": dot}[form](picture)
     except InvalidDefinition as error:
         give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except StrettoError as error:
         give_up(str(error), USAGE)
-    click.echo({"mermaid": mermaid, "dot": dot, "svg": svg}[form](picture), nl=False)
+    click.echo(drawn, nl=False)

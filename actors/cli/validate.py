@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from stretto.actors.cli.findings import SourceLines, colour, finding_as_object, show_finding, summary
+from stretto.actors.cli.findings import SourceLines, colour, show_finding, summary
 from stretto.actors.cli.support.action_options import ACTIONS, PACKS
 from stretto.actors.cli.support.exit_codes import FAILED
 
@@ -44,7 +44,7 @@ def validate(
     examined = examine_paths(paths, actions, packs, Configuration(pack_config, keystore))
     findings = [finding for found in examined.values() for finding in found]
     if as_json:
-        click.echo(json.dumps([finding_as_object(finding) for finding in findings], indent=2))
+        click.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:
         sources = SourceLines()
         for finding in findings:

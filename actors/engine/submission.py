@@ -80,13 +80,18 @@ class Submissions:
     """Accepts runs from users."""
 
     def __init__(
-        self, services: Services, definitions: EffectiveDefinitions, runs: RunSupervision, admission: Admission
+        self,
+        services: Services,
+        definitions: EffectiveDefinitions,
+        runs: RunSupervision,
+        admission: Admission,
+        keys: RememberedKeys,
     ) -> None:
         self._services = services
         self._definitions = definitions
         self._runs = runs
         self._admission = admission
-        self._keys = RememberedKeys()
+        self._keys = keys
 
     def submit(  # noqa: PLR0913, PLR0917 - the arguments of `Engine.submit`
         self,
@@ -124,7 +129,7 @@ class Submissions:
             idempotency = idempotency_of(idempotency_key, definition, given)
             earlier = self._keys.find(idempotency)
             if earlier is not None:
-                request.accepted.resolve(earlier)
+                request.accepted.resolve(earlier.as_replayed())
                 return request.accepted
             self._keys.keep(idempotency, handle)
         self._runs.start(request)

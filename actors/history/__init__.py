@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
+        RerunKnown,
         RunLoaded,
         RunNotLoaded,
+        find_rerun,
         load,
         load_reuse_plan,
         not_loaded,
@@ -44,7 +46,10 @@ else:
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
-            "loading": "EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
+            "loading": (
+                "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
+                "stored_handle"
+            ),
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": ("kept_report pruned time_as_json token_as_json"),
@@ -63,6 +68,7 @@ __all__ = [
     "OfflineRuns",
     "OldRunRead",
     "Replay",
+    "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
     "UnknownKind",
@@ -74,6 +80,7 @@ __all__ = [
     "error_lines",
     "explain_end_of_tasks",
     "explain_waits",
+    "find_rerun",
     "group_errors",
     "kept_report",
     "list_entries",

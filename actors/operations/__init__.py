@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ItemAnswer,
         ItemsAnswer,
         MeAnswer,
+        NotEnded,
         OutputAnswer,
         PreviewAnswer,
         Progress,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
         WorkflowsAnswer,
     )
     from stretto.actors.operations.asking import ask
-    from stretto.actors.operations.base import Request
+    from stretto.actors.operations.base import Request, note_of
     from stretto.actors.operations.controls import (
         CONTROLS,
         Cancel,
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.routes import (
         API,
         EVENTS,
+        HEADERS,
         JSON,
         LINES,
         ROUTES,
@@ -124,7 +126,7 @@ if TYPE_CHECKING:
         Me,
     )
     from stretto.actors.operations.stored import REPORTS, report
-    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
+    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -132,11 +134,12 @@ else:
             "answers": (
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
                 "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer ExportAnswer "
-                "Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer OutputAnswer PreviewAnswer Progress Pruned "
-                "Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
+                "Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer PreviewAnswer "
+                "Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
+                " WorkflowsAnswer"
             ),
             "asking": "ask",
-            "base": "Request",
+            "base": "Request note_of",
             "controls": (
                 "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency "
                 "SetMaxFailures SkipItem event_of"
@@ -151,10 +154,10 @@ else:
                 "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": ("API EVENTS JSON LINES ROUTES Role Route"),
+            "routes": ("API EVENTS HEADERS JSON LINES ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
-            "table": "OPERATIONS REQUESTS Operation",
+            "table": "OPERATIONS REQUESTS Operation accepted_as",
             "sessions": ("CreateEnterCode LogIn LogOut Me"),
         },
     )
@@ -163,6 +166,7 @@ __all__ = [
     "API",
     "CONTROLS",
     "EVENTS",
+    "HEADERS",
     "JSON",
     "LINES",
     "OPERATIONS",
@@ -211,6 +215,7 @@ __all__ = [
     "LogOut",
     "Me",
     "MeAnswer",
+    "NotEnded",
     "Operation",
     "OutcomeOf",
     "OutputAnswer",
@@ -255,12 +260,14 @@ __all__ = [
     "Workflows",
     "WorkflowsAnswer",
     "Written",
+    "accepted_as",
     "answer_of",
     "ask",
     "body_of",
     "event_of",
     "frames_of",
     "has_body",
+    "note_of",
     "path_fields",
     "report",
     "request_of",

@@ -7,11 +7,14 @@ import msgspec
 from stretto.definitions.errors import Finding
 
 
-class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
-    """The run has been accepted."""
+class Accepted(msgspec.Struct, frozen=True, omit_defaults=True, tag="accepted"):
+    """The run has been accepted, or `replayed` says that an earlier request with its idempotency key has started it."""
 
     run: str
     workflow: str
+    replayed: bool = False
+    outcome: dict[str, Any] | None = None
+    """{status, output, errors}, if the run has ended while the client waited."""
 
 
 class Described(msgspec.Struct, frozen=True, tag="described"):
@@ -43,6 +46,10 @@ class Ended(msgspec.Struct, frozen=True, tag="outcome"):
     output: Any
     errors: list[Any]
     tasks: dict[str, Any]
+
+
+class NotEnded(msgspec.Struct, frozen=True, tag="not_ended"):
+    """The run has not ended, and there is no outcome yet."""
 
 
 class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
@@ -238,6 +245,7 @@ Answer: TypeAlias = (
     | Described
     | Progress
     | Ended
+    | NotEnded
     | StatusAnswer
     | WorkflowsAnswer
     | Done

@@ -6,6 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
+    from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, CoreActions, Semantics
     from stretto.definitions.model.workflow import (
@@ -29,11 +30,12 @@ else:
         __name__,
         {
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
+            "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA Semantics",
             "workflow": (
-                "Assignment Backoff CancellationPolicy Delivery OnBadLine Parameter ParameterType Retry Share "
-                "SourceKind Task Transition WithItems Workflow"
+                "Assignment Backoff CancellationPolicy Delivery OnBadLine Parameter ParameterType "
+                "Retry Share SourceKind Task Transition WithItems Workflow"
             ),
         },
     )
@@ -65,6 +67,9 @@ __all__ = [
     "cyclic_tasks",
     "following",
     "graph_of",
+    "inputs_schema",
+    "parameter_schema",
+    "parameters_schema",
     "problems_of",
     "reachable_from",
 ]

@@ -7,7 +7,7 @@ import pykka
 
 from stretto.actors.access import Caller, require
 from stretto.actors.gateway.http.restrictions import Restrictions
-from stretto.actors.operations import Request, ask, route_of
+from stretto.actors.operations import Request, ask, note_of, route_of
 
 A = TypeVar("A", bound=msgspec.Struct)
 
@@ -40,7 +40,7 @@ class Asker:
         require(caller, route.role or caller.role)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
-        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks())
+        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
         if not isinstance(answer, kind):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +19,13 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.ended_runs import EndedRuns
+from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Stream, Streams
+from stretto.actors.gateway.http.waiting import LateAnswer
 from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
     API,
@@ -35,10 +38,12 @@ from stretto.actors.operations import (
     Route,
     TokenCreated,
     TokensAnswer,
+    accepted_as,
     ask,
     body_of,
     frames_of,
     has_body,
+    note_of,
     request_of,
     requests,
     route_for,
@@ -52,7 +57,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
-_Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream]]
+_Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
 
 class Endpoints:
@@ -115,12 +120,12 @@ class Endpoints:
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
-        async def answer(http: HttpRequest) -> Response | Stream:
+        async def answer(http: HttpRequest) -> Response | Stream | LateAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         return HttpRoute(API + path, answer, methods=list(routes))
 
-    async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream:
+    async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream | LateAnswer:
         role = routes[0].role  # all of them have the same
         if role is None:
             return await self._log_in(routes[0], http)
@@ -129,13 +134,15 @@ class Endpoints:
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)
-        request = request_of(route, http.path_params, query, body)
+        request = request_of(route, http.path_params, query, body, http.headers.raw)
         if (about_sender := self._sessions.answers.get(type(request))) is not None:
             return await about_sender(route, request, http, caller)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
-        answer = self._answers.get(type(request), self._ask)
-        return await answer(route, request, caller)
+        answer = await self._answers.get(type(request), self._ask)(route, request, caller)
+        if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
+            return tagged(http, answer, tag_of(bytes(answer.body)))
+        return answer
 
     async def _log_in(self, route: Route, http: HttpRequest) -> Response:
         self._sessions.admit(http)
@@ -144,25 +151,40 @@ class Endpoints:
         return await self._sessions.log_in(route, request, http)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
-        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks())
+        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
         if isinstance(request, ControlRequest):
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
         return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
 
-    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
+    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
         if isinstance(request.workflow, requests.Definition):
             require_unrestricted(caller, "admin")
         workflow = await self._find(request.workflow)
         handle = await call(
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin, by=caller.asks(),
+            labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
         )  # fmt: skip
-        return self._accepted(route, Accepted(handle.id, handle.workflow))
+        accepted = accepted_as(handle)
+        if not request.wait:
+            return self._accepted(route, accepted)
+
+        async def make() -> Response | None:
+            ended = await self._ended.outcome(handle.id)
+            if ended is None:
+                return None
+            outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
+            return self._accepted(route, msgspec.structs.replace(accepted, outcome=outcome))
+
+        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
 
     def _accepted(self, route: Route, answer: Accepted) -> Response:
-        return _json(route, answer, {"location": self._origins.link(f"{API}/runs/{answer.run}")})
+        headers = {"location": self._origins.link(f"{API}/runs/{answer.run}")}
+        if answer.replayed:
+            headers["idempotent-replay"] = "true"
+        status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
+        return Response(body_of(route, answer), status, headers, route.media_type)
 
     async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
         require_unrestricted(caller, "admin")
@@ -192,8 +214,12 @@ class Endpoints:
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)
 
-    async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> Response:
-        return _json(route, await self._ended.outcome(request.run))
+    async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> LateAnswer:
+        async def make() -> Response | None:
+            ended = await self._ended.outcome(request.run)
+            return None if ended is None else _json(route, ended)
+
+        return LateAnswer(self._ended.waits, request.run, request.wait or 0, make, _no_content)
 
     async def _watch(self, _route: Route, _request: requests.Watch, caller: Caller) -> Stream:
         return self._streams.of_run(caller)
@@ -221,5 +247,9 @@ class Endpoints:
         return catalogue.find(workflow)
 
 
-def _json(route: Route, answer: msgspec.Struct, headers: dict[str, str] | None = None) -> Response:
-    return Response(body_of(route, answer), route.status, headers, route.media_type)
+def _json(route: Route, answer: msgspec.Struct) -> Response:
+    return Response(body_of(route, answer), route.status, media_type=route.media_type)
+
+
+def _no_content() -> Response:
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import ExpressionError, Finding, InvalidDefinition, InvalidInput, StrettoError
+from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, StrettoError
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -133,19 +133,10 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
 def _details_of(cause: Exception) -> dict[str, Any]:
     """Return what an exception has besides its message, from which a client can make it again."""
     if isinstance(cause, InvalidDefinition):
-        return {"findings": [_as_json(finding) for finding in cause.findings]}
+        return {"findings": [finding.as_json() for finding in cause.findings]}
     if isinstance(cause, InvalidInput):
         return {"workflow": cause.workflow, "problems": list(cause.problems)}
     if isinstance(cause, ExpressionError):
         where = {**cause.place.as_json(), "path": cause.place.path}
         return {"expression": cause.expression, "where": where, "reason": cause.reason, "hint": cause.hint}
     return {}
-
-
-def _as_json(finding: Finding) -> dict[str, Any]:
-    place = finding.place
-    return {
-        "file": place.file, "line": place.line, "column": place.column, "path": place.path, "code": finding.code,
-        "severity": finding.severity, "message": finding.message, "found": finding.found,
-        "expected": finding.expected, "hint": finding.hint,
-    }  # fmt: skip

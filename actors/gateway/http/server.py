@@ -149,6 +149,7 @@ class Gateway:
             acceptor.close()
         # Every outcome has reached the streams when they are ended.
         await self._ended.source.drain()
+        self._ended.waits.close()
         await self._hub.stop()
         self._connections.shut_down()
         tasks = tuple(self._connections.state.tasks)

@@ -63,7 +63,7 @@ def test_svg_draws_every_task_once_and_no_two_over_each_other(cycle: str) -> Non
     assert "result() is none and 1 < 2" in texts
     lines = [path for path in root.iter(f"{SVG}path") if path.get("marker-end")]
     assert len(lines) == 7
-    assert all(re.match(r"M[\d.]+ [\d.]+C", path.get("d", "")) for path in lines)
+    assert all(re.match(r"M[\d.]+ [\d.]+[LC]", path.get("d", "")) for path in lines)
 
 
 def test_a_task_stands_below_all_that_lead_to_it(cycle: str) -> None:
