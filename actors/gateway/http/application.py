@@ -31,6 +31,13 @@ NO_ROUTE: Final = "none"
 MAX_HEADER_BYTES: Final = 16 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
+REPORTED: Final = frozenset(
+    {
+        "busy", "forbidden", "headers_too_large", "limit_exceeded", "misdirected_request", "not_allowed",
+        "request_timeout", "too_many_streams", "unauthenticated",
+    }
+)  # fmt: skip
+"""The codes of refusals that the log has: who is refused for these may be an attacker."""
 
 _log = get_logger("stretto.gateway")
 
@@ -84,20 +91,21 @@ class Application:
     async def _answer(self, scope: Scope, receive: Receive, response: "_Response") -> None:
         request_id = response.request_id
         try:
-            _check_headers(scope["headers"])
+            _check_head(scope)
             self._hosts.check(scope)
             check_origin(scope, self._origins)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=request_id, reason=str(gone))
+            scope["state"]["complain"]("it does not read its answer")
             scope["state"]["cut_off"]()
         except Exception as error:  # noqa: BLE001 - one bad request harms no other client
             with contextlib.suppress(ClientGone):
-                await self._refuse(scope, error, response)
+                await self._refuse(error, scope, response)
                 return
             scope["state"]["cut_off"]()
 
-    async def _refuse(self, scope: Scope, error: Exception, response: "_Response") -> None:
+    async def _refuse(self, error: Exception, scope: Scope, response: "_Response") -> None:
         problem = _of_the_router(error) or problem_of(error)
         if problem is None:
             _log.error("request_failed", request=response.request_id, exc_info=error)
@@ -109,6 +117,8 @@ class Application:
         if page is not None:
             headers, body = headers | page[0], page[1]
         self._counting.refused(problem.code)
+        if problem.code in REPORTED:
+            scope["state"]["complain"](problem.code)
         await response.send({"type": "http.response.start", "status": status, "headers": _encoded(headers, len(body))})
         await response.send({"type": "http.response.body", "body": body})
 
@@ -127,11 +137,20 @@ class Application:
         raise Problem("not_found", f"there is nothing at {path}" + (f"; {hint}" if hint else ""))
 
 
-def _check_headers(headers: Sequence[tuple[bytes, bytes]]) -> None:
+def _check_head(scope: Scope) -> None:
+    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    names = {name for name, _ in headers}
+    if b"transfer-encoding" in names and (b"content-length" in names or scope["http_version"] == "1.0"):
+        # A proxy could see another end of the request, and take the rest for a request of its own.
+        detail = "a request must not have Transfer-Encoding with Content-Length, or in HTTP/1.0"
+        raise Problem("bad_request", detail, {"connection": "close"})
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        detail = f"the version must be HTTP/1.1, got {scope['http_version']}"
+        raise Problem("bad_request", detail, {"connection": "close"})
     size = sum(len(name) + len(value) for name, value in headers)
     if size > MAX_HEADER_BYTES:
         detail = f"the headers must have at most {MAX_HEADER_BYTES:,} bytes together (MAX_HEADER_BYTES), got {size:,}"
-        raise Problem("headers_too_large", detail)
+        raise Problem("headers_too_large", detail, {"connection": "close"})
 
 
 def _of_the_router(error: Exception) -> Problem | None:

@@ -1,16 +1,22 @@
 """One client's connection: uvicorn's HTTP/1.1 with bounds on time and number."""
 
 import asyncio
+import logging
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
+import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from stretto.actors.gateway.http.application import MAX_HEADER_BYTES
+from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
+from stretto.actors.gateway.http.complaints import Complaints
+from stretto.actors.gateway.http.problems import Problem, written
 
 MAX_CONNECTIONS: Final = 1024
 """At this number, the connection that has been idle for longest is closed for a new one."""
@@ -26,10 +32,12 @@ class Connections:
 
     Attributes:
         state: What uvicorn's connections share.
+        complaints: Reports why clients were refused or cut off.
     """
 
     def __init__(self) -> None:
         self.state = ServerState()
+        self.complaints = Complaints()
         self._open: dict[Connection, None] = {}
         self._of_peers: Counter[str] = Counter()
 
@@ -81,12 +89,14 @@ class Connection(H11Protocol):
     def __init__(
         self, config: Config, connections: Connections, peer: Peer, lost: Callable[[], None],
     ) -> None:  # fmt: skip
-        state = {"peer": peer, "cut_off": self.cut_off}
+        state = {"peer": peer, "cut_off": self.cut_off, "complain": self._complain}
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._all = connections
         self._peer = peer
         self._lost = lost
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread = 0
+        """The bytes of a request's body that have come after its answer."""
 
     @property
     def is_busy(self) -> bool:
@@ -98,7 +108,7 @@ class Connection(H11Protocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._all.add(self, self._peer)
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self.close)
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -110,11 +120,46 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
         if self._deadline is None and not self.is_busy:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self.close)
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+        self._unread = self._unread + len(data) if self.conn.our_state is h11.DONE else 0
+        if self._unread > MAX_REQUEST_BYTES:
+            self._complain("it goes on after its answer")
+            self.close()
+            return
         super().data_received(data)
         if self.is_busy:
             self._meet_deadline()
             self._all.was_used(self)
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request, of which a part may be there."""
+        super().on_response_complete()
+        if not self.is_busy and self._deadline is None and self.conn.trailing_data[0]:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as the base class
+        """Refuse bytes that are not a request, or not the rest of its body."""
+        self._complain("it does not send HTTP/1.1")
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # its application has no client any more
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            problem = Problem("bad_request", "the data are not a request of HTTP/1.1", {"connection": "close"})
+            status, headers, body = written(problem, secrets.token_hex(8), problem)
+            head = h11.Response(status_code=status, headers=[*headers.items(), ("content-length", str(len(body)))])
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event))
+        self.close()
+
+    def _should_upgrade(self) -> bool:
+        """Answer as if the client had not asked for another protocol. The base class logs each of these requests."""
+        return False
+
+    def _is_late(self) -> None:
+        self._complain("its headers take too long")
+        self.close()
+
+    def _complain(self, reason: str) -> None:
+        self._all.complaints.note(reason, self._peer.address)
 
     def close(self) -> None:
         """Close the connection at once."""
@@ -140,4 +185,6 @@ def configuration(application: Any) -> Config:
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )  # fmt: skip
     config.load()
+    # It has a line for each request that is not HTTP. `Complaints` bounds these.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return config

@@ -165,7 +165,7 @@ class Gateway:
     def _connect(self, connection: socket.socket) -> Connection | None:
         peer = peer_of(connection)
         if not self._connections.admit(peer):
-            _log.warning("client_refused", reason="too many connections", address=peer.address)
+            self._connections.complaints.note("too many connections", peer.address)
             return None
         # A client that reads to the end would wait for a child's copy, too.
         withhold(connection)
