@@ -14,6 +14,7 @@ from stretto.actors.gateway.http.cross_site import check_origin
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
+from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
 from stretto.metrics import HttpInstruments, get_logger
@@ -31,6 +32,8 @@ NO_ROUTE: Final = "none"
 MAX_HEADER_BYTES: Final = 16 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
+_ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
+"""The header by which browsers call the host with TLS only, for a year."""
 REPORTED: Final = frozenset(
     {
         "busy", "forbidden", "headers_too_large", "limit_exceeded", "misdirected_request", "not_allowed",
@@ -54,6 +57,7 @@ class Application:
         paths: The paths of the routes, for the nearest one of a path that does not exist.
         hosts: The names of the port.
         origins: The daemon's own origins.
+        proxies: The proxies before the port.
         counting: Counts the requests.
         page_of: Returns the headers and the text of a refusal as a page, or None for who wants no page.
     """
@@ -65,6 +69,7 @@ class Application:
         *,
         hosts: Hosts,
         origins: Origins,
+        proxies: Proxies,
         counting: HttpInstruments,
         page_of: PageOf,
     ) -> None:
@@ -72,6 +77,7 @@ class Application:
         self._paths = list(paths)
         self._hosts = hosts
         self._origins = origins
+        self._proxies = proxies
         self._counting = counting
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
@@ -81,7 +87,7 @@ class Application:
         request_id = secrets.token_hex(8)
         scope["app"] = self  # the router then raises an exception for a method that a path does not have
         scope["state"]["request_id"] = request_id
-        response = _Response(send, request_id)
+        response = _Response(send, request_id, scope)
         began = time.perf_counter()
         try:
             await self._answer(scope, receive, response)
@@ -92,6 +98,7 @@ class Application:
         request_id = response.request_id
         try:
             _check_head(scope)
+            self._proxies.apply(scope)
             self._hosts.check(scope)
             check_origin(scope, self._origins)
             await self._router(scope, receive, response.send)
@@ -168,7 +175,8 @@ def _encoded(headers: dict[str, str], length: int) -> list[tuple[bytes, bytes]]:
 class _Response:
     """An answer that has the request's id, and a bound on the time in which it is taken."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
+        self._scope = scope
         self.request_id = request_id
         self.status: int | None = None
         """The status that was sent."""
@@ -190,6 +198,8 @@ class _Response:
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             if b"cache-control" not in headers:
                 message["headers"].append((b"cache-control", b"no-store"))
+            if self._scope["scheme"] == "https":
+                message["headers"].append(_ONLY_TLS)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(message)
