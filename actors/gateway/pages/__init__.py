@@ -7,5 +7,8 @@ forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
 run         one run, and what can be done with it
+grouping    lists in which many entries say nearly the same
+progress    how far a run is
+words       times, numbers and states as people read them
 errors      why a request was refused, and what each code means
 """
