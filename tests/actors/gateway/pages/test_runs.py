@@ -162,6 +162,32 @@ def test_a_run_is_paused_resumed_and_cancelled_by_forms(tmp_path: Path) -> None:
     with_runs(tmp_path, test)
 
 
+def test_several_runs_are_changed_together(tmp_path: Path) -> None:
+    """A page says first what would happen. Runs that cannot be changed are named with the reason."""
+
+    async def test(client: Client, url: str) -> None:
+        runs = [await start(client, "test.sleep") for _ in range(2)]
+        ended = await start(client, "test.echo", to_the_end=True)
+        browser = await entered(client, url)
+        page = await text_of(browser, "/")
+        assert re.findall(r'name="run" value="([^"]+)"', page) == runs[::-1]
+        query = "&".join(f"run={run}" for run in runs)
+        asked = await text_of(browser, f"/several?do=cancel&{query}")
+        assert "Cancel 2 runs?" in asked
+        assert asked.count("2 in flight stopped, 1 not started") == 2
+        assert (await browser.submit("/several", do="pause", runs=" ".join(runs))).status == 403
+        done = await browser.submit("/several", do="pause", runs=" ".join(runs), csrf=browser.csrf)
+        assert (done.status, done.headers["location"]) == (303, "/")
+        assert shown(await text_of(browser, "/?status=paused")) == runs[::-1]
+        partly = await browser.submit("/several", do="cancel", runs=f"{ended} {runs[0]}", csrf=browser.csrf)
+        assert (partly.status, b"1 run was not changed" in partly.body) == (409, True)
+        await asyncio.to_thread(list, client.answers(Watch(runs[0])))
+        for wrong in ("do=delete&run=a", "do=pause", "do=pause&" + "run=a&" * 51):
+            await text_of(browser, f"/several?{wrong}", 400)
+
+    with_runs(tmp_path, test)
+
+
 def test_a_viewer_looks_and_a_restricted_one_sees_its_own(tmp_path: Path) -> None:
     """Buttons that a role does not have are not shown, and their forms are refused."""
 
@@ -172,6 +198,7 @@ def test_a_viewer_looks_and_a_restricted_one_sees_its_own(tmp_path: Path) -> Non
         page = await text_of(viewer, "/")
         assert shown(page) == [sleep]
         assert "<option selected>test.sleep</option>" in page
+        assert 'name="run"' not in page
         run = await text_of(viewer, f"/runs/{sleep}")
         assert "A viewer cannot change runs." in run
         assert "<b>eve</b>" in run
