@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         local_caller,
         may,
         require,
+        require_full_rights,
         require_unrestricted,
         user_name,
     )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         CannotUseTokensFile,
         Forbidden,
         InvalidToken,
+        MemberForbidden,
         NoTokens,
         TokenExists,
         Unauthenticated,
@@ -39,8 +41,11 @@ else:
         __name__,
         {
             "access": "Access Created EnterCode MAX_TOKENS",
-            "callers": "Caller LOCAL local_caller may require require_unrestricted user_name",
-            "errors": ("CannotUseTokensFile Forbidden InvalidToken NoTokens TokenExists Unauthenticated UnknownToken"),
+            "callers": "Caller LOCAL local_caller may require require_full_rights require_unrestricted user_name",
+            "errors": (
+                "CannotUseTokensFile MemberForbidden Forbidden InvalidToken NoTokens TokenExists Unauthenticated "
+                "UnknownToken"
+            ),
             "opening": "access_of_file access_of_store open_access",
             "roles": "ROLES Role",
             "sessions": "LONGEST_SECONDS csrf_token is_csrf_token",
@@ -59,6 +64,7 @@ __all__ = [
     "EnterCode",
     "Forbidden",
     "InvalidToken",
+    "MemberForbidden",
     "NoTokens",
     "Role",
     "TokenExists",
@@ -72,6 +78,7 @@ __all__ = [
     "may",
     "open_access",
     "require",
+    "require_full_rights",
     "require_unrestricted",
     "user_name",
 ]

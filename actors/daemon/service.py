@@ -25,7 +25,16 @@ from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answ
 from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway import CannotServe, Check, Gateway, SocketFile, default_path, is_loopback, open_port
+from stretto.actors.gateway import (
+    Check,
+    Gateway,
+    SocketFile,
+    certificate_of,
+    check_exposure,
+    default_path,
+    group_of,
+    open_port,
+)
 from stretto.actors.packs import Pack
 from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import Settings
@@ -68,7 +77,7 @@ class Daemon:
     ) -> None:
         self._settings = settings
         self._announce = announce
-        own = (config, settings.serve.tokens_file)
+        own = (config, settings.serve.tokens_file, settings.serve.tls_cert, settings.serve.tls_key)
         self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
         self._events: asyncio.Queue[_Event] = asyncio.Queue()
@@ -86,15 +95,12 @@ class Daemon:
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)
         serve = self._settings.serve
-        if not is_loopback(serve.host) and not serve.insecure_bind:
-            raise CannotServe(
-                f"{serve.host} is not a loopback address, and the port has no authentication: use 127.0.0.1, or "
-                "--insecure-bind if the network is protected"
-            )
+        check_exposure(serve, stored=self._settings.engine.store is not None)
+        self._certificate = certificate_of(serve)
         path = Path(serve.socket) if serve.socket is not None else default_path()
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(in_children(_take_no_signals))
-            socket_file = SocketFile(path)
+            socket_file = SocketFile(path, group_of(serve))
             self._protected += socket_file.files
             listener = socket_file.open()
             stack.callback(socket_file.close)
@@ -105,10 +111,10 @@ class Daemon:
             self._services: Services = await call(self._engine, EngineHost.services)
             self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
             stack.enter_context(self._collector.running())
-            port, url = open_port(serve.host, serve.port)
+            port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}
-            gateway = self._gateway = Gateway(self._engine, probes, url, serve)
+            gateway = self._gateway = Gateway(self._engine, probes, url, serve, self._certificate)
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
@@ -167,6 +173,8 @@ class Daemon:
         self._begin(self._become_ready(url, path))
         breaking = asyncio.create_task(self._end_with_the_engine())
         while (event := await self._events.get()) is not None:
+            if event == signal.SIGHUP and self._certificate is not None:
+                self._begin(asyncio.to_thread(self._certificate.reload))
             if event in _RELOADS:
                 self._begin(self._reload(_RELOADS[event]))
             elif event == signal.SIGUSR1:

@@ -154,7 +154,7 @@ def request_of(
     given |= {name: msgspec.Raw(encode_json(_path_value(name, text))) for name, text in path.items()}
     try:
         request: Request = _requests[route.request, has_body(route)].decode(encode_json(given))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(_plain(str(error))) from None
     return request
 

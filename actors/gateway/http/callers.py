@@ -3,34 +3,64 @@
 import socket
 from typing import Final, NamedTuple
 
+import msgspec
 from starlette.requests import Request
 
-from stretto.actors.access import Access, Caller, Unauthenticated
+from stretto.actors.access import Access, Caller, Unauthenticated, require_unrestricted
+from stretto.actors.gateway.exposure import is_loopback
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import CSRF_HEADER, check_csrf_token, check_is_of_own_page, is_safe
 from stretto.actors.gateway.http.problems import Problem
-from stretto.actors.gateway.socket_file import caller_of, may_connect
+from stretto.actors.gateway.http.proxies import Proxies
+from stretto.actors.gateway.socket_users import SocketUsers
 
 _SCHEME: Final = "bearer"
 
 
 class Peer(NamedTuple):
-    """The other end of a connection, as the listener sees it.
+    """The other end of a connection, as the listener sees it, or a proxy's client, as the proxy says.
 
     Attributes:
         address: The address, or "" on the UNIX socket.
         caller: Who all requests of the connection are from, or None if that is not known from the connection.
+        is_proxy: Whether it is a named proxy, or a client of one.
+        user: The user whom the proxy names, or None.
     """
 
     address: str
     caller: Caller | None
+    is_proxy: bool = False
+    user: str | None = None
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether it is a process of the daemon's own user, or root's."""
+        return self.caller is not None and self.caller.origin == "owner"
+
+    @property
+    def name(self) -> str:
+        """The name by which its connections are counted: the address, or the user."""
+        return self.address or ("" if self.caller is None else self.caller.who)
 
 
-def peer_of(connection: socket.socket) -> Peer:
-    """Return the other end of an accepted connection. Raises OSError if it has left."""
-    if connection.family != socket.AF_UNIX:
-        return Peer(connection.getpeername()[0], None)
-    return Peer("", caller_of(connection) if may_connect(connection) else None)
+class Peers:
+    """Knows the other ends of connections.
+
+    Args:
+        users: The users of the socket.
+        proxies: The proxies before the port.
+    """
+
+    def __init__(self, users: SocketUsers, proxies: Proxies) -> None:
+        self._users = users
+        self._proxies = proxies
+
+    def of(self, connection: socket.socket) -> Peer:
+        """Return the other end of an accepted connection. Raises OSError if it has left."""
+        if connection.family == socket.AF_UNIX:
+            return Peer("", self._users.caller(connection))
+        address = connection.getpeername()[0]
+        return Peer(address, None, is_proxy=address in self._proxies)
 
 
 class Senders:
@@ -77,17 +107,49 @@ class Senders:
         if peer.caller is not None:
             return peer.caller, None
         if not peer.address:
-            raise Problem("not_allowed", "this daemon serves its own user and root only")
+            raise Problem(
+                "not_allowed", "this daemon serves its own user, root, and members of serve.socket_group only"
+            )
         token = bearer_token(request)
+        secret = None
         if token is not None:
-            return self._access.caller_of_token(token, source=peer.address), None
-        secret = self._cookie.secret_in(request)
-        if secret is None:
-            raise Unauthenticated("missing")
-        return self._access.caller_of_session(secret, source=peer.address), secret
+            caller = self._access.caller_of_token(token, source=peer.address)
+        else:
+            secret = self._cookie.secret_in(request)
+            if secret is None:
+                raise Unauthenticated("missing")
+            caller = self._access.caller_of_session(secret, source=peer.address)
+        return msgspec.structs.replace(caller, for_user=peer.user), secret
 
 
 def bearer_token(request: Request) -> str | None:
     """Return the token of a request's header, or None without one. A proxy may have other schemes for itself."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == _SCHEME else None
+
+
+class Readers:
+    """Knows who may read the metrics and the probes.
+
+    Args:
+        senders: Finds out who sends a request.
+        proxies: The proxies before the port: with one, a request from this machine may be anybody's.
+        open_to_all: Whether everybody may read them (`serve.open_metrics`).
+    """
+
+    def __init__(self, senders: Senders, proxies: Proxies, *, open_to_all: bool) -> None:
+        self._senders = senders
+        self._trusts_loopback = not proxies
+        self._open_to_all = open_to_all
+
+    def check(self, request: Request) -> None:
+        """Refuse a request whose sender may not read them.
+
+        Raises:
+            Unauthenticated: It has no valid token, and needs one.
+            Forbidden: Its token is for some workflows only, or has no role.
+        """
+        address = request.scope["state"]["peer"].address
+        if self._open_to_all or not address or (self._trusts_loopback and is_loopback(address)):
+            return
+        require_unrestricted(self._senders.sender_of(request), "viewer")

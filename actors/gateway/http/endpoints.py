@@ -13,7 +13,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
-from stretto.actors.access import Access, Caller, require, require_unrestricted
+from stretto.actors.access import Access, Caller, require, require_full_rights, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
@@ -160,7 +160,7 @@ class Endpoints:
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
         if isinstance(request.workflow, requests.Definition):
-            require_unrestricted(caller, "admin")
+            require_full_rights(caller)
         workflow = await self._find(request.workflow)
         handle = await call(
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
@@ -193,6 +193,7 @@ class Endpoints:
         return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))
 
     async def _create_token(self, route: Route, request: requests.CreateToken, caller: Caller) -> Response:
+        require_full_rights(caller)
         workflows = None if request.workflows is None else tuple(request.workflows)
         making = await asyncio.to_thread(
             self._access.create_token, request.name, request.role, by=caller, lasts=request.lasts, workflows=workflows,

@@ -1,7 +1,6 @@
 """The gateway: the application on its listeners, from the start to the last answer."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,10 @@ from stretto.actors.access import Caller, open_access
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
+from stretto.actors.gateway.exposure import check_tokens
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.asking import Asker
-from stretto.actors.gateway.http.callers import Senders, peer_of
+from stretto.actors.gateway.http.callers import Peers, Readers, Senders
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.ended_runs import EndedRuns
@@ -25,11 +25,13 @@ from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
+from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
+from stretto.actors.gateway.socket_users import socket_users
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
 from stretto.actors.settings import ServeSettings
@@ -37,6 +39,7 @@ from stretto.metrics import get_logger
 from stretto.metrics.exposition import CannotExpose, open_listener
 
 if TYPE_CHECKING:
+    from stretto.actors.gateway.tls import Certificate
     from stretto.actors.runs import Services
 
 LAST_WORDS_SECONDS: Final = 5.0
@@ -45,20 +48,13 @@ LAST_WORDS_SECONDS: Final = 5.0
 _log = get_logger("stretto.gateway")
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host is a loopback address, which no other machine can reach."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def open_port(host: str, port: int) -> tuple[socket.socket, str]:
+def open_port(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, str]:
     """Return a listening socket and its URL.
 
     Args:
         host: The address to bind.
         port: The port. 0 takes any free one.
+        scheme: The URL's scheme.
 
     Raises:
         CannotServe: It cannot be bound.
@@ -71,7 +67,7 @@ def open_port(host: str, port: int) -> tuple[socket.socket, str]:
     listener.settimeout(0)
     withhold(listener)
     bound: int = listener.getsockname()[1]
-    return listener, f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+    return listener, f"{scheme}://[{host}]:{bound}" if ":" in host else f"{scheme}://{host}:{bound}"
 
 
 class Gateway:
@@ -82,6 +78,7 @@ class Gateway:
         probes: The probe of each path.
         url: The URL of the port.
         settings: The settings of the port and the socket.
+        certificate: The certificate of the port, or None without TLS.
     """
 
     def __init__(
@@ -90,8 +87,13 @@ class Gateway:
         probes: Mapping[str, Probe],
         url: str,
         settings: ServeSettings,
+        certificate: "Certificate | None" = None,
     ) -> None:
         self._url = url
+        self._settings = settings
+        self._certificate = certificate
+        self._proxies = Proxies(settings.behind_proxy, settings.proxy_user_header)
+        self._peers = Peers(socket_users(settings), self._proxies)
         self._origins = Origins(url, settings.public_url)
         self._hosts = Hosts(settings.hosts, self._origins.public_host)
         self._engine = engine
@@ -108,9 +110,19 @@ class Gateway:
         return self._ended.abandoned
 
     async def start(self, *listeners: socket.socket) -> None:
-        """Start accepting connections. The caller closes the listeners. Raises as `open_access` does."""
+        """Start accepting connections. The caller closes the listeners.
+
+        Raises:
+            CannotServe: Other machines reach the port, and no token is valid.
+            CannotUseTokensFile, StoreUnavailable: The tokens cannot be loaded.
+        """
         services: Services = await call(self._engine, EngineHost.services)
         self._access = await asyncio.to_thread(open_access, services.journal, services.readers, self._tokens_file)
+        try:
+            check_tokens(self._settings, await asyncio.to_thread(self._access.tokens))
+        except CannotServe:
+            await asyncio.to_thread(self._access.close)
+            raise
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
@@ -121,23 +133,24 @@ class Gateway:
             self._engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
             sessions=self._sessions,
         )  # fmt: skip
+        instruments = services.instruments
+        readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
         pages = Pages(Asker(self._engine), senders, self._sessions, cookie)
         routes = [
             *self._endpoints.routes(),
             *pages.routes(),
-            *probe_routes(services.instruments.registry, self._probes),
+            *probe_routes(instruments.registry, self._probes, readers.check),
         ]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
-        instruments = services.instruments
         application = Application(
-            routes, paths, hosts=self._hosts, origins=self._origins, counting=instruments.http(STATUSES),
-            page_of=pages.errors.page_of,
+            routes, paths, hosts=self._hosts, origins=self._origins, proxies=self._proxies,
+            counting=instruments.http(STATUSES), page_of=pages.errors.page_of,
         )  # fmt: skip
         self._config = configuration(application)
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
         paused = instruments.accept_pauses.inc
-        self._acceptors = [Acceptor(each, self._connect, on_pause=paused) for each in listeners]
+        self._acceptors = [Acceptor(each, self._serve, on_pause=paused) for each in listeners]
 
     async def enter_url(self, caller: Caller) -> str:
         """Return a URL that begins a session with a caller's rights in a browser, once, within a minute."""
@@ -162,11 +175,13 @@ class Gateway:
         self._endpoints.close()
         await asyncio.to_thread(self._access.close)
 
-    def _connect(self, connection: socket.socket) -> Connection | None:
-        peer = peer_of(connection)
+    async def _serve(self, connection: socket.socket) -> None:
+        peer = self._peers.of(connection)
         if not self._connections.admit(peer):
-            _log.warning("client_refused", reason="too many connections", address=peer.address)
-            return None
+            self._connections.complaints.note("too many connections", peer.address)
+            connection.close()
+            return
         # A client that reads to the end would wait for a child's copy, too.
         withhold(connection)
-        return Connection(self._config, self._connections, peer, lambda: give_back(connection))
+        tls = None if self._certificate is None or not peer.address else self._certificate.context
+        await Connection(self._config, self._connections, peer, lambda: give_back(connection)).open(connection, tls)

@@ -81,7 +81,9 @@ class Schema:
             command.upgrade(config, self.newest)
 
 
-SCHEMA: Final = Schema(Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0007", "0008"))
+SCHEMA: Final = Schema(
+    Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009")
+)
 """The versions that this Stretto knows."""
 
 

@@ -92,7 +92,7 @@ def test_tables_and_migrations_agree_to_the_letter_on_sqlite(tmp_path: Path) -> 
         ).fetchall()
         connection.close()
         # The order of constraints is of no matter, and SQLite writes an added column into the line of the last one.
-        return {name: {part.strip() for part in re.split("[,\n]", sql)} - {""} for name, sql in rows}
+        return {name: {part.strip().removesuffix(")") for part in re.split("[,\n]", sql)} - {""} for name, sql in rows}
 
     assert definitions(tmp_path / "migrated.db") == definitions(tmp_path / "made.db")
 
