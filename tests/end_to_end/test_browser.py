@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.operations import API, CreateEnterCode, Runs
+from stretto.actors.operations import API, Cancel, CreateEnterCode, CreateToken, Runs, Submit, Watch
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 CHROMIUM: Final = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
-ECHO: Final = 'version: "1.0.0"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n'
+DEFINITIONS: Final = {
+    "test.echo": "tasks: [{name: echo, action: core.noop}]\n",
+    "test.sleep_" + "a_very_long_name_" * 8: "cancellation_policy: cancel_running\n"
+    "tasks: [{name: sleep, with_items: [1, 2, 3], concurrency: 2, action: core.sleep, input: {seconds: 1000}}]\n",
+}
+SLEEP: Final = next(ref for ref in DEFINITIONS if "sleep" in ref)
+WIDTHS: Final = (320, 390, 768, 1180, 1440)
 ATTACK: Final = """
 async (daemon) => {
   const tried = {};
@@ -77,7 +83,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """A gateway with a store and a workflow."""
     folder = tmp_path_factory.mktemp("browser")
     (folder / "definitions").mkdir()
-    (folder / "definitions" / "echo.yaml").write_text(ECHO)
+    for ref, text in DEFINITIONS.items():
+        (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
     with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
         yield opened
 
@@ -163,7 +170,7 @@ def test_a_page_of_another_site_reads_and_changes_nothing(
     assert answer.status == 421
     tried = rebound.evaluate(ATTACK, f"http://evil.example:{port}")
     assert all(said.startswith("421 ") for said in tried.values()), tried
-    runs: Any = daemon.client.ask(Runs())
+    runs: Any = daemon.client.ask(Runs(workflow="test.echo"))
     assert runs.runs == []
 
 
@@ -183,5 +190,69 @@ def test_another_port_of_the_same_host_gets_nothing_out_of_the_cookie(
     )
     page.wait_for_url(f"{daemon.url}{API}/runs")
     assert "foreign_origin" in page.content()
-    runs: Any = daemon.client.ask(Runs())
+    runs: Any = daemon.client.ask(Runs(workflow="test.echo"))
     assert runs.runs == []
+
+
+def watched(page: "Page") -> list[str]:
+    """Return a list that gets all that is said on a page's console, violations of its policy among it."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def test_the_pages_follow_the_runs_and_fit_every_width(context: "BrowserContext", daemon: Opened) -> None:
+    """Rows change in place, new runs gather behind a line, and keys lead through all of it."""
+    page = entered(context, daemon)
+    said = watched(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#live").wait_for()
+    sleep: Any = daemon.client.ask(Submit(SLEEP, labels={"env": "<b>bold</b>" * 4}))
+    page.get_by_text("1 newer run - show").click()
+    row = page.locator(f"tr[data-run='{sleep.run}']")
+    row.get_by_text("Running").wait_for()
+    page.locator("#live").wait_for()
+    for path in ("/", f"/runs/{sleep.run}", f"/runs/{sleep.run}/cancel", "/keys", "/problems/busy"):
+        page.goto(daemon.url + path)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+    page.goto(f"{daemon.url}/")
+    page.locator("#live").wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{daemon.url}/runs/{sleep.run}")
+    page.locator("#live").wait_for()
+    page.keyboard.press("p")
+    page.get_by_role("button", name="Resume").wait_for()
+    page.keyboard.press("p")
+    page.get_by_role("button", name="Pause").wait_for()
+    page.keyboard.press("c")
+    page.get_by_role("button", name="Cancel the run").wait_for()
+    daemon.client.ask(Cancel(sleep.run))
+    list(daemon.client.answers(Watch(sleep.run)))
+    page.goto(f"{daemon.url}/?status=cancelled")
+    assert page.locator("tbody tr").count() == 1
+    assert said == []
+    assert {urlsplit(url).netloc for url in asked} == {urlsplit(daemon.url).netloc}
+
+
+def test_without_script_everything_can_be_read_and_cancelled(chromium: "Browser", daemon: Opened) -> None:
+    """With a token, which the form takes."""
+    made: Any = daemon.client.ask(CreateToken("no-script", "operator"))
+    sleep: Any = daemon.client.ask(Submit(SLEEP))
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{daemon.url}/runs/{sleep.run}")
+    page.get_by_label("Token").fill(made.text)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Cancel…").click()
+    page.get_by_text("2 items in flight are stopped").wait_for()
+    page.get_by_role("button", name="Cancel the run").click()
+    page.wait_for_url(f"{daemon.url}/runs/{sleep.run}")
+    list(daemon.client.answers(Watch(sleep.run)))
+    page.reload()
+    page.get_by_text("Cancelled").first.wait_for()
+    context.close()

@@ -6,6 +6,10 @@ asset_files styles and scripts, under a hash of their content
 forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
+several     what is done to several runs of the list
 run         one run, and what can be done with it
+grouping    lists in which many entries say nearly the same
+progress    how far a run is
+words       times, numbers and states as people read them
 errors      why a request was refused, and what each code means
 """

@@ -1,5 +1,6 @@
 """Why a request was refused, as a page; and the pages that say what each code means."""
 
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -23,7 +24,7 @@ class ErrorPages:
         self._renderer = renderer
 
     def page_of(self, scope: Any, problem: Problem, request_id: str) -> tuple[dict[str, str], bytes] | None:
-        """Return the headers and the text of a refusal as a page, or None if the request is not a browser's for a page.
+        """Return the headers and the text of a refusal as a page, or None if no browser asks for a page.
 
         Args:
             scope: The request's scope.
@@ -33,9 +34,10 @@ class ErrorPages:
         accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
         if b"text/html" not in accepted or scope["path"].startswith(f"{API}/"):
             return None
+        status = STATUSES[problem.code]
         text = self._renderer.text(
-            "refused.html", None, problem=problem, status=STATUSES[problem.code], request_id=request_id,
-            explanation=EXPLANATIONS[problem.code],
+            "refused.html", None, problem=problem, status=status, title=HTTPStatus(status).phrase,
+            request_id=request_id, explanation=EXPLANATIONS[problem.code],
         )  # fmt: skip
         return {**HEADERS, "content-type": "text/html; charset=utf-8", **problem.headers}, text.encode()
 

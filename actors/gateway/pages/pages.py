@@ -22,6 +22,7 @@ from stretto.actors.gateway.pages.forms import fields_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run import RunPage
 from stretto.actors.gateway.pages.runs import RunsPage
+from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
@@ -54,6 +55,7 @@ class Pages:
     def routes(self) -> list[Route]:
         """Return the routes of all pages."""
         runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
+        several = SeveralPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
             self._assets.route(),
@@ -61,6 +63,7 @@ class Pages:
             Route("/problems/{code}", self.errors.explain, methods=["GET"]),
             Route("/keys", self._keys, methods=["GET"]),
             self._route("/", runs.show),
+            self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", run.show),
             self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
             self._route("/runs/{run}/pause", None, run.pause),

@@ -6,12 +6,17 @@ import msgspec
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """The items of a run's tasks: of those that are known, how many have ended, have failed and run."""
+    """The items of a run's tasks: of those that are known, how many have succeeded, have failed and run."""
 
     total: int
-    ended: int
+    succeeded: int
     failed: int
     running: int
+
+    @property
+    def ended(self) -> int:
+        """The ended items."""
+        return self.succeeded + self.failed
 
     @property
     def percent(self) -> int:
@@ -26,7 +31,7 @@ def progress_of(tasks: dict[str, Any] | None) -> Progress | None:
         return None
     return Progress(
         sum(each["total"] or 0 for each in items),
-        sum(each["succeeded"] + each["failed"] for each in items),
+        sum(each["succeeded"] for each in items),
         sum(each["failed"] for each in items),
         sum(each["running"] for each in items),
     )

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
-from stretto.actors.gateway.pages.progress import progress_of
+from stretto.actors.gateway.pages.grouping import like_errors, like_waits
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
@@ -52,12 +52,12 @@ class RunPage:
         with suppress(NoStore):  # without one, the engine knows no more than how the run stands
             run = (await self._asker.ask(Run(run_id), caller, RunAnswer)).run
             groups = (await self._asker.ask(Errors(run_id), caller, ErrorsAnswer)).groups
-        waits = []
+        waits: list[dict[str, Any]] = []
         if status["status"] not in ENDED:
             waits = (await self._asker.ask(Why(run_id), caller, WaitsAnswer)).reasons
         return self._renderer.page(
-            "run.html", viewer, path="/runs", status=status, run=run, groups=groups, waits=waits,
-            progress=progress_of(status["tasks"]), ended=status["status"] in ENDED,
+            "run.html", viewer, path="/runs", status=status, run=run, groups=groups, waits=like_waits(waits),
+            errors=like_errors(run["errors"] if run else ()), ended=status["status"] in ENDED,
         )  # fmt: skip
 
     async def ask_to_cancel(self, request: Request, caller: Caller, viewer: Viewer) -> Response:

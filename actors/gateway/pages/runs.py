@@ -70,6 +70,11 @@ class Row(msgspec.Struct, frozen=True):
     run: dict[str, Any]
     progress: Progress | None
 
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether it can be paused, resumed or cancelled."""
+        return self.run["status"] in _IN_PROGRESS
+
 
 class RunsPage:
     """The page.

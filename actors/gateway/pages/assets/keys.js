@@ -13,6 +13,10 @@ function move(step) {
   rows[next].focus();
 }
 
+function select() {
+  document.activeElement?.closest("tr")?.querySelector("input[type=checkbox]")?.click();
+}
+
 function search() {
   const field = document.getElementById("search");
   if (field) field.focus();
@@ -24,6 +28,7 @@ const ACTIONS = {
   "?": () => location.assign("/keys"),
   j: () => move(1),
   k: () => move(-1),
+  x: select,
 };
 
 export function useKeys() {

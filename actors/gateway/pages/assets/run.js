@@ -1,5 +1,5 @@
 // A run: its status and its tasks change in place. Its end loads the page again, with the output.
-import { grouped, setStatus } from "./marks.js";
+import { grouped, setBar, setStatus } from "./marks.js";
 import { follow } from "./stream.js";
 
 const run = document.getElementById("run").dataset;
@@ -15,14 +15,11 @@ function changeTask(row, task) {
   setStatus(row.querySelector(".status"), task.status);
   if (!task.items) return;
   const { total, succeeded, failed } = task.items;
-  const bar = row.querySelector("progress");
+  const bar = row.querySelector(".bar");
   const counts = row.querySelector(".counts");
-  if (bar && total) {
-    bar.max = total;
-    bar.value = succeeded + failed;
-  }
+  if (bar) setBar(bar, task.items);
   if (counts) counts.textContent = `${grouped(succeeded + failed)} of ${total === null ? "?" : grouped(total)}`;
-  row.querySelector(".c-failed").textContent = failed ? grouped(failed) : "";
+  row.querySelector(".failures").textContent = failed ? `${grouped(failed)} failed` : "";
 }
 
 function say(text) {

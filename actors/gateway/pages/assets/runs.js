@@ -1,5 +1,5 @@
 // The list of runs: rows that are shown change in place, new runs gather behind one line.
-import { grouped, hasEnded, setStatus } from "./marks.js";
+import { grouped, setBar, setStatus } from "./marks.js";
 import { follow } from "./stream.js";
 
 const table = document.querySelector("table.runs");
@@ -13,14 +13,12 @@ function rowOf(run) {
 function change(row, run) {
   setStatus(row.querySelector(".status"), run.status);
   const { total, succeeded, failed } = run.items;
-  const bar = row.querySelector("progress");
+  const bar = row.querySelector(".bar");
   if (bar && total) {
-    bar.max = total;
-    bar.value = succeeded + failed;
-    row.querySelector(".percent").textContent = `${Math.floor((100 * bar.value) / total)} %`;
+    setBar(bar, run.items);
+    row.querySelector(".percent").textContent = `${Math.floor((100 * (succeeded + failed)) / total)} %`;
     row.querySelector(".failures").textContent = failed ? `${grouped(failed)} failed` : "";
   }
-  if (hasEnded(run.status)) row.dataset.ended = "true";
 }
 
 function isWanted(run) {
@@ -37,6 +35,7 @@ function takeNews({ runs }) {
   }
   if (fresh.size) {
     newer.hidden = false;
+    if (!table) document.querySelector(".empty").hidden = true;
     newer.firstElementChild.textContent = `${grouped(fresh.size)} newer run${fresh.size === 1 ? "" : "s"} - show`;
   }
 }
