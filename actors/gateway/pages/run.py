@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages.grouping import like_errors, like_waits
+from stretto.actors.gateway.pages.progress import progress_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
@@ -30,6 +31,9 @@ from stretto.actors.operations import (
 )
 from stretto.definitions.conductor import ENDED
 
+MOST_GROUPED_AT_ONCE: Final = 200
+"""Failed items that are grouped for the page at once. With more, which take longer, it has a link for that."""
+
 
 class RunPage:
     """The page, and its forms.
@@ -49,15 +53,20 @@ class RunPage:
         status = (await self._asker.ask(Status(run_id), caller, StatusAnswer)).run
         run: dict[str, Any] | None = None
         groups: list[dict[str, Any]] = []
+        progress = progress_of(status["tasks"])
+        failed = progress.failed if progress is not None else 0
+        wants_groups = request.query_params.get("errors") == "all"
         with suppress(NoStore):  # without one, the engine knows no more than how the run stands
             run = (await self._asker.ask(Run(run_id), caller, RunAnswer)).run
-            groups = (await self._asker.ask(Errors(run_id), caller, ErrorsAnswer)).groups
+            if wants_groups or 0 < failed <= MOST_GROUPED_AT_ONCE:
+                groups = (await self._asker.ask(Errors(run_id), caller, ErrorsAnswer)).groups
         waits: list[dict[str, Any]] = []
         if status["status"] not in ENDED:
             waits = (await self._asker.ask(Why(run_id), caller, WaitsAnswer)).reasons
         return self._renderer.page(
             "run.html", viewer, path="/runs", status=status, run=run, groups=groups, waits=like_waits(waits),
             errors=like_errors(run["errors"] if run else ()), ended=status["status"] in ENDED,
+            failed=failed,
         )  # fmt: skip
 
     async def ask_to_cancel(self, request: Request, caller: Caller, viewer: Viewer) -> Response:

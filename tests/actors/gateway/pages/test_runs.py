@@ -10,6 +10,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.pages import run as run_page
 from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like_waits
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
@@ -132,6 +133,21 @@ def test_a_run_shows_its_tasks_errors_waits_and_values(tmp_path: Path) -> None:
     with_runs(tmp_path, test)
 
 
+def test_many_failed_items_are_grouped_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page with many of them is there at once, and has a link."""
+    monkeypatch.setattr(run_page, "MOST_GROUPED_AT_ONCE", 1)
+
+    async def test(client: Client, url: str) -> None:
+        items = await start(client, "test.items", to_the_end=True)
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{items}")
+        assert "Group the 2 failed items" in page
+        assert 'class="kind"' not in page
+        assert 'class="kind"' in await text_of(browser, f"/runs/{items}?errors=all")
+
+    with_runs(tmp_path, test)
+
+
 def test_a_run_is_paused_resumed_and_cancelled_by_forms(tmp_path: Path) -> None:
     """A cancellation says first what it stops. Without the session's token nothing happens."""
 
@@ -199,9 +215,9 @@ def test_a_viewer_looks_and_a_restricted_one_sees_its_own(tmp_path: Path) -> Non
         assert shown(page) == [sleep]
         assert "<option selected>test.sleep</option>" in page
         assert 'name="run"' not in page
-        run = await text_of(viewer, f"/runs/{sleep}")
-        assert "A viewer cannot change runs." in run
-        assert "<b>eve</b>" in run
+        shown_run = await text_of(viewer, f"/runs/{sleep}")
+        assert "A viewer cannot change runs." in shown_run
+        assert "<b>eve</b>" in shown_run
         assert (await viewer.submit(f"/runs/{sleep}/pause", csrf=viewer.csrf)).status == 403
         await text_of(viewer, f"/runs/{echo}", 404)
         left = await viewer.submit("/leave", csrf=viewer.csrf)
