@@ -36,7 +36,7 @@ def with_runs(folder: Path, test: Callable[[Client, str], Awaitable[None]], *, s
     definitions.mkdir()
     for ref, text in DEFINITIONS.items():
         (definitions / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
-    settings = {"store": f"sqlite:///{folder}/runs.db"} if store else {}
+    settings: dict[str, Any] = {"store": f"sqlite:///{folder}/runs.db"} if store else {}
     with_port(folder, test, folder / "tokens", definitions=str(definitions), **settings)
 
 
