@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, EngineStream, LiveHub, RunStream
+from stretto.actors.gateway.live import ABORT, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
 
 
 class Streams:
@@ -53,7 +53,10 @@ class Stream:
         state = scope["state"]
         request_id: str = state["request_id"]
         state["caller"], state["stream"] = self._caller, _session(self._caller, request_id)
-        scope.setdefault("extensions", {})[ABORT] = state["cut_off"]
+        extensions = scope.setdefault("extensions", {})
+        extensions[ABORT] = state["cut_off"]
+        if scope["http_version"] == "1.1":  # an older one has no chunks
+            extensions[SEND_AT_ONCE] = state["send_chunk"]
         self._callers[request_id] = self._caller
         try:
             await self._endpoint(scope, receive, send)
