@@ -114,6 +114,7 @@ if TYPE_CHECKING:
         HEADERS,
         JSON,
         LINES,
+        OCTETS,
         ROUTES,
         Role,
         Route,
@@ -154,7 +155,7 @@ else:
                 "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": ("API EVENTS HEADERS JSON LINES ROUTES Role Route"),
+            "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
@@ -169,6 +170,7 @@ __all__ = [
     "HEADERS",
     "JSON",
     "LINES",
+    "OCTETS",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",

@@ -18,6 +18,7 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
+from stretto.actors.gateway.http.cells import ItemCells
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
@@ -95,6 +96,7 @@ class Endpoints:
         self._memory = RequestMemory()
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._cells = ItemCells(engine, streams.hub, self._workers)
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.Describe: self._describe,
@@ -139,6 +141,8 @@ class Endpoints:
             return await about_sender(route, request, http, caller)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
+        if isinstance(request, requests.Cells):
+            return await self._cells.answer(http, request)
         answer = await self._answers.get(type(request), self._ask)(route, request, caller)
         if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
             return tagged(http, answer, tag_of(bytes(answer.body)))

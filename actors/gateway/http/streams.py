@@ -18,7 +18,7 @@ class Streams:
     """
 
     def __init__(self, hub: LiveHub, access: Access) -> None:
-        self._hub = hub
+        self.hub = hub
         self._access = access
         self._callers: dict[str, Caller] = {}
         self._of_run = RunStream(hub, _name_of)
@@ -37,7 +37,7 @@ class Streams:
     def _end_revoked(self) -> None:
         for request_id, caller in list(self._callers.items()):
             if not self._access.is_valid(caller):
-                self._hub.end_session(_session(caller, request_id), "the token or session is not valid any more")
+                self.hub.end_session(_session(caller, request_id), "the token or session is not valid any more")
 
 
 class Stream:

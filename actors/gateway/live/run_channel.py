@@ -121,7 +121,10 @@ class RunChannel:
     def item_states(self, task: str) -> tuple[int, int, bytes] | None:
         """Return the last entry, the visit and the states of a task's items, or None if they are not known here."""
         items = self._model.items.get(task) if self.ready else None
-        return None if items is None or items.states is None else (self._model.number, items.visit, items.states)
+        if items is None or items.states is None:
+            return None
+        total = self._model.tasks[task]["items"]["total"] or 0  # those at the end that wait have no state
+        return self._model.number, items.visit, items.states.ljust(total, b"\0")
 
     def forget(self) -> None:
         """Drop the frames that are kept."""

@@ -40,6 +40,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "headers_too_large": "The headers of the request are too large. Many cookies may be the reason.",
     "invalid_definition": "The definition has errors. The findings say where.",
     "invalid_input": "The inputs do not fit the parameters of the workflow.",
+    "invalid_items": "The items that are to run again are not those of the run. Correct them as the message says.",
     "invalid_labels": "The labels are too many, too long, or have names that are not allowed.",
     "invalid_token": "A token cannot have this name, role or end.",
     "invalid_cursor": "The address is of a page of another list. Begin with the first page.",
