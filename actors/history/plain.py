@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import msgspec
 
@@ -22,6 +22,18 @@ from stretto.definitions.context import Mask
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at"})
+
+
+@overload
+def time_as_json(at: float) -> str: ...
+
+
+@overload
+def time_as_json(at: None) -> None: ...
+
+
+@overload
+def time_as_json(at: float | None) -> str | None: ...
 
 
 def time_as_json(at: float | None) -> str | None:
@@ -119,8 +131,11 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
     if isinstance(entry, SecretsLearned):
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
-    if isinstance(entry, ItemCompleted) and entry.failure is not None:
-        fields["failure"] = _failure_fields(entry.failure)
+    if isinstance(entry, ItemCompleted):
+        if not entry.taken_over:  # as almost always
+            del fields["taken_over"]
+        if entry.failure is not None:
+            fields["failure"] = _failure_fields(entry.failure)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure", "expression"):
         if fields.get(name) is not None:

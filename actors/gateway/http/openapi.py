@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from stretto.actors.gateway.http.problems import MEDIA_TYPE, STATUSES
-from stretto.actors.operations import API, EVENTS, ROUTES, Accepted, Route, Schemas, has_body, path_fields
+from stretto.actors.operations import API, EVENTS, OCTETS, ROUTES, Accepted, Route, Schemas, has_body, path_fields
 from stretto.definitions.data import encode_json
 
 _Json: TypeAlias = dict[str, Any]
@@ -27,6 +27,7 @@ _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "integer"}
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "How to say who sends the request."},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "The seconds after which to send the request again."},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "The seconds after which to send the request again."},
 }
 """The headers of refusals, by status."""
@@ -35,6 +36,7 @@ _LOCATION: Final = {"Location": "The run's path, or its URL if the daemon has a 
 _REPLAY: Final = {"Idempotent-Replay": "`true` if an earlier request with the same key has started the run."}
 """Headers that an answer of a run's start may have."""
 _TAG: Final = {"ETag": "The answer's entity tag, for `If-None-Match`."}
+_VISIT: Final = {"X-Stretto-Visit": "The number of the visit."}
 _FINDING: Final = {
     "type": "object",
     "description": "An error or a warning about one place in a definition.",
@@ -132,7 +134,10 @@ def _operation(route: Route, schemas: Schemas) -> _Json:
     operation: _Json = {"operationId": _operation_id(route), "summary": " ".join(summary.split())}
     if description:
         operation["description"] = description
-    operation |= {"x-role": route.role, "security": [{"bearer": []}]}
+    if route.role is None:
+        operation["security"] = []
+    else:
+        operation |= {"x-role": route.role, "security": [{"bearer": []}]}
     parameters = [
         {"name": each.name, "in": each.place, "required": each.is_required, "schema": each.schema}
         for each in schemas.parameters(route)
@@ -166,6 +171,8 @@ def _answer(route: Route, schemas: Schemas, status: int) -> _Json:
         headers |= _headers(_REPLAY, required=False)
     if route.tagged and status == HTTPStatus.OK:
         headers |= _headers(_TAG)
+    if route.media_type == OCTETS:
+        headers |= _headers(_VISIT)
     answer: _Json = {"description": HTTPStatus(status).phrase, "headers": headers}
     if status == HTTPStatus.NO_CONTENT:
         return answer

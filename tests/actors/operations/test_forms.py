@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.operations import Answer, Request, answers, controls, requests, table
+from stretto.actors.operations import Answer, Request, answers, controls, requests, sessions, table
 from stretto.actors.operations.forms import (
     BadRequest,
     answer_of,
@@ -87,6 +87,12 @@ REQUESTS = [
         "POST /tokens",
         b'{"name":"ci","role":"operator","lasts":60.0,"workflows":["w.ref"],"note":"why"}',
     ),
+    (sessions.Me(), "GET /me", b""),
+    (sessions.LogIn(code="c"), "POST /session", b'{"code":"c"}'),
+    (sessions.LogIn(token="t"), "POST /session", b'{"token":"t"}'),
+    (sessions.LogOut(), "DELETE /session", b""),
+    (sessions.CreateEnterCode(), "POST /enter-codes", b"{}"),
+    (sessions.CreateEnterCode("r1"), "POST /enter-codes", b'{"run":"r1"}'),
     (requests.RevokeToken("ci", "lost"), "DELETE /tokens/ci?note=lost", b""),
     (requests.Audit(5.5, "ci", "c", 7), "GET /audit?since=5.5&who=ci&cursor=c&limit=7", b""),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
@@ -216,7 +222,7 @@ def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
         ("POST", "/runs", b'{"workflow":"w","inputs":' + b'{"a":' * 100_000, "the body must be a JSON object"),
         ("POST", "/runs", b'{"workflow":5}', "at `workflow`"),
         ("POST", "/runs/r/rerun", b'{"run":"other"}', "there is no 'run' here"),
-        ("POST", "/runs/r/rerun", b'{"scope":"failed_tasks","task":"t"}', "`task` needs the scope failed_items"),
+        ("POST", "/runs/r/rerun", b'{"scope":"failed_tasks","task":"t"}', "a task needs the scope failed_items"),
         ("PATCH", "/runs/r/tasks/t", b'{"concurrency":"3"}', "expected `int`, got `str`"),
     ],
 )
