@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Described,
         Done,
         Ended,
+        EnterCodeCreated,
         EntriesAnswer,
         ErrorsAnswer,
         ExportAnswer,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        MeAnswer,
         NotEnded,
         OutputAnswer,
         PreviewAnswer,
@@ -116,8 +118,24 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, OCTETS, ROUTES, Role, Route
+    from stretto.actors.operations.routes import (
+        API,
+        EVENTS,
+        HEADERS,
+        JSON,
+        LINES,
+        OCTETS,
+        ROUTES,
+        Role,
+        Route,
+    )
     from stretto.actors.operations.schemas import Schemas
+    from stretto.actors.operations.sessions import (
+        CreateEnterCode,
+        LogIn,
+        LogOut,
+        Me,
+    )
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
 else:
@@ -126,10 +144,10 @@ else:
         {
             "answers": (
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
-                "DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found "
-                "HistoryAnswer ItemAnswer ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned "
-                "Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer TasksAnswer TokenCreated TokensAnswer "
-                "ValueAnswer WaitsAnswer WorkflowsAnswer"
+                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer "
+                "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer "
+                "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
+                "TasksAnswer TokenCreated TokensAnswer ValueAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
@@ -149,10 +167,11 @@ else:
                 "Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks "
                 "Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
+            "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
+            "sessions": ("CreateEnterCode LogIn LogOut Me"),
         },
     )
 
@@ -162,6 +181,7 @@ __all__ = [
     "EVENTS",
     "HAS_LARGE_VALUES",
     "HEADERS",
+    "JSON",
     "LINES",
     "OCTETS",
     "OPERATIONS",
@@ -181,6 +201,7 @@ __all__ = [
     "ContextAnswer",
     "ControlRequest",
     "CountsAnswer",
+    "CreateEnterCode",
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
@@ -190,6 +211,7 @@ __all__ = [
     "Described",
     "Done",
     "Ended",
+    "EnterCodeCreated",
     "EntriesAnswer",
     "Errors",
     "ErrorsAnswer",
@@ -206,6 +228,10 @@ __all__ = [
     "ItemResult",
     "Items",
     "ItemsAnswer",
+    "LogIn",
+    "LogOut",
+    "Me",
+    "MeAnswer",
     "NotEnded",
     "Operation",
     "OutcomeOf",
