@@ -19,6 +19,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.gateway.client import Client
+    from stretto.actors.gateway.http.daemon_side import DaemonSide
     from stretto.actors.gateway.http.probes import Check
     from stretto.actors.gateway.http.server import Gateway, is_loopback, open_port
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
@@ -28,6 +29,7 @@ else:
         __name__,
         {
             "client": "Client",
+            "http.daemon_side": "DaemonSide",
             "http.probes": "Check",
             "http.server": "Gateway is_loopback open_port",
             "socket_file": "CannotServe SocketFile default_path",
@@ -39,6 +41,7 @@ __all__ = [
     "CannotServe",
     "Check",
     "Client",
+    "DaemonSide",
     "DaemonUnreachable",
     "Gateway",
     "RequestRefused",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items
     from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
@@ -33,13 +34,14 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "acceptance": "accepted_run",
             "cells": "UnknownVisit map_items",
             "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
-            "loading": "EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
+            "loading": ("EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle"),
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": "kept_report pruned token_as_json",
@@ -64,6 +66,7 @@ __all__ = [
     "UnknownPath",
     "UnknownVisit",
     "WrittenResults",
+    "accepted_run",
     "count_cancelled",
     "ended_output",
     "error_lines",

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         Quarantine,
         Reader,
         RunRow,
+        StoreFacts,
         StoreInUse,
         StoreLost,
         StoreUnavailable,
@@ -94,9 +95,9 @@ else:
         __name__,
         {
             "access": (
-                "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage AuditQuery AuditRow "
-                "EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse PruneAudit RevokeToken SessionRecord "
-                "TokenRecord"
+                "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage "
+                "AuditQuery AuditRow EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse "
+                "PruneAudit RevokeToken SessionRecord TokenRecord"
             ),
             "audit": "AuditEntries AuditEntry DONE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
@@ -110,8 +111,9 @@ else:
             "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Audited Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
-                "RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
+                "Audited Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin "
+                "ParentItem Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion "
+                "Suspicions Write origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -120,8 +122,9 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader "
+                "RunRow StoreFacts StoreInUse StoreLost StoreUnavailable TaskRow Unfinished "
+                "Unrecordable"
             ),
         },
     )
@@ -207,6 +210,7 @@ __all__ = [
     "SecretsLearned",
     "SessionRecord",
     "Store",
+    "StoreFacts",
     "StoreGone",
     "StoreInUse",
     "StoreLost",

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         TokenCreated,
         TokensAnswer,
         WaitsAnswer,
-        WorkflowsAnswer,
     )
     from stretto.actors.operations.asking import ask
     from stretto.actors.operations.base import Request
@@ -56,6 +55,35 @@ if TYPE_CHECKING:
         SetMaxFailures,
         SkipItem,
         event_of,
+    )
+    from stretto.actors.operations.definition_answers import (
+        ActionAnswer,
+        ActionsAnswer,
+        DefinitionsAnswer,
+        DefinitionShown,
+        Drawing,
+        EngineAnswer,
+        GraphAnswer,
+        RehearsalAnswer,
+        Reloaded,
+        SourceAnswer,
+        ValidationAnswer,
+    )
+    from stretto.actors.operations.definition_requests import (
+        OF_A_DEFINITION,
+        Actions,
+        DefinitionDrawing,
+        DefinitionGraph,
+        Definitions,
+        DefinitionSource,
+        Rehearse,
+        Reload,
+        RunDrawing,
+        RunGraph,
+        ShowAction,
+        ShowDefinition,
+        ShowEngine,
+        Validate,
     )
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.forms import (
@@ -103,7 +131,6 @@ if TYPE_CHECKING:
         Watch,
         WatchAll,
         Why,
-        Workflows,
     )
     from stretto.actors.operations.routes import API, EVENTS, LINES, ROUTES, Role, Route
     from stretto.actors.operations.schemas import Schemas
@@ -114,16 +141,25 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
-                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
-                "ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
-                "TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
+                "DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found "
+                "HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned "
+                "Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
             "controls": (
-                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency "
-                "SetMaxFailures SkipItem event_of"
+                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
+                "SetConcurrency SetMaxFailures SkipItem event_of"
+            ),
+            "definition_answers": (
+                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
+                "GraphAnswer RehearsalAnswer Reloaded SourceAnswer ValidationAnswer"
+            ),
+            "definition_requests": (
+                "Actions DefinitionDrawing DefinitionGraph DefinitionSource Definitions "
+                "OF_A_DEFINITION Rehearse Reload RunDrawing RunGraph ShowAction ShowDefinition "
+                "ShowEngine Validate"
             ),
             "exporting": "frames_of",
             "forms": (
@@ -131,9 +167,10 @@ else:
             ),
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun History Item "
-                "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
-                "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
+                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun "
+                "History Item ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover "
+                "Rerun RevokeToken Run RunCounts RunDefinition Runs Status Submit Tokens Watch "
+                "WatchAll Why"
             ),
             "routes": "API EVENTS LINES ROUTES Role Route",
             "schemas": "Schemas",
@@ -147,11 +184,15 @@ __all__ = [
     "CONTROLS",
     "EVENTS",
     "LINES",
+    "OF_A_DEFINITION",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",
     "ROUTES",
     "Accepted",
+    "ActionAnswer",
+    "Actions",
+    "ActionsAnswer",
     "Answer",
     "ApiDescription",
     "Audit",
@@ -167,11 +208,19 @@ __all__ = [
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
+    "DefinitionDrawing",
+    "DefinitionGraph",
+    "DefinitionShown",
+    "DefinitionSource",
+    "Definitions",
+    "DefinitionsAnswer",
     "Describe",
     "DescribeApi",
     "Described",
     "Done",
+    "Drawing",
     "Ended",
+    "EngineAnswer",
     "EntriesAnswer",
     "Errors",
     "ErrorsAnswer",
@@ -180,6 +229,7 @@ __all__ = [
     "Extend",
     "FindRun",
     "Found",
+    "GraphAnswer",
     "History",
     "HistoryAnswer",
     "Item",
@@ -200,6 +250,10 @@ __all__ = [
     "Pruned",
     "Recover",
     "Refused",
+    "RehearsalAnswer",
+    "Rehearse",
+    "Reload",
+    "Reloaded",
     "Request",
     "Rerun",
     "Resume",
@@ -212,24 +266,30 @@ __all__ = [
     "RunControl",
     "RunCounts",
     "RunDefinition",
+    "RunDrawing",
+    "RunGraph",
     "Runs",
     "RunsAnswer",
     "Schemas",
     "SetConcurrency",
     "SetMaxFailures",
+    "ShowAction",
+    "ShowDefinition",
+    "ShowEngine",
     "SkipItem",
+    "SourceAnswer",
     "Status",
     "StatusAnswer",
     "Submit",
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
+    "Validate",
+    "ValidationAnswer",
     "WaitsAnswer",
     "Watch",
     "WatchAll",
     "Why",
-    "Workflows",
-    "WorkflowsAnswer",
     "Written",
     "answer_of",
     "ask",

@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from stretto.actors.operations import definition_answers
 from stretto.definitions.errors import Finding
 
 
@@ -49,12 +50,6 @@ class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
     """{id, workflow, status, tasks}, as `Engine.status` returns it."""
 
     run: dict[str, Any]
-
-
-class WorkflowsAnswer(msgspec.Struct, frozen=True, tag="workflows"):
-    """All refs, sorted."""
-
-    refs: list[str]
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
@@ -216,7 +211,6 @@ Answer: TypeAlias = (
     | Progress
     | Ended
     | StatusAnswer
-    | WorkflowsAnswer
     | Done
     | Refused
     | RunsAnswer
@@ -239,4 +233,15 @@ Answer: TypeAlias = (
     | CellsAnswer
     | PreviewAnswer
     | ContextAnswer
+    | definition_answers.ActionAnswer
+    | definition_answers.ActionsAnswer
+    | definition_answers.DefinitionShown
+    | definition_answers.DefinitionsAnswer
+    | definition_answers.Drawing
+    | definition_answers.EngineAnswer
+    | definition_answers.GraphAnswer
+    | definition_answers.RehearsalAnswer
+    | definition_answers.Reloaded
+    | definition_answers.SourceAnswer
+    | definition_answers.ValidationAnswer
 )

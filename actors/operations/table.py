@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, requests
+from stretto.actors.operations import answers, definition_requests, requests
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 
@@ -27,7 +27,6 @@ def _operation(request: type[Request], answer: Callable[[Any], answers.Answer]) 
 
 _ALL: Final = (
     _operation(requests.Status, answers.StatusAnswer),
-    _operation(requests.Workflows, lambda refs: answers.WorkflowsAnswer(list(refs))),
     _operation(requests.Rerun, lambda handle: answers.Accepted(handle.id, handle.workflow)),
     _operation(requests.Recover, lambda _result: answers.Done()),
     _operation(requests.Runs, lambda page: answers.RunsAnswer(**page)),
@@ -61,6 +60,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken, requests.RevokeToken,
+    *definition_requests.ALL,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""
 

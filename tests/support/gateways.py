@@ -12,12 +12,15 @@ import msgspec
 import pykka
 
 from stretto.actors import Engine
+from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.dispatch.asyncio_bridge import call
 from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.probes import Check
 from stretto.actors.gateway.http.server import Gateway, open_port
 from stretto.actors.gateway.socket_file import SocketFile
-from stretto.actors.settings import ServeSettings
+from stretto.actors.settings import ServeSettings, Settings
+from stretto.actors.settings.model import EngineSettings
 from tests.support.waiting import PATIENCE
 
 DEFAULTS = ServeSettings()
@@ -81,7 +84,11 @@ def _with_engine(
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
         port, url = open_port("127.0.0.1", 0)
-        gateway = Gateway(engine, {"/healthz": fine}, url, serve)
+        definitions = settings.get("definitions", ())
+        folders = (str(definitions),) if isinstance(definitions, str | Path) else tuple(map(str, definitions))
+        daemon = Settings(engine=EngineSettings(definitions=folders, store=settings.get("store")), serve=serve)
+        reloading = Reloading(engine, daemon, lambda: None)
+        gateway = Gateway(engine, {"/healthz": fine}, url, DaemonSide(daemon, reloading.reload))
         await gateway.start(file.open(), port)
         try:
             await test(Opened(Client(f"unix://{folder}/s"), url, engine))

@@ -17,7 +17,9 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import sender_of
+from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
+from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
@@ -63,10 +65,12 @@ class Endpoints:
         streams: The streams that clients follow.
         access: Knows who may send requests.
         origins: The beginning of links.
+        about_engine: Answers the requests about the daemon itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it answers from
         self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access, origins: Origins,
+        about_engine: EngineEndpoints,
     ) -> None:  # fmt: skip
         self._engine = engine
         self._access = access
@@ -77,7 +81,10 @@ class Endpoints:
         self._memory = RequestMemory()
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
         self._answers: dict[type[Request], _Answered] = {
+            **self._definitions.answers(),
+            **about_engine.answers(),
             requests.Submit: self._submit,
             requests.Describe: self._describe,
             requests.DescribeApi: self._describe_api,
@@ -93,19 +100,20 @@ class Endpoints:
     def routes(self) -> list[HttpRoute]:
         """Return a route for each path, which has all its methods."""
         by_place: dict[str, dict[str, list[Route]]] = {}
-        for route in sorted(ROUTES, key=lambda route: route.place):  # a literal name comes before one in braces
+        for route in sorted(ROUTES, key=_order):
             by_place.setdefault(route.place, {}).setdefault(route.method, []).append(route)
         return [self._route(place, routes) for place, routes in by_place.items()]
 
     def close(self) -> None:
         """Stop the threads."""
+        self._definitions.close()
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
         async def answer(http: HttpRequest) -> Response | Stream:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
-        return HttpRoute(API + path, answer, methods=list(routes))
+        return HttpRoute(API + path.replace("{ref}", "{ref:path}"), answer, methods=list(routes))
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream:
         caller = sender_of(http, self._access)
@@ -195,6 +203,15 @@ class Endpoints:
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
             raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
         return catalogue.find(workflow)
+
+
+def _order(route: Route) -> tuple[bool, int, str]:
+    """Return the place of a route among the others: a literal name comes before one in braces.
+
+    A ref may have slashes, so that the longer one of two paths with refs comes first.
+    """
+    has_ref = "{ref}" in route.place
+    return has_ref, -len(route.place) if has_ref else 0, route.place
 
 
 def _json(route: Route, answer: msgspec.Struct, headers: dict[str, str] | None = None) -> Response:

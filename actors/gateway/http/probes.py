@@ -28,15 +28,19 @@ HEALTH_PATH: Final = "/healthz"
 READY_PATH: Final = "/readyz"
 
 
-def probe_routes(registry: CollectorRegistry, probes: Mapping[str, Probe]) -> list[Route]:
+def probe_routes(
+    registry: CollectorRegistry, probes: Mapping[str, Probe], scraped: Callable[[], object]
+) -> list[Route]:
     """Return the routes of the metrics and of the probes.
 
     Args:
         registry: The metrics.
         probes: The probe of each path.
+        scraped: Called at each scrape.
     """
 
     async def metrics(request: Request) -> Response:
+        scraped()
         try:
             # A large registry takes tens of milliseconds.
             headers, body = await asyncio.to_thread(

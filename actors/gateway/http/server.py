@@ -16,8 +16,10 @@ from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.callers import peer_of
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
+from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
+from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
@@ -27,7 +29,6 @@ from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
-from stretto.actors.settings import ServeSettings
 from stretto.metrics import get_logger
 from stretto.metrics.exposition import CannotExpose, open_listener
 
@@ -76,7 +77,7 @@ class Gateway:
         engine: The engine.
         probes: The probe of each path.
         url: The URL of the port.
-        settings: The settings of the port and the socket.
+        daemon: The daemon, whose settings are those of the port and the socket.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Gateway:
         engine: pykka.ActorRef[Any],
         probes: Mapping[str, Probe],
         url: str,
-        settings: ServeSettings,
+        daemon: DaemonSide,
     ) -> None:
+        settings = daemon.settings.serve
+        self._daemon = daemon
         self._origins = Origins(url, settings.public_url)
         self._hosts = Hosts(settings.hosts, self._origins.public_host)
         self._engine = engine
@@ -108,8 +111,11 @@ class Gateway:
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
-        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access, self._origins)
-        routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
+        samples = Samples(services.instruments)
+        about_engine = EngineEndpoints(self._engine, self._daemon, samples)
+        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access, self._origins, about_engine)
+        probes = probe_routes(services.instruments.registry, self._probes, samples.take)
+        routes = [*self._endpoints.routes(), *probes]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         instruments = services.instruments
         self._config = configuration(Application(routes, paths, self._hosts, instruments.http(STATUSES)))
