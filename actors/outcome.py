@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -44,13 +44,21 @@ class Outcome(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RunHandle:
-    """An accepted run. `outcome.get(timeout=...)` waits for its `Outcome`."""
+    """An accepted run. `outcome.get(timeout=...)` waits for its `Outcome`.
+
+    Attributes:
+        id: The run's id.
+        workflow: The ref of its workflow.
+        outcome: The future of its outcome.
+        replayed: Whether an earlier request with the same idempotency key has started it.
+    """
 
     id: str
     workflow: str
     outcome: pykka.Future[Outcome]
     states: Callable[[], Iterator[dict[str, Any]]] | None = field(default=None, compare=False, repr=False)
     """Follows the run, for `watch`. None in a handle from an actor's proxy."""
+    replayed: bool = field(default=False, compare=False)
 
     def watch(self) -> Iterator[dict[str, Any]]:
         """Yield the run's state now and each time it has changed, until its end.
@@ -70,11 +78,21 @@ class RunHandle:
             raise TypeError("this handle is from an actor's proxy: watch its run with the proxy's watch(run_id, actor)")
         return self.states()
 
+    def as_replayed(self) -> "RunHandle":
+        """Return the handle for a later request with the run's idempotency key."""
+        return replace(self, replayed=True)
+
 
 class UnknownRun(StrettoError):
     """There is no run with this id."""
 
     code = "unknown_run"
+
+
+class EngineStopping(StrettoError):
+    """The engine is being stopped: it accepts no more runs, and reads no more of its store."""
+
+    code = "engine_stopping"
 
 
 class RunWasParked(StrettoError):

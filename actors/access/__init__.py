@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         local_caller,
         may,
         require,
+        require_full_rights,
         require_unrestricted,
         user_name,
     )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         CannotUseTokensFile,
         Forbidden,
         InvalidToken,
+        MemberForbidden,
         NoTokens,
         TokenExists,
         Unauthenticated,
@@ -39,8 +41,11 @@ else:
         __name__,
         {
             "access": "Access Created MAX_TOKENS",
-            "callers": "Caller LOCAL local_caller may require require_unrestricted user_name",
-            "errors": ("CannotUseTokensFile Forbidden InvalidToken NoTokens TokenExists Unauthenticated UnknownToken"),
+            "callers": "Caller LOCAL local_caller may require require_full_rights require_unrestricted user_name",
+            "errors": (
+                "CannotUseTokensFile MemberForbidden Forbidden InvalidToken NoTokens TokenExists Unauthenticated "
+                "UnknownToken"
+            ),
             "opening": "access_of_file access_of_store open_access",
             "roles": "ROLES Role",
             "sessions": "csrf_token is_csrf_token",
@@ -57,6 +62,7 @@ __all__ = [
     "Created",
     "Forbidden",
     "InvalidToken",
+    "MemberForbidden",
     "NoTokens",
     "Role",
     "TokenExists",
@@ -70,6 +76,7 @@ __all__ = [
     "may",
     "open_access",
     "require",
+    "require_full_rights",
     "require_unrestricted",
     "user_name",
 ]

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from stretto.actors.access.errors import Forbidden
+from stretto.actors.access.errors import Forbidden, MemberForbidden
 from stretto.actors.access.roles import Role, includes
 from stretto.actors.journal import Origin, Requester
 
@@ -31,6 +31,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the token, also of the one that a session was begun with."""
     session: str | None = None
     """The digest of the session."""
+    for_user: str | None = None
+    """The user for whom a proxy sends the request, as it says."""
 
     def asks(self, note: str | None = None) -> Requester:
         """Return who asks for a change, for the engine's methods.
@@ -38,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             note: What the caller says about it.
         """
-        return Requester(who=self.who, via=self.via, source=self.source, note=note)
+        return Requester(who=self.who, via=self.via, source=self.source, note=note, for_user=self.for_user)
 
     def sees(self, workflow: str) -> bool:
         """Return whether the caller sees the runs of a tree, by the workflow's ref of the run at its top."""
@@ -61,6 +63,22 @@ def require_unrestricted(caller: Caller, role: Role) -> None:
     require(caller, role)
     if caller.workflows is not None:
         raise Forbidden(role, caller.role, caller.workflows)
+
+
+def require_full_rights(caller: Caller) -> None:
+    """Refuse a caller that is not an administrator with all rights: to make tokens, or to run its own definitions.
+
+    Raises:
+        Forbidden: The caller is not an administrator, or is restricted to workflows.
+        MemberForbidden: The caller has the rights of the socket's group.
+    """
+    require_unrestricted(caller, "admin")
+    # Only the socket's group acts as a remote caller without a token.
+    if caller.origin == "remote" and caller.token is None:
+        raise MemberForbidden(
+            "members of serve.socket_group make no tokens and run no definitions of their own: this needs the daemon's "
+            "user or an administrator's token"
+        )
 
 
 def local_caller(uid: int, via: str = "cli", role: Role = "admin", origin: Origin = "owner") -> Caller:

@@ -59,6 +59,12 @@ class Forbidden(StrettoError):
         return type(self), self._arguments
 
 
+class MemberForbidden(StrettoError):
+    """An administrator of the socket's group asks for what would give more rights than the group has: HTTP's 403."""
+
+    code = "forbidden"
+
+
 class InvalidToken(StrettoError):
     """A token cannot be made like this."""
 

@@ -1,5 +1,7 @@
 """`stretto audit`: who asked for which change."""
 
+from typing import Any
+
 import click
 
 from stretto.actors.cli.runs.listing import show_cursor
@@ -31,10 +33,11 @@ def audit(
 ) -> None:
     """Show who asked for which change, newest first, of the daemon or of the store.
 
-    FROM is an address, or "local" for a process of the daemon's machine. ON is what the request named. Only changes
+    WHO is a token or a user, with the user whom a proxy has named in parentheses. FROM is an address, or "local" for a
+    process of the daemon's machine. ON is what the request named. Only changes
     that were made are shown: each entry is in the commit of its change.
 
-    With --json: {"entries": [{at, who, source, via, operation, target, note, result}], "next"}.
+    With --json: {"entries": [{at, who, source, via, operation, target, note, result, for_user}], "next"}.
     """
     page = source.ask(Audit(since, who, cursor, limit), AuditAnswer)
     if as_json:
@@ -44,10 +47,15 @@ def audit(
     headings = ("AT", "WHO", "FROM", "VIA", "WHAT", "ON", "RESULT", "NOTE")
     rows = [
         (
-            clock.format(entry["at"]), entry["who"], entry["source"], entry["via"], entry["operation"], entry["target"],
+            clock.format(entry["at"]), _who(entry), entry["source"], entry["via"], entry["operation"], entry["target"],
             entry["result"], entry["note"],
         )
         for entry in page.entries
     ]  # fmt: skip
     show_table(headings, fitted(headings, rows, _WIDTH, elastic=("ON", "NOTE")))
     show_cursor(page.next, empty=None if page.entries else "no changes")
+
+
+def _who(entry: dict[str, Any]) -> str:
+    who: str = entry["who"]
+    return who if entry["for_user"] is None else f"{who} ({entry['for_user']})"

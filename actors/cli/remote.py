@@ -36,6 +36,7 @@ class Wanted:
     log_level: str | None
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
+    note: str | None = None
 
 
 def run_at_daemon(url: str, token_file: str | None, wanted: Wanted) -> NoReturn:
@@ -57,7 +58,9 @@ def _run(client: Client, wanted: Wanted) -> int:
         described = client.ask(Describe(workflow))
         types = described.parameters if isinstance(described, Described) else {}
     inputs = inputs_of(types, wanted.inputs, wanted.assignments)
-    submit = Submit(workflow, inputs, idempotency_key=wanted.idempotency_key, labels=wanted.labels)
+    submit = Submit(
+        workflow, inputs, idempotency_key=wanted.idempotency_key, labels=wanted.labels, note=wanted.note
+    )  # fmt: skip
     if wanted.detach:
         accepted = client.ask(submit)
         if not isinstance(accepted, Accepted):

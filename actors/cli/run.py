@@ -53,6 +53,7 @@ STOP_SECONDS = 2.0
     "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
     help="A label by which `stretto runs list` finds the run, up to 16.",
 )  # fmt: skip
+@click.option("--note", metavar="TEXT", help="With --daemon: a note for the audit.")
 @click.option("--resume", metavar="RUN", help="With --store: continue this interrupted run instead of a new one.")
 @click.option("--idempotency-key", metavar="KEY", help="If a run was started with this KEY, follow that one instead.")
 @PROGRESS
@@ -77,6 +78,7 @@ def run(
     store: str | None,
     store_key: str | None,
     labels: dict[str, str] | None,
+    note: str | None,
     resume: str | None,
     idempotency_key: str | None,
     progress: "Mode | None",
@@ -106,7 +108,7 @@ def run(
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
     if resume is not None:
-        new = (workflow, assignments, inputs, labels, idempotency_key, daemon, token_file, detach)
+        new = (workflow, assignments, inputs, labels, idempotency_key, note, daemon, token_file, detach)
         prepare = partial(_continued_run, _resumable(resume, store, store_key, of_a_new_run=any(new)))
     else:
         if workflow is None:
@@ -118,10 +120,10 @@ def run(
                 own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
                 raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
             wanted = Wanted(
-                workflow, assignments, inputs, as_json, detach, progress, log_level, idempotency_key, labels
+                workflow, assignments, inputs, as_json, detach, progress, log_level, idempotency_key, labels, note
             )
             run_at_daemon(daemon, token_file, wanted)
-        _check_alone(store, of_a_daemon=detach or token_file, of_a_store=store_key or idempotency_key)
+        _check_alone(store, of_a_daemon=detach or token_file or note, of_a_store=store_key or idempotency_key)
         prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels)
     prints = Above(sys.stderr, printable_lines if sys.stderr.isatty() else str)
     # Until the process ends: standard output is for the outcome, also if a function still runs then.
@@ -170,7 +172,7 @@ def _followed(
 def _check_alone(store: str | None, *, of_a_daemon: bool | str | None, of_a_store: str | None) -> None:
     """Refuse options that need a daemon or a store. Raises `click.UsageError`."""
     if of_a_daemon:
-        raise click.UsageError("--detach and --token-file need --daemon, which continues the run")
+        raise click.UsageError("--detach, --token-file and --note need --daemon, which continues the run")
     if store is None and of_a_store is not None:
         raise click.UsageError("--store-key and --idempotency-key need --store")
 
@@ -188,7 +190,7 @@ def _resumable(run: str, store: str | None, store_key: str | None, *, of_a_new_r
     from stretto.actors.operations import Run, RunAnswer
 
     if of_a_new_run:
-        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --idempotency-key, --daemon, --token-file and --detach"
+        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --idempotency-key, --note, --daemon, --token-file and --detach"
         raise click.UsageError(f"--resume continues a run as it was started: leave out {own}")
     if store is None:
         raise click.UsageError("--resume needs --store, which has the run")

@@ -25,13 +25,14 @@ from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import (
-    CannotServe,
     Check,
     DaemonSide,
     Gateway,
     SocketFile,
+    certificate_of,
+    check_exposure,
     default_path,
-    is_loopback,
+    group_of,
     open_port,
 )
 from stretto.actors.process import give_back, in_children
@@ -71,7 +72,7 @@ class Daemon:
 
     def __init__(self, settings: Settings, config: str | None = None) -> None:
         self._settings = settings
-        own = (config, settings.serve.tokens_file)
+        own = (config, settings.serve.tokens_file, settings.serve.tls_cert, settings.serve.tls_key)
         self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
         self._events: asyncio.Queue[_Event] = asyncio.Queue()
@@ -88,15 +89,12 @@ class Daemon:
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)
         serve = self._settings.serve
-        if not is_loopback(serve.host) and not serve.insecure_bind:
-            raise CannotServe(
-                f"{serve.host} is not a loopback address, and the port has no authentication: use 127.0.0.1, or "
-                "--insecure-bind if the network is protected"
-            )
+        check_exposure(serve, stored=self._settings.engine.store is not None)
+        self._certificate = certificate_of(serve)
         path = Path(serve.socket) if serve.socket is not None else default_path()
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(in_children(_take_no_signals))
-            socket_file = SocketFile(path)
+            socket_file = SocketFile(path, group_of(serve))
             self._protected += socket_file.files
             listener = socket_file.open()
             stack.callback(socket_file.close)
@@ -107,11 +105,12 @@ class Daemon:
             self._services: Services = await call(self._engine, EngineHost.services)
             self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
             stack.enter_context(self._collector.running())
-            port, url = open_port(serve.host, serve.port)
+            port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}
             self._reloading = Reloading(self._engine, self._settings, self._collector.definitions_replaced)
-            gateway = Gateway(self._engine, probes, url, DaemonSide(self._settings, self._reloading.reload))
+            daemon = DaemonSide(self._settings, self._reloading.reload)
+            gateway = Gateway(self._engine, probes, url, daemon, self._certificate)
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
@@ -168,6 +167,8 @@ class Daemon:
         self._begin(self._become_ready(url, path))
         breaking = asyncio.create_task(self._end_with_the_engine())
         while (event := await self._events.get()) is not None:
+            if event == signal.SIGHUP and self._certificate is not None:
+                self._begin(asyncio.to_thread(self._certificate.reload))
             if event in _RELOADS:
                 self._begin(self._reload(_RELOADS[event]))
             elif event == signal.SIGUSR1:

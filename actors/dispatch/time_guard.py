@@ -1,9 +1,6 @@
 """Breaks off calls in which one piece of work takes too long, by an exception raised in their thread.
 
     guarded thread   --arms--> call of a function --disarms-->  value, or Overran
-                       |                             |
-    one lock        ---+-----------------------------+---------------------------
-                          |       |       |     |
     watcher thread      looks   looks   looks  raises in the guarded thread
 
 The watcher looks at the armed calls ten times per limit. If the same piece of work has used the limit of CPU time since
@@ -79,17 +76,19 @@ class _GuardedThread:
     Attributes:
         ident: The thread's identifier.
         armed: Whether a call is in progress.
-        fresh: Whether a call has begun since the last look.
+        calls: How many calls have begun.
+        seen: How many of them had begun at the last look.
         broken: The work because of which the call was broken off, or None.
         work: The work that ran at the last look.
         began: The CPU time of the thread at the first look at that work, in seconds.
     """
 
-    __slots__ = ("armed", "began", "broken", "fresh", "ident", "work")
+    __slots__ = ("armed", "began", "broken", "calls", "ident", "seen", "work")
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
-        self.armed = self.fresh = False
+        self.armed = False
+        self.calls = self.seen = 0
         self.broken: Any = None
         self.work: Any = None
         self.began = 0.0
@@ -138,35 +137,44 @@ class TimeGuard:
             Overran: One piece of its work took too long.
         """
         # The exception comes between two steps of the interpreter: when a function is entered or a call has returned,
-        # and at the end of a loop's body. `with lock:` has none of these between taking the lock and its first line,
-        # so that every way out of the inner `try` disarms. After that at most one exception is left, which is the one
-        # that was raised before and comes as the lock is released. It is caught, there or below.
+        # and at the end of a loop's body. There is none of these before the line of the inner `finally`.
+        #
+        # A call takes no lock, because an item of a fan-out has two of them. The watcher notes in `broken` that it will
+        # raise, then looks whether the call is armed; this thread disarms, then looks at `broken`. So either the
+        # watcher raises nothing, or this thread knows of it.
         thread = self._threads.get(get_ident()) or self._admit()
-        lock = self._lock
+        value: Any = None
+        error: BaseException | None = None
         try:
             try:
-                with lock:
-                    if self._asleep:
-                        self._wake()
-                    thread.armed = thread.fresh = True
+                thread.calls += 1
+                if self._asleep:
+                    self._wake()
+                thread.armed = True
                 value = function(*arguments)
             finally:
-                with lock:
-                    thread.armed = False
-            # A break that something has swallowed leaves an unknown state behind, too.
+                thread.armed = False
             if thread.broken is None:
-                return value
-        except BaseException:
+                return value  # type: ignore[no-any-return]
+        except BaseException as raised:
             if thread.broken is None:
                 raise
-        # It must arrive, and is not withdrawn: CPython would go on to look for it before each step of each thread, and
-        # under a profiler the step would never come. A thread has room for one, so a second one replaces the first.
+            error = raised
         try:
+            with self._lock:  # the look may not be over
+                broken = thread.broken
+            if broken is None:  # it found the call disarmed
+                if error is not None:
+                    raise error
+                return value  # type: ignore[no-any-return]
+            # A break that something has swallowed leaves an unknown state behind, too. It must arrive, and is not
+            # withdrawn: CPython would go on to look for it before each step of each thread, and under a profiler the
+            # step would never come. A thread has room for one, so a second one replaces the first.
             while True:
                 _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
         except _BreakOff:
-            pass
-        broken, thread.broken = thread.broken, None
+            broken = thread.broken
+        thread.broken = None
         assert broken is not None  # noqa: S101 - for the type checker
         raise Overran(self.seconds, broken)
 
@@ -185,7 +193,12 @@ class TimeGuard:
             self._watcher.join()
 
     def _wake(self) -> None:
-        """Wake the watcher, or start it. The lock is held."""
+        """Wake the watcher, or start it."""
+        with self._lock:
+            if self._asleep:
+                self._wake_watcher()
+
+    def _wake_watcher(self) -> None:
         if self._watcher is None:
             watcher = threading.Thread(target=self._watch, name="stretto-time-guard", daemon=True)
             try:
@@ -210,15 +223,21 @@ class TimeGuard:
         """Look at all threads. Return whether to look again without being woken."""
         with self._lock:
             # A list, because a thread may make its first call meanwhile. All are looked at.
-            lively = [self._look_at(thread) for thread in list(self._threads.values())]
-            self._asleep = not (self._stopped or any(lively))
+            threads = list(self._threads.values())
+            lively = [self._look_at(thread) for thread in threads]
+            if self._stopped or any(lively):
+                return True
+            # A call that begins is counted, then looks whether the watcher is asleep: one sees the other.
+            self._asleep = True
+            self._asleep = not any(thread.calls != thread.seen for thread in list(self._threads.values()))
             return not self._asleep
 
     def _look_at(self, thread: _GuardedThread) -> bool:
         """Break a call off if it is time. Return whether a call is in progress, or was since the last look."""
-        if thread.fresh or not thread.armed:
-            lively, thread.fresh = thread.fresh, False
-            thread.work = None
+        calls = thread.calls
+        if calls != thread.seen or not thread.armed:
+            lively = calls != thread.seen
+            thread.seen, thread.work = calls, None
             return lively
         work = thread.broken or self._find(thread.ident)
         if work is None or work is not thread.work:
@@ -232,6 +251,10 @@ class TimeGuard:
 
     @staticmethod
     def _break_off(thread: _GuardedThread, work: Any) -> None:
-        """Raise the exception in an armed thread. The lock is held."""
-        thread.broken = work
-        _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
+        """Raise the exception in a thread, if its call is still the one that was looked at. The lock is held."""
+        before, thread.broken = thread.broken, work
+        # In this order: a later call is counted before it is armed.
+        if thread.armed and thread.calls == thread.seen:
+            _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
+        else:
+            thread.broken = before

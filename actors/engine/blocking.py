@@ -77,17 +77,19 @@ class BlockingEngine(BlockingCalls):
         )
         return self._watchable(self._get(future))
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - keywords, each independent
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        return self._watchable(self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by)))
+        future = self.proxy.rerun(run_id, scope, task, idempotency_key=idempotency_key, origin=origin, by=by)
+        return self._watchable(self._get(future))
 
     def handle(self, run_id: str) -> RunHandle:
         """Return the handle of a run in progress, or of an ended one in the store."""

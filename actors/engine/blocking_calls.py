@@ -122,9 +122,16 @@ class BlockingCalls:
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> RunHandle:
+    def rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task))
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, idempotency_key=idempotency_key))
         return handle
 
     def status(self, run_id: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from stretto.actors.engine.submission import Admission, Submissions
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.journal import ReplayTrace
+from stretto.actors.runs import RememberedKeys
 
 
 class EngineCore:
@@ -45,8 +46,9 @@ class EngineCore:
         )
         self.release = release = Release(services, table, quarantine, suspects, recovery, admission)
         self.children = Children(services, engine, definitions, table, runs, quarantine, release)
-        self.submissions = Submissions(services, definitions, runs, admission)
-        self.reruns = Reruns(services, engine, table, runs, admission)
+        keys = RememberedKeys()
+        self.submissions = Submissions(services, definitions, runs, admission, keys)
+        self.reruns = Reruns(services, engine, table, runs, admission, keys)
         self.requests = RunRequests(services, table, quarantine, release)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission)

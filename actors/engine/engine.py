@@ -17,7 +17,7 @@ from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
 from stretto.actors.history import group_errors, list_entries, preview_rerun, reports, show_context
-from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, Requester, RerunScope
+from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, Requester, Rerun, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
@@ -179,12 +179,13 @@ class Engine(DispatchedActor):
         """
         return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, labels, origin, by)
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - keywords, each independent
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> Any:
@@ -195,6 +196,7 @@ class Engine(DispatchedActor):
             scope: "everything" reuses nothing, "failed_tasks" what succeeded and does not follow a failed task.
                 "failed_items" runs only failed items and what follows them, also failures within `max_failures`.
             task: With "failed_items", the only task whose failed items run.
+            idempotency_key: If an earlier rerun was accepted with this key and the same request, return its handle.
             origin: As of `submit`. A rerun of a remote run is always remote.
             by: As of `submit`.
 
@@ -205,9 +207,9 @@ class Engine(DispatchedActor):
             NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
-            EngineStopping, RefusedFile: As of `submit`.
+            EngineStopping, RefusedFile, IdempotencyConflict: As of `submit`.
         """
-        return self._core.reruns.rerun(run_id, scope, task, origin, by)
+        return self._core.reruns.rerun(Rerun(run_id, scope, task), idempotency_key, origin, by)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.

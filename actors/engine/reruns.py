@@ -9,10 +9,17 @@ from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import OldRunRead, load_reuse_plan
-from stretto.actors.journal import Origin, Reader, Requester, Rerun, RerunScope, origin_of_rerun
+from stretto.actors.history import OldRunRead, RerunKnown, find_rerun, load_reuse_plan
+from stretto.actors.journal import Idempotency, Origin, Reader, Requester, Rerun, origin_of_rerun
 from stretto.actors.outcome import RunHandle, UnknownRun
-from stretto.actors.runs import RunRequest, Services
+from stretto.actors.runs import (
+    RememberedKeys,
+    RunRequest,
+    Services,
+    checked_key,
+    conflict_error,
+    idempotency_of_rerun,
+)
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
 
@@ -22,23 +29,28 @@ SCOPES: Final = ("everything", "failed_tasks", "failed_items")
 class Reruns:
     """Starts reruns of ended runs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that a rerun needs
         self,
         services: Services,
         engine: pykka.ActorRef[Any],
         table: RunTable,
         runs: RunSupervision,
         admission: Admission,
+        keys: RememberedKeys,
     ) -> None:
         self._services = services
         self._engine = engine
         self._table = table
         self._runs = runs
         self._admission = admission
+        self._keys = keys
 
-    def rerun(self, run_id: str, scope: RerunScope, task: str | None, origin: Origin, by: Requester | None) -> Deferred:
+    def rerun(self, rerun: Rerun, idempotency_key: str | None, origin: Origin, by: Requester | None) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
         self._admission.check_new_run()
+        run_id, scope, task = rerun.of, rerun.scope, rerun.task
+        key = checked_key(idempotency_key)
+        idempotency = None if key is None else idempotency_of_rerun(key, rerun)
         if scope not in SCOPES:
             raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
         if task is not None and scope != "failed_items":
@@ -46,38 +58,57 @@ class Reruns:
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, scope, origin, by)
-        answer, rerun = Deferred(), Rerun(run_id, scope, task)
+            return self._rerun_from_memory(rerun, idempotency, origin, by)
+        answer = Deferred()
 
         def read(reader: Reader) -> None:
+            if idempotency is not None and (known := find_rerun(reader, idempotency, answer)) is not None:
+                self._engine.tell(known)
+                return
             accepted = reader.accepted(run_id)
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
             plan = load_reuse_plan(reader, accepted, rerun)
             of_rerun = origin_of_rerun(accepted.origin, requested_by=origin)
-            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer, by))
+            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer, by, key))
 
         self._services.readers.long.read(read, lambda _value: None, answer.fail)
         return answer
 
-    def _rerun_from_memory(self, run_id: str, scope: RerunScope, origin: Origin, by: Requester | None) -> Deferred:
+    def _rerun_from_memory(
+        self, rerun: Rerun, idempotency: Idempotency | None, origin: Origin, by: Requester | None
+    ) -> Deferred:
+        run_id, earlier = rerun.of, None if idempotency is None else self._keys.find(idempotency)
+        if earlier is not None:
+            answer = Deferred()
+            answer.resolve(earlier.as_replayed())
+            return answer
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         old = self._table.inputs_of(run_id)
-        if scope != "everything" or old is None:
+        if rerun.scope != "everything" or old is None:
             raise UnknownRun(
                 f"the results of the run {run_id} are not known: without a store, only recent runs can be rerun, "
                 "and only as a whole"
             )
         handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, Deferred())
-        request.rerun = Rerun(run_id, scope)
+        request.rerun = rerun
         request.origin = origin_of_rerun(old.origin, requested_by=origin)
         request.labels = old.labels
         request.ask_by(by, "rerun", run_id, self._services.now())
         self._runs.check_files(request)
+        if idempotency is not None:
+            self._keys.keep(idempotency, handle)
         self._runs.start(request)
         return request.accepted
+
+    @handles(RerunKnown)
+    def _rerun_known(self, message: RerunKnown) -> None:
+        if message.same_request:
+            self._runs.replay_acceptance(message.run_id, message.answer)
+        else:
+            message.answer.fail(conflict_error(message.run_id))
 
     @handles(OldRunRead)
     def _old_run_read(self, message: OldRunRead) -> None:
@@ -87,6 +118,7 @@ class Reruns:
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
         request.labels = old.labels
+        request.idempotency_key = message.idempotency_key
         request.ask_by(message.by, "rerun", old.run_id, self._services.now())
         try:
             self._admission.check_new_run()

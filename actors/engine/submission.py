@@ -13,7 +13,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.journal import Link, Origin, Requester, StoreUnavailable
 from stretto.actors.locating import is_path
-from stretto.actors.outcome import RunHandle
+from stretto.actors.outcome import EngineStopping, RunHandle
 from stretto.actors.runs import (
     RememberedKeys,
     RunRequest,
@@ -28,12 +28,6 @@ from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
-
-
-class EngineStopping(StrettoError):
-    """The engine accepts no more runs: it is being stopped."""
-
-    code = "engine_stopping"
 
 
 class TooManyRuns(StrettoError):
@@ -80,13 +74,18 @@ class Submissions:
     """Accepts runs from users."""
 
     def __init__(
-        self, services: Services, definitions: EffectiveDefinitions, runs: RunSupervision, admission: Admission
+        self,
+        services: Services,
+        definitions: EffectiveDefinitions,
+        runs: RunSupervision,
+        admission: Admission,
+        keys: RememberedKeys,
     ) -> None:
         self._services = services
         self._definitions = definitions
         self._runs = runs
         self._admission = admission
-        self._keys = RememberedKeys()
+        self._keys = keys
 
     def submit(  # noqa: PLR0913, PLR0917 - the arguments of `Engine.submit`
         self,
@@ -124,7 +123,7 @@ class Submissions:
             idempotency = idempotency_of(idempotency_key, definition, given)
             earlier = self._keys.find(idempotency)
             if earlier is not None:
-                request.accepted.resolve(earlier)
+                request.accepted.resolve(earlier.as_replayed())
                 return request.accepted
             self._keys.keep(idempotency, handle)
         self._runs.start(request)

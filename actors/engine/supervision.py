@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from stretto.actors.dispatch import answer_error, handles
+from stretto.actors.dispatch import Deferred, answer_error, handles
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.history import stored_handle
 from stretto.actors.journal import Child, RunExists
@@ -149,13 +149,16 @@ class RunSupervision:
         if not message.same_request:
             run.accepted.fail(conflict_error(message.existing))
             return
-        earlier = self._table.get(message.existing)
+        self.replay_acceptance(message.existing, run.accepted)
+
+    def replay_acceptance(self, run_id: str, answer: Deferred) -> None:
+        """Answer a request with the run that an earlier one with its idempotency key has started."""
+        earlier = self._table.get(run_id)
         if earlier is not None:
-            run.accepted.resolve(earlier.handle)
+            answer.resolve(earlier.handle.as_replayed())
             return
-        existing = message.existing
         self._services.readers.read(
-            lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
+            lambda reader: stored_handle(run_id, reader).as_replayed(), answer.resolve, answer.fail
         )
 
     # ---- runs end

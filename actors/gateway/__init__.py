@@ -19,10 +19,12 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.gateway.client import Client
+    from stretto.actors.gateway.exposure import certificate_of, check_exposure
     from stretto.actors.gateway.http.daemon_side import DaemonSide
     from stretto.actors.gateway.http.probes import Check
-    from stretto.actors.gateway.http.server import Gateway, is_loopback, open_port
+    from stretto.actors.gateway.http.server import Gateway, open_port
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
+    from stretto.actors.gateway.socket_users import group_of
     from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
 else:
     __getattr__ = lazy_face(
@@ -30,9 +32,11 @@ else:
         {
             "client": "Client",
             "http.daemon_side": "DaemonSide",
+            "exposure": "certificate_of check_exposure",
             "http.probes": "Check",
-            "http.server": "Gateway is_loopback open_port",
+            "http.server": "Gateway open_port",
             "socket_file": "CannotServe SocketFile default_path",
+            "socket_users": "group_of",
             "wire": "DaemonUnreachable RequestRefused",
         },
     )
@@ -46,7 +50,9 @@ __all__ = [
     "Gateway",
     "RequestRefused",
     "SocketFile",
+    "certificate_of",
+    "check_exposure",
     "default_path",
-    "is_loopback",
+    "group_of",
     "open_port",
 ]

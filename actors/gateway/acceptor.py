@@ -3,8 +3,8 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from stretto.metrics import get_logger
 
@@ -21,19 +21,19 @@ class Acceptor:
 
     Args:
         listener: The listening socket, which does not block. The caller closes it.
-        protocol_of: Returns the protocol of a connection, or None to close it.
+        serve: Begins to serve a connection. The connection is closed if it raises OSError.
         on_pause: Called at each pause.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        protocol_of: Callable[[socket.socket], asyncio.BaseProtocol | None],
+        serve: Callable[[socket.socket], Coroutine[Any, Any, None]],
         *,
         on_pause: Callable[[], None],
     ) -> None:
         self._listener = listener
-        self._protocol_of = protocol_of
+        self._serve = serve
         self._on_pause = on_pause
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
@@ -89,11 +89,7 @@ class Acceptor:
 
     async def _open(self, connection: socket.socket) -> None:
         try:
-            protocol = self._protocol_of(connection)
-            if protocol is None:
-                connection.close()
-                return
-            await self._loop.connect_accepted_socket(lambda: protocol, connection)
+            await self._serve(connection)
         except OSError as error:
             connection.close()
             _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")

@@ -91,7 +91,7 @@ class Client:
         Raises:
             DaemonUnreachable: No daemon answers, or it goes away before the last answer.
             RequestRefused: The daemon refuses the request.
-            NotText: The request is not UTF-8.
+            NotText, InvalidIdempotencyKey: The request is not UTF-8, or its key is not printable.
         """
         if isinstance(request, Export):
             yield from self._lines_of(request)

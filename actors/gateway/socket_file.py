@@ -1,20 +1,17 @@
-"""The socket in the file system: its path, its owner, and the users that may connect."""
+"""The socket in the file system: its path, its owner, its group, and one daemon at a time."""
 
 import os
 import socket
 import stat
-import struct
 from pathlib import Path
 from typing import Final
 
-from stretto.actors.access import Caller, local_caller
 from stretto.actors.process import FileLock, LockTaken, give_back, withhold
 from stretto.definitions.errors import StrettoError
 
 _NAME: Final = "stretto/stretto.sock"
 BACKLOG: Final = 1024
 _MAX_PATH_BYTES: Final = 107
-_CREDENTIALS: Final = struct.Struct("3i")
 
 
 class CannotServe(StrettoError):
@@ -31,14 +28,19 @@ def default_path() -> Path:
 
 
 class SocketFile:
-    """A listening socket that only its owner can reach. One daemon at a time can have it.
+    """A listening socket that only its owner, and a group if there is one, can reach. One daemon at a time can have it.
 
     The daemon locks a file beside the socket for as long as it lives. A socket without that lock is left over, and is
     replaced.
+
+    Args:
+        path: The socket's path.
+        group: The number of the group whose members can reach it, or None.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, group: int | None = None) -> None:
         self.path = path
+        self._group = group
         self._lock: FileLock | None = None
         self._lock_path = self.path.with_name(f"{self.path.name}.lock")
         self._listener: socket.socket | None = None
@@ -80,11 +82,14 @@ class SocketFile:
         folder = self.path.parent
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.stat()
-        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        # The socket's group may enter its folder, and list it.
+        if found.st_uid != os.getuid() or mode & (0o077 if found.st_gid != self._group else 0o027):
             raise CannotServe(
                 f"the folder {folder} must be accessible to the daemon's user only: `chmod 700` it, "
                 "or choose another with --socket"
             )
+        self._give_to_group(folder, mode | 0o710)
 
     def _take_lock(self) -> None:
         # Never removed: a lock on a removed file would protect nothing.
@@ -105,24 +110,22 @@ class SocketFile:
             # The folder keeps other users out until the socket has its own permissions.
             listener.bind(os.fspath(self.path))
             self.path.chmod(0o600)
+            self._give_to_group(self.path, 0o660)
             listener.listen(BACKLOG)
-        except OSError:
+        except (OSError, CannotServe):
             listener.close()
             raise
         listener.settimeout(0)
         withhold(listener)
         return listener
 
-
-def may_connect(connection: socket.socket) -> bool:
-    """Return whether the process at the other end is this user's or root's."""
-    return caller_of(connection).origin == "owner"
-
-
-def caller_of(connection: socket.socket) -> Caller:
-    """Return who is at the other end, by the process' user when it connected. No user but two has any rights."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _process, user, _group = _CREDENTIALS.unpack(credentials)
-    if user in {0, os.getuid()}:
-        return local_caller(user)
-    return local_caller(user, role="hook", origin="remote")
+    def _give_to_group(self, path: Path, mode: int) -> None:
+        if self._group is None:
+            return
+        try:
+            os.chown(path, -1, self._group)
+        except PermissionError:
+            raise CannotServe(
+                f"cannot give {path} to the group {self._group} (serve.socket_group): make the daemon's user a member"
+            ) from None
+        path.chmod(mode)

@@ -12,7 +12,17 @@ from urllib.parse import urlsplit
 import h11
 import msgspec
 
-from stretto.actors.operations import Answer, Ended, Refused, Request, Written, answer_of, route_of, written_as
+from stretto.actors.operations import (
+    HEADERS,
+    Answer,
+    Ended,
+    Refused,
+    Request,
+    Written,
+    answer_of,
+    route_of,
+    written_as,
+)
 from stretto.definitions.errors import Finding, Place, StrettoError
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
@@ -136,7 +146,7 @@ class Exchange:
         over: Whether the answer is complete.
 
     Raises:
-        NotText: The request is not UTF-8.
+        NotText, InvalidIdempotencyKey: The request is not UTF-8, or its key is not printable.
     """
 
     def __init__(
@@ -161,7 +171,9 @@ class Exchange:
         if last_id:
             headers.append(("Last-Event-ID", last_id))
         try:
-            head = self._http.send(h11.Request(method=written.method, target=written.target, headers=headers))
+            lines = [(name.encode(), value.encode("ascii")) for name, value in headers]
+            lines += [(name.encode(), value.encode()) for name, value in written.headers.items()]
+            head = self._http.send(h11.Request(method=written.method, target=written.target, headers=lines))
         except (h11.LocalProtocolError, UnicodeEncodeError):
             raise NotText("a token must be printable ASCII") from None
         body = self._http.send(h11.Data(data=written.body)) if written.body else b""
@@ -302,9 +314,18 @@ def lines_of(url: str, lines: Iterable[bytes]) -> Iterator[Answer]:
 
 def _written(request: Request) -> Written:
     try:
-        return written_as(request)
+        written = written_as(request)
+        for value in written.headers.values():
+            value.encode()
     except UnicodeEncodeError as error:
         raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
+    key = written.headers.get(HEADERS["idempotency_key"], "key")
+    if not (key.isprintable() and key == key.strip()):
+        # The daemon would not get it as it is. Imported here, because it loads the definitions' data.
+        from stretto.actors.runs import checked_key  # noqa: PLC0415
+
+        checked_key(key)
+    return written
 
 
 def _finding(given: dict[str, Any]) -> Finding:

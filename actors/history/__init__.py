@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
+        RerunKnown,
         RunLoaded,
         RunNotLoaded,
+        find_rerun,
         load,
         load_reuse_plan,
         not_loaded,
@@ -41,7 +43,10 @@ else:
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
-            "loading": ("EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle"),
+            "loading": (
+                "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
+                "stored_handle"
+            ),
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": "kept_report pruned token_as_json",
@@ -60,6 +65,7 @@ __all__ = [
     "OfflineRuns",
     "OldRunRead",
     "Replay",
+    "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
     "UnknownKind",
@@ -72,6 +78,7 @@ __all__ = [
     "error_lines",
     "explain_end_of_tasks",
     "explain_waits",
+    "find_rerun",
     "group_errors",
     "kept_report",
     "list_entries",

@@ -12,6 +12,7 @@ from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, en
 from stretto.actors.journal import (
     Child,
     Entry,
+    Idempotency,
     Origin,
     Reader,
     ReadingStopped,
@@ -62,6 +63,15 @@ class OldRunRead(msgspec.Struct, frozen=True):
     origin: Origin
     answer: Deferred
     by: Requester | None = None
+    idempotency_key: str | None = None
+
+
+class RerunKnown(msgspec.Struct, frozen=True):
+    """A run has the idempotency key of a rerun that is asked for. `same_request` says whether it is that rerun."""
+
+    run_id: str
+    same_request: bool
+    answer: Deferred
 
 
 def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
@@ -88,6 +98,16 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
             raise UnknownRun(f"the run {accepted.rerun.of!r}, which this run repeats, is not in the store")
         plan = load_reuse_plan(reader, old, accepted.rerun)
     return RunLoaded(accepted, tuple(reader.children(run_id)), plan)
+
+
+def find_rerun(reader: Reader, idempotency: Idempotency, answer: Deferred) -> RerunKnown | None:
+    """Return the run that has the idempotency key of a rerun, or None. `answer` is for who asks for the rerun.
+
+    Raises `StoreUnavailable`, and the error of a missing key.
+    """
+    existing = reader.find(idempotency.key)
+    accepted = None if existing is None else reader.accepted(existing)
+    return None if accepted is None else RerunKnown(accepted.run_id, accepted.idempotency == idempotency, answer)
 
 
 def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan | None:

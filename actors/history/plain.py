@@ -38,7 +38,7 @@ def run_as_json(row: RunRow) -> dict[str, Any]:
 
 
 def audit_as_json(entry: AuditEntry) -> dict[str, Any]:
-    """Return {at, who, source, via, operation, target, note, result}."""
+    """Return {at, who, source, via, operation, target, note, result, for_user}."""
     return _row_as_json(entry)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         SessionRecord,
         TokenRecord,
     )
-    from stretto.actors.journal.audit import DONE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
+    from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.key_files import keyring_for
@@ -99,7 +99,7 @@ else:
                 "AuditQuery AuditRow EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse "
                 "PruneAudit RevokeToken SessionRecord TokenRecord"
             ),
-            "audit": "AuditEntries AuditEntry DONE RequestedBy Requester asked_by",
+            "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
             "encryption": "Keyring new_key read_key_file",
             "key_files": "keyring_for",
@@ -134,6 +134,7 @@ __all__ = [
     "DONE",
     "FIRST_ENTRY",
     "LOADING",
+    "MAX_NOTE",
     "MAX_OUTPUT_BYTES",
     "MAX_PAGE",
     "MAX_PENDING",

@@ -32,6 +32,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The thing that the request named: a run, a workflow, a token, ..."""
     note: str | None = None
     result: str = DONE
+    for_user: str | None = None
+    """The user for whom a proxy sent the request, as it says."""
 
 
 AuditEntries: TypeAlias = tuple[AuditEntry, ...]
@@ -53,12 +55,14 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
         via: How the request came: `cli`, `api`, `page`, ...
         source: Where it came from: an address, or `local`.
         note: What the caller says about it.
+        for_user: The user for whom a proxy sends the request, as it says.
     """
 
     who: str
     via: str
     source: str
     note: str | None = None
+    for_user: str | None = None
 
     def asks(self, operation: str, target: str, at: float, result: str = DONE) -> AuditEntries:
         """Return the entry of a change, to be written in the change's commit.
@@ -73,6 +77,7 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
             at=at, who=_storable(self.who), source=_storable(self.source), via=_storable(self.via),
             operation=_storable(operation), target=_storable(target), result=_storable(result),
             note=None if self.note is None else _storable(self.note, MAX_NOTE),
+            for_user=None if self.for_user is None else _storable(self.for_user),
         )  # fmt: skip
         return (entry,)
 

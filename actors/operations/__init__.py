@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        NotEnded,
         OutputAnswer,
         PreviewAnswer,
         Progress,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         WaitsAnswer,
     )
     from stretto.actors.operations.asking import ask
-    from stretto.actors.operations.base import Request
+    from stretto.actors.operations.base import Request, note_of
     from stretto.actors.operations.controls import (
         CONTROLS,
         Cancel,
@@ -132,22 +133,22 @@ if TYPE_CHECKING:
         WatchAll,
         Why,
     )
-    from stretto.actors.operations.routes import API, EVENTS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, ROUTES, Role, Route
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
-    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
+    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
-                "DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found "
-                "HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned "
-                "Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
+                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
+                "ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer "
+                "StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
             ),
             "asking": "ask",
-            "base": "Request",
+            "base": "Request note_of",
             "controls": (
                 "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
                 "SetConcurrency SetMaxFailures SkipItem event_of"
@@ -172,10 +173,10 @@ else:
                 "Rerun RevokeToken Run RunCounts RunDefinition Runs Status Submit Tokens Watch "
                 "WatchAll Why"
             ),
-            "routes": "API EVENTS LINES ROUTES Role Route",
+            "routes": "API EVENTS HEADERS LINES ROUTES Role Route",
             "schemas": "Schemas",
             "stored": "REPORTS report",
-            "table": "OPERATIONS REQUESTS Operation",
+            "table": "OPERATIONS REQUESTS Operation accepted_as",
         },
     )
 
@@ -183,6 +184,7 @@ __all__ = [
     "API",
     "CONTROLS",
     "EVENTS",
+    "HEADERS",
     "LINES",
     "OF_A_DEFINITION",
     "OPERATIONS",
@@ -237,6 +239,7 @@ __all__ = [
     "ItemOutput",
     "Items",
     "ItemsAnswer",
+    "NotEnded",
     "Operation",
     "OutcomeOf",
     "OutputAnswer",
@@ -291,12 +294,14 @@ __all__ = [
     "WatchAll",
     "Why",
     "Written",
+    "accepted_as",
     "answer_of",
     "ask",
     "body_of",
     "event_of",
     "frames_of",
     "has_body",
+    "note_of",
     "path_fields",
     "report",
     "request_of",

@@ -8,11 +8,14 @@ from stretto.actors.operations import definition_answers
 from stretto.definitions.errors import Finding
 
 
-class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
-    """The run has been accepted."""
+class Accepted(msgspec.Struct, frozen=True, omit_defaults=True, tag="accepted"):
+    """The run has been accepted, or `replayed` says that an earlier request with its idempotency key has started it."""
 
     run: str
     workflow: str
+    replayed: bool = False
+    outcome: dict[str, Any] | None = None
+    """{status, output, errors}, if the run has ended while the client waited."""
 
 
 class Described(msgspec.Struct, frozen=True, tag="described"):
@@ -44,6 +47,10 @@ class Ended(msgspec.Struct, frozen=True, tag="outcome"):
     output: Any
     errors: list[Any]
     tasks: dict[str, Any]
+
+
+class NotEnded(msgspec.Struct, frozen=True, tag="not_ended"):
+    """The run has not ended, and there is no outcome yet."""
 
 
 class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
@@ -210,6 +217,7 @@ Answer: TypeAlias = (
     | Described
     | Progress
     | Ended
+    | NotEnded
     | StatusAnswer
     | Done
     | Refused

@@ -2,7 +2,7 @@
 
 A control needs a struct and a row of `CONTROLS` here. The socket's protocol, the command line and stores without a
 daemon take it from there. The method of `Engine` has the struct's tag as its name, and the struct's fields as its
-parameters; the event has them too, behind `run` and before `at`.
+parameters; the event has them too, behind `run` and before `at`. The note is the audit's.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations.base import Index, Request
+from stretto.actors.operations.base import Index, NotedRequest
 from stretto.definitions.conductor import events
 
 
-class ControlRequest(Request, frozen=True):
-    """A request that changes a run. Its docstring is the command's help; RUN is added to the arguments."""
+class ControlRequest(NotedRequest, frozen=True):
+    """A request that changes a run. Its docstring is the command's help; RUN and --note are added to the arguments."""
 
     run: str
 
@@ -113,5 +113,6 @@ _EVENTS: Final = {control.request: control.event for control in CONTROLS}
 
 def event_of(request: ControlRequest, at: float) -> events.Event:
     """Return the event that a control is to its run at `at`, in seconds since the epoch."""
-    _run, *fields = msgspec.structs.astuple(request)
-    return _EVENTS[type(request)](*fields, at)
+    fields = msgspec.structs.asdict(request)
+    del fields["run"], fields["note"]
+    return _EVENTS[type(request)](**fields, at=at)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from stretto.actors.operations.base import Request
+from stretto.actors.operations.base import NotedRequest, Request
 from stretto.actors.operations.requests import Definition
 from stretto.actors.rehearsal import Control, Rule
 
@@ -68,10 +68,8 @@ class Validate(Request, frozen=True, tag="validate"):
     text: str
 
 
-class Reload(Request, frozen=True, tag="reload"):
+class Reload(NotedRequest, frozen=True, tag="reload"):
     """Read all definitions again, as SIGHUP does. A workflow whose file has errors stays as it was."""
-
-    note: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
 
 
 class RehearsalRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):

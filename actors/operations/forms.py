@@ -7,14 +7,15 @@ client: Answer <--answer_of---- JSON <------------------------- body_of <----- A
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
-from stretto.actors.operations.answers import Answer
+from stretto.actors.operations.answers import Answer, Done, NotEnded
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.routes import API, ROUTES, Route
+from stretto.actors.operations.routes import API, HEADERS, QUERIED, ROUTES, Route
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError, nearest
 
@@ -28,6 +29,8 @@ _PATH: Final = "path"
 """A parameter of a query that is a list, also with one value."""
 _LISTS: Final = frozenset({"status", "outcome", _PATH})
 """The parameters of a query that may be given several times."""
+_NUMBERS: Final = frozenset({"wait"})
+"""The parameters of a query that are numbers, also of a request with a body, whose members have types."""
 _IN_THE_BODY: Final = frozenset({"POST", "PATCH"})
 INDEX: Final = "index"
 """The field of a path that is an integer."""
@@ -58,6 +61,16 @@ class Written(NamedTuple):
     method: str
     target: str
     body: bytes
+    headers: Mapping[str, str] = {}
+
+
+class Places(NamedTuple):
+    """The names of a request's fields by their place."""
+
+    path: list[str]
+    headers: list[str]
+    query: list[str]
+    body: list[str]
 
 
 def has_body(route: Route) -> bool:
@@ -68,6 +81,18 @@ def has_body(route: Route) -> bool:
 def path_fields(route: Route) -> list[str]:
     """Return the fields of a request that its path has."""
     return [part[1:-1] for part in route.place.split("/") if part.startswith("{")]
+
+
+def places_of(route: Route) -> Places:
+    """Return where the fields of a request are."""
+    in_path = path_fields(route)
+    fields = [name for name in route.request.__struct_fields__ if name not in in_path]
+    headers = [name for name in fields if name in HEADERS]
+    others = [name for name in fields if name not in HEADERS]
+    if not has_body(route):
+        return Places(in_path, headers, others, [])
+    query = [name for name in others if name in QUERIED]
+    return Places(in_path, headers, query, [name for name in others if name not in QUERIED])
 
 
 def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: bytes) -> Route:
@@ -87,15 +112,20 @@ def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: b
     ]
     if len(selected) == 1:
         return selected[0]
-    given = _members(body).keys()
-    meant = [route for route in selected if given & (set(route.request.__struct_fields__) - set(path_fields(route)))]
+    fields = [set(route.request.__struct_fields__) for route in selected]
+    given = _members(body).keys() - set.intersection(*fields)  # a member of all of them decides nothing
+    meant = [route for route, names in zip(selected, fields, strict=True) if given & names]
     if len(meant) > 1:
         raise BadRequest(f"give only one of {' and '.join(map(repr, sorted(given)))} in a request")
     return meant[0] if meant else selected[0]
 
 
 def request_of(
-    route: Route, path: Mapping[str, str], query: Iterable[tuple[str, str]] = (), body: bytes = b""
+    route: Route,
+    path: Mapping[str, str],
+    query: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> Request:
     """Return the request that a client has sent.
 
@@ -104,28 +134,61 @@ def request_of(
         path: The fields in the path, decoded.
         query: The parameters of the query, decoded.
         body: The body. An empty one is an empty object.
+        headers: The headers, with names in lower case.
 
     Raises:
         BadRequest: Something is unknown, missing, given twice, or not of its type.
     """
-    pairs = list(query)
-    names = [name for name in route.request.__struct_fields__ if name not in path]
+    pairs, places = list(query), places_of(route)
+    if pairs == parse_qsl(route.selector):
+        pairs = []
+    if pairs and has_body(route) and not places.query:
+        raise BadRequest(f"{route.method} {API}{route.place} takes no query, got {pairs[0][0][:100]!r}")
+    given = {name: msgspec.Raw(encode_json(value)) for name, value in _parameters(pairs, places.query)}
+    _check_known(given, places.query, places)
     if has_body(route):
-        if pairs and pairs != parse_qsl(route.selector):
-            raise BadRequest(f"{route.method} {API}{route.place} takes no query, got {pairs[0][0][:100]!r}")
-        given = _members(body)
-    else:
-        given = {name: msgspec.Raw(encode_json(value)) for name, value in _parameters(pairs, names)}
-    unknown = next((name for name in given if name not in names), None)
-    if unknown is not None:
-        hint = nearest(unknown, names)
-        raise BadRequest(f"there is no {unknown[:100]!r} here" + (f"; {hint}" if hint else ""))
+        members = _members(body)
+        _check_known(members, places.body, places)
+        given |= members
+    given |= {name: msgspec.Raw(encode_json(text)) for name, text in _in_headers(places.headers, headers)}
     given |= {name: msgspec.Raw(encode_json(_path_value(name, text))) for name, text in path.items()}
     try:
         request: Request = _requests[route.request, has_body(route)].decode(encode_json(given))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(_plain(str(error))) from None
     return request
+
+
+def _check_known(given: Iterable[str], names: Sequence[str], places: Places) -> None:
+    """Raise `BadRequest`, with the nearest name or the right place, for a name that is not one of `names`."""
+    unknown = next((name for name in given if name not in names), None)
+    if unknown is None:
+        return
+    hint = nearest(unknown, names)
+    if unknown in places.headers:
+        hint = f"send it as the header {HEADERS[unknown]}"
+    elif unknown in places.query:
+        hint = "give it in the query"
+    elif unknown in places.body:
+        hint = "give it in the body"
+    raise BadRequest(f"there is no {unknown[:100]!r} here" + (f"; {hint}" if hint else ""))
+
+
+def _in_headers(names: Iterable[str], headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
+    """Yield the fields that are headers, decoded. Raises `BadRequest`."""
+    wanted = {HEADERS[name].lower().encode(): name for name in names}
+    seen: set[str] = set()
+    for header, value in headers if wanted else ():
+        name = wanted.get(header)
+        if name is None:
+            continue
+        if name in seen:
+            raise BadRequest(f"the header {HEADERS[name]} is given twice")
+        seen.add(name)
+        try:
+            yield name, value.decode()
+        except UnicodeDecodeError:
+            raise BadRequest(f"the header {HEADERS[name]} must be text in UTF-8") from None
 
 
 def _path_value(name: str, text: str) -> str | int:
@@ -162,7 +225,7 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
         if name in seen:
             raise BadRequest(f"{name[:100]!r} is given twice")
         seen.add(name)
-        yield name, _instant(name, value) if name in INSTANTS else value
+        yield name, _instant(name, value) if name in INSTANTS else _number(value) if name in _NUMBERS else value
     for name, values in lists.items():
         yield name, values[0] if len(values) == 1 and name != _PATH else values
     if labels:
@@ -184,6 +247,15 @@ def _instant(name: str, text: str) -> float | str:
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
 
 
+def _number(text: str) -> float | str:
+    """Return the number that a text is, or the text, which is then refused as one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
+
+
 def _plain(message: str) -> str:
     """Return a message of msgspec with the name of a field where it has a path."""
     return message.replace(" - at `$.", " at `").replace("Expected", "expected")
@@ -203,10 +275,13 @@ def written_as(request: Request) -> Written:
     )
     if route.selector:
         path += f"?{route.selector}"
-    if has_body(route):
-        return Written(route.method, path, encode_json(fields))
-    query = urlencode([pair for name, value in fields.items() for pair in _as_parameters(name, value)])
-    return Written(route.method, f"{path}?{query}" if query else path, b"")
+    places = places_of(route)
+    headers = {HEADERS[name]: fields.pop(name) for name in places.headers if name in fields}
+    queried = {name: fields.pop(name) for name in places.query if name in fields}
+    query = urlencode([pair for name, value in queried.items() for pair in _as_parameters(name, value)])
+    if query:
+        path += f"&{query}" if route.selector else f"?{query}"
+    return Written(route.method, path, encode_json(fields) if has_body(route) else b"", headers)
 
 
 def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -241,7 +316,12 @@ def _is_shown(answer: msgspec.Struct, name: str) -> bool:
 
 
 def answer_of(route: Route, body: bytes) -> Answer:
-    """Return the answer that a body is. Raises msgspec.DecodeError if it is another."""
+    """Return the answer that a body is. Raises msgspec.DecodeError if it is another.
+
+    No body is `NotEnded` or, of a route that never has one, `Done`.
+    """
+    if not body:
+        return Done() if route.status == HTTPStatus.NO_CONTENT else NotEnded()
     if route.member is not None:
         body = b'{"' + route.member.encode() + b'":' + body + b"}"
     answer: Answer = _answers[route.answer].decode(body)

@@ -3,12 +3,15 @@
 `controls` has the requests that change a run, `table` all of them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from stretto.actors.journal import MAX_PAGE, PAGE, RerunScope
-from stretto.actors.operations.base import Index, Request
+from stretto.actors.operations.base import Index, NotedRequest, Request
+
+MAX_WAIT_SECONDS: Final = 60
+"""How long a request may wait for the end of a run."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 """Rows of a page."""
@@ -16,6 +19,10 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 
 Number = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is counted from 1."""
+
+
+Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_SECONDS)]
+"""Seconds to wait for the end of a run."""
 
 
 TokenRole = Literal["viewer", "operator", "admin", "hook"]
@@ -29,16 +36,18 @@ class Definition(msgspec.Struct, frozen=True):
     text: str
 
 
-class Submit(Request, frozen=True, tag="submit"):
+class Submit(NotedRequest, frozen=True, tag="submit"):
     """Start a run of a workflow that the daemon knows (its ref), or of a definition.
 
-    A second request with the same `idempotency_key` returns the first one's run. A definition needs the role admin.
+    A second request with the same idempotency key returns the first one's run. With `wait`, a run that ends within so
+    many seconds is answered with its outcome. A definition needs the role admin.
     """
 
     workflow: str | Definition
     inputs: dict[str, Any] = msgspec.field(default_factory=dict)
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
+    wait: Wait | None = None
 
 
 class Describe(Request, frozen=True, tag="describe"):
@@ -65,9 +74,10 @@ class WatchAll(Request, frozen=True, tag="watch_all"):
 
 
 class OutcomeOf(Request, frozen=True, tag="outcome_of"):
-    """Return the outcome of an ended run."""
+    """Return the outcome of a run that has ended, or ends within `wait` seconds. Otherwise there is no content."""
 
     run: str
+    wait: Wait | None = None
 
 
 class Status(Request, frozen=True, tag="status"):
@@ -76,20 +86,24 @@ class Status(Request, frozen=True, tag="status"):
     run: str
 
 
-class Rerun(Request, frozen=True, tag="rerun"):
-    """Start a new run of an ended run's definition and inputs: all of it, or only the failures."""
+class Rerun(NotedRequest, frozen=True, tag="rerun"):
+    """Start a new run of an ended run's definition and inputs: all of it, or only the failures.
+
+    A second request with the same idempotency key returns the first one's run.
+    """
 
     run: str
     scope: RerunScope = "everything"
     task: str | None = None
     """With the scope `failed_items`, the only task whose failed items run."""
+    idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
         """Check the fields together. Raises `ValueError`, which refuses a request with them."""
         _check_scope(self.scope, self.task)
 
 
-class Recover(Request, frozen=True, tag="recover"):
+class Recover(NotedRequest, frozen=True, tag="recover"):
     """Try again to recover a quarantined run."""
 
     run: str
@@ -196,7 +210,7 @@ class RevokeToken(Request, frozen=True, tag="revoke_token"):
     note: str | None = None
 
 
-class Prune(Request, frozen=True, tag="prune"):
+class Prune(NotedRequest, frozen=True, tag="prune"):
     """Delete ended runs older than `older_than_seconds`, and all but the newest `keep`. None sets no limit."""
 
     older_than_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None

@@ -1,7 +1,8 @@
 """The routes of the HTTP API: where each request is found, who may send it, and what its answer is.
 
-A request's fields are the names in braces of its path; the others are the query of a GET or a DELETE, and members of
-the JSON object that is the body of a POST or a PATCH. Gateway and clients take all of that from this table.
+A request's fields are the names in braces of its path, and headers (`HEADERS`); the others are the query of a GET or a
+DELETE, and members of the JSON object that is the body of a POST or a PATCH. Gateway and clients take all of that from
+this table.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,11 @@ Role: TypeAlias = Literal["viewer", "operator", "admin"]
 """The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon."""
 
 
+HEADERS: Final[Mapping[str, str]] = {"idempotency_key": "Idempotency-Key"}
+"""The fields of requests that are headers, whatever the method, each with its header."""
+QUERIED: Final = frozenset({"wait"})
+"""The fields of a request with a body that are in its query."""
+
 JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 EVENTS: Final = "text/event-stream"
@@ -40,6 +46,8 @@ class Route(NamedTuple):
         member: The member of the answer that is the body, or None if the whole answer is.
         status: The HTTP status of success.
         media_type: The type of the answer's body. One that is not `JSON` is streamed.
+        also: Other HTTP statuses of success. 204 has no body.
+        tagged: Whether the answer has an entity tag, and a client that has the answer gets 304.
     """
 
     method: str
@@ -50,6 +58,8 @@ class Route(NamedTuple):
     member: str | None = None
     status: int = 200
     media_type: str = JSON
+    also: tuple[int, ...] = ()
+    tagged: bool = False
 
     @property
     def place(self) -> str:
@@ -82,26 +92,34 @@ def _control_route(command: str, request: type[ControlRequest]) -> Route:
 
 
 ROUTES: Final[tuple[Route, ...]] = (
-    Route("GET", "/openapi.json", requests.DescribeApi, "viewer", answers.ApiDescription, "document"),
-    Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202),
+    Route("GET", "/openapi.json", requests.DescribeApi, "viewer", answers.ApiDescription, "document", tagged=True),
+    Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202, also=(200,)),
     Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
     Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),
     Route("GET", "/runs:find", requests.FindRun, "viewer", answers.Found),
     Route("GET", "/runs/counts", requests.RunCounts, "viewer", answers.CountsAnswer),
-    Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run"),
-    Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run"),
+    Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run", tagged=True),
+    Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run", tagged=True),
     Route("GET", f"{_RUN}/why", requests.Why, "viewer", answers.WaitsAnswer, "reasons"),
     Route("GET", f"{_RUN}/stream", requests.Watch, "viewer", answers.Progress, media_type=EVENTS),
     Route("GET", "/stream", requests.WatchAll, "viewer", answers.Progress, media_type=EVENTS),
-    Route("GET", f"{_RUN}/outcome", requests.OutcomeOf, "viewer", answers.Ended),
+    Route("GET", f"{_RUN}/outcome", requests.OutcomeOf, "viewer", answers.Ended, also=(204,)),
     Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer, media_type=LINES),
-    Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202),
+    Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202, also=(200,)),
     Route("POST", f"{_RUN}/rerun?dry_run=1", requests.PreviewRerun, "operator", answers.PreviewAnswer, "preview"),
     Route("POST", f"{_RUN}/cancel?dry_run=1", requests.PreviewCancel, "operator", answers.PreviewAnswer, "preview"),
     Route("GET", f"{_RUN}/errors", requests.Errors, "viewer", answers.ErrorsAnswer),
     Route("GET", f"{_RUN}/history", requests.History, "viewer", answers.HistoryAnswer),
     Route("GET", f"{_RUN}/context", requests.Context, "viewer", answers.ContextAnswer),
-    Route("GET", f"{_RUN}/definition", requests.RunDefinition, "viewer", answers.DefinitionAnswer, "definition"),
+    Route(
+        "GET",
+        f"{_RUN}/definition",
+        requests.RunDefinition,
+        "viewer",
+        answers.DefinitionAnswer,
+        "definition",
+        tagged=True,
+    ),
     Route("GET", f"{_TASK}/cells", requests.Cells, "viewer", answers.CellsAnswer),
     Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),
     Route("GET", f"{_TASK}/items", requests.Items, "viewer", answers.ItemsAnswer),

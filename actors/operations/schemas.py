@@ -6,8 +6,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations.forms import INDEX, INSTANTS, LABEL, LABELS, MOST_DIGITS, has_body, path_fields
-from stretto.actors.operations.routes import JSON, ROUTES, Route
+from stretto.actors.operations.forms import INDEX, INSTANTS, LABEL, LABELS, MOST_DIGITS, has_body, places_of
+from stretto.actors.operations.routes import HEADERS, JSON, ROUTES, Route
+from stretto.actors.runs import MAX_KEY_LENGTH
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -15,15 +16,18 @@ REFERENCE: Final = "#/components/schemas/"
 _NULL: Final = {"type": "null"}
 _IN_A_PATH: Final[Mapping[str, Schema]] = {INDEX: {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}}
 _TEXT_IN_A_PATH: Final = {"type": "string", "minLength": 1}
+_IN_A_HEADER: Final[Mapping[str, Schema]] = {
+    "idempotency_key": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH}
+}
 _INSTANT: Final = {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}
 _LABEL: Final = {"type": "array", "items": {"type": "string", "pattern": "^[^=]*="}}
 
 
 class Parameter(NamedTuple):
-    """A field of a request that its path or its query has."""
+    """A field of a request that its path, its query or a header has."""
 
     name: str
-    place: Literal["path", "query"]
+    place: Literal["path", "query", "header"]
     schema: Schema
     is_required: bool
 
@@ -42,25 +46,24 @@ class Schemas:
                 self._components[name]["required"] = list(struct.__struct_fields__)
 
     def parameters(self, route: Route) -> Iterator[Parameter]:
-        """Yield the fields of a request that are in its path, then those of its query."""
-        in_path = path_fields(route)
-        for name in in_path:
+        """Yield the fields of a request that are in its path, then those of its query, then headers."""
+        places = places_of(route)
+        for name in places.path:
             yield Parameter(name, "path", _IN_A_PATH.get(name, _TEXT_IN_A_PATH), is_required=True)
-        if has_body(route):
-            return
         request = self._components[self._names[route.request]]
-        for name, schema in request["properties"].items():
-            if name not in in_path:
-                is_required = name in request.get("required", ())
-                yield Parameter(LABEL if name == LABELS else name, "query", _in_a_query(name, schema), is_required)
+        for name in places.query:
+            is_required = name in request.get("required", ())
+            schema = _in_a_query(name, request["properties"][name])
+            yield Parameter(LABEL if name == LABELS else name, "query", schema, is_required)
+        for name in places.headers:
+            yield Parameter(HEADERS[name], "header", _IN_A_HEADER[name], is_required=False)
 
     def body(self, route: Route) -> Schema | None:
         """Return the schema of a request's body, or None if it has none. Unknown members are refused."""
         if not has_body(route):
             return None
         request = self._components[self._names[route.request]]
-        in_path = path_fields(route)
-        members = {name: schema for name, schema in request["properties"].items() if name not in in_path}
+        members = {name: request["properties"][name] for name in places_of(route).body}
         required = [name for name in request.get("required", ()) if name in members]
         schema: Schema = {"type": "object", "properties": members, "additionalProperties": False}
         return schema | ({"required": required} if required else {})

@@ -11,6 +11,7 @@ import msgspec
 from stretto.actors.operations import answers, definition_requests, requests
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
+from stretto.actors.outcome import RunHandle
 
 
 class Operation(NamedTuple):
@@ -25,9 +26,14 @@ def _operation(request: type[Request], answer: Callable[[Any], answers.Answer]) 
     return Operation(str(request.__struct_config__.tag), request, answer)
 
 
+def accepted_as(handle: RunHandle) -> answers.Accepted:
+    """Return the answer to a request that has started a run, or whose key has the run."""
+    return answers.Accepted(handle.id, handle.workflow, handle.replayed)
+
+
 _ALL: Final = (
     _operation(requests.Status, answers.StatusAnswer),
-    _operation(requests.Rerun, lambda handle: answers.Accepted(handle.id, handle.workflow)),
+    _operation(requests.Rerun, accepted_as),
     _operation(requests.Recover, lambda _result: answers.Done()),
     _operation(requests.Runs, lambda page: answers.RunsAnswer(**page)),
     _operation(requests.FindRun, answers.Found),
@@ -66,6 +72,10 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
 
 
 def arguments_of(request: Request) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Return a request's fields as a call's arguments: the run's id comes first, all others are keywords."""
+    """Return a request's fields as a call's arguments: the run's id comes first, all others are keywords.
+
+    The note is not one of them: it is a part of who asks.
+    """
     fields = msgspec.structs.asdict(request)
+    fields.pop("note", None)
     return ((fields.pop("run"),) if "run" in fields else ()), fields

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
     from stretto.actors.runs.file_rules import FileRules
-    from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
+    from stretto.actors.runs.idempotency import (
+        MAX_KEY_LENGTH,
+        RememberedKeys,
+        checked_key,
+        conflict_error,
+        idempotency_of,
+        idempotency_of_rerun,
+    )
     from stretto.actors.runs.item_states import ITEM_STATES, apply_ranges, changed_between, ranges_of, states_of
     from stretto.actors.runs.labels import checked_labels
     from stretto.actors.runs.looking import PreviewCancel, ReportCells
@@ -83,7 +90,9 @@ else:
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
             "file_rules": "FileRules",
-            "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
+            "idempotency": (
+                "MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of idempotency_of_rerun"
+            ),
             "item_states": "ITEM_STATES apply_ranges changed_between ranges_of states_of",
             "labels": "checked_labels",
             "looking": "PreviewCancel ReportCells",
@@ -110,6 +119,7 @@ __all__ = [
     "MAX_CHANGES",
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
+    "MAX_KEY_LENGTH",
     "MAX_RESULT_BYTES",
     "MAX_RUNS",
     "AbandonRun",
@@ -182,6 +192,7 @@ __all__ = [
     "conflict_error",
     "count_items",
     "idempotency_of",
+    "idempotency_of_rerun",
     "ranges_of",
     "states_of",
 ]

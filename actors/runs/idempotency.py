@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.journal import Idempotency
+from stretto.actors.journal import Idempotency, Rerun
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.context import secret_fields
 from stretto.definitions.data import freeze
@@ -23,13 +23,13 @@ _MAX_SHOWN: Final = 40
 
 
 class InvalidIdempotencyKey(StrettoError):
-    """The key is empty, too long or not printable."""
+    """The key is empty, too long, not printable, or has a space at an end."""
 
     code = "invalid_idempotency_key"
 
 
 class IdempotencyConflict(StrettoError):
-    """The key belongs to a run of another workflow, or with other inputs."""
+    """The key belongs to a run of another workflow, with other inputs, or to another rerun."""
 
     code = "idempotency_conflict"
 
@@ -40,10 +40,11 @@ def checked_key(key: str | None) -> str | None:
     Raises:
         InvalidIdempotencyKey: The key cannot be stored.
     """
-    if key is None or (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+    if key is None or (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable() and key == key.strip()):
         return key
     raise InvalidIdempotencyKey(
-        f"an idempotency key must be 1 to {MAX_KEY_LENGTH} printable characters, got {_shortened(key)!r}"
+        f"an idempotency key must be 1 to {MAX_KEY_LENGTH} printable characters (MAX_KEY_LENGTH) without spaces at its "
+        f"ends, got {_shortened(key)!r}"
     )
 
 
@@ -60,8 +61,18 @@ def idempotency_of(key: str, workflow: Workflow, inputs: Mapping[str, Any]) -> I
     """
     secret = {fields[0] for fields in secret_fields(workflow.parameters)}
     compared = freeze({name: value for name, value in inputs.items() if name not in secret})
-    text = msgspec.json.encode([workflow.ref, compared], order="sorted")
-    return Idempotency(key, hashlib.blake2b(text, digest_size=16).hexdigest())
+    return Idempotency(key, _digest([workflow.ref, compared]))
+
+
+def idempotency_of_rerun(key: str, rerun: Rerun) -> Idempotency:
+    """Return a key with the digest of a request for a rerun: the old run, and what of it runs again."""
+    given = {name: value for name, value in msgspec.structs.asdict(rerun).items() if value is not None}
+    return Idempotency(key, _digest(["rerun", given]))
+
+
+def _digest(request: list[Any]) -> str:
+    text = msgspec.json.encode(request, order="sorted")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _shortened(key: str) -> str:
@@ -70,8 +81,7 @@ def _shortened(key: str) -> str:
 
 def conflict_error(key_owner: str) -> IdempotencyConflict:
     """Return the error for a key that belongs to another request."""
-    message = f"the idempotency key belongs to the run {key_owner}, which is of another workflow or has other inputs"
-    return IdempotencyConflict(message)
+    return IdempotencyConflict(f"the idempotency key belongs to the run {key_owner}, which another request has started")
 
 
 class RememberedKeys:

@@ -11,6 +11,7 @@ from stretto.actors.dispatch import Deferred, Guard, Overran
 from stretto.actors.journal import (
     AuditEntries,
     Child,
+    Idempotency,
     Origin,
     ParentItem,
     ReplayTrace,
@@ -21,7 +22,7 @@ from stretto.actors.journal import (
     asked_by,
 )
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs.idempotency import idempotency_of
+from stretto.actors.runs.idempotency import idempotency_of, idempotency_of_rerun
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import LimitExceeded
@@ -162,11 +163,18 @@ class RunRequest:
             accepted_at: Seconds since the epoch.
             secret: Whether the run's mask has secrets.
         """
-        key = self.idempotency_key
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
             depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
             labels=self.labels, requested_by=self.requested_by, audit=self.audit,
-            idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
+            idempotency=self._idempotency(),
         )  # fmt: skip
+
+    def _idempotency(self) -> Idempotency | None:
+        key = self.idempotency_key
+        if key is None:
+            return None
+        if self.rerun is not None:
+            return idempotency_of_rerun(key, self.rerun)
+        return idempotency_of(key, self.workflow, self.inputs)

@@ -19,6 +19,8 @@ THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PORT = 8420
 DRAIN_SECONDS = 30.0
+HEADER_NAME = r"^[A-Za-z0-9-]{1,64}$"
+"""A header that a proxy may name users in: letters, digits and hyphens."""
 
 Texts = Annotated[tuple[str, ...], Meta(description="a list of texts")]
 Networks = Annotated[tuple[str, ...], Meta(description="a list of addresses or networks, such as 10.0.0.0/8")]
@@ -26,6 +28,7 @@ Folders = Annotated[
     tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="a list of folders, each with a path")
 ]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
+File = Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")]
 Text = Annotated[str, Meta(description="a text")]
 
 
@@ -83,7 +86,14 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         port: The port of probes and metrics. 0 takes any free port.
         hosts: Names by which clients may call the port, besides its address, localhost and that of `public_url`.
         public_url: The URL by which clients call the daemon, through a proxy or by its name. Links begin with it.
-        insecure_bind: Whether `host` may be an address that other machines reach.
+        tls_cert: The file with the port's certificate and its chain, in PEM form. None serves without TLS.
+        tls_key: The file with the certificate's key, in PEM form.
+        behind_proxy: The addresses and networks of the proxies whose X-Forwarded headers are read.
+        proxy_user_header: The header in which they name the user, for the audit.
+        open_metrics: Whether metrics and probes are for everybody who reaches the port.
+        insecure_bind: Whether `host` may be an address that other machines reach without TLS and a proxy.
+        socket_group: The group whose members may use the socket, by name or number.
+        socket_group_role: The role of its members.
         socket: The path of the UNIX socket for requests. None chooses a path by the user.
         tokens_file: The file of tokens of a daemon without a store. With a store, tokens are in it.
         watch: Whether changed definitions are reloaded.
@@ -96,14 +106,30 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str | None, Meta(description="a URL without a path, such as https://stretto.example.com, or null")
     ] = None
+    tls_cert: File = None
+    tls_key: File = None
+    behind_proxy: Networks = ()
+    proxy_user_header: Annotated[
+        Annotated[str, Meta(pattern=HEADER_NAME)] | None, Meta(description="the name of a header, or null")
+    ] = None
+    open_metrics: Annotated[bool, Meta(description="true or false")] = False
     insecure_bind: Annotated[bool, Meta(description="true or false")] = False
     socket: Annotated[str | None, Meta(description="a path, or null")] = None
-    tokens_file: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")] = None
+    socket_group: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="the name of a group, or its number in quotes, or null"),
+    ] = None
+    socket_group_role: Annotated[
+        Literal["viewer", "operator", "admin"], Meta(description="viewer, operator or admin")
+    ] = "operator"
+    tokens_file: File = None
     watch: Annotated[bool, Meta(description="true or false")] = True
     drain_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = DRAIN_SECONDS
 
     def __post_init__(self) -> None:
-        """Refuse a URL that is not one. msgspec reports the ValueError as it reports a wrong type."""
+        """Refuse invalid networks and URLs. msgspec reports the ValueError as it reports a wrong type."""
+        for text in self.behind_proxy:
+            ip_network(text)
         if self.public_url is not None:
             _check_public_url(self.public_url)
 

@@ -235,7 +235,7 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--host", "0.0.0.0"], 2, "--insecure-bind"),
+        (["--host", "0.0.0.0"], 2, "set serve.tls_cert and serve.tls_key, or serve.behind_proxy"),
         (["--port", "99999"], 2, "the flag --port"),
         (["--store", "mysql://x"], 3, "its URL begins with 'mysql:'"),
         (["--store", "sqlite:////nowhere/x.db"], 3, "/nowhere/x.db"),

@@ -30,7 +30,7 @@ def test_the_daemon_pauses_at_the_limit_and_serves_again(tmp_path: Path) -> None
             each.close()
         answer = daemon.client.ask(Definitions())
         assert isinstance(answer, DefinitionsAnswer)
-        assert "test.echo" in answer.refs
+        assert "test.echo" in [each["ref"] for each in answer.definitions]
         assert "stretto_accept_pauses_total 0" not in daemon.probe("/metrics")[1]
         daemon.signal(signal.SIGTERM)
         daemon.wait_for("stopped")

@@ -385,6 +385,7 @@ class RandomBreaks:
         while not self._over.is_set():
             with self._guard._lock:
                 for thread in list(self._guard._threads.values()):
+                    thread.seen = thread.calls
                     if thread.armed and thread.broken is None:
                         self._consider(thread)
 
@@ -395,8 +396,9 @@ class RandomBreaks:
             return
         run_id = moment._seed[0]
         if run_id not in self.broken:
-            self.broken.add(run_id)
             self._guard._break_off(thread, work)
+            if thread.broken is work:
+                self.broken.add(run_id)
 
 
 @pytest.fixture

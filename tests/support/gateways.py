@@ -15,10 +15,12 @@ from stretto.actors import Engine
 from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.dispatch.asyncio_bridge import call
 from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.exposure import certificate_of
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.probes import Check
 from stretto.actors.gateway.http.server import Gateway, open_port
 from stretto.actors.gateway.socket_file import SocketFile
+from stretto.actors.gateway.socket_users import group_of
 from stretto.actors.settings import ServeSettings, Settings
 from stretto.actors.settings.model import EngineSettings
 from tests.support.waiting import PATIENCE
@@ -49,7 +51,9 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened_gateway(folder: Path, tokens_file: Path | None = None, **settings: Any) -> Iterator[Opened]:
+def opened_gateway(
+    folder: Path, tokens_file: Path | None = None, *, serve: ServeSettings = DEFAULTS, **settings: Any
+) -> Iterator[Opened]:
     """Run a gateway and its engine in another thread, for a test that waits itself."""
     told: queue.SimpleQueue[tuple[Opened, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
 
@@ -58,7 +62,7 @@ def opened_gateway(folder: Path, tokens_file: Path | None = None, **settings: An
         told.put((opened, asyncio.get_running_loop(), leave))
         await leave.wait()
 
-    thread = threading.Thread(target=_with_engine, args=(folder, hold, _with_tokens(tokens_file), settings))
+    thread = threading.Thread(target=_with_engine, args=(folder, hold, _with_tokens(tokens_file, serve), settings))
     thread.start()
     try:
         opened, loop, leave = told.get(timeout=PATIENCE)
@@ -81,14 +85,15 @@ def _with_engine(
         return Check(well=True, reason="fine")
 
     async def run() -> None:
-        file = SocketFile(folder / "s")
+        file = SocketFile(folder / "s", group_of(serve))
         engine = Engine.start(**settings)
-        port, url = open_port("127.0.0.1", 0)
+        certificate = certificate_of(serve)
+        port, url = open_port("127.0.0.1", 0, "http" if certificate is None else "https")
         definitions = settings.get("definitions", ())
         folders = (str(definitions),) if isinstance(definitions, str | Path) else tuple(map(str, definitions))
         daemon = Settings(engine=EngineSettings(definitions=folders, store=settings.get("store")), serve=serve)
         reloading = Reloading(engine, daemon, lambda: None)
-        gateway = Gateway(engine, {"/healthz": fine}, url, DaemonSide(daemon, reloading.reload))
+        gateway = Gateway(engine, {"/healthz": fine}, url, DaemonSide(daemon, reloading.reload), certificate)
         await gateway.start(file.open(), port)
         try:
             await test(Opened(Client(f"unix://{folder}/s"), url, engine))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from stretto.actors.cli.runs.options import RUN, print_json, with_runs
+from stretto.actors.cli.runs.options import NOTE, RUN, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.times import seconds_of
 from stretto.actors.operations import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--task", metavar="TASK", help="With --failed-items: only the failed items of this task.")
 @click.option("--dry-run", is_flag=True, help="Only show how many tasks and items would run again.")
+@NOTE
 @with_runs
 def rerun(
     source: Source,
@@ -43,6 +44,7 @@ def rerun(
     failed_items: bool,
     task: str | None,
     dry_run: bool,
+    note: str | None,
     as_json: bool,
 ) -> None:
     """Run an ended RUN again with its definition and inputs. Print the new run's id.
@@ -60,7 +62,7 @@ def rerun(
         text = f"{preview['tasks']:,} tasks with {preview['items']:,} items would run again"
         print_json(preview) if as_json else click.echo(text)
         return
-    new = source.ask(Rerun(run, scope, task), Accepted).run
+    new = source.ask(Rerun(run, scope, task, note=note), Accepted).run
     if as_json:
         print_json({"run": new, "rerun_of": run, "rerun_scope": scope, "rerun_task": task})
     else:
@@ -69,14 +71,15 @@ def rerun(
 
 @click.command()
 @RUN
+@NOTE
 @with_runs
-def recover(source: Source, *, run: str, as_json: bool) -> None:
+def recover(source: Source, *, run: str, note: str | None, as_json: bool) -> None:
     """Try again to recover RUN, which is quarantined because it crashed the daemon while it was being recovered.
 
     The runs below it are recovered, too. In a --store, the next daemon that opens it recovers them.
     With --json: {"run", "done"}.
     """
-    source.ask(Recover(run), Done)
+    source.ask(Recover(run, note=note), Done)
     if as_json:
         print_json({"run": run, "done": "recover"})
 
@@ -86,15 +89,16 @@ def recover(source: Source, *, run: str, as_json: bool) -> None:
     "--older-than", callback=seconds_of, metavar="DURATION", help="Runs that ended longer ago, e.g. 30d, 12h."
 )
 @click.option("--keep", type=click.IntRange(min=0), metavar="NUMBER", help="All but the newest NUMBER.")
+@NOTE
 @with_runs
-def prune(source: Source, *, older_than: float | None, keep: int | None, as_json: bool) -> None:
+def prune(source: Source, *, older_than: float | None, keep: int | None, note: str | None, as_json: bool) -> None:
     """Delete ended runs permanently: old ones, and those beyond a number.
 
     Runs that belong to a run in progress stay. With --json: {"deleted"}.
     """
     if older_than is None and keep is None:
         raise click.UsageError("no runs selected: give --older-than DURATION, --keep NUMBER, or both")
-    deleted = source.ask(Prune(older_than, keep), Pruned).runs
+    deleted = source.ask(Prune(older_than, keep, note=note), Pruned).runs
     if as_json:
         print_json({"deleted": deleted})
     else:
@@ -105,16 +109,17 @@ def prune(source: Source, *, older_than: float | None, keep: int | None, as_json
 
 
 def _command_of(control: RunControl) -> click.Command:
-    """Return a control's command: RUN, then the request's other fields as arguments."""
-    _run, *fields = map(_argument_of, msgspec.inspect.type_info(control.request).fields)  # type: ignore[attr-defined]
+    """Return a control's command: RUN, then the request's other fields as arguments, but for the note."""
+    _run, *others, _note = msgspec.inspect.type_info(control.request).fields  # type: ignore[attr-defined]
+    fields = list(map(_argument_of, others))
 
-    def change(source: Source, *, run: str, as_json: bool, **given: Any) -> None:
+    def change(source: Source, *, run: str, note: str | None, as_json: bool, **given: Any) -> None:
         values = {name: given[name] for name, _ in fields}
-        source.control(control.request(run, *values.values()))
+        source.control(control.request(run, *values.values(), note=note))
         if as_json:
             print_json({"run": run, "done": control.command, **values})
 
-    command = with_runs(change)
+    command = NOTE(with_runs(change))
     for name, kind in reversed(fields):
         command = click.argument(name, type=kind)(command)
     return click.command(control.command, help=cleandoc(control.request.__doc__ or ""))(RUN(command))

@@ -12,7 +12,7 @@ from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.gateway import default_path
-from stretto.actors.journal import MAX_PAGE, PAGE
+from stretto.actors.journal import MAX_NOTE, MAX_PAGE, PAGE
 from stretto.actors.operations import FindRun, Found, Runs, RunsAnswer
 from stretto.actors.outcome import is_abbreviated
 from stretto.actors.settings import STORE_VARIABLE
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 SHOWN_DIGITS = 8
 """The digits of an id that lists show for people."""
+
+
+def _checked_note(_context: click.Context, _option: click.Parameter, note: str | None) -> str | None:
+    if note is not None and len(note) > MAX_NOTE:
+        raise click.BadParameter(f"a note must have at most {MAX_NOTE:,} characters (MAX_NOTE), got {len(note):,}")
+    return note
+
+
 LATEST = "@latest"
 """The newest top-level run, in place of an id."""
 RUN = click.argument("run")
@@ -34,6 +42,9 @@ UTC = click.option("--utc", is_flag=True, help="Show times in UTC instead of the
 
 DAEMON_VARIABLE = "STRETTO_DAEMON"
 """The variable with the URL of the daemon, for commands with neither --daemon nor --store."""
+
+NOTE = click.option("--note", metavar="TEXT", callback=_checked_note, help="A note for the audit.")
+"""The option of a note, which stands in the audit."""
 
 _DAEMON = click.option(
     "--daemon", metavar="URL", help="Use the daemon at unix:///PATH or http://HOST:PORT. [default: $STRETTO_DAEMON]"

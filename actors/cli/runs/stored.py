@@ -25,6 +25,7 @@ from stretto.actors.operations import (
     Request,
     Rerun,
     event_of,
+    note_of,
     report,
 )
 from stretto.metrics import configure_logging
@@ -61,7 +62,7 @@ class StoreRuns:
         """Change a run: the event is recorded, and the next daemon acts on it."""
         with self._owned() as store:
             operation = str(request.__struct_config__.tag)
-            self._offline(store).request(request.run, partial(event_of, request), operation)
+            self._offline(store, request).request(request.run, partial(event_of, request), operation)
 
     def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
         """Set `interrupted` of unfinished runs if no process has the store open for writing."""
@@ -85,21 +86,21 @@ class StoreRuns:
                 raise
         if isinstance(request, Rerun):
             with self._owned() as store:
-                new = self._offline(store).rerun(request.run, request.scope, request.task)
+                new = self._offline(store, request).rerun(request.run, request.scope, request.task)
                 row = store.reader.run(new)
                 return Accepted(new, row.workflow if row is not None else "")
         if isinstance(request, Recover):
             with self._owned() as store:
-                self._offline(store).recover(request.run)
+                self._offline(store, request).recover(request.run)
             return Done()
         if isinstance(request, Prune):
             with self._owned() as store:
-                return Pruned(self._offline(store).prune(request.older_than_seconds, request.keep))
+                return Pruned(self._offline(store, request).prune(request.older_than_seconds, request.keep))
         raise TypeError(f"a store has no answer to {type(request).__name__}")
 
     @staticmethod
-    def _offline(store: Store) -> OfflineRuns:
-        return OfflineRuns(store, by=local_caller(os.getuid()).asks())
+    def _offline(store: Store, request: Request) -> OfflineRuns:
+        return OfflineRuns(store, by=local_caller(os.getuid()).asks(note_of(request)))
 
     def _owned(self) -> contextlib.AbstractContextManager[Store]:
         # The store existed, with this version's schema, when it was opened for reading: nothing is created here.

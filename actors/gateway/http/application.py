@@ -12,6 +12,7 @@ from starlette.routing import Route, Router
 
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
+from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
 from stretto.metrics import HttpInstruments, get_logger
@@ -26,6 +27,15 @@ NO_ROUTE: Final = "none"
 MAX_HEADER_BYTES: Final = 16 * 1024
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
+_ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
+"""The header by which browsers call the host with TLS only, for a year."""
+REPORTED: Final = frozenset(
+    {
+        "busy", "forbidden", "headers_too_large", "limit_exceeded", "misdirected_request", "not_allowed",
+        "request_timeout", "too_many_streams", "unauthenticated",
+    }
+)  # fmt: skip
+"""The codes of refusals that the log has: who is refused for these may be an attacker."""
 
 _log = get_logger("stretto.gateway")
 
@@ -41,12 +51,16 @@ class Application:
         routes: The routes.
         paths: The paths of the routes, for the nearest one of a path that does not exist.
         hosts: The names of the port.
+        proxies: The proxies before the port.
         counting: Counts the requests.
     """
 
-    def __init__(self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, counting: HttpInstruments) -> None:
+    def __init__(
+        self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, proxies: Proxies, counting: HttpInstruments
+    ) -> None:
         self._paths = list(paths)
         self._hosts = hosts
+        self._proxies = proxies
         self._counting = counting
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
@@ -56,7 +70,7 @@ class Application:
         request_id = secrets.token_hex(8)
         scope["app"] = self  # the router then raises an exception for a method that a path does not have
         scope["state"]["request_id"] = request_id
-        response = _Response(send, request_id)
+        response = _Response(send, request_id, scope)
         began = time.perf_counter()
         try:
             await self._answer(scope, receive, response)
@@ -66,19 +80,21 @@ class Application:
     async def _answer(self, scope: Scope, receive: Receive, response: "_Response") -> None:
         request_id = response.request_id
         try:
-            _check_headers(scope["headers"])
+            _check_head(scope)
+            self._proxies.apply(scope)
             self._hosts.check(scope)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=request_id, reason=str(gone))
+            scope["state"]["complain"]("it does not read its answer")
             scope["state"]["cut_off"]()
         except Exception as error:  # noqa: BLE001 - one bad request harms no other client
             with contextlib.suppress(ClientGone):
-                await self._refuse(error, response)
+                await self._refuse(error, scope, response)
                 return
             scope["state"]["cut_off"]()
 
-    async def _refuse(self, error: Exception, response: "_Response") -> None:
+    async def _refuse(self, error: Exception, scope: Scope, response: "_Response") -> None:
         problem = _of_the_router(error) or problem_of(error)
         if problem is None:
             _log.error("request_failed", request=response.request_id, exc_info=error)
@@ -87,6 +103,8 @@ class Application:
             raise ClientGone(problem.detail) from error
         status, headers, body = written(problem, response.request_id, error)
         self._counting.refused(problem.code)
+        if problem.code in REPORTED:
+            scope["state"]["complain"](problem.code)
         await response.send({"type": "http.response.start", "status": status, "headers": _encoded(headers, len(body))})
         await response.send({"type": "http.response.body", "body": body})
 
@@ -105,11 +123,20 @@ class Application:
         raise Problem("not_found", f"there is nothing at {path}" + (f"; {hint}" if hint else ""))
 
 
-def _check_headers(headers: Sequence[tuple[bytes, bytes]]) -> None:
+def _check_head(scope: Scope) -> None:
+    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    names = {name for name, _ in headers}
+    if b"transfer-encoding" in names and (b"content-length" in names or scope["http_version"] == "1.0"):
+        # A proxy could see another end of the request, and take the rest for a request of its own.
+        detail = "a request must not have Transfer-Encoding with Content-Length, or in HTTP/1.0"
+        raise Problem("bad_request", detail, {"connection": "close"})
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        detail = f"the version must be HTTP/1.1, got {scope['http_version']}"
+        raise Problem("bad_request", detail, {"connection": "close"})
     size = sum(len(name) + len(value) for name, value in headers)
     if size > MAX_HEADER_BYTES:
         detail = f"the headers must have at most {MAX_HEADER_BYTES:,} bytes together (MAX_HEADER_BYTES), got {size:,}"
-        raise Problem("headers_too_large", detail)
+        raise Problem("headers_too_large", detail, {"connection": "close"})
 
 
 def _of_the_router(error: Exception) -> Problem | None:
@@ -127,7 +154,8 @@ def _encoded(headers: dict[str, str], length: int) -> list[tuple[bytes, bytes]]:
 class _Response:
     """An answer that has the request's id, and a bound on the time in which it is taken."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
+        self._scope = scope
         self.request_id = request_id
         self.status: int | None = None
         """The status that was sent."""
@@ -149,6 +177,8 @@ class _Response:
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             if b"cache-control" not in headers:
                 message["headers"].append((b"cache-control", b"no-store"))
+            if self._scope["scheme"] == "https":
+                message["headers"].append(_ONLY_TLS)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(message)

@@ -14,6 +14,8 @@ UNCOUNTED_BYTES: Final = 64 * 1024
 """Requests up to this size are received even while all of MAX_REQUESTS_BYTES is in use."""
 MAX_REQUESTS_BYTES: Final = 64 * 1024 * 1024
 """The bound on the bytes of all requests that are being received."""
+MAX_REQUEST_CONTAINERS: Final = 500_000
+"""Lists and objects in one request. More would take seconds to read, whatever their bytes."""
 
 
 class RequestMemory:
@@ -56,6 +58,7 @@ class RequestMemory:
             self.used -= counted
         if received:
             _check_type(request)
+            _check_containers(received)
         return bytes(received)
 
     def _take(self, count: int) -> None:
@@ -75,3 +78,13 @@ def _check_type(request: Request) -> None:
     if media_type != "application/json":
         found = repr(media_type[:100]) if media_type else "none"
         raise Problem("unsupported_media_type", f"the body's Content-Type must be application/json, got {found}")
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise Problem("unsupported_media_type", f"the body must have no Content-Encoding, got {coding[:100]!r}")
+
+
+def _check_containers(body: bytearray) -> None:
+    count = body.count(b"[") + body.count(b"{")  # those in texts as well: a request near the bound is no usual one
+    if count > MAX_REQUEST_CONTAINERS:
+        detail = f"a request must have at most {MAX_REQUEST_CONTAINERS:,} lists and objects (MAX_REQUEST_CONTAINERS)"
+        raise Problem("limit_exceeded", f"{detail}, got {count:,}")

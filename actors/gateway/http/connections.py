@@ -1,22 +1,32 @@
 """One client's connection: uvicorn's HTTP/1.1 with bounds on time and number."""
 
 import asyncio
+import logging
+import secrets
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
+import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from stretto.actors.gateway.http.application import MAX_HEADER_BYTES
+from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS
+from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
+from stretto.actors.gateway.http.complaints import Complaints
+from stretto.actors.gateway.http.problems import Problem, written
 
 MAX_CONNECTIONS: Final = 1024
 """At this number, the connection that has been idle for longest is closed for a new one."""
 MAX_CONNECTIONS_OF_A_PEER: Final = 256
 HEADER_SECONDS: Final = 5.0
 """How long a client may take from its connection, or from the last answer, to the end of a request's headers."""
+HANDSHAKE_SECONDS: Final = 5.0
+"""How long the handshake of TLS may take."""
 IDLE_SECONDS: Final = 60
 """How long a connection is kept open between two requests."""
 
@@ -26,10 +36,12 @@ class Connections:
 
     Attributes:
         state: What uvicorn's connections share.
+        complaints: Reports why clients were refused or cut off.
     """
 
     def __init__(self) -> None:
         self.state = ServerState()
+        self.complaints = Complaints()
         self._open: dict[Connection, None] = {}
         self._of_peers: Counter[str] = Counter()
 
@@ -38,7 +50,8 @@ class Connections:
 
     def admit(self, peer: Peer) -> bool:
         """Return whether a peer may have another connection. Make room for it if there is none."""
-        if peer.caller is None and self._of_peers[peer.address] >= MAX_CONNECTIONS_OF_A_PEER:
+        is_bounded = not (peer.is_owner or peer.is_proxy)
+        if is_bounded and self._of_peers[peer.name] >= MAX_CONNECTIONS_OF_A_PEER:
             return False
         if len(self._open) < MAX_CONNECTIONS:
             return True
@@ -46,19 +59,21 @@ class Connections:
         if idlest is None:
             return False
         idlest.close()
+        self.remove(idlest)  # its end comes later, and another one must make room for the next client
         return True
 
-    def add(self, connection: "Connection", peer: Peer) -> None:
+    def add(self, connection: "Connection") -> None:
         """Count an open connection."""
         self._open[connection] = None
-        self._of_peers[peer.address] += 1
+        self._of_peers[connection.peer.name] += 1
 
-    def remove(self, connection: "Connection", peer: Peer) -> None:
+    def remove(self, connection: "Connection") -> None:
         """Forget a connection that is closed. Idempotent."""
         if self._open.pop(connection, self) is None:
-            self._of_peers[peer.address] -= 1
-            if not self._of_peers[peer.address]:
-                del self._of_peers[peer.address]
+            name = connection.peer.name
+            self._of_peers[name] -= 1
+            if not self._of_peers[name]:
+                del self._of_peers[name]
 
     def was_used(self, connection: "Connection") -> None:
         """Note that a connection has had a request just now."""
@@ -67,26 +82,58 @@ class Connections:
     def shut_down(self) -> None:
         """Close the idle connections now and the others after their answer."""
         for connection in tuple(self._open):
-            connection.shutdown()
+            connection.end_after_answer()
 
     def abort(self) -> None:
         """Close all connections at once."""
         for connection in tuple(self._open):
-            connection.transport.abort()
+            connection.abort()
 
 
 class Connection(H11Protocol):
-    """A connection with a deadline for the headers of each request."""
+    """A connection with a deadline for the headers of each request. It counts as open from before its handshake."""
 
     def __init__(
         self, config: Config, connections: Connections, peer: Peer, lost: Callable[[], None],
     ) -> None:  # fmt: skip
-        state = {"peer": peer, "cut_off": self.cut_off}
+        state = {"peer": peer, "cut_off": self.cut_off, "complain": self._complain}
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
+        self._opening: asyncio.Task[Any] | None = None
+        self._is_open = False
         self._all = connections
-        self._peer = peer
+        self.peer = peer
         self._lost = lost
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread = 0
+        """The bytes of a request's body that have come after its answer."""
+
+    async def open(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Begin to serve an accepted connection, with TLS after its handshake.
+
+        Args:
+            connection: The connection.
+            tls: The context of the handshake, or None without TLS.
+
+        Raises:
+            OSError: The client has left, or its handshake failed or took too long.
+        """
+        self._opening = asyncio.current_task()
+        self._all.add(self)
+        try:
+            if tls is None:
+                await self.loop.connect_accepted_socket(lambda: self, connection)
+            else:
+                await self.loop.connect_accepted_socket(
+                    lambda: self, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                    ssl_shutdown_timeout=SEND_SECONDS,
+                )  # fmt: skip
+        except (ssl.SSLError, ConnectionAbortedError):  # not those who leave, as probes of the port do
+            self._complain("its handshake of TLS fails")
+            raise
+        finally:
+            self._opening = None
+            if not self._is_open:  # a connection that was not made is not lost either
+                self._forget()
 
     @property
     def is_busy(self) -> bool:
@@ -97,34 +144,91 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._all.add(self, self._peer)
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self.close)
+        self._is_open = True
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
+        self._is_open = False
         self._meet_deadline()
-        self._all.remove(self, self._peer)
         super().connection_lost(exc)
-        self._lost()
+        self._forget()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
         if self._deadline is None and not self.is_busy:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self.close)
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+        self._unread = self._unread + len(data) if self.conn.our_state is h11.DONE else 0
+        if self._unread > MAX_REQUEST_BYTES:
+            self._complain("it goes on after its answer")
+            self.close()
+            return
         super().data_received(data)
         if self.is_busy:
             self._meet_deadline()
             self._all.was_used(self)
 
+    def on_response_complete(self) -> None:
+        """Begin with the next request, of which a part may be there."""
+        super().on_response_complete()
+        if not self.is_busy and self._deadline is None and self.conn.trailing_data[0]:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as the base class
+        """Refuse bytes that are not a request, or not the rest of its body."""
+        self._complain("it does not send HTTP/1.1")
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # its application has no client any more
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            problem = Problem("bad_request", "the data are not a request of HTTP/1.1", {"connection": "close"})
+            status, headers, body = written(problem, secrets.token_hex(8), problem)
+            head = h11.Response(status_code=status, headers=[*headers.items(), ("content-length", str(len(body)))])
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event))
+        if not self.transport.is_closing():
+            self.transport.close()  # not at once, as the answer is under way
+
+    def _should_upgrade(self) -> bool:
+        """Answer as if the client had not asked for another protocol. The base class logs each of these requests."""
+        return False
+
+    def _is_late(self) -> None:
+        self._complain("its headers take too long")
+        self.close()
+
+    def _complain(self, reason: str) -> None:
+        self._all.complaints.note(reason, self.peer.address)
+
     def close(self) -> None:
         """Close the connection at once."""
-        if not self.transport.is_closing():
+        # With TLS, a transport that is closed waits for the client's goodbye.
+        if self._opening is not None or self.scheme == "https":
+            self.abort()
+        elif not self.transport.is_closing():
             self.transport.close()
 
-    def cut_off(self) -> None:
+    def end_after_answer(self) -> None:
+        """Close the connection now if it is idle, or after its answer."""
+        if self._opening is not None:
+            self.abort()
+        elif not self.transport.is_closing():
+            self.shutdown()
+
+    def abort(self) -> None:
         """Close the connection at once and drop unsent data."""
+        if self._opening is not None:
+            self._opening.cancel()
+        elif self._is_open:
+            self.transport.abort()
+
+    def cut_off(self) -> None:
+        """End the request at hand, and its connection, without an answer."""
         self.cycle.disconnected = True
-        self.transport.abort()
+        self.abort()
+
+    def _forget(self) -> None:
+        self._all.remove(self)
+        self._lost()
 
     def _meet_deadline(self) -> None:
         if self._deadline is not None:
@@ -140,4 +244,6 @@ def configuration(application: Any) -> Config:
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )  # fmt: skip
     config.load()
+    # It has a line for each request that is not HTTP. `Complaints` bounds these.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return config

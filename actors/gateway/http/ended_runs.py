@@ -7,12 +7,12 @@ import pykka
 
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
-from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.waiting import EndWaits
 from stretto.actors.gateway.live import EngineSource
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import Ended
 from stretto.actors.outcome import abandoned
-from stretto.actors.runs import RunEnded
+from stretto.actors.runs import RunEnded, RunParked
 from stretto.definitions.conductor import ENDED
 
 MAX_REMEMBERED: Final = 1000
@@ -27,6 +27,7 @@ class EndedRuns:
 
     Attributes:
         abandoned: How many of them have ended because the engine was stopped.
+        waits: The requests that wait for the end of a run.
         source: The messages of the engine, among them the ends of runs.
         stored: Whether the engine has a store, so that nothing needs to be remembered here.
     """
@@ -34,12 +35,16 @@ class EndedRuns:
     def __init__(self, engine: pykka.ActorRef[Any]) -> None:
         self.abandoned = 0
         self.stored = False
+        self.waits = EndWaits()
         self.source = EngineSource(engine, self._add)
         self._engine = engine
         self._ended: OrderedDict[str, RunEnded] = OrderedDict()
 
-    def _add(self, ended: RunEnded) -> None:
-        """Take the end of a run."""
+    def _add(self, ended: RunEnded | RunParked) -> None:
+        """Take the end of a run, or that it is parked."""
+        self.waits.wake(ended.run_id)
+        if isinstance(ended, RunParked):
+            return
         self.abandoned += ended.outcome == abandoned()
         if self.stored:
             return
@@ -47,20 +52,23 @@ class EndedRuns:
         if len(self._ended) > MAX_REMEMBERED:
             self._ended.popitem(last=False)
 
-    async def outcome(self, run_id: str) -> Ended:
-        """Return the outcome of a run.
+    async def outcome(self, run_id: str) -> Ended | None:
+        """Return the outcome of a run, or None if it has not ended.
 
         Raises:
             UnknownRun: There is no such run.
-            Problem: It has not ended.
             NoStore: It has ended, and neither a store nor this object has its outcome.
         """
         status = None
         if run_id not in self._ended:
             status = await call(self._engine, Engine.status, run_id)
             if status["status"] not in ENDED:
-                raise Problem("run_not_ended", f"the run {run_id} has not ended: it is {status['status']}")
-            await self.source.caught_up()
+                return None
+            if not self.stored:
+                # A supervisor says so before the engine knows, which then tells those that listen.
+                if run_id in await call(self._engine, Engine.run_ids):
+                    return None
+                await self.source.caught_up()
         ended = self._ended.get(run_id)
         if ended is not None:
             return Ended(run_id, ended.outcome.status, ended.outcome.output, ended.outcome.errors, ended.tasks)
@@ -68,4 +76,6 @@ class EndedRuns:
             run = await call(self._engine, Engine.run, run_id)
         except NoStore:
             raise NoStore(f"the outcome of the run {run_id} is not known any more: the engine has no store") from None
+        if run["ended_at"] is None:  # its end is not durable yet
+            return None
         return Ended(run_id, run["status"], run["output"], run["errors"], (status or {}).get("tasks", {}))

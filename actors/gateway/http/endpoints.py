@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
-from stretto.actors.access import Access, Caller, require, require_unrestricted
+from stretto.actors.access import Access, Caller, require, require_full_rights, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
@@ -20,10 +21,12 @@ from stretto.actors.gateway.http.callers import sender_of
 from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
+from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.streams import Stream, Streams
+from stretto.actors.gateway.http.waiting import LateAnswer
 from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
     API,
@@ -36,10 +39,12 @@ from stretto.actors.operations import (
     Route,
     TokenCreated,
     TokensAnswer,
+    accepted_as,
     ask,
     body_of,
     frames_of,
     has_body,
+    note_of,
     request_of,
     requests,
     route_for,
@@ -53,7 +58,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
-_Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream]]
+_Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
 
 class Endpoints:
@@ -110,43 +115,60 @@ class Endpoints:
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
-        async def answer(http: HttpRequest) -> Response | Stream:
+        async def answer(http: HttpRequest) -> Response | Stream | LateAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         return HttpRoute(API + path.replace("{ref}", "{ref:path}"), answer, methods=list(routes))
 
-    async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream:
+    async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream | LateAnswer:
         caller = sender_of(http, self._access)
         require(caller, routes[0].role)  # all of them have the same
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)
-        request = request_of(route, http.path_params, query, body)
+        request = request_of(route, http.path_params, query, body, http.headers.raw)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
-        answer = self._answers.get(type(request), self._ask)
-        return await answer(route, request, caller)
+        answer = await self._answers.get(type(request), self._ask)(route, request, caller)
+        if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
+            return tagged(http, answer, tag_of(bytes(answer.body)))
+        return answer
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
-        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks())
+        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
         if isinstance(request, ControlRequest):
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
         if caller.workflows is not None:
             answer = await self._restrictions.check_answer(answer, caller)
         return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
 
-    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
+    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
         if isinstance(request.workflow, requests.Definition):
-            require_unrestricted(caller, "admin")
+            require_full_rights(caller)
         workflow = await self._find(request.workflow)
         handle = await call(
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin, by=caller.asks(),
+            labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
         )  # fmt: skip
-        return self._accepted(route, Accepted(handle.id, handle.workflow))
+        accepted = accepted_as(handle)
+        if not request.wait:
+            return self._accepted(route, accepted)
+
+        async def make() -> Response | None:
+            ended = await self._ended.outcome(handle.id)
+            if ended is None:
+                return None
+            outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
+            return self._accepted(route, msgspec.structs.replace(accepted, outcome=outcome))
+
+        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
 
     def _accepted(self, route: Route, answer: Accepted) -> Response:
-        return _json(route, answer, {"location": self._origins.link(f"{API}/runs/{answer.run}")})
+        headers = {"location": self._origins.link(f"{API}/runs/{answer.run}")}
+        if answer.replayed:
+            headers["idempotent-replay"] = "true"
+        status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
+        return Response(body_of(route, answer), status, headers, route.media_type)
 
     async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
         require_unrestricted(caller, route.role)
@@ -155,6 +177,7 @@ class Endpoints:
         return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))
 
     async def _create_token(self, route: Route, request: requests.CreateToken, caller: Caller) -> Response:
+        require_full_rights(caller)
         workflows = None if request.workflows is None else tuple(request.workflows)
         making = await asyncio.to_thread(
             self._access.create_token, request.name, request.role, by=caller, lasts=request.lasts, workflows=workflows,
@@ -176,8 +199,12 @@ class Endpoints:
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)
 
-    async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> Response:
-        return _json(route, await self._ended.outcome(request.run))
+    async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> LateAnswer:
+        async def make() -> Response | None:
+            ended = await self._ended.outcome(request.run)
+            return None if ended is None else _json(route, ended)
+
+        return LateAnswer(self._ended.waits, request.run, request.wait or 0, make, _no_content)
 
     async def _watch(self, _route: Route, _request: requests.Watch, caller: Caller) -> Stream:
         return self._streams.of_run(caller)
@@ -214,5 +241,9 @@ def _order(route: Route) -> tuple[bool, int, str]:
     return has_ref, -len(route.place) if has_ref else 0, route.place
 
 
-def _json(route: Route, answer: msgspec.Struct, headers: dict[str, str] | None = None) -> Response:
-    return Response(body_of(route, answer), route.status, headers, route.media_type)
+def _json(route: Route, answer: msgspec.Struct) -> Response:
+    return Response(body_of(route, answer), route.status, media_type=route.media_type)
+
+
+def _no_content() -> Response:
+    return Response(status_code=HTTPStatus.NO_CONTENT)

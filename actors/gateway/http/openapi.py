@@ -32,6 +32,9 @@ _HEADERS: Final[dict[int, dict[str, str]]] = {
 """The headers of refusals, by status."""
 _REQUEST_ID: Final = {"X-Request-Id": "The request's id, which the daemon's log has as `request`."}
 _LOCATION: Final = {"Location": "The run's path, or its URL if the daemon has a public one."}
+_REPLAY: Final = {"Idempotent-Replay": "`true` if an earlier request with the same key has started the run."}
+"""Headers that an answer of a run's start may have."""
+_TAG: Final = {"ETag": "The answer's entity tag, for `If-None-Match`."}
 _FINDING: Final = {
     "type": "object",
     "description": "An error or a warning about one place in a definition.",
@@ -110,7 +113,18 @@ def _either(one: _Json, other: _Json) -> _Json:
         return one
     ((media_type, first),), ((_, second),) = one["content"].items(), other["content"].items()
     schemas = [*first["schema"].get("anyOf", [first["schema"]]), second["schema"]]
-    return {**one, "content": {media_type: {"schema": {"anyOf": schemas}}}}
+    merged = {**one, "content": {media_type: {"schema": {"anyOf": schemas}}}}
+    if "headers" in one:
+        merged["headers"] = _in_both(one["headers"], other["headers"])
+    return merged
+
+
+def _in_both(one: _Json, other: _Json) -> _Json:
+    """Return the headers of two answers. Those that only one of them has may be missing."""
+    return {
+        name: {**header, "required": header["required"] and name in one and name in other}
+        for name, header in (other | one).items()
+    }
 
 
 def _operation(route: Route, schemas: Schemas) -> _Json:
@@ -123,8 +137,8 @@ def _operation(route: Route, schemas: Schemas) -> _Json:
         {"name": each.name, "in": each.place, "required": each.is_required, "schema": each.schema}
         for each in schemas.parameters(route)
     ]
-    if route.media_type == EVENTS:
-        parameters.append({"name": "Last-Event-ID", "in": "header", "required": False, "schema": _TEXT})
+    more = ["Last-Event-ID"] if route.media_type == EVENTS else ["If-None-Match"] if route.tagged else []
+    parameters += [{"name": name, "in": "header", "required": False, "schema": _TEXT} for name in more]
     if parameters:
         operation["parameters"] = parameters
     body = schemas.body(route)
@@ -133,7 +147,8 @@ def _operation(route: Route, schemas: Schemas) -> _Json:
             "required": "required" in body,
             "content": {"application/json": {"schema": body}},
         }
-    operation["responses"] = {str(route.status): _answer(route, schemas), **_refusals(route)}
+    answers = {str(status): _answer(route, schemas, status) for status in (route.status, *route.also)}
+    operation["responses"] = {**answers, **(_NOT_MODIFIED if route.tagged else {}), **_refusals(route)}
     return operation
 
 
@@ -145,13 +160,16 @@ def _operation_id(route: Route) -> str:
     return "_".join([tag, "of", *path_fields(route)])
 
 
-def _answer(route: Route, schemas: Schemas) -> _Json:
-    headers = _REQUEST_ID | (_LOCATION if route.answer is Accepted else {})
-    return {
-        "description": HTTPStatus(route.status).phrase,
-        "headers": _headers(headers),
-        "content": {route.media_type: {"schema": schemas.answer(route)}},
-    }
+def _answer(route: Route, schemas: Schemas, status: int) -> _Json:
+    headers = _headers(_REQUEST_ID | (_LOCATION if route.answer is Accepted else {}))
+    if route.answer is Accepted and status == HTTPStatus.OK:
+        headers |= _headers(_REPLAY, required=False)
+    if route.tagged and status == HTTPStatus.OK:
+        headers |= _headers(_TAG)
+    answer: _Json = {"description": HTTPStatus(status).phrase, "headers": headers}
+    if status == HTTPStatus.NO_CONTENT:
+        return answer
+    return answer | {"content": {route.media_type: {"schema": schemas.answer(route)}}}
 
 
 def _refusals(route: Route) -> _Json:
@@ -173,8 +191,15 @@ def _refusal(status: int) -> _Json:
     }
 
 
-def _headers(descriptions: dict[str, str]) -> _Json:
+def _headers(descriptions: dict[str, str], *, required: bool = True) -> _Json:
     return {
-        name: {"description": description, "required": True, "schema": _TEXT}
+        name: {"description": description, "required": required, "schema": _TEXT}
         for name, description in descriptions.items()
     }
+
+
+_NOT_MODIFIED: Final = {
+    str(int(HTTPStatus.NOT_MODIFIED)): {
+        "description": "The client has the answer already.", "headers": _headers(_REQUEST_ID | _TAG),
+    }
+}  # fmt: skip

@@ -29,17 +29,22 @@ READY_PATH: Final = "/readyz"
 
 
 def probe_routes(
-    registry: CollectorRegistry, probes: Mapping[str, Probe], scraped: Callable[[], object]
+    registry: CollectorRegistry,
+    probes: Mapping[str, Probe],
+    check_reader: Callable[[Request], object],
+    scraped: Callable[[], object],
 ) -> list[Route]:
     """Return the routes of the metrics and of the probes.
 
     Args:
         registry: The metrics.
         probes: The probe of each path.
+        check_reader: Raises an exception for a request of someone who may not read them.
         scraped: Called at each scrape.
     """
 
     async def metrics(request: Request) -> Response:
+        check_reader(request)
         scraped()
         try:
             # A large registry takes tens of milliseconds.
@@ -54,12 +59,13 @@ def probe_routes(
 
     return [
         Route(METRICS_PATH, metrics, methods=["GET"]),
-        *(Route(path, _endpoint(probe), methods=["GET"]) for path, probe in probes.items()),
+        *(Route(path, _endpoint(probe, check_reader), methods=["GET"]) for path, probe in probes.items()),
     ]
 
 
-def _endpoint(probe: Probe) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(_request: Request) -> Response:
+def _endpoint(probe: Probe, check_reader: Callable[[Request], object]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        check_reader(request)
         well, reason = await probe()
         return PlainTextResponse(f"{reason}\n", HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
 

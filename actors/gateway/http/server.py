@@ -1,7 +1,6 @@
 """The gateway: the application on its listeners, from the start to the last answer."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,9 @@ from stretto.actors.access import open_access
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
+from stretto.actors.gateway.exposure import check_tokens
 from stretto.actors.gateway.http.application import Application
-from stretto.actors.gateway.http.callers import peer_of
+from stretto.actors.gateway.http.callers import Peers, Readers
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.ended_runs import EndedRuns
@@ -24,15 +24,18 @@ from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
+from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
+from stretto.actors.gateway.socket_users import socket_users
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
 from stretto.metrics import get_logger
 from stretto.metrics.exposition import CannotExpose, open_listener
 
 if TYPE_CHECKING:
+    from stretto.actors.gateway.tls import Certificate
     from stretto.actors.runs import Services
 
 LAST_WORDS_SECONDS: Final = 5.0
@@ -41,20 +44,13 @@ LAST_WORDS_SECONDS: Final = 5.0
 _log = get_logger("stretto.gateway")
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host is a loopback address, which no other machine can reach."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def open_port(host: str, port: int) -> tuple[socket.socket, str]:
+def open_port(host: str, port: int, scheme: str = "http") -> tuple[socket.socket, str]:
     """Return a listening socket and its URL.
 
     Args:
         host: The address to bind.
         port: The port. 0 takes any free one.
+        scheme: The URL's scheme.
 
     Raises:
         CannotServe: It cannot be bound.
@@ -67,7 +63,7 @@ def open_port(host: str, port: int) -> tuple[socket.socket, str]:
     listener.settimeout(0)
     withhold(listener)
     bound: int = listener.getsockname()[1]
-    return listener, f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+    return listener, f"{scheme}://[{host}]:{bound}" if ":" in host else f"{scheme}://{host}:{bound}"
 
 
 class Gateway:
@@ -78,6 +74,7 @@ class Gateway:
         probes: The probe of each path.
         url: The URL of the port.
         daemon: The daemon, whose settings are those of the port and the socket.
+        certificate: The certificate of the port, or None without TLS.
     """
 
     def __init__(
@@ -86,9 +83,14 @@ class Gateway:
         probes: Mapping[str, Probe],
         url: str,
         daemon: DaemonSide,
+        certificate: "Certificate | None" = None,
     ) -> None:
         settings = daemon.settings.serve
         self._daemon = daemon
+        self._settings = settings
+        self._certificate = certificate
+        self._proxies = Proxies(settings.behind_proxy, settings.proxy_user_header)
+        self._peers = Peers(socket_users(settings), self._proxies)
         self._origins = Origins(url, settings.public_url)
         self._hosts = Hosts(settings.hosts, self._origins.public_host)
         self._engine = engine
@@ -105,24 +107,36 @@ class Gateway:
         return self._ended.abandoned
 
     async def start(self, *listeners: socket.socket) -> None:
-        """Start accepting connections. The caller closes the listeners. Raises as `open_access` does."""
+        """Start accepting connections. The caller closes the listeners.
+
+        Raises:
+            CannotServe: Other machines reach the port, and no token is valid.
+            CannotUseTokensFile, StoreUnavailable: The tokens cannot be loaded.
+        """
         services: Services = await call(self._engine, EngineHost.services)
         self._access = await asyncio.to_thread(open_access, services.journal, services.readers, self._tokens_file)
+        try:
+            check_tokens(self._settings, await asyncio.to_thread(self._access.tokens))
+        except CannotServe:
+            await asyncio.to_thread(self._access.close)
+            raise
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
         samples = Samples(services.instruments)
         about_engine = EngineEndpoints(self._engine, self._daemon, samples)
         self._endpoints = Endpoints(self._engine, self._ended, streams, self._access, self._origins, about_engine)
-        probes = probe_routes(services.instruments.registry, self._probes, samples.take)
+        instruments = services.instruments
+        readers = Readers(self._access, self._proxies, open_to_all=self._settings.open_metrics)
+        probes = probe_routes(instruments.registry, self._probes, readers.check, samples.take)
         routes = [*self._endpoints.routes(), *probes]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
-        instruments = services.instruments
-        self._config = configuration(Application(routes, paths, self._hosts, instruments.http(STATUSES)))
+        application = Application(routes, paths, self._hosts, self._proxies, instruments.http(STATUSES))
+        self._config = configuration(application)
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
         paused = instruments.accept_pauses.inc
-        self._acceptors = [Acceptor(each, self._connect, on_pause=paused) for each in listeners]
+        self._acceptors = [Acceptor(each, self._serve, on_pause=paused) for each in listeners]
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
@@ -130,6 +144,7 @@ class Gateway:
             acceptor.close()
         # Every outcome has reached the streams when they are ended.
         await self._ended.source.drain()
+        self._ended.waits.close()
         await self._hub.stop()
         self._connections.shut_down()
         tasks = tuple(self._connections.state.tasks)
@@ -142,11 +157,13 @@ class Gateway:
         self._endpoints.close()
         await asyncio.to_thread(self._access.close)
 
-    def _connect(self, connection: socket.socket) -> Connection | None:
-        peer = peer_of(connection)
+    async def _serve(self, connection: socket.socket) -> None:
+        peer = self._peers.of(connection)
         if not self._connections.admit(peer):
-            _log.warning("client_refused", reason="too many connections", address=peer.address)
-            return None
+            self._connections.complaints.note("too many connections", peer.address)
+            connection.close()
+            return
         # A client that reads to the end would wait for a child's copy, too.
         withhold(connection)
-        return Connection(self._config, self._connections, peer, lambda: give_back(connection))
+        tls = None if self._certificate is None or not peer.address else self._certificate.context
+        await Connection(self._config, self._connections, peer, lambda: give_back(connection)).open(connection, tls)

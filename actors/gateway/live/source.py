@@ -55,19 +55,19 @@ class Source(Protocol):
         """Return the number of runs in progress."""
 
 
-def _ignore(_ended: RunEnded) -> None:
+def _ignore(_ended: RunEnded | RunParked) -> None:
     """Take a message and do nothing."""
 
 
 class EngineSource:
     """An engine of this process."""
 
-    def __init__(self, engine: pykka.ActorRef[Any], on_end: Callable[[RunEnded], object] = _ignore) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], on_end: Callable[[RunEnded | RunParked], object] = _ignore) -> None:
         """Take an engine that is started.
 
         Args:
             engine: The engine.
-            on_end: Called at the end of each run, before the hub knows of it.
+            on_end: Called when a run has ended or is parked, before the hub knows of it.
         """
         self._engine = engine
         self._on_end = on_end
@@ -94,9 +94,8 @@ class EngineSource:
         await asyncio.to_thread(self._relay.stop)
 
     def _deliver(self, message: Any) -> None:
-        if isinstance(message, RunEnded):
-            self._on_end(message)
         if isinstance(message, RunEnded | RunParked):
+            self._on_end(message)
             self._followed.discard(message.run_id)
         self._take(message)
 

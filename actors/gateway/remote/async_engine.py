@@ -45,11 +45,13 @@ class AsyncRunHandle:
     Attributes:
         id: The run's id.
         workflow: The ref of its workflow.
+        replayed: Whether an earlier request with the same idempotency key has started it.
     """
 
-    def __init__(self, calls: AsyncCalls, run_id: str, workflow: str) -> None:
+    def __init__(self, calls: AsyncCalls, run_id: str, workflow: str, *, replayed: bool = False) -> None:
         self.id = run_id
         self.workflow = workflow
+        self.replayed = replayed
         self._calls = calls
         self._outcome: Outcome | None = None
 
@@ -201,7 +203,7 @@ class AsyncRemoteEngine:
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:
         """Return a handle of this engine."""
-        return AsyncRunHandle(self._calls, handle.id, handle.workflow)
+        return AsyncRunHandle(self._calls, handle.id, handle.workflow, replayed=handle.replayed)
 
     async def _answer_to(self, question: pykka.Future[T]) -> T:
         """Return the answer to what `_questions` has returned."""

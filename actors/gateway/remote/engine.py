@@ -138,16 +138,24 @@ class RemoteEngine:
         Returns:
             The future of the `RunHandle`. Its outcome is waited for through restarts of a daemon with a store.
         """
-        key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
+        key = _key(idempotency_key)
         given = thaw(dict(inputs or {}))
         return self._calls.send(
             lambda: Submit(_named_or_read(workflow), given, key, None if labels is None else dict(labels)),
             self._accepted,
         )
 
-    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> pykka.Future[RunHandle]:
-        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        return self._calls.send(lambda: Rerun(run_id, scope, task), self._accepted)
+    def rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> pykka.Future[RunHandle]:
+        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`, and `submit` for the key."""
+        key = _key(idempotency_key)
+        return self._calls.send(lambda: Rerun(run_id, scope, task, key), self._accepted)
 
     def handle(self, run_id: str) -> pykka.Future[RunHandle]:
         """Return the handle of a run in progress, or of an ended one in the store."""
@@ -317,10 +325,16 @@ class RemoteEngine:
         return self._calls.send(lambda: Prune(older_than_seconds, keep), lambda answer: int(answer.runs))
 
     def _accepted(self, accepted: Accepted) -> RunHandle:
-        return self._handle_of(accepted.run, accepted.workflow)
+        handle = self._handle_of(accepted.run, accepted.workflow)
+        return handle.as_replayed() if accepted.replayed else handle
 
     def _handle_of(self, run_id: str, workflow: str) -> RunHandle:
         return handle_of(self._followed, run_id, workflow)
+
+
+def _key(given: str | None) -> str:
+    """Return the key of a request, which makes it harmless to send the request again."""
+    return uuid.uuid4().hex if given is None else given
 
 
 def _listed(names: str | Sequence[str] | None) -> str | list[str] | None:

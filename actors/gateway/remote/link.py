@@ -8,7 +8,7 @@ from typing import Final
 
 from stretto.actors.gateway.remote.refusals import error_of
 from stretto.actors.gateway.wire import AnswerLost, ClientClosed, DaemonUnreachable, NobodyThere, RequestRefused
-from stretto.actors.operations import Request, Submit, route_of
+from stretto.actors.operations import Request, Rerun, Submit, route_of
 from stretto.actors.outcome import RunWasParked
 from stretto.definitions.errors import StrettoError
 
@@ -93,7 +93,7 @@ class Attempts:
     def __init__(self, link: Link, request: Request) -> None:
         self._link = link
         self._absence = Absence(link)
-        self._is_harmless = isinstance(request, Submit) or route_of(type(request)).method == "GET"
+        self._is_harmless = isinstance(request, Submit | Rerun) or route_of(type(request)).method == "GET"
 
     def pause_after(self, error: StrettoError) -> float:
         """Return the seconds before the next attempt.

@@ -292,6 +292,8 @@ audit = _table(
     Column("target", Text, nullable=False),
     Column("note", Text),
     Column("result", Text, nullable=False),
+    # Whom a proxy has named.
+    Column("for_user", Text),
     sqlite_autoincrement=True,
 )
 Index("audit_by_who", audit.c.who, audit.c.number)

@@ -3,36 +3,12 @@
 import os
 import socket
 import stat
-import struct
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from stretto.actors.access import may
 from stretto.actors.gateway import socket_file
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile
-
-
-@pytest.mark.parametrize(
-    ("daemon", "client", "origin"),
-    [(7, 7, "owner"), (7, 0, "owner"), (7, 8, "remote"), (0, 0, "owner"), (0, 8, "remote")],
-)
-def test_the_kernel_says_whose_runs_a_client_starts(
-    monkeypatch: pytest.MonkeyPatch, daemon: int, client: int, origin: str
-) -> None:
-    """The daemon's user and root are owners; only they may connect."""
-
-    class Peer:
-        def getsockopt(self, *option: int) -> bytes:
-            assert option[:2] == (socket.SOL_SOCKET, socket.SO_PEERCRED)
-            return struct.pack("3i", 1, client, client)
-
-    monkeypatch.setattr(os, "getuid", lambda: daemon)
-    peer: Any = Peer()
-    assert socket_file.caller_of(peer).origin == origin
-    assert may(socket_file.caller_of(peer), "viewer") is (origin == "owner")
-    assert socket_file.may_connect(peer) == (origin == "owner")
 
 
 def test_the_socket_is_its_owners(tmp_path: Path) -> None:
@@ -68,6 +44,49 @@ def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:
         SocketFile(tmp_path / "s").open()
     with pytest.raises(CannotServe, match="107"):
         SocketFile(Path("/tmp") / ("x" * 110)).open()  # noqa: S108 - never made
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to any group")
+
+
+@needs_root
+def test_the_socket_is_its_groups(tmp_path: Path) -> None:
+    """Its members may enter the folder and write to the socket. The lock stays the owner's."""
+    for folder in ("new", "private"):
+        file = SocketFile(tmp_path / folder / "s", 54_321)
+        (tmp_path / "private").mkdir(mode=0o700, exist_ok=True)
+        for _ in range(2):  # a second start finds the folder as the first one has left it
+            file.open()
+            assert modes(file.path.parent, file.path) == [(54_321, 0o710), (54_321, 0o660)]
+            assert modes(Path(file.files[1])) == [(0, 0o600)]
+            file.close()
+
+
+@needs_root
+@pytest.mark.parametrize(("group", "mode"), [(54_320, 0o750), (54_321, 0o730), (54_321, 0o711)])
+def test_a_folder_that_more_than_the_group_can_enter_is_refused(tmp_path: Path, group: int, mode: int) -> None:
+    """Another group, one that may write, and everybody."""
+    os.chown(tmp_path, -1, group)
+    tmp_path.chmod(mode)
+    with pytest.raises(CannotServe, match="chmod 700"):
+        SocketFile(tmp_path / "s", 54_321).open()
+
+
+def test_a_group_that_the_owner_is_not_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system refuses to give it the socket, and the message says what to do."""
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(CannotServe, match="make the daemon's user a member"):
+        SocketFile(tmp_path / "s", 54_321).open()
+
+
+def modes(*paths: Path) -> list[tuple[int, int]]:
+    """Return the group and the mode of each path."""
+    return [(found.st_gid, stat.S_IMODE(found.st_mode)) for found in map(Path.stat, paths)]
 
 
 def test_where_the_socket_is(monkeypatch: pytest.MonkeyPatch) -> None:

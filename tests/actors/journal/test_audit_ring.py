@@ -22,7 +22,7 @@ def test_each_entry_is_a_line_of_the_log() -> None:
     assert lines == [
         {
             "event": "audit", "log_level": "info", "at": 1.0, "who": "mira", "source": "local", "via": "cli",
-            "operation": "pause", "target": "run-1", "note": None, "result": "done",
+            "operation": "pause", "target": "run-1", "note": None, "result": "done", "for_user": None,
         }
     ]  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.journal.records import Idempotency
+from stretto.actors.journal.records import Idempotency, Rerun
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import (
     MAX_KEY_LENGTH,
@@ -16,6 +16,7 @@ from stretto.actors.runs.idempotency import (
     RememberedKeys,
     checked_key,
     idempotency_of,
+    idempotency_of_rerun,
 )
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.definitions.dialects import read_workflow
@@ -45,11 +46,23 @@ def idempotency(parameters: dict[str, Any], workflow: Workflow = KEYED) -> Idemp
 @given(st.text(max_size=MAX_KEY_LENGTH + 5))
 def test_a_key_is_a_short_text_that_can_be_written_down(key: str) -> None:
     """Anything else is refused, and nothing is changed."""
-    if 1 <= len(key) <= MAX_KEY_LENGTH and key.isprintable():
+    if 1 <= len(key) <= MAX_KEY_LENGTH and key.isprintable() and key == key.strip():
         assert checked_key(key) == key
     else:
         with pytest.raises(InvalidIdempotencyKey, match="1 to 255 printable characters"):
             checked_key(key)
+
+
+def test_a_key_of_a_rerun_stands_for_the_old_run_and_what_of_it_runs_again() -> None:
+    """And is not that of the run itself."""
+    everything = idempotency_of_rerun("k", Rerun("r1", "everything"))
+    assert everything == idempotency_of_rerun("k", Rerun("r1", "everything", None))
+    others = {
+        idempotency_of_rerun("k", Rerun("r2", "everything")), idempotency_of_rerun("k", Rerun("r1", "failed_items")),
+        idempotency_of_rerun("k", Rerun("r1", "failed_items", "t")), idempotency({}),
+    }  # fmt: skip
+    assert len(others) == 4
+    assert everything not in others
 
 
 def test_there_need_be_no_key() -> None:

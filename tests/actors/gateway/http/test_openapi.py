@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.problems import STATUSES
-from stretto.actors.operations import API, EVENTS, ROUTES, ApiDescription, DescribeApi, Route, has_body, path_fields
+from stretto.actors.operations import API, EVENTS, HEADERS, ROUTES, ApiDescription, DescribeApi, Route, has_body
+from stretto.actors.operations.forms import places_of
 from tests.support.gateways import exchange, http, post, with_gateway
 from tests.support.harness import PATIENCE
 from tests.support.paths import ROOT
@@ -62,16 +64,21 @@ def test_an_operation_is_its_route(route: Route) -> None:
     operation = operation_of(route)
     assert operation["x-role"] == route.role
     assert operation["summary"].endswith(".")
-    assert list(operation["responses"][str(route.status)]["content"]) == [route.media_type]
+    if route.status != HTTPStatus.NO_CONTENT:
+        assert list(operation["responses"][str(route.status)]["content"]) == [route.media_type]
     parameters = [(each["in"], each["name"]) for each in operation.get("parameters", ()) if each["in"] != "header"]
-    others = [name for name in route.request.__struct_fields__ if name not in path_fields(route)]
-    queried = [] if has_body(route) else ["label" if name == "labels" else name for name in others]
-    assert parameters == [*(("path", name) for name in path_fields(route)), *(("query", name) for name in queried)]
+    places = places_of(route)
+    queried = ["label" if name == "labels" else name for name in places.query]
+    assert parameters == [*(("path", name) for name in places.path), *(("query", name) for name in queried)]
     headers = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"]
-    assert headers == (["Last-Event-ID"] if route.media_type == EVENTS else [])
+    expected = [HEADERS[name] for name in places.headers]
+    expected += ["Last-Event-ID"] if route.media_type == EVENTS else ["If-None-Match"] if route.tagged else []
+    assert headers == expected
+    assert ("304" in operation["responses"]) == route.tagged
+    assert set(map(str, route.also)) <= operation["responses"].keys()
     if has_body(route):
         body = operation["requestBody"]["content"]["application/json"]["schema"]
-        assert list(body["properties"]) == others
+        assert list(body["properties"]) == places.body
         assert not body["additionalProperties"]
     else:
         assert "requestBody" not in operation
@@ -81,7 +88,7 @@ def test_routes_with_the_same_place_are_one_operation() -> None:
     """Its body is that of one of them, and its query selects."""
     patch = DOCUMENT["paths"][f"{API}/runs/{{run}}/tasks/{{task}}"]["patch"]
     bodies = patch["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
-    assert [list(body["properties"]) for body in bodies] == [["concurrency"], ["max_failures"]]
+    assert [list(body["properties"]) for body in bodies] == [["concurrency", "note"], ["max_failures", "note"]]
     rerun = DOCUMENT["paths"][f"{API}/runs/{{run}}/rerun"]["post"]
     assert {"name": "dry_run", "in": "query", "required": False, "schema": {"enum": ["1"]}} in rerun["parameters"]
     assert {"200", "202"} <= rerun["responses"].keys()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.http.server import is_loopback, open_port
+from stretto.actors.gateway.http.server import open_port
 from stretto.actors.gateway.socket_file import CannotServe
 from stretto.actors.operations import API, answers, controls
 from stretto.actors.operations.requests import Definition, Status, Submit, Watch
@@ -145,12 +145,3 @@ def test_a_port_that_is_taken() -> None:
         open_port("127.0.0.1", taken.getsockname()[1])
     with pytest.raises(CannotServe, match="0 to 65535"):
         open_port("127.0.0.1", 99_999)
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("a.example", False)],
-)
-def test_a_loopback_address_is_known(host: str, loopback: bool) -> None:
-    """No other machine reaches it."""
-    assert is_loopback(host) == loopback
