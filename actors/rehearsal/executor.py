@@ -16,7 +16,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Timers, ask_method
+from stretto.actors.dispatch import Guard, Timers, Unguarded, ask_method
 from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import FileWork, RehearsedFiles
 from stretto.actors.journal import Origin
@@ -37,6 +37,7 @@ from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
+UNGUARDED: Final = Unguarded()
 _ALL_AT_ONCE: Final = 10**9
 """Permits. A workflow's meaning does not depend on the engine's bound on items in flight."""
 
@@ -100,13 +101,15 @@ class Rehearsed:
 class Rehearser:
     """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a default of its own
         self,
         catalogue: Catalogue,
         limits: ExpressionLimits = DEFAULT_LIMITS,
         pack_configuration: PackConfiguration | None = None,
         bounds: Bounds = UNBOUNDED,
+        *,
         files: Callable[[Path], FileWork] = RehearsedFiles,
+        guard: Guard = UNGUARDED,
     ) -> None:
         """Take what rehearsals have in common.
 
@@ -115,13 +118,15 @@ class Rehearser:
             limits: The limits on expressions.
             pack_configuration: The values of `config.*` and `keystore.*`. By default none are known.
             bounds: The bounds of each rehearsal.
-            files: Returns what reads the files of items, given the folder in which relative paths begin.
+            files: Returns the reader of files of items, given the folder in which relative paths begin.
+            guard: Breaks off evaluations that take too long.
         """
         self.catalogue = catalogue
         self.limits = limits
         self.pack_configuration = pack_configuration or UnknownConfiguration()
         self.bounds = bounds
         self.files = files
+        self.guard = guard
         self.instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
@@ -167,6 +172,7 @@ class _Stage:
             files=rehearser.files(rehearsal.folder),
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
+            guard=rehearser.guard,
         )
         self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
         self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))

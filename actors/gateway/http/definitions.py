@@ -137,7 +137,7 @@ class DefinitionEndpoints:
         )
 
         def work() -> bytes:
-            report = rehearse(catalogue, workflow, request, services.files.access, services.limits)
+            report = rehearse(catalogue, workflow, request, services)
             return body_of(route, RehearsalAnswer(**report))
 
         return Response(await self._long.run(work), route.status, media_type=route.media_type)

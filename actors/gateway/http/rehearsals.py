@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.files import FileAccess, RehearsedFiles
+from stretto.actors.files import RehearsedFiles
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.operations import Definition, Rehearse
 from stretto.actors.packs import read_pack_configuration
 from stretto.actors.rehearsal import Bounds, Rehearsal, Rehearser, rehearsal_report, scripted
+from stretto.actors.runs import Services
 from stretto.definitions.expressions import ExpressionLimits
 from stretto.definitions.model import Workflow
 
@@ -60,7 +61,7 @@ class LongWork:
 
 
 def rehearse(
-    catalogue: Catalogue, found: Workflow | Definition, request: Rehearse, access: FileAccess, limits: ExpressionLimits
+    catalogue: Catalogue, found: Workflow | Definition, request: Rehearse, services: Services
 ) -> dict[str, Any]:
     """Rehearse a run, and return it as `rehearsal_report` does.
 
@@ -68,8 +69,7 @@ def rehearse(
         catalogue: The definitions that the workflow may call.
         found: The workflow, or the text of one. Its tasks may call actions that do not exist.
         request: The inputs, the script, and the rest.
-        access: The files that runs may open.
-        limits: The limits on expressions of real runs.
+        services: Those of the engine: the files that runs may open, limits on expressions, the guard of evaluations.
 
     Raises:
         InvalidDefinition: The text has errors.
@@ -83,8 +83,9 @@ def rehearse(
     configuration = None
     if request.config or request.keystore:
         configuration = read_pack_configuration(request.config, request.keystore, ())
-    lower = ExpressionLimits(limits.max_cost, min(limits.max_bytes, MAX_EXPRESSION_BYTES))
-    rehearser = Rehearser(stage, lower, configuration, BOUNDS, partial(RehearsedFiles, access=access))
+    lower = ExpressionLimits(services.limits.max_cost, min(services.limits.max_bytes, MAX_EXPRESSION_BYTES))
+    files = partial(RehearsedFiles, access=services.files.access)
+    rehearser = Rehearser(stage, lower, configuration, BOUNDS, files=files, guard=services.guard)
     rehearsal = Rehearsal(
         workflow=workflow, inputs=request.inputs, rules=request.script, controls=request.controls, origin="remote"
     )
