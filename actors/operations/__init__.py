@@ -133,7 +133,7 @@ if TYPE_CHECKING:
         WatchAll,
         Why,
     )
-    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, OCTETS, ROUTES, Role, Route
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
@@ -173,7 +173,7 @@ else:
                 "Rerun RevokeToken Run RunCounts RunDefinition Runs Status Submit Tokens Watch "
                 "WatchAll Why"
             ),
-            "routes": "API EVENTS HEADERS LINES ROUTES Role Route",
+            "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
@@ -186,6 +186,7 @@ __all__ = [
     "EVENTS",
     "HEADERS",
     "LINES",
+    "OCTETS",
     "OF_A_DEFINITION",
     "OPERATIONS",
     "REPORTS",

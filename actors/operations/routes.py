@@ -32,6 +32,7 @@ JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 EVENTS: Final = "text/event-stream"
 DRAWING: Final = "image/svg+xml"
+OCTETS: Final = "application/octet-stream"
 
 
 class Route(NamedTuple):
@@ -120,7 +121,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "definition",
         tagged=True,
     ),
-    Route("GET", f"{_TASK}/cells", requests.Cells, "viewer", answers.CellsAnswer),
+    Route("GET", f"{_TASK}/cells", requests.Cells, "viewer", answers.CellsAnswer, media_type=OCTETS, tagged=True),
     Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),
     Route("GET", f"{_TASK}/items", requests.Items, "viewer", answers.ItemsAnswer),
     Route("GET", f"{_RUN}/items", requests.Items, "viewer", answers.ItemsAnswer),
