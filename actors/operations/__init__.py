@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Described,
         Done,
         Ended,
+        EnterCodeCreated,
         EntriesAnswer,
         ErrorsAnswer,
         ExportAnswer,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        MeAnswer,
         NotEnded,
         OutputAnswer,
         PreviewAnswer,
@@ -133,8 +135,24 @@ if TYPE_CHECKING:
         WatchAll,
         Why,
     )
-    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, OCTETS, ROUTES, Role, Route
+    from stretto.actors.operations.routes import (
+        API,
+        EVENTS,
+        HEADERS,
+        JSON,
+        LINES,
+        OCTETS,
+        ROUTES,
+        Role,
+        Route,
+    )
     from stretto.actors.operations.schemas import Schemas
+    from stretto.actors.operations.sessions import (
+        CreateEnterCode,
+        LogIn,
+        LogOut,
+        Me,
+    )
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
 else:
@@ -142,10 +160,10 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
-                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
-                "ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer "
-                "StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
+                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer ExportAnswer "
+                "Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer PreviewAnswer "
+                "Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
@@ -173,10 +191,11 @@ else:
                 "Rerun RevokeToken Run RunCounts RunDefinition Runs Status Submit Tokens Watch "
                 "WatchAll Why"
             ),
-            "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
+            "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
+            "sessions": ("CreateEnterCode LogIn LogOut Me"),
         },
     )
 
@@ -185,6 +204,7 @@ __all__ = [
     "CONTROLS",
     "EVENTS",
     "HEADERS",
+    "JSON",
     "LINES",
     "OCTETS",
     "OF_A_DEFINITION",
@@ -208,6 +228,7 @@ __all__ = [
     "ContextAnswer",
     "ControlRequest",
     "CountsAnswer",
+    "CreateEnterCode",
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
@@ -224,6 +245,7 @@ __all__ = [
     "Drawing",
     "Ended",
     "EngineAnswer",
+    "EnterCodeCreated",
     "EntriesAnswer",
     "Errors",
     "ErrorsAnswer",
@@ -240,6 +262,10 @@ __all__ = [
     "ItemOutput",
     "Items",
     "ItemsAnswer",
+    "LogIn",
+    "LogOut",
+    "Me",
+    "MeAnswer",
     "NotEnded",
     "Operation",
     "OutcomeOf",

@@ -63,7 +63,7 @@ class Restrictions:
             if not caller.sees(request.ref):
                 raise UnknownWorkflow(f"there is no workflow {request.ref!r}")
         elif route.answer not in {ApiDescription, Found} and not isinstance(request, _NARROWED_BY_THEMSELVES):
-            require_unrestricted(caller, route.role)
+            require_unrestricted(caller, route.role or caller.role)
         return request
 
     async def check_answer(self, answer: msgspec.Struct, caller: Caller) -> msgspec.Struct:
