@@ -4,7 +4,7 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -242,6 +242,14 @@ class ItemPage(msgspec.Struct, frozen=True):
     """Whether the page has attempts without times, and the run is older than their columns."""
 
 
+class StoreFacts(NamedTuple):
+    """The `kind` of a store, `sqlite` or `postgresql`, the version of the database, and its size in bytes."""
+
+    kind: str
+    version: str
+    bytes: int
+
+
 class Reader(Protocol):
     """The reading side of a store. Every method is thread-safe and may raise StoreUnavailable.
 
@@ -257,6 +265,9 @@ class Reader(Protocol):
 
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""
+
+    def facts(self) -> StoreFacts:
+        """Return the kind, the version and the size of the store."""
 
     def quarantine(self, run_id: str) -> Quarantine | None:
         """Return why a run is not recovered: because it is quarantined, or a run above it.
@@ -366,10 +377,7 @@ class Reader(Protocol):
         """Return the number of runs by status, of those accepted at a time or later. A status of no run is left out."""
 
     def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
-        """Return the number of runs by workflow and status, of those accepted at a time or later.
-
-        They are those of the `MAX_COUNTED_WORKFLOWS` workflows with the most such runs.
-        """
+        """Return the number of runs by workflow and status since a time, of the workflows with the most of them."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, in seconds since the epoch.

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         TokensAnswer,
         ValueAnswer,
         WaitsAnswer,
-        WorkflowsAnswer,
     )
     from stretto.actors.operations.asking import ask
     from stretto.actors.operations.base import Request, note_of
@@ -62,6 +61,35 @@ if TYPE_CHECKING:
         SetMaxFailures,
         SkipItem,
         event_of,
+    )
+    from stretto.actors.operations.definition_answers import (
+        ActionAnswer,
+        ActionsAnswer,
+        DefinitionsAnswer,
+        DefinitionShown,
+        Drawing,
+        EngineAnswer,
+        GraphAnswer,
+        RehearsalAnswer,
+        Reloaded,
+        SourceAnswer,
+        ValidationAnswer,
+    )
+    from stretto.actors.operations.definition_requests import (
+        OF_A_DEFINITION,
+        Actions,
+        DefinitionDrawing,
+        DefinitionGraph,
+        Definitions,
+        DefinitionSource,
+        Rehearse,
+        Reload,
+        RunDrawing,
+        RunGraph,
+        ShowAction,
+        ShowDefinition,
+        ShowEngine,
+        Validate,
     )
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.forms import (
@@ -116,7 +144,6 @@ if TYPE_CHECKING:
         Watch,
         WatchAll,
         Why,
-        Workflows,
     )
     from stretto.actors.operations.routes import (
         API,
@@ -147,13 +174,22 @@ else:
                 "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer "
                 "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer "
                 "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
-                "TasksAnswer TokenCreated TokensAnswer ValueAnswer WaitsAnswer WorkflowsAnswer"
+                "TasksAnswer TokenCreated TokensAnswer ValueAnswer WaitsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
             "controls": (
-                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency "
-                "SetMaxFailures SkipItem event_of"
+                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
+                "SetConcurrency SetMaxFailures SkipItem event_of"
+            ),
+            "definition_answers": (
+                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
+                "GraphAnswer RehearsalAnswer Reloaded SourceAnswer ValidationAnswer"
+            ),
+            "definition_requests": (
+                "Actions DefinitionDrawing DefinitionGraph DefinitionSource Definitions "
+                "OF_A_DEFINITION Rehearse Reload RunDrawing RunGraph ShowAction ShowDefinition "
+                "ShowEngine Validate"
             ),
             "exporting": "frames_of",
             "forms": (
@@ -162,10 +198,10 @@ else:
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context CreateToken Definition DeleteRun Describe DescribeApi Errors Export FindRun "
-                "History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune Recover "
-                "Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks "
-                "Tokens Watch WatchAll Why Workflows"
+                "Audit Cells Context CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
+                "FindRun History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune "
+                "Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
+                "Task Tasks Tokens Watch WatchAll Why"
             ),
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
@@ -184,11 +220,15 @@ __all__ = [
     "JSON",
     "LINES",
     "OCTETS",
+    "OF_A_DEFINITION",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",
     "ROUTES",
     "Accepted",
+    "ActionAnswer",
+    "Actions",
+    "ActionsAnswer",
     "Answer",
     "ApiDescription",
     "Audit",
@@ -205,12 +245,20 @@ __all__ = [
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
+    "DefinitionDrawing",
+    "DefinitionGraph",
+    "DefinitionShown",
+    "DefinitionSource",
+    "Definitions",
+    "DefinitionsAnswer",
     "DeleteRun",
     "Describe",
     "DescribeApi",
     "Described",
     "Done",
+    "Drawing",
     "Ended",
+    "EngineAnswer",
     "EnterCodeCreated",
     "EntriesAnswer",
     "Errors",
@@ -220,6 +268,7 @@ __all__ = [
     "Extend",
     "FindRun",
     "Found",
+    "GraphAnswer",
     "History",
     "HistoryAnswer",
     "Item",
@@ -246,6 +295,10 @@ __all__ = [
     "Pruned",
     "Recover",
     "Refused",
+    "RehearsalAnswer",
+    "Rehearse",
+    "Reload",
+    "Reloaded",
     "Request",
     "Rerun",
     "Resume",
@@ -258,6 +311,8 @@ __all__ = [
     "RunControl",
     "RunCounts",
     "RunDefinition",
+    "RunDrawing",
+    "RunGraph",
     "RunInputs",
     "RunOutput",
     "Runs",
@@ -265,7 +320,11 @@ __all__ = [
     "Schemas",
     "SetConcurrency",
     "SetMaxFailures",
+    "ShowAction",
+    "ShowDefinition",
+    "ShowEngine",
     "SkipItem",
+    "SourceAnswer",
     "Status",
     "StatusAnswer",
     "Submit",
@@ -276,13 +335,13 @@ __all__ = [
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
+    "Validate",
+    "ValidationAnswer",
     "ValueAnswer",
     "WaitsAnswer",
     "Watch",
     "WatchAll",
     "Why",
-    "Workflows",
-    "WorkflowsAnswer",
     "Written",
     "accepted_as",
     "answer_of",

@@ -20,6 +20,7 @@ from stretto.actors.operations import (
     Cancel,
     Cells,
     Context,
+    Definitions,
     DeleteRun,
     Errors,
     Export,
@@ -49,7 +50,6 @@ from stretto.actors.operations import (
     Task,
     Tasks,
     Why,
-    Workflows,
 )  # fmt: skip
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.data import thaw
@@ -243,7 +243,9 @@ class RemoteEngine:
 
     def workflows(self) -> pykka.Future[tuple[str, ...]]:
         """Return the refs of all workflows that the daemon knows."""
-        return self._calls.send(Workflows, lambda answer: tuple(answer.refs))
+        return self._calls.send(
+            Definitions, lambda answer: tuple(each["ref"] for each in answer.definitions if each["usable"])
+        )
 
     def runs(  # noqa: PLR0913 - the fields of a query
         self,

@@ -34,6 +34,7 @@ from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.facts import read_facts
 from stretto.actors.journal.sql.item_rows import (
     CELLS_AT_ONCE,
     ERRORS_AT_ONCE,
@@ -55,6 +56,7 @@ from stretto.actors.journal.sql.run_rows import (
     LABELS,
     RUN_ROW,
     counts_by_workflow,
+    restore_end,
     restore_labels,
     restore_limits,
     restore_origin,
@@ -80,6 +82,7 @@ from stretto.actors.journal.store import (
     RunEnd,
     RunPage,
     RunRow,
+    StoreFacts,
     TaskRow,
     Unfinished,
 )
@@ -142,6 +145,11 @@ class SqlReader:
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance."""
         return list(map(restore_suspicion, self._rows(SUSPECTS)))
+
+    def facts(self) -> StoreFacts:
+        """Return the kind, the version and the size of the store."""
+        with self._reading() as connection:
+            return read_facts(connection)
 
     def quarantine(self, run_id: str) -> Quarantine | None:
         """Return why a run is not recovered, or None if it is."""
@@ -389,8 +397,3 @@ class SqlReader:
         if row.idempotency_key is None:
             return None
         return Idempotency(row.idempotency_key, decrypt(row.fingerprint.encode(), self._keyring).decode())
-
-
-def restore_end(row: Any) -> RunEnd:
-    """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
-    return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
