@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.definitions.conductor import CannotKeep, IllegalTransition, NothingToRerun, UnknownTask
+    from stretto.definitions.conductor import CannotKeep, IllegalTransition, InvalidItems, NothingToRerun, UnknownTask
     from stretto.definitions.data import Frozen, freeze, thaw
     from stretto.definitions.dialects import read_workflow
     from stretto.definitions.errors import (
@@ -32,7 +32,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "conductor": "CannotKeep IllegalTransition NothingToRerun UnknownTask",
+            "conductor": "CannotKeep IllegalTransition InvalidItems NothingToRerun UnknownTask",
             "data": "Frozen freeze thaw",
             "dialects": "read_workflow",
             "errors": (
@@ -53,6 +53,7 @@ __all__ = [
     "IllegalTransition",
     "InvalidDefinition",
     "InvalidInput",
+    "InvalidItems",
     "LimitExceeded",
     "NotData",
     "NothingToRerun",

@@ -12,7 +12,7 @@ import pykka
 
 from stretto.actors.engine.blocking_calls import BlockingCalls
 from stretto.actors.engine.watching import states_of
-from stretto.actors.journal import Origin, Requester, RerunScope
+from stretto.actors.journal import GivenItems, Origin, Requester, RerunScope
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.model import Workflow
 
@@ -83,12 +83,17 @@ class BlockingEngine(BlockingCalls):
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
         idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        future = self.proxy.rerun(run_id, scope, task, idempotency_key=idempotency_key, origin=origin, by=by)
+        future = self.proxy.rerun(
+            run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key, origin=origin,
+            by=by,
+        )  # fmt: skip
         return self._watchable(self._get(future))
 
     def handle(self, run_id: str) -> RunHandle:

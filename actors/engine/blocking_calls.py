@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import pykka
 
-from stretto.actors.journal import PAGE, RerunScope
+from stretto.actors.journal import PAGE, GivenItems, RerunScope
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
@@ -122,16 +122,20 @@ class BlockingCalls:
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
         idempotency_key: str | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, idempotency_key=idempotency_key))
+        handle: RunHandle = self._get(
+            self.proxy.rerun(run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key)
+        )
         return handle
 
     def status(self, run_id: str) -> dict[str, Any]:
@@ -148,9 +152,19 @@ class BlockingCalls:
         preview: dict[str, Any] = self._get(self.proxy.preview_cancel(run_id))
         return preview
 
-    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> dict[str, Any]:
+    def preview_rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
+    ) -> dict[str, Any]:
         """Return what `rerun` would run again. See `Engine.preview_rerun`."""
-        preview: dict[str, Any] = self._get(self.proxy.preview_rerun(run_id, scope, task))
+        preview: dict[str, Any] = self._get(
+            self.proxy.preview_rerun(run_id, scope, task, items=items, error_group=error_group)
+        )
         return preview
 
     def recover(self, run_id: str) -> None:

@@ -16,8 +16,8 @@ from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
-from stretto.actors.history import group_errors, list_entries, preview_rerun, reports, show_context
-from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, Requester, Rerun, RerunScope
+from stretto.actors.history import RerunChoice, group_errors, list_entries, preview_rerun, reports, show_context
+from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, GivenItems, Origin, Requester, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
@@ -185,6 +185,8 @@ class Engine(DispatchedActor):
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
         idempotency_key: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
@@ -196,6 +198,10 @@ class Engine(DispatchedActor):
             scope: "everything" reuses nothing, "failed_tasks" what succeeded and does not follow a failed task.
                 "failed_items" runs only failed items and what follows them, also failures within `max_failures`.
             task: With "failed_items", the only task whose failed items run.
+            items: Of each task, indexes and pairs [first, last] of the items that run, with what follows them. All
+                other items are taken over as they ended, failed ones too. Those that were cancelled or never started
+                run.
+            error_group: The id of a group of `errors`, in place of `items`: its items run.
             idempotency_key: If an earlier rerun was accepted with this key and the same request, return its handle.
             origin: As of `submit`. A rerun of a remote run is always remote.
             by: As of `submit`.
@@ -207,9 +213,12 @@ class Engine(DispatchedActor):
             NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
+            InvalidItems: The items are no ranges, too many, or more than the task had.
             EngineStopping, RefusedFile, IdempotencyConflict: As of `submit`.
+            ValueError: The arguments do not fit together.
         """
-        return self._core.reruns.rerun(Rerun(run_id, scope, task), idempotency_key, origin, by)
+        choice = RerunChoice(scope, task, items, error_group)
+        return self._core.reruns.rerun(run_id, choice, idempotency_key, origin, by)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.
@@ -232,13 +241,21 @@ class Engine(DispatchedActor):
         """
         return self._core.requests.preview_cancel(run_id)
 
-    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> Deferred:
+    def preview_rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
+    ) -> Deferred:
         """Return what `rerun` would run again, without a rerun. Raises as `rerun` does.
 
         Returns:
             {tasks, items}: the numbers of the tasks that have started in the run, and of their items.
         """
-        return self._core.store.read_long(preview_rerun, run_id, scope, task)
+        return self._core.store.read_long(preview_rerun, run_id, scope, task, items=items, error_group=error_group)
 
     def recover(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""

@@ -10,6 +10,7 @@ from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.history import map_items
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
 
@@ -113,6 +114,13 @@ class EngineHost:
     def entries(self, run_id: str, first: int, most: int) -> Deferred:
         """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""
         return self._services.readers.ask_deferred(lambda reader: reader.entries(run_id, first, most))
+
+    def recorded_cells(self, run_id: str, task: str, visit: int) -> Deferred:
+        """Answer with the cells of a visit's items as far as the run's entries say them. Raises as `Engine.cells`."""
+        maps = self._services.item_maps
+        return self._services.readers.ask_deferred(
+            lambda reader: map_items(reader, run_id, task, visit, maps=maps)["cells"]
+        )
 
     def store_failure(self) -> str | None:
         """Return why the store cannot be written, or None if it can or there is none."""

@@ -74,7 +74,10 @@ class RunRequests:
         return request
 
     def _stored_cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
-        return self._services.readers.ask_deferred(lambda reader: map_items(reader, run_id, task, visit, known=known))
+        maps = self._services.item_maps
+        return self._services.readers.ask_deferred(
+            lambda reader: map_items(reader, run_id, task, visit, known=known, maps=maps)
+        )
 
     def _ended_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
         """Return the output of an item of a run that is not in progress, from the store or from memory."""

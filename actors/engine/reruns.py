@@ -1,6 +1,6 @@
 """Reruns: new runs with the definition and inputs of an ended one, which may reuse its results."""
 
-from typing import Any, Final
+from typing import Any
 
 import pykka
 
@@ -9,8 +9,8 @@ from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import OldRunRead, RerunKnown, find_rerun, load_reuse_plan
-from stretto.actors.journal import Idempotency, Origin, Reader, Requester, Rerun, origin_of_rerun
+from stretto.actors.history import OldRunRead, RerunChoice, RerunKnown, find_rerun, load_reuse_plan
+from stretto.actors.journal import Origin, Reader, Requester, origin_of_rerun
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runs import (
     RememberedKeys,
@@ -22,8 +22,6 @@ from stretto.actors.runs import (
 )
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
-
-SCOPES: Final = ("everything", "failed_tasks", "failed_items")
 
 
 class Reruns:
@@ -45,24 +43,22 @@ class Reruns:
         self._admission = admission
         self._keys = keys
 
-    def rerun(self, rerun: Rerun, idempotency_key: str | None, origin: Origin, by: Requester | None) -> Deferred:
+    def rerun(
+        self, run_id: str, choice: RerunChoice, idempotency_key: str | None, origin: Origin, by: Requester | None
+    ) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
         self._admission.check_new_run()
-        run_id, scope, task = rerun.of, rerun.scope, rerun.task
         key = checked_key(idempotency_key)
-        idempotency = None if key is None else idempotency_of_rerun(key, rerun)
-        if scope not in SCOPES:
-            raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
-        if task is not None and scope != "failed_items":
-            raise ValueError(f"a task needs the scope failed_items, got {scope!r}")
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
-            return self._rerun_from_memory(rerun, idempotency, origin, by)
+            return self._rerun_from_memory(run_id, choice, key, origin, by)
         answer = Deferred()
 
         def read(reader: Reader) -> None:
-            if idempotency is not None and (known := find_rerun(reader, idempotency, answer)) is not None:
+            rerun = choice.of(run_id, reader)
+            known = None if key is None else find_rerun(reader, idempotency_of_rerun(key, rerun), answer)
+            if known is not None:
                 self._engine.tell(known)
                 return
             accepted = reader.accepted(run_id)
@@ -76,9 +72,11 @@ class Reruns:
         return answer
 
     def _rerun_from_memory(
-        self, rerun: Rerun, idempotency: Idempotency | None, origin: Origin, by: Requester | None
+        self, run_id: str, choice: RerunChoice, key: str | None, origin: Origin, by: Requester | None
     ) -> Deferred:
-        run_id, earlier = rerun.of, None if idempotency is None else self._keys.find(idempotency)
+        rerun = choice.without_items(run_id)
+        idempotency = None if key is None else idempotency_of_rerun(key, rerun)
+        earlier = None if idempotency is None else self._keys.find(idempotency)
         if earlier is not None:
             answer = Deferred()
             answer.resolve(earlier.as_replayed())

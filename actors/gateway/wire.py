@@ -14,7 +14,9 @@ import msgspec
 
 from stretto.actors.operations import (
     HEADERS,
+    OCTETS,
     Answer,
+    CellsAnswer,
     Ended,
     Refused,
     Request,
@@ -30,6 +32,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """The bound on the status line and the headers of an answer."""
 MAX_EVENT_BYTES: Final = 1024 * 1024
 """The bound on one event of a stream."""
+_NOT_MODIFIED: Final = 304
 _REFUSED: Final = 400
 _SCHEME: Final = "unix://"
 _PORTS: Final = {"http": 80, "https": 443}
@@ -159,6 +162,7 @@ class Exchange:
         self._route = route_of(type(request))
         self._left = most
         self._reason = b""
+        self._tag = b""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.request = self._written(_written(request), token, last_id)
 
@@ -200,6 +204,7 @@ class Exchange:
                 event = self._http.next_event()
                 if isinstance(event, h11.Response):
                     self.status, self._reason = event.status_code, event.reason
+                    self._tag = dict(event.headers).get(b"etag", b"")
                 elif isinstance(event, h11.Data):
                     parts.append(bytes(event.data))
                 elif isinstance(event, h11.EndOfMessage):
@@ -227,8 +232,10 @@ class Exchange:
         if self.is_refused:
             raise self.refusal(body)
         try:
+            if self._route.media_type == OCTETS:
+                return _map_of(self._tag, None if self.status == _NOT_MODIFIED else body)
             return answer_of(self._route, body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ValueError) as error:
             raise misfit(self._url, error) from None
 
     def refusal(self, body: bytes) -> RequestRefused:
@@ -241,6 +248,12 @@ class Exchange:
         except (msgspec.DecodeError, KeyError, TypeError):
             status = f"{self.status} {self._reason.decode('latin-1')}"
             raise DaemonUnreachable(f"what answers at {self._url} is not a Stretto daemon: {status}") from None
+
+
+def _map_of(tag: bytes, body: bytes | None) -> CellsAnswer:
+    """Return a map of items, or that the client has it, by its entity tag. Raises ValueError for another answer."""
+    visit, _, last = tag.strip(b'"').partition(b".")
+    return CellsAnswer(int(visit), int(last), body)
 
 
 class StreamEvent(NamedTuple):

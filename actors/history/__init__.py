@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.history.cells import UnknownVisit, map_items
+    from stretto.actors.history.cells import UnknownVisit, map_items, with_states
     from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
+    from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
@@ -29,18 +30,20 @@ if TYPE_CHECKING:
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "cells": "UnknownVisit map_items",
+            "cells": "UnknownVisit map_items with_states",
             "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
+            "item_maps": "ItemMaps",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
                 "stored_handle"
@@ -51,6 +54,7 @@ else:
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "rerun_choices": "RerunChoice",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
@@ -60,9 +64,11 @@ __all__ = [
     "READ_AT_ONCE",
     "Blockers",
     "EntriesRead",
+    "ItemMaps",
     "OfflineRuns",
     "OldRunRead",
     "Replay",
+    "RerunChoice",
     "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
@@ -95,4 +101,5 @@ __all__ = [
     "stored_handle",
     "token_as_json",
     "tolerated_lines",
+    "with_states",
 ]

@@ -121,6 +121,22 @@ def group_errors(reader: Reader, run_id: str, task: str | None = None) -> dict[s
     return {"groups": [each.as_json() for each in ordered[:MAX_GROUPS]], "others": others}
 
 
+def items_of_group(reader: Reader, run_id: str, group_id: str) -> dict[str, list[int]]:
+    """Return the indexes of the failed items of a group by task, each of its task's last visit.
+
+    Raises `UnknownRun`, `StoreUnavailable`.
+    """
+    last: dict[str, int] = {}
+    for row in reader.tasks(run_id):
+        last[row.task] = max(row.visit, last.get(row.task, 0))
+    found: dict[str, list[int]] = {}
+    grouping = _grouping(reader, run_id, None)
+    for error in reader.item_errors(run_id):
+        if error.visit == last.get(error.task, error.visit) and grouping.group_of(error).id == group_id:
+            found.setdefault(error.task, []).append(error.index)
+    return found
+
+
 def _grouping(reader: Reader, run_id: str, task: str | None) -> _Grouping:
     if reader.run(run_id) is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")

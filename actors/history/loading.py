@@ -114,7 +114,7 @@ def find_rerun(reader: Reader, idempotency: Idempotency, answer: Deferred) -> Re
 def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan | None:
     """Return the results of a run that its rerun reuses.
 
-    Raises `NothingToRerun`, `CannotKeep`, `UnknownTask`, `StoreUnavailable`.
+    Raises `NothingToRerun`, `CannotKeep`, `UnknownTask`, `InvalidItems`, `StoreUnavailable`.
     """
     if rerun.scope == "everything":
         return None
@@ -135,7 +135,7 @@ def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan
             if isinstance(entry, ItemCompleted) and not reads_a_file(old.workflow.tasks[entry.task])
         ]
         if len(entries) < READ_AT_ONCE:
-            return plan_reuse(conductor, completions, rerun.scope, rerun.task)
+            return plan_reuse(conductor, completions, rerun.scope, rerun.task, rerun.items)
 
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:

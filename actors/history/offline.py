@@ -17,6 +17,7 @@ from stretto.actors.history.masks import mask_of
 from stretto.actors.history.plain import pruned
 from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
 from stretto.actors.history.replay import replay
+from stretto.actors.history.rerun_choices import RerunChoice
 from stretto.actors.journal import (
     DONE,
     Answers,
@@ -24,12 +25,12 @@ from stretto.actors.journal import (
     AuditEntries,
     Child,
     Ending,
+    GivenItems,
     Happened,
     ItemKey,
     Notifications,
     Prune,
     Requester,
-    Rerun,
     RerunScope,
     RunAccepted,
     RunLog,
@@ -141,13 +142,23 @@ class OfflineRuns:
         audit = self._asks("recover", run_id)
         self._store.writer.write([Suspicions(noted=(noted,), released=(run_id,), audit=audit)])
 
-    def rerun(self, run_id: str, scope: RerunScope, task: str | None = None) -> str:
+    def rerun(
+        self,
+        run_id: str,
+        scope: RerunScope,
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
+    ) -> str:
         """Accept a rerun of an ended run, which the next daemon starts.
 
         Args:
             run_id: The ended run.
             scope: See `Engine.rerun`.
             task: See `Engine.rerun`.
+            items: See `Engine.rerun`.
+            error_group: See `Engine.rerun`.
 
         Returns:
             The id of the new run.
@@ -157,11 +168,13 @@ class OfflineRuns:
             NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
+            InvalidItems: There are no such items.
         """
+        choice = RerunChoice(scope, task, items, error_group)
         old = self._accepted(run_id)
         if self._reader.end(run_id) is None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-        rerun = Rerun(run_id, scope, task)
+        rerun = choice.of(run_id, self._reader)
         load_reuse_plan(self._reader, old, rerun)  # raises if the rerun is impossible
         new_id = new_run_id()
         accepted = RunAccepted(

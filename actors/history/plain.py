@@ -119,8 +119,11 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
     if isinstance(entry, SecretsLearned):
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
-    if isinstance(entry, ItemCompleted) and entry.failure is not None:
-        fields["failure"] = _failure_fields(entry.failure)
+    if isinstance(entry, ItemCompleted):
+        if not entry.taken_over:  # as almost always
+            del fields["taken_over"]
+        if entry.failure is not None:
+            fields["failure"] = _failure_fields(entry.failure)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure", "expression"):
         if fields.get(name) is not None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from stretto.actors.history.loading import load_reuse_plan
 from stretto.actors.history.replay import replay
-from stretto.actors.journal import Reader, Rerun, RerunScope, TaskRow
+from stretto.actors.history.rerun_choices import RerunChoice
+from stretto.actors.journal import GivenItems, Reader, RerunScope, TaskRow
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import ENDED, Conductor, IllegalTransition
 
@@ -40,20 +41,27 @@ def preview_cancel(reader: Reader, run_id: str) -> dict[str, Any]:
     return count_cancelled(replay(reader, accepted)[0])
 
 
-def preview_rerun(
-    reader: Reader, run_id: str, scope: RerunScope = "everything", task: str | None = None
+def preview_rerun(  # noqa: PLR0913 - the fields of a rerun
+    reader: Reader,
+    run_id: str,
+    scope: RerunScope = "everything",
+    task: str | None = None,
+    *,
+    items: GivenItems | None = None,
+    error_group: str | None = None,
 ) -> dict[str, Any]:
     """Return what a rerun would do of what the old run did: {tasks, items}, the numbers that would run again.
 
     Raises `UnknownRun`, `IllegalTransition` for a run that has not ended, `StoreUnavailable`, and the errors of a
     rerun.
     """
+    choice = RerunChoice(scope, task, items, error_group)
     accepted, row = reader.accepted(run_id), reader.run(run_id)
     if accepted is None or row is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     if row.ended_at is None:
         raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-    plan = load_reuse_plan(reader, accepted, Rerun(run_id, scope, task))
+    plan = load_reuse_plan(reader, accepted, choice.of(run_id, reader))
     last: dict[str, TaskRow] = {}
     for visit in sorted(reader.tasks(run_id), key=lambda each: each.visit):
         last[visit.task] = visit

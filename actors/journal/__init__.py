@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
-    from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
+    from stretto.actors.journal.encryption import Keyring, UnreadableRecord, new_key, read_key_file
+    from stretto.actors.journal.item_cells import (
+        ATTEMPTS_SHIFT,
+        CODES,
+        DAMAGED,
+        ITEM_STATES,
+        MOST_ITEMS,
+        SKIP_REQUEST,
+        STATE_BITS,
+        attempts_in_cell,
+        unpacked,
+    )
     from stretto.actors.journal.key_files import keyring_for
     from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, files_of, locate
@@ -48,6 +59,7 @@ if TYPE_CHECKING:
         Audited,
         Ending,
         Entry,
+        GivenItems,
         Happened,
         Idempotency,
         ItemKey,
@@ -63,6 +75,7 @@ if TYPE_CHECKING:
         Suspicion,
         Suspicions,
         Write,
+        check_rerun,
         origin_of_rerun,
     )
     from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, RESTARTED, ReplayTrace
@@ -75,7 +88,6 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
-        ItemCell,
         ItemError,
         ItemRow,
         Prune,
@@ -100,7 +112,10 @@ else:
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
-            "encryption": "Keyring new_key read_key_file",
+            "encryption": "Keyring UnreadableRecord new_key read_key_file",
+            "item_cells": (
+                "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
+            ),
             "key_files": "keyring_for",
             "link": "Answers JournalLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
@@ -110,8 +125,9 @@ else:
             "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Audited Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
-                "RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
+                "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem "
+                "Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write check_rerun "
+                "origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -120,24 +136,31 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
+                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
                 "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
 
 __all__ = [
+    "ATTEMPTS_SHIFT",
     "BEGINNING",
+    "CODES",
+    "DAMAGED",
     "DONE",
     "FIRST_ENTRY",
+    "ITEM_STATES",
     "LOADING",
     "MAX_NOTE",
     "MAX_OUTPUT_BYTES",
     "MAX_PAGE",
     "MAX_PENDING",
+    "MOST_ITEMS",
     "PAGE",
     "QUARANTINED",
     "RESTARTED",
+    "SKIP_REQUEST",
+    "STATE_BITS",
     "STATUSES",
     "AccessChange",
     "AccessReader",
@@ -161,10 +184,10 @@ __all__ = [
     "EnterCodeRecord",
     "Entry",
     "EntryQuery",
+    "GivenItems",
     "Happened",
     "Idempotency",
     "InFile",
-    "ItemCell",
     "ItemError",
     "ItemKey",
     "ItemQuery",
@@ -217,11 +240,14 @@ __all__ = [
     "TaskRow",
     "TokenRecord",
     "Unfinished",
+    "UnreadableRecord",
     "Unrecordable",
     "Write",
     "asked_by",
+    "attempts_in_cell",
     "backup",
     "check",
+    "check_rerun",
     "files_of",
     "is_in_use",
     "keyring_for",
@@ -232,5 +258,6 @@ __all__ = [
     "open_store",
     "origin_of_rerun",
     "read_key_file",
+    "unpacked",
     "upgrade",
 ]

@@ -5,24 +5,56 @@ supervisor that recovery needs. All that a run writes in one turn is one `Happen
 not at all.
 """
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
-from stretto.definitions.conductor import Event
+from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
-RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
+RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items", "items"]
 """The part of a run that a rerun repeats.
 
 - `everything`: the whole run
 - `failed_tasks`: the failed tasks, and the tasks that follow them
 - `failed_items`: the failed items, also those that `max_failures` allows, and the tasks that follow theirs
+- `items`: chosen items, and the tasks that follow theirs
 """
+
+
+SCOPES: Final[tuple[str, ...]] = get_args(RerunScope)
+GivenItems: TypeAlias = Mapping[str, Sequence[int | Sequence[int]]]
+"""The items that a client chooses for a rerun: of each task, indexes and pairs [first, last]."""
+
+
+def check_rerun(scope: str, task: str | None, items: GivenItems | None, error_group: str | None) -> None:
+    """Check the fields of a rerun's request together.
+
+    Args:
+        scope: The scope. "everything", the default, also stands for "items" if items are chosen.
+        task: The only task, with "failed_items".
+        items: The items, with "items".
+        error_group: The id of the group of failures whose items are chosen, in place of `items`.
+
+    Raises:
+        ValueError: They do not fit together.
+    """
+    chooses = items is not None or error_group is not None
+    if scope not in SCOPES:
+        raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
+    if task is not None and (scope != "failed_items" or chooses):
+        raise ValueError(f"a task needs the scope failed_items, got {('items' if chooses else scope)!r}")
+    if items is not None and error_group is not None:
+        raise ValueError("items and error_group exclude each other")
+    if chooses and scope not in {"everything", "items"}:
+        raise ValueError(f"items and error_group need the scope items, got {scope!r}")
+    if scope == "items" and not chooses:
+        raise ValueError("the scope items needs items or error_group")
 
 
 Origin: TypeAlias = Literal["owner", "remote"]
@@ -62,7 +94,9 @@ class Rerun(msgspec.Struct, frozen=True):
     of: str
     scope: RerunScope
     task: str | None = None
-    """With `failed_items`, the only task whose failed items are repeated, or None for all tasks."""
+    """With `failed_items` or `items`, the only task whose items are repeated, or None for several."""
+    items: ChosenItems | None = None
+    """With `items`, the items that are repeated."""
 
 
 class Idempotency(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -207,18 +207,6 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
     """The duration of its action, or None likewise."""
 
 
-class ItemCell(NamedTuple):
-    """An ended attempt of a visit's item, or a request to skip an item, in a map of items."""
-
-    number: int
-    """The number of its entry."""
-    item: int
-    attempt: int | None
-    outcome: str | None
-    """How the attempt ended, or None for a request to skip the item, in a visit that was active then."""
-    at: float
-
-
 class ItemError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why an item has not succeeded: the failure of its last ended attempt."""
 
@@ -350,8 +338,15 @@ class Reader(Protocol):
     def failed_neighbours(self, run_id: str, item: ItemRow) -> tuple[int | None, int | None]:
         """Return the indexes of the nearest failed items before and behind the item of an attempt, in its visit."""
 
-    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
-        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
+    def cells(self, run_id: str, visit: TaskRow, first: int, last: int) -> Iterator[bytes]:
+        """Yield the ended attempts and the skips of a visit's items in portions, packed as in `item_cells`.
+
+        Args:
+            run_id: The run.
+            visit: The visit. Skips count that were requested in its time.
+            first: The number of the first entry to read.
+            last: The number of the last one.
+        """
 
     def last_entry(self, run_id: str) -> int:
         """Return the number of a run's last entry, or -1 if it has none."""

@@ -106,7 +106,7 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, OCTETS, ROUTES, Role, Route
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
@@ -136,7 +136,7 @@ else:
                 "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": "API EVENTS HEADERS LINES ROUTES Role Route",
+            "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
@@ -149,6 +149,7 @@ __all__ = [
     "EVENTS",
     "HEADERS",
     "LINES",
+    "OCTETS",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",

@@ -194,7 +194,7 @@ class CountsAnswer(msgspec.Struct, frozen=True, tag="run_counts"):
 
 
 class CellsAnswer(msgspec.Struct, frozen=True, tag="cells"):
-    """A map of items, as `Engine.cells` returns it; `cells` is Base64 in JSON."""
+    """A map of items, as `Engine.cells` returns it. Over HTTP `cells` is the body, and the tag is "VISIT.LAST"."""
 
     visit: int
     last: int

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from stretto.actors.journal import MAX_PAGE, PAGE, RerunScope
+from stretto.actors.journal import MAX_PAGE, PAGE, RerunScope, check_rerun
 from stretto.actors.operations.base import Index, NotedRequest, Request
 
 MAX_WAIT_SECONDS: Final = 60
 """How long a request may wait for the end of a run."""
+
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 """Rows of a page."""
@@ -19,6 +20,11 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 
 Number = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is counted from 1."""
+
+
+# A list, not a tuple: msgspec 0.22 crashes on a union with a tuple of bounded integers.
+ChosenItems = dict[str, list[Index | Annotated[list[Index], msgspec.Meta(min_length=2, max_length=2)]]]
+"""Of each task, indexes and pairs [first, last]."""
 
 
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_SECONDS)]
@@ -91,20 +97,23 @@ class Workflows(Request, frozen=True, tag="workflows"):
 
 
 class Rerun(NotedRequest, frozen=True, tag="rerun"):
-    """Start a new run of an ended run's definition and inputs: all of it, or only the failures.
+    """Start a new run of an ended run's definition and inputs: all of it, only the failures, or only chosen items.
 
-    A second request with the same idempotency key returns the first one's run.
+    `items` are indexes and pairs [first, last] by task. `error_group` is the id of a group of failures instead. All
+    other items are taken over. A second request with the same idempotency key returns the first one's run.
     """
 
     run: str
     scope: RerunScope = "everything"
     task: str | None = None
     """With the scope `failed_items`, the only task whose failed items run."""
+    items: ChosenItems | None = None
+    error_group: str | None = None
     idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
         """Check the fields together. Raises `ValueError`, which refuses a request with them."""
-        _check_scope(self.scope, self.task)
+        check_rerun(self.scope, self.task, self.items, self.error_group)
 
 
 class Recover(NotedRequest, frozen=True, tag="recover"):
@@ -251,7 +260,10 @@ class RunCounts(Request, frozen=True, tag="run_counts"):
 
 
 class Cells(Request, frozen=True, tag="cells"):
-    """Return a map of the items of a task: a byte for each. `known` is the `last` of an earlier answer."""
+    """Return a map of the items of a task: a byte for each, the state in the low half, the attempts above.
+
+    `known` is the last entry of an earlier answer, and has the effect of its entity tag.
+    """
 
     run: str
     task: str
@@ -279,12 +291,9 @@ class PreviewRerun(Request, frozen=True, tag="preview_rerun"):
     run: str
     scope: RerunScope = "everything"
     task: str | None = None
+    items: ChosenItems | None = None
+    error_group: str | None = None
 
     def __post_init__(self) -> None:
         """Check the fields together. Raises `ValueError`, which refuses a request with them."""
-        _check_scope(self.scope, self.task)
-
-
-def _check_scope(scope: RerunScope, task: str | None) -> None:
-    if task is not None and scope != "failed_items":
-        raise ValueError(f"`task` needs the scope failed_items, got {scope!r}")
+        check_rerun(self.scope, self.task, self.items, self.error_group)

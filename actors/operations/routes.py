@@ -29,6 +29,7 @@ QUERIED: Final = frozenset({"wait"})
 JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 EVENTS: Final = "text/event-stream"
+OCTETS: Final = "application/octet-stream"
 
 
 class Route(NamedTuple):
@@ -116,7 +117,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "definition",
         tagged=True,
     ),
-    Route("GET", f"{_TASK}/cells", requests.Cells, "viewer", answers.CellsAnswer),
+    Route("GET", f"{_TASK}/cells", requests.Cells, "viewer", answers.CellsAnswer, media_type=OCTETS, tagged=True),
     Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),
     Route("GET", f"{_TASK}/items", requests.Items, "viewer", answers.ItemsAnswer),
     Route("GET", f"{_RUN}/items", requests.Items, "viewer", answers.ItemsAnswer),

@@ -27,6 +27,12 @@ def map_cells(services: Services, run: RunExecution, message: ReportCells) -> De
     conductor = run.conductor
     in_flight = None if conductor is None else conductor.visit_items(message.task, message.visit)
     read = partial(
-        map_items, run_id=run.run_id, task=message.task, visit=message.visit, known=message.known, in_flight=in_flight
+        map_items,
+        run_id=run.run_id,
+        task=message.task,
+        visit=message.visit,
+        known=message.known,
+        in_flight=in_flight,
+        maps=services.item_maps,
     )
     return services.readers.ask_deferred(read)

@@ -21,6 +21,13 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.conductor.branches import NO_BRANCH
+    from stretto.definitions.conductor.chosen import (
+        MAX_RANGES,
+        ChosenItems,
+        InvalidItems,
+        chosen_items,
+        ranges_of,
+    )
     from stretto.definitions.conductor.commands import (
         CancelItem,
         CloseResults,
@@ -85,6 +92,7 @@ else:
         __name__,
         {
             "branches": "NO_BRANCH",
+            "chosen": "MAX_RANGES ChosenItems InvalidItems chosen_items ranges_of",
             "commands": (
                 "CancelItem CloseResults Command FinishRun OpenResults Prepared ReadItems StartItem "
                 "StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
@@ -113,11 +121,13 @@ else:
 __all__ = [
     "ENDED",
     "FILED_FIELDS",
+    "MAX_RANGES",
     "NO_BRANCH",
     "BadLine",
     "CancelItem",
     "CancelRequested",
     "CannotKeep",
+    "ChosenItems",
     "CloseResults",
     "Command",
     "ConcurrencyRequested",
@@ -128,6 +138,7 @@ __all__ = [
     "Failure",
     "FinishRun",
     "IllegalTransition",
+    "InvalidItems",
     "ItemCompleted",
     "ItemFailure",
     "ItemPaused",
@@ -165,9 +176,11 @@ __all__ = [
     "WriteResult",
     "blank_record",
     "check_task",
+    "chosen_items",
     "error_object",
     "masked_input",
     "plan_reuse",
+    "ranges_of",
     "reads_a_file",
     "request_implied_by",
     "was_missed",

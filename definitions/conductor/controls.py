@@ -121,7 +121,7 @@ def set_max_failures(state: RunState, event: MaxFailuresRequested) -> None:
     task = state.workflow.tasks[event.task]
     for visit in visits_to_limit(task, visits, event.max_failures, partial(may_start_later, state)):
         visit.max_failures = event.max_failures
-        if visit.too_many_failures():
+        if visit.fails_too_often():
             visit.stopped = True
             visit.fail_requeued()
         if visit.state == "running":

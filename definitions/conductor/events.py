@@ -41,6 +41,9 @@ class ItemCompleted(msgspec.Struct, frozen=True):
 
     `began_at` is when the action's code began, in seconds since the epoch, and `seconds` is what it took by a monotonic
     clock. Both are None if it never began. They are for reports: the conductor does not read them.
+
+    `taken_over` is set for a failure that a rerun of other items takes over: these start nevertheless, and it counts as
+    a failure when the visit ends.
     """
 
     task: str
@@ -53,6 +56,7 @@ class ItemCompleted(msgspec.Struct, frozen=True):
     at: float
     began_at: float | None = None
     seconds: float | None = None
+    taken_over: bool = False
 
 
 class ItemsWithdrawn(msgspec.Struct, frozen=True):

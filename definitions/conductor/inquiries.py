@@ -10,7 +10,7 @@ from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, Ru
 from stretto.definitions.conductor.items import ItemAttempt
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.streamed import StreamedVisit
-from stretto.definitions.conductor.visit import Visit
+from stretto.definitions.conductor.visit import Visit, delay_elapsed, retry_due
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
 from stretto.definitions.context import Snapshot
@@ -45,10 +45,10 @@ def duration_of(state: RunState, wait: WaitUntil) -> float:
 def _waits_outstanding(visits: Visits) -> Iterator[WaitUntil]:
     for visit in visits.active.values():
         if visit.state in {"delayed", "retrying"}:
-            yield WaitUntil(visit.delay_elapsed())
+            yield WaitUntil(delay_elapsed(visit))
         for index, item in sorted(visit.window.items()):
             if item.state == "waiting":
-                yield WaitUntil(visit.retry_due(index, item))
+                yield WaitUntil(retry_due(visit, index, item))
 
 
 def streams_outstanding(visits: Visits) -> list[Command]:

@@ -25,7 +25,7 @@ from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.status import change_status
 from stretto.definitions.conductor.streamed import StreamedVisit
-from stretto.definitions.conductor.visit import Visit
+from stretto.definitions.conductor.visit import Visit, retry_due
 from stretto.definitions.conductor.window import advance_visit, finish_visit, may_start, refill_at_once, start_retry
 from stretto.definitions.errors import ExpressionError
 
@@ -68,7 +68,7 @@ def _retry_or_settle(state: RunState, visit: Visit, item: ItemAttempt, event: It
     except ExpressionError as error:
         return _without_retry(event, error, "delay")
     item.wait(event.failure, state.at, state.at + wait)
-    state.commands.append(WaitUntil(visit.retry_due(event.index, item)))
+    state.commands.append(WaitUntil(retry_due(visit, event.index, item)))
     return None
 
 

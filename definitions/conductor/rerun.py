@@ -2,6 +2,7 @@
 
     old conductor, replayed to its end --> failed tasks --> these tasks and all that follow them run again
                                        --> tasks with failed items that `max_failures` allows, likewise
+    chosen items                       --> their tasks, likewise
     old completions                    --> ReusePlan: the final completion of each item of the other tasks
 
 The new run is an ordinary run, but its reused items end at once. They must be settled in the order of their old
@@ -9,11 +10,12 @@ completions (`ReusePlan.position`), before anything runs: then publications and 
 the old run.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from stretto.definitions.conductor.chosen import ChosenItems, check_within, indexes_of
 from stretto.definitions.conductor.commands import StartItem
 from stretto.definitions.conductor.conductor import Conductor
 from stretto.definitions.conductor.events import ItemCompleted
@@ -24,19 +26,22 @@ from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Task, following, reachable_from
 
-ReuseScope: TypeAlias = Literal["failed_tasks", "failed_items"]
+ReuseScope: TypeAlias = Literal["failed_tasks", "failed_items", "items"]
 """The scope of a rerun.
 
 - `failed_tasks`: the failed tasks and all that follow them
 - `failed_items`: the failed items, also those that `max_failures` allows, and all that follows their tasks
+- `items`: chosen items, and all that follows their tasks
 """
+_ENDED_ALONE: Final = frozenset({"failed", "timed_out"})
+"""The outcomes of failures that a rerun of other items takes over. Cancelled and abandoned items have not ended."""
 
 BEFORE_ALL: Final = -1
 """The position of items that were skipped and never ran."""
 
 
 class NothingToRerun(StrettoError):
-    """No task of the run failed, or no item of the task that the rerun is narrowed to."""
+    """No task of the run failed, no item of the task that the rerun is narrowed to, or no item is chosen."""
 
     code = "nothing_to_rerun"
 
@@ -105,7 +110,11 @@ class ReusePlan:
 
 
 def plan_reuse(
-    old: Conductor, completions: Iterable[ItemCompleted], scope: ReuseScope, task: str | None = None
+    old: Conductor,
+    completions: Iterable[ItemCompleted],
+    scope: ReuseScope,
+    task: str | None = None,
+    chosen: ChosenItems | None = None,
 ) -> ReusePlan:
     """Return the plan of a rerun.
 
@@ -113,60 +122,99 @@ def plan_reuse(
     tasks that succeeded with failed items. Items that succeeded in the last visit of these tasks are then reused,
     unless one of these tasks leads to theirs.
 
+    With the scope `items`, the tasks of the chosen items take the place of the failed ones. All their other items are
+    reused, also those that failed, except for cancelled, abandoned and unstarted ones.
+
     Args:
         old: The old run's conductor, replayed to its end.
         completions: The old run's completions, in order.
-        scope: Whether failed tasks run again as a whole, or only failed items.
+        scope: Whether failed tasks run again as a whole, or only failed or chosen items.
         task: With `failed_items`, the only task whose failed items run again, or None for all tasks.
+        chosen: With `items`, the items.
 
     Raises:
         UnknownTask: The workflow has no such task.
-        NothingToRerun: No task failed, or no item of `task`.
+        NothingToRerun: No task failed, or no item of `task`, or no item is chosen.
+        InvalidItems: A task has not had so many items.
         CannotKeep: A task's items came from a file, or it failed the run and is not `task`: its results cannot be
             reused.
     """
     tasks = old.workflow.tasks
+    indexes = _chosen(old, chosen or {}) if scope == "items" else {}
+    first = frozenset(indexes) if scope == "items" else _failed(old, scope, task)
+    again = reachable_from(tasks, first)
+    kept = frozenset(name for name in tasks if name not in again and name != old.workflow.on_cancel)
+    in_part: dict[str, int] = {}
+    if scope != "failed_tasks":
+        led_to = reachable_from(tasks, following(tasks, first))
+        visits = {name: old.last_visit(name) for name in first if name not in led_to}
+        in_part = {name: each.visit for name, each in visits.items() if each is not None and each.task.with_items}
+    for name in sorted(kept):
+        _check_source(old, name, "its results")
+    for name in in_part:
+        _check_source(old, name, "the results of its succeeded items", "the failed tasks as a whole, or the whole run")
+    items = {name: each.items for name in in_part if (each := old.last_visit(name)) is not None}
+    if scope == "items":
+        chosen_of = {(name, visit): indexes[name] for name, visit in in_part.items()}
+        return ReusePlan(kept, _completed_unless_chosen(old, completions, kept, chosen_of), items)
+    return ReusePlan(kept, _completed(old, completions, kept, in_part), items)
+
+
+def _failed(old: Conductor, scope: ReuseScope, task: str | None) -> frozenset[str]:
+    """Return the tasks that failed, or the one that is asked for. Raises as `_narrowed` does."""
     failed = old.failed_tasks()
     if scope == "failed_items":
         failed |= old.partly_failed_tasks() - {old.workflow.on_cancel}
     if task is not None:
-        failed = _narrowed(old, failed, task)
-    elif old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
+        return _narrowed(old, failed, task)
+    if old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
         what, option = ("task or item", "--failed-items") if scope == "failed_items" else ("task", "--failed")
         raise NothingToRerun(f"nothing to rerun: no {what} failed. Rerun the whole run without {option}")
-    again = reachable_from(tasks, failed)
-    kept = frozenset(name for name in tasks if name not in again and name != old.workflow.on_cancel)
-    in_part: dict[str, int] = {}
-    if scope == "failed_items":
-        led_to = reachable_from(tasks, following(tasks, failed))
-        visits = {name: old.last_visit(name) for name in failed if name not in led_to}
-        in_part = {name: each.visit for name, each in visits.items() if each is not None and each.task.with_items}
-    for name in (*sorted(kept), *in_part):
-        if reads_a_file(tasks[name]) and old.last_visit(name) is not None:
-            what = "the results of its succeeded items" if name in in_part else "its results"
-            others = "the failed tasks as a whole, or the whole run" if name in in_part else "the whole run"
-            raise CannotKeep(
-                f"the task {name!r} reads its items from a file, so {what} cannot be reused. Rerun {others}"
-            )
-    items = {name: each.items for name in in_part if (each := old.last_visit(name)) is not None}
-    return ReusePlan(kept, _completed(old, completions, kept, in_part), items)
+    return failed
+
+
+def _chosen(old: Conductor, chosen: ChosenItems) -> dict[str, frozenset[int]]:
+    """Return the indexes that run again by task. Raises as `plan_reuse` does."""
+    if not chosen:
+        raise NothingToRerun("nothing to rerun: no item is chosen")
+    found: dict[str, frozenset[int]] = {}
+    for task, ranges in chosen.items():
+        check_task(old.workflow, task)
+        visit = old.last_visit(task)
+        if visit is None or task == old.workflow.on_cancel:
+            when = "has not started" if visit is None else "starts only when the run is cancelled"
+            raise NothingToRerun(f"nothing to rerun: the task {task!r} {when}")
+        _check_source(old, task, "the results of its other items")
+        check_within(task, ranges, len(visit.items) if visit.task.with_items else 1)
+        found[task] = indexes_of(ranges)
+    _check_others(old, frozenset(found), "Choose items of it, too")
+    return found
 
 
 def _narrowed(old: Conductor, failed: frozenset[str], task: str) -> frozenset[str]:
     """Return the one task whose failed items run again. Raises `UnknownTask`, `NothingToRerun` and `CannotKeep`."""
-    tasks = old.workflow.tasks
     check_task(old.workflow, task)
     if task not in failed or old.last_visit(task) is None:
         others = ", ".join(sorted(name for name in failed if old.last_visit(name) is not None))
         instead = f"; items failed in {others}" if others else ""
         raise NothingToRerun(f"nothing to rerun: no item of the task {task!r} failed{instead}")
-    others_failed = sorted(old.failed_tasks() - reachable_from(tasks, {task}))
+    _check_others(old, frozenset({task}), "Rerun the failed items of all tasks, without --task")
+    return frozenset({task})
+
+
+def _check_others(old: Conductor, again: frozenset[str], remedy: str) -> None:
+    """Raise `CannotKeep` if a task failed the run that does not run again with these."""
+    others_failed = sorted(old.failed_tasks() - reachable_from(old.workflow.tasks, again))
     if others_failed:
         raise CannotKeep(
-            f"the task {others_failed[0]!r} did not succeed either, so the rerun would end as before. "
-            "Rerun the failed items of all tasks, without --task"
+            f"the task {others_failed[0]!r} did not succeed either, so the rerun would end as before. {remedy}"
         )
-    return frozenset({task})
+
+
+def _check_source(old: Conductor, name: str, what: str, others: str = "the whole run") -> None:
+    """Raise `CannotKeep` if a task that has started reads its items from a file."""
+    if reads_a_file(old.workflow.tasks[name]) and old.last_visit(name) is not None:
+        raise CannotKeep(f"the task {name!r} reads its items from a file, so {what} cannot be reused. Rerun {others}")
 
 
 def reads_a_file(task: Task) -> bool:
@@ -175,9 +223,21 @@ def reads_a_file(task: Task) -> bool:
 
 
 def _completed(
-    old: Conductor, completions: Iterable[ItemCompleted], kept: frozenset[str], in_part: Mapping[str, int]
+    old: Conductor,
+    completions: Iterable[ItemCompleted],
+    kept: frozenset[str],
+    in_part: Mapping[str, int],
+    taken_over: Container[str] = (),
 ) -> dict[ItemId, tuple[int, ItemCompleted]]:
-    """Return the final completion of each reused item, with its position."""
+    """Return the final completion of each reused item, with its position.
+
+    Args:
+        old: The old run's conductor.
+        completions: The old run's completions, in order.
+        kept: The tasks that are reused as a whole.
+        in_part: The visit of each task that is reused in part.
+        taken_over: The outcomes of failures that are reused in these.
+    """
     skipped = {item for item in old.skipped_items() if item[0] in kept or in_part.get(item[0]) == item[1]}
     found = {item: (BEFORE_ALL, ItemCompleted(*item, 1, "skipped", None, None, 0.0)) for item in skipped}
     for position, completed in enumerate(completions):
@@ -189,6 +249,23 @@ def _completed(
         elif in_part.get(completed.task) == completed.visit:
             if completed.failure is None:
                 found[item] = position, completed
+            elif completed.outcome in taken_over:
+                found[item] = position, msgspec.structs.replace(completed, taken_over=True)
             else:
                 found.pop(item, None)
+    return found
+
+
+def _completed_unless_chosen(
+    old: Conductor,
+    completions: Iterable[ItemCompleted],
+    kept: frozenset[str],
+    chosen: Mapping[tuple[str, int], frozenset[int]],
+) -> dict[ItemId, tuple[int, ItemCompleted]]:
+    """Return the final completion of each reused item, with its position. `chosen` items of visits are not reused."""
+    visits = dict(chosen.keys())
+    found = _completed(old, completions, kept, visits, _ENDED_ALONE)
+    for (task, visit), indexes in chosen.items():
+        for index in indexes:
+            found.pop((task, visit, index), None)
     return found

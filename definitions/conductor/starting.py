@@ -10,7 +10,7 @@ from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.status import break_run, route_details
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
-from stretto.definitions.conductor.visit import Arrival, Visit
+from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
 from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
 from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError
@@ -150,7 +150,7 @@ def start_delay(state: RunState, visit: Visit, seconds: float) -> None:
         return
     visit.since = state.at
     visit.until = visit.since + seconds
-    state.commands.append(WaitUntil(visit.delay_elapsed()))
+    state.commands.append(WaitUntil(delay_elapsed(visit)))
 
 
 def end_delay(state: RunState, visit: Visit) -> None:

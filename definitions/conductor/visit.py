@@ -5,6 +5,7 @@ go wrong. An item is in the window from its start command to its final outcome: 
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import ClassVar, Final
 
 from stretto.definitions.conductor.branches import Branch
@@ -17,6 +18,7 @@ from stretto.definitions.data import Data
 from stretto.definitions.model import Semantics, Share, Task
 
 NOWHERE: Final[frozenset[str]] = frozenset()
+NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
 STARTS_A_PORTION: Final = 2_000
 """The items of a visit that start before their event pauses, so that other runs get their turns.
 
@@ -48,7 +50,7 @@ class Visit:
         "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "failures",
         "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued", "results",
         "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
-        "task", "timeout", "until", "visit", "window", "withdrawn",
+        "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +104,8 @@ class Visit:
         """Failed items to retry as soon as the window has room."""
         self.withdrawn: list[int] = []
         """Items whose place was freed before an attempt that was commanded could start."""
+        self.taken_over: AbstractSet[int] = NONE_TAKEN_OVER
+        """Failed items that a rerun has taken over. They do not keep others from their start."""
 
     def change(self, event: str) -> None:
         """Go to the state that `event` leads to."""
@@ -163,14 +167,6 @@ class Visit:
         self.window[index] = ItemAttempt(at, self.attempt, at)
         return self.start(index, self.window[index])
 
-    def retry_due(self, index: int, item: ItemAttempt) -> RetryDue:
-        """Return the event that ends an item's wait for its next attempt."""
-        return RetryDue(self.name, self.visit, index, item.attempt + 1, item.until)
-
-    def delay_elapsed(self) -> DelayElapsed:
-        """Return the event that ends a delay of the whole visit."""
-        return DelayElapsed(self.name, self.visit, self.until, self.attempt)
-
     # ---- items end
 
     def settle(self, event: ItemCompleted) -> None:
@@ -188,6 +184,8 @@ class Visit:
             item.state = advance(ITEM, item.state, event.outcome)
             failed = ItemFailure(event.index, event.attempt, event.outcome, event.failure, item.started_at)
             self.failures.append(failed)
+            if event.taken_over:
+                self.taken_over = _with(self.taken_over, event.index)
             if self.semantics.failed_results == "kept":
                 self.results[event.index] = event.failure.result
         if self.failures and self._must_stop():
@@ -196,15 +194,17 @@ class Visit:
 
     def _must_stop(self) -> bool:
         if self.semantics.failed_items == "when_idle":
-            return not self.window or self.failures[-1].outcome == "cancelled"
-        return self.too_many_failures()
+            has_failed_here = self.failed > len(self.taken_over)
+            return has_failed_here and (not self.window or self.failures[-1].outcome == "cancelled")
+        return self.fails_too_often()
+
+    def fails_too_often(self) -> bool:
+        """Return whether more items failed than `max_failures` allows, without those that were taken over."""
+        return _exceeds(self.failed - len(self.taken_over), self.max_failures, len(self.items))
 
     def too_many_failures(self) -> bool:
         """Return whether more items failed than `max_failures` allows."""
-        limit = self.max_failures
-        if isinstance(limit, Share):
-            return self.failed > limit.of_all * len(self.items)
-        return limit is not None and self.failed > limit
+        return _exceeds(self.failed, self.max_failures, len(self.items))
 
     def skip_item(self, index: int) -> None:
         """Skip an item that waits for its first start or for a retry."""
@@ -223,6 +223,7 @@ class Visit:
         failed = next(each for each in self.failures if each.index == index)
         self.failures.remove(failed)
         self.requeued[index] = failed
+        self.taken_over = self.taken_over - {index}
 
     def fail_requeued(self) -> None:
         """Turn requeued items back into failures."""
@@ -281,6 +282,7 @@ class Visit:
         self._pass_skipped()
         self.results = [None] * len(self.items)
         self.failures, self.withdrawn = [], []
+        self.taken_over = NONE_TAKEN_OVER
         self.stopped = False
         self.deciding_index = None
 
@@ -338,3 +340,26 @@ class Visit:
     def ending(self) -> bool:
         """Whether no item runs any more and the visit waits for its results file."""
         return False
+
+
+def retry_due(visit: Visit, index: int, item: ItemAttempt) -> RetryDue:
+    """Return the event that ends an item's wait for its next attempt."""
+    return RetryDue(visit.name, visit.visit, index, item.attempt + 1, item.until)
+
+
+def delay_elapsed(visit: Visit) -> DelayElapsed:
+    """Return the event that ends a delay of a whole visit."""
+    return DelayElapsed(visit.name, visit.visit, visit.until, visit.attempt)
+
+
+def _exceeds(failed: int, limit: int | Share | None, items: int) -> bool:
+    if isinstance(limit, Share):
+        return failed > limit.of_all * items
+    return limit is not None and failed > limit
+
+
+def _with(indexes: AbstractSet[int], index: int) -> AbstractSet[int]:
+    """Return a set with one more index: the same one, but for the shared empty one."""
+    found = indexes if isinstance(indexes, set) else set(indexes)
+    found.add(index)
+    return found

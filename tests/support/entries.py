@@ -32,10 +32,16 @@ FAILURES = st.tuples(
     st.text(), st.text(), st.booleans(), VALUES, VALUES, st.none() | st.text(), st.none() | PLACES, st.none() | OBJECTS
 ).map(lambda fields: Failure(*fields))
 OUTCOMES = st.sampled_from(["succeeded", "failed", "timed_out", "abandoned", "cancelled"])
+
+
+def _only_failed_taken_over(completed: ItemCompleted) -> ItemCompleted:
+    return completed if completed.failure is not None else msgspec.structs.replace(completed, taken_over=False)
+
+
 COMPLETIONS = st.tuples(
     NAMES, COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none() | FAILURES, TIMES, st.none() | TIMES,
-    st.none() | st.floats(0, 1e9),
-).map(lambda fields: ItemCompleted(*fields))  # fmt: skip
+    st.none() | st.floats(0, 1e9), st.booleans(),
+).map(lambda fields: _only_failed_taken_over(ItemCompleted(*fields)))  # fmt: skip
 FIELDS = {
     "concurrency": COUNTS,
     "max_failures": COUNTS,

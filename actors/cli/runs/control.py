@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from stretto.actors.cli.runs.chosen_items import items_of
 from stretto.actors.cli.runs.options import NOTE, RUN, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.times import seconds_of
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     "--failed-items", is_flag=True, help="Run only failed items, also those within max_failures, and what follows them."
 )
 @click.option("--task", metavar="TASK", help="With --failed-items: only the failed items of this task.")
+@click.option(
+    "--items",
+    "chosen",
+    multiple=True,
+    metavar="TASK=RANGES",
+    help="Run only these items and what follows them, e.g. check=0-9,42. Repeat it for further tasks.",
+)
+@click.option("--error-group", metavar="ID", help="Run only the items of a group of `runs errors --json`.")
 @click.option("--dry-run", is_flag=True, help="Only show how many tasks and items would run again.")
 @NOTE
 @with_runs
@@ -43,26 +52,34 @@ def rerun(
     failed: bool,
     failed_items: bool,
     task: str | None,
+    chosen: tuple[str, ...],
+    error_group: str | None,
     dry_run: bool,
     note: str | None,
     as_json: bool,
 ) -> None:
     """Run an ended RUN again with its definition and inputs. Print the new run's id.
 
-    RUN itself does not change. In a --store, the next daemon that opens it starts the new run.
+    With --items and --error-group, all other items are taken over as they ended. RUN itself does not change. In a
+    --store, the next daemon that opens it starts the new run.
     With --json: {"run", "rerun_of", "rerun_scope", "rerun_task"}, with --dry-run {"tasks", "items"}.
     """
-    if failed and failed_items:
-        raise click.UsageError("--failed and --failed-items exclude each other")
+    parts = {"--failed": failed, "--failed-items": failed_items, "--items": chosen, "--error-group": error_group}
+    given = [option for option, value in parts.items() if value]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other")
     if task is not None and not failed_items:
         raise click.UsageError("--task needs --failed-items: it is the only task whose failed items run")
     scope: RerunScope = "failed_items" if failed_items else "failed_tasks" if failed else "everything"
+    if chosen or error_group:
+        scope = "items"
+    fields = run, scope, task, items_of(chosen), error_group
     if dry_run:
-        preview = source.ask(PreviewRerun(run, scope, task), PreviewAnswer).preview
+        preview = source.ask(PreviewRerun(*fields), PreviewAnswer).preview
         text = f"{preview['tasks']:,} tasks with {preview['items']:,} items would run again"
         print_json(preview) if as_json else click.echo(text)
         return
-    new = source.ask(Rerun(run, scope, task, note=note), Accepted).run
+    new = source.ask(Rerun(*fields, note=note), Accepted).run
     if as_json:
         print_json({"run": new, "rerun_of": run, "rerun_scope": scope, "rerun_task": task})
     else:

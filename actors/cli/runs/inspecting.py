@@ -34,8 +34,8 @@ def errors(source: Source, *, run: str, task: str | None, utc: bool, as_json: bo
     """Show why items of RUN have not succeeded: like failures are one line, the most frequent first.
 
     Failures are alike if they have the same task, kind and place, and the same message but for numbers and ids. FIRST
-    is the item that failed first. With --json: {"groups": [{id, task, kind, message, where, count, first, sample}],
-    "others"}.
+    is the item that failed first. `stretto runs rerun --error-group GROUP` runs the items of a group. With --json:
+    {"groups": [{id, task, kind, message, where, count, first, sample}], "others"}.
     """
     found = source.ask(Errors(run, task), ErrorsAnswer)
     if as_json:
@@ -43,10 +43,10 @@ def errors(source: Source, *, run: str, task: str | None, utc: bool, as_json: bo
         return
     clock = Clock(utc=utc)
     show_table(
-        ("COUNT", "TASK", "KIND", "FIRST", "ENDED", "MESSAGE"),
+        ("COUNT", "TASK", "KIND", "GROUP", "FIRST", "ENDED", "MESSAGE"),
         [
             (
-                group["count"], group["task"], group["kind"], group["first"]["index"],
+                group["count"], group["task"], group["kind"], group["id"], group["first"]["index"],
                 clock.format(group["first"]["at"]), f"{_place(group['where'])}{group['message']}",
             )
             for group in found.groups

@@ -86,7 +86,9 @@ class StoreRuns:
                 raise
         if isinstance(request, Rerun):
             with self._owned() as store:
-                new = self._offline(store, request).rerun(request.run, request.scope, request.task)
+                new = self._offline(store, request).rerun(
+                    request.run, request.scope, request.task, items=request.items, error_group=request.error_group
+                )
                 row = store.reader.run(new)
                 return Accepted(new, row.workflow if row is not None else "")
         if isinstance(request, Recover):

@@ -18,6 +18,7 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import sender_of
+from stretto.actors.gateway.http.cells import ItemCells
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
@@ -82,6 +83,7 @@ class Endpoints:
         self._memory = RequestMemory()
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._cells = ItemCells(engine, streams.hub, self._workers)
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.Describe: self._describe,
@@ -121,6 +123,8 @@ class Endpoints:
         request = request_of(route, http.path_params, query, body, http.headers.raw)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
+        if isinstance(request, requests.Cells):
+            return await self._cells.answer(http, request)
         answer = await self._answers.get(type(request), self._ask)(route, request, caller)
         if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
             return tagged(http, answer, tag_of(bytes(answer.body)))

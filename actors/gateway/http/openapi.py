@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from stretto.actors.gateway.http.problems import MEDIA_TYPE, STATUSES
-from stretto.actors.operations import API, EVENTS, ROUTES, Accepted, Route, Schemas, has_body, path_fields
+from stretto.actors.operations import API, EVENTS, OCTETS, ROUTES, Accepted, Route, Schemas, has_body, path_fields
 from stretto.definitions.data import encode_json
 
 _Json: TypeAlias = dict[str, Any]
@@ -35,6 +35,7 @@ _LOCATION: Final = {"Location": "The run's path, or its URL if the daemon has a 
 _REPLAY: Final = {"Idempotent-Replay": "`true` if an earlier request with the same key has started the run."}
 """Headers that an answer of a run's start may have."""
 _TAG: Final = {"ETag": "The answer's entity tag, for `If-None-Match`."}
+_VISIT: Final = {"X-Stretto-Visit": "The number of the visit."}
 _FINDING: Final = {
     "type": "object",
     "description": "An error or a warning about one place in a definition.",
@@ -166,6 +167,8 @@ def _answer(route: Route, schemas: Schemas, status: int) -> _Json:
         headers |= _headers(_REPLAY, required=False)
     if route.tagged and status == HTTPStatus.OK:
         headers |= _headers(_TAG)
+    if route.media_type == OCTETS:
+        headers |= _headers(_VISIT)
     answer: _Json = {"description": HTTPStatus(status).phrase, "headers": headers}
     if status == HTTPStatus.NO_CONTENT:
         return answer

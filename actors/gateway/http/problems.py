@@ -47,6 +47,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "headers_too_large": 431,
     "invalid_definition": 422,
     "invalid_input": 422,
+    "invalid_items": 422,
     "invalid_labels": 422,
     "invalid_token": 422,
     "invalid_cursor": 422,

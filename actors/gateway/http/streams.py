@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, EngineStream, LiveHub, RunStream
+from stretto.actors.gateway.live import ABORT, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
 
 
 class Streams:
@@ -18,7 +18,7 @@ class Streams:
     """
 
     def __init__(self, hub: LiveHub, access: Access) -> None:
-        self._hub = hub
+        self.hub = hub
         self._access = access
         self._callers: dict[str, Caller] = {}
         self._of_run = RunStream(hub, _name_of)
@@ -37,7 +37,7 @@ class Streams:
     def _end_revoked(self) -> None:
         for name, caller in list(self._callers.items()):
             if not self._access.is_valid(caller):
-                self._hub.end_session(name, "the token or session is not valid any more")
+                self.hub.end_session(name, "the token or session is not valid any more")
 
 
 class Stream:
@@ -54,7 +54,10 @@ class Stream:
         # A session bounds the pages of one user. Programs are bounded by their connections.
         name = self._caller.session or state["request_id"]
         state["caller"], state["stream"] = self._caller, name
-        scope.setdefault("extensions", {})[ABORT] = state["cut_off"]
+        extensions = scope.setdefault("extensions", {})
+        extensions[ABORT] = state["cut_off"]
+        if scope["http_version"] == "1.1":  # an older one has no chunks
+            extensions[SEND_AT_ONCE] = state["send_chunk"]
         self._callers[name] = self._caller
         try:
             await self._endpoint(scope, receive, send)

@@ -1,10 +1,7 @@
 """The engine's methods for another process, in the shape of the actor's proxy, and their blocking facade."""
 
-import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -13,21 +10,18 @@ import pykka
 
 from stretto.actors.engine import BlockingCalls
 from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.remote.arguments import key_or_new, listed, named_or_read, plain_items, run_of_export
 from stretto.actors.gateway.remote.calls import Calls, Sender
 from stretto.actors.gateway.remote.following import handle_of, states_of
-from stretto.actors.journal import PAGE, RerunScope
-from stretto.actors.locating import is_path
+from stretto.actors.journal import PAGE, GivenItems, RerunScope
 from stretto.actors.operations import (
     Accepted,
     Audit,
     Cancel,
     Cells,
     Context,
-    Definition,
-    EntriesAnswer,
     Errors,
     Export,
-    ExportAnswer,
     Extend,
     FindRun,
     History,
@@ -55,9 +49,7 @@ from stretto.actors.operations import (
     Workflows,
 )  # fmt: skip
 from stretto.actors.outcome import RunHandle
-from stretto.actors.text_files import read_text
 from stretto.definitions.data import thaw
-from stretto.definitions.errors import UnknownWorkflow
 from stretto.definitions.model import Workflow
 
 AWAY_SECONDS: Final = 120.0
@@ -138,24 +130,26 @@ class RemoteEngine:
         Returns:
             The future of the `RunHandle`. Its outcome is waited for through restarts of a daemon with a store.
         """
-        key = _key(idempotency_key)
+        key = key_or_new(idempotency_key)
         given = thaw(dict(inputs or {}))
         return self._calls.send(
-            lambda: Submit(_named_or_read(workflow), given, key, None if labels is None else dict(labels)),
+            lambda: Submit(named_or_read(workflow), given, key, None if labels is None else dict(labels)),
             self._accepted,
         )
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,
         run_id: str,
         scope: RerunScope = "everything",
         task: str | None = None,
         *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
         idempotency_key: str | None = None,
     ) -> pykka.Future[RunHandle]:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`, and `submit` for the key."""
-        key = _key(idempotency_key)
-        return self._calls.send(lambda: Rerun(run_id, scope, task, key), self._accepted)
+        chosen, key = plain_items(items), key_or_new(idempotency_key)
+        return self._calls.send(lambda: Rerun(run_id, scope, task, chosen, error_group, key), self._accepted)
 
     def handle(self, run_id: str) -> pykka.Future[RunHandle]:
         """Return the handle of a run in progress, or of an ended one in the store."""
@@ -194,10 +188,19 @@ class RemoteEngine:
         return self._calls.send(lambda: PreviewCancel(run_id), lambda answer: answer.preview)
 
     def preview_rerun(
-        self, run_id: str, scope: RerunScope = "everything", task: str | None = None
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return what `rerun` would run again. See `Engine.preview_rerun`."""
-        return self._calls.send(lambda: PreviewRerun(run_id, scope, task), lambda answer: answer.preview)
+        chosen = plain_items(items)
+        return self._calls.send(
+            lambda: PreviewRerun(run_id, scope, task, chosen, error_group), lambda answer: answer.preview
+        )
 
     def skip_item(self, run_id: str, task: str, index: int) -> pykka.Future[None]:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
@@ -246,7 +249,7 @@ class RemoteEngine:
         wanted = None if labels is None else dict(labels)
         return self._calls.send(
             lambda: Runs(
-                _listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix
+                listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix
             ),
             msgspec.structs.asdict,
         )
@@ -276,7 +279,7 @@ class RemoteEngine:
     ) -> pykka.Future[dict[str, Any]]:
         """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
         return self._calls.send(
-            lambda: Items(run_id, task, _listed(outcome), cursor, limit, visit, order, min_attempts),
+            lambda: Items(run_id, task, listed(outcome), cursor, limit, visit, order, min_attempts),
             msgspec.structs.asdict,
         )
 
@@ -310,7 +313,7 @@ class RemoteEngine:
 
     def export(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        return self._calls.gather(Export(run_id), _exported)
+        return self._calls.gather(Export(run_id), run_of_export)
 
     def audit(
         self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
@@ -328,15 +331,6 @@ class RemoteEngine:
 
     def _handle_of(self, run_id: str, workflow: str) -> RunHandle:
         return handle_of(self._followed, run_id, workflow)
-
-
-def _key(given: str | None) -> str:
-    """Return the key of a request, which makes it harmless to send the request again."""
-    return uuid.uuid4().hex if given is None else given
-
-
-def _listed(names: str | Sequence[str] | None) -> str | list[str] | None:
-    return names if names is None or isinstance(names, str) else list(names)
 
 
 class BlockingRemoteEngine(BlockingCalls):
@@ -366,27 +360,3 @@ class BlockingRemoteEngine(BlockingCalls):
     def close(self) -> None:
         """Close all connections and end all threads. Futures without an answer raise `ClientClosed`; runs continue."""
         self.proxy.close()
-
-
-def _named_or_read(workflow: str | PathLike[str] | Workflow) -> str | Definition:
-    """Return a ref as it is, and anything else as its text: a daemon does not open clients' paths."""
-    if isinstance(workflow, Workflow):
-        if not workflow.text:
-            raise UnknownWorkflow(f"a daemon needs the text of {workflow.ref}: read it with read_workflow(text, file)")
-        return Definition(workflow.file, workflow.text)
-    name = os.fspath(workflow)
-    if not is_path(name):
-        return name
-    try:
-        return Definition(name, read_text(Path(name)))
-    except OSError as error:
-        raise UnknownWorkflow(f"cannot read the workflow {name!r}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UnknownWorkflow(f"{name} must be UTF-8 text: byte {error.start} cannot be decoded") from None
-
-
-def _exported(answers: list[Any]) -> dict[str, Any]:
-    """Return a run of an export's answers."""
-    head = next(each for each in answers if isinstance(each, ExportAnswer))
-    frames = (each.entries for each in answers if isinstance(each, EntriesAnswer))
-    return {**head.run, "entries": [msgspec.json.decode(entry) for frame in frames for entry in frame]}

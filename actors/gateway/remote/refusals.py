@@ -20,6 +20,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "illegal_transition": "stretto.definitions:IllegalTransition",
     "invalid_cursor": "stretto.actors:InvalidCursor",
     "invalid_idempotency_key": "stretto.actors:InvalidIdempotencyKey",
+    "invalid_items": "stretto.definitions:InvalidItems",
     "invalid_labels": "stretto.actors:InvalidLabels",
     "item_not_in_flight": "stretto.actors:ItemNotInFlight",
     "limit_exceeded": "stretto.definitions:LimitExceeded",

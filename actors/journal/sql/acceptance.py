@@ -87,7 +87,9 @@ class Acceptance:
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:
         with recording(accepted.run_id):
             parent = self._body(encode_json(accepted.parent.system_parent), accepted) if accepted.parent else None
-            return number, self._body(encode_json(accepted.parameters), accepted), parent
+            items = None if accepted.rerun is None else accepted.rerun.items
+            chosen = None if items is None else encode_json(items)
+            return number, self._body(encode_json(accepted.parameters), accepted), parent, chosen
 
     def _body(self, body: bytes, accepted: RunAccepted) -> bytes:
         return encrypt(body, self._keyring) if accepted.secret else body

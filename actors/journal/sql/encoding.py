@@ -105,7 +105,10 @@ def encode_entry(entry: Entry) -> Columns:
     if entry.failure is None:
         kind, body = COMPLETED, None if entry.result is None else encode_json(entry.result)
     else:
-        kind, body = FAILED, encode_json(_FailedAttempt(_StoredFailure.of(entry.failure), entry.result))
+        kind, body = (
+            FAILED,
+            encode_json(_FailedAttempt(_StoredFailure.of(entry.failure), entry.result, entry.taken_over)),
+        )
     return Columns(
         kind, entry.at, entry.task, entry.visit, entry.index, entry.attempt, entry.outcome, entry.began_at,
         entry.seconds, body,
@@ -121,7 +124,8 @@ def decode_entry(columns: Columns) -> Entry:
             return _completed(columns, None if columns.body is None else _decode_json(columns.body), None)
         if columns.kind == FAILED:
             failed = _FAILED_ATTEMPT.decode(columns.body or b"")
-            return _completed(columns, failed.result, failed.failure.failure())
+            completed = _completed(columns, failed.result, failed.failure.failure())
+            return msgspec.structs.replace(completed, taken_over=True) if failed.taken_over else completed
         if columns.kind in _SHAPES:
             return _SHAPES[columns.kind].entry(columns)
     except (*DAMAGE, NotData) as error:
@@ -205,6 +209,7 @@ class _FailedAttempt(msgspec.Struct, omit_defaults=True):
 
     failure: _StoredFailure
     result: Any = None
+    taken_over: bool = False
 
 
 _FAILED_ATTEMPT: Final = msgspec.json.Decoder(_FailedAttempt)

@@ -10,7 +10,23 @@ why items have not succeeded    entries_failed, and entries_by_item for later at
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Label, ScalarSelect, Select, and_, exists, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Label,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.encryption import (
     Keyring,
@@ -19,6 +35,15 @@ from stretto.actors.journal.encryption import (
     WrongStoreKey,
     decrypt,
 )
+from stretto.actors.journal.item_cells import (
+    ATTEMPTS_SHIFT,
+    CODES,
+    DAMAGED,
+    INDEX_SHIFT,
+    MOST_ATTEMPTS,
+    MOST_ITEMS,
+    SKIP_REQUEST,
+)
 from stretto.actors.journal.queries import ItemQuery
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import is_time
@@ -26,13 +51,15 @@ from stretto.actors.journal.sql.encoding import FAILED as FAILED_KIND
 from stretto.actors.journal.sql.encoding import decode_cause
 from stretto.actors.journal.sql.run_rows import searchable
 from stretto.actors.journal.sql.tables import ENDED, FAILED, RETRIED, entries, runs
-from stretto.actors.journal.store import ItemError, ItemRow
+from stretto.actors.journal.store import ItemError, ItemRow, TaskRow
 
 CELLS_AT_ONCE: Final = 50_000
-"""Narrow rows that are read in one transaction."""
+"""Entries whose cells are read in one transaction."""
 SKIPPED: Final = "skip_requested"
 ERRORS_AT_ONCE: Final = 1000
 """Failed attempts whose bodies are read in one transaction."""
+_FOR_EVER: Final = 1e12
+"""A time behind all others."""
 _MAX_BIG: Final = 2**63 - 1
 _MAX_INTEGER: Final = 2**31 - 1
 
@@ -93,16 +120,48 @@ def select_attempts(run_id: str, task: str, visit: int, index: int) -> Select[An
     return _of_item(run_id, task, index).where(entries.c.visit == visit).order_by(*_BY_ATTEMPT)
 
 
-def select_cells(run_id: str, task: str, visit: int, after: int) -> Select[Any]:
-    """Return the statement for the next ended attempts and skips of a visit's items, behind the entry `after`."""
-    of_visit = and_(ENDED, entries.c.visit == visit)
-    return (
-        select(entries.c.number, entries.c.item, entries.c.attempt, entries.c.outcome, entries.c.at)
-        .where(entries.c.run == number_of(run_id), entries.c.number > after, entries.c.task == searchable(task))
-        .where(or_(of_visit, entries.c.kind == SKIPPED))
-        .order_by(entries.c.number)
-        .limit(CELLS_AT_ONCE)
-    )
+class _PackedCells(FunctionElement[str]):
+    """Aggregates packed cells (`item_cells`) to hexadecimal digits, in the order of the second column."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_PackedCells, "sqlite")
+def _sqlite_cells(element: Any, compiler: Any, **options: Any) -> str:
+    # One row for all: between two rows, the driver has to take the interpreter's lock. They are read in their order.
+    packed, _ = (compiler.process(each, **options) for each in element.clauses)
+    return f"group_concat(printf('%016x', {packed}), '')"
+
+
+@compiles(_PackedCells, "postgresql")
+def _postgresql_cells(element: Any, compiler: Any, **options: Any) -> str:
+    packed, number = (compiler.process(each, **options) for each in element.clauses)
+    return f"string_agg(lpad(to_hex({packed}), 16, '0'), '' ORDER BY {number})"
+
+
+_ENDS: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
+_OUTCOME: Final = case(
+    *((entries.c.outcome == literal_column(f"'{name}'"), CODES[name]) for name in _ENDS), else_=CODES["failed"]
+)
+_ATTEMPTS: Final = case((entries.c.attempt.between(1, MOST_ATTEMPTS), entries.c.attempt), else_=MOST_ATTEMPTS)
+_CELL: Final = case((ENDED, _ATTEMPTS * 2**ATTEMPTS_SHIFT + _OUTCOME), else_=SKIP_REQUEST)
+_INDEX: Final = case((entries.c.item >= 0, entries.c.item), else_=DAMAGED)
+_PACKED: Final = _PackedCells(
+    cast(_INDEX, BigInteger) * literal_column(str(2**INDEX_SHIFT)) + _CELL, entries.c.number
+).label("cells")
+
+
+def select_cells(run_id: str, visit: TaskRow, first: int, last: int) -> Select[Any]:
+    """Return the statement for the cells of a visit's items in a range of entries, packed in their order."""
+    until = _FOR_EVER if visit.ended_at is None else visit.ended_at
+    attempt = and_(ENDED, entries.c.visit == visit.visit)
+    skip = and_(entries.c.kind == SKIPPED, entries.c.at.between(visit.started_at, until))
+    return select(_PACKED).where(
+        entries.c.run == number_of(run_id), entries.c.number.between(first, last),
+        entries.c.task == searchable(visit.task), or_(attempt, skip),
+        or_(entries.c.item.is_(None), entries.c.item < MOST_ITEMS),
+    )  # fmt: skip
 
 
 def select_failed_before(run_id: str, item: ItemRow) -> Select[Any]:

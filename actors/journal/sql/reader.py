@@ -70,7 +70,6 @@ from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, resto
 from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     Child,
-    ItemCell,
     ItemError,
     ItemPage,
     ItemRow,
@@ -97,7 +96,9 @@ ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._f
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
-ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told, LABELS).join(run_inputs)
+ACCEPTED: Final = select(
+    runs, run_inputs.c.parameters, run_inputs.c.parent_told, run_inputs.c.rerun_items, LABELS
+).join(run_inputs)
 
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
@@ -167,7 +168,7 @@ class SqlReader:
             parent=self._parent(row),
             depth=row.depth,
             idempotency=self._idempotency(row),
-            rerun=restore_rerun(row),
+            rerun=restore_rerun(row, row.rerun_items),
             limits=_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
@@ -283,17 +284,13 @@ class SqlReader:
         behind = self._rows(select_failed_behind(run_id, item))
         return before[0].item if before else None, behind[0].item if behind else None
 
-    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
-        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
-        last = -1
-        while True:
-            portion = self._rows(select_cells(run_id, task, visit, last))
-            if not all(type(row[1]) is int and row[1] >= 0 for row in portion):
-                raise UnreadableRecord("the store is damaged: an entry of an item has an invalid index")
-            yield portion
-            if len(portion) < CELLS_AT_ONCE:
-                return
-            last = portion[-1].number
+    def cells(self, run_id: str, visit: TaskRow, first: int, last: int) -> Iterator[bytes]:
+        """Yield the ended attempts and the skips of a visit's items in portions, packed as in `item_cells`."""
+        for start in range(first, last + 1, CELLS_AT_ONCE):
+            end = min(start + CELLS_AT_ONCE - 1, last)
+            text = self._rows(select_cells(run_id, visit, start, end))[0].cells
+            if text:
+                yield bytes.fromhex(text)
 
     def last_entry(self, run_id: str) -> int:
         """Return the number of a run's last entry, or -1 if it has none."""

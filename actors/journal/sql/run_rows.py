@@ -35,6 +35,7 @@ from stretto.actors.journal.encryption import UnreadableRecord
 from stretto.actors.journal.queries import NO_PARENT, STATUSES, RunQuery
 from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.cursors import decode_cursor
+from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
 from stretto.actors.journal.store import RunRow
@@ -49,6 +50,7 @@ _OF_TASK: Final = ":"
 """Separates a rerun's scope from its task in `runs.rerun_scope`."""
 
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+_decode_items = msgspec.json.Decoder(dict[str, tuple[tuple[int, int], ...]]).decode
 
 
 class _JsonObject(FunctionElement[str]):
@@ -176,12 +178,21 @@ def rerun_scope(rerun: Rerun) -> str:
     return rerun.scope if rerun.task is None else f"{rerun.scope}{_OF_TASK}{rerun.task}"
 
 
-def restore_rerun(row: Any) -> Rerun | None:
-    """Return the run that a run repeats, and the part of it, or None."""
+def restore_rerun(row: Any, items: bytes | None = None) -> Rerun | None:
+    """Return the run that a run repeats, and the part of it, or None. Raises UnreadableRecord.
+
+    Args:
+        row: A row of `runs`.
+        items: Its `rerun_items`, which lists do not read.
+    """
     if row.rerun_of is None:
         return None
     scope, of_task, task = row.rerun_scope.partition(_OF_TASK)
-    return Rerun(row.rerun_of, scope, task if of_task else None)
+    try:
+        chosen = None if items is None else _decode_items(items)
+    except DAMAGE as error:
+        raise UnreadableRecord(f"the items of the rerun {row.id} are damaged: {error}") from None
+    return Rerun(row.rerun_of, scope, task if of_task else None, chosen)
 
 
 def restore_labels(row: Any) -> dict[str, str]:

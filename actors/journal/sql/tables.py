@@ -126,6 +126,8 @@ run_inputs = _table(
     _number_of_run(),
     Column("parameters", LargeBinary, nullable=False),
     Column("parent_told", LargeBinary),
+    # The ranges of items that a rerun of chosen items repeats, by task, in JSON.
+    Column("rerun_items", LargeBinary),
     PrimaryKeyConstraint("run"),
 )
 

@@ -298,6 +298,25 @@ def test_a_rerun_of_failed_items_is_narrowed_to_a_task(kept: Kept) -> None:
         assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
+def test_a_rerun_of_chosen_items(kept: Kept) -> None:
+    """By ranges, or by the group of their failures, whose id `errors` shows."""
+    (group,) = kept.told("errors", kept.failed.id)["groups"]
+    for flags in (["--items", "probe=0-0,1"], ["--error-group", group["id"]]):
+        told = kept.told("rerun", kept.failed.id, *flags)
+        assert (told["rerun_of"], told["rerun_scope"]) == (kept.failed.id, "items")
+        assert kept.told("show", told["run"])["rerun_task"] == "probe"
+        assert kept.runs("rerun", kept.failed.id, *flags, "--dry-run").exit_code == 0
+    for flags, message in (
+        (["--items", "probe=9"], "there is no item 9 of the task 'probe'"),
+        (["--items", "probe=2-1"], "'2-1' is no index and no range FIRST-LAST"),
+        (["--items", "probe"], "--items must be TASK=RANGES, such as check=0-9,42, got 'probe'"),
+        (["--error-group", "none"], "is in the group 'none'; `stretto runs errors` lists the groups"),
+        (["--items", "probe=0", "--failed"], "--failed and --items exclude each other"),
+    ):
+        result = kept.runs("rerun", kept.failed.id, *flags)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.output
+
+
 def test_runs_are_deleted(kept: Kept) -> None:
     """By their age, by their number; without either it is not clear which."""
     assert kept.told("prune", "--older-than", "99999d") == {"deleted": 0}

@@ -49,9 +49,11 @@ def kept(tmp_path: Path) -> Kept:
 def test_like_failures_are_one_line(kept: Kept) -> None:
     """With their number and the first of them."""
     heading, line = kept.runs("errors", "--utc").stdout.splitlines()
-    assert heading.split() == ["COUNT", "TASK", "KIND", "FIRST", "ENDED", "MESSAGE"]
+    assert heading.split() == ["COUNT", "TASK", "KIND", "GROUP", "FIRST", "ENDED", "MESSAGE"]
+    group = kept.told("errors")["groups"][0]["id"]
     assert line.split() == [
-        "2", "probe", "failed", "0", "1970-01-01", "00:16:42Z", "w.yaml:5:27:", *["no", "answer", "within", "#", "s"],
+        "2", "probe", "failed", group, "0", "1970-01-01", "00:16:42Z", "w.yaml:5:27:",
+        *["no", "answer", "within", "#", "s"],
     ]  # fmt: skip
     told = kept.told("errors", "--task", "probe")
     assert ([each["count"] for each in told["groups"]], told["others"]) == ([2], 0)

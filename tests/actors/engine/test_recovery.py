@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from stretto.actors import action
 from stretto.actors.engine.recovery import RunRestarting
 from stretto.actors.engine.recovery_queue import MAX_RESTARTS, RECOVERED_AT_ONCE, RecoveryQueue
+from stretto.actors.history.offline import OfflineRuns
 from stretto.actors.history.replay import READ_AT_ONCE
 from stretto.actors.journal.encryption import new_key
 from stretto.actors.journal.key_files import keyring_for
@@ -640,6 +641,28 @@ def test_a_rerun_settles_what_it_keeps_without_waiting_and_performs_the_rest(
     assert bench.proxy.status(old.id).get(timeout=PATIENCE)["status"] == "failed"
     shown = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
     assert (shown["id"], shown["rerun_of"], shown["rerun_scope"]) == (run.id, old.id, "failed_items")
+
+
+def test_a_rerun_of_chosen_items_that_no_engine_has_finished_goes_on(store: Store, start: Callable[..., Bench]) -> None:
+    """With the items of its acceptance, and the failures that it has taken over; some are journaled, some are not."""
+    old = Conducted(store, MANY_WAIT)
+    (delay,) = old.conductor.timers()
+    old.on(delay.then)
+    old.succeed("late", result="late")
+    for index in range(200):
+        old.succeed("fan", index, index) if index not in {7, 77, 177} else old.fail("fan", index)
+    for retry in old.conductor.timers():
+        old.on(retry.then)
+    for index in (7, 77, 177):
+        old.fail("fan", index)
+    assert old.conductor.status == "failed"
+    new = OfflineRuns(store).rerun(old.id, "items", items={"fan": [[76, 77], 150]})
+    store.close()
+    bench = start()
+    assert outcome_of(bench.proxy.handle(new).get(timeout=PATIENCE)).status == "failed"
+    assert {index: count for index, count in DONE.items() if index != "late"} == {76: 1, 77: 1, 150: 1}
+    failed = bench.proxy.items(new, "fan", "failed").get(timeout=PATIENCE)["items"]
+    assert [each["index"] for each in failed] == [7, 177]
 
 
 RETRIED = """

@@ -8,7 +8,7 @@ import pytest
 
 from stretto.actors.outcome import AmbiguousRun, UnknownRun
 from stretto.actors.runs.labels import InvalidLabels
-from stretto.definitions.conductor import NothingToRerun, UnknownTask
+from stretto.definitions.conductor import InvalidItems, NothingToRerun, UnknownTask
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
 
@@ -69,6 +69,60 @@ def test_failures_within_max_failures_run_again(durable: Bench) -> None:
         got(durable.proxy.rerun(old.id, "failed_items", "fun"))
     with pytest.raises(ValueError, match="a task needs the scope failed_items, got 'everything'"):
         got(durable.proxy.rerun(old.id, "everything", "fan"))
+
+
+BROKEN = """
+ref: reruns.broken
+tasks:
+  - name: fan
+    action: core.local
+    with_items: [1, 2, 3, 4]
+    concurrency: 4
+    input: {argv: [sh, -c, "echo '{{ item }} {{ parameters.said }}' >&2; exit {{ item % 2 }}"]}
+    next: [{when: "{{ succeeded() }}", do: [after]}]
+  - {name: after, action: core.noop}
+parameters: {said: {type: string, default: broken}}
+"""
+
+
+def test_chosen_items_run_and_all_others_are_taken_over(durable: Bench) -> None:
+    """Failed ones, too, which end the run as before; by index, or by the group of their failures."""
+    old = durable.submit(BROKEN)
+    assert outcome_of(old).status == "failed"
+    (group,) = got(durable.proxy.errors(old.id))["groups"]
+    for given, ran in (({"items": {"fan": [[1, 2]]}}, [1, 2]), ({"error_group": group["id"]}, [0, 2])):
+        assert got(durable.proxy.preview_rerun(old.id, **given)) == {"tasks": 1, "items": 2}
+        new = got(durable.proxy.rerun(old.id, **given))
+        assert outcome_of(new).status == "failed"
+        items = got(durable.proxy.items(new.id))["items"]
+        assert sorted(each["index"] for each in items if each["began_at"] is not None) == ran
+        assert {each["index"]: each["outcome"] for each in items} == {
+            0: "failed", 1: "succeeded", 2: "failed", 3: "succeeded"
+        }  # fmt: skip
+        shown = got(durable.proxy.run(new.id))
+        assert (shown["rerun_of"], shown["rerun_scope"], shown["rerun_task"]) == (old.id, "items", "fan")
+    with pytest.raises(InvalidItems, match="there is no item 4 of the task 'fan': it had 4 items, numbered from 0"):
+        got(durable.proxy.rerun(old.id, items={"fan": [4]}))
+    with pytest.raises(NothingToRerun, match="no item is chosen"):
+        got(durable.proxy.rerun(old.id, items={}))
+    with pytest.raises(NothingToRerun, match="in the group 'nope'"):
+        got(durable.proxy.rerun(old.id, error_group="nope"))
+    for scope, given, said in (
+        ("failed_tasks", {"items": {}}, "items and error_group need the scope items, got 'failed_tasks'"),
+        ("items", {}, "the scope items needs items or error_group"),
+        ("all", {}, "must be one of everything, failed_tasks, failed_items, items, got 'all'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            got(durable.proxy.rerun(old.id, scope, **given))
+
+
+def test_a_rerun_of_items_needs_a_store(start_bench: Callable[..., Bench]) -> None:
+    """Without one their results are not known."""
+    bench = start_bench()
+    old = bench.submit(CHILD)
+    outcome_of(old)
+    with pytest.raises(UnknownRun, match="only as a whole"):
+        got(bench.proxy.rerun(old.id, items={"a": [0]}))
 
 
 def test_a_rerun_keeps_the_labels(durable: Bench) -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.history.cells import MOST_ATTEMPTS, STATES, UnknownVisit, map_items
+from stretto.actors.history.cells import STATES, UnknownVisit, map_items, with_states
+from stretto.actors.history.item_maps import ItemMaps
+from stretto.actors.journal.item_cells import MOST_ATTEMPTS
 from stretto.actors.journal.records import TaskState
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
@@ -107,6 +109,46 @@ def test_nothing_new_is_told_without_a_map(store: Store) -> None:
     assert map_items(store.reader, run, "probe", known=known)["cells"] is not None
 
 
+def test_a_kept_map_goes_on_from_its_last_entry(store: Store) -> None:
+    """Only later entries are read, and none if there are none; it says the same as one that is made at once."""
+    maps = ItemMaps()
+    run = recorded(store, completed(0), failed(1), failed(2), SkipRequested("probe", 2, 1500.0), ended=False)
+    first = map_items(store.reader, run, "probe", maps=maps)
+    assert first == map_items(store.reader, run, "probe")
+    with counting(store.reader._engine) as counted:
+        assert map_items(store.reader, run, "probe", maps=maps) == first
+    assert not [each for each in counted.statements if "outcome" in each]
+    store.writer.write([happening(run, completed(1, attempt=2), completed(2, attempt=2), first=4)])
+    found = map_items(store.reader, run, "probe", maps=maps)
+    assert told(found["cells"]) == [("succeeded", 1), ("succeeded", 2), ("skipped", 2)]
+    assert found == map_items(store.reader, run, "probe")
+
+
+def test_kept_maps_are_bounded(store: Store) -> None:
+    """The one that was not asked for the longest goes, and is made again."""
+    runs = [recorded(store, *(completed(n) for n in range(400)), items=400) for _ in range(3)]
+    maps = ItemMaps(2000)
+    expected = [map_items(store.reader, run, "probe") for run in runs]
+    for run in (*runs, runs[1], runs[0]):
+        assert map_items(store.reader, run, "probe", maps=maps) == expected[runs.index(run)]
+        assert maps.size <= 2000
+    with counting(store.reader._engine) as counted:
+        map_items(store.reader, runs[1], "probe", maps=maps)
+    assert not [each for each in counted.statements if "outcome" in each]
+
+
+def test_the_states_of_a_channel_have_the_attempts_of_the_entries() -> None:
+    """One more where the item runs; at least one where it has ended, and that is not recorded yet."""
+    recorded_cells = bytes([0x13, 0x14, 0x24, 0x13])
+    states = bytes([3, 1, 2, 8, 3, 0, 4, 1])
+    assert told(with_states(recorded_cells, states)) == [
+        ("succeeded", 1), ("running", 2), ("to_retry", 2), ("skipped", 1),
+        ("succeeded", 1), ("waiting", 0), ("failed", 1), ("running", 1),
+    ]  # fmt: skip
+    assert with_states(b"", b"") == b""
+    assert told(with_states(recorded_cells, states[:1]))[1:] == [("waiting", 1), ("waiting", 2), ("waiting", 1)]
+
+
 def test_what_there_is_not_is_refused(store: Store) -> None:
     """A run, a task, a visit; a task that has not started has no items."""
     run = Conducted(store, ITEMS, {"hosts": []})
@@ -128,7 +170,7 @@ def test_a_map_is_one_narrow_query(store: Store) -> None:
     map_items(store.reader, run, "probe")
     with counting(store.reader._engine) as counted:
         assert len(map_items(store.reader, run, "probe")["cells"]) == 3000
-    of_entries: list[Any] = [each for each in counted.statements if "entries.outcome" in each]
+    of_entries: list[Any] = [each for each in counted.statements if "outcome" in each]
     assert len(of_entries) == 1
     assert "body" not in of_entries[0]
     if counted.steps:  # SQLite

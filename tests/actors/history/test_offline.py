@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from stretto.actors.history import reports
+from stretto.actors.history import group_errors, load, reports
 from stretto.actors.history.offline import OfflineRuns
 from stretto.actors.history.replay import outcome_for_parent, replay
 from stretto.actors.journal.opening import open_store
@@ -19,7 +19,9 @@ from stretto.definitions.conductor import (
     Conductor,
     Event,
     IllegalTransition,
+    InvalidItems,
     ItemCompleted,
+    NothingToRerun,
     PauseRequested,
     ResumeRequested,
 )
@@ -239,6 +241,31 @@ def test_failures_within_max_failures_are_done_again_with_the_labels(store: Stor
         again = store.reader.accepted(runs.rerun(old.id, "failed_items", task))
         assert again is not None
         assert (again.rerun, again.labels) == (Rerun(old.id, "failed_items", task), {"team": "web"})
+
+
+def test_chosen_items_are_done_again(store: Store, runs: OfflineRuns) -> None:
+    """By their indexes, or by the group of their failures; recovery finds them in the acceptance."""
+    fan = "ref: tests.fan\ntasks: [{name: fan, action: core.noop, with_items: [1, 2, 3], concurrency: 3}]\n"
+    old = Conducted(store, fan)
+    old.fail("fan", 0, "broken")
+    old.fail("fan", 2, "no answer within 5 s")
+    old.succeed("fan", 1)
+    (group,) = (each["id"] for each in group_errors(store.reader, old.id)["groups"] if each["first"]["index"] == 2)
+    for given, ranges in (({"items": {"fan": [[0, 1]]}}, ((0, 1),)), ({"error_group": group}, ((2, 2),))):
+        again = runs.rerun(old.id, "items", **given)
+        accepted = store.reader.accepted(again)
+        assert accepted is not None
+        assert accepted.rerun == Rerun(old.id, "items", "fan", {"fan": ranges})
+        loaded = load(again, store.reader).reuse_plan
+        assert loaded is not None
+        assert loaded.reused_of("fan") == 3 - (ranges[0][1] - ranges[0][0] + 1)
+    row = store.reader.run(again)
+    assert row is not None
+    assert (row.rerun_scope, row.rerun_task) == ("items", "fan")
+    with pytest.raises(NothingToRerun, match=r"no failed item of the run .* is in the group 'none'"):
+        runs.rerun(old.id, "items", error_group="none")
+    with pytest.raises(InvalidItems, match="there is no item 3 of the task 'fan': it had 3 items"):
+        runs.rerun(old.id, "items", items={"fan": [3]})
 
 
 # ---- pruning

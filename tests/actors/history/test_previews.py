@@ -2,6 +2,7 @@
 
 import pytest
 
+from stretto.actors.history.failure_groups import group_errors
 from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
@@ -49,6 +50,11 @@ def test_a_rerun_is_counted(store: Store) -> None:
     assert preview_rerun(store.reader, run.id, "failed_tasks") == {"tasks": 1, "items": 5}
     assert preview_rerun(store.reader, run.id, "failed_items") == {"tasks": 1, "items": 1}
     assert preview_rerun(store.reader, run.id, "failed_items", "fan") == {"tasks": 1, "items": 1}
+    assert preview_rerun(store.reader, run.id, items={"fan": [0, [3, 4]]}) == {"tasks": 1, "items": 3}
+    (group,) = group_errors(store.reader, run.id)["groups"]
+    assert preview_rerun(store.reader, run.id, error_group=group["id"]) == {"tasks": 1, "items": 1}
+    with pytest.raises(ValueError, match="items and error_group exclude each other"):
+        preview_rerun(store.reader, run.id, items={"fan": [0]}, error_group=group["id"])
     with pytest.raises((NothingToRerun, CannotKeep)):
         preview_rerun(store.reader, run.id, "failed_items", "first")
     with pytest.raises(IllegalTransition, match="it has ended"):

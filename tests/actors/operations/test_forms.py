@@ -216,7 +216,7 @@ def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
         ("POST", "/runs", b'{"workflow":"w","inputs":' + b'{"a":' * 100_000, "the body must be a JSON object"),
         ("POST", "/runs", b'{"workflow":5}', "at `workflow`"),
         ("POST", "/runs/r/rerun", b'{"run":"other"}', "there is no 'run' here"),
-        ("POST", "/runs/r/rerun", b'{"scope":"failed_tasks","task":"t"}', "`task` needs the scope failed_items"),
+        ("POST", "/runs/r/rerun", b'{"scope":"failed_tasks","task":"t"}', "a task needs the scope failed_items"),
         ("PATCH", "/runs/r/tasks/t", b'{"concurrency":"3"}', "expected `int`, got `str`"),
     ],
 )

@@ -12,6 +12,7 @@ from stretto.definitions import Workflow, read_workflow, thaw
 from stretto.definitions.conductor import (
     CancelRequested,
     CannotKeep,
+    InvalidItems,
     ItemCompleted,
     NothingToRerun,
     ReusePlan,
@@ -19,6 +20,7 @@ from stretto.definitions.conductor import (
     StartItem,
     UnknownTask,
     plan_reuse,
+    ranges_of,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.rerun import ReuseScope
@@ -100,6 +102,49 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
         assert {item[0] for item in again.performed} >= {
             each.task for each in again.ended if each.task not in keeps and each.items
         }
+
+
+@DIALECTS
+@given(data=st.data(), shape=shapes(), random=st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60)
+def test_a_rerun_of_chosen_items_performs_these_and_takes_over_all_others(
+    make: Callable[[list[ShapedTask]], Workflow], data: st.DataObject, shape: list[ShapedTask], random: Random
+) -> None:
+    """Also the failed ones: it ends like a run in which the chosen items alone had not failed."""
+    definition = make(shape)
+    faults = data.draw(faults_of(shape), label="faults")
+    old = Performer(definition, failing(faults), random=random).run()
+    chosen: dict[str, frozenset[int]] = {}
+    for task in data.draw(st.lists(st.sampled_from([each.name for each in shape]), unique=True), label="tasks"):
+        visit = old.conductor.last_visit(task)
+        if visit is not None and visit.items:
+            indexes = st.frozensets(st.integers(0, len(visit.items) - 1), min_size=1)
+            chosen[task] = data.draw(indexes, label=f"items of {task}")
+    try:
+        kept = plan_reuse(
+            old.conductor, old.completions(), "items", chosen={task: ranges_of(each) for task, each in chosen.items()}
+        )
+    except NothingToRerun:
+        assert not chosen
+        return
+    except CannotKeep:
+        assert old.conductor.failed_tasks() - chosen.keys()
+        return
+    below = led_to(shape, frozenset(chosen))
+    again = Performer(definition, failing({}), kept).run()
+    ended = {
+        (each.task, each.visit, each.index): each
+        for each in old.completions()
+        if each.outcome != "cancelled" and each.task not in below
+    }
+    taken_over = {item for item in ended if item[2] not in chosen.get(item[0], ())}
+    assert not set(again.performed) & taken_over
+    assert {item for item in again.performed if item[0] in chosen and item[0] not in below} >= {
+        (task, 1, index) for task, indexes in chosen.items() if task not in below for index in indexes
+    }
+    results = {(each.task, each.visit, each.index): each for each in again.completions()}
+    for item in taken_over & results.keys():
+        assert (results[item].outcome, results[item].result) == (ended[item].outcome, ended[item].result)
 
 
 @given(text=definitions(), random=st.randoms(use_true_random=False), meddling=st.integers(0, 3))
@@ -462,6 +507,91 @@ def test_a_rerun_is_not_narrowed_to_a_task_if_another_one_would_fail_it_again() 
     for task, expected in (("c", [("c", 1, 0)]), (None, [("a", 1, 1), ("b", 1, 0), ("c", 1, 0)])):
         kept = plan_reuse(drive.conductor, completions, "failed_items", task)
         assert sorted(Performer(drive.workflow, failing({}), kept).run().performed) == expected
+
+
+# ---- chosen items
+
+
+def chosen_by(drive: Drive, **chosen: list[int]) -> ReusePlan:
+    """Return what a rerun of these items keeps."""
+    completions = [each for each in drive.events if isinstance(each, ItemCompleted)]
+    return plan_reuse(
+        drive.conductor, completions, "items", chosen={task: ranges_of(each) for task, each in chosen.items()}
+    )
+
+
+def test_failures_that_are_taken_over_let_the_chosen_items_run_and_count_at_the_end() -> None:
+    """Whatever `max_failures` allows; what failed nowhere else ends as before."""
+    drive = Drive(workflow({**FAN, "next": [then("b", when="{{ succeeded() }}")]}, {"name": "b"}))
+    drive.fails("a", 0, failed(message="as before", retryable=False))
+    drive.fails("a", 1)
+    drive.completes("a", "two", 2)
+    one = Performer(drive.workflow, failing({}), chosen_by(drive, a=[1])).run()
+    assert one.performed == [("a", 1, 1)]
+    assert one.finish is not None
+    assert (one.finish.status, "as before" in str(one.finish.errors)) == ("failed", True)
+    assert [each.outcomes for each in one.ended if each.task == "a"] == [{"failed": 1, "succeeded": 2}]
+    both = Performer(drive.workflow, failing({}), chosen_by(drive, a=[0, 1])).run()
+    assert both.performed == [("a", 1, 0), ("a", 1, 1), ("b", 1, 0)]
+    succeeded = Performer(drive.workflow, failing({}), chosen_by(drive, a=[0, 1, 2])).run()
+    assert succeeded.performed == [("a", 1, 0), ("a", 1, 1), ("a", 1, 2), ("b", 1, 0)]
+
+
+def test_a_failure_of_a_chosen_item_stops_the_others_as_in_any_run() -> None:
+    """Those that were taken over do not count."""
+    drive = Drive(workflow({**FAN, "concurrency": 1, "max_failures": 1}))
+    drive.fails("a", 0, failed(retryable=False))
+    drive.completes("a", index=1)
+    drive.completes("a", index=2)
+    plan = chosen_by(drive, a=[1, 2])
+    for fault, performed in ((1, [1, 2]), (3, [1, 2])):
+        again = Performer(drive.workflow, failing({("a", 1): fault}), plan).run()
+        assert [index for _, _, index in again.performed] == performed
+        assert again.finish is not None
+        assert again.finish.status == "failed"
+
+
+def test_items_that_did_not_end_by_themselves_run_with_the_chosen_ones() -> None:
+    """Cancelled ones, and those that never started. A skipped one is skipped again, unless it is chosen."""
+    drive = Drive(workflow({**FAN, "with_items": [1, 2, 3, 4, 5], "concurrency": 3}))
+    drive.on(SkipRequested("a", 3, 1.0))
+    drive.fails("a", 0)
+    drive.completes("a", outcome="cancelled", index=1)
+    drive.completes("a", "two", 2)
+    again = Performer(drive.workflow, failing({}), chosen_by(drive, a=[0])).run()
+    assert again.performed == [("a", 1, 0), ("a", 1, 1), ("a", 1, 4)]
+    again = Performer(drive.workflow, failing({}), chosen_by(drive, a=[0, 3])).run()
+    assert ("a", 1, 3) in again.performed
+
+
+def test_the_item_of_a_task_without_items_is_the_task() -> None:
+    """It runs again with what follows; there is no other one."""
+    drive = Drive(workflow({"name": "a", "next": [then("b")]}, {"name": "b"}, {"name": "c"}))
+    for task in ("a", "c", "b"):
+        drive.completes(task)
+    assert Performer(drive.workflow, failing({}), chosen_by(drive, a=[0])).run().performed == [("a", 1, 0), ("b", 1, 0)]
+    with pytest.raises(InvalidItems, match="there is no item 1 of the task 'a': its only item is 0"):
+        chosen_by(drive, a=[1])
+
+
+def test_items_that_cannot_be_chosen_are_refused() -> None:
+    """None; of a task that is not there, or has not started; beyond the last one; beside another failure."""
+    drive = Drive(workflow({**FAN, "next": [then("b", when="{{ succeeded() }}")]}, {"name": "b"}, {"name": "c"}))
+    drive.fails("a", 0)
+    drive.completes("a", index=1)
+    drive.completes("a", index=2)
+    drive.fails("c")
+    with pytest.raises(NothingToRerun, match="no item is chosen"):
+        chosen_by(drive)
+    with pytest.raises(NothingToRerun, match="the task 'b' has not started"):
+        chosen_by(drive, b=[0])
+    with pytest.raises(UnknownTask, match="there is no task 'd'"):
+        chosen_by(drive, d=[0])
+    with pytest.raises(InvalidItems, match="there is no item 3 of the task 'a': it had 3 items"):
+        chosen_by(drive, a=[0, 3])
+    with pytest.raises(CannotKeep, match=r"the task 'c' did not succeed either.*Choose items of it, too"):
+        chosen_by(drive, a=[0])
+    assert chosen_by(drive, a=[0], c=[0]).reused_of("a") == 2
 
 
 # ---- the order and the delays

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import ItemQuery
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import InvalidCursor, ItemRow
+from stretto.actors.journal.store import InvalidCursor, ItemRow, TaskRow
 from tests.support.counted_sql import counting
 from tests.support.recording import acceptance, completed, failed, happening
 from tests.support.stores import store, store_url
@@ -124,6 +124,9 @@ ITEM = ItemRow(
 )
 
 
+VISIT = TaskRow(task="probe", visit=1, status="running", started_at=1.0, ended_at=None, items=0, succeeded=0, failed=0)
+
+
 @pytest.mark.parametrize(
     ("ask", "index"),
     [
@@ -134,7 +137,7 @@ ITEM = ItemRow(
         (lambda reader: reader.failed_neighbours("a", ITEM), "entries_failed_by_item (run=? AND task=? AND visit=?"),
         (lambda reader: reader.attempts("a", ITEM), "entries_by_item (run=? AND item=?"),
         (lambda reader: list(reader.item_errors("a")), "entries_failed (run=? AND number>?)"),
-        (lambda reader: list(reader.cells("a", "probe", 1)), "(run=? AND number>?)"),
+        (lambda reader: list(reader.cells("a", VISIT, 0, 9)), "(run=? AND number>? AND number<?)"),
         (lambda reader: reader.last_entry("a"), "(run=?)"),
     ],
 )

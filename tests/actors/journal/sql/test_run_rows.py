@@ -178,6 +178,11 @@ def test_a_rerun_keeps_its_task(store: Store) -> None:
     assert accepted.rerun == rerun
     assert row is not None
     assert (row.rerun_of, row.rerun_scope, row.rerun_task) == ("old", "failed_items", "a:b")
+    chosen = Rerun("old", "items", None, {"a": ((0, 3), (7, 7)), "b": ((1, 1),)})
+    store.writer.write([acceptance("chosen", rerun=chosen)])
+    accepted = store.reader.accepted("chosen")
+    assert accepted is not None
+    assert accepted.rerun == chosen
     for each in (Rerun("old", "everything"), Rerun("old", "failed_items", ""), rerun):
         assert restore_rerun(SimpleNamespace(rerun_of=each.of, rerun_scope=rerun_scope(each))) == each
 
