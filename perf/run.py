@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import attacks
 import contention
 import contexts
 import counts
@@ -160,6 +161,13 @@ def measure_web(report: Report, effort: Effort) -> None:
     report.measured |= web.targets(samples)
 
 
+def measure_attacks(report: Report, effort: Effort) -> None:
+    """A daemon whose port is attacked."""
+    samples, seen = attacks.measure(effort.store_rounds // 2 + 1)
+    report.show(attacks.table(samples, seen), samples)
+    report.measured |= attacks.targets(samples, seen)
+
+
 def measure_starts(report: Report, effort: Effort) -> None:
     """Whole processes."""
     samples = starts.measure(effort.process_rounds)
@@ -229,6 +237,7 @@ TARGETED: dict[str, Section] = {
     "crowd": measure_crowd,
     "contention": measure_contention,
     "web": measure_web,
+    "attacks": measure_attacks,
     "starts": measure_starts,
     "many": measure_many,
     "garbage": measure_garbage,

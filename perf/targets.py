@@ -104,6 +104,12 @@ MANY: Mapping[str, Target] = {
     "small run": Target("a small run during it, submit to outcome, p50", "at most", 6, "x", "idle"),
     "cancel": Target("a waiting run is cancelled during it, p50", "at most", 6, "x", "idle"),
     "disturbed items": Target("items/s of that fan-out", "at least", 0.95, "x", "without requests"),
+    "attacked": Target(
+        "items/s of a fan-out while the port is attacked, no store", "at least", 0.9, "x", "the same, left alone"
+    ),
+    "attacked, probe": Target(
+        "/healthz beside 1,000 idle and 1,000 slow connections and a fan-out, slowest", "at most", 1, "s", ITSELF
+    ),
     "streams": Target(
         "100,000 items that 500 event streams follow, no store", "at most", 1.1, "x", "the same, not followed"
     ),
