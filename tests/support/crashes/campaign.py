@@ -10,12 +10,14 @@ from contextlib import suppress
 from typing import Final
 
 from stretto.actors.gateway.wire import DaemonUnreachable
+from stretto.actors.operations import Definitions
 from stretto.actors.operations.answers import WaitsAnswer
-from stretto.actors.operations.requests import Prune, Why, Workflows
+from stretto.actors.operations.requests import Prune, Why
 from tests.support.crashes.backups import Backup
 from tests.support.crashes.daemon import Daemon
 from tests.support.crashes.errands import CutOff, Errand, errands, reruns
 from tests.support.crashes.faults import Fault, Moment, What
+from tests.support.crashes.ledger import LATE_SECONDS
 from tests.support.crashes.runs import BrokenPromise, promise
 from tests.support.crashes.scene import Scene
 from tests.support.harness import PATIENCE
@@ -160,7 +162,7 @@ class Campaign:
 
         def prune(daemon: Daemon) -> None:
             with suppress(DaemonUnreachable):
-                daemon.client.ask(Prune(older_than_seconds=time.time() - ended_before))
+                daemon.client.ask(Prune(older_than_seconds=time.time() - ended_before + LATE_SECONDS))
                 self._scene.ledger.pruned()
 
         self._kill_during(prune, at_fault, most_seconds=0.2)
@@ -276,7 +278,7 @@ class Campaign:
         deadline = time.monotonic() + PATIENCE
         while (held := daemon.held())[0] > most_descriptors:
             promise(time.monotonic() < deadline, f"it keeps {held[0]} descriptors of {most_descriptors}")
-            daemon.client.ask(Workflows())
+            daemon.client.ask(Definitions())
         promise(held[1] <= MOST_THREADS, f"it keeps {held[1]} threads")
 
     def _drive_until_it_dies(self, daemon: Daemon) -> None:

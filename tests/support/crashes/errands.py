@@ -44,6 +44,8 @@ MOST_IN_FLIGHT: Final = 3
 """Items of a fan-out that is cancelled, at once."""
 
 
+_SCOPES: Final = tuple(scope for scope in get_args(RerunScope) if scope != "items")
+"""The scopes that need nothing besides. Which items there are is not known when an errand is made."""
 _ENDING: Final = {"engine_stopping", "engine_stopped", "run_parked", "stream_interrupted"}
 """Codes of refusals of a daemon that ends as it was told to."""
 
