@@ -38,8 +38,6 @@ _RECORDED: Final[dict[type, type[Event]]] = {
     SkipItem: SkipRequested,
     RetryItem: RetryRequested,
 }
-_SCOPES: Final = tuple(scope for scope in get_args(RerunScope) if scope != "items")
-"""The scopes of reruns that need no list of items."""
 MOST_IN_FLIGHT: Final = 3
 """Items of a fan-out that is cancelled, at once."""
 
