@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
+from stretto.actors.gateway.live import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
 
 
 class Streams:
@@ -55,7 +55,7 @@ class Stream:
         name = self._caller.session or state["request_id"]
         state["caller"], state["stream"] = self._caller, name
         extensions = scope.setdefault("extensions", {})
-        extensions[ABORT] = state["cut_off"]
+        extensions[ABORT], extensions[ON_LEAVING] = state["cut_off"], state["on_leaving"]
         if scope["http_version"] == "1.1":  # an older one has no chunks
             extensions[SEND_AT_ONCE] = state["send_chunk"]
         self._callers[name] = self._caller
