@@ -173,6 +173,9 @@ def measure_starts(report: Report, effort: Effort) -> None:
     samples = starts.measure(effort.process_rounds)
     report.show(starts.table(samples), samples)
     report.measured |= starts.targets(samples)
+    samples = starts.measure_gateway(effort.process_rounds)
+    report.show(starts.table_of_gateway(samples), samples)
+    report.measured |= starts.targets_of_gateway(samples)
 
 
 def measure_counts(report: Report, _effort: Effort) -> None:

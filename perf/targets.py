@@ -87,6 +87,8 @@ FEW: Mapping[str, Target] = {
     "stretto --help": Target("stretto --help", "at most", 0.25, "s", BASELINE),
     "stretto validate": Target("stretto validate of a small file", "at most", 0.4, "s", BASELINE),
     "stretto serve": Target("stretto serve, SQLite, until ready", "at most", 1, "s", BASELINE),
+    "gateway, start": Target("the gateway's part of a daemon's start", "at most", 150, "ms", "a daemon without it"),
+    "gateway, memory": Target("its part of the daemon's memory", "at most", 5, "MiB", "a daemon without it"),
 }
 """The targets of single runs, and of engines with few of them."""
 MANY: Mapping[str, Target] = {
