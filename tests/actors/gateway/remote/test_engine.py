@@ -163,8 +163,9 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 
 ELSEWHERE = {
-    "create_token", "describe", "describe_api", "item_result", "outcome_of", "revoke_token", "run_inputs", "run_output",
-    "tokens", "watch_all", *(str(each.__struct_config__.tag) for each in definition_requests.ALL),
+    "create_enter_code", "create_token", "describe", "describe_api", "log_in", "log_out", "me",
+    "item_result", "outcome_of", "revoke_token", "run_inputs", "run_output", "tokens", "watch_all",
+    *(str(each.__struct_config__.tag) for each in definition_requests.ALL),
 }  # fmt: skip
 """The requests that are not to an engine's method."""
 
