@@ -16,6 +16,7 @@ from stretto.actors.runs import (
     ControlRun,
     ExplainWaits,
     Forwarded,
+    OutputWatcher,
     PreviewCancel,
     ReportCells,
     ReportItemOutput,
@@ -53,14 +54,16 @@ class RunRequests:
             raise run_ended_error(verb, ended)
         return self._forward(run_id, verb, message)
 
-    def item_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
-        """Return the output of an item. See `Engine.item_output`."""
+    def item_output(
+        self, run_id: str, task: str, index: int, watcher: OutputWatcher | None = None
+    ) -> dict[str, Any] | Deferred:
+        """Return the output of an item. See `Engine.item_output`, and `EngineHost.follow_output`."""
         run = self._table.get(run_id)
         if run is None:
             return self._ended_output(run_id, task, index)
         # The run may end before its supervisor answers.
         request = run.add_request(None, lambda: self._ended_output(run_id, task, index))
-        run.tell(Forwarded(ReportItemOutput(task, index), request))
+        run.tell(Forwarded(ReportItemOutput(task, index, watcher), request))
         return request
 
     def cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:

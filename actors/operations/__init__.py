@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         Errors,
         Export,
         FindRun,
+        FollowOutput,
         History,
         Item,
         ItemOutput,
@@ -132,9 +133,9 @@ else:
             ),
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun History Item "
-                "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
-                "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
+                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun FollowOutput "
+                "History Item ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken "
+                "Run RunCounts RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
             "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
             "schemas": "Schemas",
@@ -182,6 +183,7 @@ __all__ = [
     "ExportAnswer",
     "Extend",
     "FindRun",
+    "FollowOutput",
     "Found",
     "History",
     "HistoryAnswer",

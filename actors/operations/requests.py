@@ -180,6 +180,14 @@ class ItemOutput(Request, frozen=True, tag="item_output"):
     index: Index = 0
 
 
+class FollowOutput(Request, frozen=True, tag="follow_output"):
+    """Follow the output of an item: so far, then what it writes, to the end of its attempt."""
+
+    run: str
+    task: str
+    index: Index = 0
+
+
 class Why(Request, frozen=True, tag="why"):
     """Return the waits of a run, or of one of its tasks."""
 

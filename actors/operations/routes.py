@@ -123,6 +123,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/items", requests.Items, "viewer", answers.ItemsAnswer),
     Route("GET", _ITEM, requests.Item, "viewer", answers.ItemAnswer, "item"),
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
+    Route("GET", f"{_ITEM}/output?follow=1", requests.FollowOutput, "viewer", answers.OutputAnswer, media_type=EVENTS),
     *(_control_route(control.command, control.request) for control in CONTROLS),
     Route("GET", "/tokens", requests.Tokens, "admin", answers.TokensAnswer),
     Route("POST", "/tokens", requests.CreateToken, "admin", answers.TokenCreated, status=201),

@@ -66,7 +66,8 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 """The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
-    requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken, requests.RevokeToken,
+    requests.FollowOutput, requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken,
+    requests.RevokeToken,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""
 

@@ -267,7 +267,7 @@ class RunSupervisor(DispatchedActor):
             item = find_item_in_flight(run.items.mailboxes(), self._request.workflow, task, index)
         except ItemNotInFlight as error:
             return self._ended_output(task, index, error)
-        return ask_deferred(item, ReportOutput(), item_just_ended_error())
+        return ask_deferred(item, ReportOutput(message.watcher), item_just_ended_error())
 
     @handles(ReportCells)
     def _cells(self, message: ReportCells) -> Deferred:

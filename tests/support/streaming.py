@@ -121,6 +121,20 @@ class DrivenSource:
         entries = self.driver.recording.entries[first : first + most]
         return [SecretsLearned(each) if isinstance(each, tuple) else each for each in entries]
 
+    async def output(self, item: FollowedItem, _key: str) -> dict[str, Any]:
+        """Know of no output."""
+        raise UnknownRun(item[0])
+
+    def ask_output(
+        self,
+        item: FollowedItem,
+        _key: str,
+        _then: Callable[[dict[str, Any]], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Know of no output."""
+        failed(UnknownRun(item[0]))
+
     async def ended(self, _run_id: str) -> dict[str, Any]:
         finish = self.driver.finish
         assert finish is not None
