@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import RunNotEnded
     from stretto.actors.engine.engine import Engine
-    from stretto.actors.engine.submission import EngineStopping, TooManyRuns
+    from stretto.actors.engine.submission import TooManyRuns
     from stretto.actors.files.protected import RefusedFile
     from stretto.actors.gateway.remote.async_engine import AsyncRemoteEngine, AsyncRunHandle, connect_async
     from stretto.actors.gateway.remote.engine import BlockingRemoteEngine, RemoteEngine, connect
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
-    from stretto.actors.outcome import AmbiguousRun, Outcome, RunHandle, RunWasParked, UnknownRun
+    from stretto.actors.outcome import AmbiguousRun, EngineStopping, Outcome, RunHandle, RunWasParked, UnknownRun
     from stretto.actors.packs.secrets import InvalidPackConfig
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
     from stretto.actors.runs.item_output import ItemNotInFlight
@@ -56,7 +56,7 @@ else:
             "engine.blocking": "BlockingEngine",
             "engine.blocking_calls": "RunNotEnded",
             "engine.engine": "Engine",
-            "engine.submission": "EngineStopping TooManyRuns",
+            "engine.submission": "TooManyRuns",
             "files.protected": "RefusedFile",
             "history.cells": "UnknownVisit",
             "history.contexts": "UnknownPath",
@@ -68,7 +68,7 @@ else:
             "journal.audit": "Requester",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
-            "outcome": "AmbiguousRun Outcome RunHandle RunWasParked UnknownRun",
+            "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
             "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
             "runs.item_output": "ItemNotInFlight",

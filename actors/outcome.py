@@ -89,6 +89,12 @@ class UnknownRun(StrettoError):
     code = "unknown_run"
 
 
+class EngineStopping(StrettoError):
+    """The engine is being stopped: it accepts no more runs, and reads no more of its store."""
+
+    code = "engine_stopping"
+
+
 class RunWasParked(StrettoError):
     """The engine stopped before the run's end, or cannot read it.
 

@@ -16,7 +16,7 @@ from report import Measured, Table, timing
 from targets import of_ratio
 
 from stretto.actors import action
-from stretto.actors.gateway.live.endpoints import RunStream
+from stretto.actors.gateway.live.endpoints import SEND_AT_ONCE, RunStream
 from stretto.actors.gateway.live.hub import LiveHub
 from stretto.actors.gateway.live.source import EngineSource
 
@@ -97,7 +97,15 @@ class Followers:
         async def receive() -> Any:
             return await gone
 
-        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id}}
+        def send_at_once(frame: bytes) -> bool:
+            nonlocal last
+            last = frame
+            return True
+
+        scope = {
+            "type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id},
+            "extensions": {SEND_AT_ONCE: send_at_once},
+        }  # fmt: skip
         await RunStream(self.hub)(scope, receive, send)
         return last
 

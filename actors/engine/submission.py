@@ -13,7 +13,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.journal import Link, Origin, Requester, StoreUnavailable
 from stretto.actors.locating import is_path
-from stretto.actors.outcome import RunHandle
+from stretto.actors.outcome import EngineStopping, RunHandle
 from stretto.actors.runs import (
     RememberedKeys,
     RunRequest,
@@ -28,12 +28,6 @@ from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
-
-
-class EngineStopping(StrettoError):
-    """The engine accepts no more runs: it is being stopped."""
-
-    code = "engine_stopping"
 
 
 class TooManyRuns(StrettoError):

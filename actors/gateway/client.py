@@ -11,6 +11,7 @@ from select import POLLIN, poll
 from typing import Final
 
 from stretto.actors.gateway.run_state import RunState
+from stretto.actors.gateway.trust import client_context, unconnected_error
 from stretto.actors.gateway.wire import (
     Address,
     AnswerLost,
@@ -18,7 +19,6 @@ from stretto.actors.gateway.wire import (
     DaemonUnreachable,
     EventReader,
     Exchange,
-    NobodyThere,
     RequestRefused,
     StreamEvent,
     address_of,
@@ -198,7 +198,7 @@ class Client:
         try:
             opened = _opened(self._address, until)
         except OSError as error:
-            raise NobodyThere(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
+            raise unconnected_error(self.url, error) from error
         with opened:
             with self._lock:
                 if self._closed:
@@ -291,7 +291,7 @@ def _opened(address: Address, until: float | None) -> socket.socket:
         for option, value in KEEPALIVE:
             opened.setsockopt(socket.IPPROTO_TCP, option, value)
         if address.scheme == "https":
-            opened = ssl.create_default_context().wrap_socket(opened, server_hostname=address.host)
+            opened = client_context().wrap_socket(opened, server_hostname=address.host)
     opened.settimeout(None)
     return opened
 

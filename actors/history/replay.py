@@ -132,6 +132,7 @@ class Replay:
     def _do(self, commands: list[Command], then: Callable[[list[Command]], None]) -> None:
         """Do something with the commands of an event, now or when it has ended."""
         if self._conductor.unfinished:
+            self._note(commands)
             self._then = then
         else:
             then(commands)

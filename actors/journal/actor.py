@@ -33,6 +33,7 @@ from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
     Pruning,
+    StoreClosed,
     StoreLost,
     StoreUnavailable,
     Unrecordable,
@@ -135,7 +136,7 @@ class JournalActor(pykka.ThreadingActor):
         while self._backlog and not self._failing:
             self._commit()
         for request in self._prunes:
-            request.answer.fail(StoreUnavailable("the engine was stopped before all of these runs were deleted"))
+            request.answer.fail(StoreClosed("the engine was stopped before all of these runs were deleted"))
         left = sum(record.entries for record in self._failing) + self._backlog.entries
         if left:
             _log.error("journal_left_unwritten", entries=left, reason=self._link.unavailable)

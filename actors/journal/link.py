@@ -15,7 +15,7 @@ from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.messages import ChangeAccess, JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write, run_of
-from stretto.actors.journal.store import StoreUnavailable
+from stretto.actors.journal.store import StoreClosed
 
 MAX_PENDING = 8192
 """Pending entries above which no item starts."""
@@ -155,9 +155,10 @@ class JournalLink:
         """Write a change of tokens, sessions or codes with its audit, in a transaction of its own.
 
         Returns:
-            Whether the change was made, once that is durable. Fails with `StoreUnavailable` or `StoreLost`.
+            Whether the change was made, once that is durable. Fails with `StoreUnavailable`, also as `StoreClosed`, or
+            with `StoreLost`.
         """
-        stopping = StoreUnavailable("the store cannot be written: the engine is being stopped")
+        stopping = StoreClosed("the store cannot be written: the engine is being stopped")
         if self._journal is None or not self._journal.is_alive():
             answer = Deferred()
             answer.fail(stopping)

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import pykka
 
 from stretto.actors.dispatch import Deferred, Guard, Overran, Unguarded
-from stretto.actors.journal.store import Reader, StoreUnavailable
+from stretto.actors.journal.store import Reader, StoreClosed
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -132,5 +132,5 @@ class Readers(ReadLane):
         self._reader.close()
 
 
-def _stopped() -> StoreUnavailable:
-    return StoreUnavailable("the store cannot be read: the engine is being stopped")
+def _stopped() -> StoreClosed:
+    return StoreClosed("the store cannot be read: the engine is being stopped")

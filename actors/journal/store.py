@@ -11,6 +11,7 @@ import msgspec
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
+from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import Place, StrettoError
@@ -43,6 +44,10 @@ class StoreUnavailable(StrettoError):
     """
 
     code = "store_unavailable"
+
+
+class StoreClosed(EngineStopping, StoreUnavailable):
+    """The store is not used any more: the engine that has it open is being stopped."""
 
 
 class StoreLost(StrettoError):

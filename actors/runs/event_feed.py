@@ -3,13 +3,13 @@
     event --> Conductor.on --> commands --> RunExecution
          '--> RunLog       '-> a pause: end of the turn --> ContinueEvent --> Conductor.step --> commands
 
-An event whose task renders the inputs of many items pauses again and again, so that other runs get their turns. Nothing
-else happens in its own run until it has ended: messages wait, and no item starts.
+An event that renders the inputs of many items, or starts many, pauses again and again, so that other runs get their
+turns. Nothing else happens in its own run until it has ended: messages wait, and no item starts.
 """
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from stretto.actors.runs.messages import (
 from stretto.actors.runs.parent import Propagation
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.unfinished import UnfinishedEvent
+from stretto.actors.runs.unfinished import Then, UnfinishedEvent
 from stretto.definitions.conductor import (
     Command,
     Conductor,
@@ -42,6 +42,7 @@ from stretto.definitions.conductor import (
     ItemsWithdrawn,
     PropagatedRequest,
     ResultsClosed,
+    StartItem,
     request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY
@@ -83,8 +84,21 @@ class EventFeed(ABC):
         self._now, self._guard, self._inbox = services.now, services.guard, inbox
 
     @abstractmethod
-    def carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
-        """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""
+    def carry_out(
+        self, commands: list[Command], preceding_end: float | None, at: float, earlier: Sequence[StartItem] = ()
+    ) -> None:
+        """Carry out the commands of an event that happened `at`.
+
+        Args:
+            commands: The commands.
+            preceding_end: The end of the action before the event, on the monotonic clock.
+            at: The time of the event.
+            earlier: The event's starts that `add_starts` has taken already.
+        """
+
+    @abstractmethod
+    def add_starts(self, starts: Sequence[StartItem], preceding_end: float | None) -> None:
+        """Let commanded items wait for their start. `preceding_end` is as in `carry_out`."""
 
     @abstractmethod
     def start_items(self) -> None:
@@ -101,8 +115,8 @@ class EventFeed(ABC):
         before, at = conductor.status, self._now()
         commands = self._call(conductor, conductor.begin, None)
         if conductor.unfinished:
-            self.unfinished = UnfinishedEvent(None, before, commands)
-            self.go_on_with(partial(self.carry_out, preceding_end=None, at=at))
+            self.unfinished = UnfinishedEvent(None, before)
+            self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=at))
         else:
             self.carry_out(commands, None, at)
 
@@ -115,20 +129,21 @@ class EventFeed(ABC):
 
     def feed(self, event: Event) -> None:
         """Handle an event, after the unfinished one if there is one."""
-        if self.unfinished is not None:
-            self.unfinished.waiting.append(event)
+        before = self.unfinished
+        if before is not None:
+            before.waiting.append(event)
             return
         commands = self.on(event)
-        if commands is None:
-            self.go_on_with(partial(self.carry_out, preceding_end=None, at=event.at))
+        if self.unfinished is not None:
+            self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=event.at))
         else:
             self.carry_out(commands, None, event.at)
 
-    def on(self, event: Event) -> list[Command] | None:
+    def on(self, event: Event) -> list[Command]:
         """Pass an event to the conductor and to the log.
 
         Returns:
-            The conductor's commands, or None if the event goes on in the next turn: call `go_on_with`.
+            The conductor's commands. If the event is `unfinished` now, they are the first ones: call `go_on_with`.
         """
         conductor = self.conductor
         if conductor is None:
@@ -140,8 +155,8 @@ class EventFeed(ABC):
             self._break_off(conductor, overran, event)
             raise
         if conductor.unfinished:
-            self.unfinished = UnfinishedEvent(event, before, commands)
-            return None
+            self.unfinished = UnfinishedEvent(event, before)
+            return commands
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:
@@ -176,10 +191,18 @@ class EventFeed(ABC):
 
     # ---- an event in several turns
 
-    def go_on_with(self, then: Callable[[list[Command]], None]) -> None:
-        """Set what carries out the commands of the unfinished event."""
+    def go_on_with(self, commands: list[Command], then: Then, preceding_end: float | None = None) -> None:
+        """Take the first commands of the unfinished event.
+
+        Args:
+            commands: The commands.
+            then: Carries out the commands when the event has ended, except for starts of items before its last portion.
+            preceding_end: The end of the action before the event, on the monotonic clock.
+        """
         if self.unfinished is not None:
             self.unfinished.then = then
+            self.unfinished.preceding_end = preceding_end
+            self.add_starts(self.unfinished.set_apart(commands), preceding_end)
 
     def schedule_step(self) -> None:
         """Let the unfinished event go on in the next turn."""
@@ -193,8 +216,9 @@ class EventFeed(ABC):
         if unfinished is None or conductor is None or self.ended:
             return
         unfinished.scheduled = False
-        unfinished.commands += self._call(conductor, conductor.step, unfinished.event)
+        commands = self._call(conductor, conductor.step, unfinished.event)
         if conductor.unfinished:
+            self.add_starts(unfinished.set_apart(commands), unfinished.preceding_end)
             return
         self.unfinished = None
         if unfinished.event is not None:
@@ -203,7 +227,7 @@ class EventFeed(ABC):
                 self.log.note(unfinished.event, conductor.mask)
             if conductor.status != unfinished.status:
                 self._pass_on_change(unfinished.status, conductor.status, unfinished.event)
-        unfinished.then(unfinished.commands)
+        unfinished.then([*unfinished.commands, *commands], earlier=unfinished.starts)
         for answer in unfinished.recorded:
             answer()
         self.catch_up_with_parent()

@@ -6,7 +6,7 @@
 An item costs one event, its commands, and the start of the next item, in the turn in which it ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -102,19 +102,21 @@ class RunExecution(EventFeed):
             return
         outcome = self.conductor.counts_as(completed)
         commands = self.on(completed)
-        if commands is None:
-            self.go_on_with(partial(self._attempt_ended, message, outcome))
+        if self.unfinished is not None:
+            self.go_on_with(commands, partial(self._attempt_ended, message, outcome), message.finished_at)
             return
         # As `_attempt_ended`: a call less for each item.
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         self.carry_out(commands, message.finished_at, completed.at)
 
-    def _attempt_ended(self, message: ItemEnded, outcome: str, commands: list[Command]) -> None:
+    def _attempt_ended(
+        self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]
+    ) -> None:
         completed = message.completed
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
-        self.carry_out(commands, message.finished_at, completed.at)
+        self.carry_out(commands, message.finished_at, completed.at, earlier)
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)
     def _reminded(self, event: Timer) -> None:
@@ -147,8 +149,10 @@ class RunExecution(EventFeed):
 
     # ---- commands
 
-    def carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
-        """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""
+    def carry_out(
+        self, commands: list[Command], preceding_end: float | None, at: float, earlier: Sequence[StartItem] = ()
+    ) -> None:
+        """Carry out the commands of an event that happened `at`."""
         stops: list[WithdrawItems | CancelItem] = []
         for command in commands:
             if type(command) is StartItem:
@@ -172,7 +176,13 @@ class RunExecution(EventFeed):
             else:
                 self.streams.carry_out(command)
         if stops:
-            self._stop_items(stops, frozenset(key_of(each) for each in commands if type(each) is StartItem))
+            starts = (*earlier, *[each for each in commands if type(each) is StartItem])
+            self._stop_items(stops, frozenset(map(key_of, starts)))
+
+    def add_starts(self, starts: Sequence[StartItem], preceding_end: float | None) -> None:
+        """Let commanded items wait for their start."""
+        for start in starts:
+            self.command_start(start, preceding_end if start.index == 0 and start.attempt == 1 else None)
 
     def command_start(self, start: StartItem, preceding_end: float | None) -> None:
         """Reuse an item's result, or enqueue the item."""
@@ -253,8 +263,10 @@ class RunExecution(EventFeed):
 
     def update_permits(self) -> None:
         """Release unneeded permits and request missing ones."""
-        paused = self.conductor is not None and self.conductor.status == "paused"
-        if self.items.update_permits(paused=paused):
+        starts_nothing = self.unfinished is not None or (
+            self.conductor is not None and self.conductor.status == "paused"
+        )
+        if self.items.update_permits(paused=starts_nothing):
             self.listeners.notify_engine(SharePermits())
 
     # ---- items that stop

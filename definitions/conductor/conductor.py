@@ -33,8 +33,8 @@ class Conductor:
         status: The run's status after the last event.
         context: The values that the run's expressions read.
         mask: The run's secrets.
-        pauses: Whether `begin` and `on` pause while they render the inputs of many items, so that other work gets its
-            turn. By default they come to their end.
+        pauses: Whether `begin` and `on` pause while they render the inputs of many items, or start many, so that other
+            work gets its turn. By default they come to their end.
         unfinished: Whether the begin, or the last event, has paused. Then `step` goes on until it has ended. No other
             event may come before, and `status` is still that before the event.
     """
@@ -89,14 +89,14 @@ class Conductor:
         self.status = self._state.status
 
     def begin(self) -> list[Command]:
-        """Return the commands that start the run."""
+        """Return the commands that start the run, or the first ones if it pauses."""
         if not self._state.entered:
             self.enter()
         self._state.begun = True
         return self._complete_turn()
 
     def on(self, event: Event) -> list[Command]:
-        """Return the commands that follow from an event: none, if it is outdated.
+        """Return the commands that follow from an event, or the first ones if it pauses. None, if it is outdated.
 
         Raises:
             IllegalTransition: The run's state does not allow the request. The run is unchanged.
@@ -115,13 +115,16 @@ class Conductor:
         return self._complete_turn()
 
     def step(self) -> list[Command]:
-        """Go on with an `unfinished` event to its end, or to the next pause. Return its commands, none at a pause."""
+        """Go on with an `unfinished` event to its end, or to the next pause. Return the commands of that part of it."""
         return self._go_on()
 
     def _complete_turn(self) -> list[Command]:
         state = self._state
         # Most events end one item of many, and nothing follows but the commands that its handler gave.
-        if state.ended or state.due or state.arrivals.waiting or state.paused_items or not state.active:
+        if (
+            state.ended or state.due or state.arrivals.waiting or state.paused_items or state.visits.refilling
+            or not state.active
+        ):  # fmt: skip
             self._rest = complete_turn(state)
             return self._go_on()
         self.status = state.status
@@ -132,11 +135,13 @@ class Conductor:
         for _pause in self._rest:
             if self.pauses:
                 self.unfinished = True
-                return []
+                return self._take_commands()
         self._rest, self.unfinished = NOTHING, False
-        state = self._state
-        self.status = state.status
-        commands, state.commands = state.commands, []
+        self.status = self._state.status
+        return self._take_commands()
+
+    def _take_commands(self) -> list[Command]:
+        commands, self._state.commands = self._state.commands, []
         return commands
 
     # ---- inquiries

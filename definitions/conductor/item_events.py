@@ -26,7 +26,7 @@ from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.status import change_status
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit, retry_due
-from stretto.definitions.conductor.window import advance_visit, finish_visit, may_start, start_retry
+from stretto.definitions.conductor.window import advance_visit, finish_visit, may_start, refill_at_once, start_retry
 from stretto.definitions.errors import ExpressionError
 
 
@@ -35,6 +35,7 @@ def item_completed(state: RunState, event: ItemCompleted) -> None:
     if state.paused_items:
         state.paused_items -= {(event.task, event.visit, event.index)}
         _resume_from_below(state)
+        refill_at_once(state)
     visit = state.active.get((event.task, event.visit))
     item = visit.window.get(event.index) if visit is not None else None
     if visit is None or item is None or item.state != "running" or item.attempt != event.attempt:

@@ -6,7 +6,7 @@ from stretto.definitions.conductor.commands import WithdrawItems
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.states import advance
 from stretto.definitions.conductor.visit import Arrival, Visit
-from stretto.definitions.conductor.window import finish_visit, write_results
+from stretto.definitions.conductor.window import finish_visit, refill_at_once, write_results
 
 
 def change_status(state: RunState, event: str) -> None:
@@ -68,6 +68,7 @@ def check_joins_on_cancel(state: RunState) -> None:
 
 def start_nothing_more(state: RunState) -> None:
     """Withdraw all that has not started."""
+    refill_at_once(state)
     if state.semantics.after_the_end == "ignored":
         state.arrivals.waiting.clear()
     for visit in state.active.values():

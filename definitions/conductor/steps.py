@@ -1,6 +1,7 @@
 """Work of an event that pauses, so that other runs get their turns meanwhile. Nothing of its run happens in between.
 
 conductor --next--> complete_turn --> settle --> start_together --> prepare --> the next items' inputs
+|                        '--> refill_in_portions --> the next items' starts
 |                                              |
 '<------------------- a pause -----------------'
 """

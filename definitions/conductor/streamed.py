@@ -63,18 +63,23 @@ class StreamedVisit(Visit):
 
     # ---- commands
 
-    def refill(self, at: float, commands: list[Command]) -> None:
-        """Add the starts that refill the window, and the file commands that the next starts need."""
+    def refill(self, at: float, commands: list[Command]) -> bool:
+        """Add the starts that refill the window, and the file commands that the next starts need.
+
+        Returns:
+            Whether starts may be left for the next portion.
+        """
         source = self.source
         # Reading comes first: an unreadable source must not create or replace a results file.
         readable = source is None or source.begun
         if self.file == "unopened" and readable and not self.stopped:
             self.file = advance(RESULTS, self.file, "open")
             commands.append(self._open_results())
-        if self.file not in {"unopened", "opening"}:
-            super().refill(at, commands)
+        if self.file not in {"unopened", "opening"} and super().refill(at, commands):
+            return True
         if source is not None and not self.stopped and source.wants_more(self.next_index):
             commands.append(source.read(self.name, self.visit))
+        return False
 
     def _open_results(self) -> OpenResults:
         return OpenResults(

@@ -12,6 +12,7 @@ from stretto.definitions.conductor.states import ENDED
 from stretto.definitions.conductor.status import abort, break_run, change_status, record_unsatisfied_joins
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.visit import Arrival
+from stretto.definitions.conductor.window import refill_in_portions
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import ExpressionError
 
@@ -53,12 +54,14 @@ def _first_branch(state: RunState) -> tuple[Branch, bool]:
 
 def complete_turn(state: RunState) -> Steps[None]:
     """Do everything that follows from the event: start tasks, settle visits, end the run."""
+    yield from refill_in_portions(state)
     if state.begun and (state.ended or state.due or state.arrivals.waiting):
         yield from _settle(state)
     if state.paused_items:
         pause_from_below(state)
     while not state.active and _is_done(state):
         _finish(state)
+        yield from refill_in_portions(state)
         yield from _settle(state)
 
 
@@ -66,6 +69,7 @@ def _settle(state: RunState) -> Steps[None]:
     """Settle the visits that have ended, and start what follows, until nothing more does."""
     instant = 0
     while state.ended or (yield from start_arrivals(state)):
+        yield from refill_in_portions(state)
         while state.ended:
             instant += 1
             if instant > MAX_INSTANT_TASKS and state.status == "running":
@@ -73,6 +77,7 @@ def _settle(state: RunState) -> Steps[None]:
                 state.errors.of_run("limit_exceeded", message, state.ended[0].task.place)
                 abort(state)
             yield from end_visit(state, state.ended.pop(0))
+            yield from refill_in_portions(state)
 
 
 def _is_done(state: RunState) -> bool:

@@ -19,6 +19,11 @@ from stretto.definitions.model import Semantics, Share, Task
 
 NOWHERE: Final[frozenset[str]] = frozenset()
 NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
+STARTS_A_PORTION: Final = 2_000
+"""The items of a visit that start before their event pauses, so that other runs get their turns.
+
+The outcome of a run does not depend on it.
+"""
 
 
 class Arrival:
@@ -114,21 +119,23 @@ class Visit:
         self.concurrency = concurrency
         self.results = [None] * len(items)
 
-    def refill(self, at: float, commands: list[Command]) -> None:
-        """Add the starts that bring the window back to min(concurrency, items left)."""
+    def refill(self, at: float, commands: list[Command]) -> bool:
+        """Refill the window to min(concurrency, items left), by a portion at most; return whether more may be left."""
         window, total = self.window, len(self.items)
-        while len(window) < self.concurrency and not self.stopped:
+        most = len(commands) + STARTS_A_PORTION
+        while len(window) < self.concurrency and not self.stopped and len(commands) < most:
             if self.requeued:
                 commands.append(self._start_requeued(at))
                 continue
             index = self.next_index
             if index >= total:
-                return
+                return False
             self.next_index = index + 1
             if self.skipped:
                 self._pass_skipped()
             window[index] = item = ItemAttempt(at, self.attempt, at)
             commands.append(self.start(index, item))
+        return len(window) < self.concurrency and not self.exhausted
 
     def _start_requeued(self, at: float) -> StartItem:
         index = min(self.requeued)

@@ -13,13 +13,17 @@ _NO_ITEMS: Final[frozenset[ItemId]] = frozenset()
 
 
 class Visits:
-    """Numbers and stores visits. `active` are those that have not ended, by task and visit."""
+    """Numbers and stores visits. `active` are those that have not ended, by task and visit.
 
-    __slots__ = ("_begun", "_counts", "_skipped", "active", "last")
+    `refilling` are those whose windows have room for more than a portion of items. None is left at the end of an event.
+    """
+
+    __slots__ = ("_begun", "_counts", "_skipped", "active", "last", "refilling")
 
     def __init__(self) -> None:
         self.active: dict[tuple[str, int], Visit] = {}
         self.last: dict[str, Visit] = {}
+        self.refilling: list[Visit] = []
         self._counts: dict[str, int] = {}
         self._begun = 0
         self._skipped = _NO_ITEMS

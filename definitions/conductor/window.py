@@ -3,6 +3,7 @@
 from stretto.definitions.conductor.commands import CancelItem
 from stretto.definitions.conductor.items import ItemAttempt
 from stretto.definitions.conductor.run_state import RunState
+from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit
 
@@ -20,15 +21,36 @@ def may_start_later(state: RunState, visit: Visit) -> bool:
 
 
 def advance_visit(state: RunState, visit: Visit) -> None:
-    """Refill the window as far as the run's status allows, and finish the visit when nothing is left."""
+    """Refill the window as far as the run's status allows, and finish the visit when nothing is left.
+
+    The starts beyond a portion are left to `refill_in_portions`.
+    """
     starts = state.status == "running" or may_start(state, visit)
-    if starts:
-        visit.refill(state.at, state.commands)
+    if starts and visit.refill(state.at, state.commands):
+        state.visits.refilling.append(visit)
     if visit.streams:
         write_results(state, visit)
     stopped = state.status in {"cancelling", "failing"} and not starts
     if not visit.window and (visit.exhausted or stopped):
         finish_visit(state, visit)
+
+
+def refill_in_portions(state: RunState) -> Steps[None]:
+    """Refill the windows that have room for more than a portion of items, with a pause before each portion."""
+    while state.visits.refilling:
+        yield
+        _refill_first(state)
+
+
+def refill_at_once(state: RunState) -> None:
+    """Refill the windows before something else happens to them in the same event."""
+    while state.visits.refilling:
+        _refill_first(state)
+
+
+def _refill_first(state: RunState) -> None:
+    if not state.visits.refilling[0].refill(state.at, state.commands):
+        del state.visits.refilling[0]
 
 
 def write_results(state: RunState, visit: Visit) -> None:

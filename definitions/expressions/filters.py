@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from jinja2 import pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
-from jinja2.filters import make_attrgetter
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from stretto.definitions.data import weigh
@@ -22,9 +21,12 @@ from stretto.definitions.expressions.base.tests import bounded_tests
 from stretto.definitions.expressions.base.values import settle, text_of
 from stretto.definitions.expressions.both_forms import BOTH_FORMS
 from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS
+from stretto.definitions.expressions.grouping import group_members
 
 WALKING = frozenset({"batch", "groupby", "map", "reject", "rejectattr", "select", "selectattr", "slice", "list"})
 """Jinja's filters over lists, which pay for the members they read."""
+OWN: dict[str, Callable[..., Any]] = {"groupby": pass_context(group_members)}
+"""Filters over lists that take the place of Jinja's."""
 MEMBER_UNITS = {"dictsort": 10, "groupby": 8, "map": 3, "rejectattr": 3, "selectattr": 3}
 """The units that these filters take for a member. Each filter or test that they call takes `CALLED_UNITS` more."""
 CALLED_UNITS = 7
@@ -68,7 +70,7 @@ CALLING = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
 
 def _walking(name: str) -> Callable[..., Any]:
     """Bound a filter over a list. Jinja's marks such as `pass_context` name its first argument."""
-    function = cast("Callable[..., Any]", JINJA_FILTERS[name])
+    function = OWN.get(name) or cast("Callable[..., Any]", JINJA_FILTERS[name])
     wants = getattr(function, "jinja_pass_arg", None)
 
     @pass_context
@@ -83,8 +85,6 @@ def _walking(name: str) -> Callable[..., Any]:
         if name in COPYING:
             values = list(fuel.walk(values, units))
             fuel.make_list(len(values) * COPYING[name])
-            if name == "groupby":
-                pay_for_grouping(context, values, *arguments, **options)
         else:
             values = fuel.walk(values, units)
         first = {
@@ -100,21 +100,6 @@ def _walking(name: str) -> Callable[..., Any]:
 
 COPYING = {"batch": 9, "groupby": 2, "list": 1, "slice": 9}
 """Filters that create lists, with the members that they create for each one: a list of one takes nine."""
-
-
-def pay_for_grouping(
-    context: Any,
-    values: list[Any],
-    attribute: str | int,
-    default: Any = None,
-    case_sensitive: bool = False,  # noqa: FBT001, FBT002 - the parameters of Jinja's filter
-) -> None:
-    """Pay for sorting by an attribute, and for comparing its values."""
-    read = make_attrgetter(context.environment, attribute, default=default)
-    keys = [read(value) for value in values]
-    if not case_sensitive:
-        context.fuel.burn(sum(len(key) // CHANGED for key in keys if isinstance(key, str)))
-    context.fuel.order(keys)
 
 
 def _dictsort(

@@ -9,8 +9,7 @@ import pykka
 import pytest
 
 from stretto.actors import action
-from stretto.actors.engine.submission import EngineStopping
-from stretto.actors.outcome import UnknownRun
+from stretto.actors.outcome import EngineStopping, UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
 from tests.support.harness import PATIENCE, Gate, examples_engine, fifo, running_engine, scrape, watched, write_workflow

@@ -63,15 +63,15 @@ def test_a_certificate_is_replaced_while_the_daemon_serves(tmp_path: Path, monke
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
         command = [*STRETTO, "run", "test.echo", "n=1", "--json", "--daemon", daemon.url]
         for variables, code, said in (
-            ({"SSL_CERT_FILE": str(authority.file)}, 0, '"said":1'),
-            ({}, 3, "certificate verify failed"),
+            ({"SSL_CERT_FILE": str(authority.file)}, 0, '"said"'),
+            ({}, 3, "set SSL_CERT_FILE to"),
         ):
             ran = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=PATIENCE,
                 env={**os.environ, "STRETTO_TOKEN": token, **variables},
             )  # fmt: skip
             assert ran.returncode == code, ran.stderr
-            assert said in (ran.stdout + ran.stderr).replace(" ", "" if code == 0 else " ")
+            assert said in ran.stdout + ran.stderr
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         with connect(daemon.url, token).blocking() as engine:
             assert "test.echo" in engine.workflows()

@@ -10,16 +10,6 @@ from tests.support.paths import DOCS
 
 NOT_ON_THE_DASHBOARD = {
     "stretto_info": "a constant; it labels other series in queries of one's own",
-    **dict.fromkeys(
-        (
-            "stretto_http_requests_total",
-            "stretto_http_request_seconds",
-            "stretto_http_refusals_total",
-            "stretto_streams",
-            "stretto_streams_dropped_total",
-        ),
-        "the dashboard shows runs, and docs/operating.md has queries for clients",
-    ),
     "stretto_snapshots_total": "a snapshot takes constant time, so its rate follows that of the tasks",
 }
 """Metrics that the dashboard leaves out, each with the reason."""

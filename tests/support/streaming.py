@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stretto.actors.gateway.live.hub import LiveHub
+from stretto.actors.gateway.live.source import FollowedItem
 from stretto.actors.journal import NoStore
 from stretto.actors.journal.records import SecretsLearned
-from stretto.actors.outcome import Outcome
+from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.actors.runs import (
     ChangeTracker,
     LastChanges,

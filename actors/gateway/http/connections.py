@@ -96,7 +96,7 @@ class Connection(H11Protocol):
     def __init__(
         self, config: Config, connections: Connections, peer: Peer, lost: Callable[[], None],
     ) -> None:  # fmt: skip
-        state = {"peer": peer, "cut_off": self.cut_off, "complain": self._complain}
+        state = {"peer": peer, "cut_off": self.cut_off, "complain": self._complain, "send_chunk": self._send_chunk}
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._opening: asyncio.Task[Any] | None = None
         self._is_open = False
@@ -206,6 +206,13 @@ class Connection(H11Protocol):
             self.abort()
         elif not self.transport.is_closing():
             self.transport.close()
+
+    def _send_chunk(self, data: bytes) -> bool:
+        """Send a chunk of an answer without a task, if all before it is sent. Return whether it is."""
+        if self.flow.write_paused or self.transport.is_closing() or self.transport.get_write_buffer_size():
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return True
 
     def end_after_answer(self) -> None:
         """Close the connection now if it is idle, or after its answer."""

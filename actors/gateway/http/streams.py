@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, EngineStream, LiveHub, OutputStream, RunStream
+from stretto.actors.gateway.live import ABORT, SEND_AT_ONCE, EngineStream, LiveHub, OutputStream, RunStream
 
 
 class Streams:
@@ -59,7 +59,10 @@ class Stream:
         # A session bounds the pages of one user. Programs are bounded by their connections.
         name = self._caller.session or state["request_id"]
         state["caller"], state["stream"] = self._caller, name
-        scope.setdefault("extensions", {})[ABORT] = state["cut_off"]
+        extensions = scope.setdefault("extensions", {})
+        extensions[ABORT] = state["cut_off"]
+        if scope["http_version"] == "1.1":  # an older one has no chunks
+            extensions[SEND_AT_ONCE] = state["send_chunk"]
         self._callers[name] = self._caller
         try:
             await self._endpoint(scope, receive, send)

@@ -20,6 +20,9 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 ABORT: Final = "stretto.abort"
 """The ASGI extension by which a server lets a stream cut off its connection: a function without arguments."""
+SEND_AT_ONCE: Final = "stretto.send_at_once"
+"""The ASGI extension by which a server takes a part of a body at once, if the client has taken all parts before it: a
+function that returns whether it has."""
 LAST_WORDS_SECONDS: Final = 5.0
 """How long a client that was too slow may take to read that it was dropped."""
 _HEADERS: Final = [
@@ -124,6 +127,7 @@ async def _serve(stream: AbstractAsyncContextManager[Subscription], scope: Scope
                 await send({"type": "http.response.body", "body": frames, "more_body": not subscription.ended})
                 if subscription.ended:
                     break
+                subscription.send_at_once = (scope.get("extensions") or {}).get(SEND_AT_ONCE)
         except asyncio.CancelledError:
             if not reader.cut_off:
                 raise
@@ -162,6 +166,6 @@ class _Reader:
 
     def close(self) -> None:
         """Forget the timer."""
-        self._subscription.on_lagging = None
+        self._subscription.on_lagging = self._subscription.send_at_once = None
         if self._timer is not None:
             self._timer.cancel()

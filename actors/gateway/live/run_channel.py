@@ -80,6 +80,8 @@ class RunChannel:
         self._ready: asyncio.Future[None] | None = None
         self._final = False
         """Whether the model is the run's last state."""
+        self._closing: list[bytes] = []
+        """The frames of the run's last changes. They are sent together with its outcome."""
         self._last: bytes | None = None
         self._whole: tuple[tuple[int, str], list[bytes]] | None = None
         """The frames of the whole state, for the next client, and the state that they are of."""
@@ -249,7 +251,12 @@ class RunChannel:
         self._final = True
         delta = self._model.apply(message.changes)
         if not delta.empty:
-            self._send(self._delta_frames(delta, identified=False))
+            self._close_with(self._delta_frames(delta, identified=False))
+
+    def _close_with(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._ring.append(frame)
+        self._closing = [frame.data for frame in frames]
 
     def end(self, message: RunEnded) -> None:
         """Send the run's outcome, and end all streams."""
@@ -265,9 +272,8 @@ class RunChannel:
             model.tasks |= tasks
             items = model.forget_items()
             model.number += 1  # at least: a client with the number before has something to hear
-            self._send(
-                self._delta_frames(Delta(status=True, tasks=tuple(tasks), items=items, errors=()), identified=False)
-            )
+            delta = Delta(status=True, tasks=tuple(tasks), items=items, errors=())
+            self._close_with(self._delta_frames(delta, identified=False))
         model.status = message.outcome.status
         self._final = True
         self._finish(message.outcome)
@@ -277,20 +283,20 @@ class RunChannel:
         data = outcome_data(self.run_id, outcome.status, outcome.output, outcome.errors)
         self._last = event("ended", data, self._identity)
         self._ring.append(Frame(self._model.number, self._last))
-        self._end_all(self._last)
+        self._end_all(*self._closing, self._last)
         self.close()
         self._become_ready(None)
 
     def part_from(self, reason: str) -> None:
         """End all streams without an outcome: clients reconnect."""
-        self._end_all(event("bye", {"reason": reason}))
+        self._end_all(*self._closing, event("bye", {"reason": reason}))
         self.close()
         self._become_ready(StreamInterrupted(reason))
 
-    def _end_all(self, frame: bytes) -> None:
+    def _end_all(self, *frames: bytes) -> None:
         subscriptions, self.subscriptions = self.subscriptions, set()
         for each in subscriptions:
-            each.end(frame)
+            each.end(*frames)
 
     # ---- frames
 

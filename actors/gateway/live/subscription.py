@@ -14,7 +14,7 @@ QUEUE_FRAMES: Final = 64
 class Subscription:
     """The queue of one client. It is ended once, and its frames are taken by one task."""
 
-    __slots__ = ("_first", "_frames", "_waiter", "ended", "lagging", "on_lagging", "session")
+    __slots__ = ("_first", "_frames", "_waiter", "ended", "lagging", "on_lagging", "send_at_once", "session")
 
     def __init__(self, session: str) -> None:
         self.session = session
@@ -23,6 +23,9 @@ class Subscription:
         self.lagging = False
         self.on_lagging: Callable[[], object] | None = None
         """Called once when the client is dropped because it is too slow."""
+        self.send_at_once: Callable[[bytes], bool] | None = None
+        """Sends a frame if the client has taken all before it, and returns whether it has. Without it, a task takes the
+        frames: that costs several times as much."""
         self._first: deque[bytes] = deque([b"retry: %d\n\n" % RETRY_MILLISECONDS])
         """The frames from before the client was added. They do not count as waiting: no one could take them before."""
         self._frames: deque[bytes] = deque()
@@ -45,6 +48,8 @@ class Subscription:
             if self.on_lagging is not None:
                 self.on_lagging()
             return
+        if self.send_at_once is not None and not self._frames and self.send_at_once(frame):
+            return
         self._frames.append(frame)
         self._wake()
 
@@ -53,11 +58,11 @@ class Subscription:
         if not self._first and not self._frames:
             self.put(KEEP_ALIVE)
 
-    def end(self, frame: bytes) -> None:
-        """Add the last frame."""
+    def end(self, *frames: bytes) -> None:
+        """Add the last frames."""
         if not self.ended:
             self.ended = True
-            self._frames.append(frame)
+            self._frames.extend(frames)
             self._wake()
 
     def cut(self) -> None:

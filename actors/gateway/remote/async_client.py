@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
 from stretto.actors.gateway.client import CONNECT_SECONDS, KEEPALIVE
 from stretto.actors.gateway.run_state import RunState
-from stretto.actors.gateway.wire import ClientClosed, EventReader, Exchange, NobodyThere, address_of, ended_of, lines_of
+from stretto.actors.gateway.trust import client_context, unconnected_error
+from stretto.actors.gateway.wire import ClientClosed, EventReader, Exchange, address_of, ended_of, lines_of
 from stretto.actors.operations import Answer, Ended, OutcomeOf, Request, Watch
 from stretto.definitions.errors import StrettoError
 
@@ -94,15 +94,14 @@ class AsyncClient:
                 if address.scheme == "unix":
                     await loop.create_unix_connection(lambda: receiver, address.host)
                     return
-                context = ssl.create_default_context() if address.scheme == "https" else None
+                context = client_context() if address.scheme == "https" else None
                 await loop.create_connection(lambda: receiver, address.host, address.port, ssl=context)
                 connected: socket.socket = receiver.transport.get_extra_info("socket")
                 connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 for option, value in KEEPALIVE:
                     connected.setsockopt(socket.IPPROTO_TCP, option, value)
         except OSError as error:
-            reason = error.strerror or str(error) or "it takes too long"
-            raise NobodyThere(f"cannot reach the daemon at {self.url}: {reason}") from error
+            raise unconnected_error(self.url, error) from error
 
     def _closed_error(self) -> ClientClosed:
         return ClientClosed(f"the client of {self.url} is closed")

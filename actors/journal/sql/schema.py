@@ -1,26 +1,40 @@
-"""The version of a store's tables, and their upgrade. Alembic is imported only for an upgrade."""
+"""The version of a store's tables, their creation, and their upgrade. Alembic is imported only for an upgrade."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
+from stretto.actors.journal.sql.tables import metadata
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
 
-VERSION_TABLE: Final = "alembic_version"
+_version: Final = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's table, as it creates it."""
 
 _log = get_logger("stretto.store")
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All versions of the tables, the oldest first, and the folder of the migrations between them."""
+    """The versions of the tables.
+
+    Attributes:
+        migrations: The folder of the migrations between them.
+        revisions: The versions, the oldest first.
+        tables: The tables of the newest one, which a new store then gets at once. With None the migrations make them.
+    """
 
     migrations: Path
     revisions: tuple[str, ...]
+    tables: MetaData | None = None
 
     @property
     def newest(self) -> str:
@@ -54,7 +68,7 @@ class Schema:
         if found == self.newest:
             return
         if found is None:
-            self._migrate(connection)
+            self._create(connection, self.tables)
             return
         self._refuse_unknown(found, store)
         backup = back_up(found)
@@ -70,6 +84,15 @@ class Schema:
                 "upgrade"
             )
 
+    def _create(self, connection: Connection, tables: MetaData | None) -> None:
+        if tables is None:
+            self._migrate(connection)
+            return
+        with connection.begin():
+            tables.create_all(connection, checkfirst=False)
+            _version.create(connection)
+            connection.execute(_version.insert().values(version_num=self.newest))
+
     def _migrate(self, connection: Connection) -> None:
         from alembic import command  # noqa: PLC0415 - slow to import and rarely needed
         from alembic.config import Config  # noqa: PLC0415 - as above
@@ -82,7 +105,9 @@ class Schema:
 
 
 SCHEMA: Final = Schema(
-    Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009", "0010")
+    Path(__file__).parent / "migrations",
+    ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009", "0010"),
+    metadata,
 )
 """The versions that this Stretto knows."""
 
@@ -90,7 +115,6 @@ SCHEMA: Final = Schema(
 def found_revision(connection: Connection) -> str | None:
     """Return the version of a store's tables, or None if there are none. Raises a database error."""
     with connection.begin():
-        if not inspect(connection).has_table(VERSION_TABLE):
+        if not inspect(connection).has_table(_version.name):
             return None
-        revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - ours
-        return revision
+        return connection.scalar(select(_version.c.version_num))

@@ -21,6 +21,7 @@ from stretto.definitions.expressions.base.tests import bounded_tests
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.filters import member_units
 from stretto.definitions.expressions.functions import JOIN_UNITS
+from stretto.definitions.expressions.grouping import group_members
 from stretto.definitions.expressions.orquesta import stackstorm
 from stretto.definitions.expressions.orquesta.functions import read_json, zipped
 from stretto.definitions.expressions.orquesta.jinja_operators import modulo
@@ -53,8 +54,19 @@ def _first_arguments(context: Any, function: Callable[..., Any]) -> tuple[Any, .
     return ({"context": context, "eval_context": context.eval_ctx, "environment": context.environment}[wants.name],)
 
 
+@pass_context
+def _grouped(context: Any, values: Any, *arguments: Any, **options: Any) -> Any:
+    members = values if isinstance(values, list) else list(values)
+    context.fuel.burn(KEY_UNITS * len(members))
+    return group_members(context, members, *arguments, **options)
+
+
+_OWN: dict[str, Callable[..., Any]] = {"groupby": _grouped}
+"""Filters over lists that take the place of Jinja's."""
+
+
 def _walking(name: str) -> Callable[..., Any]:
-    function = cast("Callable[..., Any]", JINJA_FILTERS[name])
+    function = _OWN.get(name) or cast("Callable[..., Any]", JINJA_FILTERS[name])
 
     @pass_context
     def walking(context: Any, values: Any, *arguments: Any, **options: Any) -> Any:
@@ -79,7 +91,7 @@ _COPYING = {
     "sort": 1, "unique": 1,
 }  # fmt: skip
 """Filters that create lists, with the members that they create for each one: a list of one takes nine."""
-_ORDERING = frozenset({"dictsort", "groupby", "max", "min", "sort", "unique"})
+_ORDERING = frozenset({"dictsort", "max", "min", "sort", "unique"})
 _GLANCING = frozenset({"count", "first", "last", "length"})
 
 
@@ -111,7 +123,7 @@ def _pay_for_order(
         )
     else:
         keys = list(values)
-        position = {"groupby": 0, "max": 1, "min": 1, "sort": 2, "unique": 1}.get(name, 0)
+        position = {"max": 1, "min": 1, "sort": 2, "unique": 1}.get(name, 0)
         attribute = attribute if attribute is not None or len(arguments) <= position else arguments[position]
         if isinstance(attribute, str | int):
             fuel.burn(KEY_UNITS * len(keys))

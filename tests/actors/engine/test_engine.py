@@ -13,9 +13,8 @@ import pytest
 from stretto.actors import Engine, RunProgressed, action
 from stretto.actors.actions import CannotLoadActions
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS
-from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.journal.store import CannotOpenStore
-from stretto.actors.outcome import UnknownRun
+from stretto.actors.outcome import EngineStopping, UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
 from stretto.metrics import CannotExpose

@@ -16,7 +16,6 @@ from sqlalchemy import Engine
 from stretto.actors import action
 from stretto.actors.engine.recovery import RunRestarting
 from stretto.actors.engine.recovery_queue import MAX_RESTARTS, RECOVERED_AT_ONCE, RecoveryQueue
-from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.history.offline import OfflineRuns
 from stretto.actors.history.replay import READ_AT_ONCE
 from stretto.actors.journal.encryption import new_key
@@ -26,7 +25,7 @@ from stretto.actors.journal.records import Ending
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreUnavailable
-from stretto.actors.outcome import Outcome, RunWasParked, UnknownRun
+from stretto.actors.outcome import EngineStopping, Outcome, RunWasParked, UnknownRun
 from stretto.actors.runs.messages import ExplainWaits
 from stretto.actors.runs.recovering import RecoveringSupervisor
 from stretto.actors.runs.supervisor import RunSupervisor

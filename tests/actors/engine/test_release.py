@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from stretto.actors.engine.core import EngineCore
-from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.history import reports
 from stretto.actors.history.replay import Replay
 from stretto.actors.journal.key_files import keyring_for
@@ -18,7 +17,7 @@ from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.records import Suspicion, Suspicions
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.outcome import UnknownRun
+from stretto.actors.outcome import EngineStopping, UnknownRun
 from stretto.definitions.conductor import CancelRequested, IllegalTransition
 from tests.support.conducted import Conducted
 from tests.support.engines import Bench, outcome_of

@@ -15,10 +15,9 @@ from sqlalchemy.pool import Pool
 
 from stretto.actors import action
 from stretto.actors.dispatch import Deferred
-from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.journal.store import StoreUnavailable
-from stretto.actors.outcome import RunWasParked
+from stretto.actors.outcome import EngineStopping, RunWasParked
 from stretto.metrics import configure_logging
 from tests.support.databases import database, started_server
 from tests.support.engines import Bench, outcome_of

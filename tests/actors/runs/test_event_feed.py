@@ -1,4 +1,4 @@
-"""Events that are handled in several turns: the inputs of many items are rendered in portions."""
+"""Events that are handled in several turns: the inputs of many items are rendered, or many started, in portions."""
 
 import queue
 from collections.abc import Callable
@@ -10,8 +10,11 @@ import pytest
 from stretto.actors import RunHandle, action
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
+from stretto.actors.outcome import RunWasParked
+from stretto.actors.runs.in_flight import ItemsInFlight
+from stretto.actors.runs.messages import AbandonRun
 from stretto.actors.runs.supervisor import RunSupervisor
-from stretto.definitions.conductor import Command, Conductor, ItemCompleted, PauseRequested
+from stretto.definitions.conductor import Command, Conductor, ItemCompleted, PauseRequested, visit
 from stretto.definitions.expressions.base import budget
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
@@ -120,15 +123,36 @@ def test_a_request_waits_for_the_end_of_the_event(
     assert first < paused
 
 
+@pytest.fixture
+def left_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the first supervisor with an unfinished event leave its run, as when its engine stops."""
+    left: list[RunSupervisor] = []
+    end_turn = RunSupervisor.on_turn_end
+
+    def ending(supervisor: RunSupervisor) -> None:
+        end_turn(supervisor)
+        if supervisor._run.unfinished is not None and not left:
+            left.append(supervisor)
+            supervisor.actor_ref.tell(AbandonRun())
+
+    monkeypatch.setattr(RunSupervisor, "on_turn_end", ending)
+
+
+def parked(bench: Bench, run: RunHandle) -> None:
+    """Wait until a run is left, and stop its engine."""
+    with pytest.raises(RunWasParked):
+        run.outcome.get(timeout=PATIENCE)
+    bench.proxy.stop(grace=0).get(timeout=PATIENCE)
+
+
+@pytest.mark.usefixtures("left_unfinished")
 def test_a_stop_in_the_middle_loses_no_end_of_an_item(
     start_bench: Callable[..., Bench], steps: Steps, sqlite_url: str
 ) -> None:
     """The event is journaled without its end: the next engine renders the inputs again, and repeats no action."""
     bench = start_bench(store=sqlite_url)
-    stops: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    steps.at_first = lambda _run_id: stops.put(bench.proxy.stop(grace=0))
     run = submitted(bench)
-    stops.get(timeout=PATIENCE).get(timeout=PATIENCE)
+    parked(bench, run)
     assert any(getattr(entry, "task", "") == "first" for entry in entries_of(sqlite_url, run))
     before = len(steps.units)
     again = start_bench(store=sqlite_url)
@@ -136,3 +160,88 @@ def test_a_stop_in_the_middle_loses_no_end_of_an_item(
     assert outcome.status == "succeeded"
     assert DONE == ["first"]
     assert len(steps.units) - before > 10, "the replay pauses, too"
+
+
+WIDE = f"""
+ref: feed.wide
+tasks:
+  - name: first
+    action: core.noop
+    next: [{{do: [fan]}}]
+  - name: fan
+    action: feed.note
+    with_items: "{{{{ range({ITEMS}) }}}}"
+    concurrency: {ITEMS}
+    input: {{what: "{{{{ index ~ '' }}}}"}}
+"""
+BROKEN_BESIDE = (
+    WIDE.replace("do: [fan]", "do: [fan, empty]")
+    + """
+  - name: empty
+    action: core.noop
+    with_items: []
+    next: [{publish: [{x: "{{ 1 / 0 }}"}]}]
+"""
+)
+STARTS = 50
+"""Items that start in a portion here."""
+
+
+class Turns:
+    """Counts the items that are commanded in each turn of supervisors."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commanded = [0]
+        add, end_turn = ItemsInFlight.add, RunSupervisor.on_turn_end
+
+        def counting(items: ItemsInFlight, *given: Any) -> None:
+            self.commanded[-1] += 1
+            add(items, *given)
+
+        def ending(supervisor: RunSupervisor) -> None:
+            end_turn(supervisor)
+            self.commanded.append(0)
+
+        monkeypatch.setattr(visit, "STARTS_A_PORTION", STARTS)
+        monkeypatch.setattr(ItemsInFlight, "add", counting)
+        monkeypatch.setattr(RunSupervisor, "on_turn_end", ending)
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    """Start items in small portions, and count them."""
+    DONE.clear()
+    return Turns(monkeypatch)
+
+
+def test_a_wide_window_is_filled_a_portion_a_turn(start_bench: Callable[..., Bench], turns: Turns) -> None:
+    """So that other runs have turns between them. Each item runs once."""
+    outcome = start_bench().run(WIDE)
+    assert outcome.status == "succeeded"
+    assert max(turns.commanded) == STARTS
+    assert turns.commanded.count(STARTS) == ITEMS // STARTS
+    assert sorted(map(int, DONE)) == list(range(ITEMS))
+
+
+def test_items_of_an_earlier_portion_count_as_commanded_by_the_event(
+    start_bench: Callable[..., Bench], turns: Turns
+) -> None:
+    """The event breaks its run. What it has commanded may start, as permits allow, whatever the portions were."""
+    outcome = start_bench(max_items_in_flight=3 * STARTS).run(BROKEN_BESIDE)
+    assert outcome.status == "failed"
+    assert len(turns.commanded) > ITEMS // STARTS
+    assert len(DONE) == 3 * STARTS
+
+
+@pytest.mark.usefixtures("left_unfinished")
+def test_no_item_starts_before_its_window_is_full(
+    start_bench: Callable[..., Bench], turns: Turns, sqlite_url: str
+) -> None:
+    """The event is not journaled before: the next engine starts the whole fan-out of a run that is left meanwhile."""
+    bench = start_bench(store=sqlite_url)
+    run = bench.submit(WIDE)
+    parked(bench, run)
+    assert DONE == []
+    again = start_bench(store=sqlite_url)
+    assert outcome_of(again.proxy.handle(run.id).get(timeout=PATIENCE)).status == "succeeded"
+    assert sorted(map(int, DONE)) == list(range(ITEMS))

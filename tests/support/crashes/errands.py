@@ -42,7 +42,7 @@ MOST_IN_FLIGHT: Final = 3
 """Items of a fan-out that is cancelled, at once."""
 
 
-_ENDING: Final = {"engine_stopping", "engine_stopped", "run_parked"}
+_ENDING: Final = {"engine_stopping", "engine_stopped", "run_parked", "stream_interrupted"}
 """Codes of refusals of a daemon that ends as it was told to."""
 
 

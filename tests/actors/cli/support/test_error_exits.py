@@ -3,12 +3,22 @@
 import pytest
 
 from stretto.actors.cli.support.error_exits import exiting_on_errors
+from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.wire import BadUrl, DaemonUnreachable, RequestRefused
 from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreInUse, StoreLost, StoreUnavailable
 from stretto.actors.operations.answers import Refused
 from stretto.actors.outcome import RunWasParked, UnknownRun
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
+
+
+def test_what_a_client_may_try_again_later_is_the_daemons_trouble(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every refusal with the status 429 or 503 ends a command with 3, as a daemon that is not there does."""
+    for refused in (code for code, status in STATUSES.items() if status in {429, 503}):
+        with pytest.raises(SystemExit) as raised, exiting_on_errors():
+            raise RequestRefused(Refused(refused, "x"))
+        assert raised.value.code == 3, refused
+    assert capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,14 @@ QUICK = "tasks: [{name: only, action: core.noop}]\n"
 REPORT = "print(*(name for name in ('rich', 'structlog', 'httpx') if name in sys.modules))"
 
 
-def modules_after(*arguments: str) -> str:
+OF_THE_GATEWAY = "print([name for name in ('starlette', 'uvicorn', 'h11', 'cryptography') if name in sys.modules])"
+
+
+def modules_after(*arguments: str, report: str = REPORT) -> str:
     """Run a command without a terminal, and return which of rich and what would import it were imported."""
     code = (
         "import sys\nfrom stretto.actors.cli import main\n"
-        "try: main(sys.argv[1:])\nexcept SystemExit as ended: assert not ended.code\n" + REPORT
+        "try: main(sys.argv[1:])\nexcept SystemExit as ended: assert not ended.code\n" + report
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
@@ -53,3 +56,10 @@ def test_an_action_may_use_rich(tmp_path: Path) -> None:
     )
     workflow = write_workflow(tmp_path, "table", "tasks: [{name: only, action: test.table}]\n")
     assert modules_after("run", str(workflow), "--actions", str(tmp_path / "table.py")) == "rich structlog httpx"
+
+
+def test_help_and_validation_load_nothing_of_the_gateway(tmp_path: Path) -> None:
+    """Neither its libraries nor those of TLS."""
+    workflow = str(write_workflow(tmp_path, "quick", QUICK))
+    for arguments in (("--help",), ("serve", "--help"), ("validate", workflow)):
+        assert modules_after(*arguments, report=OF_THE_GATEWAY) == "[]", arguments

@@ -30,7 +30,7 @@ tasks: [{name: nap, action: core.sleep, with_items: [60, 60, 60], concurrency: 2
 
 
 async def map_of(client: Client, run: str, task: str, query: str = "", **headers: str) -> Reply:
-    return await exchange(client, http("GET", f"/api/v1/runs/{run}/tasks/{task}/cells{query}", **headers))
+    return await exchange(client, http("GET", f"/api/v1/runs/{run}/tasks/{task}/cells{query}", b"", **headers))
 
 
 async def submitted(client: Client, workflow: Definition) -> str:

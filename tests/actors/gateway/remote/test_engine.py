@@ -214,6 +214,8 @@ def test_the_states_of_a_run(remote: RemoteEngine, opened: Opened, token: str) -
     assert first["items"] == {"wait": {"running": [0]}}
     for _ in range(3):
         GATE.release()
+    for _ in range(2):
+        a_run_has_begun()
     *_, last = states
     assert (last["status"], last["output"], last["errors"]) == ("succeeded", None, [])
     assert last["items"] == {"wait": {"succeeded": [[0, 2]]}}

@@ -39,6 +39,10 @@ def upgrade():
 '''
 
 
+MIGRATED = Schema(SCHEMA.migrations, SCHEMA.revisions)
+"""The schema of new stores that the migrations make."""
+
+
 def next_schema(folder: Path, more: str = "") -> Schema:
     """Return a schema with one version more than there is."""
     migrations = folder / "100% migrations"
@@ -68,10 +72,12 @@ def test_the_versions_are_those_of_the_migrations() -> None:
     assert script.get_heads() == [SCHEMA.newest]
 
 
-def test_tables_and_migrations_agree(durable_url: str) -> None:
+@pytest.mark.parametrize("fixture", ["sqlite_url", "empty_postgres_url"])
+def test_tables_and_migrations_agree(fixture: str, request: pytest.FixtureRequest) -> None:
     """Alembic finds no difference between what the migrations make and what the tables' module says."""
-    open_store(durable_url, None).close()
-    engine = reading(durable_url)
+    url = request.getfixturevalue(fixture)
+    open_store(url, None, MIGRATED).close()
+    engine = reading(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
@@ -80,16 +86,12 @@ def test_tables_and_migrations_agree(durable_url: str) -> None:
 
 def test_tables_and_migrations_agree_to_the_letter_on_sqlite(tmp_path: Path) -> None:
     """Nor is there a difference in what alembic does not compare: STRICT, AUTOINCREMENT, conditions, checks."""
-    open_store(f"sqlite:///{tmp_path}/migrated.db", None).close()
-    engine = create_engine(f"sqlite:///{tmp_path}/made.db")
-    metadata.create_all(engine)
-    engine.dispose()
+    open_store(f"sqlite:///{tmp_path}/migrated.db", None, MIGRATED).close()
+    open_store(f"sqlite:///{tmp_path}/made.db", None).close()
 
     def definitions(path: Path) -> dict[str, set[str]]:
         connection = sqlite3.connect(path)
-        rows = connection.execute(
-            "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name != 'alembic_version'"
-        ).fetchall()
+        rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
         connection.close()
         # The order of constraints is of no matter, and SQLite writes an added column into the line of the last one.
         return {name: {part.strip().removesuffix(")") for part in re.split("[,\n]", sql)} - {""} for name, sql in rows}
@@ -97,31 +99,30 @@ def test_tables_and_migrations_agree_to_the_letter_on_sqlite(tmp_path: Path) -> 
     assert definitions(tmp_path / "migrated.db") == definitions(tmp_path / "made.db")
 
 
-def test_tables_and_migrations_agree_to_the_letter_on_postgresql(postgres_server: str, postgres_url: str) -> None:
+def test_tables_and_migrations_agree_to_the_letter_on_postgresql(postgres_server: str, empty_postgres_url: str) -> None:
     """As PostgreSQL itself tells them, columns, constraints and indexes are the same, too.
 
     Not in their order: an added column comes last, and the tables' module has `body` there.
     """
+    open_store(empty_postgres_url, None, MIGRATED).close()
     with database(postgres_server, "template0") as made:
-        engine = create_engine(make_url(made).set(drivername="postgresql+psycopg"))
-        metadata.create_all(engine)
-        engine.dispose()
-        assert described(postgres_url) == described(made)
+        open_store(made, None).close()
+        assert described(empty_postgres_url) == described(made)
 
 
 def described(url: str) -> list[tuple[Any, ...]]:
-    """Return what PostgreSQL tells of a database's tables, but for alembic's."""
+    """Return what PostgreSQL tells of a database's tables."""
     columns = """
         SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
-        WHERE table_schema = 'public' AND table_name != 'alembic_version' ORDER BY table_name, column_name
+        WHERE table_schema = 'public' ORDER BY table_name, column_name
     """
     constraints = """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%%' ORDER BY 1, 2
+        WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2
     """
     indexes = """
         SELECT indexname, indexdef FROM pg_indexes
-        WHERE schemaname = 'public' AND tablename != 'alembic_version' ORDER BY 1
+        WHERE schemaname = 'public' ORDER BY 1
     """
     engine = reading(url)
     with engine.connect() as connection:
