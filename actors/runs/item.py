@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import pykka
@@ -13,7 +12,14 @@ from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
 from stretto.actors.runs.item_failures import check_literal, too_large_message, unrendered_failure
-from stretto.actors.runs.item_output import item_just_ended_error, kept_output, output_report
+from stretto.actors.runs.item_output import (
+    OutputWatchers,
+    end_watching,
+    item_just_ended_error,
+    kept_output,
+    output_report,
+    watch_output,
+)
 from stretto.actors.runs.messages import (
     ActionBegan,
     ActionEnded,
@@ -73,7 +79,7 @@ class ItemActor(DispatchedActor):
     _began = 0.0
     _digest: bytes | None = None
     _timed_out_with: Failure | None = None
-    _watchers: dict[str, Callable[[], object]] | None = None
+    _watchers: OutputWatchers | None = None
 
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:
         super().__init__()
@@ -299,7 +305,7 @@ class ItemActor(DispatchedActor):
         """Stop without a report. The sub-workflow continues, and a later item will attach to it."""
         self._request = None
         self._forget_reminder()
-        self._tell_watchers()
+        end_watching(self._watchers)
         self._stop()
 
     @handles(ReportOutput)
@@ -307,9 +313,7 @@ class ItemActor(DispatchedActor):
         if self._request is None:
             raise item_just_ended_error()
         if message.watcher is not None:  # before the report, so that nothing is missed in between
-            self._watchers = {**(self._watchers or {}), message.watcher.key: message.watcher.call}
-            if self._running is not None:
-                self._running.watch(message.watcher.call)
+            self._watchers = watch_output(self._watchers, message.watcher, self._running)
         return output_report(self._request.start, self._running)
 
     def _forget_reminder(self) -> None:
@@ -356,13 +360,8 @@ class ItemActor(DispatchedActor):
                 "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
                 item_index=start.index,
             )  # fmt: skip
-        self._tell_watchers()
+        end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
-
-    def _tell_watchers(self) -> None:
-        """Tell those who watch the output that it has ended, behind the report to the supervisor."""
-        for watcher in (self._watchers or {}).values():
-            watcher()
 
 
 def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str, Any]:

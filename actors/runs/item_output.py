@@ -1,11 +1,12 @@
 """The output of items: of one in flight so far, and of one that has ended."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from stretto.actors.history import kept_report
 from stretto.actors.journal import KeptOutput
 from stretto.actors.runners import PrintedText, Running
+from stretto.actors.runs.messages import OutputWatcher
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import Workflow
@@ -13,6 +14,8 @@ from stretto.definitions.model import Workflow
 MAX_INDEXES_SHOWN = 10
 
 Item = TypeVar("Item")
+OutputWatchers: TypeAlias = dict[str, Callable[[], object]]
+"""The watchers of an attempt, by their key."""
 
 
 class ItemNotInFlight(StrettoError):
@@ -76,6 +79,19 @@ def output_report(start: StartItem, running: Running | None) -> dict[str, Any]:
         report["stderr"] = (mask.passage if output.stderr_truncated else mask.beginning)(output.stderr)
         report["truncated"] = output.truncated
     return report
+
+
+def watch_output(watchers: OutputWatchers | None, watcher: OutputWatcher, running: Running | None) -> OutputWatchers:
+    """Call a watcher once at the next output of an attempt. Return those who watch the attempt, with this one."""
+    if running is not None:
+        running.watch(watcher.call)
+    return {**(watchers or {}), watcher.key: watcher.call}
+
+
+def end_watching(watchers: OutputWatchers | None) -> None:
+    """Call those who watch an attempt that has ended, behind the report to its supervisor."""
+    for call in (watchers or {}).values():
+        call()
 
 
 def kept_output(start: StartItem, outcome: str | None, printed: Sequence[PrintedText]) -> KeptOutput:
