@@ -106,7 +106,7 @@ class RunFollowing:
             with contextlib.suppress(pykka.ActorDeadError):
                 follower.tell(OutputChanged(key))
 
-        return self._requests.item_output(run_id, task, index, OutputWatcher(key, tell))
+        return self._requests.item_output(run_id, task, index, watcher=OutputWatcher(key, tell))
 
     def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower. Unknown and ended runs have none."""

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias, TypeVar
 from stretto.actors.history import kept_report
 from stretto.actors.journal import KeptOutput
 from stretto.actors.runners import PrintedText, Running
-from stretto.actors.runs.messages import OutputWatcher
-from stretto.definitions.conductor import StartItem
+from stretto.actors.runs.messages import OutputWatcher, ReportItemOutput
+from stretto.definitions.conductor import Conductor, StartItem
 from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import Workflow
 
@@ -45,6 +45,23 @@ def find_item_in_flight(items: Mapping[tuple[str, int, int], Item], workflow: Wo
     running = sorted({number for name, _, number in items if name == task})
     what = f"item {index} of the task {task!r}" if workflow.tasks[task].with_items else f"the task {task!r}"
     raise ItemNotInFlight(f"{what} is not in flight: it waits to start, or has ended{_listed(running)}")
+
+
+def check_attempt(conductor: Conductor | None, message: ReportItemOutput) -> None:
+    """Check that the attempt that is asked for is the one in flight.
+
+    Raises:
+        ItemNotInFlight: It is another one.
+    """
+    if message.attempt is None:
+        return
+    items = None if conductor is None else conductor.visit_items(message.task)
+    running = None if items is None else items.running.get(message.index)
+    if running != message.attempt:
+        also = "" if running is None else f"; attempt {running} is"
+        raise ItemNotInFlight(
+            f"attempt {message.attempt} of item {message.index} of the task {message.task!r} is not in flight{also}"
+        )
 
 
 def item_just_ended_error() -> ItemNotInFlight:

@@ -85,6 +85,8 @@ class ReportItemOutput(msgspec.Struct, frozen=True):
 
     task: str
     index: int
+    attempt: int | None = None
+    """The number of the attempt. None is the one in flight, or else the last one."""
     watcher: OutputWatcher | None = None
 
 

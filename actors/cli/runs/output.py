@@ -19,9 +19,12 @@ _STREAMS: Final = "stdout", "stderr"
 @RUN
 @TASK
 @click.argument("index", type=click.IntRange(min=0), default=0)
+@click.option("--attempt", type=click.IntRange(min=1), metavar="NUMBER", help="Print the output of this attempt.")
 @click.option("--follow", is_flag=True, help="Print further output until the attempt ends.")
 @with_runs
-def output(source: Source, *, run: str, task: str, index: int, follow: bool, as_json: bool) -> None:
+def output(
+    source: Source, *, run: str, task: str, index: int, attempt: int | None, follow: bool, as_json: bool
+) -> None:
     """Print the output of item INDEX of TASK in RUN: so far, or of its last ended attempt.
 
     A task without items is item 0. Of a process, standard output goes to standard output and standard error to standard
@@ -31,8 +34,10 @@ def output(source: Source, *, run: str, task: str, index: int, follow: bool, as_
     With --json: {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, with --follow a line for each
     change. `outcome` is null in flight, and `cut` bytes come before what is kept.
     """
+    if follow and attempt is not None:
+        raise click.UsageError("--attempt and --follow exclude each other: the attempt in flight is followed")
     if not follow:
-        shown = source.ask(ItemOutput(run, task, index), OutputAnswer).output
+        shown = source.ask(ItemOutput(run, task, index, attempt), OutputAnswer).output
         print_json(shown) if as_json else _show_first(shown)
         return
     try:

@@ -78,7 +78,7 @@ REQUESTS = [
     ),
     (requests.Items("r1", limit=7), "GET /runs/r1/items?limit=7&order=ended&min_attempts=1", b""),
     (requests.Item("r1", "größe", 2), "GET /runs/r1/tasks/gr%C3%B6%C3%9Fe/items/2", b""),
-    (requests.ItemOutput("r1", "t", 2), "GET /runs/r1/tasks/t/items/2/output", b""),
+    (requests.ItemOutput("r1", "t", 2, 3), "GET /runs/r1/tasks/t/items/2/output?attempt=3", b""),
     (requests.FollowOutput("r1", "t", 3), "GET /runs/r1/tasks/t/items/3/output?follow=1", b""),
     (requests.Why("r1", "t"), "GET /runs/r1/why?task=t", b""),
     (requests.Export("r1"), "GET /runs/r1/export", b""),
