@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import attacks
 import contention
 import contexts
 import counts
@@ -160,11 +161,21 @@ def measure_web(report: Report, effort: Effort) -> None:
     report.measured |= web.targets(samples)
 
 
+def measure_attacks(report: Report, effort: Effort) -> None:
+    """A daemon whose port is attacked."""
+    samples, seen = attacks.measure(effort.store_rounds // 2 + 1)
+    report.show(attacks.table(samples, seen), samples)
+    report.measured |= attacks.targets(samples, seen)
+
+
 def measure_starts(report: Report, effort: Effort) -> None:
     """Whole processes."""
     samples = starts.measure(effort.process_rounds)
     report.show(starts.table(samples), samples)
     report.measured |= starts.targets(samples)
+    samples = starts.measure_gateway(effort.process_rounds)
+    report.show(starts.table_of_gateway(samples), samples)
+    report.measured |= starts.targets_of_gateway(samples)
 
 
 def measure_counts(report: Report, _effort: Effort) -> None:
@@ -229,6 +240,7 @@ TARGETED: dict[str, Section] = {
     "crowd": measure_crowd,
     "contention": measure_contention,
     "web": measure_web,
+    "attacks": measure_attacks,
     "starts": measure_starts,
     "many": measure_many,
     "garbage": measure_garbage,

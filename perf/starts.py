@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from measure import Case, Samples, interleave, ratio
+from measure import Case, Samples, interleave, interleave_singly, median, ratio
 from report import Measured, Table, timing
 from targets import BASELINE, of_time
 
@@ -17,6 +18,11 @@ STRETTO = Path(sys.executable).parent / "stretto"
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "greet.yaml"
 READY_SECONDS = 30.0
 SERVE, SERVE_IN_MEMORY = "stretto serve", "stretto serve, in memory"
+BARE_DAEMON = Path(__file__).parent / "bare_daemon.py"
+WITH, WITHOUT = "a daemon in memory", "the same without a gateway"
+"""With the socket and the port as they are, and with nothing behind them: `bare_daemon.py`."""
+SECONDS, MEMORY = "until ready", "memory when ready"
+MEBIBYTE = 1024 * 1024
 
 
 def process(*command: str | Path) -> Case:
@@ -35,14 +41,15 @@ def daemon(folder: Path, store: Callable[[], list[str]]) -> Case:
     """Start a daemon, and wait until it tells, as it would tell systemd, that it is ready; end it."""
 
     def case(loops: int) -> float:
-        return sum(_start(folder, store()) for _ in range(loops))
+        return sum(_start(folder, [str(STRETTO)], store())[0] for _ in range(loops))
 
     return case
 
 
-def _start(folder: Path, store: list[str]) -> float:
+def _start(folder: Path, program: list[str], store: list[str]) -> tuple[float, int]:
+    """Start a daemon and end it. Return the seconds until it is ready, and its bytes of memory then."""
     address = folder / "notify"
-    command = [str(STRETTO), "serve", "--port", "0", "--socket", str(folder / "socket"), *store]
+    command = [*program, "serve", "--port", "0", "--socket", str(folder / "socket"), *store]
     command += ["--definitions", str(EXAMPLE.parent)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(str(address))
@@ -52,9 +59,40 @@ def _start(folder: Path, store: list[str]) -> float:
             while b"READY=1" not in told.recv(4096).splitlines():
                 pass
             seconds = perf_counter() - began
+            memory = _resident_bytes(serving.pid)
             serving.send_signal(signal.SIGTERM)
     address.unlink()
-    return seconds
+    return seconds, memory
+
+
+def _resident_bytes(process: int) -> int:
+    for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"/proc does not show the memory of the process {process}")
+
+
+def measure_gateway(rounds: int) -> Samples:
+    """Measure a daemon with and without its gateway, in turn; the first of each is not counted."""
+    programs = {WITH: [str(STRETTO)], WITHOUT: [sys.executable, str(BARE_DAEMON)]}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o700)
+
+        def case(program: list[str]) -> Callable[[], Samples]:
+            def started() -> Samples:
+                seconds, memory = _start(folder, program, [])
+                return {SECONDS: [seconds], MEMORY: [memory]}
+
+            return started
+
+        return interleave_singly({name: case(program) for name, program in programs.items()}, rounds)
+
+
+def added(samples: Samples, what: str) -> float:
+    """Return what the gateway adds: the median of the rounds' own differences."""
+    pairs = zip(samples[f"{WITH}, {what}"], samples[f"{WITHOUT}, {what}"], strict=True)
+    return statistics.median(full - bare for full, bare in pairs)  # pyperf's takes no negative numbers
 
 
 def measure(rounds: int) -> Samples:
@@ -84,6 +122,30 @@ def table(samples: Samples) -> Table:
     for name, values in samples.items():
         made.add(name, timing(values, "s"), f"{ratio(values, samples[BASELINE]):.1f}")
     return made
+
+
+def table_of_gateway(samples: Samples) -> Table:
+    """Show `measure_gateway`."""
+    made = Table(
+        "The gateway's part of a daemon's start",
+        ["", "takes", "resident memory"],
+        "From its start until it tells that it is ready, with the definitions of the examples, and what it then has. "
+        "The last line is the median of the differences within a round.",
+    )
+    for name in (WITH, WITHOUT):
+        seconds, memory = samples[f"{name}, {SECONDS}"], samples[f"{name}, {MEMORY}"]
+        made.add(name, timing(seconds, "s"), f"{median(memory) / MEBIBYTE:.1f} MiB")
+    made.add("the gateway", f"{added(samples, SECONDS) * 1000:.0f} ms", f"{added(samples, MEMORY) / MEBIBYTE:.1f} MiB")
+    return made
+
+
+def targets_of_gateway(samples: Samples) -> dict[str, Measured]:
+    """Say what the gateway adds."""
+    seconds, memory = added(samples, SECONDS), added(samples, MEMORY)
+    return {
+        "gateway, start": Measured(seconds * 1000, "a daemon without it"),
+        "gateway, memory": Measured(memory / MEBIBYTE, "a daemon without it"),
+    }
 
 
 def targets(samples: Samples) -> dict[str, Measured]:

@@ -87,6 +87,8 @@ FEW: Mapping[str, Target] = {
     "stretto --help": Target("stretto --help", "at most", 0.25, "s", BASELINE),
     "stretto validate": Target("stretto validate of a small file", "at most", 0.4, "s", BASELINE),
     "stretto serve": Target("stretto serve, SQLite, until ready", "at most", 1, "s", BASELINE),
+    "gateway, start": Target("the gateway's part of a daemon's start", "at most", 150, "ms", "a daemon without it"),
+    "gateway, memory": Target("its part of the daemon's memory", "at most", 5, "MiB", "a daemon without it"),
 }
 """The targets of single runs, and of engines with few of them."""
 MANY: Mapping[str, Target] = {
@@ -104,6 +106,12 @@ MANY: Mapping[str, Target] = {
     "small run": Target("a small run during it, submit to outcome, p50", "at most", 6, "x", "idle"),
     "cancel": Target("a waiting run is cancelled during it, p50", "at most", 6, "x", "idle"),
     "disturbed items": Target("items/s of that fan-out", "at least", 0.95, "x", "without requests"),
+    "attacked": Target(
+        "items/s of a fan-out while the port is attacked, no store", "at least", 0.9, "x", "the same, left alone"
+    ),
+    "attacked, probe": Target(
+        "/healthz beside 1,000 idle and 1,000 slow connections and a fan-out, slowest", "at most", 1, "s", ITSELF
+    ),
     "streams": Target(
         "100,000 items that 500 event streams follow, no store", "at most", 1.1, "x", "the same, not followed"
     ),

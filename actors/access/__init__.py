@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.access.access import MAX_TOKENS, Access, Created
+    from stretto.actors.access.access import MAX_TOKENS, Access, Created, EnterCode
     from stretto.actors.access.callers import (
         LOCAL,
         Caller,
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     )
     from stretto.actors.access.opening import access_of_file, access_of_store, open_access
     from stretto.actors.access.roles import ROLES, Role
-    from stretto.actors.access.sessions import csrf_token, is_csrf_token
+    from stretto.actors.access.sessions import LONGEST_SECONDS, csrf_token, is_csrf_token
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "access": "Access Created MAX_TOKENS",
+            "access": "Access Created EnterCode MAX_TOKENS",
             "callers": "Caller LOCAL local_caller may require require_full_rights require_unrestricted user_name",
             "errors": (
                 "CannotUseTokensFile MemberForbidden Forbidden InvalidToken NoTokens TokenExists Unauthenticated "
@@ -48,18 +48,20 @@ else:
             ),
             "opening": "access_of_file access_of_store open_access",
             "roles": "ROLES Role",
-            "sessions": "csrf_token is_csrf_token",
+            "sessions": "LONGEST_SECONDS csrf_token is_csrf_token",
         },
     )
 
 __all__ = [
     "LOCAL",
+    "LONGEST_SECONDS",
     "MAX_TOKENS",
     "ROLES",
     "Access",
     "Caller",
     "CannotUseTokensFile",
     "Created",
+    "EnterCode",
     "Forbidden",
     "InvalidToken",
     "MemberForbidden",

@@ -6,22 +6,22 @@
 A change counts in memory once it is durable, but for a revocation, which counts at once.
 """
 
-import re
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from hmac import compare_digest
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
 
 from stretto.actors.access.callers import Caller, require_unrestricted
-from stretto.actors.access.errors import InvalidToken, TokenExists, Unauthenticated, UnknownToken
+from stretto.actors.access.errors import TokenExists, Unauthenticated, UnknownToken
 from stretto.actors.access.held import Held
-from stretto.actors.access.keeping import Keeper
-from stretto.actors.access.roles import ROLES, Role
-from stretto.actors.access.sessions import CODE_SECONDS, LONGEST_SECONDS, USE_PRECISION_SECONDS, new_secret
+from stretto.actors.access.keeping import Keeper, then
+from stretto.actors.access.roles import Role
+from stretto.actors.access.session_records import NewSession, new_session
+from stretto.actors.access.sessions import CODE_SECONDS, USE_PRECISION_SECONDS, new_secret
+from stretto.actors.access.token_rules import check_token
 from stretto.actors.access.tokens import digest_of, id_of, new_token
 from stretto.actors.journal import (
     AddEnterCode,
@@ -38,15 +38,12 @@ from stretto.actors.journal import (
 )
 from stretto.definitions.errors import LimitExceeded, names_there
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 MAX_TOKENS: Final = 10_000
 """Tokens that are not revoked."""
-MAX_RESTRICTIONS: Final = 100
-"""Workflows that a token can be restricted to."""
 _DAY_SECONDS: Final = 86_400.0
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_MAX_REF: Final = 200
-
-T = TypeVar("T")
 
 
 class Created(NamedTuple):
@@ -54,6 +51,13 @@ class Created(NamedTuple):
 
     text: str
     record: TokenRecord
+
+
+class EnterCode(NamedTuple):
+    """A code that begins one session: its text, and when it expires, in seconds since the epoch."""
+
+    text: str
+    expires_at: float
 
 
 class Access:
@@ -144,6 +148,11 @@ class Access:
                 return False
         return True
 
+    def expires_at(self, caller: Caller) -> float | None:
+        """Return when a caller's session ends without further use, or its token expires, or None if neither does."""
+        with self._lock:
+            return self._held.expires_at(caller.token, caller.session)
+
     def on_end(self, listener: Callable[[], object]) -> None:
         """Call a function whenever a token or session ends on request: streams then ask `is_valid`.
 
@@ -223,7 +232,7 @@ class Access:
                 self._held.tokens[token_id] = record
             return Created(text, record)
 
-        return _then(kept, made)
+        return then(kept, made)
 
     def revoke_token(self, name: str, *, by: Caller, note: str | None = None) -> "Future[TokenRecord]":
         """Revoke a token, and end its sessions and codes. It is refused from now on.
@@ -266,11 +275,11 @@ class Access:
             with self._lock:  # it can be revoked again, and is valid until then
                 self._held.unrevoke(token)
 
-        return _then(kept, done, failed)
+        return then(kept, done, failed)
 
     # ---- sessions
 
-    def new_enter_code(self, caller: Caller) -> "Future[str]":
+    def new_enter_code(self, caller: Caller) -> "Future[EnterCode]":
         """Return a code, once it is durable, that begins one session of the caller within a minute."""
         code, now = new_secret(), self._now()
         record = EnterCodeRecord(
@@ -278,12 +287,12 @@ class Access:
             token=caller.token, expires_at=now + CODE_SECONDS,
         )  # fmt: skip
 
-        def added(_added: bool) -> str:  # noqa: FBT001 - the keeper's answer
+        def added(_added: bool) -> EnterCode:  # noqa: FBT001 - the keeper's answer
             with self._lock:
                 self._held.add_code(record, now)
-            return code
+            return EnterCode(code, record.expires_at)
 
-        return _then(self._keeper.apply(AddEnterCode(record, now)), added)
+        return then(self._keeper.apply(AddEnterCode(record, now)), added)
 
     def enter(self, code: str) -> "Future[str]":
         """Use up an enter code, and return the secret of the session that it begins, once that is durable.
@@ -309,7 +318,7 @@ class Access:
             self._add_session(session)
             return secret
 
-        return _then(self._keeper.apply(Enter(digest, session)), entered)
+        return then(self._keeper.apply(Enter(digest, session)), entered)
 
     def begin_session(self, caller: Caller) -> "Future[str]":
         """Return the secret of a new session with the rights of a caller, once it is durable."""
@@ -320,7 +329,7 @@ class Access:
             self._add_session(session)
             return secret
 
-        return _then(self._keeper.apply(AddSession(session)), added)
+        return then(self._keeper.apply(AddSession(session)), added)
 
     def end_session(self, session: str) -> "Future[None]":
         """End a session, if there is such a one."""
@@ -330,19 +339,12 @@ class Access:
             listeners = tuple(self._listeners)
         kept = self._keeper.apply(EndSession(digest))
         _call(listeners)
-        return _then(kept, lambda _ended: None)
+        return then(kept, lambda _ended: None)
 
-    def _new_session(self, caller: Caller, now: float) -> tuple[str, SessionRecord]:
-        """Return the secret and the record of a session. It ends with the caller's token at the latest."""
+    def _new_session(self, caller: Caller, now: float) -> NewSession:
+        """Return a session. It ends with the caller's token at the latest."""
         token = None if caller.token is None else self._held.tokens.get(caller.token)
-        ends_at = now + LONGEST_SECONDS
-        if token is not None and token.expires_at is not None:
-            ends_at = min(ends_at, token.expires_at)
-        secret = new_secret()
-        return secret, SessionRecord(
-            digest=digest_of(secret), who=caller.who, role=caller.role, origin=caller.origin,
-            workflows=caller.workflows, token=caller.token, made_at=now, used_at=now, ends_at=ends_at,
-        )  # fmt: skip
+        return new_session(caller, now, None if token is None else token.expires_at)
 
     def _add_session(self, session: SessionRecord) -> None:
         with self._lock:
@@ -358,41 +360,8 @@ class Access:
             self._keeper.apply(NoteTokenUse(token.id, today))
 
 
-def check_token(name: str, role: str, lasts: float | None, workflows: tuple[str, ...] | None) -> None:
-    """Raise `InvalidToken` if no token can be like this: see `Access.create_token`."""
-    if _NAME.fullmatch(name) is None:
-        raise InvalidToken(
-            f"the name of a token must have 1 to 64 letters, digits, '.', '_', '@' or '-', got {name[:80]!r}"
-        )
-    if role not in ROLES:
-        raise InvalidToken(f"the role of a token must be one of {', '.join(ROLES)}, got {role[:80]!r}")
-    if lasts is not None and not 0 < lasts < float("inf"):
-        raise InvalidToken(f"a token must last longer than 0 seconds, got {lasts:g}")
-    if workflows is not None and not 1 <= len(workflows) <= MAX_RESTRICTIONS:
-        raise InvalidToken(f"a token can be restricted to 1 to {MAX_RESTRICTIONS} workflows, got {len(workflows):,}")
-    for ref in workflows or ():
-        if not 0 < len(ref) <= _MAX_REF or not ref.isprintable():
-            raise InvalidToken(f"a workflow must be a ref of 1 to {_MAX_REF} printable characters, got {ref[:80]!r}")
-
-
 def _exists(name: str) -> TokenExists:
     return TokenExists(f"there is a token {name!r} already: revoke it first, or choose another name")
-
-
-def _then(kept: "Future[bool]", finish: Callable[[bool], T], undo: Callable[[], None] = lambda: None) -> "Future[T]":
-    """Return the result of `finish`, called with a keeper's answer on the thread that has it. An error calls `undo`."""
-    finished: Future[T] = Future()
-
-    def settle(settled: "Future[bool]") -> None:
-        try:
-            finished.set_result(finish(settled.result()))
-        except Exception as error:  # noqa: BLE001 - the future's caller gets it
-            if settled.exception() is not None:
-                undo()
-            finished.set_exception(error)
-
-    kept.add_done_callback(settle)
-    return finished
 
 
 def _call(listeners: tuple[Callable[[], object], ...]) -> None:

@@ -2,7 +2,7 @@
 
 from stretto.actors.access.errors import Unauthenticated
 from stretto.actors.access.keeping import Kept
-from stretto.actors.access.sessions import MAX_CODES, MAX_SESSIONS, has_ended
+from stretto.actors.access.sessions import IDLE_SECONDS, MAX_CODES, MAX_SESSIONS, has_ended
 from stretto.actors.journal import EnterCodeRecord, SessionRecord, TokenRecord
 
 
@@ -63,6 +63,14 @@ class Held:
         if has_ended(session, now):
             raise Unauthenticated("expired")
         return session
+
+    def expires_at(self, token_id: str | None, digest: str | None) -> float | None:
+        """Return when a session ends without further use, or else when a token expires, or None if neither does."""
+        session = None if digest is None else self.sessions.get(digest)
+        if session is not None:
+            return min(session.ends_at, session.used_at + IDLE_SECONDS)
+        token = None if token_id is None else self.tokens.get(token_id)
+        return None if token is None else token.expires_at
 
     def add_session(self, session: SessionRecord) -> list[str]:
         """Add a session. Return the digests of those that end: those that are over, and one if there are too many."""

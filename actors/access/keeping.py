@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import pykka
@@ -17,6 +17,8 @@ from stretto.actors.journal import (
     SessionRecord,
     TokenRecord,
 )
+
+T = TypeVar("T")
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -105,6 +107,22 @@ def done(work: Callable[[], bool]) -> "Future[bool]":
         finished.set_result(work())
     except Exception as error:  # noqa: BLE001 - the future's caller gets it
         finished.set_exception(error)
+    return finished
+
+
+def then(kept: "Future[bool]", finish: Callable[[bool], T], undo: Callable[[], None] = lambda: None) -> "Future[T]":
+    """Return the result of `finish`, called with a keeper's answer on the thread that has it. An error calls `undo`."""
+    finished: Future[T] = Future()
+
+    def settle(settled: "Future[bool]") -> None:
+        try:
+            finished.set_result(finish(settled.result()))
+        except Exception as error:  # noqa: BLE001 - the future's caller gets it
+            if settled.exception() is not None:
+                undo()
+            finished.set_exception(error)
+
+    kept.add_done_callback(settle)
     return finished
 
 

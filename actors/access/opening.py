@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stretto.actors.access.access import Access
 from stretto.actors.access.keeping import JournalKeeper, Keeper, Kept, StoreKeeper, kept_in
@@ -14,8 +15,11 @@ from stretto.actors.journal import (
     NoReaders,
     Reader,
     Readers,
-    Store,
 )
+
+if TYPE_CHECKING:
+    # The class itself would load the database libraries, which an engine without a store does not need.
+    from stretto.actors.journal import Store
 
 
 def open_access(journal: Link, readers: Readers | NoReaders, tokens_file: Path | None) -> Access:
@@ -39,7 +43,7 @@ def open_access(journal: Link, readers: Readers | NoReaders, tokens_file: Path |
     return Access(keeper)
 
 
-def access_of_store(store: Store) -> Access:
+def access_of_store(store: "Store") -> Access:
     """Return the access of a store that this process has opened for writing, without an engine."""
     return Access(StoreKeeper(store.access, store.reader.access))
 

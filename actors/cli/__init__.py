@@ -15,6 +15,7 @@ COMMANDS = {
     "validate": "Show every error and warning of definitions, or print their JSON Schema.",
     "rehearse": "Run workflows with scripted results instead of actions, on virtual time.",
     "serve": "Run the daemon, until a signal stops it.",
+    "open": "Open the pages of a daemon in a browser, logged in.",
     "store": "Check, back up and upgrade a store of runs, or make its key.",
     "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
     "audit": "Show who asked a daemon for which change.",

@@ -76,12 +76,17 @@ def serve(file: str | None, **given: Any) -> None:
     configure_logging(settings.logging.level, style=settings.logging.style)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        code = asyncio.run(Daemon(settings, effective.file).serve())
+        code = asyncio.run(Daemon(settings, effective.file, _announce if sys.stderr.isatty() else None).serve())
     except (CannotOpenStore, StoreUnavailable) as error:
         give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:
         give_up(str(error), USAGE)
     end_process(code)
+
+
+def _announce(url: str) -> None:
+    """Show who started the daemon on a terminal how to get into its pages. No log has the URL."""
+    click.echo(f"In a browser: {url}\nIt is good once, for a minute. `stretto open` makes another.", err=True)
 
 
 def _flags(given: dict[str, Any]) -> "list[Flag]":

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -69,10 +69,14 @@ class Daemon:
     Args:
         settings: The effective settings.
         config: The file that they are from, or None. Workflows must not read or write it.
+        announce: Called when the daemon is ready, with a URL that logs its user in in a browser. None makes none.
     """
 
-    def __init__(self, settings: Settings, config: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, config: str | None = None, announce: Callable[[str], None] | None = None
+    ) -> None:
         self._settings = settings
+        self._announce = announce
         own = (config, settings.serve.tokens_file, settings.serve.tls_cert, settings.serve.tls_key)
         self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
@@ -110,7 +114,7 @@ class Daemon:
             port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}
-            gateway = Gateway(self._engine, probes, url, serve, self._certificate)
+            gateway = self._gateway = Gateway(self._engine, probes, url, serve, self._certificate)
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
@@ -162,6 +166,8 @@ class Daemon:
             self._state = "ready"
             _log.info("ready", url=url, socket=str(path), workflows=len(workflows), process=os.getpid())
             notify("READY=1", f"STATUS=ready: {len(workflows)} workflows")
+            if self._announce is not None:
+                self._announce(await self._gateway.enter_url(local_caller(os.getuid())))
 
     async def _serve_until_stopped(self, url: str, path: Path) -> None:
         self._begin(self._become_ready(url, path))

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     )
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
-    from stretto.actors.history.plain import kept_report, pruned, token_as_json
+    from stretto.actors.history.plain import (
+        kept_report,
+        pruned,
+        time_as_json,
+        token_as_json,
+    )
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
@@ -50,7 +55,7 @@ else:
             ),
             "offline": "OfflineRuns",
             "outputs": "ended_output",
-            "plain": "kept_report pruned token_as_json",
+            "plain": ("kept_report pruned time_as_json token_as_json"),
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
@@ -99,6 +104,7 @@ __all__ = [
     "quarantined_error",
     "show_context",
     "stored_handle",
+    "time_as_json",
     "token_as_json",
     "tolerated_lines",
     "with_states",

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import msgspec
 
@@ -22,6 +22,18 @@ from stretto.definitions.context import Mask
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at"})
+
+
+@overload
+def time_as_json(at: float) -> str: ...
+
+
+@overload
+def time_as_json(at: None) -> None: ...
+
+
+@overload
+def time_as_json(at: float | None) -> str | None: ...
 
 
 def time_as_json(at: float | None) -> str | None:

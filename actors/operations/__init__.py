@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Described,
         Done,
         Ended,
+        EnterCodeCreated,
         EntriesAnswer,
         ErrorsAnswer,
         ExportAnswer,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        MeAnswer,
         NotEnded,
         OutputAnswer,
         PreviewAnswer,
@@ -107,8 +109,24 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, EVENTS, HEADERS, LINES, OCTETS, ROUTES, Role, Route
+    from stretto.actors.operations.routes import (
+        API,
+        EVENTS,
+        HEADERS,
+        JSON,
+        LINES,
+        OCTETS,
+        ROUTES,
+        Role,
+        Route,
+    )
     from stretto.actors.operations.schemas import Schemas
+    from stretto.actors.operations.sessions import (
+        CreateEnterCode,
+        LogIn,
+        LogOut,
+        Me,
+    )
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, accepted_as
 else:
@@ -116,10 +134,11 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
-                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
-                "ItemsAnswer NotEnded OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer "
-                "StatusAnswer TokenCreated TokensAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
+                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer ExportAnswer "
+                "Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer PreviewAnswer "
+                "Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
+                " WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
@@ -137,10 +156,11 @@ else:
                 "History Item ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken "
                 "Run RunCounts RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
             ),
-            "routes": "API EVENTS HEADERS LINES OCTETS ROUTES Role Route",
+            "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation accepted_as",
+            "sessions": ("CreateEnterCode LogIn LogOut Me"),
         },
     )
 
@@ -149,6 +169,7 @@ __all__ = [
     "CONTROLS",
     "EVENTS",
     "HEADERS",
+    "JSON",
     "LINES",
     "OCTETS",
     "OPERATIONS",
@@ -168,6 +189,7 @@ __all__ = [
     "ContextAnswer",
     "ControlRequest",
     "CountsAnswer",
+    "CreateEnterCode",
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
@@ -176,6 +198,7 @@ __all__ = [
     "Described",
     "Done",
     "Ended",
+    "EnterCodeCreated",
     "EntriesAnswer",
     "Errors",
     "ErrorsAnswer",
@@ -192,6 +215,10 @@ __all__ = [
     "ItemOutput",
     "Items",
     "ItemsAnswer",
+    "LogIn",
+    "LogOut",
+    "Me",
+    "MeAnswer",
     "NotEnded",
     "Operation",
     "OutcomeOf",

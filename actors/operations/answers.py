@@ -160,6 +160,29 @@ class TokenCreated(msgspec.Struct, frozen=True, tag="token_created"):
     text: str
 
 
+class MeAnswer(msgspec.Struct, frozen=True, omit_defaults=True, tag="me"):
+    """Who sent the request: the name, the role, the workflows that it is restricted to (or null), how it comes.
+
+    `expires_at` is when the token expires, or when the session ends without use. `csrf` is what the browser of a
+    session sends in the header X-CSRF-Token with each request that is not a GET.
+    """
+
+    who: str
+    role: str
+    workflows: list[str] | None
+    via: str
+    origin: str
+    expires_at: str | None = None
+    csrf: str | None = None
+
+
+class EnterCodeCreated(msgspec.Struct, frozen=True, tag="enter_code_created"):
+    """The URL that begins a session in a browser, once, and when it expires. The code is behind its `#`."""
+
+    url: str
+    expires_at: str
+
+
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
     """The number of deleted runs."""
 
@@ -239,6 +262,8 @@ Answer: TypeAlias = (
     | AuditAnswer
     | TokensAnswer
     | TokenCreated
+    | MeAnswer
+    | EnterCodeCreated
     | Pruned
     | ErrorsAnswer
     | HistoryAnswer

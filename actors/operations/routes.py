@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, requests
+from stretto.actors.operations import answers, requests, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS, ControlRequest
 
@@ -39,7 +39,7 @@ class Route(NamedTuple):
         method: The HTTP method.
         path: The path below `API`, with fields of the request in braces. It may have a query that selects the route.
         request: The request.
-        role: The least role.
+        role: The least role. None is for everybody, also without a token.
         answer: The answer, or what each line of a streamed answer is.
         member: The member of the answer that is the body, or None if the whole answer is.
         status: The HTTP status of success.
@@ -51,7 +51,7 @@ class Route(NamedTuple):
     method: str
     path: str
     request: type[Request]
-    role: Role
+    role: Role | None
     answer: type[msgspec.Struct]
     member: str | None = None
     status: int = 200
@@ -125,6 +125,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
     Route("GET", f"{_ITEM}/output?follow=1", requests.FollowOutput, "viewer", answers.OutputAnswer, media_type=EVENTS),
     *(_control_route(control.command, control.request) for control in CONTROLS),
+    Route("GET", "/me", sessions.Me, "viewer", answers.MeAnswer),
+    Route("POST", "/session", sessions.LogIn, None, answers.MeAnswer),
+    Route("DELETE", "/session", sessions.LogOut, "viewer", answers.Done),
+    Route("POST", "/enter-codes", sessions.CreateEnterCode, "viewer", answers.EnterCodeCreated, status=201),
     Route("GET", "/tokens", requests.Tokens, "admin", answers.TokensAnswer),
     Route("POST", "/tokens", requests.CreateToken, "admin", answers.TokenCreated, status=201),
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),

@@ -113,6 +113,8 @@ class Reply(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
+    raw: bytes
+    """All of it, as it came."""
 
     @property
     def json(self) -> Any:
@@ -149,4 +151,4 @@ def read_reply(data: bytes) -> Reply:
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines)
-    return Reply(int(first.split()[1]), headers, body)
+    return Reply(int(first.split()[1]), headers, body, data)

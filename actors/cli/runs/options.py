@@ -46,7 +46,7 @@ DAEMON_VARIABLE = "STRETTO_DAEMON"
 NOTE = click.option("--note", metavar="TEXT", callback=_checked_note, help="A note for the audit.")
 """The option of a note, which stands in the audit."""
 
-_DAEMON = click.option(
+DAEMON = click.option(
     "--daemon", metavar="URL", help="Use the daemon at unix:///PATH or http://HOST:PORT. [default: $STRETTO_DAEMON]"
 )
 _STORE = click.option(
@@ -59,7 +59,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     """Pass a command the source that its options name, and `as_json`; an error ends the process."""
 
-    @_DAEMON
+    @DAEMON
     @TOKEN_FILE
     @_STORE
     @_STORE_KEY
@@ -114,7 +114,7 @@ def _opened(daemon: str | None, token_file: str | None, store: str | None, store
         return
     from stretto.actors.cli.runs.daemon import DaemonRuns
 
-    yield DaemonRuns(client_of(daemon or _url_of_the_users_daemon(), token_file))
+    yield DaemonRuns(client_of(daemon or url_of_the_users_daemon(), token_file))
 
 
 def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | None]:
@@ -133,7 +133,8 @@ def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | No
     return None, os.environ.get(STORE_VARIABLE) or None
 
 
-def _url_of_the_users_daemon() -> str:
+def url_of_the_users_daemon() -> str:
+    """Return the URL of the default socket. Raises `click.UsageError` if no daemon listens there."""
     path = default_path()
     if not path.is_socket():
         raise click.UsageError(

@@ -10,7 +10,9 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 
+from stretto.actors.gateway.http.cross_site import check_origin
 from stretto.actors.gateway.http.hosts import Hosts
+from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
 from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.operations import EVENTS
@@ -21,6 +23,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+PageOf = Callable[[Scope, Problem, str], tuple[dict[str, str], bytes] | None]
+"""Returns a problem as a page, given the request's scope and id."""
 
 NO_ROUTE: Final = "none"
 """The route of requests to paths that do not exist, and of those that are refused before they are routed."""
@@ -51,15 +56,27 @@ class Application:
         routes: The routes.
         paths: The paths of the routes, for the nearest one of a path that does not exist.
         hosts: The names of the port.
+        origins: The daemon's own origins.
         proxies: The proxies before the port.
         counting: Counts the requests.
+        page_of: Returns the headers and the text of a refusal as a page, or None for who wants no page.
     """
 
-    def __init__(
-        self, routes: Sequence[Route], paths: Sequence[str], hosts: Hosts, proxies: Proxies, counting: HttpInstruments
+    def __init__(  # noqa: PLR0913 - each judges, answers or counts something else
+        self,
+        routes: Sequence[Route],
+        paths: Sequence[str],
+        *,
+        hosts: Hosts,
+        origins: Origins,
+        proxies: Proxies,
+        counting: HttpInstruments,
+        page_of: PageOf,
     ) -> None:
+        self._page_of = page_of
         self._paths = list(paths)
         self._hosts = hosts
+        self._origins = origins
         self._proxies = proxies
         self._counting = counting
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
@@ -83,6 +100,7 @@ class Application:
             _check_head(scope)
             self._proxies.apply(scope)
             self._hosts.check(scope)
+            check_origin(scope, self._origins)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=request_id, reason=str(gone))
@@ -102,6 +120,9 @@ class Application:
         if response.has_started:
             raise ClientGone(problem.detail) from error
         status, headers, body = written(problem, response.request_id, error)
+        page = self._page_of(scope, problem, response.request_id)
+        if page is not None:
+            headers, body = headers | page[0], page[1]
         self._counting.refused(problem.code)
         if problem.code in REPORTED:
             scope["state"]["complain"](problem.code)

@@ -1,21 +1,35 @@
 """Receiving the bodies of requests, with bounds on size and time."""
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.operations import JSON
 
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
 MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
+MAX_LOGIN_BYTES: Final = 4096
+"""The bound on a request of who is not known yet."""
 UNCOUNTED_BYTES: Final = 64 * 1024
 """Requests up to this size are received even while all of MAX_REQUESTS_BYTES is in use."""
 MAX_REQUESTS_BYTES: Final = 64 * 1024 * 1024
 """The bound on the bytes of all requests that are being received."""
 MAX_REQUEST_CONTAINERS: Final = 500_000
 """Lists and objects in one request. More would take seconds to read, whatever their bytes."""
+
+
+class Most(NamedTuple):
+    """A bound on the size of a request, and its name."""
+
+    bytes: int
+    name: str
+
+
+REQUEST: Final = Most(MAX_REQUEST_BYTES, "MAX_REQUEST_BYTES")
+LOGIN: Final = Most(MAX_LOGIN_BYTES, "MAX_LOGIN_BYTES")
 
 
 class RequestMemory:
@@ -28,21 +42,27 @@ class RequestMemory:
     def __init__(self) -> None:
         self.used = 0
 
-    async def body_of(self, request: Request) -> bytes:
+    async def body_of(self, request: Request, most: Most | None = None, media_type: str = JSON) -> bytes:
         """Return the whole body of a request.
+
+        Args:
+            request: The request.
+            most: The bound on its size. None is `REQUEST`.
+            media_type: The type that a body must have.
 
         Raises:
             Problem: It is too large, too slow, of another type, or there is no room for it.
         """
+        most = most or REQUEST
         received = bytearray()
         counted = 0
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 async for chunk in request.stream():
-                    if len(received) + len(chunk) > MAX_REQUEST_BYTES:
+                    if len(received) + len(chunk) > most.bytes:
                         raise Problem(
                             "limit_exceeded",
-                            f"a request must have at most {MAX_REQUEST_BYTES:,} bytes (MAX_REQUEST_BYTES)",
+                            f"this request must have at most {most.bytes:,} bytes ({most.name})",
                             {"connection": "close"},
                         )
                     more = max(len(received) + len(chunk) - UNCOUNTED_BYTES, 0) - counted
@@ -57,7 +77,7 @@ class RequestMemory:
         finally:
             self.used -= counted
         if received:
-            _check_type(request)
+            _check_type(request, media_type)
             _check_containers(received)
         return bytes(received)
 
@@ -73,11 +93,11 @@ class RequestMemory:
         self.used += count
 
 
-def _check_type(request: Request) -> None:
+def _check_type(request: Request, expected: str) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if media_type != expected:
         found = repr(media_type[:100]) if media_type else "none"
-        raise Problem("unsupported_media_type", f"the body's Content-Type must be application/json, got {found}")
+        raise Problem("unsupported_media_type", f"the body's Content-Type must be {expected}, got {found}")
     coding = request.headers.get("content-encoding", "identity")
     if coding.strip().lower() != "identity":
         raise Problem("unsupported_media_type", f"the body must have no Content-Encoding, got {coding[:100]!r}")

@@ -1,4 +1,4 @@
-"""Who sends a request: found from the connection, or by the token that the request has."""
+"""Who sends a request: found from the connection, or by the token or the session that the request has."""
 
 import socket
 from typing import Final, NamedTuple
@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 from stretto.actors.access import Access, Caller, Unauthenticated, require_unrestricted
 from stretto.actors.gateway.exposure import is_loopback
+from stretto.actors.gateway.http.cookies import SessionCookie
+from stretto.actors.gateway.http.cross_site import CSRF_HEADER, check_csrf_token, check_is_of_own_page, is_safe
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.socket_users import SocketUsers
@@ -61,40 +63,82 @@ class Peers:
         return Peer(address, None, is_proxy=address in self._proxies)
 
 
-def sender_of(request: Request, access: Access) -> Caller:
-    """Return who sends a request.
+class Senders:
+    """Finds out who sends a request.
 
     Args:
-        request: The request.
-        access: Knows the tokens.
-
-    Raises:
-        Problem: The request comes over the socket from a user that may not connect.
-        Unauthenticated: The request comes over the port and has no valid token.
+        access: Knows the tokens and sessions.
+        cookie: The cookie that has a session.
     """
-    peer: Peer = request.scope["state"]["peer"]
-    if peer.caller is not None:
-        return peer.caller
-    if not peer.address:
-        raise Problem("not_allowed", "this daemon serves its own user, root, and members of serve.socket_group only")
+
+    def __init__(self, access: Access, cookie: SessionCookie) -> None:
+        self._access = access
+        self._cookie = cookie
+
+    def sender_of(self, request: Request) -> Caller:
+        """Return who sends a request of the API.
+
+        Raises:
+            Problem: The request comes over the socket from a user that may not connect. Or it has a session, would
+                change something, and is not surely from a page of this daemon.
+            Unauthenticated: The request comes over the port and has no valid token or session.
+        """
+        caller, secret = self._found(request)
+        if secret is not None and not is_safe(request.method):
+            check_is_of_own_page(request)
+            check_csrf_token(secret, request.headers.get(CSRF_HEADER))
+        return caller
+
+    def viewer_of(self, request: Request) -> Caller:
+        """Return who looks at a page. Raises as `sender_of` does."""
+        return self._found(request)[0]
+
+    def sender_of_form(self, request: Request, csrf: str | None) -> Caller:
+        """Return who sends a form of a page, which has the session's token in a field. Raises as `sender_of` does."""
+        caller, secret = self._found(request)
+        if secret is not None:
+            check_is_of_own_page(request)
+            check_csrf_token(secret, csrf)
+        return caller
+
+    def _found(self, request: Request) -> tuple[Caller, str | None]:
+        """Return who sends a request, and the secret of the session if that says so."""
+        peer: Peer = request.scope["state"]["peer"]
+        if peer.caller is not None:
+            return peer.caller, None
+        if not peer.address:
+            raise Problem(
+                "not_allowed", "this daemon serves its own user, root, and members of serve.socket_group only"
+            )
+        token = bearer_token(request)
+        secret = None
+        if token is not None:
+            caller = self._access.caller_of_token(token, source=peer.address)
+        else:
+            secret = self._cookie.secret_in(request)
+            if secret is None:
+                raise Unauthenticated("missing")
+            caller = self._access.caller_of_session(secret, source=peer.address)
+        return msgspec.structs.replace(caller, for_user=peer.user), secret
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the token of a request's header, or None without one. A proxy may have other schemes for itself."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != _SCHEME or not token.strip():
-        raise Unauthenticated("missing")
-    caller = access.caller_of_token(token.strip(), source=peer.address)
-    return msgspec.structs.replace(caller, for_user=peer.user)
+    return token.strip() or None if scheme.lower() == _SCHEME else None
 
 
 class Readers:
     """Knows who may read the metrics and the probes.
 
     Args:
-        access: Knows the tokens.
+        senders: Finds out who sends a request.
         proxies: The proxies before the port: with one, a request from this machine may be anybody's.
         open_to_all: Whether everybody may read them (`serve.open_metrics`).
     """
 
-    def __init__(self, access: Access, proxies: Proxies, *, open_to_all: bool) -> None:
-        self._access = access
+    def __init__(self, senders: Senders, proxies: Proxies, *, open_to_all: bool) -> None:
+        self._senders = senders
         self._trusts_loopback = not proxies
         self._open_to_all = open_to_all
 
@@ -108,4 +152,4 @@ class Readers:
         address = request.scope["state"]["peer"].address
         if self._open_to_all or not address or (self._trusts_loopback and is_loopback(address)):
             return
-        require_unrestricted(sender_of(request, self._access), "viewer")
+        require_unrestricted(self._senders.sender_of(request), "viewer")

@@ -16,14 +16,15 @@ from starlette.routing import Route as HttpRoute
 from stretto.actors.access import Access, Caller, require, require_full_rights, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway.http.bodies import RequestMemory
-from stretto.actors.gateway.http.callers import sender_of
+from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
+from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cells import ItemCells
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
+from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.gateway.http.waiting import LateAnswer
 from stretto.actors.history import token_as_json
@@ -67,16 +68,28 @@ class Endpoints:
         engine: The engine.
         ended: The runs that have ended.
         streams: The streams that clients follow.
-        access: Knows who may send requests.
+        access: Knows the tokens.
         origins: The beginning of links.
+        senders: Finds out who sends a request.
+        sessions: Begins and ends the sessions of browsers.
     """
 
-    def __init__(
-        self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access, origins: Origins,
-    ) -> None:  # fmt: skip
+    def __init__(  # noqa: PLR0913 - each is another thing to answer from
+        self,
+        engine: pykka.ActorRef[Any],
+        ended: EndedRuns,
+        streams: Streams,
+        *,
+        access: Access,
+        origins: Origins,
+        senders: Senders,
+        sessions: Sessions,
+    ) -> None:
         self._engine = engine
         self._access = access
         self._origins = origins
+        self._senders = senders
+        self._sessions = sessions
         self._restrictions = Restrictions(engine)
         self._ended = ended
         self._streams = streams
@@ -116,12 +129,17 @@ class Endpoints:
         return HttpRoute(API + path, answer, methods=list(routes))
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream | LateAnswer:
-        caller = sender_of(http, self._access)
-        require(caller, routes[0].role)  # all of them have the same
+        role = routes[0].role  # all of them have the same
+        if role is None:
+            return await self._log_in(routes[0], http)
+        caller = self._senders.sender_of(http)
+        require(caller, role)
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)
         request = request_of(route, http.path_params, query, body, http.headers.raw)
+        if (about_sender := self._sessions.answers.get(type(request))) is not None:
+            return await about_sender(route, request, http, caller)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
         if isinstance(request, requests.Cells):
@@ -130,6 +148,12 @@ class Endpoints:
         if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
             return tagged(http, answer, tag_of(bytes(answer.body)))
         return answer
+
+    async def _log_in(self, route: Route, http: HttpRequest) -> Response:
+        self._sessions.admit(http)
+        body = await self._memory.body_of(http, LOGIN)
+        request: Any = request_of(route, http.path_params, http.query_params.multi_items(), body)
+        return await self._sessions.log_in(route, request, http)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
         answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
@@ -168,7 +192,7 @@ class Endpoints:
         return Response(body_of(route, answer), status, headers, route.media_type)
 
     async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
-        require_unrestricted(caller, route.role)
+        require_unrestricted(caller, "admin")
         # The file of tokens may have to be read.
         tokens = await asyncio.to_thread(self._access.tokens)
         return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))

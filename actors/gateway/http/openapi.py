@@ -27,6 +27,7 @@ _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "integer"}
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "How to say who sends the request."},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "The seconds after which to send the request again."},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "The seconds after which to send the request again."},
 }
 """The headers of refusals, by status."""
@@ -135,7 +136,10 @@ def _operation(route: Route, schemas: Schemas) -> _Json:
     operation: _Json = {"operationId": _operation_id(route), "summary": " ".join(summary.split())}
     if description:
         operation["description"] = description
-    operation |= {"x-role": route.role, "security": [{"bearer": []}]}
+    if route.role is None:
+        operation["security"] = []
+    else:
+        operation |= {"x-role": route.role, "security": [{"bearer": []}]}
     parameters = [
         {"name": each.name, "in": each.place, "required": each.is_required, "schema": each.schema}
         for each in schemas.parameters(route)

@@ -18,6 +18,9 @@ STATUSES: Final[Mapping[str, int]] = {
     "unauthenticated": 401,
     "forbidden": 403,
     "not_allowed": 403,
+    "foreign_origin": 403,
+    "cross_site_request": 403,
+    "invalid_csrf_token": 403,
     "not_found": 404,
     "unknown_run": 404,
     "unknown_workflow": 404,
@@ -57,6 +60,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "cannot_replay": 422,
     "file_refused": 422,
     "expression_error": 422,
+    "too_many_logins": 429,
     "too_many_runs": 429,
     "too_many_streams": 429,
     "busy": 503,
@@ -122,7 +126,7 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
     headers = {"content-type": MEDIA_TYPE, **problem.headers}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
     return status, headers, encode_json(body)
 

@@ -5,17 +5,20 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import pykka
 
-from stretto.actors.access import open_access
+from stretto.actors.access import Caller, open_access
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.exposure import check_tokens
 from stretto.actors.gateway.http.application import Application
-from stretto.actors.gateway.http.callers import Peers, Readers
+from stretto.actors.gateway.http.asking import Asker
+from stretto.actors.gateway.http.callers import Peers, Readers, Senders
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
+from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.hosts import Hosts
@@ -23,8 +26,10 @@ from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.proxies import Proxies
+from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
+from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.gateway.socket_users import socket_users
 from stretto.actors.operations import API, ROUTES
@@ -84,6 +89,7 @@ class Gateway:
         settings: ServeSettings,
         certificate: "Certificate | None" = None,
     ) -> None:
+        self._url = url
         self._settings = settings
         self._certificate = certificate
         self._proxies = Proxies(settings.behind_proxy, settings.proxy_user_header)
@@ -120,17 +126,35 @@ class Gateway:
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
-        self._endpoints = Endpoints(self._engine, self._ended, streams, self._access, self._origins)
+        cookie = SessionCookie(urlsplit(self._url).port or 0)
+        senders = Senders(self._access, cookie)
+        self._sessions = Sessions(self._access, cookie, self._origins)
+        self._endpoints = Endpoints(
+            self._engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
+            sessions=self._sessions,
+        )  # fmt: skip
         instruments = services.instruments
-        readers = Readers(self._access, self._proxies, open_to_all=self._settings.open_metrics)
-        routes = [*self._endpoints.routes(), *probe_routes(instruments.registry, self._probes, readers.check)]
+        readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
+        pages = Pages(Asker(self._engine), senders, self._sessions, cookie)
+        routes = [
+            *self._endpoints.routes(),
+            *pages.routes(),
+            *probe_routes(instruments.registry, self._probes, readers.check),
+        ]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
-        application = Application(routes, paths, self._hosts, self._proxies, instruments.http(STATUSES))
+        application = Application(
+            routes, paths, hosts=self._hosts, origins=self._origins, proxies=self._proxies,
+            counting=instruments.http(STATUSES), page_of=pages.errors.page_of,
+        )  # fmt: skip
         self._config = configuration(application)
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
         paused = instruments.accept_pauses.inc
         self._acceptors = [Acceptor(each, self._serve, on_pause=paused) for each in listeners]
+
+    async def enter_url(self, caller: Caller) -> str:
+        """Return a URL that begins a session with a caller's rights in a browser, once, within a minute."""
+        return (await self._sessions.enter_url(caller)).url
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""

@@ -40,9 +40,9 @@ class Streams:
         return Stream(self._of_engine, caller, self._callers)
 
     def _end_revoked(self) -> None:
-        for name, caller in list(self._callers.items()):
+        for request_id, caller in list(self._callers.items()):
             if not self._access.is_valid(caller):
-                self.hub.end_session(name, "the token or session is not valid any more")
+                self.hub.end_session(_session(caller, request_id), "the token or session is not valid any more")
 
 
 class Stream:
@@ -56,18 +56,22 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the stream ends."""
         state = scope["state"]
-        # A session bounds the pages of one user. Programs are bounded by their connections.
-        name = self._caller.session or state["request_id"]
-        state["caller"], state["stream"] = self._caller, name
+        request_id: str = state["request_id"]
+        state["caller"], state["stream"] = self._caller, _session(self._caller, request_id)
         extensions = scope.setdefault("extensions", {})
         extensions[ABORT] = state["cut_off"]
         if scope["http_version"] == "1.1":  # an older one has no chunks
             extensions[SEND_AT_ONCE] = state["send_chunk"]
-        self._callers[name] = self._caller
+        self._callers[request_id] = self._caller
         try:
             await self._endpoint(scope, receive, send)
         finally:
-            self._callers.pop(name, None)
+            self._callers.pop(request_id, None)
+
+
+def _session(caller: Caller, request_id: str) -> str:
+    """Name the streams that are bounded together: those of one browser. Programs are bounded by their connections."""
+    return caller.session or request_id
 
 
 def _name_of(scope: Scope) -> str:

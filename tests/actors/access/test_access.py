@@ -227,7 +227,7 @@ def test_a_code_begins_one_session_with_the_rights_of_its_maker() -> None:
     desk = Desk()
     made = desk.create(role="viewer", workflows=("ops.a",))
     maker = desk.access.caller_of_token(made.text, source="")
-    code = desk.access.new_enter_code(maker).result(PATIENCE)
+    code = desk.access.new_enter_code(maker).result(PATIENCE).text
     secret = desk.access.enter(code).result(PATIENCE)
     with pytest.raises(Unauthenticated):
         desk.access.enter(code)
@@ -244,7 +244,7 @@ def test_a_code_begins_one_session_with_the_rights_of_its_maker() -> None:
 def test_a_code_is_good_for_a_minute() -> None:
     """Then it is used up, too."""
     desk = Desk()
-    code = desk.access.new_enter_code(ADMIN).result(PATIENCE)
+    code = desk.access.new_enter_code(ADMIN).result(PATIENCE).text
     desk.now += CODE_SECONDS
     with pytest.raises(Unauthenticated) as refused:
         desk.access.enter(code)
@@ -256,7 +256,7 @@ def test_the_keeper_decides_whether_a_code_was_used() -> None:
     desk = Desk(waits=True)
     made = desk.access.new_enter_code(ADMIN)
     desk.keeper.applied[-1][2].set_result(True)
-    entered = desk.access.enter(made.result(PATIENCE))
+    entered = desk.access.enter(made.result(PATIENCE).text)
     desk.keeper.applied[-1][2].set_result(False)
     with pytest.raises(Unauthenticated):
         entered.result(PATIENCE)

@@ -32,9 +32,9 @@ def test_with_a_store_everything_outlives_the_engine(start_bench: Callable[..., 
     access = access_of(bench)
     made = access.create_token("ci", "operator", by=ADMIN, workflows=("ops.a",)).result(PATIENCE)
     caller = access.caller_of_token(made.text, source="10.0.0.1")
-    used = access.new_enter_code(caller).result(PATIENCE)
+    used = access.new_enter_code(caller).result(PATIENCE).text
     session = access.enter(used).result(PATIENCE)
-    unused = access.new_enter_code(ADMIN).result(PATIENCE)
+    unused = access.new_enter_code(ADMIN).result(PATIENCE).text
     assert audit_of(bench) == ["mira create_token ci"]
     bench.proxy.stop().get(timeout=PATIENCE)
 

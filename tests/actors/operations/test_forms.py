@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.operations import Answer, Request, answers, controls, requests, table
+from stretto.actors.operations import Answer, Request, answers, controls, requests, sessions, table
 from stretto.actors.operations.forms import (
     BadRequest,
     answer_of,
@@ -88,6 +88,12 @@ REQUESTS = [
         "POST /tokens",
         b'{"name":"ci","role":"operator","lasts":60.0,"workflows":["w.ref"],"note":"why"}',
     ),
+    (sessions.Me(), "GET /me", b""),
+    (sessions.LogIn(code="c"), "POST /session", b'{"code":"c"}'),
+    (sessions.LogIn(token="t"), "POST /session", b'{"token":"t"}'),
+    (sessions.LogOut(), "DELETE /session", b""),
+    (sessions.CreateEnterCode(), "POST /enter-codes", b"{}"),
+    (sessions.CreateEnterCode("r1"), "POST /enter-codes", b'{"run":"r1"}'),
     (requests.RevokeToken("ci", "lost"), "DELETE /tokens/ci?note=lost", b""),
     (requests.Audit(5.5, "ci", "c", 7), "GET /audit?since=5.5&who=ci&cursor=c&limit=7", b""),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),

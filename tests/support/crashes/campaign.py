@@ -16,6 +16,7 @@ from tests.support.crashes.backups import Backup
 from tests.support.crashes.daemon import Daemon
 from tests.support.crashes.errands import CutOff, Errand, errands, reruns
 from tests.support.crashes.faults import Fault, Moment, What
+from tests.support.crashes.ledger import LATE_SECONDS
 from tests.support.crashes.runs import BrokenPromise, promise
 from tests.support.crashes.scene import Scene
 from tests.support.harness import PATIENCE
@@ -160,7 +161,7 @@ class Campaign:
 
         def prune(daemon: Daemon) -> None:
             with suppress(DaemonUnreachable):
-                daemon.client.ask(Prune(older_than_seconds=time.time() - ended_before))
+                daemon.client.ask(Prune(older_than_seconds=time.time() - ended_before + LATE_SECONDS))
                 self._scene.ledger.pruned()
 
         self._kill_during(prune, at_fault, most_seconds=0.2)

@@ -42,6 +42,8 @@ MOST_IN_FLIGHT: Final = 3
 """Items of a fan-out that is cancelled, at once."""
 
 
+_SCOPES: Final = tuple(scope for scope in get_args(RerunScope) if scope != "items")
+"""The scopes that need nothing besides. Which items there are is not known when an errand is made."""
 _ENDING: Final = {"engine_stopping", "engine_stopped", "run_parked", "stream_interrupted"}
 """Codes of refusals of a daemon that ends as it was told to."""
 
@@ -252,7 +254,7 @@ class Repairing(Redoing):
 
 def reruns(ledger: Ledger, folder: Path, choose: random.Random, first: int) -> list[Errand]:
     """Return errands that do runs again, in each scope; they are numbered from `first` on."""
-    makers: list[Maker] = [_redo, *(partial(_repair_in, scope) for scope in get_args(RerunScope))]
+    makers: list[Maker] = [_redo, *(partial(_repair_in, scope) for scope in _SCOPES)]
     return [make(ledger, folder, choose, f"errand {number}", None) for number, make in enumerate(makers, first)]
 
 
@@ -327,7 +329,7 @@ def lazy_inputs(folder: Path, name: str, values: list[int]) -> dict[str, Any]:
 
 
 def _repair(ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
-    return _repair_in(choose.choice(get_args(RerunScope)), ledger, folder, choose, name, key)
+    return _repair_in(choose.choice(_SCOPES), ledger, folder, choose, name, key)
 
 
 def _redo(ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:

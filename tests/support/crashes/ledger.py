@@ -30,6 +30,8 @@ CHECKED_EACH_TIME: Final = 250
 """Runs of a store that is checked at every look."""
 SURVIVORS: Final = 30
 """Runs that are compared with what they were, after others were deleted."""
+LATE_SECONDS: Final = 3.0
+"""How much later a daemon may read its clock than the client did that asks for a deletion of old runs."""
 _PAGE: Final = 100
 
 
@@ -191,6 +193,7 @@ class Ledger:
             return
         left = set(_all_runs(reader))
         deletable = self._old_families(self._deletable_before)
+        due = self._old_families(self._deletable_before - LATE_SECONDS)
         needed = self._needed()
         for run, known in self._runs.items():
             if known.is_gone:
@@ -198,7 +201,7 @@ class Ledger:
             elif run not in left:
                 promise(run in deletable, f"{known} is gone, and nobody wanted it deleted")
                 known.go()
-            elif self._pruned and run in deletable:
+            elif self._pruned and run in due:
                 promise(self._root(run) in needed, f"{known} was to be deleted, and is there")
         survivors = [known for run, known in self._runs.items() if run in left and known.ended_at is not None]
         for known in survivors[:SURVIVORS]:

@@ -41,7 +41,7 @@ def test_an_answer_has_the_requests_id_and_is_not_kept(tmp_path: Path) -> None:
     ("request_", "status", "code", "detail"),
     [
         (http("GET", f"{API}/definition"), 404, "not_found", f"did you mean '{API}/definitions'?"),
-        (http("GET", "/"), 404, "not_found", "there is nothing at /"),
+        (http("GET", "/nothing"), 404, "not_found", "there is nothing at /nothing"),
         (http("PUT", f"{API}/runs"), 405, "method_not_allowed", "this path has GET, HEAD, POST only"),
         (post(f"{API}/runs", {"workflow": "nobody"}), 404, "unknown_workflow", "'nobody'"),
         (post(f"{API}/runs", {"workflow": "/etc/passwd"}), 404, "unknown_workflow", "does not open clients' paths"),

@@ -15,7 +15,7 @@ SUBMIT = f"{API}/runs"
 
 def test_a_body_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused before all of it has come, with or without its length in the headers."""
-    monkeypatch.setattr(bodies, "MAX_REQUEST_BYTES", 1000)
+    monkeypatch.setattr(bodies, "REQUEST", bodies.Most(1000, "MAX_REQUEST_BYTES"))
 
     async def test(client: Client) -> None:
         for request in (

@@ -6,6 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Role, access_of_file, local_caller
 from stretto.actors.operations import API, ROUTES, CreateToken, Route, Submit
+from tests.support.browsing import Browser
 from tests.support.gateways import Reply, http, post, read_reply, with_port
 
 ADMIN = local_caller(0)
@@ -29,10 +30,11 @@ async def ask(url: str, request: bytes, *, to_the_end: bool = True) -> Reply:
         writer.close()
 
 
-def sample(route: Route, token: str | None) -> bytes:
+def sample(route: Route, token: str | None = None, **headers: str) -> bytes:
     """Return a request of a route."""
     target = API + route.path.replace("{index}", "0").replace("{run}", "nobody").replace("{task}", "none")
-    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
     body = b"{}" if route.method in {"POST", "PATCH"} else b""
     return http(route.method, target, body, **headers)
 
@@ -50,6 +52,8 @@ def test_every_route_asks_for_its_role(tmp_path: Path) -> None:
 
     async def test(_client: Any, url: str) -> None:
         for route in ROUTES:
+            if route.role is None:
+                continue
             for token in (None, wrong, revoked, expired, "str_", "x"):
                 reply = await ask(url, sample(route, token))
                 assert (reply.status, reply.json["code"]) == (401, "unauthenticated"), (route, token)
@@ -60,6 +64,39 @@ def test_every_route_asks_for_its_role(tmp_path: Path) -> None:
                 allowed = RANKS.index(role) >= RANKS.index(route.role)
                 assert (status == 403) == (not allowed), (route, role)
                 assert status not in {401, 405, 500}, (route, role)
+
+    with_port(tmp_path, test, tokens_file=tokens_file)
+
+
+def test_every_route_asks_a_session_for_more(tmp_path: Path) -> None:
+    """Without its token or from another page it may look and change nothing. Other names and origins are refused."""
+    tokens_file = tmp_path / "tokens"
+    access = access_of_file(tokens_file)
+    admin = made(access, "admin")
+    access.close()
+
+    async def test(_client: Any, url: str) -> None:
+        for route in ROUTES:
+            browser = Browser(url)
+            await browser.log_in(token=admin)
+            cookie = {"cookie": browser.cookie or "", "host": url.removeprefix("http://")}
+            own = {"sec_fetch_site": "same-origin", "x_csrf_token": browser.csrf}
+            changes = route.method != "GET" and route.role is not None
+            login = 400 if route.role is None else 0
+            for refused, sent in (
+                (403 if changes else login, {"sec_fetch_site": "same-origin"}),
+                (403 if changes else login, {"x_csrf_token": browser.csrf}),
+                (403 if changes or login else 0, {**own, "sec_fetch_site": "cross-site"}),
+                (403, {**own, "origin": "http://evil.example"}),
+                (403, {**own, "origin": "null"}),
+                (421, {**own, "host": "evil.example"}),
+                (login, own),
+            ):
+                reply = await ask(url, sample(route, **{**cookie, **sent}), to_the_end="/stream" not in route.path)
+                if refused:
+                    assert reply.status == refused, (route, sent)
+                else:
+                    assert reply.status not in {401, 403, 405, 421, 500}, (route, sent, reply)
 
     with_port(tmp_path, test, tokens_file=tokens_file)
 

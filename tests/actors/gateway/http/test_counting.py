@@ -65,7 +65,7 @@ def test_requests_are_counted_by_the_pattern_of_their_path(tmp_path: Path) -> No
             assert client.head(DEFINITIONS).status_code == 200
             for run in ("one", "two", "%00"):
                 assert client.get(f"{API}/runs/{run}/status").status_code == 404
-            for path in ("/", "/nothing", f"{API}/definition"):
+            for path in ("/none", "/nothing", f"{API}/definition"):
                 assert client.get(path).status_code == 404
             for method in ("PUT", "BREW", "X-1"):
                 assert client.request(method, DEFINITIONS).status_code == 405

@@ -68,6 +68,8 @@ def test_every_route_is_answered_to_its_role_and_those_above(role: Role, tmp_pat
 
     async def test(_client: Client, url: str) -> None:
         for route in ROUTES:
+            if route.role is None:
+                continue
             reply = await answer(url, request_of(route, token))
             if ROLES.index(role) < ROLES.index(route.role):
                 assert (reply.status, reply.json["code"]) == (403, "forbidden"), route

@@ -62,7 +62,8 @@ ALONE = [
 def test_an_operation_is_its_route(route: Route) -> None:
     """No field of the request is forgotten, and none has another place."""
     operation = operation_of(route)
-    assert operation["x-role"] == route.role
+    assert operation.get("x-role") == route.role
+    assert bool(operation["security"]) == (route.role is not None)
     assert operation["summary"].endswith(".")
     if route.status != HTTPStatus.NO_CONTENT:
         assert list(operation["responses"][str(route.status)]["content"]) == [route.media_type]

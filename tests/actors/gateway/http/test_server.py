@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +147,13 @@ def test_a_port_that_is_taken() -> None:
         open_port("127.0.0.1", taken.getsockname()[1])
     with pytest.raises(CannotServe, match="0 to 65535"):
         open_port("127.0.0.1", 99_999)
+
+
+def test_the_gateway_loads_no_library_of_databases_or_of_tls() -> None:
+    """A daemon without a store, and without a certificate, would have 24 MiB for nothing."""
+    code = (
+        "import sys; from stretto.actors.gateway import Gateway\n"
+        "print([name for name in ('sqlalchemy', 'alembic', 'cryptography', 'uvicorn') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['uvicorn']\n"

@@ -1,0 +1,56 @@
+// Keys, as the page /keys lists them. They do nothing while a field has the focus, and can be turned off.
+const OFF = "stretto-keys-off";
+
+function isOn() {
+  return localStorage.getItem(OFF) === null;
+}
+
+function move(step) {
+  const rows = [...document.querySelectorAll("a.row")];
+  if (!rows.length) return;
+  const at = rows.indexOf(document.activeElement);
+  const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + step, 0), rows.length - 1);
+  rows[next].focus();
+}
+
+function select() {
+  document.activeElement?.closest("tr")?.querySelector("input[type=checkbox]")?.click();
+}
+
+function search() {
+  const field = document.getElementById("search");
+  if (field) field.focus();
+  else location.assign("/");
+}
+
+const ACTIONS = {
+  "/": search,
+  "?": () => location.assign("/keys"),
+  j: () => move(1),
+  k: () => move(-1),
+  x: select,
+};
+
+export function useKeys() {
+  const box = document.getElementById("keys-on");
+  if (box) {
+    box.checked = isOn();
+    box.addEventListener("change", () => (box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1")));
+  }
+  let before = "";
+  document.addEventListener("keydown", (event) => {
+    const field = event.target.closest?.("input:not([type=checkbox]), select, textarea");
+    if (field || event.ctrlKey || event.metaKey || event.altKey || !isOn()) return;
+    const key = event.key;
+    const control = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (before === "g" && key === "r") location.assign("/");
+    else if (ACTIONS[key]) ACTIONS[key]();
+    else if (control) control.click();
+    else {
+      before = key;
+      return;
+    }
+    before = "";
+    event.preventDefault();
+  });
+}

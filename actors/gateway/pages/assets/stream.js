@@ -1,0 +1,49 @@
+// One stream of events a tab, which is closed while the tab is hidden: a browser has six connections for a host.
+const HIDDEN_MS = 5000;
+
+export function follow(path, listeners) {
+  const live = document.getElementById("live");
+  const lost = document.getElementById("lost");
+  let source = null;
+  let timer = null;
+  let heard = new Date();
+
+  function news(handler) {
+    return (event) => {
+      heard = new Date();
+      live.hidden = false;
+      live.classList.remove("off");
+      lost.hidden = true;
+      handler(JSON.parse(event.data));
+    };
+  }
+
+  function open() {
+    if (source) return;
+    source = new EventSource(path);
+    for (const [name, handler] of Object.entries(listeners)) source.addEventListener(name, news(handler));
+    source.addEventListener("bye", close);
+    source.addEventListener("error", () => {
+      live.classList.add("off");
+      lost.textContent = `No connection to the daemon. The page shows what was known at ${heard.toLocaleTimeString()}.`;
+      lost.hidden = false;
+      if (source?.readyState === EventSource.CLOSED) {
+        source = null;
+        setTimeout(open, HIDDEN_MS);
+      }
+    });
+  }
+
+  function close() {
+    source?.close();
+    source = null;
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(close, HIDDEN_MS);
+    else open();
+  });
+  open();
+  return close;
+}

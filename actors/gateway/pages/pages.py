@@ -1,0 +1,113 @@
+"""The routes of the pages: who looks, and which module makes the page."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final, TypeAlias
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from stretto.actors.access import Caller, Unauthenticated, csrf_token, may, require
+from stretto.actors.gateway.http.asking import Asker
+from stretto.actors.gateway.http.bodies import RequestMemory
+from stretto.actors.gateway.http.callers import Senders
+from stretto.actors.gateway.http.cookies import SessionCookie
+from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
+from stretto.actors.gateway.pages.asset_files import Assets
+from stretto.actors.gateway.pages.enter import EnterPage
+from stretto.actors.gateway.pages.errors import ErrorPages
+from stretto.actors.gateway.pages.forms import fields_of
+from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.gateway.pages.run import RunPage
+from stretto.actors.gateway.pages.runs import RunsPage
+from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
+
+LEAVE_PATH: Final = "/leave"
+"""Where the form that logs out goes."""
+_HTML: Final = "text/html"
+_Shown: TypeAlias = Callable[[Request, Caller, Viewer], Awaitable[Response]]
+_Sent: TypeAlias = Callable[[Request, Caller, dict[str, str]], Awaitable[Response]]
+
+
+class Pages:
+    """All pages. All of it runs in one event loop.
+
+    Args:
+        asker: Asks the engine.
+        senders: Finds out who looks.
+        sessions: Begins and ends the sessions of browsers.
+        cookie: The cookie that has a session.
+    """
+
+    def __init__(self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie) -> None:
+        self._senders = senders
+        self._sessions = sessions
+        self._cookie = cookie
+        self._memory = RequestMemory()
+        self._assets = Assets()
+        self._renderer = Renderer(self._assets.base)
+        self._asker = asker
+        self.errors = ErrorPages(self._renderer)
+        """The pages of refusals."""
+
+    def routes(self) -> list[Route]:
+        """Return the routes of all pages."""
+        runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
+        several = SeveralPage(self._renderer, self._asker)
+        enter = EnterPage(self._renderer, self._sessions, self._memory)
+        return [
+            self._assets.route(),
+            Route(ENTER_PATH, enter.answer, methods=["GET", "POST"]),
+            Route("/problems/{code}", self.errors.explain, methods=["GET"]),
+            Route("/keys", self._keys, methods=["GET"]),
+            self._route("/", runs.show),
+            self._route(SEVERAL_PATH, several.ask, several.act),
+            self._route("/runs/{run}", run.show),
+            self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
+            self._route("/runs/{run}/pause", None, run.pause),
+            self._route("/runs/{run}/resume", None, run.resume),
+            self._route(LEAVE_PATH, None, self._leave),
+        ]
+
+    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None) -> Route:
+        """Return the route of a page for who is logged in, of the form that is sent to it, or of both."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                caller = self._senders.viewer_of(request)
+            except Unauthenticated:
+                if _HTML not in request.headers.get("accept", ""):
+                    raise
+                return _to_enter(request)
+            require(caller, "viewer")
+            if show is not None and request.method != "POST":
+                return await show(request, caller, self._viewer(request, caller))
+            fields = await fields_of(request, self._memory)
+            caller = self._senders.sender_of_form(request, fields.get("csrf"))
+            assert send is not None  # noqa: S101 - the route has no other method
+            return await send(request, caller, fields)
+
+        methods = [*(["GET"] if show else []), *(["POST"] if send else [])]
+        return Route(path, answer, methods=methods)
+
+    def _viewer(self, request: Request, caller: Caller) -> Viewer:
+        secret = None if caller.session is None else self._cookie.secret_in(request)
+        csrf = "" if secret is None else csrf_token(secret)
+        return Viewer(caller.who, caller.role, csrf, may(caller, "operator"))
+
+    async def _keys(self, _request: Request) -> Response:
+        return self._renderer.page("keys.html", None, path="/keys")
+
+    async def _leave(self, request: Request, _caller: Caller, _fields: dict[str, str]) -> Response:
+        response = RedirectResponse(ENTER_PATH, HTTPStatus.SEE_OTHER)
+        await self._sessions.end(request, response)
+        return response
+
+
+def _to_enter(request: Request) -> Response:
+    """Lead to the log-in, and back from there."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = "" if request.method == "POST" or wanted == "/" else f"?{urlencode({NEXT: wanted})}"
+    return RedirectResponse(f"{ENTER_PATH}{query}", HTTPStatus.SEE_OTHER)

@@ -1,0 +1,156 @@
+"""The list of runs, with its filters in the URL."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stretto.actors.access import Caller
+from stretto.actors.gateway.http.asking import Asker
+from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.pages.progress import Progress, progress_of
+from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.journal import NoStore
+from stretto.actors.operations import CountsAnswer, RunCounts, Runs, RunsAnswer, Status, StatusAnswer
+from stretto.definitions.errors import StrettoError, nearest
+
+ROWS: Final = 50
+"""Runs of a page."""
+MOST_PROGRESS: Final = 20
+"""Runs in progress of a page that are asked for their progress."""
+STATUSES: Final = ("running", "paused", "failed", "succeeded", "cancelled")
+"""The statuses that have a filter."""
+_PERIODS: Final[Mapping[str, tuple[str, float]]] = {
+    "1h": ("last hour", 3600.0),
+    "24h": ("last 24 h", 86_400.0),
+    "7d": ("last 7 days", 604_800.0),
+}
+_IN_PROGRESS: Final = frozenset({"running", "paused", "failing", "cancelling", "cleaning"})
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """The filters of a list, as the URL has them. Texts are empty without a filter.
+
+    Attributes:
+        status: The status.
+        workflow: The ref.
+        label: NAME=VALUE.
+        since: A key of the periods.
+        q: A text in the workflow's ref or in a label.
+        cursor: Where the page begins.
+    """
+
+    status: str = ""
+    workflow: str = ""
+    label: str = ""
+    since: str = ""
+    q: str = ""
+    cursor: str = ""
+
+    def url(self, **changed: str) -> str:
+        """Return the URL of the list with other filters. A changed filter begins at the newest run."""
+        fields = {**msgspec.structs.asdict(self), "cursor": "", **changed}
+        query = urlencode({name: value for name, value in fields.items() if value})
+        return f"/?{query}" if query else "/"
+
+    @property
+    def are_set(self) -> bool:
+        """Whether the list leaves out runs."""
+        return self.url() != "/"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A run of the list, and its progress while it is in progress."""
+
+    run: dict[str, Any]
+    progress: Progress | None
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether it can be paused, resumed or cancelled."""
+        return self.run["status"] in _IN_PROGRESS
+
+
+class RunsPage:
+    """The page.
+
+    Args:
+        renderer: Makes the page.
+        asker: Asks the engine.
+    """
+
+    def __init__(self, renderer: Renderer, asker: Asker) -> None:
+        self._renderer = renderer
+        self._asker = asker
+
+    async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
+        """Show the runs that the URL asks for."""
+        filters = _narrowed(filters_of(request.query_params.multi_items()), caller)
+        rows, older, has_store, counts = [], None, True, None
+        try:
+            page = await self._asker.ask(_query(filters), caller, RunsAnswer)
+        except NoStore:
+            has_store = False
+        else:
+            rows = await self._rows(page.runs, caller)
+            older = page.next and filters.url(cursor=page.next)
+            counts = await self._counts(filters, caller)
+        return self._renderer.page(
+            "runs.html", viewer, path="/", rows=rows, older=older, filters=filters, statuses=STATUSES,
+            periods=_PERIODS, has_store=has_store, counts=counts, workflows=caller.workflows,
+        )  # fmt: skip
+
+    async def _rows(self, runs: list[dict[str, Any]], caller: Caller) -> list[Row]:
+        shown = [run["id"] for run in runs if run["status"] in _IN_PROGRESS][:MOST_PROGRESS]
+        progress = dict(zip(shown, await asyncio.gather(*(self._progress(run, caller) for run in shown)), strict=True))
+        return [Row(run, progress.get(run["id"])) for run in runs]
+
+    async def _progress(self, run: str, caller: Caller) -> Progress | None:
+        try:
+            answer = await self._asker.ask(Status(run), caller, StatusAnswer)
+        except StrettoError:  # the list is there without it
+            return None
+        return progress_of(answer.run["tasks"])
+
+    async def _counts(self, filters: Filters, caller: Caller) -> dict[str, int] | None:
+        """Return the numbers of runs of a period by status. Without a period they would have to count everything."""
+        only_time = Filters(since=filters.since, status=filters.status).url() == filters.url()
+        if not filters.since or not only_time or caller.workflows is not None:
+            return None
+        since = RunCounts(since=time.time() - _PERIODS[filters.since][1])
+        return (await self._asker.ask(since, caller, CountsAnswer)).statuses
+
+
+def filters_of(query: list[tuple[str, str]]) -> Filters:
+    """Return the filters of a URL. Raises `Problem` for one that does not exist or has an unknown value."""
+    known = Filters.__struct_fields__
+    for name, value in query:
+        if name not in known:
+            hint = nearest(name, known)
+            raise Problem("bad_request", f"the list has no filter {name[:100]!r}" + (f"; {hint}" if hint else ""))
+        if name == "since" and value and value not in _PERIODS:
+            raise Problem("bad_request", f"`since` must be one of {', '.join(_PERIODS)}, got {value[:100]!r}")
+        if name == "label" and value and "=" not in value:
+            raise Problem("bad_request", f"`label` must be NAME=VALUE, got {value[:100]!r}")
+    return Filters(**{name: value.strip() for name, value in query})
+
+
+def _narrowed(filters: Filters, caller: Caller) -> Filters:
+    """Return the filters with a workflow, if the caller is restricted to some and has not chosen one."""
+    if not caller.workflows or filters.workflow:
+        return filters
+    return msgspec.structs.replace(filters, workflow=caller.workflows[0])
+
+
+def _query(filters: Filters) -> Runs:
+    name, _, value = filters.label.partition("=")
+    return Runs(
+        status=filters.status or None, workflow=filters.workflow or None, labels={name: value} if name else None,
+        since=time.time() - _PERIODS[filters.since][1] if filters.since else None, search=filters.q or None,
+        children="folded", cursor=filters.cursor or None, limit=ROWS,
+    )  # fmt: skip

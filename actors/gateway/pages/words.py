@@ -1,0 +1,98 @@
+"""Times, numbers and states as people read them."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from stretto.definitions.data import encode_json
+
+MOST_CHARACTERS: Final = 64 * 1024
+"""The bound on the text of a value on a page. The API has the whole of a larger one."""
+_HOUR: Final = 3600
+_SHAPES: Final[Mapping[str, str]] = {
+    "running": "running",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "failing": "failed",
+    "timed_out": "failed",
+    "retrying": "retrying",
+    "paused": "paused",
+    "cancelled": "cancelled",
+    "cancelling": "cancelled",
+    "cleaning": "cancelled",
+    "skipped": "waiting",
+}
+"""The mark of each status of a run or a task. All others wait."""
+_SHOWN_DIGITS: Final = 8
+
+
+def shape_of(status: str) -> str:
+    """Return the name of the mark and the colour of a status."""
+    return _SHAPES.get(status, "waiting")
+
+
+def status_word(status: str) -> str:
+    """Return a status as a page shows it."""
+    return status.replace("_", " ").capitalize()
+
+
+def short_id(run: str) -> str:
+    """Return the last digits of an id: ids of the same time begin alike."""
+    return run[-_SHOWN_DIGITS:]
+
+
+def moment(text: str) -> datetime:
+    """Return a time in RFC 3339 as an object."""
+    return datetime.fromisoformat(text)
+
+
+def full_time(text: str) -> str:
+    """Return a time in full."""
+    return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def ago(text: str) -> str:
+    """Return how long ago something was, up to an hour, else the clock, with the day if it is not today's."""
+    at, now = moment(text), datetime.fromtimestamp(time.time(), UTC)
+    seconds = max((now - at).total_seconds(), 0.0)
+    if seconds < 1:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{_duration(seconds)} ago"
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%d %b %H:%M} UTC"
+
+
+def took(began: str, ended: str | None) -> str:
+    """Return how long something took, or has taken until now."""
+    end = datetime.fromtimestamp(time.time(), UTC) if ended is None else moment(ended)
+    return _duration(max((end - moment(began)).total_seconds(), 0.0))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02}"
+    return f"{minutes} m {rest:02}" if minutes else f"{rest} s"
+
+
+def grouped(number: float) -> str:
+    """Return a number with a thin space between groups of three digits."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def pretty_json(value: Any) -> str:
+    """Return a value as JSON of several lines, or the beginning of a large one."""
+    text = msgspec.json.format(encode_json(value), indent=2).decode()
+    left = len(text) - MOST_CHARACTERS
+    return text if left <= 0 else f"{text[:MOST_CHARACTERS]}\n… {grouped(left)} more characters (MOST_CHARACTERS)"
