@@ -37,7 +37,7 @@ class OutputChannel:
         self._call_later = call_later
         self._item: FollowedItem = ("", "", 0)
         self._shown: dict[str, Any] = {}
-        self._asking = self._stale = False
+        self._asking = self._stale = self._has_failed = False
         self._timer: Timer | None = None
 
     async def begin(self, item: FollowedItem) -> None:
@@ -74,7 +74,7 @@ class OutputChannel:
             self._ask()
 
     def _take(self, later: dict[str, Any]) -> None:
-        self._asking = False
+        self._asking = self._has_failed = False
         if (later["visit"], later["attempt"]) != (self._shown["visit"], self._shown["attempt"]):
             self._end(None)  # the next attempt runs already
             return
@@ -88,7 +88,12 @@ class OutputChannel:
 
     def _failed(self, _error: Exception) -> None:
         self._asking = False
-        self._end(None)  # it has ended, and nothing is kept of it
+        if self._has_failed:
+            self._end(None)  # it has ended, and nothing is kept of it
+            return
+        self._has_failed = self._stale = True  # it has just ended: its end is known in a moment
+        if self._timer is None:
+            self._timer = self._call_later(FRAME_SECONDS, self._rested)
 
     def _end(self, outcome: str | None) -> None:
         self.close()

@@ -66,7 +66,7 @@ class RunPage:
         return self._renderer.page(
             "run.html", viewer, path="/runs", status=status, run=run, groups=groups, waits=like_waits(waits),
             errors=like_errors(run["errors"] if run else ()), ended=status["status"] in ENDED,
-            failed=failed,
+            failed=failed, progress=progress,
         )  # fmt: skip
 
     async def ask_to_cancel(self, request: Request, caller: Caller, viewer: Viewer) -> Response:

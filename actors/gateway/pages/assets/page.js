@@ -1,6 +1,33 @@
 // What each page has: times in the reader's zone, and keys.
-import { localise } from "./times.js";
 import { useKeys } from "./keys.js";
+
+// Times: how long ago up to an hour, else the clock of the reader's own time zone.
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long", hour12: false });
+
+function duration(seconds) {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.floor(seconds);
+  const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  if (days) return `${days} d ${hours} h`;
+  if (hours) return `${hours} h ${String(minutes).padStart(2, "0")}`;
+  return minutes ? `${minutes} m ${String(whole % 60).padStart(2, "0")}` : `${whole} s`;
+}
+
+function localise(root) {
+  const now = Date.now();
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    const seconds = (now - at) / 1000;
+    const today = at.toDateString() === new Date(now).toDateString();
+    const long = today ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
+    const text = seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
+    if (element.textContent !== text) element.textContent = text;
+    element.title = full.format(at);
+  }
+}
 
 localise(document);
 setInterval(() => localise(document), 10_000);

@@ -5,7 +5,14 @@ import { follow } from "./stream.js";
 const run = document.getElementById("run").dataset;
 const said = document.getElementById("said");
 const SAY_MS = 10_000;
+const RELOAD_MS = 1000;
+const progress = new Map();
 let spoken = 0;
+
+// At most once a second, whatever the stream says.
+function reload() {
+  setTimeout(() => location.reload(), Math.max(0, RELOAD_MS - performance.now()));
+}
 
 function rowOf(task) {
   return document.querySelector(`tr[data-task="${CSS.escape(task)}"]`);
@@ -14,12 +21,23 @@ function rowOf(task) {
 function changeTask(row, task) {
   setStatus(row.querySelector(".status"), task.status);
   if (!task.items) return;
+  progress.set(row.dataset.task, task.items);
   const { total, succeeded, failed } = task.items;
   const bar = row.querySelector(".bar");
   const counts = row.querySelector(".counts");
   if (bar) setBar(bar, task.items);
   if (counts) counts.textContent = `${grouped(succeeded + failed)} of ${total === null ? "?" : grouped(total)}`;
   row.querySelector(".failures").textContent = failed ? `${grouped(failed)} failed` : "";
+}
+
+// The title begins with how far all of its items are, as the server makes it.
+function showProgress() {
+  let [ended, total] = [0, 0];
+  for (const items of progress.values()) {
+    ended += items.succeeded + items.failed;
+    total += items.total ?? 0;
+  }
+  if (total) document.title = document.title.replace(/^\d+ %/, `${Math.floor((100 * ended) / total)} %`);
 }
 
 function say(text) {
@@ -35,17 +53,18 @@ function take({ status, tasks = {} }) {
   for (const [name, task] of Object.entries(tasks)) {
     const row = rowOf(name);
     if (row) changeTask(row, task);
-    else return location.reload();
+    else return reload();
     if (task.items?.total > 1) say(`${task.items.succeeded + task.items.failed} of ${task.items.total} items of ${name} ended`);
   }
+  showProgress();
   // Other buttons belong to another status.
-  if (before !== shown.lastElementChild.textContent) location.reload();
+  if (before !== shown.lastElementChild.textContent) reload();
 }
 
 if (run.ended !== "true") {
   follow(`/api/v1/runs/${encodeURIComponent(run.run)}/stream`, {
     hello: take,
     changes: take,
-    ended: () => location.reload(),
+    ended: () => reload(),
   });
 }

@@ -4,18 +4,20 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from stretto.actors.access import access_of_file
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.failed_logins import MAX_FAILED_LOGINS
 from stretto.actors.operations import API, CreateEnterCode, CreateToken
+from stretto.actors.settings import ServeSettings
 from tests.actors.gateway.http.test_callers import made
 from tests.support.browsing import Browser
-from tests.support.gateways import with_port
+from tests.support.gateways import DEFAULTS, with_port
 
 
-def with_tokens(folder: Path, test: Any, **limits: Any) -> None:
+def with_tokens(folder: Path, test: Any, *, serve: ServeSettings = DEFAULTS, **limits: Any) -> None:
     """Run a test with a client of the socket, the port's URL and an operator's token."""
     tokens_file = folder / "tokens"
     access = access_of_file(tokens_file)
@@ -25,7 +27,7 @@ def with_tokens(folder: Path, test: Any, **limits: Any) -> None:
     async def run(client: Client, url: str) -> None:
         await test(client, url, token)
 
-    with_port(folder, run, tokens_file=tokens_file)
+    with_port(folder, run, tokens_file=tokens_file, serve=serve)
 
 
 def test_a_browser_logs_in_with_a_token_and_out(tmp_path: Path) -> None:
@@ -182,3 +184,20 @@ def test_a_token_can_be_made_in_a_session(tmp_path: Path) -> None:
         assert (created.status, created.json["token"]["made_by"]) == (201, "boss")
 
     with_tokens(tmp_path, test)
+
+
+def test_behind_a_public_url_cookies_need_tls_and_links_begin_with_it(tmp_path: Path) -> None:
+    """Its origin is the daemon's own, too."""
+
+    async def test(client: Client, url: str, token: str) -> None:
+        made_code: Any = await asyncio.to_thread(client.ask, CreateEnterCode())
+        assert made_code.url.startswith("https://stretto.example/enter#")
+        body = msgspec.json.encode({"token": token})
+        entered = await Browser(url).send(
+            "POST", f"{API}/session", body, host="stretto.example", origin="https://stretto.example"
+        )
+        assert entered.status == 200
+        assert "; secure" in entered.headers["set-cookie"]
+        assert entered.headers["set-cookie"].startswith(f"stretto-{url.rpartition(':')[2]}=")
+
+    with_tokens(tmp_path, test, serve=ServeSettings(public_url="https://stretto.example"))
