@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 DEFINITIONS: Final = {
     "echo": "parameters: {n: {type: integer, default: 1}}\ntasks: [{name: only, action: core.echo, input: "
     '{message: "{{ parameters.n }}"}}]\noutput_map: {said: "{{ task.only.result }}"}\n',
-    "gate": "tasks: [{name: only, action: starting.gate}]\n",
+    "gate": "tasks: [{name: only, action: starting_requests.gate}]\n",
 }
 GATE: Final = threading.Semaphore(0)
 
 
-@action("starting.gate")
+@action("starting_requests.gate")
 def gate() -> bool:
     """Wait until the test lets one go on."""
     return GATE.acquire(timeout=PATIENCE)
