@@ -23,14 +23,21 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.gateway.live.endpoints import ABORT, SEND_AT_ONCE, EngineStream, OutputStream, RunStream
+    from stretto.actors.gateway.live.endpoints import (
+        ABORT,
+        ON_LEAVING,
+        SEND_AT_ONCE,
+        EngineStream,
+        OutputStream,
+        RunStream,
+    )
     from stretto.actors.gateway.live.hub import MAX_STREAMS, LiveHub
     from stretto.actors.gateway.live.source import EngineSource
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "endpoints": "ABORT SEND_AT_ONCE EngineStream OutputStream RunStream",
+            "endpoints": "ABORT ON_LEAVING SEND_AT_ONCE EngineStream OutputStream RunStream",
             "hub": "LiveHub MAX_STREAMS",
             "source": "EngineSource",
         },
@@ -39,6 +46,7 @@ else:
 __all__ = [
     "ABORT",
     "MAX_STREAMS",
+    "ON_LEAVING",
     "SEND_AT_ONCE",
     "EngineSource",
     "EngineStream",

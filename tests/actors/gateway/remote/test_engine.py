@@ -163,7 +163,8 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 
 ELSEWHERE = {
-    "create_token", "describe", "describe_api", "follow_output", "outcome_of", "revoke_token", "tokens", "watch_all",
+    "create_enter_code", "create_token", "describe", "describe_api", "follow_output", "log_in", "log_out", "me",
+    "outcome_of", "revoke_token", "tokens", "watch_all",
     *(str(each.__struct_config__.tag) for each in definition_requests.ALL),
 }  # fmt: skip
 """The requests that are not to an engine's method."""
