@@ -8,13 +8,16 @@ RUNTIME := $(VENV)/.runtime
 # And what the examples need.
 EXAMPLES := $(VENV)/.examples
 PACKAGES := actors definitions metrics
+# Tests start some 500 processes of Stretto. Each would compile all modules again, and each of pytest's workers all
+# tests, where the environment forbids bytecode (an empty value allows it).
+export PYTHONDONTWRITEBYTECODE :=
 # Half of the tests wait for a process or a disk: two at a time for each core.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # The interpreters of `make test-all`; one that is not there is left out with a word.
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo example test test-fast test-all check docs perf perf-quick perf-peers format clean
+.PHONY: help demo example test test-fast test-all check check-style check-types check-imports warm docs perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -42,7 +45,7 @@ example: $(EXAMPLES)  ## a job of docs/examples/README.md, with servers of its o
 	$(BIN)/python docs/examples/playground.py $(JOB) $(SIZE) $(OPTIONS)
 
 test: $(STAMP)  ## all tests, on all cores
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-fast: $(STAMP)  ## the tests that are over in a minute: no daemons, no campaigns, no long searches
 	$(BIN)/python -m pytest -n auto -q -m 'not slow'
@@ -54,14 +57,25 @@ test-all:  ## all tests on each CPython of PYTHONS that is installed, each in an
 	    $(MAKE) test PYTHON=$$python VENV=.venv-$$version || exit 1; \
 	done
 
-check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import contracts
+check: check-style check-types check-imports  ## formatting, lint, types, import contracts (also with -j2)
+
+check-style: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
+
+check-types: $(STAMP) .typing
 	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
 	MYPYPATH=.typing:docs/examples:perf $(BIN)/mypy tests
 	MYPYPATH=.typing:perf $(BIN)/mypy perf
+
+check-imports: $(STAMP)
 	$(BIN)/lint-imports
-	$(BIN)/codespell
+
+# mypy has one core for half a minute. The other one compiles what the tests' processes and workers import.
+warm: $(STAMP)
+	$(BIN)/python -m compileall -q actors definitions metrics docs/examples perf
+	$(BIN)/python -m pytest --collect-only -qq > $(VENV)/.collected || { cat $(VENV)/.collected; exit 1; }
 
 # mypy follows names, not the editable install's import hook: links give it the tree as it is installed.
 .typing: Makefile

@@ -15,6 +15,7 @@ Logs: `logging` configures structlog and the standard library together.
 from stretto.metrics.catalogue import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES
 from stretto.metrics.counter import Counter
 from stretto.metrics.exposition import CannotExpose, Exposition, MetricsServer, expose
+from stretto.metrics.figures import Figures
 from stretto.metrics.histogram import Histogram
 from stretto.metrics.http import HttpInstruments
 from stretto.metrics.instruments import MAX_WORKFLOWS, Instruments, TaskInstruments, WorkflowInstruments
@@ -29,6 +30,7 @@ __all__ = [
     "CannotExpose",
     "Counter",
     "Exposition",
+    "Figures",
     "Histogram",
     "HttpInstruments",
     "Instruments",

@@ -58,6 +58,11 @@ class CounterFamily(Collector):
         with self._lock:
             return self._children.setdefault(key, Counter(self._lock))
 
+    def total(self) -> int:
+        """Return the number of events of all series together."""
+        with self._lock:
+            return sum(child.value for child in self._children.values())
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield all series as of one moment."""
         with self._lock:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Info, ProcessCollector
 from stretto.metrics import catalogue
 from stretto.metrics.bounded import BoundedChildren
 from stretto.metrics.counter import Counter, CounterFamily
+from stretto.metrics.figures import Figures, read_figures
 from stretto.metrics.gauges import GaugeSources, StateGauges, StreamMetrics
 from stretto.metrics.histogram import Histogram, HistogramFamily
 from stretto.metrics.http import HttpInstruments
@@ -190,6 +191,13 @@ class Instruments:
             reasons: The codes of all problems. Each has a counter at 0 before the first refusal.
         """
         return HttpInstruments(self._http_requests, self._http_request_seconds, self._http_refusals, reasons)
+
+    def figures(self) -> Figures:
+        """Return the figures of this moment. The sources of the gauges are called as by a scrape."""
+        return read_figures(
+            gauges=self._gauges, streams=self._streams, items=self._items, retries=self.retries.value,
+            late_results=self.late_results.value, transitions=self.transition_latency, commits=self.journal_commit,
+        )  # fmt: skip
 
     def bind_streams(self, *, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
         """Set the sources of a gateway's streams, as `bind_gauges` does.

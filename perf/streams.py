@@ -16,7 +16,7 @@ from report import Measured, Table, timing
 from targets import of_ratio
 
 from stretto.actors import action
-from stretto.actors.gateway.live.endpoints import SEND_AT_ONCE, RunStream
+from stretto.actors.gateway.live.endpoints import ON_LEAVING, SEND_AT_ONCE, RunStream
 from stretto.actors.gateway.live.hub import LiveHub
 from stretto.actors.gateway.live.source import EngineSource
 
@@ -104,7 +104,7 @@ class Followers:
 
         scope = {
             "type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id},
-            "extensions": {SEND_AT_ONCE: send_at_once},
+            "extensions": {SEND_AT_ONCE: send_at_once, ON_LEAVING: lambda _leaves: None},
         }  # fmt: skip
         await RunStream(self.hub)(scope, receive, send)
         return last

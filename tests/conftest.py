@@ -1,5 +1,6 @@
 """Fixtures that several folders use."""
 
+import gc
 import signal
 
 import pytest
@@ -47,6 +48,11 @@ def pytest_configure() -> None:
     ignores it, and so does all that it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage collections pass over the modules and the thousands of tests, which stay to the end."""
+    gc.freeze()
 
 
 SLOW = tuple(line for line in (TESTS / "slow_tests.txt").read_text().splitlines() if line and not line.startswith("#"))

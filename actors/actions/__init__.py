@@ -13,7 +13,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
-    from stretto.actors.actions.core.http_client import close_clients, use_policy
+    from stretto.actors.actions.core.http_settings import close_clients, use_policy
     from stretto.actors.actions.core.local import describe_exit, inherited_environment, last_lines, variable_problem
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
@@ -45,7 +45,7 @@ else:
         __name__,
         {
             "core.addresses": "AddressPolicy",
-            "core.http_client": "close_clients use_policy",
+            "core.http_settings": "close_clients use_policy",
             "core.local": "describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",

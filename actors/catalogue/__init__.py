@@ -6,10 +6,11 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue.callables import Callables
-    from stretto.actors.catalogue.catalogue import Catalogue, Rules, log_nothing
+    from stretto.actors.catalogue.catalogue import Catalogue
     from stretto.actors.catalogue.definition import duplicate_ref, is_rehearsal_document, not_utf8
     from stretto.actors.catalogue.loading import Library, core_actions, load_library
     from stretto.actors.catalogue.reports import (
+        Sees,
         called_refs,
         definition_source,
         describe_action,
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
         list_actions,
         list_definitions,
         sees_all,
+        workflow_of,
     )
+    from stretto.actors.catalogue.rules import Rules, log_nothing
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "callables": "Callables",
-            "catalogue": "Catalogue Rules log_nothing",
+            "catalogue": "Catalogue",
+            "rules": "Rules log_nothing",
             "definition": "duplicate_ref is_rehearsal_document not_utf8",
             "loading": "Library core_actions load_library",
             "reports": (
-                "called_refs definition_source describe_action describe_definition list_actions "
-                "list_definitions sees_all"
+                "Sees called_refs definition_source describe_action describe_definition list_actions "
+                "list_definitions sees_all workflow_of"
             ),
         },
     )
@@ -38,6 +42,7 @@ __all__ = [
     "Catalogue",
     "Library",
     "Rules",
+    "Sees",
     "called_refs",
     "core_actions",
     "definition_source",
@@ -51,4 +56,5 @@ __all__ = [
     "log_nothing",
     "not_utf8",
     "sees_all",
+    "workflow_of",
 ]

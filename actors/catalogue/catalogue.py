@@ -1,15 +1,15 @@
 """The definitions that an engine knows, by ref."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue.callables import Callables
 from stretto.actors.catalogue.definition import Definition, duplicate_ref, read_definition, unreadable
+from stretto.actors.catalogue.rules import DEFAULT_RULES, Rules
 from stretto.actors.catalogue.secret_flow import secrecies_of, secrecy_among
 from stretto.actors.locating import is_folder, is_path, survey
 from stretto.definitions.context import NO_SECRECY, Secrecy
@@ -23,66 +23,6 @@ if TYPE_CHECKING:
     from stretto.actors.packs import Pack, PackWorkflow
 
 
-class LogEvent(Protocol):
-    """Logs an event."""
-
-    def __call__(self, event: str, **facts: Any) -> None:
-        """Log an event by its name, with its facts."""
-
-
-LOGGER = "stretto.catalogue"
-
-
-class LoggedFinding:
-    """A finding in a log event: text in a line, and whole for those who render lines of their own."""
-
-    __slots__ = ("finding",)
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-
-    def __str__(self) -> str:
-        return str(self.finding)
-
-    def __repr__(self) -> str:
-        return repr(str(self.finding))
-
-
-def log_event(event: str, **facts: Any) -> None:
-    """Log what an operator should look at."""
-    from stretto.metrics import get_logger  # noqa: PLC0415 - `stretto validate` logs nothing, and starts without it
-
-    log = get_logger(LOGGER)
-    if "findings" in facts:
-        facts["findings"] = [LoggedFinding(each) for each in facts["findings"]]
-    (log.error if event == "actions_not_loaded" else log.warning)(event, **facts)
-
-
-def log_nothing(event: str, **facts: Any) -> None:
-    """Drop an event: the caller shows findings in its own way."""
-
-
-def known_exactly(callables: Callables) -> KnownActions | None:
-    """Refuse tasks that call unknown refs, as engines do."""
-    return callables
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How a catalogue checks and reports definitions.
-
-    Attributes:
-        check_calls: Returns what validation shall take for callable. None leaves calls unchecked.
-        log: Where warnings go.
-        find_more: Registers actions that are loaded only when a ref is unknown.
-    """
-
-    check_calls: Callable[[Callables], KnownActions | None] = known_exactly
-    log: LogEvent = log_event
-    find_more: Callable[[], None] | None = None
-
-
-DEFAULT_RULES = Rules()
 NO_WORKFLOWS: Final[Mapping[str, Workflow]] = MappingProxyType({})
 
 
@@ -291,6 +231,10 @@ class Catalogue:
         """Return all refs, sorted."""
         return tuple(sorted(self._workflows))
 
+    def workflows(self) -> Mapping[str, Workflow]:
+        """Return all workflows by ref."""
+        return MappingProxyType(self._workflows)
+
     def refused(self) -> Mapping[str, InvalidDefinition]:
         """Return the errors of each ref whose definition cannot be used."""
         return {ref: error for ref, error in (self._invalid | self._conflicts).items() if ref not in self._workflows}
@@ -333,12 +277,7 @@ class Catalogue:
         if refs:
             raise UnknownWorkflow(f"several workflows come from files called {name!r}: {', '.join(refs)}")
         hint = self.actions.refused.get(name) or nearest(name, (*self._workflows, *self._stems))
-        raise UnknownWorkflow(f"there is no workflow {name!r}; {hint or self._where_to_look(name)}")
-
-    def _where_to_look(self, name: str) -> str:
-        if self._workflows:
-            return f"known: {', '.join(self.refs())}"
-        return f"none are known: give the path of a file, such as {name}.yaml, or a folder with --definitions"
+        raise UnknownWorkflow(f"there is no workflow {name!r}; {hint or _where_to_look(name, self.refs())}")
 
     def nested_refs(self) -> frozenset[str]:
         """Return the refs that run as sub-workflows. An action wins over a workflow of the same ref."""
@@ -391,6 +330,12 @@ def _read(path: Path, described: "PackWorkflow | None") -> Definition:
         return read_definition(path, described)
     except (InvalidDefinition, UnknownWorkflow) as error:
         return unreadable(path, error, described)
+
+
+def _where_to_look(name: str, refs: tuple[str, ...]) -> str:
+    if refs:
+        return f"known: {', '.join(refs)}"
+    return f"none are known: give the path of a file, such as {name}.yaml, or a folder with --definitions"
 
 
 def usable(definition: Definition) -> Workflow:

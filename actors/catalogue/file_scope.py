@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from stretto.actors.catalogue.catalogue import Catalogue, log_nothing, usable
+from stretto.actors.catalogue.catalogue import Catalogue, usable
 from stretto.actors.catalogue.definition import Definition, read_definition, unreadable
+from stretto.actors.catalogue.rules import log_nothing
 from stretto.actors.catalogue.secret_flow import secrecies_of
 from stretto.actors.locating import files_beside, is_path
 from stretto.definitions.context import Secrecy

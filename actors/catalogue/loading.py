@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions
 from stretto.actors.actions import ActionRegistry, RenderedCommands
-from stretto.actors.catalogue.catalogue import DEFAULT_RULES, Catalogue, LogEvent, Rules
+from stretto.actors.catalogue.catalogue import Catalogue
+from stretto.actors.catalogue.rules import DEFAULT_RULES, LogEvent, Rules
 from stretto.actors.locating import Survey, is_folder, survey
 from stretto.definitions.errors import Finding, UnknownWorkflow
 

@@ -57,8 +57,8 @@ def describe_definition(catalogue: Catalogue, ref: str) -> dict[str, Any]:
     Raises:
         UnknownWorkflow: There is no such definition.
     """
-    if ref in catalogue.refs():
-        workflow = catalogue.find(ref)
+    workflow = catalogue.workflows().get(ref)
+    if workflow is not None:
         return _usable(catalogue, workflow) | {
             "parameters": inputs_schema(workflow),
             "tasks": len(workflow.tasks),
@@ -70,6 +70,19 @@ def describe_definition(catalogue: Catalogue, ref: str) -> dict[str, Any]:
     return _refused(ref, _file_of(error), error.findings) | unknown
 
 
+def workflow_of(catalogue: Catalogue, ref: str) -> Workflow:
+    """Return the workflow of a ref, and of nothing else that `Catalogue.find` takes.
+
+    Raises:
+        UnknownWorkflow: There is no such definition.
+        InvalidDefinition: The definition has errors.
+    """
+    workflow = catalogue.workflows().get(ref)
+    if workflow is None:
+        raise _refusal_of(catalogue, ref)
+    return workflow
+
+
 def definition_source(catalogue: Catalogue, ref: str) -> dict[str, Any]:
     """Return a definition's text: {ref, file, text, digest}. Defaults of secret parameters are masked.
 
@@ -79,8 +92,8 @@ def definition_source(catalogue: Catalogue, ref: str) -> dict[str, Any]:
         UnknownWorkflow: There is no such definition, or its file cannot be read.
         InvalidDefinition: Its file is not UTF-8 text.
     """
-    if ref in catalogue.refs():
-        workflow = catalogue.find(ref)
+    workflow = catalogue.workflows().get(ref)
+    if workflow is not None:
         secrets = [each.default for each in workflow.parameters.values() if each.secret and each.default is not None]
         file, text, mask = workflow.file, workflow.text, Mask(secrets)
     else:
@@ -133,7 +146,7 @@ def called_refs(workflow: Workflow) -> Iterator[str]:
 
 
 def _all_of(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    usable = [catalogue.find(ref) for ref in catalogue.refs()]
+    usable = catalogue.workflows().values()
     for workflow in usable:
         yield _usable(catalogue, workflow)
     files = {workflow.file for workflow in usable}
@@ -199,7 +212,7 @@ def _users(catalogue: Catalogue, sees: Sees) -> dict[str, list[str]]:
     """Return the workflows that call each ref, sorted."""
     users: dict[str, list[str]] = {}
     for ref in filter(sees, catalogue.refs()):
-        for called in set(called_refs(catalogue.find(ref))):
+        for called in set(called_refs(catalogue.workflows()[ref])):
             users.setdefault(called, []).append(ref)
     return users
 

@@ -1,16 +1,11 @@
 """`stretto config`: shows the effective settings, from the config file and the environment."""
 
-import re
 from typing import Any
 
 import click
 
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 from stretto.actors.cli.support.printable import echo_json, echo_lines
-
-_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):.*@")
-"""A URL's password, up to the last @: one that was not percent-encoded may contain others."""
-_IN_QUERY = re.compile(r"(?i)([?&][^=&]*password=)[^&]*")
 
 
 @click.group()
@@ -27,17 +22,17 @@ def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command l
     """Print the effective settings and their sources. Passwords are hidden."""
     import msgspec
 
-    from stretto.actors.settings import InvalidSettings, read_settings
+    from stretto.actors.settings import InvalidSettings, read_settings, shown_settings
 
     try:
         effective = read_settings(file)
     except InvalidSettings as error:
         give_up("\n  ".join(["the settings cannot be used", *error.problems]), USAGE)
     shown: dict[str, dict[str, dict[str, Any]]] = {}
-    for section, keys in msgspec.to_builtins(effective.settings).items():
+    for section, keys in shown_settings(effective.settings).items():
         for key, value in keys.items():
             origin = effective.origins.get(f"{section}.{key}", "default")
-            shown.setdefault(section, {})[key] = {"value": _hide_password(value), "from": origin}
+            shown.setdefault(section, {})[key] = {"value": value, "from": origin}
     if as_json:
         echo_json(shown)
         return
@@ -46,7 +41,3 @@ def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command l
         for key, setting in settings.items():
             value = msgspec.json.encode(setting["value"]).decode()
             echo_lines(f"  {key}: {value}  # {setting['from']}")
-
-
-def _hide_password(value: Any) -> Any:
-    return _IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value)) if isinstance(value, str) else value

@@ -21,7 +21,7 @@ from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 from stretto.actors.cli.support.printable import echo_json, echo_lines, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from stretto.actors.catalogue import Library
     from stretto.actors.rehearsal import Rehearsed, Rehearser, Scripted, Verdict
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--script", metavar="FILE", help="Rules for the ends of the actions of WORKFLOW (YAML or JSON).")
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object.")
+@click.option("--transcript", is_flag=True, help="Print all that each rehearsal file does, too.")
 @DEFINITIONS
 @ACTIONS
 @PACKS
@@ -50,6 +51,7 @@ def rehearse(
     script: str | None,
     inputs: str | None,
     as_json: bool,  # noqa: FBT001 - a command line's flag
+    transcript: bool,  # noqa: FBT001 - as above
     definitions: tuple[str, ...],
     actions: tuple[str, ...],
     packs: tuple[str, ...],
@@ -78,7 +80,9 @@ def rehearse(
     if script is None and _is_of_rehearsals(target):
         if inputs is not None:
             raise click.UsageError("a rehearsal file has its own inputs: leave --inputs out")
-        _judge([target, *more], rehearser, as_json=as_json)
+        if transcript and as_json:
+            raise click.UsageError("--transcript prints lines and --json one object: leave one of them out")
+        _judge([target, *more], rehearser, _show_all if transcript else _no_more, as_json=as_json)
     _rehearse_one(target, rehearser, _script(script), _Given(inputs, more, as_json))
 
 
@@ -184,7 +188,22 @@ def _is_of_rehearsals(name: str) -> bool:
     return is_folder(path) or (path.suffix in SUFFIXES and is_file(path) and is_rehearsal(path))
 
 
-def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> NoReturn:
+def _no_more(_verdict: "Verdict") -> None:
+    """Print nothing more than the verdict."""
+
+
+def _show_all(verdict: "Verdict") -> None:
+    """Print all that a rehearsal does."""
+    from stretto.actors.rehearsal import transcript_lines
+
+    if verdict.rehearsed is not None:
+        _show_rehearsed(transcript_lines(verdict.workflow, verdict.rehearsed), verdict.rehearsed)
+        click.echo()
+
+
+def _judge(
+    names: "Sequence[str]", rehearser: "Rehearser", show_more: "Callable[[Verdict], None]", *, as_json: bool
+) -> NoReturn:
 
     from stretto.actors.locating import exists
     from stretto.actors.rehearsal import judge, rehearsals_in
@@ -198,6 +217,7 @@ def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> 
         verdicts.append(judge(path, rehearser))
         if not as_json:
             _show(verdicts[-1])
+            show_more(verdicts[-1])
     if not verdicts:
         give_up(f"there is no rehearsal (*.yaml, *.yml with workflow and expect) in {', '.join(names)}", USAGE)
     failed = sum(not verdict.passed for verdict in verdicts)

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
@@ -16,17 +15,18 @@ import pykka
 
 from stretto.actors.access import local_caller
 from stretto.actors.actions import AddressPolicy
-from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
+from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answering
 from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import (
     Check,
+    DaemonSide,
     Gateway,
     SocketFile,
     certificate_of,
@@ -35,7 +35,6 @@ from stretto.actors.gateway import (
     group_of,
     open_port,
 )
-from stretto.actors.packs import Pack
 from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
@@ -82,7 +81,6 @@ class Daemon:
         self._state = "starting"
         self._events: asyncio.Queue[_Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._reloading = asyncio.Lock()
         self._engine_broke = False
 
     async def serve(self) -> int:
@@ -114,7 +112,9 @@ class Daemon:
             port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}
-            gateway = self._gateway = Gateway(self._engine, probes, url, serve, self._certificate)
+            self._reloading = Reloading(self._engine, self._settings, self._collector.definitions_replaced)
+            daemon = DaemonSide(self._settings, self._reloading.reload)
+            gateway = self._gateway = Gateway(self._engine, probes, url, daemon, self._certificate)
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
@@ -232,42 +232,14 @@ class Daemon:
 
         return asyncio.ensure_future(asyncio.to_thread(wait))
 
-    # ---- reloading
-
     async def _reload(self, via: str) -> None:
-        """Read all definitions again, and record it in the audit. A workflow whose file is invalid stays as it was.
+        """Read all definitions again. The log says what came of it.
 
         Args:
-            via: How it was asked for.
+            via: How it was asked for, for the audit.
         """
-        async with self._reloading:
-            notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-            try:
-                earlier = await call(self._engine, EngineHost.catalogue)
-                catalogue, packs = await asyncio.to_thread(self._read_again, earlier)
-                await call(self._engine, EngineHost.use_definitions, catalogue, packs)
-            except (StrettoError, pykka.ActorDeadError) as error:
-                _log.error("reload_failed", reason=str(error))
-                result = f"failed: {error}"
-            else:
-                self._collector.definitions_replaced()
-                workflows = len(catalogue.refs())
-                _log.info("definitions_reloaded", workflows=workflows)
-                result = f"{workflows} workflows"
-            notify("READY=1")
-        # The next reload does not wait for the store. If the engine stops meanwhile, the store has got the entry or
-        # `journal_left_unwritten` counts it.
-        by = local_caller(os.getuid(), via).asks()
-        with contextlib.suppress(pykka.ActorDeadError):
-            await call(self._engine, EngineHost.audit, by, "reload", "definitions", result)
-
-    def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, tuple[Pack, ...]]:
-        engine = self._settings.engine
-        library = load_library(
-            engine.definitions, packs=engine.packs, rendered_commands=self._settings.core_local.rendered_cmd,
-            earlier=earlier,
-        )  # fmt: skip
-        return library.catalogue, library.packs
+        with contextlib.suppress(StrettoError, pykka.ActorDeadError):
+            await self._reloading.reload(local_caller(os.getuid(), via).asks())
 
     def _begin(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -186,12 +186,12 @@ def ask_deferred(mailbox: ActorInbox, message: Any, dead_error: Exception) -> De
     return answer
 
 
-def ask_method(actor: pykka.ActorRef[Any], method: str, *arguments: Any) -> pykka.Future[Any]:
+def ask_method(actor: pykka.ActorRef[Any], method: str, *arguments: Any, **keywords: Any) -> pykka.Future[Any]:
     """Call a method of an actor by its name.
 
     It saves the half millisecond that a proxy takes to inspect the actor.
     """
-    return actor.ask(ProxyCall(attr_path=(method,), args=arguments, kwargs={}), block=False)
+    return actor.ask(ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords), block=False)
 
 
 def forward(value: Any, answer: Deferred) -> None:

@@ -10,7 +10,7 @@ from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
-from stretto.actors.history import map_items
+from stretto.actors.history import accepted_run, map_items
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
 
@@ -114,6 +114,14 @@ class EngineHost:
     def entries(self, run_id: str, first: int, most: int) -> Deferred:
         """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""
         return self._services.readers.ask_deferred(lambda reader: reader.entries(run_id, first, most))
+
+    def workflow_of_run(self, run_id: str) -> Deferred:
+        """Answer with the definition of a stored run. Raises `UnknownRun`, `NoStore`, `StoreUnavailable`."""
+        return self._services.readers.ask_deferred(lambda reader: accepted_run(reader, run_id).workflow)
+
+    def store_facts(self) -> Deferred:
+        """Answer with the kind, the version and the size of the store. Raises `NoStore`, `StoreUnavailable`."""
+        return self._services.readers.ask_deferred(lambda reader: reader.facts())
 
     def recorded_cells(self, run_id: str, task: str, visit: int) -> Deferred:
         """Answer with the cells of a visit's items as far as the run's entries say them. Raises as `Engine.cells`."""

@@ -70,10 +70,11 @@ class RehearsedFiles:
 
     Args:
         folder: Where the relative paths of items begin.
+        access: The files that runs may open. By default any, and relative paths begin in the folder.
     """
 
-    def __init__(self, folder: str | PathLike[str] = "") -> None:
-        self.access = FileAccess(FilesFrom(folder))
+    def __init__(self, folder: str | PathLike[str] = "", access: FileAccess | None = None) -> None:
+        self.access = FileAccess(FilesFrom(folder)) if access is None else access
         self.results: ResultsStore = DiscardedResults()
 
     def submit(self, job: Callable[[], None]) -> None:

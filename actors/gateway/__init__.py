@@ -20,6 +20,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.gateway.client import Client
     from stretto.actors.gateway.exposure import certificate_of, check_exposure
+    from stretto.actors.gateway.http.daemon_side import DaemonSide
     from stretto.actors.gateway.http.probes import Check
     from stretto.actors.gateway.http.server import Gateway, open_port
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
@@ -30,6 +31,7 @@ else:
         __name__,
         {
             "client": "Client",
+            "http.daemon_side": "DaemonSide",
             "exposure": "certificate_of check_exposure",
             "http.probes": "Check",
             "http.server": "Gateway open_port",
@@ -43,6 +45,7 @@ __all__ = [
     "CannotServe",
     "Check",
     "Client",
+    "DaemonSide",
     "DaemonUnreachable",
     "Gateway",
     "RequestRefused",

@@ -39,17 +39,22 @@ class Certificate:
 
     def __init__(self, cert: str, key: str) -> None:
         self._files = cert, key
-        self.context = _load(cert, key)
+        self._use()
 
     def reload(self) -> None:
         """Read both files again, for new connections. If they cannot be used, the ones in use stay, with a log line."""
         try:
-            self.context = _load(*self._files)
+            self._use()
         except CannotServe as error:
             _log.error("certificate_kept", reason=str(error))
 
+    def _use(self) -> None:
+        self.context, expires = _load(*self._files)
+        note = _log.warning if expires <= datetime.now(UTC) else _log.info
+        note("certificate_loaded", file=self._files[0], expires=expires.isoformat())
 
-def _load(cert: str, key: str) -> ssl.SSLContext:
+
+def _load(cert: str, key: str) -> tuple[ssl.SSLContext, datetime]:
     try:
         leaf = x509.load_pem_x509_certificates(_read(CERT, cert))[0]
     except ValueError:
@@ -64,10 +69,7 @@ def _load(cert: str, key: str) -> ssl.SSLContext:
         context.load_cert_chain(cert, key, password="")
     except (OSError, ValueError) as error:
         raise CannotServe(f"cannot use the certificate in {cert} ({CERT}) with its key: {error}") from None
-    expires = leaf.not_valid_after_utc
-    note = _log.warning if expires <= datetime.now(UTC) else _log.info
-    note("certificate_loaded", file=cert, expires=expires.isoformat())
-    return context
+    return context, leaf.not_valid_after_utc
 
 
 def _private_key(key: str) -> Any:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
     from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
@@ -42,6 +43,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "acceptance": "accepted_run",
             "cells": "UnknownVisit map_items with_states",
             "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
@@ -81,6 +83,7 @@ __all__ = [
     "UnknownPath",
     "UnknownVisit",
     "WrittenResults",
+    "accepted_run",
     "count_cancelled",
     "ended_output",
     "error_lines",

@@ -6,6 +6,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.history.acceptance import accepted_run
 from stretto.actors.history.masks import CODES_OF_SEALED
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, ended_outcome
 from stretto.actors.journal import (
@@ -89,9 +90,7 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
 
     Raises `StoreUnavailable`, `UnknownRun`, and the errors of reading its definition.
     """
-    accepted = reader.accepted(run_id)
-    if accepted is None:
-        raise UnknownRun(f"there is no run {run_id!r} in the store")
+    accepted = accepted_run(reader, run_id)
     plan = None
     if accepted.rerun is not None and accepted.rerun.scope != "everything":
         old = reader.accepted(accepted.rerun.of)

@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         Quarantine,
         Reader,
         RunRow,
+        StoreFacts,
         StoreInUse,
         StoreLost,
         StoreUnavailable,
@@ -106,9 +107,9 @@ else:
         __name__,
         {
             "access": (
-                "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage AuditQuery AuditRow "
-                "EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse PruneAudit RevokeToken SessionRecord "
-                "TokenRecord"
+                "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage "
+                "AuditQuery AuditRow EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse "
+                "PruneAudit RevokeToken SessionRecord TokenRecord"
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
@@ -136,7 +137,7 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
+                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
                 "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
@@ -231,6 +232,7 @@ __all__ = [
     "SecretsLearned",
     "SessionRecord",
     "Store",
+    "StoreFacts",
     "StoreGone",
     "StoreInUse",
     "StoreLost",

@@ -4,7 +4,7 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -240,6 +240,14 @@ class ItemPage(msgspec.Struct, frozen=True):
     """Whether the page has attempts without times, and the run is older than their columns."""
 
 
+class StoreFacts(NamedTuple):
+    """The `kind` of a store, `sqlite` or `postgresql`, the version of the database, and its size in bytes."""
+
+    kind: str
+    version: str
+    bytes: int
+
+
 class Reader(Protocol):
     """The reading side of a store. Every method is thread-safe and may raise StoreUnavailable.
 
@@ -255,6 +263,9 @@ class Reader(Protocol):
 
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""
+
+    def facts(self) -> StoreFacts:
+        """Return the kind, the version and the size of the store."""
 
     def quarantine(self, run_id: str) -> Quarantine | None:
         """Return why a run is not recovered: because it is quarantined, or a run above it.

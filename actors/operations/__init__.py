@@ -42,7 +42,6 @@ if TYPE_CHECKING:
         TokenCreated,
         TokensAnswer,
         WaitsAnswer,
-        WorkflowsAnswer,
     )
     from stretto.actors.operations.asking import ask
     from stretto.actors.operations.base import Request, note_of
@@ -59,6 +58,35 @@ if TYPE_CHECKING:
         SetMaxFailures,
         SkipItem,
         event_of,
+    )
+    from stretto.actors.operations.definition_answers import (
+        ActionAnswer,
+        ActionsAnswer,
+        DefinitionsAnswer,
+        DefinitionShown,
+        Drawing,
+        EngineAnswer,
+        GraphAnswer,
+        RehearsalAnswer,
+        Reloaded,
+        SourceAnswer,
+        ValidationAnswer,
+    )
+    from stretto.actors.operations.definition_requests import (
+        OF_A_DEFINITION,
+        Actions,
+        DefinitionDrawing,
+        DefinitionGraph,
+        Definitions,
+        DefinitionSource,
+        Rehearse,
+        Reload,
+        RunDrawing,
+        RunGraph,
+        ShowAction,
+        ShowDefinition,
+        ShowEngine,
+        Validate,
     )
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.forms import (
@@ -106,7 +134,6 @@ if TYPE_CHECKING:
         Watch,
         WatchAll,
         Why,
-        Workflows,
     )
     from stretto.actors.operations.routes import (
         API,
@@ -137,13 +164,21 @@ else:
                 "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer ExportAnswer "
                 "Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer PreviewAnswer "
                 "Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TokenCreated TokensAnswer WaitsAnswer"
-                " WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
             "controls": (
-                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl SetConcurrency "
-                "SetMaxFailures SkipItem event_of"
+                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
+                "SetConcurrency SetMaxFailures SkipItem event_of"
+            ),
+            "definition_answers": (
+                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
+                "GraphAnswer RehearsalAnswer Reloaded SourceAnswer ValidationAnswer"
+            ),
+            "definition_requests": (
+                "Actions DefinitionDrawing DefinitionGraph DefinitionSource Definitions "
+                "OF_A_DEFINITION Rehearse Reload RunDrawing RunGraph ShowAction ShowDefinition "
+                "ShowEngine Validate"
             ),
             "exporting": "frames_of",
             "forms": (
@@ -151,9 +186,10 @@ else:
             ),
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun History Item "
-                "ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
-                "RunDefinition Runs Status Submit Tokens Watch WatchAll Why Workflows"
+                "Audit Cells Context CreateToken Definition Describe DescribeApi Errors Export FindRun "
+                "History Item ItemOutput Items OutcomeOf PreviewCancel PreviewRerun Prune Recover "
+                "Rerun RevokeToken Run RunCounts RunDefinition Runs Status Submit Tokens Watch "
+                "WatchAll Why"
             ),
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
@@ -171,11 +207,15 @@ __all__ = [
     "JSON",
     "LINES",
     "OCTETS",
+    "OF_A_DEFINITION",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",
     "ROUTES",
     "Accepted",
+    "ActionAnswer",
+    "Actions",
+    "ActionsAnswer",
     "Answer",
     "ApiDescription",
     "Audit",
@@ -192,11 +232,19 @@ __all__ = [
     "CreateToken",
     "Definition",
     "DefinitionAnswer",
+    "DefinitionDrawing",
+    "DefinitionGraph",
+    "DefinitionShown",
+    "DefinitionSource",
+    "Definitions",
+    "DefinitionsAnswer",
     "Describe",
     "DescribeApi",
     "Described",
     "Done",
+    "Drawing",
     "Ended",
+    "EngineAnswer",
     "EnterCodeCreated",
     "EntriesAnswer",
     "Errors",
@@ -206,6 +254,7 @@ __all__ = [
     "Extend",
     "FindRun",
     "Found",
+    "GraphAnswer",
     "History",
     "HistoryAnswer",
     "Item",
@@ -231,6 +280,10 @@ __all__ = [
     "Pruned",
     "Recover",
     "Refused",
+    "RehearsalAnswer",
+    "Rehearse",
+    "Reload",
+    "Reloaded",
     "Request",
     "Rerun",
     "Resume",
@@ -243,24 +296,30 @@ __all__ = [
     "RunControl",
     "RunCounts",
     "RunDefinition",
+    "RunDrawing",
+    "RunGraph",
     "Runs",
     "RunsAnswer",
     "Schemas",
     "SetConcurrency",
     "SetMaxFailures",
+    "ShowAction",
+    "ShowDefinition",
+    "ShowEngine",
     "SkipItem",
+    "SourceAnswer",
     "Status",
     "StatusAnswer",
     "Submit",
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
+    "Validate",
+    "ValidationAnswer",
     "WaitsAnswer",
     "Watch",
     "WatchAll",
     "Why",
-    "Workflows",
-    "WorkflowsAnswer",
     "Written",
     "accepted_as",
     "answer_of",

@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from stretto.actors.operations import definition_answers
 from stretto.definitions.errors import Finding
 
 
@@ -56,12 +57,6 @@ class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
     """{id, workflow, status, tasks}, as `Engine.status` returns it."""
 
     run: dict[str, Any]
-
-
-class WorkflowsAnswer(msgspec.Struct, frozen=True, tag="workflows"):
-    """All refs, sorted."""
-
-    refs: list[str]
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
@@ -247,7 +242,6 @@ Answer: TypeAlias = (
     | Ended
     | NotEnded
     | StatusAnswer
-    | WorkflowsAnswer
     | Done
     | Refused
     | RunsAnswer
@@ -272,4 +266,15 @@ Answer: TypeAlias = (
     | CellsAnswer
     | PreviewAnswer
     | ContextAnswer
+    | definition_answers.ActionAnswer
+    | definition_answers.ActionsAnswer
+    | definition_answers.DefinitionShown
+    | definition_answers.DefinitionsAnswer
+    | definition_answers.Drawing
+    | definition_answers.EngineAnswer
+    | definition_answers.GraphAnswer
+    | definition_answers.RehearsalAnswer
+    | definition_answers.Reloaded
+    | definition_answers.SourceAnswer
+    | definition_answers.ValidationAnswer
 )

@@ -92,10 +92,6 @@ class Status(Request, frozen=True, tag="status"):
     run: str
 
 
-class Workflows(Request, frozen=True, tag="workflows"):
-    """Return the refs of all workflows."""
-
-
 class Rerun(NotedRequest, frozen=True, tag="rerun"):
     """Start a new run of an ended run's definition and inputs: all of it, only the failures, or only chosen items.
 

@@ -11,6 +11,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from stretto.actors.operations import answers, requests, sessions
+from stretto.actors.operations import definition_answers as about
+from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS, ControlRequest
 
@@ -29,6 +31,7 @@ QUERIED: Final = frozenset({"wait"})
 JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 EVENTS: Final = "text/event-stream"
+DRAWING: Final = "image/svg+xml"
 OCTETS: Final = "application/octet-stream"
 
 
@@ -72,6 +75,7 @@ class Route(NamedTuple):
 
 _RUN: Final = "/runs/{run}"
 _TASK: Final = "/runs/{run}/tasks/{task}"
+_DEFINITION: Final = "/definitions/{ref}"
 _ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
 
 _CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
@@ -132,7 +136,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/tokens", requests.CreateToken, "admin", answers.TokenCreated, status=201),
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
     Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
-    Route("GET", "/definitions", requests.Workflows, "viewer", answers.WorkflowsAnswer),
+    Route("GET", "/definitions", catalogue.Definitions, "viewer", about.DefinitionsAnswer),
+    Route("GET", _DEFINITION, catalogue.ShowDefinition, "viewer", about.DefinitionShown, "definition"),
+    Route("GET", f"{_DEFINITION}/source", catalogue.DefinitionSource, "viewer", about.SourceAnswer),
+    Route("GET", f"{_DEFINITION}/graph", catalogue.DefinitionGraph, "viewer", about.GraphAnswer),
+    Route("GET", f"{_DEFINITION}/graph.svg", catalogue.DefinitionDrawing, "viewer", about.Drawing, media_type=DRAWING),
+    Route("GET", f"{_RUN}/graph", catalogue.RunGraph, "viewer", about.GraphAnswer),
+    Route("GET", f"{_RUN}/graph.svg", catalogue.RunDrawing, "viewer", about.Drawing, media_type=DRAWING),
+    Route("POST", "/definitions:validate", catalogue.Validate, "operator", about.ValidationAnswer),
+    Route("POST", "/definitions:rehearse", catalogue.Rehearse, "operator", about.RehearsalAnswer),
+    Route("POST", "/definitions:reload", catalogue.Reload, "admin", about.Reloaded, status=202),
+    Route("GET", "/actions", catalogue.Actions, "viewer", about.ActionsAnswer),
+    Route("GET", "/actions/{ref}", catalogue.ShowAction, "viewer", about.ActionAnswer, "action"),
+    Route("GET", "/engine", catalogue.ShowEngine, "viewer", about.EngineAnswer, "engine"),
     Route("POST", "/definitions:describe", requests.Describe, "operator", answers.Described),
 )
 """Every route. Of two with the same request, the first one whose path has only fields that are set is a client's.

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, requests, sessions
+from stretto.actors.operations import answers, definition_requests, requests, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -33,7 +33,6 @@ def accepted_as(handle: RunHandle) -> answers.Accepted:
 
 _ALL: Final = (
     _operation(requests.Status, answers.StatusAnswer),
-    _operation(requests.Workflows, lambda refs: answers.WorkflowsAnswer(list(refs))),
     _operation(requests.Rerun, accepted_as),
     _operation(requests.Recover, lambda _result: answers.Done()),
     _operation(requests.Runs, lambda page: answers.RunsAnswer(**page)),
@@ -67,6 +66,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken, requests.RevokeToken,
+    *definition_requests.ALL,
     sessions.LogIn, sessions.LogOut, sessions.Me, sessions.CreateEnterCode,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""

@@ -17,28 +17,32 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.rehearsal.bounds import UNBOUNDED, Bounds
     from stretto.actors.rehearsal.cases import answer, rehearser_of_cases
-    from stretto.actors.rehearsal.definitions import load_scripted, scripted_catalogue
+    from stretto.actors.rehearsal.definitions import load_scripted, scripted, scripted_catalogue
     from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
     from stretto.actors.rehearsal.files import Scripted, is_rehearsal, read_script
     from stretto.actors.rehearsal.script import Control, Rule
     from stretto.actors.rehearsal.suite import Verdict, judge, rehearsals_in, why_unused
-    from stretto.actors.rehearsal.transcript import rehearsal_object, transcript_lines
+    from stretto.actors.rehearsal.transcript import rehearsal_object, rehearsal_report, transcript_lines
 else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "bounds": "Bounds UNBOUNDED",
             "cases": "answer rehearser_of_cases",
-            "definitions": "load_scripted scripted_catalogue",
+            "definitions": "load_scripted scripted scripted_catalogue",
             "executor": "Rehearsal Rehearsed Rehearser",
             "files": "Scripted is_rehearsal read_script",
             "script": "Control Rule",
             "suite": "Verdict judge rehearsals_in why_unused",
-            "transcript": "rehearsal_object transcript_lines",
+            "transcript": "rehearsal_object rehearsal_report transcript_lines",
         },
     )
 
 __all__ = [
+    "UNBOUNDED",
+    "Bounds",
     "Control",
     "Rehearsal",
     "Rehearsed",
@@ -52,8 +56,10 @@ __all__ = [
     "load_scripted",
     "read_script",
     "rehearsal_object",
+    "rehearsal_report",
     "rehearsals_in",
     "rehearser_of_cases",
+    "scripted",
     "scripted_catalogue",
     "transcript_lines",
     "why_unused",

@@ -35,6 +35,11 @@ class AnyAction:
 RULES = Rules(check_calls=AnyAction)
 
 
+def scripted(catalogue: Catalogue) -> Catalogue:
+    """Return the same workflows with actions that end as a script says."""
+    return catalogue.with_actions(ScriptedActions(catalogue.actions), RULES)
+
+
 def scripted_catalogue(actions: ActionRegistry) -> Catalogue:
     """Return a catalogue without definitions, whose actions end as a script says."""
     return Catalogue(ScriptedActions(actions), rules=RULES)

@@ -16,11 +16,13 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Timers, ask_method
+from stretto.actors.dispatch import Guard, Timers, Unguarded, ask_method
 from stretto.actors.engine import Engine, EngineParts
-from stretto.actors.files import RehearsedFiles
+from stretto.actors.files import FileWork, RehearsedFiles
+from stretto.actors.journal import Origin
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import PackConfiguration, UnknownConfiguration
+from stretto.actors.rehearsal.bounds import UNBOUNDED, Bounds, Budget
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -29,14 +31,13 @@ from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Tim
 from stretto.actors.runs import PermitPool, Services
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.context import Mask
-from stretto.definitions.data import Data, FrozenDict, FrozenList
+from stretto.definitions.data import Data, FrozenDict, FrozenList, weigh
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
-MAX_STEPS = 50_000
-"""The most actions and delays that may end in one rehearsal. One with more is taken for endless."""
+UNGUARDED: Final = Unguarded()
 _ALL_AT_ONCE: Final = 10**9
 """Permits. A workflow's meaning does not depend on the engine's bound on items in flight."""
 
@@ -54,6 +55,7 @@ class Rehearsal:
         given: Further arguments of the run's conductor.
         catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
         folder: Where the relative paths of files of items begin. By default in the working directory.
+        origin: Where the run comes from. It decides which files it may use.
     """
 
     workflow: Workflow
@@ -64,6 +66,7 @@ class Rehearsal:
     given: Mapping[str, Any] = field(default_factory=dict)
     catalogue: Catalogue | None = None
     folder: Path = Path()
+    origin: Origin = "owner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +101,15 @@ class Rehearsed:
 class Rehearser:
     """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a default of its own
         self,
         catalogue: Catalogue,
         limits: ExpressionLimits = DEFAULT_LIMITS,
         pack_configuration: PackConfiguration | None = None,
+        bounds: Bounds = UNBOUNDED,
+        *,
+        files: Callable[[Path], FileWork] = RehearsedFiles,
+        guard: Guard = UNGUARDED,
     ) -> None:
         """Take what rehearsals have in common.
 
@@ -110,10 +117,16 @@ class Rehearser:
             catalogue: A catalogue of `load_scripted` or `scripted_catalogue`.
             limits: The limits on expressions.
             pack_configuration: The values of `config.*` and `keystore.*`. By default none are known.
+            bounds: The bounds of each rehearsal.
+            files: Returns the reader of files of items, given the folder in which relative paths begin.
+            guard: Breaks off evaluations that take too long.
         """
         self.catalogue = catalogue
         self.limits = limits
         self.pack_configuration = pack_configuration or UnknownConfiguration()
+        self.bounds = bounds
+        self.files = files
+        self.guard = guard
         self.instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
@@ -122,7 +135,7 @@ class Rehearser:
         Raises:
             InvalidInput: The inputs do not fit the parameters.
             NotData: A scripted result is not JSON-like data.
-            LimitExceeded: The rehearsal does not end.
+            LimitExceeded: The rehearsal does not end within its bounds.
         """
         stage = _Stage(rehearsal, self)
         try:
@@ -142,7 +155,8 @@ class _Stage:
         self._timeline = Timeline()
         self._pace = rehearsal.pace(self._timeline)
         self._script = Script(rehearsal.rules)
-        self._runner = ScriptedRunner(self._script, self._timeline, self._pace, self._delay_of)
+        self._runner = ScriptedRunner(self._script, self._timeline, self._pace, self._delay_of, self._count)
+        self._seen: object = None
         self._refused: list[str] = []
         self.dispatcher = PumpedDispatcher()
         numbers = itertools.count(1)
@@ -155,14 +169,17 @@ class _Stage:
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
-            files=RehearsedFiles(rehearsal.folder),
+            files=rehearser.files(rehearsal.folder),
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
+            guard=rehearser.guard,
         )
+        self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
         self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))
 
     def perform(self) -> Rehearsed:
-        handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)
+        rehearsal = self._rehearsal
+        handle: RunHandle = self._ask("submit", rehearsal.workflow, rehearsal.inputs, origin=rehearsal.origin)
         self._take_steps(handle.id)
         outcome = _outcome_of(handle)
         conductor = self._conductors[handle.id]
@@ -195,7 +212,8 @@ class _Stage:
     def _take_steps(self, run_id: str) -> None:
         """Take one step at a time until none is left."""
         completions = 0
-        for _ in range(MAX_STEPS):
+        most = self._budget.bounds.steps
+        for _ in range(most):
             end = self._runner.next_end()
             reminder = self._pace.due(end)
             if reminder is not None:
@@ -208,8 +226,8 @@ class _Stage:
                 self._runner.complete_next()
             else:
                 return
-            self.dispatcher.pump()
-        raise LimitExceeded(f"the rehearsal does not end: {MAX_STEPS:,} actions or delays have ended")
+            self.dispatcher.pump(self._budget.check)
+        raise LimitExceeded(f"the rehearsal does not end: {most:,} actions or delays have ended (MAX_STEPS)")
 
     def _request(self, run_id: str, control: Control) -> None:
         try:
@@ -217,10 +235,19 @@ class _Stage:
         except StrettoError as error:
             self._refused.append(str(error))
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def _count(self, launch: Launch) -> None:
+        """Count what is kept of a launched action: its input, and the context that it sees, unless it is the same."""
+        weight = weigh(launch.input)
+        context = launch.snapshot()
+        if context is not self._seen:
+            self._seen = context
+            weight += sum(map(weigh, context.variables.values()))
+        self._budget.add_launch(weight)
+
+    def _ask(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Call a method of the engine's public API, as its proxy does, and do what follows from it."""
-        answer = ask_method(self._engine, method, *arguments)
-        self.dispatcher.pump()
+        answer = ask_method(self._engine, method, *arguments, **keywords)
+        self.dispatcher.pump(self._budget.check)
         return answer.get(timeout=0)
 
 

@@ -1,6 +1,7 @@
 """A dispatcher without threads. The rehearsal pumps it, and so knows when nothing is left to do."""
 
 from collections import deque
+from collections.abc import Callable
 from math import inf
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Lane
@@ -10,6 +11,10 @@ MAX_TURNS = 200_000
 """The most turns in one pump. Only an endless cycle of tasks that fail before they start takes more."""
 
 # ruff: noqa: SLF001 - a dispatcher takes its actors' turns, which must not be public
+
+
+def check_nothing() -> None:
+    """Check nothing."""
 
 
 class _CommonLane(Lane):
@@ -38,8 +43,11 @@ class PumpedDispatcher(Dispatcher):
         """Return a lane that gives its actors no place of their own: all actors have one queue."""
         return _CommonLane(self)
 
-    def pump(self) -> None:
+    def pump(self, check: Callable[[], object] = check_nothing) -> None:
         """Take turns until no actor has a message.
+
+        Args:
+            check: Called after each turn. Its error ends the rehearsal. By default nothing is checked.
 
         Raises:
             LimitExceeded: The actors do not come to rest.
@@ -54,6 +62,7 @@ class PumpedDispatcher(Dispatcher):
                 waiting.append(actor)
             elif actor.actor_inbox.closed:
                 self._known.pop(actor.actor_urn, None)
+            check()
 
     def stop(self) -> None:
         """Drop all actors, as the end of a process would: none of their hooks is called."""

@@ -12,7 +12,7 @@ from stretto.actors.rehearsal.script import Attempt, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, Timeline
 from stretto.actors.runners import Began, Call, Done, Finished, Running, ThreadUse
 from stretto.definitions.conductor import ItemCompleted, StartItem
-from stretto.definitions.context import ItemScope
+from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.data import Data, freeze
 from stretto.definitions.model import CoreActions
 
@@ -73,9 +73,12 @@ class Launch:
 
     def context(self) -> dict[str, Data]:
         """Return the workflow's variables that this attempt saw, by name."""
+        return dict(sorted(self.snapshot().variables.items()))
+
+    def snapshot(self) -> Snapshot:
+        """Return the context that this attempt saw."""
         scope = self.start.scope
-        snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
-        return dict(sorted(snapshot.variables.items()))
+        return scope.snapshot if isinstance(scope, ItemScope) else scope
 
 
 class _ScriptedCall:
@@ -113,9 +116,23 @@ class ScriptedRunner:
     thread_use = ThreadUse(0)
 
     def __init__(
-        self, script: Script, timeline: Timeline, pace: Pace, delay_of: Callable[[str, StartItem], float]
+        self,
+        script: Script,
+        timeline: Timeline,
+        pace: Pace,
+        delay_of: Callable[[str, StartItem], float],
+        launched: Callable[[Launch], object],
     ) -> None:
-        """Take the script, and `delay_of(run_id, start)`, which returns the delay before an attempt."""
+        """Take the script.
+
+        Args:
+            script: The rules.
+            timeline: The virtual time.
+            pace: How it passes.
+            delay_of: Returns the delay before an attempt of a run.
+            launched: Called with each launched action.
+        """
+        self._launched = launched
         self.launches: list[Launch] = []
         self._script = script
         self._timeline = timeline
@@ -144,6 +161,7 @@ class ScriptedRunner:
         ends_at = self._pace.end_of(rule.duration, start.timeout)
         scripted = _ScriptedCall(self, launch, done, len(self.launches), now=self._timeline.now(), ends_at=ends_at)
         self.launches.append(launch)
+        self._launched(launch)
         heapq.heappush(self._running, scripted)
         if call.on_begin is not None:
             call.on_begin()

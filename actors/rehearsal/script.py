@@ -82,14 +82,25 @@ class Script:
 
     def rule_for(self, attempt: Attempt) -> Rule | None:
         """Return the first rule that matches."""
+        texts: dict[str, str] = {}
         for number, wanted in enumerate(self._wanted):
-            if all(attempt[place] == value for place, value in wanted) and self._has_input(number, attempt.input):
+            if all(attempt[place] == value for place, value in wanted) and self._has_input(
+                number, attempt.input, texts
+            ):
                 self._used.add(number)
                 return self._rules[number]
         return None
 
-    def _has_input(self, number: int, found: Mapping[str, Any]) -> bool:
-        return all(key in found and canonical(found[key]) == text for key, text in self._inputs[number].items())
+    def _has_input(self, number: int, found: Mapping[str, Any], texts: dict[str, str]) -> bool:
+        """Return whether an input has the arguments of a rule. `texts` keeps those that were written once."""
+        for key, text in self._inputs[number].items():
+            if key not in found:
+                return False
+            if key not in texts:
+                texts[key] = canonical(found[key])
+            if texts[key] != text:
+                return False
+        return True
 
     def unused(self) -> Iterable[int]:
         """Return the rules, counted from 0, that were never used."""

@@ -20,11 +20,21 @@ from stretto.definitions.model import Workflow
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of a rehearsal file. It passes if it has no problems and no differences."""
+    """The result of a rehearsal file. It passes if it has no problems and no differences.
+
+    Attributes:
+        path: The file.
+        problems: Errors of the file, and of its script.
+        differences: The expectations that are not met.
+        workflow: The ref of the workflow, if it could be rehearsed.
+        rehearsed: The rehearsal, likewise.
+    """
 
     path: Path
     problems: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    workflow: str = ""
+    rehearsed: Rehearsed | None = None
 
     @property
     def passed(self) -> bool:
@@ -65,7 +75,7 @@ def judge(path: Path, rehearser: Rehearser) -> Verdict:
     differing = differences(file.expect, rehearsed)
     if any(each.what == "status" for each in differing) and "errors" not in file.expect:
         problems += [_error_line(record, rehearsed) for record in rehearsed.errors]
-    return Verdict(path, problems, differing)
+    return Verdict(path, problems, differing, workflow.ref, rehearsed)
 
 
 def _error_line(record: Any, rehearsed: Rehearsed) -> str:

@@ -9,6 +9,8 @@ import msgspec
 from stretto.actors.rehearsal.executor import Rehearsed
 from stretto.actors.rehearsal.recording import Visit
 from stretto.actors.rehearsal.runner import Launch
+from stretto.definitions.data import weigh
+from stretto.definitions.errors import LimitExceeded
 
 if TYPE_CHECKING:
     from stretto.definitions.data import Data
@@ -62,6 +64,32 @@ def rehearsal_object(workflow: str, rehearsed: Rehearsed) -> dict[str, Any]:
     }
     masked: dict[str, Any] = rehearsed.mask.anything(report) if rehearsed.mask else report
     return masked
+
+
+def rehearsal_report(workflow: str, rehearsed: Rehearsed, max_bytes: float) -> dict[str, Any]:
+    """Return a rehearsal as `rehearsal_object` does, with the lines of its `transcript`.
+
+    An action has its `context` only where it differs from that of the action before.
+
+    Args:
+        workflow: The workflow's ref.
+        rehearsed: The rehearsal.
+        max_bytes: The most that the results in the report may have together as JSON.
+
+    Raises:
+        LimitExceeded: They have more.
+    """
+    ends = [launch.end.result for launch in rehearsed.launches if launch.end is not None]
+    if sum(map(weigh, [*ends, *(visit.result for visit in rehearsed.visits)])) > max_bytes:
+        raise LimitExceeded(f"the results of the rehearsal have more than {max_bytes:,} bytes (MAX_KEPT_BYTES)")
+    report = rehearsal_object(workflow, rehearsed)
+    context = None
+    for action in report["actions"]:
+        if action["context"] == context:
+            del action["context"]
+        else:
+            context = action["context"]
+    return report | {"transcript": list(transcript_lines(workflow, rehearsed))}
 
 
 def _visit_object(visit: Visit) -> dict[str, Any]:

@@ -16,12 +16,14 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.settings.model import ServeSettings, Settings
     from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
+    from stretto.actors.settings.showing import shown_settings
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "model": "ServeSettings Settings",
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
+            "showing": "shown_settings",
         },
     )
 
@@ -33,4 +35,5 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "read_settings",
+    "shown_settings",
 ]

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from stretto.actors import connect
 from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import answers
 from stretto.actors.operations.answers import Accepted, Ended
-from stretto.actors.operations.requests import Definition, Status, Submit, Watch, Workflows
+from stretto.actors.operations.requests import Definition, Status, Submit, Watch
 from tests.support.daemons import ECHO, STRETTO, Gate, serving
 from tests.support.harness import PATIENCE, scrape
 
@@ -81,7 +82,7 @@ def test_a_broken_file_keeps_the_old_version(tmp_path: Path) -> None:
         daemon.signal(signal.SIGHUP)
         assert daemon.wait_for("definition_kept")["workflow"] == "test.echo"
         assert daemon.wait_for("definitions_reloaded")["workflows"] == 2
-        assert daemon.client.ask(Workflows()) == answers.WorkflowsAnswer(["test.echo", "test.new"])
+        assert connect(daemon.client.url).blocking().workflows() == ("test.echo", "test.new")
         assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"said": 3}
         changed = ECHO.replace("said:", "answered:")
         (tmp_path / "definitions" / "echo.yaml").write_text(changed)

@@ -13,8 +13,9 @@ import pytest
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.actions.core import http
-from stretto.actors.actions.core.addresses import AddressPolicy, CheckedBackend
-from stretto.actors.actions.core.http_client import close_clients, use_policy
+from stretto.actors.actions.core.addresses import AddressPolicy
+from stretto.actors.actions.core.checked_backend import CheckedBackend
+from stretto.actors.actions.core.http_settings import close_clients, use_policy
 from stretto.actors.actions.core.networks import addresses_reached
 
 LOOPBACK: Final = AddressPolicy(deny=(ipaddress.ip_network("127.0.0.0/8"),))

@@ -5,7 +5,7 @@ import signal
 import socket
 from pathlib import Path
 
-from stretto.actors.operations import Workflows, WorkflowsAnswer
+from stretto.actors.operations import Definitions, DefinitionsAnswer
 from tests.support.daemons import serving
 from tests.support.harness import PATIENCE
 
@@ -28,9 +28,9 @@ def test_the_daemon_pauses_at_the_limit_and_serves_again(tmp_path: Path) -> None
         assert daemon.wait_for("accept_paused", MOST_LINES)["reason"] == "Too many open files"
         for each in clients:
             each.close()
-        answer = daemon.client.ask(Workflows())
-        assert isinstance(answer, WorkflowsAnswer)
-        assert "test.echo" in answer.refs
+        answer = daemon.client.ask(Definitions())
+        assert isinstance(answer, DefinitionsAnswer)
+        assert "test.echo" in [each["ref"] for each in answer.definitions]
         assert "stretto_accept_pauses_total 0" not in daemon.probe("/metrics")[1]
         daemon.signal(signal.SIGTERM)
         daemon.wait_for("stopped")

@@ -67,13 +67,15 @@ tasks:
 """
 ADMIT_EVERYONE = """
 from msgspec import structs
-from stretto.actors.gateway.http import callers
+from stretto.actors.access import local_caller
+from stretto.actors.gateway.socket_users import SocketUsers
 
-def as_admin(connection, caller_of=callers.caller_of):
-    return structs.replace(caller_of(connection), role="admin")
+ADMIN = structs.replace(local_caller(65534, role="admin", origin="remote"), token="of a test")
 
-callers.may_connect = lambda peer: True
-callers.caller_of = as_admin
+def as_admin(users, connection, caller=SocketUsers.caller):
+    return caller(users, connection) or ADMIN
+
+SocketUsers.caller = as_admin
 """
 """An actions file: the daemon executes it, and then serves remote clients, as a later transport will."""
 

@@ -12,14 +12,17 @@ import msgspec
 import pykka
 
 from stretto.actors import Engine
+from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.dispatch.asyncio_bridge import call
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.exposure import certificate_of
+from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.probes import Check
 from stretto.actors.gateway.http.server import Gateway, open_port
 from stretto.actors.gateway.socket_file import SocketFile
 from stretto.actors.gateway.socket_users import group_of
-from stretto.actors.settings import ServeSettings
+from stretto.actors.settings import ServeSettings, Settings
+from stretto.actors.settings.model import EngineSettings
 from tests.support.waiting import PATIENCE
 
 DEFAULTS = ServeSettings()
@@ -86,7 +89,11 @@ def _with_engine(
         engine = Engine.start(**settings)
         certificate = certificate_of(serve)
         port, url = open_port("127.0.0.1", 0, "http" if certificate is None else "https")
-        gateway = Gateway(engine, {"/healthz": fine}, url, serve, certificate)
+        definitions = settings.get("definitions", ())
+        folders = (str(definitions),) if isinstance(definitions, str | Path) else tuple(map(str, definitions))
+        daemon = Settings(engine=EngineSettings(definitions=folders, store=settings.get("store")), serve=serve)
+        reloading = Reloading(engine, daemon, lambda: None)
+        gateway = Gateway(engine, {"/healthz": fine}, url, DaemonSide(daemon, reloading.reload), certificate)
         await gateway.start(file.open(), port)
         try:
             await test(Opened(Client(f"unix://{folder}/s"), url, engine))

@@ -14,7 +14,8 @@ import httpcore
 import httpx
 
 from stretto.actors.actions.core.http_body import BadBody, decode_text, parse_json, read_body
-from stretto.actors.actions.core.http_client import max_retry_after, shared_client
+from stretto.actors.actions.core.http_client import shared_client
+from stretto.actors.actions.core.http_settings import http_settings
 from stretto.actors.actions.errors import ActionFailed
 from stretto.definitions.data import encode_json
 
@@ -195,7 +196,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-    return min(max(seconds, 0.0), max_retry_after())
+    return min(max(seconds, 0.0), http_settings().max_retry_after)
 
 
 def _cause(error: BaseException) -> str:

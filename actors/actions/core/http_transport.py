@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 import httpcore
 import httpx
 
-from stretto.actors.actions.core.addresses import AddressPolicy, CheckedBackend
+from stretto.actors.actions.core.addresses import AddressPolicy
+from stretto.actors.actions.core.checked_backend import CheckedBackend
 
 KEPT_ALIVE: Final = 128
 KEPT_ALIVE_SECONDS: Final = 5.0

@@ -36,8 +36,9 @@ _ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
 """The header by which browsers call the host with TLS only, for a year."""
 REPORTED: Final = frozenset(
     {
-        "busy", "forbidden", "headers_too_large", "limit_exceeded", "misdirected_request", "not_allowed",
-        "request_timeout", "too_many_streams", "unauthenticated",
+        "busy", "cross_site_request", "forbidden", "foreign_origin", "headers_too_large", "invalid_csrf_token",
+        "limit_exceeded", "misdirected_request", "not_allowed", "request_timeout", "too_many_logins",
+        "too_many_streams", "unauthenticated",
     }
 )  # fmt: skip
 """The codes of refusals that the log has: who is refused for these may be an attacker."""

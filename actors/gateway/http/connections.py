@@ -96,7 +96,13 @@ class Connection(H11Protocol):
     def __init__(
         self, config: Config, connections: Connections, peer: Peer, lost: Callable[[], None],
     ) -> None:  # fmt: skip
-        state = {"peer": peer, "cut_off": self.cut_off, "complain": self._complain, "send_chunk": self._send_chunk}
+        state = {
+            "peer": peer,
+            "cut_off": self.cut_off,
+            "complain": self._complain,
+            "send_chunk": self._send_chunk,
+            "on_leaving": self._call_on_leaving,
+        }
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._opening: asyncio.Task[Any] | None = None
         self._is_open = False
@@ -104,6 +110,7 @@ class Connection(H11Protocol):
         self.peer = peer
         self._lost = lost
         self._deadline: asyncio.TimerHandle | None = None
+        self._on_leaving: Callable[[], object] | None = None
         self._unread = 0
         """The bytes of a request's body that have come after its answer."""
 
@@ -152,6 +159,8 @@ class Connection(H11Protocol):
         self._is_open = False
         self._meet_deadline()
         super().connection_lost(exc)
+        if self._on_leaving is not None:
+            self._on_leaving()
         self._forget()
 
     def data_received(self, data: bytes) -> None:
@@ -213,6 +222,12 @@ class Connection(H11Protocol):
             return False
         self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         return True
+
+    def _call_on_leaving(self, function: Callable[[], object] | None) -> None:
+        """Call a function when the client leaves. None forgets the one before."""
+        self._on_leaving = function
+        if function is not None and self.transport.is_closing():
+            function()
 
     def end_after_answer(self) -> None:
         """Close the connection now if it is idle, or after its answer."""

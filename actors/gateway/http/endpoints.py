@@ -19,7 +19,9 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cells import ItemCells
+from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
+from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
@@ -72,6 +74,7 @@ class Endpoints:
         origins: The beginning of links.
         senders: Finds out who sends a request.
         sessions: Begins and ends the sessions of browsers.
+        about_engine: Answers the requests about the daemon itself.
     """
 
     def __init__(  # noqa: PLR0913 - each is another thing to answer from
@@ -84,6 +87,7 @@ class Endpoints:
         origins: Origins,
         senders: Senders,
         sessions: Sessions,
+        about_engine: EngineEndpoints,
     ) -> None:
         self._engine = engine
         self._access = access
@@ -96,8 +100,11 @@ class Endpoints:
         self._memory = RequestMemory()
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
         self._cells = ItemCells(engine, streams.hub, self._workers)
         self._answers: dict[type[Request], _Answered] = {
+            **self._definitions.answers(),
+            **about_engine.answers(),
             requests.Submit: self._submit,
             requests.Describe: self._describe,
             requests.DescribeApi: self._describe_api,
@@ -113,19 +120,20 @@ class Endpoints:
     def routes(self) -> list[HttpRoute]:
         """Return a route for each path, which has all its methods."""
         by_place: dict[str, dict[str, list[Route]]] = {}
-        for route in sorted(ROUTES, key=lambda route: route.place):  # a literal name comes before one in braces
+        for route in sorted(ROUTES, key=_order):
             by_place.setdefault(route.place, {}).setdefault(route.method, []).append(route)
         return [self._route(place, routes) for place, routes in by_place.items()]
 
     def close(self) -> None:
         """Stop the threads."""
+        self._definitions.close()
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
         async def answer(http: HttpRequest) -> Response | Stream | LateAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
-        return HttpRoute(API + path, answer, methods=list(routes))
+        return HttpRoute(API + path.replace("{ref}", "{ref:path}"), answer, methods=list(routes))
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream | LateAnswer:
         role = routes[0].role  # all of them have the same
@@ -250,6 +258,15 @@ class Endpoints:
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
             raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
         return catalogue.find(workflow)
+
+
+def _order(route: Route) -> tuple[bool, int, str]:
+    """Return the place of a route among the others: a literal name comes before one in braces.
+
+    A ref may have slashes, so that the longer one of two paths with refs comes first.
+    """
+    has_ref = "{ref}" in route.place
+    return has_ref, -len(route.place) if has_ref else 0, route.place
 
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:

@@ -29,7 +29,10 @@ READY_PATH: Final = "/readyz"
 
 
 def probe_routes(
-    registry: CollectorRegistry, probes: Mapping[str, Probe], check_reader: Callable[[Request], object]
+    registry: CollectorRegistry,
+    probes: Mapping[str, Probe],
+    check_reader: Callable[[Request], object],
+    scraped: Callable[[], object],
 ) -> list[Route]:
     """Return the routes of the metrics and of the probes.
 
@@ -37,10 +40,12 @@ def probe_routes(
         registry: The metrics.
         probes: The probe of each path.
         check_reader: Raises an exception for a request of someone who may not read them.
+        scraped: Called at each scrape.
     """
 
     async def metrics(request: Request) -> Response:
         check_reader(request)
+        scraped()
         try:
             # A large registry takes tens of milliseconds.
             headers, body = await asyncio.to_thread(

@@ -1,6 +1,6 @@
 """The restrictions of callers to some workflows: they see trees of runs whose top is a run of one of these."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pykka
@@ -9,9 +9,22 @@ from stretto.actors.access import Caller, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.http.problems import Problem
-from stretto.actors.operations import ApiDescription, Found, Request, Route, Runs, WorkflowsAnswer
+from stretto.actors.operations import (
+    OF_A_DEFINITION,
+    Actions,
+    ApiDescription,
+    Definitions,
+    Found,
+    Request,
+    Route,
+    Runs,
+    ShowAction,
+)
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.errors import UnknownWorkflow
+
+_NARROWED_BY_THEMSELVES: Final = (Definitions, Actions, ShowAction)
+"""The requests whose answers leave out what the caller does not see."""
 
 
 class Restrictions:
@@ -46,14 +59,15 @@ class Restrictions:
         elif isinstance(workflow, str):
             if not caller.sees(workflow):
                 raise UnknownWorkflow(f"there is no workflow {workflow!r}")
-        elif route.answer not in {ApiDescription, Found, WorkflowsAnswer}:
+        elif isinstance(request, OF_A_DEFINITION):
+            if not caller.sees(request.ref):
+                raise UnknownWorkflow(f"there is no workflow {request.ref!r}")
+        elif route.answer not in {ApiDescription, Found} and not isinstance(request, _NARROWED_BY_THEMSELVES):
             require_unrestricted(caller, route.role or caller.role)
         return request
 
     async def check_answer(self, answer: msgspec.Struct, caller: Caller) -> msgspec.Struct:
         """Return an answer without what the caller does not see. Raises `UnknownRun` if that is all of it."""
-        if isinstance(answer, WorkflowsAnswer):
-            return WorkflowsAnswer([ref for ref in answer.refs if caller.sees(ref)])
         if isinstance(answer, Found):
             await self._check_run(answer.run, caller)
         return answer

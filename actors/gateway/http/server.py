@@ -19,8 +19,10 @@ from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.callers import Peers, Readers, Senders
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
+from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
+from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.probes import Probe, probe_routes
@@ -34,7 +36,6 @@ from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.gateway.socket_users import socket_users
 from stretto.actors.operations import API, ROUTES
 from stretto.actors.process import give_back, withhold
-from stretto.actors.settings import ServeSettings
 from stretto.metrics import get_logger
 from stretto.metrics.exposition import CannotExpose, open_listener
 
@@ -77,7 +78,7 @@ class Gateway:
         engine: The engine.
         probes: The probe of each path.
         url: The URL of the port.
-        settings: The settings of the port and the socket.
+        daemon: The daemon, whose settings are those of the port and the socket.
         certificate: The certificate of the port, or None without TLS.
     """
 
@@ -86,9 +87,11 @@ class Gateway:
         engine: pykka.ActorRef[Any],
         probes: Mapping[str, Probe],
         url: str,
-        settings: ServeSettings,
+        daemon: DaemonSide,
         certificate: "Certificate | None" = None,
     ) -> None:
+        settings = daemon.settings.serve
+        self._daemon = daemon
         self._url = url
         self._settings = settings
         self._certificate = certificate
@@ -126,12 +129,13 @@ class Gateway:
         self._ended.stored = services.journal.durable
         await self._hub.start()
         streams = Streams(self._hub, self._access)
+        samples = Samples(services.instruments)
         cookie = SessionCookie(urlsplit(self._url).port or 0)
         senders = Senders(self._access, cookie)
         self._sessions = Sessions(self._access, cookie, self._origins)
         self._endpoints = Endpoints(
             self._engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
-            sessions=self._sessions,
+            sessions=self._sessions, about_engine=EngineEndpoints(self._engine, self._daemon, samples),
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
@@ -139,7 +143,7 @@ class Gateway:
         routes = [
             *self._endpoints.routes(),
             *pages.routes(),
-            *probe_routes(instruments.registry, self._probes, readers.check),
+            *probe_routes(instruments.registry, self._probes, readers.check, samples.take),
         ]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         application = Application(

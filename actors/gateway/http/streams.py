@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
+from stretto.actors.gateway.live import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
 
 
 class Streams:
@@ -54,7 +54,7 @@ class Stream:
         request_id: str = state["request_id"]
         state["caller"], state["stream"] = self._caller, _session(self._caller, request_id)
         extensions = scope.setdefault("extensions", {})
-        extensions[ABORT] = state["cut_off"]
+        extensions[ABORT], extensions[ON_LEAVING] = state["cut_off"], state["on_leaving"]
         if scope["http_version"] == "1.1":  # an older one has no chunks
             extensions[SEND_AT_ONCE] = state["send_chunk"]
         self._callers[request_id] = self._caller

@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.gateway.live.endpoints import ABORT, SEND_AT_ONCE, EngineStream, RunStream
-    from stretto.actors.gateway.live.hub import LiveHub
+    from stretto.actors.gateway.live.endpoints import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, RunStream
+    from stretto.actors.gateway.live.hub import MAX_STREAMS, LiveHub
     from stretto.actors.gateway.live.source import EngineSource
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "endpoints": "ABORT SEND_AT_ONCE EngineStream RunStream",
-            "hub": "LiveHub",
+            "endpoints": "ABORT ON_LEAVING SEND_AT_ONCE EngineStream RunStream",
+            "hub": "LiveHub MAX_STREAMS",
             "source": "EngineSource",
         },
     )
 
-__all__ = ["ABORT", "SEND_AT_ONCE", "EngineSource", "EngineStream", "LiveHub", "RunStream"]
+__all__ = ["ABORT", "MAX_STREAMS", "ON_LEAVING", "SEND_AT_ONCE", "EngineSource", "EngineStream", "LiveHub", "RunStream"]

@@ -23,6 +23,9 @@ ABORT: Final = "stretto.abort"
 SEND_AT_ONCE: Final = "stretto.send_at_once"
 """The ASGI extension by which a server takes a part of a body at once, if the client has taken all parts before it: a
 function that returns whether it has."""
+ON_LEAVING: Final = "stretto.on_leaving"
+"""The ASGI extension by which a server calls a function when the client leaves: a function that takes it, or None.
+Without it, a task waits for that."""
 LAST_WORDS_SECONDS: Final = 5.0
 """How long a client that was too slow may take to read that it was dropped."""
 _HEADERS: Final = [
@@ -105,9 +108,9 @@ async def _serve(stream: AbstractAsyncContextManager[Subscription], scope: Scope
             await send({"type": "http.response.body", "body": b""})
             return
         reader = _Reader(subscription, scope)
-        leaving = asyncio.ensure_future(reader.disconnected(receive))
+        reader.begin(receive)
         try:
-            while not leaving.done():
+            while not reader.has_left:
                 frames = await subscription.take()
                 await send({"type": "http.response.body", "body": frames, "more_body": not subscription.ended})
                 if subscription.ended:
@@ -117,7 +120,6 @@ async def _serve(stream: AbstractAsyncContextManager[Subscription], scope: Scope
             if not reader.cut_off:
                 raise
         finally:
-            leaving.cancel()
             reader.close()
 
 
@@ -126,16 +128,30 @@ class _Reader:
 
     def __init__(self, subscription: Subscription, scope: Scope) -> None:
         self.cut_off = False
+        self.has_left = False
         self._subscription = subscription
-        self._abort: Callable[[], object] | None = (scope.get("extensions") or {}).get(ABORT)
+        extensions = scope.get("extensions") or {}
+        self._abort: Callable[[], object] | None = extensions.get(ABORT)
+        self._on_leaving: Callable[[Callable[[], object] | None], object] | None = extensions.get(ON_LEAVING)
+        self._leaving: asyncio.Task[None] | None = None
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
         subscription.on_lagging = self._lags
 
-    async def disconnected(self, receive: Receive) -> None:
-        """End the stream when the client has left."""
+    def begin(self, receive: Receive) -> None:
+        """End the stream when the client leaves."""
+        if self._on_leaving is not None:
+            self._on_leaving(self._leaves)
+        else:
+            self._leaving = asyncio.ensure_future(self._disconnected(receive))
+
+    async def _disconnected(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._leaves()
+
+    def _leaves(self) -> None:
+        self.has_left = True
         self._subscription.cut()
 
     def _lags(self) -> None:
@@ -150,7 +166,11 @@ class _Reader:
             self._task.cancel()
 
     def close(self) -> None:
-        """Forget the timer."""
+        """Forget the client."""
         self._subscription.on_lagging = self._subscription.send_at_once = None
+        if self._on_leaving is not None:
+            self._on_leaving(None)
+        if self._leaving is not None:
+            self._leaving.cancel()
         if self._timer is not None:
             self._timer.cancel()

@@ -20,6 +20,7 @@ from stretto.actors.operations import (
     Cancel,
     Cells,
     Context,
+    Definitions,
     Errors,
     Export,
     Extend,
@@ -46,7 +47,6 @@ from stretto.actors.operations import (
     Status,
     Submit,
     Why,
-    Workflows,
 )  # fmt: skip
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.data import thaw
@@ -228,7 +228,9 @@ class RemoteEngine:
 
     def workflows(self) -> pykka.Future[tuple[str, ...]]:
         """Return the refs of all workflows that the daemon knows."""
-        return self._calls.send(Workflows, lambda answer: tuple(answer.refs))
+        return self._calls.send(
+            Definitions, lambda answer: tuple(each["ref"] for each in answer.definitions if each["usable"])
+        )
 
     def runs(  # noqa: PLR0913 - the fields of a query
         self,

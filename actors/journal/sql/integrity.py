@@ -12,7 +12,8 @@ from stretto.actors.journal.location import Location
 from stretto.actors.journal.sql.damage import DAMAGE, converting_damage, damage_reason
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.pruning import PRUNED
-from stretto.actors.journal.sql.reader import ACCEPTED, ENTRY, SqlReader, restore_end
+from stretto.actors.journal.sql.reader import ACCEPTED, ENTRY, SqlReader
+from stretto.actors.journal.sql.run_rows import restore_end
 from stretto.actors.journal.sql.schema import SCHEMA
 from stretto.actors.journal.sql.store import opening, readers
 from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings, suspects

@@ -34,6 +34,7 @@ from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.facts import read_facts
 from stretto.actors.journal.sql.item_rows import (
     CELLS_AT_ONCE,
     ERRORS_AT_ONCE,
@@ -54,7 +55,9 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
     LABELS,
     RUN_ROW,
+    restore_end,
     restore_labels,
+    restore_limits,
     restore_origin,
     restore_requested_by,
     restore_rerun,
@@ -77,11 +80,11 @@ from stretto.actors.journal.store import (
     RunEnd,
     RunPage,
     RunRow,
+    StoreFacts,
     TaskRow,
     Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
-from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -141,6 +144,11 @@ class SqlReader:
         """Return the suspects and the quarantined runs, in the order of their acceptance."""
         return list(map(restore_suspicion, self._rows(SUSPECTS)))
 
+    def facts(self) -> StoreFacts:
+        """Return the kind, the version and the size of the store."""
+        with self._reading() as connection:
+            return read_facts(connection)
+
     def quarantine(self, run_id: str) -> Quarantine | None:
         """Return why a run is not recovered, or None if it is."""
         with self._reading() as connection:
@@ -169,7 +177,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=restore_rerun(row, row.rerun_items),
-            limits=_limits(row),
+            limits=restore_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
             requested_by=restore_requested_by(row),
@@ -383,13 +391,3 @@ class SqlReader:
         if row.idempotency_key is None:
             return None
         return Idempotency(row.idempotency_key, decrypt(row.fingerprint.encode(), self._keyring).decode())
-
-
-def restore_end(row: Any) -> RunEnd:
-    """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
-    return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
-
-
-def _limits(row: Any) -> ExpressionLimits:
-    """Return the limits of a run from a row of `runs`."""
-    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)

@@ -36,9 +36,11 @@ from stretto.actors.journal.queries import NO_PARENT, STATUSES, RunQuery
 from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
+from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import RunRow
+from stretto.actors.journal.store import RunEnd, RunRow
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0
 """The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""
@@ -270,3 +272,13 @@ def _contains(text: str) -> Any:
         or_(label.c.key.icontains(text, autoescape=True), label.c.value.icontains(text, autoescape=True)),
     )
     return or_(runs.c.workflow.icontains(text, autoescape=True), exists().where(in_labels))
+
+
+def restore_end(row: Any) -> RunEnd:
+    """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
+    return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
+
+
+def restore_limits(row: Any) -> ExpressionLimits:
+    """Return the limits of a run from a row of `runs`."""
+    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)

@@ -8,6 +8,7 @@ import pytest
 from stretto.actors.actions import UnknownAction
 from stretto.actors.catalogue import (
     Catalogue,
+    Rules,
     definition_source,
     describe_action,
     describe_definition,
@@ -16,7 +17,6 @@ from stretto.actors.catalogue import (
     load_library,
     log_nothing,
 )
-from stretto.actors.catalogue.catalogue import Rules
 from stretto.actors.catalogue.reports import MAX_LISTED_FINDINGS
 from stretto.definitions.errors import UnknownWorkflow
 

@@ -127,6 +127,18 @@ def test_a_folder_of_rehearsals_is_run_like_tests(folder: Path) -> None:
     assert told["rehearsals"][1]["differences"][0] == {"what": "status", "expected": "failed", "found": "succeeded"}
 
 
+def test_a_rehearsal_file_shows_its_transcript_if_that_is_wanted(folder: Path) -> None:
+    """Behind its verdict, as that of a workflow with a script. One object has no lines."""
+    (folder / "good.yaml").write_text(GOOD)
+    result = CliRunner().invoke(main, ["rehearse", str(folder / "good.yaml"), "--transcript"])
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("pass ")
+    assert lines[1].startswith("rehearsal of ")
+    assert "actions, as they were launched:" in lines
+    assert CliRunner().invoke(main, ["rehearse", str(folder), "--transcript", "--json"]).exit_code == 2
+
+
 def test_differences_are_coloured_on_a_terminal_unless_that_is_not_wanted(folder: Path) -> None:
     """Red is what was expected, green what was found."""
     (folder / "bad.yaml").write_text(BAD)

@@ -13,6 +13,7 @@ import pytest
 
 from stretto.actors.access import user_name
 from stretto.actors.daemon.collector import Collector
+from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.daemon.service import Daemon
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine import EngineHost
@@ -97,7 +98,7 @@ def reloading(bench: Bench) -> Daemon:
     """Return a daemon that has an engine and nothing else."""
     daemon = Daemon(Settings())
     daemon._engine = bench.proxy.actor_ref
-    daemon._collector = Collector(lambda: 0)
+    daemon._reloading = Reloading(daemon._engine, Settings(), Collector(lambda: 0).definitions_replaced)
     return daemon
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.wire import BadUrl, DaemonUnreachable, NotText, RequestRefused
-from stretto.actors.operations import Describe, Ended, Export, Progress, Refused, Request, Run, Watch, Workflows
+from stretto.actors.operations import Definitions, Describe, Ended, Export, Progress, Refused, Request, Run, Watch
 from stretto.definitions.errors import Finding, Place
 from tests.support.waiting import PATIENCE
 
@@ -34,9 +34,9 @@ def test_urls_that_cannot_be_used(url: str) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     """A daemon that is not there is unreachable, by either kind of URL."""
     with pytest.raises(DaemonUnreachable, match="cannot reach the daemon at unix://"):
-        Client(f"unix://{tmp_path}/s").ask(Workflows())
+        Client(f"unix://{tmp_path}/s").ask(Definitions())
     with pytest.raises(DaemonUnreachable, match="Connection refused"):
-        Client("http://127.0.0.1:1").ask(Workflows())
+        Client("http://127.0.0.1:1").ask(Definitions())
 
 
 def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def told(folder: Path, answer: bytes, request: Request) -> tuple[list[object], b
 
 def test_the_token_is_sent(tmp_path: Path) -> None:
     """As RFC 6750 has it."""
-    _, asked = told(tmp_path, OK + b'{"refs":[]}', Workflows())
+    _, asked = told(tmp_path, OK + b'{"definitions":[]}', Definitions())
     assert asked.startswith(b"GET /api/v1/definitions HTTP/1.1\r\n")
     assert b"Authorization: Bearer str_secret\r\n" in asked
 

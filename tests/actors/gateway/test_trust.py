@@ -9,7 +9,7 @@ from stretto.actors import connect, connect_async
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.trust import UntrustedDaemon, client_context
 from stretto.actors.gateway.wire import RequestRefused
-from stretto.actors.operations import Workflows
+from stretto.actors.operations import Definitions
 from stretto.actors.settings import ServeSettings
 from tests.support.certificates import Authority
 from tests.support.gateways import opened_gateway
@@ -31,16 +31,16 @@ def test_a_client_says_why_it_does_not_trust_a_certificate(tmp_path: Path, monke
             f"the certificate of the daemon at {opened.url}: unable to get local issuer certificate; set SSL_CERT_FILE"
         )
         with pytest.raises(UntrustedDaemon, match=unknown):
-            Client(opened.url).ask(Workflows())
+            Client(opened.url).ask(Definitions())
         with connect(opened.url).blocking() as engine, pytest.raises(UntrustedDaemon, match=unknown):
             engine.workflows()
         with pytest.raises(UntrustedDaemon, match=unknown):
             asyncio.run(ask(opened.url))
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         with pytest.raises(UntrustedDaemon, match=r"certificate is not valid for 'localhost'\.?$"):
-            Client(opened.url.replace("127.0.0.1", "localhost")).ask(Workflows())
+            Client(opened.url.replace("127.0.0.1", "localhost")).ask(Definitions())
         with pytest.raises(RequestRefused, match="a token is needed"):
-            Client(opened.url).ask(Workflows())
+            Client(opened.url).ask(Definitions())
         with pytest.raises(RequestRefused, match="a token is needed"):
             asyncio.run(ask(opened.url))
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.operations import Answer, Request, answers, controls, requests, sessions, table
+from stretto.actors.operations import Answer, DefinitionsAnswer, Request, answers, controls, requests, sessions, table
+from stretto.actors.operations import definition_requests as about
 from stretto.actors.operations.forms import (
     BadRequest,
     answer_of,
@@ -58,7 +59,27 @@ REQUESTS = [
     (controls.Extend("r1", 60.5), "POST /runs/r1/extend", b'{"seconds":60.5}'),
     (controls.SkipItem("r1", "t", 2), "POST /runs/r1/tasks/t/items/2/skip", b"{}"),
     (controls.RetryItem("r1", "t", 2), "POST /runs/r1/tasks/t/items/2/retry", b"{}"),
-    (requests.Workflows(), "GET /definitions", b""),
+    (about.Definitions(), "GET /definitions", b""),
+    (about.Definitions("a b"), "GET /definitions?q=a+b", b""),
+    (about.ShowDefinition("a/b.c"), "GET /definitions/a%2Fb.c", b""),
+    (about.DefinitionSource("a"), "GET /definitions/a/source", b""),
+    (about.DefinitionGraph("a"), "GET /definitions/a/graph", b""),
+    (about.DefinitionDrawing("a"), "GET /definitions/a/graph.svg", b""),
+    (about.RunGraph("r1"), "GET /runs/r1/graph", b""),
+    (about.RunDrawing("r1"), "GET /runs/r1/graph.svg", b""),
+    (about.Validate("a.yaml", "x"), "POST /definitions:validate", b'{"file":"a.yaml","text":"x"}'),
+    (about.Reload(note="why"), "POST /definitions:reload", b'{"note":"why"}'),
+    (
+        about.Rehearse("w.ref", script=[about.RehearsalRule(task="t", result=None)]),
+        "POST /definitions:rehearse",
+        (
+            b'{"workflow":"w.ref","inputs":{},"script":[{"task":"t","input":{},"result":null,"duration":null}],'
+            b'"controls":[],"config":{},"keystore":{}}'
+        ),
+    ),
+    (about.Actions("echo", "core"), "GET /actions?q=echo&pack=core", b""),
+    (about.ShowAction("core.echo"), "GET /actions/core.echo", b""),
+    (about.ShowEngine(), "GET /engine", b""),
     (requests.Rerun("r1", "failed_tasks"), "POST /runs/r1/rerun", b'{"scope":"failed_tasks"}'),
     (requests.Rerun("r1", "failed_items", "t"), "POST /runs/r1/rerun", b'{"scope":"failed_items","task":"t"}'),
     (requests.Rerun("r1", idempotency_key="schlüssel"), "POST /runs/r1/rerun", b'{"scope":"everything"}'),
@@ -113,7 +134,7 @@ ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
     (requests.DescribeApi, answers.ApiDescription(msgspec.Raw(b'{"openapi":"3.1.0"}')), b'{"openapi":"3.1.0"}'),
     (requests.Status, answers.StatusAnswer({"id": "r1"}), b'{"id":"r1"}'),
     (controls.Cancel, answers.StatusAnswer({"id": "r1"}), b'{"id":"r1"}'),
-    (requests.Workflows, answers.WorkflowsAnswer(["w.ref"]), b'{"refs":["w.ref"]}'),
+    (about.Definitions, DefinitionsAnswer([{"ref": "w.ref"}]), b'{"definitions":[{"ref":"w.ref"}]}'),
     (requests.Recover, answers.Done(), b"{}"),
     (requests.Runs, answers.RunsAnswer([{"id": "r1"}], "c"), b'{"runs":[{"id":"r1"}],"next":"c"}'),
     (requests.FindRun, answers.Found("r1"), b'{"run":"r1"}'),

@@ -10,12 +10,12 @@ import pytest
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.rehearsal import (
+    Bounds,
     Control,
     Rehearsal,
     Rehearsed,
     Rehearser,
     Rule,
-    executor,
     load_scripted,
     scripted_catalogue,
 )
@@ -174,7 +174,7 @@ def test_inputs_that_do_not_fit_are_told() -> None:
 
 def test_an_endless_cycle_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an error that says how many actions have ended."""
-    monkeypatch.setattr(executor, "MAX_STEPS", 100)
+    monkeypatch.setattr(REHEARSER, "bounds", Bounds(steps=100))
     with pytest.raises(LimitExceeded, match="does not end: 100 actions"):
         performed("tasks: [{name: s, action: x.y, next: [{do: [a]}]}, {name: a, action: x.y, next: [{do: [a]}]}]\n")
 

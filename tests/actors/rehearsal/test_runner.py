@@ -23,7 +23,10 @@ class Stand:
 
     def __init__(self, *rules: Rule) -> None:
         timeline = Timeline()
-        self.runner = ScriptedRunner(Script(rules), timeline, Seconds(timeline), lambda _run, start: start.index)
+        self.launched: list[object] = []
+        self.runner = ScriptedRunner(
+            Script(rules), timeline, Seconds(timeline), lambda _run, start: start.index, self.launched.append
+        )
         self.ended: list[tuple[str, str, object]] = []
 
     def start(self, task: str, ref: str = "x.y", given: FrozenDict = EMPTY_OBJECT) -> Running:

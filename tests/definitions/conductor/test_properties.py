@@ -35,6 +35,7 @@ from stretto.definitions.conductor import (
 from stretto.definitions.context.context import ItemScope
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import as_data, failed
+from tests.support.examples import examples
 from tests.support.generating import definitions
 
 
@@ -423,7 +424,7 @@ class WindowMachine(RuleBasedStateMachine):
 
 
 TestWindow = WindowMachine.TestCase
-TestWindow.settings = settings(deadline=None, max_examples=200, stateful_step_count=40)
+TestWindow.settings = settings(deadline=None, max_examples=examples(200), stateful_step_count=40)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
@@ -562,7 +563,7 @@ class RandomExecutor:
 
 
 @given(text=definitions(), random=st.randoms(use_true_random=False), meddling=st.integers(0, 3))
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=examples(250))
 def test_random_workflows_end_and_replay_to_the_same(text: str, random: Random, meddling: int) -> None:
     """Whatever its shape, a run ends exactly once; its recorded events give the same commands again."""
     workflow = read_workflow(text, "test.yaml")
@@ -578,7 +579,7 @@ def test_random_workflows_end_and_replay_to_the_same(text: str, random: Random, 
 
 
 @given(text=definitions(), random=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_snapshots_of_a_run_never_change(text: str, random: Random) -> None:
     """Each item's scope shows at the run's end what it showed when the item started."""
     workflow = read_workflow(text, "test.yaml")

@@ -15,6 +15,7 @@ from stretto.definitions import read_workflow, thaw
 from stretto.definitions.conductor import ENDED, ItemCompleted, WaitUntil
 from stretto.definitions.model.parameters import bind
 from stretto.definitions.stored import from_stored, to_stored
+from tests.support.examples import examples
 from tests.support.paths import ROOT
 from tests.support.replaying import Driver, Run, native_runs, orquesta_run, record, recover, replay, seeded, transcript
 
@@ -58,7 +59,7 @@ def matches_what_is_carried_out(driver: Driver) -> None:
 
 @pytest.mark.parametrize("dialect", RUNS)
 @given(data=st.data(), seed=SEEDS)
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 def test_a_run_is_rebuilt_from_its_record(dialect: str, data: st.DataObject, seed: int) -> None:
     """After each event, so wherever the record is cut: commands, context, inquiries, errors, secrets."""
     run = data.draw(RUNS[dialect], label="run")
@@ -67,7 +68,7 @@ def test_a_run_is_rebuilt_from_its_record(dialect: str, data: st.DataObject, see
 
 @pytest.mark.parametrize("dialect", RUNS)
 @given(data=st.data(), seed=SEEDS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_run_goes_on_after_a_crash_anywhere(dialect: str, data: st.DataObject, seed: int) -> None:
     """From what is outstanding and which timers are set it comes to its end; and that can be replayed as well."""
     run = data.draw(RUNS[dialect], label="run")

@@ -26,6 +26,7 @@ from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.rerun import ReuseScope
 from tests.definitions.conductor.test_properties import RandomExecutor
 from tests.support.driving import Drive, failed, starts
+from tests.support.examples import examples
 from tests.support.following import orquesta
 from tests.support.generating import definitions
 from tests.support.performing import Performer, ShapedTask, failing, faults_of, native, orquesta_of, shapes
@@ -66,7 +67,7 @@ def led_to(shape: list[ShapedTask], names: frozenset[str]) -> set[str]:
 
 @DIALECTS
 @given(data=st.data(), shape=shapes(), random=st.randoms(use_true_random=False), scope=st.sampled_from(SCOPES))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
     make: Callable[[list[ShapedTask]], Workflow],
     data: st.DataObject,
@@ -106,7 +107,7 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
 
 @DIALECTS
 @given(data=st.data(), shape=shapes(), random=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_rerun_of_chosen_items_performs_these_and_takes_over_all_others(
     make: Callable[[list[ShapedTask]], Workflow], data: st.DataObject, shape: list[ShapedTask], random: Random
 ) -> None:
@@ -148,7 +149,7 @@ def test_a_rerun_of_chosen_items_performs_these_and_takes_over_all_others(
 
 
 @given(text=definitions(), random=st.randoms(use_true_random=False), meddling=st.integers(0, 3))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 def test_a_rerun_of_any_run_ends(text: str, random: Random, meddling: int) -> None:
     """Also of one with cycles, that was paused or cancelled."""
     executor = RandomExecutor(read_workflow(text, "test.yaml"), random, meddling)

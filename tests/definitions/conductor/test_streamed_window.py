@@ -25,6 +25,7 @@ from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.data.frozen import FrozenList
 from stretto.definitions.model.parameters import bind
 from tests.definitions.conductor.test_properties import WindowMachine
+from tests.support.examples import examples
 
 
 def workflow_of(concurrency: int, retries: int, max_failures: int | None, policy: str, *, filed: bool) -> Workflow:
@@ -146,4 +147,4 @@ class LazyWindowMachine(WindowMachine):
 
 
 TestLazyWindow = LazyWindowMachine.TestCase
-TestLazyWindow.settings = settings(deadline=None, max_examples=150, stateful_step_count=40)
+TestLazyWindow.settings = settings(deadline=None, max_examples=examples(150), stateful_step_count=40)

@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import Final
 
 from stretto.actors.gateway.wire import DaemonUnreachable
+from stretto.actors.operations import Definitions
 from stretto.actors.operations.answers import WaitsAnswer
-from stretto.actors.operations.requests import Prune, Why, Workflows
+from stretto.actors.operations.requests import Prune, Why
 from tests.support.crashes.backups import Backup
 from tests.support.crashes.daemon import Daemon
 from tests.support.crashes.errands import CutOff, Errand, errands, reruns
@@ -277,7 +278,7 @@ class Campaign:
         deadline = time.monotonic() + PATIENCE
         while (held := daemon.held())[0] > most_descriptors:
             promise(time.monotonic() < deadline, f"it keeps {held[0]} descriptors of {most_descriptors}")
-            daemon.client.ask(Workflows())
+            daemon.client.ask(Definitions())
         promise(held[1] <= MOST_THREADS, f"it keeps {held[1]} threads")
 
     def _drive_until_it_dies(self, daemon: Daemon) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from stretto.actors.actions import ActionFailed, ActionRegistry, InvalidActionInput
 from stretto.actors.actions.core import http, http_request
 from stretto.actors.actions.core.addresses import AddressPolicy
-from stretto.actors.actions.core.http_client import close_clients, use_policy
+from stretto.actors.actions.core.http_settings import close_clients, use_policy
 from stretto.actors.actions.core.http_transport import Transport
 from tests.support.waiting import PATIENCE
 

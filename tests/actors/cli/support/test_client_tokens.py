@@ -130,4 +130,4 @@ def test_the_commands_send_it(tmp_path: Path, listener: tuple[str, list[str | No
 def test_a_token_is_for_a_daemon() -> None:
     """`run` without --daemon uses none."""
     done = CliRunner().invoke(main, ["run", "test.echo", "--token-file", "t"])
-    assert (done.exit_code, "--token-file need --daemon" in done.stderr) == (2, True)
+    assert (done.exit_code, "--token-file and --note need --daemon" in done.stderr) == (2, True)

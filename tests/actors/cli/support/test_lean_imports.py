@@ -28,14 +28,14 @@ def modules_after(*arguments: str, report: str = REPORT) -> str:
 @pytest.mark.parametrize("options", [[], ["--progress", "live"], ["--log-level", "INFO"]])
 def test_a_run_without_a_terminal_never_imports_rich(tmp_path: Path, options: list[str]) -> None:
     """Not even what would for tracebacks that nobody gets to see, and for a command line that nobody calls."""
-    assert modules_after("run", str(write_workflow(tmp_path, "quick", QUICK)), *options) == "structlog httpx"
+    assert modules_after("run", str(write_workflow(tmp_path, "quick", QUICK)), *options) == "structlog"
 
 
 def test_no_other_command_does(tmp_path: Path) -> None:
     """Nor do their helps."""
     store = f"sqlite:///{tmp_path}/store.db"
     workflow = str(write_workflow(tmp_path, "quick", QUICK))
-    assert modules_after("run", workflow, "--store", store) == "structlog httpx"
+    assert modules_after("run", workflow, "--store", store) == "structlog"
     for arguments in (
         ("runs", "list", "--store", store),
         ("runs", "show", "@latest", "--store", store),
@@ -55,7 +55,7 @@ def test_an_action_may_use_rich(tmp_path: Path) -> None:
         '@action("test.table")\ndef table() -> str:\n    return Table.__name__\n'
     )
     workflow = write_workflow(tmp_path, "table", "tasks: [{name: only, action: test.table}]\n")
-    assert modules_after("run", str(workflow), "--actions", str(tmp_path / "table.py")) == "rich structlog httpx"
+    assert modules_after("run", str(workflow), "--actions", str(tmp_path / "table.py")) == "rich structlog"
 
 
 def test_help_and_validation_load_nothing_of_the_gateway(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.wire import RequestRefused
-from stretto.actors.operations import API, REPORTS, WorkflowsAnswer
-from stretto.actors.operations.requests import Definition, Describe, Runs, Status, Workflows
+from stretto.actors.operations import API, REPORTS, Definitions, DefinitionsAnswer
+from stretto.actors.operations.requests import Definition, Describe, Runs, Status
 from tests.support.gateways import exchange, http, post, with_gateway
 
 WORKFLOWS = http("GET", f"{API}/definitions")
@@ -116,6 +116,6 @@ def test_without_a_store_its_questions_are_refused(tmp_path: Path) -> None:
                 await asyncio.to_thread(client.ask, request)
             assert raised.value.refusal.code == "no_store"
         assert Status in REPORTS
-        assert isinstance(await asyncio.to_thread(client.ask, Workflows()), WorkflowsAnswer)
+        assert isinstance(await asyncio.to_thread(client.ask, Definitions()), DefinitionsAnswer)
 
     with_gateway(tmp_path, test)

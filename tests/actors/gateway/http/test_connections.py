@@ -133,3 +133,24 @@ def test_a_client_that_does_not_read_is_given_up(tmp_path: Path, monkeypatch: py
         writer.close()
 
     with_gateway(tmp_path, test)
+
+
+def test_a_stream_ends_when_its_client_leaves(tmp_path: Path) -> None:
+    """Without a task that waits for it."""
+
+    async def streams(client: Client) -> bytes:
+        lines = (await exchange(client, http("GET", "/metrics"))).body.splitlines()
+        return next(line for line in lines if line.startswith(b"stretto_streams "))
+
+    async def test(client: Client) -> None:
+        sleep = 'version: "1.0.0"\nref: test.sleep\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n'
+        accepted = await exchange(client, post(f"{API}/runs", {"workflow": {"file": "s.yaml", "text": sleep}}))
+        reader, writer = await connected(client)
+        writer.write(http("GET", f"{accepted.headers['location']}/stream"))
+        await reader.readuntil(b"event: hello\n")
+        assert await streams(client) == b"stretto_streams 1.0"
+        writer.close()
+        while await streams(client) != b"stretto_streams 0.0":
+            pass
+
+    with_gateway(tmp_path, test)

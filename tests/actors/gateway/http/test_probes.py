@@ -30,7 +30,9 @@ def test_a_probe_says_how_it_is() -> None:
     async def unwell() -> Check:
         return Check(well=False, reason="starting")
 
-    router = Router(probe_routes(CollectorRegistry(), {"/healthz": well, "/readyz": unwell}, lambda _request: None))
+    router = Router(
+        probe_routes(CollectorRegistry(), {"/healthz": well, "/readyz": unwell}, lambda _request: None, bool)
+    )
     assert asyncio.run(get(router, "/healthz")) == (200, b"fine\n")
     assert asyncio.run(get(router, "/readyz")) == (503, b"starting\n")
 
@@ -42,5 +44,7 @@ def test_a_scrape_that_fails_is_told() -> None:
         def collect(self) -> Any:
             raise RuntimeError("no")
 
-    router = Router(probe_routes(Broken(), {}, lambda _request: None))
+    scrapes: list[int] = []
+    router = Router(probe_routes(Broken(), {}, lambda _request: None, lambda: scrapes.append(1)))
     assert asyncio.run(get(router, "/metrics")) == (500, b"the scrape failed; see Stretto's log\n")
+    assert scrapes == [1]

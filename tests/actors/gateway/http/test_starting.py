@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors import IdempotencyConflict, InvalidIdempotencyKey, UnknownRun, action, connect
 from stretto.actors.gateway.wire import RequestRefused
-from stretto.actors.operations import API, Audit, OutcomeOf, Pause, Submit, Workflows
+from stretto.actors.operations import API, Audit, Definitions, OutcomeOf, Pause, Submit
 from tests.support.gateways import Opened, Reply, exchange, http, opened_gateway, post
 from tests.support.waiting import PATIENCE
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 DEFINITIONS: Final = {
     "echo": "parameters: {n: {type: integer, default: 1}}\ntasks: [{name: only, action: core.echo, input: "
     '{message: "{{ parameters.n }}"}}]\noutput_map: {said: "{{ task.only.result }}"}\n',
-    "gate": "tasks: [{name: only, action: starting.gate}]\n",
+    "gate": "tasks: [{name: only, action: starting_requests.gate}]\n",
 }
 GATE: Final = threading.Semaphore(0)
 
 
-@action("starting.gate")
+@action("starting_requests.gate")
 def gate() -> bool:
     """Wait until the test lets one go on."""
     return GATE.acquire(timeout=PATIENCE)
@@ -157,7 +157,7 @@ def test_a_run_that_does_not_end_in_time_is_accepted(opened: Opened) -> None:
         waiting = [
             asyncio.create_task(exchange(opened.client, http("GET", f"{target}?wait=60"))) for _ in range(3)
         ]  # fmt: skip
-        await asyncio.to_thread(opened.client.ask, Workflows())
+        await asyncio.to_thread(opened.client.ask, Definitions())
         GATE.release()
         for reply in await asyncio.gather(*waiting):
             assert (reply.status, reply.json["status"]) == (200, "succeeded")

@@ -27,7 +27,7 @@ from stretto.actors import (
 )  # fmt: skip
 from stretto.actors.access import access_of_store
 from stretto.actors.journal import keyring_for, open_store
-from stretto.actors.operations import ROUTES
+from stretto.actors.operations import ROUTES, definition_requests
 from stretto.definitions import read_workflow, thaw
 from tests.support.access import ADMIN
 from tests.support.async_doors import AsyncDoor
@@ -163,20 +163,22 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 
 ELSEWHERE = {
-    "create_token", "describe", "describe_api", "outcome_of", "revoke_token", "tokens", "watch_all",
+    "create_enter_code", "create_token", "describe", "describe_api", "log_in", "log_out", "me",
+    "outcome_of", "revoke_token", "tokens", "watch_all",
+    *(str(each.__struct_config__.tag) for each in definition_requests.ALL),
 }  # fmt: skip
 """The requests that are not to an engine's method."""
 
 
 def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
-    """All for which there is a route, and `handle`; the blocking facades differ by those alone, too."""
+    """All with a route, `workflows`, which are definitions, and `handle`; the facades differ by those alone, too."""
     ours, engines = public_methods(RemoteEngine), public_methods(Engine)
     shared = ours.keys() & engines.keys()
     assert ours.keys() - shared == {"close", "blocking"}
     for name in shared:
         assert names_of(ours[name]) == names_of(engines[name]), name
     tags = {str(route.request.__struct_config__.tag) for route in ROUTES}
-    assert shared == tags - ELSEWHERE | {"handle"}
+    assert shared == tags - ELSEWHERE | {"handle", "workflows"}
     twin = public_methods(AsyncRemoteEngine)
     assert twin.keys() == shared | {"close"}
     for name in shared:

@@ -1,0 +1,207 @@
+"""The endpoints of definitions, graphs, actions, validations and rehearsals."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import msgspec
+import pykka
+from starlette.responses import Response
+
+from stretto.actors.access import Caller
+from stretto.actors.catalogue import (
+    definition_source,
+    describe_action,
+    describe_definition,
+    list_actions,
+    list_definitions,
+    sees_all,
+    workflow_of,
+)
+from stretto.actors.dispatch import call
+from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
+from stretto.actors.gateway.http.rehearsals import LongWork, rehearse
+from stretto.actors.journal import NoStore
+from stretto.actors.operations import (
+    ActionAnswer,
+    Actions,
+    ActionsAnswer,
+    Definition,
+    DefinitionDrawing,
+    DefinitionGraph,
+    Definitions,
+    DefinitionsAnswer,
+    DefinitionShown,
+    DefinitionSource,
+    GraphAnswer,
+    RehearsalAnswer,
+    Rehearse,
+    Request,
+    Route,
+    RunDrawing,
+    RunGraph,
+    ShowAction,
+    ShowDefinition,
+    SourceAnswer,
+    Validate,
+    ValidationAnswer,
+    body_of,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue, Sees
+    from stretto.actors.runs import Services
+    from stretto.definitions.drawing import Layout
+    from stretto.definitions.model import Workflow
+
+LAST_RUNS: Final = 20
+"""Runs that are shown with a definition."""
+
+T = TypeVar("T")
+Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
+Find = Callable[[str], "Awaitable[Workflow]"]
+
+
+class DefinitionEndpoints:
+    """Answers the requests about definitions and actions. All of it runs in one event loop.
+
+    Args:
+        engine: The engine.
+        workers: Threads for work of milliseconds.
+        find: Returns the workflow of a ref.
+    """
+
+    def __init__(self, engine: pykka.ActorRef[Any], workers: ThreadPoolExecutor, find: Find) -> None:
+        self._engine = engine
+        self._workers = workers
+        self._find = find
+        self._layouts = Layouts()
+        self._long = LongWork()
+
+    def answers(self) -> dict[type[Request], Answered]:
+        """Return the method that answers each request."""
+        return {
+            Definitions: self._definitions,
+            ShowDefinition: self._definition,
+            DefinitionSource: self._source,
+            DefinitionGraph: self._graph,
+            DefinitionDrawing: self._drawing,
+            RunGraph: self._run_graph,
+            RunDrawing: self._run_drawing,
+            Validate: self._validate,
+            Rehearse: self._rehearse,
+            Actions: self._actions,
+            ShowAction: self._action,
+        }
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._long.close()
+
+    # ---- definitions
+
+    async def _definitions(self, route: Route, request: Definitions, caller: Caller) -> Response:
+        found = await self._work(list_definitions, await self._catalogue(), request.q, _sees(caller))
+        return _json(route, DefinitionsAnswer(found))
+
+    async def _definition(self, route: Route, request: ShowDefinition, caller: Caller) -> Response:
+        definition = await self._work(describe_definition, await self._catalogue(), request.ref)
+        return _json(route, DefinitionShown(definition | {"runs": await self._last_runs(request.ref, caller)}))
+
+    async def _last_runs(self, ref: str, caller: Caller) -> list[dict[str, Any]]:
+        children: Literal["listed", "folded"] = "listed" if caller.workflows is None else "folded"
+        try:
+            page = await call(self._engine, Engine.runs, workflow=ref, limit=LAST_RUNS, children=children)
+        except NoStore:
+            return []
+        runs: list[dict[str, Any]] = page["runs"]
+        return runs
+
+    async def _source(self, route: Route, request: DefinitionSource, _caller: Caller) -> Response:
+        source = await self._work(definition_source, await self._catalogue(), request.ref)
+        return _json(route, SourceAnswer(**source))
+
+    async def _validate(self, route: Route, request: Validate, _caller: Caller) -> Response:
+        catalogue = await self._catalogue()
+        definition = await self._long.run(partial(catalogue.read_definition_text, request.text, request.file))
+        return _json(route, ValidationAnswer([each.as_json() for each in definition.findings]))
+
+    async def _rehearse(self, route: Route, request: Rehearse, _caller: Caller) -> Response:
+        services: Services = await call(self._engine, EngineHost.services)
+        catalogue, asked = await self._catalogue(), request.workflow
+        workflow = (
+            asked if isinstance(asked, Definition) else catalogue.workflows().get(asked) or await self._find(asked)
+        )
+
+        def work() -> bytes:
+            report = rehearse(catalogue, workflow, request, services)
+            return body_of(route, RehearsalAnswer(**report))
+
+        return Response(await self._long.run(work), route.status, media_type=route.media_type)
+
+    # ---- graphs
+
+    async def _graph(self, route: Route, request: DefinitionGraph, _caller: Caller) -> Response:
+        layout = await self._layout_of(request.ref)
+        return _json(route, GraphAnswer(**await self._work(graph_as_data, layout)))
+
+    async def _drawing(self, route: Route, request: DefinitionDrawing, _caller: Caller) -> Response:
+        layout = await self._layout_of(request.ref)
+        return Response(await self._work(graph_as_svg, layout), route.status, media_type=route.media_type)
+
+    async def _run_graph(self, route: Route, request: RunGraph, _caller: Caller) -> Response:
+        layout, tasks = await self._run_layout(request.run)
+        return _json(route, GraphAnswer(**await self._work(graph_as_data, layout, tasks)))
+
+    async def _run_drawing(self, route: Route, request: RunDrawing, _caller: Caller) -> Response:
+        layout, tasks = await self._run_layout(request.run)
+        return Response(await self._work(graph_as_svg, layout, tasks), route.status, media_type=route.media_type)
+
+    async def _layout_of(self, ref: str) -> "Layout":
+        return await self._work(self._layouts.of, workflow_of(await self._catalogue(), ref))
+
+    async def _run_layout(self, run: str) -> "tuple[Layout, dict[str, Any]]":
+        status = await call(self._engine, Engine.status, run)
+        layout = self._layouts.of_run(run)
+        if layout is None:
+            layout = await self._work(self._layouts.of, await self._workflow_of(run, status["workflow"]), run)
+        return layout, status["tasks"]
+
+    async def _workflow_of(self, run: str, ref: str) -> "Workflow":
+        """Return the workflow of a run. Without a store, it is the one that has the ref now."""
+        try:
+            workflow: Workflow = await call(self._engine, EngineHost.workflow_of_run, run)
+        except NoStore:
+            present = (await self._catalogue()).workflows().get(ref)
+            if present is None:
+                raise
+            return present
+        return workflow
+
+    # ---- actions
+
+    async def _actions(self, route: Route, request: Actions, caller: Caller) -> Response:
+        found = await self._work(list_actions, await self._catalogue(), request.q, request.pack, _sees(caller))
+        return _json(route, ActionsAnswer(found))
+
+    async def _action(self, route: Route, request: ShowAction, caller: Caller) -> Response:
+        action = await self._work(describe_action, await self._catalogue(), request.ref, _sees(caller))
+        return _json(route, ActionAnswer(action))
+
+    async def _catalogue(self) -> "Catalogue":
+        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
+        return catalogue
+
+    async def _work(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+
+def _sees(caller: Caller) -> "Sees":
+    return sees_all if caller.workflows is None else caller.sees
+
+
+def _json(route: Route, answer: msgspec.Struct) -> Response:
+    return Response(body_of(route, answer), route.status, media_type=route.media_type)
