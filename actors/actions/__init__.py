@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         UnknownAction,
     )
     from stretto.actors.actions.json_schema import input_schema, output_schema
-    from stretto.actors.actions.output import OutputSlot, OutputSoFar, output_slot
+    from stretto.actors.actions.output import OutputSlot, OutputSoFar, OutputWatchers, output_slot
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
     from stretto.actors.actions.schema import ANY, ActionParameter
     from stretto.actors.actions.tracebacks import frames_in, frames_of
@@ -56,7 +56,7 @@ else:
                 "InvalidActionInput UnknownAction"
             ),
             "json_schema": "input_schema output_schema",
-            "output": "OutputSlot OutputSoFar output_slot",
+            "output": "OutputSlot OutputSoFar OutputWatchers output_slot",
             "registry": "Action ActionRegistry RenderedCommands action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -81,6 +81,7 @@ __all__ = [
     "InvalidActionInput",
     "OutputSlot",
     "OutputSoFar",
+    "OutputWatchers",
     "RenderedCommands",
     "UnknownAction",
     "action",

@@ -218,9 +218,9 @@ class BlockingCalls:
         waits: list[dict[str, Any]] = self._get(self.proxy.why(run_id, task))
         return waits
 
-    def item_output(self, run_id: str, task: str, index: int = 0) -> dict[str, Any]:
+    def item_output(self, run_id: str, task: str, index: int = 0, attempt: int | None = None) -> dict[str, Any]:
         """Return what an item in flight has written so far. See `Engine.item_output`."""
-        output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index))
+        output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index, attempt))
         return output
 
     def workflows(self) -> tuple[str, ...]:

@@ -328,15 +328,15 @@ class Engine(DispatchedActor):
         """
         return self._core.requests.why(run_id, task)
 
-    def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
-        """Return what an item in flight has written so far, or its last ended attempt, secrets masked.
+    def item_output(self, run_id: str, task: str, index: int = 0, attempt: int | None = None) -> Any:
+        """Return what an item in flight has written so far, or its last ended attempt, or `attempt`, secrets masked.
 
         {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, with 64 KiB of each stream or None.
 
         Raises:
             ItemNotInFlight, UnknownItem: Nothing of the item is kept.
         """
-        return self._core.requests.item_output(run_id, task, index)
+        return self._core.requests.item_output(run_id, task, index, attempt)
 
     def runs_in_progress(self) -> int:
         """Return the number of runs in progress."""

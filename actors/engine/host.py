@@ -111,6 +111,20 @@ class EngineHost:
         """
         return self._following.changes(run_id, follower, since)
 
+    def follow_output(self, run_id: str, task: str, index: int, key: str, follower: pykka.ActorRef[Any]) -> Any:
+        """Answer as `Engine.item_output` does, and send an actor `OutputChanged` when there is more.
+
+        It is sent once for each answer of an attempt in flight, and at the attempt's end.
+
+        Args:
+            run_id: The run.
+            task: The task.
+            index: The item's index.
+            key: What `OutputChanged` has as its `key`.
+            follower: The actor.
+        """
+        return self._following.output(run_id, task, index, key, follower)
+
     def entries(self, run_id: str, first: int, most: int) -> Deferred:
         """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""
         return self._services.readers.ask_deferred(lambda reader: reader.entries(run_id, first, most))

@@ -3,6 +3,7 @@
 Supervisors report changes of their status only while someone listens (`Services.news_wanted`).
 """
 
+import contextlib
 from typing import Any
 
 import pykka
@@ -13,6 +14,8 @@ from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.runs import (
     FollowRun,
     ItemCounts,
+    OutputChanged,
+    OutputWatcher,
     ReportChanges,
     RunEnded,
     RunNews,
@@ -93,6 +96,17 @@ class RunFollowing:
         if run is not None and follower not in run.followers:
             run.followers += (follower,)
         return self._requests.send(run_id, "follow", FollowRun(follower))
+
+    def output(
+        self, run_id: str, task: str, index: int, key: str, follower: pykka.ActorRef[Any]
+    ) -> dict[str, Any] | Deferred:
+        """Return the output of an item, and tell a follower once when there is more. See `EngineHost`."""
+
+        def tell() -> None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                follower.tell(OutputChanged(key))
+
+        return self._requests.item_output(run_id, task, index, watcher=OutputWatcher(key, tell))
 
     def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower. Unknown and ended runs have none."""

@@ -16,6 +16,7 @@ from stretto.actors.runs import (
     ControlRun,
     ExplainWaits,
     Forwarded,
+    OutputWatcher,
     PreviewCancel,
     ReportCells,
     ReportItemOutput,
@@ -53,14 +54,16 @@ class RunRequests:
             raise run_ended_error(verb, ended)
         return self._forward(run_id, verb, message)
 
-    def item_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
-        """Return the output of an item. See `Engine.item_output`."""
+    def item_output(
+        self, run_id: str, task: str, index: int, attempt: int | None = None, watcher: OutputWatcher | None = None
+    ) -> dict[str, Any] | Deferred:
+        """Return the output of an item. See `Engine.item_output`, and `EngineHost.follow_output`."""
         run = self._table.get(run_id)
         if run is None:
-            return self._ended_output(run_id, task, index)
+            return self._ended_output(run_id, task, index, attempt)
         # The run may end before its supervisor answers.
-        request = run.add_request(None, lambda: self._ended_output(run_id, task, index))
-        run.tell(Forwarded(ReportItemOutput(task, index), request))
+        request = run.add_request(None, lambda: self._ended_output(run_id, task, index, attempt))
+        run.tell(Forwarded(ReportItemOutput(task, index, attempt, watcher), request))
         return request
 
     def cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
@@ -79,15 +82,17 @@ class RunRequests:
             lambda reader: map_items(reader, run_id, task, visit, known=known, maps=maps)
         )
 
-    def _ended_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
+    def _ended_output(self, run_id: str, task: str, index: int, attempt: int | None) -> dict[str, Any] | Deferred:
         """Return the output of an item of a run that is not in progress, from the store or from memory."""
         if self._services.journal.durable:
-            return self._services.readers.ask_deferred(lambda reader: reports.item_output(reader, run_id, task, index))
+            return self._services.readers.ask_deferred(
+                lambda reader: reports.item_output(reader, run_id, task, index, attempt)
+            )
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         outputs = self._table.outputs_of(run_id)
         kept = None if outputs is None else outputs.find(task, index)
-        if kept is None:
+        if kept is None or attempt not in {None, kept.attempt}:
             raise reports.UnknownItem(
                 f"no text of item {index} of the task {task!r} of the run {run_id} is kept: without a store, only what "
                 "functions have printed is"

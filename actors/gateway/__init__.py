@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stretto.actors.gateway.http.server import Gateway, open_port
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
     from stretto.actors.gateway.socket_users import group_of
-    from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
+    from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused, StreamEvent
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -37,7 +37,7 @@ else:
             "http.server": "Gateway open_port",
             "socket_file": "CannotServe SocketFile default_path",
             "socket_users": "group_of",
-            "wire": "DaemonUnreachable RequestRefused",
+            "wire": "DaemonUnreachable RequestRefused StreamEvent",
         },
     )
 
@@ -50,6 +50,7 @@ __all__ = [
     "Gateway",
     "RequestRefused",
     "SocketFile",
+    "StreamEvent",
     "certificate_of",
     "check_exposure",
     "default_path",

@@ -31,6 +31,7 @@ from stretto.actors.operations import (
     Answer,
     Ended,
     Export,
+    FollowOutput,
     OutcomeOf,
     Progress,
     Refused,
@@ -47,6 +48,7 @@ KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (sock
 """After which silence a host is asked whether it is there, how often, and how many times, in seconds."""
 PIECE_BYTES: Final = 256 * 1024
 """How much is read at once."""
+_LAST_WORDS: Final = frozenset({"bye", "lagging"})
 MOST_PIECES: Final = 64
 """How often a stream is read on while more is there, before its events are returned."""
 
@@ -133,7 +135,29 @@ class Client:
             DaemonUnreachable: No daemon answers, or not until then.
             RequestRefused: The daemon refuses the request.
         """
-        exchange = Exchange(self.url, Watch(run), self._token, last_id=last_id, most=None)
+        with self._stream_of(Watch(run), last_id, until) as stream:
+            yield stream
+
+    def output(self, request: FollowOutput) -> Generator[StreamEvent]:
+        """Follow the output of an item: yield `output` as the first event, then `more`, and `ended` as the last.
+
+        Raises:
+            DaemonUnreachable: No daemon answers, or it goes away before the end.
+            RequestRefused: The daemon refuses the request, or stops.
+        """
+        with self._stream_of(request) as stream:
+            while (events := stream.next_events()) is not None:
+                for each in events:
+                    if each.name in _LAST_WORDS:
+                        raise RequestRefused(Refused("engine_stopped", str(each.data["reason"])))
+                    yield each
+                    if each.name == "ended":
+                        return
+        raise AnswerLost(f"the daemon at {self.url} closed the connection before the end of the output")
+
+    @contextmanager
+    def _stream_of(self, request: Request, last_id: str = "", until: float | None = None) -> Iterator["Stream"]:
+        exchange = Exchange(self.url, request, self._token, last_id=last_id, most=None)
         with self._connected(until) as connection:
             connection.send(exchange)
             first = connection.first_of(exchange)

@@ -231,16 +231,22 @@ def _attempt(row: ItemRow) -> dict[str, Any]:
     return {name: fields[name] for name in ("attempt", "outcome", "at", "began_at", "seconds")}
 
 
-def item_output(reader: Reader, run_id: str, task: str, index: int) -> dict[str, Any]:
-    """Return what the last ended attempt of an item has written, masked.
+def item_output(reader: Reader, run_id: str, task: str, index: int, attempt: int | None = None) -> dict[str, Any]:
+    """Return what the last ended attempt of an item, or an earlier one, has written, masked.
 
     {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}. stdout is the text that its function has
     printed and logged. For a process, both streams are those of its result. Both are None if there is neither.
     Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
     """
-    item = show_item(reader, run_id, task, index)
+    _row(reader, run_id)
     row = reader.last_attempt(run_id, task, index)
-    kept = None if row is None else unless_sealed(lambda: reader.output(run_id, row))
+    if row is not None and attempt is not None:
+        row = next((each for each in reader.attempts(run_id, row) if each.attempt == attempt), None)
+    if row is None:
+        which = "no attempt" if attempt is None else f"no attempt {attempt}"
+        raise UnknownItem(f"{which} of item {index} of the task {task!r} has ended in the run {run_id}")
+    item = {**item_as_json(row), **_ended_with(reader, run_id, row)}
+    kept = unless_sealed(lambda: reader.output(run_id, row))
     if kept is not None:
         read = _accepted_and_mask(reader, run_id)
         return kept_report(kept if read is None else structs.replace(kept, text=read[1].text(kept.text)))

@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         Errors,
         Export,
         FindRun,
+        FollowOutput,
         History,
         Item,
         ItemOutput,
@@ -199,7 +200,7 @@ else:
             "live": "ProgressRelay",
             "requests": (
                 "Audit Cells Context CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
-                "FindRun History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune "
+                "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune "
                 "Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
                 "Task Tasks Tokens Watch WatchAll Why"
             ),
@@ -267,6 +268,7 @@ __all__ = [
     "ExportAnswer",
     "Extend",
     "FindRun",
+    "FollowOutput",
     "Found",
     "GraphAnswer",
     "History",

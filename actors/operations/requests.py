@@ -169,7 +169,16 @@ class Item(Request, frozen=True, tag="item"):
 
 
 class ItemOutput(Request, frozen=True, tag="item_output"):
-    """Return the output of an item: so far, or of its last ended attempt."""
+    """Return the output of an item: so far, or of its last ended attempt, or of one attempt."""
+
+    run: str
+    task: str
+    index: Index = 0
+    attempt: Number | None = None
+
+
+class FollowOutput(Request, frozen=True, tag="follow_output"):
+    """Follow the output of an item: so far, then what it writes, to the end of its attempt."""
 
     run: str
     task: str

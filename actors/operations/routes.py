@@ -133,6 +133,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _ITEM, requests.Item, "viewer", answers.ItemAnswer, "item"),
     Route("GET", f"{_ITEM}/result", requests.ItemResult, "viewer", answers.ValueAnswer, "value"),
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
+    Route("GET", f"{_ITEM}/output?follow=1", requests.FollowOutput, "viewer", answers.OutputAnswer, media_type=EVENTS),
     *(_control_route(control.command, control.request) for control in CONTROLS),
     Route("GET", "/me", sessions.Me, "viewer", answers.MeAnswer),
     Route("POST", "/session", sessions.LogIn, None, answers.MeAnswer),

@@ -68,8 +68,8 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 """The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
-    requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken, requests.RevokeToken,
-    requests.RunInputs, requests.RunOutput, requests.ItemResult,
+    requests.FollowOutput, requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken,
+    requests.RevokeToken, requests.RunInputs, requests.RunOutput, requests.ItemResult,
     *definition_requests.ALL,
     sessions.LogIn, sessions.LogOut, sessions.Me, sessions.CreateEnterCode,
 )  # fmt: skip

@@ -105,6 +105,9 @@ class _ScriptedCall:
         """End the call now."""
         return self._runner.cancel(self)
 
+    def watch(self, _watcher: Callable[[], object]) -> None:
+        """Call nothing: nothing writes in a rehearsal."""
+
     def output(self) -> None:
         """Return None: there is no process."""
 

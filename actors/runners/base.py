@@ -103,6 +103,13 @@ class Running(Protocol):
             function that already runs on a thread) or has ended.
         """
 
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Call a function once, at the next output. Any thread may call this.
+
+        Args:
+            watcher: The function. It is called on the thread that writes, must return at once, and raise nothing.
+        """
+
     def output(self) -> OutputSoFar | None:
         """Return the newest output of the call's process, or None if it has none. Any thread may call this."""
 

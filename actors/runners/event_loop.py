@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
@@ -58,10 +59,14 @@ class _LoopCall:
         self.cancelling = False
         # A separate object: the task's context holds the slot, so this call as its own slot would be a cycle.
         self.slot = OutputSlot()
-        self.printed: PrintSlot = []
+        self.printed = PrintSlot()
 
     def cancel(self) -> bool:
         return self._runner.cancel(self)
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        self.printed.watch(watcher)
+        self.slot.watch(watcher)
 
     def output(self) -> OutputSoFar | None:
         return self.slot.so_far()

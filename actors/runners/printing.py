@@ -12,8 +12,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any, Final, TextIO, TypeAlias
+from typing import Any, Final, TextIO
 
+from stretto.actors.actions import OutputWatchers
 from stretto.actors.process import generation
 
 PRINTED_BYTES: Final = 65_536
@@ -50,8 +51,22 @@ class PrintedText:
         return kept[begins:].decode("utf-8", "replace"), cut + begins
 
 
-PrintSlot: TypeAlias = list[PrintedText]
-"""The text of a call; empty until the call prints. A list, because most calls print nothing and making one is free."""
+class PrintSlot(list[PrintedText]):
+    """The text of a call, and who watches it. Empty until the call prints: most calls print nothing."""
+
+    _watchers: OutputWatchers | None = None
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Call a function once, when the call prints next. Any thread may call this."""
+        if self._watchers is None:
+            self._watchers = OutputWatchers()
+        self._watchers.add(watcher)
+
+    def changed(self) -> None:
+        """Call those who watch: there is more text."""
+        if self._watchers is not None:
+            self._watchers.call()
+
 
 print_slot: ContextVar[PrintSlot | None] = ContextVar("stretto_print_slot", default=None)
 """The slot of the current call, or None outside of calls whose text is captured."""
@@ -66,6 +81,7 @@ def _append(slot: PrintSlot, text: str) -> None:
             if not slot:
                 slot.append(PrintedText())
     slot[0].write(text)
+    slot.changed()
 
 
 class _Stream:

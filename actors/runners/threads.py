@@ -7,16 +7,15 @@ that no code would wait for.
 import atexit
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from stretto.actors.runners.base import Began, Call, Done, Finished, Running, ThreadUse, cancelled, report, run_call
+from stretto.actors.runners.printing import PrintSlot
 from stretto.metrics import get_logger
-
-if TYPE_CHECKING:
-    from stretto.actors.runners.printing import PrintSlot
 
 STOP_SECONDS: Final = 10.0
 MAX_THREADS_LEFT_BEHIND: Final = 64
@@ -34,7 +33,7 @@ class _ThreadCall:
         self.began: Began | None = None
         self.call = call
         self.done = done
-        self.printed: PrintSlot = []
+        self.printed = PrintSlot()
         self._runner = runner
 
     def take(self) -> bool:
@@ -47,6 +46,9 @@ class _ThreadCall:
             return False
         report(self.done, self.call, cancelled())
         return True
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        self.printed.watch(watcher)
 
     def output(self) -> None:
         return None

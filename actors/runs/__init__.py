@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         ExplainWaits,
         Forwarded,
         GraceElapsed,
+        OutputChanged,
+        OutputWatcher,
         ParkWhenIdle,
         PermitsGranted,
         PruneDue,
@@ -99,7 +101,7 @@ else:
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
-                "ParkWhenIdle PermitsGranted PruneDue ReportItemOutput "
+                "ParkWhenIdle PermitsGranted PruneDue OutputChanged OutputWatcher ReportItemOutput "
                 "ReportStatus ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
                 "RunProgressed RunRefused SharePermits StartChild WatchRun"
             ),
@@ -143,6 +145,8 @@ __all__ = [
     "ItemChanges",
     "ItemCounts",
     "LastChanges",
+    "OutputChanged",
+    "OutputWatcher",
     "ParkWhenIdle",
     "PauseElapsed",
     "PermitPool",

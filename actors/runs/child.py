@@ -1,6 +1,7 @@
 """The run of a sub-workflow, as its parent item sees it."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final
 
 import pykka
@@ -32,6 +33,9 @@ class ChildRun:
         """Cancel the child run under its own policy. ChildEnded follows."""
         self.send(ControlRun(CancelRequested))
         return True
+
+    def watch(self, _watcher: Callable[[], object]) -> None:
+        """Call nothing: only the child's own items have output."""
 
     def output(self) -> None:
         """Return None: only the child's own items have output."""

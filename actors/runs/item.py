@@ -12,7 +12,14 @@ from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
 from stretto.actors.runs.item_failures import check_literal, too_large_message, unrendered_failure
-from stretto.actors.runs.item_output import item_just_ended_error, kept_output, output_report
+from stretto.actors.runs.item_output import (
+    OutputWatchers,
+    end_watching,
+    item_just_ended_error,
+    kept_output,
+    output_report,
+    watch_output,
+)
 from stretto.actors.runs.messages import (
     ActionBegan,
     ActionEnded,
@@ -72,6 +79,7 @@ class ItemActor(DispatchedActor):
     _began = 0.0
     _digest: bytes | None = None
     _timed_out_with: Failure | None = None
+    _watchers: OutputWatchers | None = None
 
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:
         super().__init__()
@@ -297,12 +305,15 @@ class ItemActor(DispatchedActor):
         """Stop without a report. The sub-workflow continues, and a later item will attach to it."""
         self._request = None
         self._forget_reminder()
+        end_watching(self._watchers)
         self._stop()
 
     @handles(ReportOutput)
-    def _output(self, _message: ReportOutput) -> dict[str, Any]:
+    def _output(self, message: ReportOutput) -> dict[str, Any]:
         if self._request is None:
             raise item_just_ended_error()
+        if message.watcher is not None:  # before the report, so that nothing is missed in between
+            self._watchers = watch_output(self._watchers, message.watcher, self._running)
         return output_report(self._request.start, self._running)
 
     def _forget_reminder(self) -> None:
@@ -349,6 +360,7 @@ class ItemActor(DispatchedActor):
                 "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
                 item_index=start.index,
             )  # fmt: skip
+        end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
 
 

@@ -1,18 +1,21 @@
 """The output of items: of one in flight so far, and of one that has ended."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from stretto.actors.history import kept_report
 from stretto.actors.journal import KeptOutput
 from stretto.actors.runners import PrintedText, Running
-from stretto.definitions.conductor import StartItem
+from stretto.actors.runs.messages import OutputWatcher, ReportItemOutput
+from stretto.definitions.conductor import Conductor, StartItem
 from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import Workflow
 
 MAX_INDEXES_SHOWN = 10
 
 Item = TypeVar("Item")
+OutputWatchers: TypeAlias = dict[str, Callable[[], object]]
+"""The watchers of an attempt, by their key."""
 
 
 class ItemNotInFlight(StrettoError):
@@ -42,6 +45,23 @@ def find_item_in_flight(items: Mapping[tuple[str, int, int], Item], workflow: Wo
     running = sorted({number for name, _, number in items if name == task})
     what = f"item {index} of the task {task!r}" if workflow.tasks[task].with_items else f"the task {task!r}"
     raise ItemNotInFlight(f"{what} is not in flight: it waits to start, or has ended{_listed(running)}")
+
+
+def check_attempt(conductor: Conductor | None, message: ReportItemOutput) -> None:
+    """Check that the attempt that is asked for is the one in flight.
+
+    Raises:
+        ItemNotInFlight: It is another one.
+    """
+    if message.attempt is None:
+        return
+    items = None if conductor is None else conductor.visit_items(message.task)
+    running = None if items is None else items.running.get(message.index)
+    if running != message.attempt:
+        also = "" if running is None else f"; attempt {running} is"
+        raise ItemNotInFlight(
+            f"attempt {message.attempt} of item {message.index} of the task {message.task!r} is not in flight{also}"
+        )
 
 
 def item_just_ended_error() -> ItemNotInFlight:
@@ -76,6 +96,19 @@ def output_report(start: StartItem, running: Running | None) -> dict[str, Any]:
         report["stderr"] = (mask.passage if output.stderr_truncated else mask.beginning)(output.stderr)
         report["truncated"] = output.truncated
     return report
+
+
+def watch_output(watchers: OutputWatchers | None, watcher: OutputWatcher, running: Running | None) -> OutputWatchers:
+    """Call a watcher once at the next output of an attempt. Return those who watch the attempt, with this one."""
+    if running is not None:
+        running.watch(watcher.call)
+    return {**(watchers or {}), watcher.key: watcher.call}
+
+
+def end_watching(watchers: OutputWatchers | None) -> None:
+    """Call those who watch an attempt that has ended, behind the report to its supervisor."""
+    for call in (watchers or {}).values():
+        call()
 
 
 def kept_output(start: StartItem, outcome: str | None, printed: Sequence[PrintedText]) -> KeptOutput:

@@ -33,6 +33,13 @@ class Recipient(Protocol):
         """Send a message. Raises ActorDeadError if the actor has stopped."""
 
 
+class OutputWatcher(msgspec.Struct, frozen=True):
+    """Who wants to hear of output that comes after an answer: `call` is called once then, and once at the end."""
+
+    key: str
+    call: Callable[[], object]
+
+
 # ---- to a run's supervisor: requests
 
 
@@ -78,6 +85,9 @@ class ReportItemOutput(msgspec.Struct, frozen=True):
 
     task: str
     index: int
+    attempt: int | None = None
+    """The number of the attempt. None is the one in flight, or else the last one."""
+    watcher: OutputWatcher | None = None
 
 
 class WatchRun(msgspec.Struct, frozen=True):
@@ -225,6 +235,8 @@ class ResumeItem(msgspec.Struct, frozen=True):
 class ReportOutput(msgspec.Struct, frozen=True):
     """Answer with the action's output so far."""
 
+    watcher: OutputWatcher | None = None
+
 
 class ChildEnded(msgspec.Struct, frozen=True):
     """The run of the item's sub-workflow has ended."""
@@ -344,6 +356,15 @@ class PruneDue(msgspec.Struct, frozen=True):
 
 class GraceElapsed(msgspec.Struct, frozen=True):
     """The time is over that a stopping engine gives to its runs."""
+
+
+# ---- to those who follow an output
+
+
+class OutputChanged(msgspec.Struct, frozen=True):
+    """The output that is followed under `key` has changed since the last answer, or its attempt has ended."""
+
+    key: str
 
 
 # ---- to a run's watchers

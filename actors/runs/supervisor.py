@@ -36,7 +36,7 @@ from stretto.actors.runs.changes import count_items
 from stretto.actors.runs.ending import last_entry
 from stretto.actors.runs.event_feed import WHILE_UNFINISHED
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
-from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
+from stretto.actors.runs.item_output import ItemNotInFlight, check_attempt, find_item_in_flight, item_just_ended_error
 from stretto.actors.runs.looking import PreviewCancel, ReportCells, map_cells
 from stretto.actors.runs.messages import (
     AbandonRun,
@@ -264,10 +264,11 @@ class RunSupervisor(DispatchedActor):
     def _item_output(self, message: ReportItemOutput) -> dict[str, Any] | Deferred:
         run, task, index = self._run, message.task, message.index
         try:
+            check_attempt(run.conductor, message)
             item = find_item_in_flight(run.items.mailboxes(), self._request.workflow, task, index)
         except ItemNotInFlight as error:
-            return self._ended_output(task, index, error)
-        return ask_deferred(item, ReportOutput(), item_just_ended_error())
+            return self._ended_output(message, error)
+        return ask_deferred(item, ReportOutput(message.watcher), item_just_ended_error())
 
     @handles(ReportCells)
     def _cells(self, message: ReportCells) -> Deferred:
@@ -280,16 +281,19 @@ class RunSupervisor(DispatchedActor):
             raise RuntimeError("a run that has begun has a conductor")
         return count_cancelled(conductor)
 
-    def _ended_output(self, task: str, index: int, not_in_flight: ItemNotInFlight) -> dict[str, Any] | Deferred:
+    def _ended_output(self, message: ReportItemOutput, not_in_flight: ItemNotInFlight) -> dict[str, Any] | Deferred:
         """Return the output of an item that has ended, from memory, or from the store once its end is durable."""
-        run = self._run
+        run, task, index = self._run, message.task, message.index
         if not run.log.durable:
             kept = None if run.log.in_memory is None else run.log.in_memory.find(task, index)
-            if kept is None:
+            if kept is None or message.attempt not in {None, kept.attempt}:
                 raise not_in_flight
             return kept_report(kept)
         answer, recorded = Deferred(), Deferred()
-        read, failed = partial(ended_output, run.run_id, task, index, not_in_flight), answer.fail
+        read, failed = (
+            partial(ended_output, run.run_id, task, index, not_in_flight, attempt=message.attempt),
+            answer.fail,
+        )
         run.log.answer(recorded, None)
         when_settled(recorded, lambda: self._services.readers.read(read, answer.resolve, failed))
         return answer

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stretto.actors.gateway.live.hub import LiveHub
+from stretto.actors.gateway.live.source import FollowedItem
 from stretto.actors.journal import NoStore
 from stretto.actors.journal.records import SecretsLearned
-from stretto.actors.outcome import Outcome
+from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.actors.runs import (
     ChangeTracker,
     LastChanges,
@@ -120,6 +121,20 @@ class DrivenSource:
             raise NoStore("there is no store")
         entries = self.driver.recording.entries[first : first + most]
         return [SecretsLearned(each) if isinstance(each, tuple) else each for each in entries]
+
+    async def output(self, item: FollowedItem, _key: str) -> dict[str, Any]:
+        """Know of no output."""
+        raise UnknownRun(item[0])
+
+    def ask_output(
+        self,
+        item: FollowedItem,
+        _key: str,
+        _then: Callable[[dict[str, Any]], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Know of no output."""
+        failed(UnknownRun(item[0]))
 
     async def ended(self, _run_id: str) -> dict[str, Any]:
         finish = self.driver.finish

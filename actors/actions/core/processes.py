@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO, Final, cast
 
@@ -27,13 +27,16 @@ class Output:
     Everything except `newest` runs on the loop's thread. For `newest`, a window of the latest bytes is kept as well.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int, changed: Callable[[], object] | None = None
+    ) -> None:
         self.truncated = False
         self.overflowed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._pipe = pipe
         self._most = most
+        self._changed = changed
         self._kept = bytearray()
         self._beyond = bytearray()
         self._written = 0
@@ -81,6 +84,8 @@ class Output:
             self._kept += chunk[:room]
             self._beyond += chunk[room:]
             del self._beyond[:-WINDOW_BYTES]
+        if self._changed is not None:
+            self._changed()
         if len(chunk) > room and not self.truncated:
             self.truncated = True
             self.overflowed.set_result(None)
@@ -128,10 +133,12 @@ class Child:
                 raise
         self._loop = loop
         self._exited: asyncio.Future[None] = loop.create_future()
-        self.stdout = Output(loop, cast("IO[bytes]", self._process.stdout), most)
-        self.stderr = Output(loop, cast("IO[bytes]", self._process.stderr), most)
+        slot = output_slot.get()
+        changed = None if slot is None else slot.changed
+        self.stdout = Output(loop, cast("IO[bytes]", self._process.stdout), most, changed)
+        self.stderr = Output(loop, cast("IO[bytes]", self._process.stderr), most, changed)
         loop.add_reader(self._pidfd, self._notice_exit)
-        if (slot := output_slot.get()) is not None:
+        if slot is not None:
             slot.source = self
 
     def so_far(self) -> OutputSoFar:

@@ -5,8 +5,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from stretto.actors.gateway import Client, DaemonUnreachable
-from stretto.actors.operations import ControlRequest, Done, EntriesAnswer, Export, ExportAnswer, Request, StatusAnswer
+from stretto.actors.gateway import Client, DaemonUnreachable, StreamEvent
+from stretto.actors.operations import (
+    ControlRequest,
+    Done,
+    EntriesAnswer,
+    Export,
+    ExportAnswer,
+    FollowOutput,
+    Request,
+    StatusAnswer,
+)
 
 A = TypeVar("A")
 
@@ -30,6 +39,10 @@ class DaemonRuns:
 
     def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
         """Mark none: the daemon continues its runs."""
+
+    def follow(self, request: FollowOutput) -> Iterator[StreamEvent]:
+        """Yield the output of an item as it is written."""
+        return self.client.output(request)
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[msgspec.Raw]]:
         """Return everything of a run except its entries, and those as they arrive."""

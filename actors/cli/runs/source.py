@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from stretto.actors.operations import ControlRequest, Request
+from stretto.actors.gateway import StreamEvent
+from stretto.actors.operations import ControlRequest, FollowOutput, Request
 
 A = TypeVar("A")
 
@@ -19,6 +20,9 @@ class Source(Protocol):
 
     def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
         """Set `interrupted` of the runs that have not ended, and that no process continues now."""
+
+    def follow(self, request: FollowOutput) -> Iterator[StreamEvent]:
+        """Yield the output of an item: `output` with all so far, then `more`, and `ended`."""
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[Any]]:
         """Return everything of a run except its entries, and those, each as something that JSON can encode."""

@@ -10,6 +10,7 @@ import click
 
 from stretto.actors.access import local_caller
 from stretto.actors.cli.support.stores import keyring_of
+from stretto.actors.gateway import StreamEvent
 from stretto.actors.history import OfflineRuns, reports
 from stretto.actors.journal import Store, is_in_use, open_reader, open_store
 from stretto.actors.operations import (
@@ -19,7 +20,9 @@ from stretto.actors.operations import (
     ControlRequest,
     DeleteRun,
     Done,
+    FollowOutput,
     ItemOutput,
+    OutputAnswer,
     Prune,
     Pruned,
     Recover,
@@ -71,6 +74,11 @@ class StoreRuns:
         if unfinished and not is_in_use(self._url):
             for run in unfinished:
                 run["interrupted"] = True
+
+    def follow(self, request: FollowOutput) -> Iterator[StreamEvent]:
+        """Yield the output of an item that has ended: nothing follows it."""
+        shown = self.ask(ItemOutput(request.run, request.task, request.index), OutputAnswer).output
+        yield StreamEvent("output", shown, None)
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[Any]]:
         """Return everything of a run except its entries, and those as they are read."""

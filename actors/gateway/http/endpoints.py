@@ -127,6 +127,7 @@ class Endpoints:
             requests.RevokeToken: self._revoke_token,
             requests.Watch: self._watch,
             requests.WatchAll: self._watch_all,
+            requests.FollowOutput: self._follow_output,
             requests.Export: self._export,
         }
 
@@ -302,6 +303,9 @@ class Endpoints:
 
     async def _watch_all(self, _route: Route, _request: requests.WatchAll, caller: Caller) -> Stream:
         return self._streams.of_engine(caller)
+
+    async def _follow_output(self, _route: Route, _request: requests.FollowOutput, caller: Caller) -> Stream:
+        return self._streams.of_output(caller)
 
     async def _export(self, route: Route, request: requests.Export, caller: Caller) -> Response:
         frames = frames_of(await call(self._engine, Engine.export, request.run, by=caller.asks()))

@@ -113,6 +113,8 @@ def _either(one: _Json, other: _Json) -> _Json:
     """Return a body or an answer that has one of two schemas."""
     if one == other or "content" not in one:
         return one
+    if one["content"].keys() != other["content"].keys():
+        return {**one, "content": one["content"] | other["content"]}
     ((media_type, first),), ((_, second),) = one["content"].items(), other["content"].items()
     schemas = [*first["schema"].get("anyOf", [first["schema"]]), second["schema"]]
     merged = {**one, "content": {media_type: {"schema": {"anyOf": schemas}}}}

@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, LiveHub, RunStream
+from stretto.actors.gateway.live import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, LiveHub, OutputStream, RunStream
 
 
 class Streams:
@@ -22,6 +22,7 @@ class Streams:
         self._access = access
         self._callers: dict[str, Caller] = {}
         self._of_run = RunStream(hub, _name_of)
+        self._of_output = OutputStream(hub, _name_of)
         self._of_engine = EngineStream(hub, _name_of, _may_see)
         loop = asyncio.get_running_loop()
         access.on_end(lambda: loop.call_soon_threadsafe(self._end_revoked))
@@ -29,6 +30,10 @@ class Streams:
     def of_run(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows a run."""
         return Stream(self._of_run, caller, self._callers)
+
+    def of_output(self, caller: Caller) -> "Stream":
+        """Return the answer to a caller that follows an item's output."""
+        return Stream(self._of_output, caller, self._callers)
 
     def of_engine(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows all runs."""

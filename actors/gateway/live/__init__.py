@@ -8,6 +8,7 @@ endpoints      the ASGI callables
 hub            the streams: admission, sessions, keep-alive, shutdown
 run_channel    one run that clients follow
 news_channel   the news of all runs
+output_channel the output of an item that one client follows
 model          a run as a client puts it together
 resuming       the changes since an entry that a client names, from the store
 frames, ring   frames of a stream, and the last ones of each
@@ -22,17 +23,34 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.gateway.live.endpoints import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, RunStream
+    from stretto.actors.gateway.live.endpoints import (
+        ABORT,
+        ON_LEAVING,
+        SEND_AT_ONCE,
+        EngineStream,
+        OutputStream,
+        RunStream,
+    )
     from stretto.actors.gateway.live.hub import MAX_STREAMS, LiveHub
     from stretto.actors.gateway.live.source import EngineSource
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "endpoints": "ABORT ON_LEAVING SEND_AT_ONCE EngineStream RunStream",
+            "endpoints": "ABORT ON_LEAVING SEND_AT_ONCE EngineStream OutputStream RunStream",
             "hub": "LiveHub MAX_STREAMS",
             "source": "EngineSource",
         },
     )
 
-__all__ = ["ABORT", "MAX_STREAMS", "ON_LEAVING", "SEND_AT_ONCE", "EngineSource", "EngineStream", "LiveHub", "RunStream"]
+__all__ = [
+    "ABORT",
+    "MAX_STREAMS",
+    "ON_LEAVING",
+    "SEND_AT_ONCE",
+    "EngineSource",
+    "EngineStream",
+    "LiveHub",
+    "OutputStream",
+    "RunStream",
+]

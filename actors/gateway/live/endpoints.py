@@ -55,6 +55,21 @@ class RunStream:
         await _serve(self._hub.follow_run(run_id, _last_id(scope), self._session_of(scope)), scope, receive, send)
 
 
+class OutputStream:
+    """The stream of the output of the item `index` of the task `task` of the run `run` of the route's path."""
+
+    def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = session_of_peer) -> None:
+        """Take the hub, and a function that names a request's session, to bound its streams."""
+        self._hub = hub
+        self._session_of = session_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        path = scope["path_params"]
+        followed = self._hub.follow_output(path["run"], path["task"], int(path["index"]), self._session_of(scope))
+        await _serve(followed, scope, receive, send)
+
+
 class EngineStream:
     """The stream of the news of all runs, selected by any number of `status` and `workflow` in the query."""
 

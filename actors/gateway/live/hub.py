@@ -5,14 +5,16 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+from uuid import uuid4
 
 from stretto.actors.gateway.live.frames import event
 from stretto.actors.gateway.live.news_channel import Accepts, NewsChannel
+from stretto.actors.gateway.live.output_channel import OutputChannel
 from stretto.actors.gateway.live.ring import RingMemory
 from stretto.actors.gateway.live.run_channel import CallLater, RunChannel, Timer, ended_frames
 from stretto.actors.gateway.live.source import Message, Source
 from stretto.actors.gateway.live.subscription import Subscription
-from stretto.actors.runs import LastChanges, RunChanged, RunEnded, RunNews, RunParked
+from stretto.actors.runs import LastChanges, OutputChanged, RunChanged, RunEnded, RunNews, RunParked
 from stretto.definitions.conductor import ENDED, IllegalTransition
 from stretto.definitions.errors import StrettoError
 
@@ -64,6 +66,8 @@ class LiveHub:
         self._memory = RingMemory()
         self._channels: OrderedDict[str, RunChannel] = OrderedDict()
         """All channels. Those without clients are ordered by when the last one left."""
+        self._outputs: dict[str, OutputChannel] = {}
+        """Those who follow an output, by their key."""
         self._news = NewsChannel(source, self._call_later)
         self._open: dict[Subscription, None] = {}
         self._sessions: Counter[str] = Counter()
@@ -155,6 +159,31 @@ class LiveHub:
             yield subscription
         finally:
             self._news.leave(subscription)
+            self._leave(subscription)
+
+    @asynccontextmanager
+    async def follow_output(self, run_id: str, task: str, index: int, session: str = "") -> AsyncIterator[Subscription]:
+        """Open a stream of an item's output for the time of a block. It ends with the item's attempt.
+
+        Args:
+            run_id: The run.
+            task: The task.
+            index: The item's index.
+            session: Names the client, to bound its streams.
+
+        Raises:
+            UnknownRun, ItemNotInFlight, UnknownItem: As of `Engine.item_output`.
+            TooManyStreams, HubStopped: No stream can be opened now.
+        """
+        subscription, key = self._admitted(session), uuid4().hex
+        try:
+            channel = self._outputs[key] = OutputChannel(key, subscription, self._source, self._call_later)
+            try:
+                await channel.begin((run_id, task, index))
+                yield subscription
+            finally:
+                self._outputs.pop(key).close()
+        finally:
             self._leave(subscription)
 
     def item_states(self, run_id: str, task: str) -> tuple[int, int, bytes] | None:
@@ -250,7 +279,13 @@ class LiveHub:
         """Take a message about a run."""
         if isinstance(message, RunNews):
             self._news.take(message)
-            return
+        elif isinstance(message, OutputChanged):
+            if message.key in self._outputs:
+                self._outputs[message.key].changed()
+        else:
+            self._take_of_run(message)
+
+    def _take_of_run(self, message: RunChanged | LastChanges | RunEnded | RunParked) -> None:
         run_id: str = message.changes.run_id if isinstance(message, LastChanges) else message.run_id
         channel = self._channels.get(run_id)
         if channel is None:

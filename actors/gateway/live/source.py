@@ -5,6 +5,7 @@ An answer is delivered before any message that the engine sends after it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import pykka
@@ -13,9 +14,13 @@ from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import ProgressRelay
-from stretto.actors.runs import LastChanges, RunChanged, RunChanges, RunEnded, RunNews, RunParked
+from stretto.actors.runs import LastChanges, OutputChanged, RunChanged, RunChanges, RunEnded, RunNews, RunParked
 
-Message: TypeAlias = RunChanged | LastChanges | RunEnded | RunParked | RunNews
+Message: TypeAlias = RunChanged | LastChanges | RunEnded | RunParked | RunNews | OutputChanged
+
+
+FollowedItem: TypeAlias = tuple[str, str, int]
+"""A run, a task of it, and an item's index."""
 
 
 class Source(Protocol):
@@ -44,6 +49,18 @@ class Source(Protocol):
 
     def ended(self, run_id: str) -> Awaitable[dict[str, Any]]:
         """Return {workflow, status, tasks, output, errors} of an ended run, the last two only as far as known."""
+
+    def output(self, item: FollowedItem, key: str) -> Awaitable[dict[str, Any]]:
+        """Return the output of an item, and deliver `OutputChanged` once when there is more. Raises as the engine."""
+
+    def ask_output(
+        self,
+        item: FollowedItem,
+        key: str,
+        then: Callable[[dict[str, Any]], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Do so, and pass the answer to `then`, or the error to `failed`."""
 
     def listen(self) -> Awaitable[int]:
         """Deliver `RunNews` from now on. Return the number of the last news before."""
@@ -107,18 +124,12 @@ class EngineSource:
         failed: Callable[[Exception], object],
     ) -> None:
         """Follow a run, and ask for its changes."""
-
-        def settled(answer: "asyncio.Future[Any]") -> None:
-            error = None if answer.cancelled() else answer.exception()
-            if isinstance(error, Exception):
-                failed(error)
-
         if run_id not in self._followed:
             self._followed.add(run_id)
             followed = call(self._engine, EngineHost.follow, run_id, self._relay)
             followed.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         answer = call_then(then, self._engine, EngineHost.changes, run_id, self._relay, since)
-        answer.add_done_callback(settled)
+        answer.add_done_callback(partial(_pass_error, failed))
 
     def unfollow(self, run_id: str) -> None:
         """Follow a run no more."""
@@ -129,6 +140,24 @@ class EngineSource:
     def entries(self, run_id: str, first: int, most: int) -> Awaitable[list[Any]]:
         """Return a run's entries from the store."""
         return call(self._engine, EngineHost.entries, run_id, first, most)
+
+    def output(self, item: FollowedItem, key: str) -> Awaitable[dict[str, Any]]:
+        """Return the output of an item, and deliver `OutputChanged` once when there is more."""
+        answer: Awaitable[dict[str, Any]] = call(
+            self._engine, EngineHost.follow_output, item[0], item[1], item[2], key, self._relay
+        )
+        return answer
+
+    def ask_output(
+        self,
+        item: FollowedItem,
+        key: str,
+        then: Callable[[dict[str, Any]], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Do so, and pass the answer to `then`, or the error to `failed`."""
+        answer = call_then(then, self._engine, EngineHost.follow_output, *item, key, self._relay)
+        answer.add_done_callback(partial(_pass_error, failed))
 
     async def ended(self, run_id: str) -> dict[str, Any]:
         """Return what is known of an ended run."""
@@ -150,6 +179,12 @@ class EngineSource:
     def runs_in_progress(self) -> Awaitable[int]:
         """Return the number of runs in progress."""
         return call(self._engine, Engine.runs_in_progress)
+
+
+def _pass_error(failed: Callable[[Exception], object], answer: "asyncio.Future[Any]") -> None:
+    error = None if answer.cancelled() else answer.exception()
+    if isinstance(error, Exception):
+        failed(error)
 
 
 def _forget(answer: "asyncio.Future[Any]") -> None:

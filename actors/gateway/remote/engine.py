@@ -237,9 +237,11 @@ class RemoteEngine:
         """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
         return self._calls.send(lambda: Why(run_id, task), lambda answer: answer.reasons)
 
-    def item_output(self, run_id: str, task: str, index: int = 0) -> pykka.Future[dict[str, Any]]:
+    def item_output(
+        self, run_id: str, task: str, index: int = 0, attempt: int | None = None
+    ) -> pykka.Future[dict[str, Any]]:
         """Return what an item has written so far. See `Engine.item_output`."""
-        return self._calls.send(lambda: ItemOutput(run_id, task, index), lambda answer: answer.output)
+        return self._calls.send(lambda: ItemOutput(run_id, task, index, attempt), lambda answer: answer.output)
 
     def workflows(self) -> pykka.Future[tuple[str, ...]]:
         """Return the refs of all workflows that the daemon knows."""

@@ -12,7 +12,10 @@ from stretto.actors.cli import main
 from stretto.actors.operations import CreateToken, Submit
 from tests.support.gateways import Opened, opened_gateway
 
-ECHO = 'version: "1.0.0"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n'
+SLEEP = (
+    'version: "1.0.0"\nref: test.sleep\ntasks: [{name: sleep, action: core.sleep, input: {seconds: 1000}}]\n'
+    "cancellation_policy: cancel_running\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """A gateway with a workflow."""
     folder = tmp_path_factory.mktemp("open")
     (folder / "definitions").mkdir()
-    (folder / "definitions" / "echo.yaml").write_text(ECHO)
+    (folder / "definitions" / "sleep.yaml").write_text(SLEEP)
     with opened_gateway(folder, folder / "tokens", definitions=str(folder / "definitions")) as opened:
         yield opened
 
@@ -59,7 +62,7 @@ def test_it_prints_a_link_and_opens_it_where_there_is_a_display(
 
 def test_it_leads_to_the_page_of_a_run(daemon: Opened, shown: list[str]) -> None:
     """Which may be given by some digits. An unknown one is refused."""
-    accepted: Any = daemon.client.ask(Submit("test.echo"))
+    accepted: Any = daemon.client.ask(Submit("test.sleep"))
     done = open_(accepted.run[-8:], "--daemon", daemon.client.url)
     assert done.stdout.startswith(f"{daemon.url}/enter?next=%2Fruns%2F{accepted.run}#")
     assert open_("abcdef", "--daemon", daemon.client.url).exit_code == 2

@@ -50,3 +50,21 @@ def test_a_text_without_its_key_is_sealed(store: Store) -> None:
     store.writer.write([happening(run.id, first=2, outputs=(kept,), max_output_bytes=100, secret=True)])
     store.reader._keyring = Keyring([new_key()])
     assert reports.item_output(store.reader, run.id, "t", 0)["stdout"] == SEALED
+
+
+def test_each_ended_attempt_has_its_output(store: Store) -> None:
+    """The text that it has printed, or what its process has written; one that has not ended is refused."""
+    retried = TASKS.replace("with_items: [1, 2]", "with_items: [1], retry: {count: 1, delay: 60}")
+    run = Conducted(store, retried, {"word": "hunter2"})
+    run.fail("t", 0, "first")
+    (timer,) = run.conductor.timers()
+    run.on(timer.then)
+    run.succeed("t", 0, {"stdout": "second", "stderr": ""})
+    kept = KeptOutput("t", 1, 0, 1, "failed", "it is hunter2", 13, 0)
+    store.writer.write([happening(run.id, first=9, outputs=(kept,), max_output_bytes=100, secret=True)])
+    found = [reports.item_output(store.reader, run.id, "t", 0, attempt) for attempt in (1, 2, None)]
+    assert [(each["attempt"], each["outcome"], each["stdout"]) for each in found] == [
+        (1, "failed", "it is ******"), (2, "succeeded", "second"), (2, "succeeded", "second"),
+    ]  # fmt: skip
+    with pytest.raises(reports.UnknownItem, match="no attempt 3 of item 0 of the task 't' has ended"):
+        reports.item_output(store.reader, run.id, "t", 0, 3)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from stretto.actors.actions import Action
 from stretto.actors.runners import Call, Finished, Runners, Running, capture_prints
-from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, print_slot
+from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, PrintSlot, print_slot
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.metrics.logging import CallIds
 from tests.support.waiting import PATIENCE
@@ -231,7 +231,7 @@ def test_captures_nest_and_the_last_one_restores(replace_streams: Callable[[], S
     outer, handlers = capture_prints(echo=echo), logging.getLogger().handlers[:]
     inner = capture_prints()
     assert logging.getLogger().handlers == handlers
-    slot: list[PrintedText] = []
+    slot = PrintSlot()
     token = print_slot.set(slot)
     print("both")
     print_slot.reset(token)

@@ -79,6 +79,10 @@ def test_the_output_so_far_of_a_running_item_can_be_asked_for(stage: Stage) -> N
         "truncated": False,
         "cut": 0,
     }
+    proxy = stage.bench.proxy
+    assert proxy.item_output(run.id, "build", 0, 1).get(timeout=PATIENCE) == stage.output(run, "build")
+    with pytest.raises(ItemNotInFlight, match="attempt 2 of item 0 of the task 'build' is not in flight; attempt 1 is"):
+        proxy.item_output(run.id, "build", 0, 2).get(timeout=PATIENCE)
     stage.go.give("on")
     assert outcome_of(run).status == "succeeded"
 

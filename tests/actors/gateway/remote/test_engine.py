@@ -163,7 +163,7 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 
 ELSEWHERE = {
-    "create_enter_code", "create_token", "describe", "describe_api", "log_in", "log_out", "me",
+    "create_enter_code", "create_token", "describe", "describe_api", "follow_output", "log_in", "log_out", "me",
     "item_result", "outcome_of", "revoke_token", "run_inputs", "run_output", "tokens", "watch_all",
     *(str(each.__struct_config__.tag) for each in definition_requests.ALL),
 }  # fmt: skip
