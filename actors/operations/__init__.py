@@ -200,8 +200,8 @@ else:
             "live": "ProgressRelay",
             "requests": (
                 "Audit Cells Context CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
-                "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune "
-                "Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
+                "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun "
+                "Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
                 "Task Tasks Tokens Watch WatchAll Why"
             ),
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
