@@ -35,6 +35,7 @@ MAX_EVENT_BYTES: Final = 1024 * 1024
 """The bound on one event of a stream."""
 _NOT_MODIFIED: Final = 304
 _REFUSED: Final = 400
+_TLS_ALERT: Final = b"\x15\x03"
 _SCHEME: Final = "unix://"
 _PORTS: Final = {"http": 80, "https": 443}
 _lines: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
@@ -194,10 +195,13 @@ class Exchange:
 
         Raises:
             AnswerLost: The connection has ended within the answer, or the bytes are no answer.
+            NobodyThere: The port speaks TLS, and the request was sent without it.
             DaemonUnreachable: The answer is too long.
         """
         if self.over:
             return b""
+        if not self.status and data.startswith(_TLS_ALERT):
+            raise NobodyThere(f"the daemon at {self._url} speaks TLS: use https:// in its URL")
         self._http.receive_data(data)
         parts: list[bytes] = []
         try:
@@ -213,7 +217,8 @@ class Exchange:
                 elif not isinstance(event, h11.InformationalResponse):
                     break
         except h11.RemoteProtocolError as error:
-            raise self.lost(error) from error
+            unanswered = not (data or self.status)
+            raise self.lost(EOFError("it has closed the connection") if unanswered else error) from error
         part = b"".join(parts)
         if self._left is not None:
             self._left -= len(part)
