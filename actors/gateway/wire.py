@@ -165,6 +165,7 @@ class Exchange:
         self._left = most
         self._reason = b""
         self._tag = b""
+        self._first = b""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.request = self._written(_written(request), token, last_id)
 
@@ -200,8 +201,7 @@ class Exchange:
         """
         if self.over:
             return b""
-        if not self.status and data.startswith(_TLS_ALERT):
-            raise NobodyThere(f"the daemon at {self._url} speaks TLS: use https:// in its URL")
+        self._first = self._first or data[: len(_TLS_ALERT)]
         self._http.receive_data(data)
         parts: list[bytes] = []
         try:
@@ -217,14 +217,19 @@ class Exchange:
                 elif not isinstance(event, h11.InformationalResponse):
                     break
         except h11.RemoteProtocolError as error:
-            unanswered = not (data or self.status)
-            raise self.lost(EOFError("it has closed the connection") if unanswered else error) from error
+            raise self._cut_off(data, error) from error
         part = b"".join(parts)
         if self._left is not None:
             self._left -= len(part)
             if self._left < 0:
                 raise DaemonUnreachable(f"an answer has more than {MAX_ANSWER_BYTES:,} bytes (MAX_ANSWER_BYTES)")
         return part
+
+    def _cut_off(self, data: bytes, error: Exception) -> DaemonUnreachable:
+        """Return the error of an answer that `data` ends: no bytes are the end of the connection."""
+        if self._first.startswith(_TLS_ALERT):
+            return NobodyThere(f"the daemon at {self._url} speaks TLS: use https:// in its URL")
+        return self.lost(error if data or self.status else EOFError("it has closed the connection"))
 
     def lost(self, error: Exception) -> AnswerLost:
         """Return the error of an answer that is not complete."""
