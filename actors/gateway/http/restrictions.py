@@ -1,5 +1,7 @@
 """The restrictions of callers to some workflows: they see trees of runs whose top is a run of one of these."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -71,6 +73,15 @@ class Restrictions:
         if isinstance(answer, Found):
             await self._check_run(answer.run, caller)
         return answer
+
+    async def seen(self, runs: Iterable[str], caller: Caller) -> list[str]:
+        """Return those of some runs that a caller sees, in their order."""
+        found = []
+        for run in runs:
+            with suppress(UnknownRun):
+                await self._check_run(run, caller)
+                found.append(run)
+        return found
 
     def _narrowed_list(self, request: Runs, caller: Caller) -> Runs:
         allowed = caller.workflows or ()
