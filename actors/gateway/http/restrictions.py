@@ -95,6 +95,6 @@ class Restrictions:
     async def _check_run(self, run_id: str, caller: Caller) -> None:
         run = await call(self._engine, Engine.run, run_id)
         while run["parent"] is not None:
-            run = await call(self._engine, Engine.run, run["parent"]["run"])
+            run = await call(self._engine, Engine.run, run["parent"])
         if not caller.sees(run["workflow"]):
             raise UnknownRun(f"there is no run {run_id!r} in the store")
