@@ -9,6 +9,8 @@ from stretto.actors.gateway.wire import DaemonUnreachable, NobodyThere
 
 _UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
 """OpenSSL's codes of certificates whose authority is not known."""
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""OpenSSL's names for a first answer that is not TLS."""
 
 
 class UntrustedDaemon(DaemonUnreachable):
@@ -33,6 +35,8 @@ def unconnected_error(url: str, error: OSError) -> DaemonUnreachable:
         url: The daemon's URL.
         error: Why.
     """
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return NobodyThere(f"the daemon at {url} does not speak TLS: use http:// in its URL")
     if not isinstance(error, ssl.SSLCertVerificationError):
         reason = error.strerror or str(error) or "it takes too long"
         return NobodyThere(f"cannot reach the daemon at {url}: {reason}")

@@ -35,6 +35,7 @@ MAX_EVENT_BYTES: Final = 1024 * 1024
 """The bound on one event of a stream."""
 _NOT_MODIFIED: Final = 304
 _REFUSED: Final = 400
+_TLS_ALERT: Final = b"\x15\x03"
 _SCHEME: Final = "unix://"
 _PORTS: Final = {"http": 80, "https": 443}
 _lines: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
@@ -164,6 +165,7 @@ class Exchange:
         self._left = most
         self._reason = b""
         self._tag = b""
+        self._first = b""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.request = self._written(_written(request), token, last_id)
 
@@ -194,10 +196,12 @@ class Exchange:
 
         Raises:
             AnswerLost: The connection has ended within the answer, or the bytes are no answer.
+            NobodyThere: The port speaks TLS, and the request was sent without it.
             DaemonUnreachable: The answer is too long.
         """
         if self.over:
             return b""
+        self._first = self._first or data[: len(_TLS_ALERT)]
         self._http.receive_data(data)
         parts: list[bytes] = []
         try:
@@ -213,13 +217,19 @@ class Exchange:
                 elif not isinstance(event, h11.InformationalResponse):
                     break
         except h11.RemoteProtocolError as error:
-            raise self.lost(error) from error
+            raise self._cut_off(data, error) from error
         part = b"".join(parts)
         if self._left is not None:
             self._left -= len(part)
             if self._left < 0:
                 raise DaemonUnreachable(f"an answer has more than {MAX_ANSWER_BYTES:,} bytes (MAX_ANSWER_BYTES)")
         return part
+
+    def _cut_off(self, data: bytes, error: Exception) -> DaemonUnreachable:
+        """Return the error of an answer that `data` ends: no bytes are the end of the connection."""
+        if self._first.startswith(_TLS_ALERT):
+            return NobodyThere(f"the daemon at {self._url} speaks TLS: use https:// in its URL")
+        return self.lost(error if data or self.status else EOFError("it has closed the connection"))
 
     def lost(self, error: Exception) -> AnswerLost:
         """Return the error of an answer that is not complete."""

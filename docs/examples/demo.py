@@ -6,6 +6,7 @@ checks: none is lost, and only those are made twice whose end was not recorded a
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,10 @@ from typing import IO, TypeAlias
 ENGINE = Path(__file__).parent / "demo_engine.py"
 CHECKS = 30_000
 MEGABYTES = {"empty context": 0, "50 MB context": 50}
-CELLS = 30
+CELLS, FEWEST_CELLS = 30, 5
+COLUMNS_OF_A_FILE = 100
+BESIDE_THE_BAR = 59
+"""The columns that the longest line takes without its bar."""
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 Report: TypeAlias = dict[str, int | float | str]
@@ -79,11 +83,13 @@ class FanOut:
         checks = sum(count for count, _ in self._measured)
         return sum(seconds for _, seconds in self._measured) / checks * 1e6 if checks else 0.0
 
-    def line(self) -> str:
-        """Return the progress as a line of text."""
-        filled = CELLS * self.done // CHECKS
-        bar = "#" * filled + "." * (CELLS - filled)
-        return f"{self.name}  [{bar}] {self.done:6,}/{CHECKS:,}  {self.microseconds:4.0f} us a check  {self.status}"
+    def line(self, columns: int) -> str:
+        """Return the progress as a line of text that fits a terminal, with a shorter bar or none."""
+        cells = min(CELLS, columns - BESIDE_THE_BAR)
+        filled = cells * self.done // CHECKS
+        bar = f"[{'#' * filled}{'.' * (cells - filled)}] " if cells >= FEWEST_CELLS else ""
+        numbers = f"{self.done:6,}/{CHECKS:,}  {self.microseconds:4.0f} us a check  {self.status}"
+        return f"{self.name:13}  {bar}{numbers}"[:columns]
 
 
 class Display:
@@ -97,14 +103,16 @@ class Display:
     def show(self) -> None:
         """Show the present state."""
         if sys.stderr.isatty():
-            lines = "".join(f"\x1b[2K{each.line()}\n" for each in self._fan_outs)
+            # The cursor goes up by one row a line, so no line may wrap.
+            columns = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
+            lines = "".join(f"\x1b[2K{each.line(columns)}\n" for each in self._fan_outs)
             print(f"{self._up}{lines}", end="", file=sys.stderr, flush=True)
             self._up = f"\x1b[{len(self._fan_outs)}A"
             return
         for each in self._fan_outs:
             if self._shown.get(each.name) != each.status:
                 self._shown[each.name] = each.status
-                print(each.line(), file=sys.stderr)
+                print(each.line(COLUMNS_OF_A_FILE), file=sys.stderr)
 
 
 def run_both(fan_outs: list[FanOut], reports: Reports) -> None:

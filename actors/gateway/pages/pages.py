@@ -63,6 +63,7 @@ class Pages:
             Route("/problems/{code}", self.errors.explain, methods=["GET"]),
             Route("/keys", self._keys, methods=["GET"]),
             self._route("/", runs.show),
+            Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", run.show),
             self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
@@ -104,6 +105,11 @@ class Pages:
         response = RedirectResponse(ENTER_PATH, HTTPStatus.SEE_OTHER)
         await self._sessions.end(request, response)
         return response
+
+
+async def _to_runs(request: Request) -> Response:
+    """Lead to the list of runs from the address that the pages of runs are below."""
+    return RedirectResponse("/" + (f"?{request.url.query}" if request.url.query else ""), HTTPStatus.SEE_OTHER)
 
 
 def _to_enter(request: Request) -> Response:

@@ -101,7 +101,8 @@ def test_a_refusal_has_its_findings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (b"", "cannot reach the daemon"),
+        (b"", "it has closed the connection"),
+        (b"\x15\x03\x01\x00\x02\x02F", "speaks TLS: use https:// in its URL"),
         (b"SSH-2.0-OpenSSH\r\n", "cannot reach the daemon"),
         (b"HTTP/1.1 404 Not Found\r\n\r\n<html>", "is not a Stretto daemon: 404 Not Found"),
         (OK + b"<html>", "sent an unexpected answer"),

@@ -8,7 +8,7 @@ import pytest
 from stretto.actors import connect, connect_async
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.trust import UntrustedDaemon, client_context
-from stretto.actors.gateway.wire import RequestRefused
+from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
 from stretto.actors.operations import Definitions
 from stretto.actors.settings import ServeSettings
 from tests.support.certificates import Authority
@@ -43,6 +43,12 @@ def test_a_client_says_why_it_does_not_trust_a_certificate(tmp_path: Path, monke
             Client(opened.url).ask(Definitions())
         with pytest.raises(RequestRefused, match="a token is needed"):
             asyncio.run(ask(opened.url))
+
+
+def test_a_port_that_does_not_speak_tls(tmp_path: Path) -> None:
+    """The error names the scheme to use."""
+    with opened_gateway(tmp_path) as opened, pytest.raises(DaemonUnreachable, match="does not speak TLS: use http://"):
+        Client(opened.url.replace("http:", "https:")).ask(Definitions())
 
 
 def test_the_authorities_are_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

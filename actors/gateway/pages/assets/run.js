@@ -23,6 +23,7 @@ function changeTask(row, task) {
   if (!task.items) return;
   progress.set(row.dataset.task, task.items);
   const { total, succeeded, failed } = task.items;
+  row.querySelector(".known").hidden = !task.visits;
   const bar = row.querySelector(".bar");
   const counts = row.querySelector(".counts");
   if (bar) setBar(bar, task.items);

@@ -127,9 +127,12 @@ def test_a_run_shows_its_tasks_errors_waits_and_values(tmp_path: Path) -> None:
         assert "2 failed" in failed
         assert "each" in failed
         waiting = await text_of(browser, f"/runs/{sleep}")
+        assert '<span class="known">' in waiting
         assert "is in flight" in waiting
         assert "and 1 more" in waiting
         await text_of(browser, "/runs/nobody", 404)
+        above = await browser.open("/runs?status=failed")
+        assert (above.status, above.headers["location"]) == (303, "/?status=failed")
 
     with_runs(tmp_path, test)
 

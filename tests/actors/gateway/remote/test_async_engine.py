@@ -88,7 +88,7 @@ def test_a_cancelled_call_closes_its_connection(tmp_path: Path) -> None:
             await asking
         assert await engine.workflows() == ("a",)  # a scripted daemon takes no other connection before
 
-    told(tmp_path, test, HELD, answered(200, {"refs": ["a"]}))
+    told(tmp_path, test, HELD, answered(200, {"definitions": [{"ref": "a", "usable": True}]}))
 
 
 def test_a_cancelled_control_holds_up_no_other(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_leaving_the_states_closes_their_connection(tmp_path: Path) -> None:
         await states.aclose()
         assert await engine.workflows() == ()
 
-    told(tmp_path, test, EVENTS + HELLO, answered(200, {"refs": []}))
+    told(tmp_path, test, EVENTS + HELLO, answered(200, {"definitions": []}))
 
 
 def test_closing_fails_what_waits(tmp_path: Path) -> None:

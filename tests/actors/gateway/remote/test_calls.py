@@ -31,7 +31,7 @@ def test_a_lost_answer_starts_no_second_run(tmp_path: Path) -> None:
 
 def test_what_cannot_be_repeated(tmp_path: Path) -> None:
     """A control may have been done: its caller decides. A rerun with its key, or a question, is asked again."""
-    answers = LOST, LOST, ACCEPTED, LOST, answered(200, {"refs": ["a"]})
+    answers = LOST, LOST, ACCEPTED, LOST, answered(200, {"definitions": [{"ref": "a", "usable": True}]})
     with scripted(tmp_path, *answers) as daemon, connect(daemon.url) as engine:
         with pytest.raises(DaemonUnreachable):
             engine.cancel("r").get(timeout=PATIENCE)
@@ -51,7 +51,7 @@ def test_a_daemon_that_stays_away(tmp_path: Path) -> None:
 
 def test_what_has_not_been_sent_is_sent_when_a_daemon_is_there(tmp_path: Path) -> None:
     """Also a control, if a daemon has answered before."""
-    with scripted(tmp_path, answered(200, {"refs": []})) as first, connect(first.url) as engine:
+    with scripted(tmp_path, answered(200, {"definitions": []})) as first, connect(first.url) as engine:
         engine.workflows().get(timeout=PATIENCE)
         first.ended()
         paused = engine.pause("r")
@@ -62,7 +62,7 @@ def test_what_has_not_been_sent_is_sent_when_a_daemon_is_there(tmp_path: Path) -
 
 
 def test_an_answer_of_something_else_is_not_asked_for_again(tmp_path: Path) -> None:
-    with scripted(tmp_path, answered(200, {"refs": 7})) as daemon, connect(daemon.url) as engine:
+    with scripted(tmp_path, answered(200, {"definitions": 7})) as daemon, connect(daemon.url) as engine:
         future = engine.workflows()
         with pytest.raises(DaemonUnreachable, match="sent an unexpected answer"):
             future.get(timeout=PATIENCE)
@@ -107,7 +107,10 @@ def test_a_proxy_that_is_not_closed_has_no_thread_before_it_is_used(tmp_path: Pa
 
 def test_futures_can_be_used_as_pykkas(tmp_path: Path) -> None:
     """They map, and an exception is raised by each `get`."""
-    answers = [answered(200, {"refs": ["a"]}), answered(404, {"code": "unknown_run", "detail": "none"})]
+    answers = [
+        answered(200, {"definitions": [{"ref": "a", "usable": True}]}),
+        answered(404, {"code": "unknown_run", "detail": "none"}),
+    ]
     with scripted(tmp_path, *answers) as daemon, connect(daemon.url) as engine:
         assert engine.workflows().map(len).get(timeout=PATIENCE) == 1
         unknown = engine.status("r")
