@@ -105,9 +105,17 @@ class RunWasParked(StrettoError):
 
 
 class AmbiguousRun(StrettoError):
-    """The ids of several runs begin or end with the given digits."""
+    """The ids of several runs begin or end with the given digits.
+
+    Attributes:
+        found: The ids that were found, the newest first, at most one more than `MOST_AMBIGUOUS`.
+    """
 
     code = "ambiguous_run"
+
+    def __init__(self, message: str = "", found: Sequence[str] = ()) -> None:
+        self.found = tuple(found)
+        super().__init__(message)
 
 
 def abandoned() -> Outcome:
@@ -168,7 +176,7 @@ def chosen_run(text: str, found: Sequence[str]) -> str:
     if len(found) > 1:
         more = ", ..." if len(found) > MOST_AMBIGUOUS else ""
         raise AmbiguousRun(
-            f"the run {text!r} is ambiguous, give more digits: {', '.join(found[:MOST_AMBIGUOUS])}{more}"
+            f"the run {text!r} is ambiguous, give more digits: {', '.join(found[:MOST_AMBIGUOUS])}{more}", found
         )
     return found[0]
 

@@ -8,6 +8,8 @@ from stretto.actors.access.roles import ROLES
 
 MAX_RESTRICTIONS: Final = 100
 """Workflows that a token can be restricted to."""
+MAX_LASTS_SECONDS: Final = 100 * 365 * 86_400
+"""The longest time until a token expires, other than never: a later time could not be shown."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _MAX_REF: Final = 200
 
@@ -20,8 +22,10 @@ def check_token(name: str, role: str, lasts: float | None, workflows: tuple[str,
         )
     if role not in ROLES:
         raise InvalidToken(f"the role of a token must be one of {', '.join(ROLES)}, got {role[:80]!r}")
-    if lasts is not None and not 0 < lasts < float("inf"):
-        raise InvalidToken(f"a token must last longer than 0 seconds, got {lasts:g}")
+    if lasts is not None and not 0 < lasts <= MAX_LASTS_SECONDS:
+        raise InvalidToken(
+            f"a token must last longer than 0 seconds, at most {MAX_LASTS_SECONDS:,} (MAX_LASTS_SECONDS), got {lasts:g}"
+        )
     if workflows is not None and not 1 <= len(workflows) <= MAX_RESTRICTIONS:
         raise InvalidToken(f"a token can be restricted to 1 to {MAX_RESTRICTIONS} workflows, got {len(workflows):,}")
     for ref in workflows or ():

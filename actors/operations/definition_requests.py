@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from stretto.actors.operations.base import NotedRequest, Request
-from stretto.actors.operations.requests import Definition
+from stretto.actors.operations.requests import Definition, FileName
 from stretto.actors.rehearsal import Control, Rule
 
 MAX_RULES: Final = 1_000
@@ -64,7 +64,7 @@ class RunDrawing(Request, frozen=True, tag="run_drawing"):
 class Validate(Request, frozen=True, tag="validate"):
     """Return the findings in a definition's text, as the daemon would load it. `file` is its name in findings."""
 
-    file: str
+    file: FileName
     text: str
 
 

@@ -32,6 +32,9 @@ _LISTS: Final = frozenset({"status", "outcome", _PATH})
 _NUMBERS: Final = frozenset({"wait"})
 """The parameters of a query that are numbers, also of a request with a body, whose members have types."""
 _IN_THE_BODY: Final = frozenset({"POST", "PATCH"})
+_EARLIEST: Final = -62_000_000_000.0
+_LATEST: Final = 250_000_000_000.0
+"""The bounds of instants, in the years 5 and 9892: others cannot be shown in every time zone."""
 INDEX: Final = "index"
 """The field of a path that is an integer."""
 MOST_DIGITS: Final = 18
@@ -232,7 +235,12 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
         yield LABELS, labels
 
 
-def _instant(name: str, text: str) -> float | str:
+def _instant(name: str, text: str) -> float:
+    """Return an instant in seconds since the epoch. One beyond all that can be shown is the last of these."""
+    return min(max(_seconds(name, text), _EARLIEST), _LATEST)
+
+
+def _seconds(name: str, text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:

@@ -10,6 +10,8 @@ import msgspec
 from stretto.actors.journal import MAX_PAGE, PAGE, RerunScope, check_rerun
 from stretto.actors.operations.base import Index, NotedRequest, Request
 
+MAX_FILE_CHARACTERS: Final = 4096
+"""The most characters of the name of a definition's file."""
 MAX_WAIT_SECONDS: Final = 60
 """How long a request may wait for the end of a run."""
 
@@ -35,10 +37,18 @@ TokenRole = Literal["viewer", "operator", "admin", "hook"]
 """The role of a token. `hook` is reserved for webhooks."""
 
 
+FileName = Annotated[str, msgspec.Meta(max_length=MAX_FILE_CHARACTERS)]
+"""The name of a definition's file, which each finding has."""
+
+
+StoredNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A number that the store compares with its own."""
+
+
 class Definition(msgspec.Struct, frozen=True):
     """A definition's text, as the client read it. `file` is its name in findings; the daemon never opens it."""
 
-    file: str
+    file: FileName
     text: str
 
 
@@ -232,7 +242,7 @@ class Prune(NotedRequest, frozen=True, tag="prune"):
     """Delete ended runs older than `older_than_seconds`, and all but the newest `keep`. None sets no limit."""
 
     older_than_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    keep: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    keep: StoredNumber | None = None
 
 
 class DeleteRun(NotedRequest, frozen=True, tag="delete_run"):
@@ -288,7 +298,7 @@ class History(Request, frozen=True, tag="history"):
     """Return a page of a run's entries, those with a higher number than `after`."""
 
     run: str
-    after: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    after: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)] = -1
     kind: str | None = None
     task: str | None = None
     limit: Limit = PAGE

@@ -242,9 +242,13 @@ def describe(error: BaseException) -> str:
 def message_of(error: BaseException) -> str:
     """Return an exception's message as valid text of bounded length."""
     try:
-        return str(error).encode("utf-8", "backslashreplace").decode()[:MAX_MESSAGE_LENGTH]
+        message = str(error).encode("utf-8", "backslashreplace").decode()
     except BaseException:  # noqa: BLE001 - the user's exception class may raise anything here
         return "(the message cannot be read)"
+    if len(message) <= MAX_MESSAGE_LENGTH:
+        return message
+    # Masks know by this end that a secret may be cut off.
+    return f"{message[: MAX_MESSAGE_LENGTH - 100]}... ({len(message):,} characters)"
 
 
 def report(done: Done, call: Call, finished: Finished) -> None:

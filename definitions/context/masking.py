@@ -4,6 +4,7 @@ Secrets are known by value and by origin: a value that an expression derives fro
 an expression only passes on, whole or as a passage, is not derived: its secrets are masked, and the rest is kept.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ TOO_MANY: Final = "(more secrets than are told apart)"
 MAX_SEARCHED: Final = 128 * 1024 * 1024
 """Characters that are searched for passages of one value. Beyond it, all that expressions make of it is secret."""
 
+_CUT_END: Final = " characters)"
+_CUT: Final = re.compile(r"\.\.\. \([0-9,]+ characters\)\Z")
+"""The end of a long message of an error, of which only the beginning is kept. It may be cut within a secret."""
 _COMMON: Final = frozenset(
     {"true", "false", "null", "none", "None", "True", "False", "http", "https", "succeeded", "failed", "skipped"}
 )
@@ -139,6 +143,8 @@ class Mask:
         """Return the text with secrets masked."""
         if text in self._whole or TOO_MANY in self.seen:
             return MASK
+        if self._forms and text.endswith(_CUT_END) and (cut := _CUT.search(text)) is not None:
+            return f"{self.beginning(text[: cut.start()])}{cut.group()}"
         for secret in self._candidates(text):
             text = text.replace(secret, MASK)
         return text

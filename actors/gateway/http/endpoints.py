@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -26,6 +27,7 @@ from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
+from stretto.actors.gateway.http.rehearsals import LongWork
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Stream, Streams
@@ -39,6 +41,7 @@ from stretto.actors.operations import (
     ControlRequest,
     Described,
     Done,
+    Found,
     Request,
     Route,
     TokenCreated,
@@ -54,6 +57,7 @@ from stretto.actors.operations import (
     route_for,
     with_links,
 )  # fmt: skip
+from stretto.actors.outcome import AmbiguousRun, chosen_run
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import UnknownWorkflow
 from stretto.definitions.model import Workflow
@@ -62,7 +66,7 @@ if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
 
 WORKERS: Final = 2
-"""Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
+"""Threads for work of milliseconds, which would block the loop: drawing graphs, encoding exports."""
 PIECE_BYTES: Final = 256 * 1024
 """Bytes of a large value that are sent at once."""
 A = TypeVar("A", bound=msgspec.Struct)
@@ -109,6 +113,7 @@ class Endpoints:
         self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._reading = LongWork()
         self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
         self._cells = ItemCells(engine, streams.hub, self._workers)
         self._answers: dict[type[Request], _Answered] = {
@@ -129,6 +134,7 @@ class Endpoints:
             requests.WatchAll: self._watch_all,
             requests.FollowOutput: self._follow_output,
             requests.Export: self._export,
+            requests.FindRun: self._find_run,
         }
 
     def routes(self) -> list[HttpRoute]:
@@ -141,6 +147,7 @@ class Endpoints:
     def close(self) -> None:
         """Stop the threads."""
         self._definitions.close()
+        self._reading.close()
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
@@ -198,6 +205,14 @@ class Endpoints:
             answer = await self._restrictions.check_answer(answer, caller)
         answer = await self._with_links(request, answer)
         return self._accepted(route, answer) if isinstance(answer, Accepted) else _json(route, answer)
+
+    async def _find_run(self, route: Route, request: requests.FindRun, caller: Caller) -> Response:
+        try:
+            return await self._ask(route, request, caller)
+        except AmbiguousRun as error:
+            if caller.workflows is None:
+                raise
+            return _json(route, Found(chosen_run(request.text, await self._restrictions.seen(error.found, caller))))
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
         if isinstance(request.workflow, requests.Definition):
@@ -320,8 +335,7 @@ class Endpoints:
     async def _find(self, workflow: str | requests.Definition) -> Workflow:
         catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
         if isinstance(workflow, requests.Definition):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)
+            return await self._reading.run(partial(catalogue.read_text, workflow.text, workflow.file))
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
             raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
         return catalogue.find(workflow)

@@ -4,6 +4,7 @@ A page of another site can let its own name lead to this machine (DNS rebinding)
 same origin, but their Host header still has that name.
 """
 
+import re
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from stretto.actors.gateway.http.callers import Peer
 
 LOCAL_NAME: Final = "localhost"
+_HOST: Final = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:\[]*))(?::(?P<port>[0-9]{0,5}))?")
+"""A host with a port, or without. An IPv6 address is in brackets."""
+_MAX_PORT: Final = 65_535
 
 
 class Hosts:
@@ -53,6 +57,6 @@ def hosts_of(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):  # an IPv6 address
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """Return a host without its port. One with something else behind it is no host of ours: a URL has it in front."""
+    found = _HOST.fullmatch(host)
+    return host if found is None or int(found["port"] or 0) > _MAX_PORT else found["address"] or found["name"]

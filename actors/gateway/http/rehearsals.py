@@ -30,7 +30,7 @@ BOUNDS: Final = Bounds(MAX_STEPS, MAX_LAUNCHES, MAX_SECONDS, MAX_KEPT_BYTES, MAX
 MAX_EXPRESSION_BYTES: Final = 8 * 1024 * 1024
 """The bound on the new values of one evaluation in a rehearsal, if that of the daemon is not lower."""
 MAX_WAITING: Final = 8
-"""Rehearsals and validations that run or wait. One more is refused."""
+"""Rehearsals and validations that run or wait, or texts to run or describe. One more is refused."""
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class LongWork:
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns. Raises `Problem` if too much is waiting."""
         if self._waiting >= MAX_WAITING:
-            raise Problem("busy", f"{MAX_WAITING} rehearsals and validations are waiting (MAX_WAITING); try again")
+            raise Problem("busy", f"{MAX_WAITING} definitions are waiting to be read (MAX_WAITING); try again")
         self._waiting += 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, work)

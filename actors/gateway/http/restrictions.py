@@ -1,5 +1,7 @@
 """The restrictions of callers to some workflows: they see trees of runs whose top is a run of one of these."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -72,6 +74,15 @@ class Restrictions:
             await self._check_run(answer.run, caller)
         return answer
 
+    async def seen(self, runs: Iterable[str], caller: Caller) -> list[str]:
+        """Return those of some runs that a caller sees, in their order."""
+        found = []
+        for run in runs:
+            with suppress(UnknownRun):
+                await self._check_run(run, caller)
+                found.append(run)
+        return found
+
     def _narrowed_list(self, request: Runs, caller: Caller) -> Runs:
         allowed = caller.workflows or ()
         workflow = request.workflow or (allowed[0] if len(allowed) == 1 else None)
@@ -84,6 +95,6 @@ class Restrictions:
     async def _check_run(self, run_id: str, caller: Caller) -> None:
         run = await call(self._engine, Engine.run, run_id)
         while run["parent"] is not None:
-            run = await call(self._engine, Engine.run, run["parent"]["run"])
+            run = await call(self._engine, Engine.run, run["parent"])
         if not caller.sees(run["workflow"]):
             raise UnknownRun(f"there is no run {run_id!r} in the store")

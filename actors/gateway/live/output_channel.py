@@ -17,6 +17,8 @@ MAX_TEXT: Final = 2500
 """Characters of each stream in a frame. If each is escaped (six bytes), the frame still has at most 32 KiB."""
 ANCHOR: Final = 64
 """Characters by which the place of a later text in an earlier one is found."""
+MAX_PLACES: Final = 100
+"""Places of such a beginning that are tried. A text that repeats itself has thousands, and each may take long."""
 _STREAMS: Final = "stdout", "stderr"
 
 
@@ -109,10 +111,14 @@ def further_text(shown: str, later: str) -> str | None:
         return later[len(shown) :]
     anchor = later[:ANCHOR]
     at = shown.find(anchor, max(len(shown) - len(later), 0))
-    while at >= 0:
+    for _ in range(MAX_PLACES):
+        if at < 0:
+            break
         if later.startswith(shown[at:]):
             return later[len(shown) - at :]
         at = shown.find(anchor, at + 1)
+    else:
+        return None
     for size in range(min(len(anchor), len(shown)), 0, -1):
         if shown.endswith(later[:size]):
             return later[size:]

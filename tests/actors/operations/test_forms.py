@@ -1,6 +1,7 @@
 """Requests and answers over HTTP are an interface: methods, paths, names and types stay what they are."""
 
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
@@ -301,3 +302,26 @@ def test_no_body_is_more_than_refused(route: object, body: bytes) -> None:
     except BadRequest:
         return
     assert isinstance(read_back, msgspec.Struct)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1e300", 250_000_000_000.0), ("-1e300", -62_000_000_000.0), ("5", 5.0)])
+def test_an_instant_beyond_all_is_one_that_can_be_shown(text: str, seconds: float) -> None:
+    """No run is that old or new."""
+    assert request_of(route_of(requests.RunCounts), {}, [("since", text)]) == requests.RunCounts(seconds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "body"),
+    [
+        (requests.History, [("after", str(2**63))], b""),
+        (requests.Prune, [], b'{"keep":9223372036854775808}'),
+        (requests.Describe, [], msgspec.json.encode({"workflow": {"file": "f" * 4097, "text": ""}})),
+    ],
+)
+def test_what_no_store_and_no_finding_can_have_is_refused(
+    kind: type[Any], query: list[tuple[str, str]], body: bytes
+) -> None:
+    """Numbers that are too large, and names that are too long."""
+    path = {"run": "r1"} if kind is requests.History else {}
+    with pytest.raises(BadRequest):
+        request_of(route_of(kind), path, query, body)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import freeze
+from stretto.definitions.conductor.errors import MAX_MESSAGE_LENGTH, _cut
 from stretto.definitions.context.masking import FEW_FORMS, MASK, MAX_LEARNED, Mask, Secret
 from tests.support.evaluating import JSON, SOME
 
@@ -267,3 +268,13 @@ def test_an_output_of_many_lines_is_split_in_bounded_time() -> None:
     shown = derived("\n".join(lines), str.splitlines, "s3cr3t-token")
     lines[7] = f"token={MASK}"
     assert shown == lines
+
+
+@pytest.mark.parametrize("length", [MAX_MESSAGE_LENGTH - 110, 3])
+def test_a_message_that_is_cut_shows_no_part_of_a_secret(length: int) -> None:
+    """Neither the beginning of one at its end, nor that of one longer than the message."""
+    secret = "s3cr3t-" * (2 if length > 3 else MAX_MESSAGE_LENGTH)
+    message = _cut("n" * length + secret + "n" * 200)
+    assert "s3cr" in message
+    assert Mask([secret]).text(message) == f"{'n' * length}... ({length + len(secret) + 200:,} characters)"
+    assert Mask(["other"]).text(message) == message

@@ -77,6 +77,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store = f"sqlite:///{folder}/store.db"
     tokens = {role: token_in(store, role) for role in ("viewer", "operator", "admin")}
     tokens["restricted"] = token_in(store, "operator", ("ops/slash.ed",))
+    tokens["greeter"] = token_in(store, "viewer", ("ops.greet",))
     with opened_gateway(folder, definitions=str(definitions), store=store) as opened:
         yield Served(folder, opened.url, opened.client.url, tokens)
 
@@ -153,6 +154,16 @@ def test_a_restricted_token_sees_its_workflows(served: Served, run: str) -> None
     assert served.ask("POST", "/definitions:rehearse", {"workflow": "ops/slash.ed"}, "restricted").status == 200
 
 
+def test_a_restricted_token_finds_its_runs_only(served: Served, run: str) -> None:
+    """An abbreviated id that is ambiguous shows no run of another workflow."""
+    with connect(served.socket) as engine:
+        other = engine.submit("ops.greet").get(timeout=PATIENCE).id
+    alike = run[: next(n for n in range(36) if run[n] != other[n])].rstrip("-")
+    for token, code in (("operator", "ambiguous_run"), ("greeter", "ambiguous_run"), ("restricted", "unknown_run")):
+        reply = served.ask("GET", f"/runs:find?text={alike}", token=token)
+        assert (reply.json["code"], other in reply.json["detail"]) == (code, token != "restricted")
+
+
 # ---- graphs
 
 
@@ -186,6 +197,21 @@ def test_a_drawing_is_an_svg_document(served: Served, run: str) -> None:
 
 
 # ---- validations and rehearsals
+
+
+def test_texts_to_describe_wait_for_a_thread_of_their_own(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large one takes seconds, and other requests must not wait for it."""
+    text = {"workflow": {"file": "a.yaml", "text": SLASHED}}
+    assert served.ask("POST", "/definitions:describe", text).status == 200
+    monkeypatch.setattr(rehearsals, "MAX_WAITING", 0)
+    assert served.ask("POST", "/definitions:describe", text).json["code"] == "busy"
+    assert served.ask("POST", "/definitions:describe", {"workflow": "ops.greet"}).status == 200
+
+
+def test_the_name_of_a_file_is_bounded(served: Served) -> None:
+    """Each finding repeats it."""
+    reply = served.ask("POST", "/definitions:validate", {"file": "a" * 4097, "text": BROKEN})
+    assert (reply.status, reply.json["code"]) == (400, "bad_request")
 
 
 def test_a_text_is_validated(served: Served) -> None:

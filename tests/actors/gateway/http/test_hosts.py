@@ -52,6 +52,11 @@ def test_an_address_of_ipv6_is_right() -> None:
         (),
         ("localhost", "localhost"),
         ("localhost@evil.example",),
+        ("localhost:80@evil.example",),
+        ("localhost:1/x",),
+        ("localhost:abc",),
+        ("localhost:65536",),
+        ("[127.0.0.1]evil.example",),
         ("stretto.example.",),
     ],
 )

@@ -50,6 +50,13 @@ def test_further_text_is_found_in_long_texts(earlier: int, more: int, cut: int) 
     assert found == (whole[earlier:] if cut < earlier else None if cut < len(whole) else "")
 
 
+def test_a_text_that_repeats_itself_is_compared_at_a_few_places() -> None:
+    """Each place takes a copy of a megabyte, and all of them took a minute: the text is then sent anew."""
+    same = "a" * 500_000
+    assert further_text(f"{same}c{same}", f"{same}{same}b") is None
+    assert further_text(f"{same}c", f"{same}cd") == "d"
+
+
 def test_frames_are_bounded() -> None:
     """Whatever the text is; together they have all of it."""
     report: dict[str, Any] = {"stdout": "\0" * 65_536, "stderr": "\U0001f600" * 20_000, "outcome": None}

@@ -14,7 +14,7 @@ from stretto.actors.gateway.pages import run as run_page
 from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like_waits
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
-from stretto.actors.operations import CreateEnterCode, CreateToken, Pause, Status, Submit, Watch
+from stretto.actors.operations import CreateEnterCode, CreateToken, Pause, Runs, Status, Submit, Watch
 from tests.support.browsing import Browser
 from tests.support.gateways import with_port
 
@@ -23,6 +23,7 @@ DEFINITIONS = {
     "test.echo": "tasks: [{name: echo, action: core.echo, input: {message: hello}}]\n"
     'parameters: {text: {type: string, default: a}, password: {type: string, secret: true, default: hush-hush}}\n'
     'output_map: {said: "{{ task.echo.result }}"}\n',
+    "test.calls": "tasks: [{name: call, action: test.echo}]\n",
     "test.items": "tasks: [{name: each, with_items: [1, 2, 0, 0], action: core.echo, "
     'input: {message: "{{ 1 / item }}"}}]\n',
     "test.sleep": "cancellation_policy: cancel_running\n"
@@ -203,6 +204,21 @@ def test_several_runs_are_changed_together(tmp_path: Path) -> None:
         await asyncio.to_thread(list, client.answers(Watch(runs[0])))
         for wrong in ("do=delete&run=a", "do=pause", "do=pause&" + "run=a&" * 51):
             await text_of(browser, f"/several?{wrong}", 400)
+
+    with_runs(tmp_path, test)
+
+
+def test_a_sub_workflow_is_seen_by_who_sees_the_top_of_its_tree(tmp_path: Path) -> None:
+    """A token for the workflow of the sub-workflow alone does not see it. The page links to the parent."""
+
+    async def test(client: Client, url: str) -> None:
+        top = await start(client, "test.calls", to_the_end=True)
+        children: Any = await asyncio.to_thread(client.ask, Runs(parent=top))
+        child = children.runs[0]["id"]
+        for workflow, status in (("test.calls", 200), ("test.echo", 404)):
+            browser = await entered(client, url, name=workflow, role="viewer", workflows=[workflow])
+            page = await text_of(browser, f"/runs/{child}", status)
+            assert (f'href="/runs/{top}"' in page) == (status == 200)
 
     with_runs(tmp_path, test)
 
