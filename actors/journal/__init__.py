@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
-    from stretto.actors.journal.encryption import Keyring, UnreadableRecord, new_key, read_key_file
+    from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.item_cells import (
         ATTEMPTS_SHIFT,
         CODES,
@@ -101,6 +101,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
         TaskRow,
         Unfinished,
+        UnreadableRecord,
         Unrecordable,
     )
 else:
@@ -115,7 +116,7 @@ else:
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
             "deletion": "DeleteRun RunNeeded",
-            "encryption": "Keyring UnreadableRecord new_key read_key_file",
+            "encryption": "Keyring new_key read_key_file",
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
             ),
@@ -140,7 +141,7 @@ else:
             "sql.upgrade": "upgrade",
             "store": (
                 "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished UnreadableRecord Unrecordable"
             ),
         },
     )

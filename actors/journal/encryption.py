@@ -14,7 +14,7 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from stretto.actors.journal.store import CannotOpenStore, Unrecordable
+from stretto.actors.journal.store import CannotOpenStore, UnreadableRecord, Unrecordable
 from stretto.actors.text_files import read_bytes
 from stretto.definitions.errors import StrettoError
 
@@ -41,12 +41,6 @@ class InvalidStoreKey(CannotOpenStore):
     """The store's key, or its key file, cannot be used."""
 
     code = "invalid_store_key"
-
-
-class UnreadableRecord(StrettoError):
-    """A stored record cannot be decoded: it is damaged, or a newer version wrote it."""
-
-    code = "unreadable_record"
 
 
 def new_key() -> str:

@@ -12,8 +12,17 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from stretto.actors.journal.encryption import UnreadableRecord
-from stretto.actors.journal.store import Child, ItemPage, ItemRow, RunEnd, RunPage, RunRow, TaskRow, Unfinished
+from stretto.actors.journal.store import (
+    Child,
+    ItemPage,
+    ItemRow,
+    RunEnd,
+    RunPage,
+    RunRow,
+    TaskRow,
+    Unfinished,
+    UnreadableRecord,
+)
 from stretto.definitions.errors import StrettoError
 
 DAMAGE: Final = (

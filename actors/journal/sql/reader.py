@@ -10,14 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, func, select
 
-from stretto.actors.journal.encryption import (
-    Keyring,
-    StoreKeyMissing,
-    UnreadableRecord,
-    WrongStoreKey,
-    decrypt,
-    is_encrypted,
-)
+from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Entry,
@@ -85,6 +78,7 @@ from stretto.actors.journal.store import (
     StoreFacts,
     TaskRow,
     Unfinished,
+    UnreadableRecord,
 )
 from stretto.definitions.conductor import ItemCompleted
 

@@ -13,14 +13,14 @@ from stretto.actors.engine.crashes import STEPS
 from stretto.actors.engine.recovery_queue import RECOVERED_AT_ONCE, RecoveryQueue
 from stretto.actors.engine.suspects import NOTED_AT_ONCE, Suspects
 from stretto.actors.history.loading import RunLoaded, RunNotLoaded, load, not_loaded, stored_handle
-from stretto.actors.journal.encryption import StoreKeyMissing, UnreadableRecord, WrongStoreKey
+from stretto.actors.journal.encryption import StoreKeyMissing, WrongStoreKey
 from stretto.actors.journal.link import NoJournal
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import Rerun, Suspicion
 from stretto.actors.journal.replay_trace import ReplayTrace
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, UnreadableRecord, Unrecordable
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs.recovery_messages import PauseElapsed, RecoveryNoted, RunSettled, TrialsAged, TrialStepped
 from tests.support.conducted import Conducted

@@ -12,7 +12,6 @@ from stretto.actors.journal.encryption import (
     InvalidStoreKey,
     Keyring,
     StoreKeyMissing,
-    UnreadableRecord,
     WrongStoreKey,
     decrypt,
     encrypt,
@@ -20,6 +19,7 @@ from stretto.actors.journal.encryption import (
     new_key,
     read_key_file,
 )
+from stretto.actors.journal.store import UnreadableRecord
 
 KEY, OTHER = new_key(), new_key()
 KEYRING = Keyring([KEY])

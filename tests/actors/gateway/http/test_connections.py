@@ -45,7 +45,7 @@ def test_a_second_request_has_a_deadline_as_well(tmp_path: Path, monkeypatch: py
     async def test(client: Client) -> None:
         reader, writer = await connected(client)
         writer.write(http("GET", f"{API}/definitions", connection="keep-alive"))
-        assert await reader.readuntil(b'{"refs":[]}')
+        assert await reader.readuntil(b'{"definitions":[]}')
         monkeypatch.setattr(connections, "HEADER_SECONDS", 0.01)
         writer.write(b"GET /")
         assert await reader.read() == b""
@@ -81,11 +81,11 @@ def test_the_connection_that_is_idle_for_longest_makes_room(tmp_path: Path, monk
         second, two = await connected(client)
         for reader, writer in ((first, one), (second, two), (first, one)):
             writer.write(http("GET", f"{API}/definitions", connection="keep-alive"))
-            await reader.readuntil(b'{"refs":[]}')
+            await reader.readuntil(b'{"definitions":[]}')
         assert (await exchange(client, WORKFLOWS)).status == 200
         assert await second.read() == b""
         one.write(WORKFLOWS)
-        assert await first.readuntil(b'{"refs":[]}')
+        assert await first.readuntil(b'{"definitions":[]}')
         for writer in (watching, one, two):
             writer.close()
 

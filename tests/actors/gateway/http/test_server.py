@@ -113,7 +113,7 @@ def test_a_connection_is_used_again(tmp_path: Path) -> None:
         request = http("GET", f"{API}/definitions", connection="keep-alive")
         reader, writer = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))
         writer.write(request + request + http("GET", f"{API}/definitions"))
-        assert (await reader.read()).count(b'{"refs":[]}') == 3
+        assert (await reader.read()).count(b'{"definitions":[]}') == 3
         writer.close()
 
     with_gateway(tmp_path, test)
