@@ -229,7 +229,10 @@ class Exchange:
         """Return the error of an answer that `data` ends: no bytes are the end of the connection."""
         if self._first.startswith(_TLS_ALERT):
             return NobodyThere(f"the daemon at {self._url} speaks TLS: use https:// in its URL")
-        return self.lost(error if data or self.status else EOFError("it has closed the connection"))
+        if data or self.status:
+            return self.lost(error)
+        hint = "; if its port has TLS, use https:// in its URL" if self._url.startswith("http:") else ""
+        return self.lost(EOFError(f"it has closed the connection{hint}"))
 
     def lost(self, error: Exception) -> AnswerLost:
         """Return the error of an answer that is not complete."""

@@ -51,6 +51,14 @@ def test_a_port_that_does_not_speak_tls(tmp_path: Path) -> None:
         Client(opened.url.replace("http:", "https:")).ask(Definitions())
 
 
+def test_a_port_that_speaks_tls(tmp_path: Path) -> None:
+    """It closes the connection of a client that does not. The error names the scheme that may be meant."""
+    files = Authority(tmp_path).issue("port", "127.0.0.1")
+    serve = ServeSettings(tls_cert=str(files.cert), tls_key=str(files.key))
+    with opened_gateway(tmp_path, serve=serve) as opened, pytest.raises(DaemonUnreachable, match="use https://"):
+        Client(opened.url.replace("https:", "http:")).ask(Definitions())
+
+
 def test_the_authorities_are_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And again for another file."""
     monkeypatch.setenv("SSL_CERT_FILE", str(Authority(tmp_path).file))
