@@ -17,7 +17,9 @@ from stretto.actors.operations import (
     ApiDescription,
     Definitions,
     Found,
+    PreviewRerun,
     Request,
+    Rerun,
     Route,
     Runs,
     ShowAction,
@@ -48,14 +50,17 @@ class Restrictions:
             caller: A caller that is restricted to workflows.
 
         Raises:
-            Forbidden: The request is about all workflows.
+            Forbidden: The request is about all workflows, or starts a run of one that the caller does not see.
             UnknownRun, UnknownWorkflow: It is about another workflow, of which the caller does not learn.
             NoStore: The engine has no store, which knows the top of each run's tree.
         """
         run: str | None = getattr(request, "run", None)
         workflow = getattr(request, "workflow", None)
         if run is not None:
-            await self._check_run(run, caller)
+            own = await self._check_run(run, caller)
+            if isinstance(request, Rerun | PreviewRerun) and not caller.sees(own):
+                # The new run is at the top of its tree, where a sub-workflow's run is not.
+                require_unrestricted(caller, route.role or caller.role)
         elif isinstance(request, Runs):
             return self._narrowed_list(request, caller)
         elif isinstance(workflow, str):
@@ -92,9 +97,12 @@ class Restrictions:
             raise UnknownWorkflow(f"there is no workflow {workflow!r}")
         return msgspec.structs.replace(request, workflow=workflow, children="folded")
 
-    async def _check_run(self, run_id: str, caller: Caller) -> None:
+    async def _check_run(self, run_id: str, caller: Caller) -> str:
+        """Return the ref of a run's workflow. Raises `UnknownRun` if the caller does not see the top of its tree."""
         run = await call(self._engine, Engine.run, run_id)
+        workflow: str = run["workflow"]
         while run["parent"] is not None:
             run = await call(self._engine, Engine.run, run["parent"])
         if not caller.sees(run["workflow"]):
             raise UnknownRun(f"there is no run {run_id!r} in the store")
+        return workflow
