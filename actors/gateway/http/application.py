@@ -43,6 +43,14 @@ REPORTED: Final = frozenset(
 )  # fmt: skip
 """The codes of refusals that the log has: who is refused for these may be an attacker."""
 
+_DEFAULTS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    # A browser that is led to an answer, a drawing say, runs nothing in it.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""The headers of answers that have no others of these names."""
+
 _log = get_logger("stretto.gateway")
 
 
@@ -202,8 +210,7 @@ class _Response:
             headers = dict(message["headers"])
             self.is_stream = headers.get(b"content-type", b"").startswith(EVENTS.encode())
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
-            if b"cache-control" not in headers:
-                message["headers"].append((b"cache-control", b"no-store"))
+            message["headers"] += (line for line in _DEFAULTS if line[0] not in headers)
             if self._scope["scheme"] == "https":
                 message["headers"].append(_ONLY_TLS)
         try:

@@ -23,7 +23,7 @@ from stretto.actors.catalogue import (
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
-from stretto.actors.gateway.http.rehearsals import LongWork, rehearse
+from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
     ActionAnswer,
@@ -79,7 +79,7 @@ class DefinitionEndpoints:
         self._workers = workers
         self._find = find
         self._layouts = Layouts()
-        self._long = LongWork()
+        self._long = LongWork(MAX_WAITING, "MAX_WAITING")
 
     def answers(self) -> dict[type[Request], Answered]:
         """Return the method that answers each request."""

@@ -27,7 +27,7 @@ from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.rehearsals import LongWork
+from stretto.actors.gateway.http.rehearsals import MAX_TEXTS, LongWork
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Stream, Streams
@@ -113,7 +113,7 @@ class Endpoints:
         self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
-        self._reading = LongWork()
+        self._reading = LongWork(MAX_TEXTS, "MAX_TEXTS")
         self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
         self._cells = ItemCells(engine, streams.hub, self._workers)
         self._answers: dict[type[Request], _Answered] = {

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pykka
 
+from stretto.actors.outcome import AmbiguousRun
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, StrettoError
 
@@ -137,6 +138,8 @@ def _details_of(cause: Exception) -> dict[str, Any]:
     """Return what an exception has besides its message, from which a client can make it again."""
     if isinstance(cause, InvalidDefinition):
         return {"findings": [finding.as_json() for finding in cause.findings]}
+    if isinstance(cause, AmbiguousRun):
+        return {"found": list(cause.found)}
     if isinstance(cause, InvalidInput):
         return {"workflow": cause.workflow, "problems": list(cause.problems)}
     if isinstance(cause, ExpressionError):

@@ -30,22 +30,31 @@ BOUNDS: Final = Bounds(MAX_STEPS, MAX_LAUNCHES, MAX_SECONDS, MAX_KEPT_BYTES, MAX
 MAX_EXPRESSION_BYTES: Final = 8 * 1024 * 1024
 """The bound on the new values of one evaluation in a rehearsal, if that of the daemon is not lower."""
 MAX_WAITING: Final = 8
-"""Rehearsals and validations that run or wait, or texts to run or describe. One more is refused."""
+"""Rehearsals and validations that run or wait. One more is refused."""
+MAX_TEXTS: Final = 1024
+"""Texts to run or describe that are being read or wait. One more is refused."""
 
 T = TypeVar("T")
 
 
 class LongWork:
-    """Runs work of seconds for clients on one thread, so that none of it delays other requests."""
+    """Runs work of seconds for clients on one thread, so that none of it delays other requests.
 
-    def __init__(self) -> None:
+    Args:
+        most: How much may run or wait.
+        limit: The name of that limit.
+    """
+
+    def __init__(self, most: int, limit: str) -> None:
+        self._most = most
+        self._limit = limit
         self._thread = ThreadPoolExecutor(1, "stretto-gateway-long")
         self._waiting = 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns. Raises `Problem` if too much is waiting."""
-        if self._waiting >= MAX_WAITING:
-            raise Problem("busy", f"{MAX_WAITING} definitions are waiting to be read (MAX_WAITING); try again")
+        if self._waiting >= self._most:
+            raise Problem("busy", f"{self._most} definitions are waiting to be read ({self._limit}); try again")
         self._waiting += 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, work)

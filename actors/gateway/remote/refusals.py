@@ -7,10 +7,10 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.gateway.wire import RequestRefused
+from stretto.actors.outcome import AmbiguousRun
 from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, Place
 
 CLASSES: Final[Mapping[str, str]] = {
-    "ambiguous_run": "stretto.actors:AmbiguousRun",
     "bad_request": "stretto.actors.operations:BadRequest",
     "cannot_keep": "stretto.definitions:CannotKeep",
     "cannot_replay": "stretto.actors.history.replay:CannotReplay",
@@ -53,6 +53,8 @@ def error_of(refused: RequestRefused) -> Exception:
     match refused.code:
         case "engine_stopped":
             return pykka.ActorDeadError(str(refused))
+        case "ambiguous_run":
+            return AmbiguousRun(str(refused), details.get("found", ()))
         case "invalid_definition":
             return InvalidDefinition(refused.findings)
         case "invalid_input" if "problems" in details:

@@ -12,6 +12,8 @@ import pytest
 
 from stretto.actors import connect
 from stretto.actors.gateway.http import rehearsals
+from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.rehearsals import LongWork
 from stretto.actors.operations import API
 from tests.support.access import token_in
 from tests.support.gateways import Reply, http, opened_gateway, read_reply
@@ -216,7 +218,11 @@ def test_texts_to_describe_wait_for_a_thread_of_their_own(served: Served, monkey
     """A large one takes seconds, and other requests must not wait for it."""
     text = {"workflow": {"file": "a.yaml", "text": SLASHED}}
     assert served.ask("POST", "/definitions:describe", text).status == 200
-    monkeypatch.setattr(rehearsals, "MAX_WAITING", 0)
+
+    async def refuse(_reading: LongWork, _work: object) -> None:
+        raise Problem("busy", "1024 definitions are waiting to be read (MAX_TEXTS); try again")
+
+    monkeypatch.setattr(LongWork, "run", refuse)
     assert served.ask("POST", "/definitions:describe", text).json["code"] == "busy"
     assert served.ask("POST", "/definitions:describe", {"workflow": "ops.greet"}).status == 200
 

@@ -19,7 +19,7 @@ def test_long_work_is_done_one_after_the_other_and_bounded() -> None:
         return 1
 
     async def test() -> None:
-        long = LongWork()
+        long = LongWork(MAX_WAITING, "MAX_WAITING")
         waiting = [asyncio.ensure_future(long.run(work)) for _ in range(MAX_WAITING)]
         await asyncio.sleep(0)
         with pytest.raises(Problem, match="MAX_WAITING") as raised:
@@ -39,7 +39,7 @@ def test_work_counts_until_it_has_ended_although_its_client_has_left() -> None:
     gate = threading.Event()
 
     async def test() -> None:
-        long = LongWork()
+        long = LongWork(MAX_WAITING, "MAX_WAITING")
         waiting = [asyncio.ensure_future(long.run(gate.wait)) for _ in range(MAX_WAITING)]
         await asyncio.sleep(0)
         for each in waiting:

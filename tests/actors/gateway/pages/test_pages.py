@@ -1,6 +1,5 @@
 """What all pages have in common."""
 
-import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,7 @@ def test_templates_escape_everything_and_have_no_style_or_script_of_their_own(pa
 def test_no_module_makes_markup() -> None:
     """Only templates do."""
     for path in MODULES:
-        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
-        assert not names & {"Markup", "escape"}, path
+        assert not re.search(r"\b(Markup|escape)\b", path.read_text()), path
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.js")), ids=lambda path: path.name)
