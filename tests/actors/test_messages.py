@@ -17,7 +17,7 @@ from stretto.actors.runs.recovering import RecoveringSupervisor
 from tests.support.paths import DOCS
 
 MODULES = (run_messages, change_messages, recovery_messages, looking, journal_messages, loading, clock)
-CONTENTS = {"ItemCounts", "ItemChanges", "ErrorGroup", "RunChanges"}
+CONTENTS = {"ItemCounts", "ItemChanges", "ErrorGroup", "RunChanges", "OutputWatcher"}
 """The structs that messages and answers contain."""
 
 

@@ -504,7 +504,7 @@ def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..
     for run_id, scope, error, expected in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
         (ended_well.id, "failed_tasks", NothingToRerun, "nothing to rerun: no task failed"),
-        (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, got 'some'"),
+        (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, items, got 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):
         with pytest.raises(error, match=expected):

@@ -14,7 +14,7 @@ import structlog
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import THREADS, NoReaders, NoStore, Readers, ReadingStopped
-from stretto.actors.journal.store import Reader, StoreUnavailable
+from stretto.actors.journal.store import Reader, StoreClosed, StoreUnavailable
 from stretto.metrics import configure_logging
 from tests.support.guards import BreaksOff
 from tests.support.recording import acceptance
@@ -161,7 +161,7 @@ def test_waiting_reads_fail_at_the_end() -> None:
         readers.read(read, answers.append, failed)
         readers.stop()
         readers.read(read, answers.append, failed)
-        assert [type(failure) for failure in failures] == [StoreUnavailable, StoreUnavailable]
+        assert [type(failure) for failure in failures] == [StoreClosed, StoreClosed]
         assert answers == [True] * THREADS
 
 
