@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
-    from stretto.actors.journal.queries import MAX_PAGE, PAGE, STATUSES, EntryQuery, ItemQuery, RunQuery
+    from stretto.actors.journal.queries import MAX_PAGE, NO_PARENT, PAGE, STATUSES, EntryQuery, ItemQuery, RunQuery
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Audited,
@@ -126,7 +126,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery STATUSES",
+            "queries": "EntryQuery ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem "
@@ -160,6 +160,7 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PENDING",
     "MOST_ITEMS",
+    "NO_PARENT",
     "PAGE",
     "QUARANTINED",
     "RESTARTED",

@@ -11,6 +11,7 @@ from stretto.actors.access import Caller, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.journal import NO_PARENT
 from stretto.actors.operations import (
     OF_A_DEFINITION,
     Actions,
@@ -62,7 +63,7 @@ class Restrictions:
                 # The new run is at the top of its tree, where a sub-workflow's run is not.
                 require_unrestricted(caller, route.role or caller.role)
         elif isinstance(request, Runs):
-            return self._narrowed_list(request, caller)
+            return await self._narrowed_list(request, caller)
         elif isinstance(workflow, str):
             if not caller.sees(workflow):
                 raise UnknownWorkflow(f"there is no workflow {workflow!r}")
@@ -88,7 +89,10 @@ class Restrictions:
                 found.append(run)
         return found
 
-    def _narrowed_list(self, request: Runs, caller: Caller) -> Runs:
+    async def _narrowed_list(self, request: Runs, caller: Caller) -> Runs:
+        if request.parent not in {None, NO_PARENT}:  # all runs of a tree whose top the caller sees
+            await self._check_run(request.parent, caller)
+            return request
         allowed = caller.workflows or ()
         workflow = request.workflow or (allowed[0] if len(allowed) == 1 else None)
         if workflow is None:

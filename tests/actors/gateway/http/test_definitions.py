@@ -168,11 +168,13 @@ def test_a_restricted_token_finds_its_runs_only(served: Served, run: str) -> Non
 
 
 def test_a_restricted_token_reruns_no_sub_workflow_by_itself(served: Served) -> None:
-    """It sees that run, but the new one would be of a workflow that it may not start."""
+    """It sees that run and lists it, but the new one would be of a workflow that it may not start."""
     calling = {"file": "calls.yaml", "text": 'ref: ops.calls\nversion: "1"\ntasks: [{name: a, action: ops.greet}]\n'}
     top = served.ask("POST", "/runs?wait=60", {"workflow": calling}, "admin").json["run"]
     (child,) = served.get(f"/runs?parent={top}")["runs"]
     assert served.get(f"/runs/{child['id']}", "caller")["parent"] == top
+    assert [each["id"] for each in served.get(f"/runs?parent={top}", "caller")["runs"]] == [child["id"]]
+    assert served.ask("GET", f"/runs?parent={top}", token="restricted").json["code"] == "unknown_run"
     for query in ("", "?dry_run=1"):
         reply = served.ask("POST", f"/runs/{child['id']}/rerun{query}", {}, "caller")
         assert (reply.status, reply.json["code"]) == (403, "forbidden")
