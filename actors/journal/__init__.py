@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         SecretsLearned,
         Suspicion,
         Suspicions,
+        UnreadableRecord,
         Write,
         check_rerun,
         origin_of_rerun,
@@ -101,7 +102,6 @@ if TYPE_CHECKING:
         StoreUnavailable,
         TaskRow,
         Unfinished,
-        UnreadableRecord,
         Unrecordable,
     )
 else:
@@ -130,8 +130,8 @@ else:
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem "
-                "Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write check_rerun "
-                "origin_of_rerun"
+                "Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions UnreadableRecord "
+                "Write check_rerun origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -141,7 +141,7 @@ else:
             "sql.upgrade": "upgrade",
             "store": (
                 "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished UnreadableRecord Unrecordable"
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )

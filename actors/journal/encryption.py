@@ -14,7 +14,8 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from stretto.actors.journal.store import CannotOpenStore, UnreadableRecord, Unrecordable
+from stretto.actors.journal.records import UnreadableRecord
+from stretto.actors.journal.store import CannotOpenStore, Unrecordable
 from stretto.actors.text_files import read_bytes
 from stretto.definitions.errors import StrettoError
 

@@ -14,6 +14,7 @@ from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
+from stretto.definitions.errors import StrettoError
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
@@ -68,6 +69,12 @@ Origin: TypeAlias = Literal["owner", "remote"]
 def origin_of_rerun(old: Origin, requested_by: Origin) -> Origin:
     """Return the origin of a rerun: only an owner's rerun of an owner's run is the owner's."""
     return "owner" if old == requested_by == "owner" else "remote"
+
+
+class UnreadableRecord(StrettoError):
+    """A stored record cannot be decoded: it is damaged, or a newer version wrote it."""
+
+    code = "unreadable_record"
 
 
 class ItemKey(msgspec.Struct, frozen=True):

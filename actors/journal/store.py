@@ -58,12 +58,6 @@ class StoreLost(StrettoError):
     code = "store_lost"
 
 
-class UnreadableRecord(StrettoError):
-    """A stored record cannot be decoded: it is damaged, or a newer version wrote it."""
-
-    code = "unreadable_record"
-
-
 class Unrecordable(StrettoError):
     """A run's data can never be written; the transaction was rolled back."""
 

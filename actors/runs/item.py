@@ -305,7 +305,8 @@ class ItemActor(DispatchedActor):
         """Stop without a report. The sub-workflow continues, and a later item will attach to it."""
         self._request = None
         self._forget_reminder()
-        end_watching(self._watchers)
+        if self._watchers is not None:
+            end_watching(self._watchers)
         self._stop()
 
     @handles(ReportOutput)
@@ -356,11 +357,9 @@ class ItemActor(DispatchedActor):
         try:
             request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output))
         except pykka.ActorDeadError:
-            _log.debug(
-                "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
-                item_index=start.index,
-            )  # fmt: skip
-        end_watching(self._watchers)
+            _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
+        if self._watchers is not None:
+            end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
 
 

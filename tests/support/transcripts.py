@@ -18,6 +18,8 @@ _COMMAND: Final = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULT
 """A command, perhaps continued after a backslash, and the lines up to the next one."""
 _SETUP: Final = re.compile(r"(git clone|cd|make|python3? -m venv|(\S*/)?pip install|source|\.) ")
 """The commands that fetch and install Stretto. The folder of a test is what they leave behind."""
+COMMAND_SECONDS: Final = 300.0
+"""How long a command may take. One that goes on, such as a daemon, belongs into a block of another language."""
 _CHANGING: Final = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|^[0-9a-f]{8}(?=  )", re.MULTILINE), "<id>"),  # or its end, in a list
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d{4})"), "<time>"),
@@ -81,6 +83,7 @@ def output_of(command: str, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, env={**os.environ, "PATH": path, "COLUMNS": "120"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        timeout=COMMAND_SECONDS,
     )  # fmt: skip
     return done.stdout
 

@@ -41,7 +41,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "unknown_task": "stretto.definitions:UnknownTask",
     "unknown_visit": "stretto.actors:UnknownVisit",
     "unknown_workflow": "stretto.definitions:UnknownWorkflow",
-    "unreadable_record": "stretto.actors.journal.store:UnreadableRecord",
+    "unreadable_record": "stretto.actors.journal.records:UnreadableRecord",
 }
 """The class of each code whose exception has a message alone. It is imported when it is needed: a program that only
 submits runs loads no store."""

@@ -7,6 +7,7 @@ from sqlalchemy import Select, delete, func, select
 
 from stretto.actors.journal.access import AuditQuery, AuditRow, PruneAudit
 from stretto.actors.journal.audit import AuditEntry
+from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import is_time
 from stretto.actors.journal.sql.ownership import Ownership
@@ -14,7 +15,6 @@ from stretto.actors.journal.sql.run_rows import CLOCK_STEP_SECONDS, searchable
 from stretto.actors.journal.sql.statements import AUDIT_COLUMNS
 from stretto.actors.journal.sql.tables import audit
 from stretto.actors.journal.sql.transaction import Transaction
-from stretto.actors.journal.store import UnreadableRecord
 
 
 def write_audit(transaction: Transaction, entries: Iterable[AuditEntry]) -> None:

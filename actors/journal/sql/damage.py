@@ -12,17 +12,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from stretto.actors.journal.store import (
-    Child,
-    ItemPage,
-    ItemRow,
-    RunEnd,
-    RunPage,
-    RunRow,
-    TaskRow,
-    Unfinished,
-    UnreadableRecord,
-)
+from stretto.actors.journal.records import UnreadableRecord
+from stretto.actors.journal.store import Child, ItemPage, ItemRow, RunEnd, RunPage, RunRow, TaskRow, Unfinished
 from stretto.definitions.errors import StrettoError
 
 DAMAGE: Final = (

@@ -9,9 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned
+from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned, UnreadableRecord
 from stretto.actors.journal.sql.damage import DAMAGE, is_duration, is_time
-from stretto.actors.journal.store import UnreadableRecord
 from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,

@@ -39,13 +39,14 @@ from stretto.actors.journal.item_cells import (
     SKIP_REQUEST,
 )
 from stretto.actors.journal.queries import ItemQuery
+from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import is_time
 from stretto.actors.journal.sql.encoding import FAILED as FAILED_KIND
 from stretto.actors.journal.sql.encoding import decode_cause
 from stretto.actors.journal.sql.run_rows import searchable
 from stretto.actors.journal.sql.tables import ENDED, FAILED, RETRIED, entries, runs
-from stretto.actors.journal.store import ItemError, ItemRow, TaskRow, UnreadableRecord
+from stretto.actors.journal.store import ItemError, ItemRow, TaskRow
 
 CELLS_AT_ONCE: Final = 50_000
 """Entries whose cells are read in one transaction."""

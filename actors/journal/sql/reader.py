@@ -21,6 +21,7 @@ from stretto.actors.journal.records import (
     RunAccepted,
     SecretsLearned,
     Suspicion,
+    UnreadableRecord,
 )
 from stretto.actors.journal.sql.access import SqlAccessReader
 from stretto.actors.journal.sql.cursors import encode_cursor
@@ -78,7 +79,6 @@ from stretto.actors.journal.store import (
     StoreFacts,
     TaskRow,
     Unfinished,
-    UnreadableRecord,
 )
 from stretto.definitions.conductor import ItemCompleted
 

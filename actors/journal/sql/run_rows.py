@@ -33,13 +33,13 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.queries import NO_PARENT, STATUSES, RunQuery
-from stretto.actors.journal.records import Origin, Rerun
+from stretto.actors.journal.records import Origin, Rerun, UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunEnd, RunRow, UnreadableRecord
+from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0

@@ -12,12 +12,11 @@ from typing import Final
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, decrypt, encrypt
-from stretto.actors.journal.records import RunAccepted
+from stretto.actors.journal.records import RunAccepted, UnreadableRecord
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.recent import Recent
 from stretto.actors.journal.sql.tables import definitions, surroundings
 from stretto.actors.journal.sql.transaction import Transaction, chunks
-from stretto.actors.journal.store import UnreadableRecord
 from stretto.definitions.context import NO_ENVIRONMENT, Mask, RunEnvironment
 from stretto.definitions.data import encode_json
 from stretto.definitions.model import Workflow

@@ -17,10 +17,10 @@ from stretto.actors.journal.encryption import StoreKeyMissing, WrongStoreKey
 from stretto.actors.journal.link import NoJournal
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import NoReaders, Readers
-from stretto.actors.journal.records import Rerun, Suspicion
+from stretto.actors.journal.records import Rerun, Suspicion, UnreadableRecord
 from stretto.actors.journal.replay_trace import ReplayTrace
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, UnreadableRecord, Unrecordable
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs.recovery_messages import PauseElapsed, RecoveryNoted, RunSettled, TrialsAged, TrialStepped
 from tests.support.conducted import Conducted

@@ -9,10 +9,10 @@ from sqlalchemy import update
 from stretto.actors.history.masks import entries_of, mask_of, unless_sealed
 from stretto.actors.journal.encryption import StoreKeyMissing, WrongStoreKey
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.records import SecretsLearned
+from stretto.actors.journal.records import SecretsLearned, UnreadableRecord
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.sql.tables import entries
-from stretto.actors.journal.store import Prune, UnreadableRecord
+from stretto.actors.journal.store import Prune
 from stretto.definitions.context.masking import MASK
 from tests.support.conducted import Conducted
 from tests.support.recording import acceptance, completed, happening

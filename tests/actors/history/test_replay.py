@@ -15,9 +15,9 @@ from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, ou
 from stretto.actors.history.reports import status_of
 from stretto.actors.journal.encryption import WrongStoreKey
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.records import Ending, Entry, ItemKey, ItemStarted, SecretsLearned
+from stretto.actors.journal.records import Ending, Entry, ItemKey, ItemStarted, SecretsLearned, UnreadableRecord
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Child, Reader, StoreUnavailable, UnreadableRecord
+from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.outcome import UnknownRun, failed_with
 from stretto.definitions.conductor import (
     CancelRequested,

@@ -19,7 +19,7 @@ from stretto.actors.journal.encryption import (
     new_key,
     read_key_file,
 )
-from stretto.actors.journal.store import UnreadableRecord
+from stretto.actors.journal.records import UnreadableRecord
 
 KEY, OTHER = new_key(), new_key()
 KEYRING = Keyring([KEY])

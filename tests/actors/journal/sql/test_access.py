@@ -16,10 +16,11 @@ from stretto.actors.journal.access import (
     RevokeToken,
 )
 from stretto.actors.journal.audit import AuditEntries, Requester
+from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql import ownership
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.sql.tables import tokens
-from stretto.actors.journal.store import StoreUnavailable, UnreadableRecord
+from stretto.actors.journal.store import StoreUnavailable
 from tests.support.access import enter_code, session, token
 from tests.support.stores import rows_of
 

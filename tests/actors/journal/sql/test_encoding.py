@@ -7,10 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned
+from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned, UnreadableRecord
 from stretto.actors.journal.sql.encoding import COLUMN_OF, KINDS, Columns, decode_data, decode_entry, encode_entry
 from stretto.actors.journal.sql.tables import entries
-from stretto.actors.journal.store import UnreadableRecord
 from stretto.definitions.conductor import BadLine, Event, Failure, ItemCompleted, ItemsRead, ItemsWithdrawn
 from stretto.definitions.data.frozen import MAX_DEPTH, Data, FrozenDict, FrozenList, freeze, weigh
 from tests.support.entries import COMPLETIONS, ENTRIES, same

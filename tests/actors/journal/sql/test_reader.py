@@ -10,11 +10,11 @@ from sqlalchemy import event
 
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import ItemQuery, RunQuery
-from stretto.actors.journal.records import ItemKey, ParentItem
+from stretto.actors.journal.records import ItemKey, ParentItem, UnreadableRecord
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import StoreUnavailable, UnreadableRecord
+from stretto.actors.journal.store import StoreUnavailable
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.recording import acceptance, completed, failed, happening
 

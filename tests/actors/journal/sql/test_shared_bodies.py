@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, new_key
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql import shared_bodies
 from stretto.actors.journal.sql.shared_bodies import SharedBodies, SharedObjects
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import UnreadableRecord
 from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
 from tests.support.recording import acceptance, data
 from tests.support.stores import KEYRING
