@@ -1,8 +1,8 @@
-"""The daemon: one engine, the socket for run requests, and the port for metrics and probes.
+"""The daemon: one engine, and its gateway on a UNIX socket and on a port.
 
-    signals --.                 .--> Engine <--calls-- Gateway <--> UNIX socket
-               > Daemon (loop) <
-    inotify --'                 '--> OperationsServer <--> /metrics /healthz /readyz
+    signals --.                 .--> Engine
+               > Daemon (loop) <       ^ calls
+    inotify --'                 '--> Gateway <--> UNIX socket, port: API, pages, /metrics, /healthz, /readyz
 
 `service` starts everything in order, handles signals, and stops everything in reverse.
 """

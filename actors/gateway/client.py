@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from select import POLLIN, poll
 from typing import Final
 
-from stretto.actors.gateway.run_state import RunState
+from stretto.actors.gateway.run_state import LAST_WORDS, RunState
 from stretto.actors.gateway.trust import client_context, unconnected_error
 from stretto.actors.gateway.wire import (
     Address,
@@ -48,7 +48,6 @@ KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (sock
 """After which silence a host is asked whether it is there, how often, and how many times, in seconds."""
 PIECE_BYTES: Final = 256 * 1024
 """How much is read at once."""
-_LAST_WORDS: Final = frozenset({"bye", "lagging"})
 MOST_PIECES: Final = 64
 """How often a stream is read on while more is there, before its events are returned."""
 
@@ -148,7 +147,7 @@ class Client:
         with self._stream_of(request) as stream:
             while (events := stream.next_events()) is not None:
                 for each in events:
-                    if each.name in _LAST_WORDS:
+                    if each.name in LAST_WORDS:
                         raise RequestRefused(Refused("engine_stopped", str(each.data["reason"])))
                     yield each
                     if each.name == "ended":
@@ -314,7 +313,3 @@ def _closing_on_error(opened: socket.socket) -> Iterator[None]:
 def _left(until: float | None) -> float | None:
     """Return the seconds until an instant, at least a millisecond: none at all would mean not to wait."""
     return None if until is None else max(until - time.monotonic(), 0.001)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__

@@ -7,7 +7,8 @@ from stretto.actors.operations import Ended
 from stretto.actors.runs import Ranges, apply_ranges, changed_between, ranges_of
 
 _STATES: Final = frozenset({"hello", "changes"})
-_LAST_WORDS: Final = frozenset({"bye", "lagging"})
+LAST_WORDS: Final = frozenset({"bye", "lagging"})
+"""The events that end a stream before what it is about has ended."""
 _MANY: Final = "many"
 
 
@@ -41,7 +42,7 @@ class RunState:
         if event.identity is not None:
             self.last_id = event.identity
         name, data = event.name, event.data
-        if name in _LAST_WORDS:
+        if name in LAST_WORDS:
             self.farewell = f"{data['reason']}; the run {self.run} continues when a daemon opens its store again"
         elif name == "ended":
             self.ended, self.status = data, data["status"]

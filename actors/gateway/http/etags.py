@@ -24,7 +24,7 @@ def is_known(request: Request, tag: str) -> bool:
 
 
 def _known_tags(lines: Iterable[str]) -> Iterable[str]:
-    # A tag of ours has no comma, so that a foreign one with a comma is none of ours in pieces, too.
+    # Split at each comma: the daemon's own tags have none, and no piece of another tag equals one of them.
     return (each.strip().removeprefix(_WEAK) for line in lines for each in line.split(","))
 
 

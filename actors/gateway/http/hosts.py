@@ -57,6 +57,6 @@ def hosts_of(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
 
 
 def _without_port(host: str) -> str:
-    """Return a host without its port. One with something else behind it is no host of ours: a URL has it in front."""
+    """Return a host without its port, or as it is if something else follows it, so that no known name matches it."""
     found = _HOST.fullmatch(host)
     return host if found is None or int(found["port"] or 0) > _MAX_PORT else found["address"] or found["name"]

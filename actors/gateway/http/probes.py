@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -24,8 +24,6 @@ class Check(NamedTuple):
 
 
 Probe = Callable[[], Awaitable[Check]]
-HEALTH_PATH: Final = "/healthz"
-READY_PATH: Final = "/readyz"
 
 
 def probe_routes(
