@@ -69,6 +69,8 @@ class ReadLane:
                 value = self._guard.call(read, self._reader)
             except Overran as overran:
                 failed(ReadingStopped(f"the run cannot be replayed: an evaluation was stopped, because {overran}"))
+            except pykka.ActorDeadError:  # the read was for an actor that has ended, and its engine with it
+                failed(_stopped())
             except Exception as error:  # noqa: BLE001 - one run's broken rows must not harm other runs
                 if not isinstance(error, StrettoError):
                     _log.exception("reading_failed")

@@ -181,3 +181,18 @@ def test_a_read_that_is_broken_off_says_so() -> None:
         with pytest.raises(ReadingStopped, match="an evaluation was stopped, because it still ran after 2 s"):
             answer_of(readers.ask_deferred(workflow_of))
         readers.stop()
+
+
+def test_a_read_for_an_actor_that_has_ended_is_no_fault(readers: Readers, inbox: "pykka.ActorRef[Inbox]") -> None:
+    """The engine was stopped meanwhile: whoever asked is told so, and nothing is logged."""
+    inbox.stop()
+
+    def read(reader: Reader) -> None:
+        inbox.tell(workflow_of(reader))
+
+    lines = io.StringIO()
+    configure_logging("INFO", lines, style="json")
+    with pytest.raises(StoreClosed, match="the engine is being stopped"):
+        answer_of(readers.ask_deferred(read))
+    structlog.reset_defaults()
+    assert not lines.getvalue()
