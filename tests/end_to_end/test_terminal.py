@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import fifo, write_workflow
-from tests.support.terminals import COLOURS, terminal
-
-CTRL_C = b"\x03"
+from tests.support.terminals import COLOURS, CTRL_C, terminal
 
 GATED = """
 parameters: {gate: {type: string}}
@@ -210,7 +208,7 @@ def test_ctrl_c_while_actions_load_exits_with_130(tmp_path: Path, by_fifo: bool)
         workflow = write_workflow(tmp_path, "quick", "tasks: [{name: only, action: core.noop}]\n")
         with terminal(workflow, "--actions", tmp_path / "slow.py") as shown:
             told.lines(1)
-            shown.type(CTRL_C)
+            shown.interrupt_a_wait()
             assert shown.end() == (130, "")
             assert "stretto: interrupted" in shown.plain
             assert "Aborted" not in shown.plain

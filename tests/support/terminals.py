@@ -19,6 +19,9 @@ from tests.support.harness import PATIENCE
 STRETTO = Path(sys.executable).with_name("stretto")
 MOVES = re.compile(r"\x1b\[\d*[AK]")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
+CTRL_C = b"\x03"
+AGAIN = 5.0
+"""Seconds after which a user presses Ctrl-C again."""
 LAST = b"\x04"
 """A byte that no process of these tests writes."""
 
@@ -62,6 +65,22 @@ class Terminal:
     def type(self, keys: bytes) -> None:
         """Press keys."""
         os.write(self._master, keys)
+
+    def interrupt_a_wait(self) -> None:
+        """Press Ctrl-C until the process ends, as a user does.
+
+        A signal that arrives between Python's look for signals and a call of the system that waits is seen only with
+        the next signal: https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers.
+        """
+        end = os.pidfd_open(self.process.pid)
+        try:
+            for _ in range(round(PATIENCE / AGAIN)):
+                self.type(CTRL_C)
+                ready, _, _ = select.select([end], [], [], AGAIN)
+                if ready:
+                    return
+        finally:
+            os.close(end)
 
     def end(self) -> tuple[int, str]:
         """Wait for the process's end; return its exit code and its standard output."""
