@@ -67,14 +67,8 @@ class ReadLane:
         def job() -> None:
             try:
                 value = self._guard.call(read, self._reader)
-            except Overran as overran:
-                failed(ReadingStopped(f"the run cannot be replayed: an evaluation was stopped, because {overran}"))
-            except pykka.ActorDeadError:  # the read was for an actor that has ended, and its engine with it
-                failed(_stopped())
             except Exception as error:  # noqa: BLE001 - one run's broken rows must not harm other runs
-                if not isinstance(error, StrettoError):
-                    _log.exception("reading_failed")
-                failed(error)
+                failed(_told(error))
             else:
                 then(value)
 
@@ -136,3 +130,14 @@ class Readers(ReadLane):
 
 def _stopped() -> StoreClosed:
     return StoreClosed("the store cannot be read: the engine is being stopped")
+
+
+def _told(error: Exception) -> Exception:
+    """Return the error that whoever asked is told."""
+    if isinstance(error, Overran):
+        return ReadingStopped(f"the run cannot be replayed: an evaluation was stopped, because {error}")
+    if isinstance(error, pykka.ActorDeadError):  # the read was for an actor that has ended, and its engine with it
+        return _stopped()
+    if not isinstance(error, StrettoError):
+        _log.error("reading_failed", exc_info=error)
+    return error
