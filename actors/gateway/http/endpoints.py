@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http import HTTPStatus
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pykka
@@ -17,19 +15,20 @@ from starlette.routing import Route as HttpRoute
 from stretto.actors.access import Access, Caller, require, require_full_rights, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cells import ItemCells
-from stretto.actors.gateway.http.definitions import DefinitionEndpoints
+from stretto.actors.gateway.http.definitions import DefinitionAnswers
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.rehearsals import MAX_TEXTS, LongWork
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
+from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.gateway.http.waiting import LateAnswer
 from stretto.actors.history import token_as_json
@@ -41,12 +40,12 @@ from stretto.actors.operations import (
     ControlRequest,
     Described,
     Done,
+    Drawing,
     Found,
     Request,
     Route,
     TokenCreated,
     TokensAnswer,
-    accepted_as,
     ask,
     body_of,
     frames_of,
@@ -59,11 +58,6 @@ from stretto.actors.operations import (
 )  # fmt: skip
 from stretto.actors.outcome import AmbiguousRun, chosen_run
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import UnknownWorkflow
-from stretto.definitions.model import Workflow
-
-if TYPE_CHECKING:
-    from stretto.actors.catalogue import Catalogue
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: drawing graphs, encoding exports."""
@@ -113,11 +107,13 @@ class Endpoints:
         self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
-        self._reading = LongWork(MAX_TEXTS, "MAX_TEXTS")
-        self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
+        self._starting = Starting(engine)
+        self._definitions = DefinitionAnswers(engine, self._workers, self._starting)
+        self.asker = Asker(engine, {**self._definitions.answers, requests.Submit: self._starting.submit})
+        """Asks for pages what these endpoints answer."""
         self._cells = ItemCells(engine, streams.hub, self._workers)
         self._answers: dict[type[Request], _Answered] = {
-            **self._definitions.answers(),
+            **dict.fromkeys(self._definitions.answers, self._about_definitions),
             **about_engine.answers(),
             requests.Submit: self._submit,
             requests.Describe: self._describe,
@@ -147,7 +143,7 @@ class Endpoints:
     def close(self) -> None:
         """Stop the threads."""
         self._definitions.close()
-        self._reading.close()
+        self._starting.close()
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
@@ -215,26 +211,19 @@ class Endpoints:
             return _json(route, Found(chosen_run(request.text, await self._restrictions.seen(error.found, caller))))
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
-        if isinstance(request.workflow, requests.Definition):
-            require_full_rights(caller)
-        workflow = await self._find(request.workflow)
-        handle = await call(
-            self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
-        )  # fmt: skip
-        accepted = accepted_as(handle)
+        accepted = await self._starting.submit(request, caller)
         if not request.wait:
             return self._accepted(route, accepted)
 
         async def make() -> Response | None:
-            ended = await self._ended.outcome(handle.id)
+            ended = await self._ended.outcome(accepted.run)
             if ended is None:
                 return None
             outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
             answer = msgspec.structs.replace(accepted, outcome=outcome)
             return self._accepted(route, await self._with_links(request, answer))
 
-        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
+        return LateAnswer(self._ended.waits, accepted.run, request.wait, make, lambda: self._accepted(route, accepted))
 
     def _accepted(self, route: Route, answer: Accepted) -> Response:
         headers = {"location": self._origins.link(f"{API}/runs/{answer.run}")}
@@ -264,8 +253,8 @@ class Endpoints:
         await asyncio.wrap_future(revoking)
         return _json(route, Done())
 
-    async def _describe(self, route: Route, request: requests.Describe, _caller: Caller) -> Response:
-        workflow = await self._find(request.workflow)
+    async def _describe(self, route: Route, request: requests.Describe, caller: Caller) -> Response:
+        workflow = await self._starting.find(request.workflow, caller)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         return _json(route, Described(workflow.ref, types))
 
@@ -332,13 +321,13 @@ class Endpoints:
 
         return StreamingResponse(lines(), media_type=route.media_type)
 
-    async def _find(self, workflow: str | requests.Definition) -> Workflow:
-        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
-        if isinstance(workflow, requests.Definition):
-            return await self._reading.run(partial(catalogue.read_text, workflow.text, workflow.file))
-        if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
-            raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
-        return catalogue.find(workflow)
+    async def _about_definitions(self, route: Route, request: Request, caller: Caller) -> Response:
+        answer = await self._definitions.answers[type(request)](request, caller)
+        if isinstance(answer, Drawing):
+            return Response(answer.document, route.status, media_type=route.media_type)
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self._workers, body_of, route, answer)
+        return Response(body, route.status, media_type=route.media_type)
 
 
 def _order(route: Route) -> tuple[bool, int, str]:
