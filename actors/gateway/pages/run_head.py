@@ -31,7 +31,7 @@ TABS: Final = (Tab("", "Overview"), Tab("values", "Input and output"))
 
 
 class RunHead(msgspec.Struct, frozen=True):
-    """What the template `run_head.html` shows.
+    """The values of the template `run_head.html`.
 
     Attributes:
         status: The run's status, as `Engine.status` returns it.
