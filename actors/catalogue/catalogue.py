@@ -265,10 +265,7 @@ class Catalogue:
         return self.scope_of(name).find(name) if is_path(name) else self.find_ref(name)
 
     def find_ref(self, name: str) -> Workflow:
-        """Return the workflow of a ref, or of a file's name without its suffix. No file is opened.
-
-        A ref may have slashes, or end like a file. Raises as `find` does.
-        """
+        """Return the workflow of a ref, or of a file's name without suffix, without opening one. Raises as `find`."""
         if name in self._workflows:
             return self._workflows[name]
         for errors in (self._conflicts, self._invalid):
