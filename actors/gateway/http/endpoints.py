@@ -122,7 +122,7 @@ class Endpoints:
             requests.Submit: self._start,
             requests.Describe: self._describe,
         }
-        """What answers the requests that are no engine method's, and can be asked without HTTP, too."""
+        """The answers to requests that no engine method answers. They can be asked for without HTTP, too."""
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.DescribeApi: self._describe_api,
