@@ -1,12 +1,11 @@
-"""The answers about definitions, graphs, actions, validations and rehearsals."""
+"""The endpoints of definitions, graphs, actions, validations and rehearsals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-import msgspec
 import pykka
 
 from stretto.actors.access import Caller
@@ -21,6 +20,7 @@ from stretto.actors.catalogue import (
 )
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.asking import Answering
 from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
 from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
 from stretto.actors.gateway.http.starting import Starting
@@ -60,19 +60,15 @@ LAST_RUNS: Final = 20
 """Runs that are shown with a definition."""
 
 T = TypeVar("T")
-Answered = Callable[[Any, Caller], Awaitable[msgspec.Struct]]
 
 
-class DefinitionAnswers:
+class DefinitionEndpoints:
     """Answers the requests about definitions and actions. All of it runs in one event loop.
 
     Args:
         engine: The engine.
         workers: Threads for work of milliseconds.
         starting: Finds the workflows that clients name.
-
-    Attributes:
-        answers: The method that answers each request.
     """
 
     def __init__(self, engine: pykka.ActorRef[Any], workers: ThreadPoolExecutor, starting: Starting) -> None:
@@ -81,7 +77,10 @@ class DefinitionAnswers:
         self._starting = starting
         self._layouts = Layouts()
         self._long = LongWork(MAX_WAITING, "MAX_WAITING")
-        self.answers: Mapping[type[Request], Answered] = {
+
+    def answers(self) -> dict[type[Request], Answering]:
+        """Return the method that answers each request."""
+        return {
             Definitions: self._definitions,
             ShowDefinition: self._definition,
             DefinitionSource: self._source,
@@ -131,8 +130,7 @@ class DefinitionAnswers:
         services: Services = await call(self._engine, EngineHost.services)
         catalogue, asked = await self._catalogue(), request.workflow
         workflow = asked if isinstance(asked, Definition) else await self._starting.find(asked, caller)
-        report = await self._long.run(partial(rehearse, catalogue, workflow, request, services))
-        return RehearsalAnswer(**report)
+        return RehearsalAnswer(**await self._long.run(partial(rehearse, catalogue, workflow, request, services)))
 
     # ---- graphs
 

@@ -15,6 +15,7 @@ from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.exposure import check_tokens
 from stretto.actors.gateway.http.application import Application
+from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.callers import Peers, Readers, Senders
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
@@ -140,7 +141,7 @@ class Gateway:
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
-        pages = Pages(self._endpoints.asker, senders, self._sessions, cookie)
+        pages = Pages(Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie)
         routes = [
             *self._endpoints.routes(),
             *pages.routes(),
