@@ -79,7 +79,10 @@ class BlockingCalls:
             RunWasParked: The engine was stopped before the run's end.
             UnknownWorkflow, InvalidDefinition, InvalidInput: As of `submit`, as are its other errors.
         """
-        run = self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
+        return self._to_its_end(self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels), timeout)
+
+    def _to_its_end(self, run: RunHandle, timeout: float | None) -> Outcome:
+        """Wait for the end of a run, and cancel it on Ctrl-C. See `run`."""
         try:
             return self.wait(run, timeout)
         except KeyboardInterrupt:

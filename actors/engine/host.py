@@ -111,7 +111,15 @@ class EngineHost:
         """
         return self._following.changes(run_id, follower, since)
 
-    def follow_output(self, run_id: str, task: str, index: int, key: str, follower: pykka.ActorRef[Any]) -> Any:
+    def follow_output(  # noqa: PLR0913, PLR0917 - the attempt is optional
+        self,
+        run_id: str,
+        task: str,
+        index: int,
+        attempt: int | None,
+        key: str,
+        follower: pykka.ActorRef[Any],
+    ) -> Any:
         """Answer as `Engine.item_output` does, and send an actor `OutputChanged` when there is more.
 
         It is sent once for each answer of an attempt in flight, and at the attempt's end.
@@ -120,10 +128,11 @@ class EngineHost:
             run_id: The run.
             task: The task.
             index: The item's index.
+            attempt: The number of the attempt, or None for the one in flight or the last one.
             key: What `OutputChanged` has as its `key`.
             follower: The actor.
         """
-        return self._following.output(run_id, task, index, key, follower)
+        return self._following.output(run_id, task, index, attempt, key, follower)
 
     def entries(self, run_id: str, first: int, most: int) -> Deferred:
         """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""

@@ -188,11 +188,12 @@ class ItemOutput(Request, frozen=True, tag="item_output"):
 
 
 class FollowOutput(Request, frozen=True, tag="follow_output"):
-    """Follow the output of an item: so far, then what it writes, to the end of its attempt."""
+    """Follow the output of an item: so far, then what it writes, to the end of its attempt, or of this one."""
 
     run: str
     task: str
     index: Index = 0
+    attempt: Number | None = None
 
 
 class Why(Request, frozen=True, tag="why"):

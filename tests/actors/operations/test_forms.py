@@ -109,6 +109,7 @@ REQUESTS = [
     (requests.Item("r1", "größe", 2), "GET /runs/r1/tasks/gr%C3%B6%C3%9Fe/items/2", b""),
     (requests.ItemOutput("r1", "t", 2, 3), "GET /runs/r1/tasks/t/items/2/output?attempt=3", b""),
     (requests.FollowOutput("r1", "t", 3), "GET /runs/r1/tasks/t/items/3/output?follow=1", b""),
+    (requests.FollowOutput("r1", "t", 3, 2), "GET /runs/r1/tasks/t/items/3/output?follow=1&attempt=2", b""),
     (requests.Why("r1", "t"), "GET /runs/r1/why?task=t", b""),
     (requests.Export("r1"), "GET /runs/r1/export", b""),
     (requests.Tokens(), "GET /tokens", b""),
