@@ -31,7 +31,7 @@ class OutputState:
         self.ended = False
         self.farewell = ""
         self._first: dict[str, Any] = {}
-        """What is the same in all pieces, of the first event."""
+        """The fields of all pieces, from the first event."""
         self._so_far = dict.fromkeys(_STREAMS, "")
         """The output so far of a connection, until it is complete."""
         self._to_come = dict.fromkeys(_STREAMS, 0)

@@ -190,6 +190,7 @@ def _inherited(base: type) -> Iterator[Function]:
         node = _find(module, base.__name__)
         if isinstance(node, ast.ClassDef):
             yield from _functions(node)
+            yield from (each for above in base.__bases__ for each in _inherited(above))
 
 
 def _signature(name: str, node: Function, module: str, *, without_return: bool = False) -> str:
