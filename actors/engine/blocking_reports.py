@@ -152,6 +152,10 @@ class BlockingReports:
         value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
         return value
 
+    def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Any:
+        """Return a value of a stored run's context, however large it is. See `Engine.context_value`."""
+        return self._get(self.proxy.context_value(run_id, at, path))
+
     def definition(self, run_id: str) -> dict[str, Any]:
         """Return the definition that a stored run runs with. See `Engine.definition`."""
         definition: dict[str, Any] = self._get(self.proxy.definition(run_id))

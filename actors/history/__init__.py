@@ -7,7 +7,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
-    from stretto.actors.history.contexts import UnknownPath, show_context
+    from stretto.actors.history.contexts import UnknownPath, context_value, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
@@ -48,7 +48,7 @@ else:
         {
             "acceptance": "accepted_run",
             "cells": "UnknownVisit map_items with_states",
-            "contexts": "UnknownPath show_context",
+            "contexts": "UnknownPath context_value show_context",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
@@ -92,6 +92,7 @@ __all__ = [
     "UnknownVisit",
     "WrittenResults",
     "accepted_run",
+    "context_value",
     "count_cancelled",
     "ended_output",
     "error_lines",

@@ -341,6 +341,14 @@ class Context(Request, frozen=True, tag="context"):
     path: tuple[str, ...] = ()
 
 
+class ContextValue(Request, frozen=True, tag="context_value"):
+    """Return a value of a run's context behind an entry, or behind the last one, however large it is."""
+
+    run: str
+    at: Annotated[int, msgspec.Meta(ge=-1)] | None = None
+    path: tuple[str, ...] = ()
+
+
 class PreviewCancel(Request, frozen=True, tag="preview_cancel"):
     """Return what a cancellation of a run would stop."""
 

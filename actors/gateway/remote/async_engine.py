@@ -209,6 +209,7 @@ class AsyncRemoteEngine:
     errors = _answered(RemoteEngine.errors)
     history = _answered(RemoteEngine.history)
     context = _answered(RemoteEngine.context)
+    context_value = _answered(RemoteEngine.context_value)
     definition = _answered(RemoteEngine.definition)
     run_graph = _answered(RemoteEngine.run_graph)
     definition_graph = _answered(RemoteEngine.definition_graph)

@@ -13,6 +13,7 @@ from stretto.actors.operations import (
     Audit,
     Cells,
     Context,
+    ContextValue,
     DefinitionGraph,
     Definitions,
     Errors,
@@ -164,6 +165,10 @@ class RemoteReports:
     def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[dict[str, Any]]:
         """Return a value of a stored run's context. See `Engine.context`."""
         return self._calls.send(lambda: Context(run_id, at, tuple(path)), msgspec.structs.asdict)
+
+    def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[Any]:
+        """Return a value of a stored run's context, however large it is. See `Engine.context_value`."""
+        return self._calls.send(lambda: ContextValue(run_id, at, tuple(path)), lambda answer: answer.value)
 
     def definition(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return the definition that a stored run runs with. See `Engine.definition`."""
