@@ -8,6 +8,7 @@ from stretto.actors.dispatch import Deferred, reached_by
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.history import accepted_run, item_result, map_items, run_inputs
@@ -35,6 +36,7 @@ class EngineHost:
         shutdown: Shutdown,
         news: EngineNews,
         following: RunFollowing,
+        requests: RunRequests,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -43,6 +45,7 @@ class EngineHost:
         self._shutdown = shutdown
         self._news = news
         self._following = following
+        self._requests = requests
 
     def services(self) -> Services:
         """Return what the engine's actors share."""
@@ -154,6 +157,13 @@ class EngineHost:
         return self._services.readers.long.ask_deferred(
             lambda reader: item_result(reader, run_id, task, index, visit, attempt)
         )
+
+    def run_version(self, run_id: str) -> Any:
+        """Answer with the version of a run: another one whenever its status, its tasks or its report change.
+
+        Raises `UnknownRun`, `StoreUnavailable`.
+        """
+        return self._requests.version(run_id)
 
     def workflow_of_run(self, run_id: str) -> Deferred:
         """Answer with the definition of a stored run. Raises `UnknownRun`, `NoStore`, `StoreUnavailable`."""
