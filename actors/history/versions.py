@@ -7,7 +7,7 @@ from stretto.actors.outcome import UnknownRun
 
 
 class RunVersion(NamedTuple):
-    """What changes with the reports of a run. All else that they have is of the run's acceptance, or of its entries."""
+    """Changes with the reports of a run. All else that they have is of the run's acceptance, or of its entries."""
 
     status: str
     ended_at: float | None
