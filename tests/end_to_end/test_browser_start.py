@@ -195,7 +195,7 @@ def test_without_script_a_run_is_started_as_json(chromium: "Browser", daemon: Op
     code: Any = daemon.client.ask(CreateEnterCode())
     entering.goto(code.url)
     entering.wait_for_url(f"{daemon.url}/")
-    context.add_cookies([{**each, "url": daemon.url} for each in _portable(with_script.cookies())])
+    context.add_cookies(_portable(with_script.cookies(), daemon.url))
     page.goto(daemon.url + PATH)
     assert page.get_by_text("Choose a file").is_hidden()
     page.locator("#p1").fill('["Ada"]')
@@ -207,9 +207,9 @@ def test_without_script_a_run_is_started_as_json(chromium: "Browser", daemon: Op
     with_script.close()
 
 
-def _portable(cookies: Any) -> list[dict[str, Any]]:
+def _portable(cookies: Any, url: str) -> Any:
     """Return what a context takes of another one's cookies."""
-    return [{name: each[name] for name in ("name", "value", "httpOnly", "sameSite")} for each in cookies]
+    return [{name: each[name] for name in ("name", "value", "httpOnly", "sameSite")} | {"url": url} for each in cookies]
 
 
 def test_the_pages_fit_every_width(page: "Page", daemon: Opened) -> None:
