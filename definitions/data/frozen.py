@@ -322,7 +322,7 @@ def _made_compiled() -> "Freezer | None":
 
 
 COMPILED: "Freezer | None" = _made_compiled()
-"""What freezes and decodes plain values in C, with the same results as `_freeze`, or None."""
+"""Freezes and decodes plain values in C, with the same results as `_freeze`. None where it is missing."""
 _fast_freeze: Callable[[Any, int], Data] = _freeze if COMPILED is None else COMPILED.freeze
 
 
