@@ -14,6 +14,7 @@ from stretto.definitions.conductor.visit import Visit, delay_elapsed, retry_due
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
 from stretto.definitions.context import Snapshot
+from stretto.definitions.model import Share
 
 
 def starts_outstanding(visits: Visits) -> list[StartItem]:
@@ -90,7 +91,9 @@ def task_report(last: Visit | None) -> dict[str, Any]:
 def _window_report(visit: Visit) -> dict[str, Any]:
     if visit.task.with_items is None or not visit.opened or visit.stopped or visit.state != "running":
         return {}
-    return {"window": {"concurrency": visit.concurrency, "max_failures": visit.tolerated_failures}}
+    limit = visit.max_failures
+    allowed = int(limit.of_all * len(visit.items)) if isinstance(limit, Share) else limit
+    return {"window": {"concurrency": visit.concurrency, "max_failures": allowed}}
 
 
 def context_now(state: RunState) -> Snapshot:

@@ -202,12 +202,6 @@ class Visit:
         """Return whether more items failed than `max_failures` allows, without those that were taken over."""
         return _exceeds(self.failed - len(self.taken_over), self.max_failures, len(self.items))
 
-    @property
-    def tolerated_failures(self) -> int | None:
-        """The number of items that may fail, or None without a limit, where any failure fails the task in the end."""
-        limit = self.max_failures
-        return int(limit.of_all * len(self.items)) if isinstance(limit, Share) else limit
-
     def too_many_failures(self) -> bool:
         """Return whether more items failed than `max_failures` allows."""
         return _exceeds(self.failed, self.max_failures, len(self.items))

@@ -21,11 +21,11 @@ _KEY_BYTES: Final = 16
 _NAMES: Final = ("everything", "failed_tasks", "failed_items")
 _CHOICES: Final = frozenset({*_NAMES, "error_group", "item"})
 _DEFAULTS: Final = ("error_group", "item", "failed_items", "failed_tasks", "everything")
-"""What is chosen when the page opens: the first of these that is possible."""
+"""The choices in the order in which the page opens with the first possible one."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What may run again.
+    """A choice of the form.
 
     Attributes:
         name: The value of the form's field `choice`.
