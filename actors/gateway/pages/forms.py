@@ -1,13 +1,15 @@
 """The bodies that forms of pages send: a few short fields."""
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import Request
 
 from stretto.actors.gateway.http.bodies import Most, RequestMemory
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.operations import Request as Operation
 
 MAX_FORM_BYTES: Final = 16 * 1024
 """The bound on what a form sends."""
@@ -16,6 +18,7 @@ MAX_FIELDS: Final = 20
 _TYPE: Final = "application/x-www-form-urlencoded"
 _APART: Final = 64 * 1024
 """A larger form is read in a thread: it takes longer than a turn of the loop should."""
+R = TypeVar("R", bound=Operation)
 
 
 class FormBounds(NamedTuple):
@@ -53,3 +56,21 @@ async def fields_of(request: Request, memory: RequestMemory, bounds: FormBounds 
 
 def _fields_in(body: bytes, most: int) -> dict[str, str]:
     return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most))
+
+
+def request_from(kind: type[R], **values: object) -> R:
+    """Return a request with the texts of a form as its fields, each converted to the type of its field.
+
+    Args:
+        kind: The request.
+        values: The fields. An empty note is left out.
+
+    Raises:
+        Problem: A text does not fit its field.
+    """
+    if not values.get("note"):
+        values.pop("note", None)
+    try:
+        return msgspec.convert({"type": kind.__struct_config__.tag, **values}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem("bad_request", f"the form cannot be used: {error}") from None
