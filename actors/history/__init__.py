@@ -7,13 +7,13 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
-    from stretto.actors.history.contexts import UnknownPath, show_context
+    from stretto.actors.history.contexts import UnknownPath, context_value, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
     from stretto.actors.history.item_maps import ItemMaps
-    from stretto.actors.history.large import RUNS_PATH, is_link, link, unless_large
+    from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.tasks import list_tasks, show_task, task_of, tasks_of
     from stretto.actors.history.values import item_result, run_inputs
+    from stretto.actors.history.versions import run_version
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
@@ -48,13 +49,14 @@ else:
         {
             "acceptance": "accepted_run",
             "cells": "UnknownVisit map_items with_states",
-            "contexts": "UnknownPath show_context",
+            "contexts": "UnknownPath context_value show_context",
+            "versions": "run_version",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
             "item_maps": "ItemMaps",
-            "large": "RUNS_PATH is_link link unless_large",
+            "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
                 "stored_handle"
@@ -74,6 +76,7 @@ else:
     )
 
 __all__ = [
+    "MAX_INLINE_BYTES",
     "READ_AT_ONCE",
     "RUNS_PATH",
     "Blockers",
@@ -91,6 +94,7 @@ __all__ = [
     "UnknownVisit",
     "WrittenResults",
     "accepted_run",
+    "context_value",
     "count_cancelled",
     "ended_output",
     "error_lines",
@@ -117,6 +121,7 @@ __all__ = [
     "quarantined_children",
     "quarantined_error",
     "run_inputs",
+    "run_version",
     "show_context",
     "show_task",
     "stored_handle",

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -14,7 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
-from stretto.actors.access import Access, Caller, require, require_full_rights, require_unrestricted
+from stretto.actors.access import Access, Caller, require
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
@@ -23,16 +21,17 @@ from stretto.actors.gateway.http.cells import ItemCells
 from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
-from stretto.actors.gateway.http.etags import tag_of, tagged
+from stretto.actors.gateway.http.etags import is_known, not_modified, tag_of, tagged
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.rehearsals import MAX_TEXTS, LongWork
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
+from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.gateway.http.streams import Stream, Streams
+from stretto.actors.gateway.http.tokens import TokenEndpoints
+from stretto.actors.gateway.http.validators import Validators
 from stretto.actors.gateway.http.waiting import LateAnswer
-from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
     API,
     HAS_LARGE_VALUES,
@@ -40,13 +39,10 @@ from stretto.actors.operations import (
     Accepted,
     ControlRequest,
     Described,
-    Done,
+    Drawing,
     Found,
     Request,
     Route,
-    TokenCreated,
-    TokensAnswer,
-    accepted_as,
     ask,
     body_of,
     frames_of,
@@ -59,11 +55,9 @@ from stretto.actors.operations import (
 )  # fmt: skip
 from stretto.actors.outcome import AmbiguousRun, chosen_run
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import UnknownWorkflow
-from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
-    from stretto.actors.catalogue import Catalogue
+    from stretto.actors.gateway.http.asking import Answering
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: drawing graphs, encoding exports."""
@@ -113,23 +107,27 @@ class Endpoints:
         self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
-        self._reading = LongWork(MAX_TEXTS, "MAX_TEXTS")
-        self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
+        self._starting = Starting(engine)
+        self._definitions = DefinitionEndpoints(engine, self._workers, self._starting)
+        self._validators = Validators(engine)
         self._cells = ItemCells(engine, streams.hub, self._workers)
-        self._answers: dict[type[Request], _Answered] = {
+        self.answers: dict[type[Request], Answering] = {
             **self._definitions.answers(),
             **about_engine.answers(),
-            requests.Submit: self._submit,
+            **TokenEndpoints(access).answers(),
+            requests.Submit: self._starting.submit,
             requests.Describe: self._describe,
+        }
+        """The answers to requests that no engine method answers. They can be asked for without HTTP, too."""
+        self._answers: dict[type[Request], _Answered] = {
+            requests.Submit: self._submit,
             requests.DescribeApi: self._describe_api,
             requests.OutcomeOf: self._outcome,
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
             requests.ItemResult: self._result,
+            requests.ContextValue: self._context_value,
             requests.DeleteRun: self._delete_run,
-            requests.Tokens: self._tokens,
-            requests.CreateToken: self._create_token,
-            requests.RevokeToken: self._revoke_token,
             requests.Watch: self._watch,
             requests.WatchAll: self._watch_all,
             requests.FollowOutput: self._follow_output,
@@ -147,7 +145,7 @@ class Endpoints:
     def close(self) -> None:
         """Stop the threads."""
         self._definitions.close()
-        self._reading.close()
+        self._starting.close()
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
@@ -186,16 +184,39 @@ class Endpoints:
             request = await self._restrictions.narrowed(route, request, caller)
         if isinstance(request, requests.Cells):
             return await self._cells.answer(http, request)
-        answer = await self._answers.get(type(request), self._ask)(route, request, caller)
-        if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
-            return tagged(http, answer, tag_of(bytes(answer.body)))
-        return answer
+        if route.tagged:
+            return await self._tagged(route, request, http, caller)
+        return await self._answers.get(type(request), self._usual)(route, request, caller)
+
+    async def _tagged(
+        self, route: Route, request: Request, http: HttpRequest, caller: Caller
+    ) -> Response | Stream | LateAnswer:  # fmt: skip
+        """Answer with an entity tag. For a client that has the answer, it is not made if its version is known."""
+        version = await self._validators.version(request)
+        known = self._validators.tag(request, version)
+        if known is not None and is_known(http, known):
+            return not_modified(known)
+        answer = await self._answers.get(type(request), self._usual)(route, request, caller)
+        if not (isinstance(answer, Response) and answer.status_code == HTTPStatus.OK):
+            return answer
+        tag = tag_of(bytes(answer.body))
+        self._validators.keep(request, version, tag)
+        return tagged(http, answer, tag)
 
     async def _log_in(self, route: Route, http: HttpRequest) -> Response:
         self._sessions.admit(http)
         body = await self._memory.body_of(http, LOGIN)
         request: Any = request_of(route, http.path_params, http.query_params.multi_items(), body)
         return await self._sessions.log_in(route, request, http)
+
+    async def _usual(self, route: Route, request: Request, caller: Caller) -> Response:
+        if (answering := self.answers.get(type(request))) is None:
+            return await self._ask(route, request, caller)
+        answer = await answering(request, caller)
+        if isinstance(answer, Drawing):
+            return Response(answer.document, route.status, media_type=route.media_type)
+        body = await asyncio.get_running_loop().run_in_executor(self._workers, body_of, route, answer)
+        return Response(body, route.status, media_type=route.media_type)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
         answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
@@ -215,26 +236,19 @@ class Endpoints:
             return _json(route, Found(chosen_run(request.text, await self._restrictions.seen(error.found, caller))))
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
-        if isinstance(request.workflow, requests.Definition):
-            require_full_rights(caller)
-        workflow = await self._find(request.workflow)
-        handle = await call(
-            self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
-        )  # fmt: skip
-        accepted = accepted_as(handle)
+        accepted = await self._starting.submit(request, caller)
         if not request.wait:
             return self._accepted(route, accepted)
 
         async def make() -> Response | None:
-            ended = await self._ended.outcome(handle.id)
+            ended = await self._ended.outcome(accepted.run)
             if ended is None:
                 return None
             outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
             answer = msgspec.structs.replace(accepted, outcome=outcome)
             return self._accepted(route, await self._with_links(request, answer))
 
-        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
+        return LateAnswer(self._ended.waits, accepted.run, request.wait, make, lambda: self._accepted(route, accepted))
 
     def _accepted(self, route: Route, answer: Accepted) -> Response:
         headers = {"location": self._origins.link(f"{API}/runs/{answer.run}")}
@@ -243,31 +257,10 @@ class Endpoints:
         status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
         return Response(body_of(route, answer), status, headers, route.media_type)
 
-    async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
-        require_unrestricted(caller, "admin")
-        # The file of tokens may have to be read.
-        tokens = await asyncio.to_thread(self._access.tokens)
-        return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))
-
-    async def _create_token(self, route: Route, request: requests.CreateToken, caller: Caller) -> Response:
-        require_full_rights(caller)
-        workflows = None if request.workflows is None else tuple(request.workflows)
-        making = await asyncio.to_thread(
-            self._access.create_token, request.name, request.role, by=caller, lasts=request.lasts, workflows=workflows,
-            note=request.note,
-        )  # fmt: skip
-        created = await asyncio.wrap_future(making)
-        return _json(route, TokenCreated(token_as_json(created.record), created.text))
-
-    async def _revoke_token(self, route: Route, request: requests.RevokeToken, caller: Caller) -> Response:
-        revoking = await asyncio.to_thread(self._access.revoke_token, request.token, by=caller, note=request.note)
-        await asyncio.wrap_future(revoking)
-        return _json(route, Done())
-
-    async def _describe(self, route: Route, request: requests.Describe, _caller: Caller) -> Response:
-        workflow = await self._find(request.workflow)
+    async def _describe(self, request: requests.Describe, caller: Caller) -> Described:
+        workflow = await self._starting.find(request.workflow, caller)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
-        return _json(route, Described(workflow.ref, types))
+        return Described(workflow.ref, types)
 
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)
@@ -295,6 +288,10 @@ class Endpoints:
     async def _result(self, route: Route, request: requests.ItemResult, _caller: Caller) -> Response:
         _run, *item = msgspec.structs.astuple(request)
         return await self._value(route, await call(self._engine, EngineHost.item_result, request.run, *item))
+
+    async def _context_value(self, route: Route, request: requests.ContextValue, _caller: Caller) -> Response:
+        value = await call(self._engine, Engine.context_value, request.run, request.at, request.path)
+        return await self._value(route, value)
 
     async def _value(self, route: Route, value: Any) -> Response:
         """Return a value of any size. It is encoded in a thread, and sent as fast as the client reads."""
@@ -331,14 +328,6 @@ class Endpoints:
                 yield encode_json(frame) + b"\n"
 
         return StreamingResponse(lines(), media_type=route.media_type)
-
-    async def _find(self, workflow: str | requests.Definition) -> Workflow:
-        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
-        if isinstance(workflow, requests.Definition):
-            return await self._reading.run(partial(catalogue.read_text, workflow.text, workflow.file))
-        if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
-            raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
-        return catalogue.find(workflow)
 
 
 def _order(route: Route) -> tuple[bool, int, str]:

@@ -146,7 +146,7 @@ class Gateway:
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
-        pages = Pages(Asker(self._engine), senders, self._sessions, cookie)
+        pages = Pages(Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie)
         routes = [
             *probe_routes(instruments.registry, self._probes, readers.check, samples.take),
             *self._endpoints.routes(),
