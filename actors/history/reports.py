@@ -24,6 +24,7 @@ from stretto.actors.history.plain import (
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
 from stretto.actors.journal import (
+    HOUR_SECONDS,
     MAX_PAGE,
     PAGE,
     AuditPage,
@@ -67,6 +68,7 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     until: float | None = None,
     parent: str | None = None,
     id_prefix: str | None = None,
+    by: str | None = None,
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
@@ -75,7 +77,7 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     query = RunQuery(
         status=_several(status),
         workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
-        parent=parent, id_prefix=id_prefix, cursor=cursor, limit=_page(limit),
+        parent=parent, id_prefix=id_prefix, requested_by=by, cursor=cursor, limit=_page(limit),
     )  # fmt: skip
     page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
@@ -102,13 +104,21 @@ def _audit_as_json(page: AuditPage) -> dict[str, Any]:
     return {"entries": [audit_as_json(row.entry) for row in page.rows], "next": page.next}
 
 
-def count_runs(reader: Reader, since: float, by: Literal["workflow"] | None = None) -> dict[str, Any]:
+def count_runs(reader: Reader, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
     """Return the number of runs by status, of those accepted at a time or later: {since, statuses {status: number}}.
 
-    By workflow, also {workflows {ref: {status: number}}}. Raises `StoreUnavailable`.
+    By workflow, also {workflows {ref: {status: number}}}. By hour, also {hours [{since, statuses}]}, for the 24 hours
+    from that time. Raises `StoreUnavailable`.
     """
-    counts = {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
-    return counts if by is None else {**counts, "workflows": dict(reader.counts_by_workflow(since))}
+    counts: dict[str, Any] = {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
+    if by == "workflow":
+        counts["workflows"] = dict(reader.counts_by_workflow(since))
+    elif by == "hour":
+        hours = enumerate(reader.counts_by_hour(since))
+        counts["hours"] = [
+            {"since": time_as_json(since + HOUR_SECONDS * hour), "statuses": dict(statuses)} for hour, statuses in hours
+        ]
+    return counts
 
 
 def find_run(reader: Reader, text: str) -> str:

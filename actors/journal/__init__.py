@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.sql.store import Store
     from stretto.actors.journal.sql.upgrade import upgrade
     from stretto.actors.journal.store import (
+        HOUR_SECONDS,
         QUARANTINED,
         CannotOpenStore,
         Child,
@@ -140,8 +141,8 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child HOUR_SECONDS ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
+                "StoreFacts StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -153,6 +154,7 @@ __all__ = [
     "DAMAGED",
     "DONE",
     "FIRST_ENTRY",
+    "HOUR_SECONDS",
     "ITEM_STATES",
     "LOADING",
     "MAX_NOTE",

@@ -40,6 +40,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only the runs of this run's sub-workflows. "none" is as "folded"."""
     id_prefix: str | None = None
     """Only runs whose ids begin so."""
+    requested_by: str | None = None
+    """Only runs that this token or user has started."""
     cursor: str | None = None
     """The `next` of the previous page."""
     limit: int = PAGE

@@ -23,6 +23,9 @@ SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
 MAX_COUNTED_WORKFLOWS: int = 1000
 """Workflows whose runs are counted one by one."""
+HOUR_SECONDS: float = 3600.0
+COUNTED_HOURS: int = 24
+"""Hours in which runs are counted one by one."""
 QUARANTINED: str = "quarantined"
 """The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
@@ -378,6 +381,9 @@ class Reader(Protocol):
 
     def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
         """Return the number of runs by workflow and status since a time, of the workflows with the most of them."""
+
+    def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
+        """Return the number of runs by status in each hour of the day that begins at a time."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, in seconds since the epoch.

@@ -49,6 +49,7 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
     LABELS,
     RUN_ROW,
+    counts_by_hour,
     counts_by_workflow,
     restore_end,
     restore_labels,
@@ -59,7 +60,9 @@ from stretto.actors.journal.sql.run_rows import (
     restore_run_row,
     searchable,
     select_counts,
+    select_counts_by_hour,
     select_counts_by_workflow,
+    select_firsts_of_hours,
     select_matching,
     select_runs,
 )
@@ -343,6 +346,12 @@ class SqlReader:
     def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
         """Return the number of runs by workflow and status, of the workflows with the most runs since a time."""
         return counts_by_workflow(self._rows(select_counts_by_workflow(since)))
+
+    def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
+        """Return the number of runs by status in each hour of the day that begins at a time."""
+        with self._reading() as connection:
+            numbers = connection.execute(select_firsts_of_hours(since)).one()
+            return counts_by_hour(connection.execute(select_counts_by_hour(numbers)))
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""

@@ -2,7 +2,7 @@
 
 A page is one statement. It follows an index in the order of acceptance, so that it stops when the page is full:
 
-    no filter, `search`            the primary key of `runs`
+    no filter, `search`, `by`      the primary key of `runs`
     `since`, `until`               a part of the primary key, whose ends runs_by_time has
     "folded", `parent`             runs_at_top, runs_by_parent
     `status`, `workflow`           runs_by_status (of each status, then together), runs_by_workflow
@@ -10,23 +10,29 @@ A page is one statement. It follows an index in the order of acceptance, so that
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final, get_args
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CompoundSelect,
+    Integer,
     Select,
     Text,
     and_,
+    column,
     exists,
     false,
     func,
     literal,
     or_,
     select,
+    true,
     union_all,
+    values,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -39,7 +45,7 @@ from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
+from stretto.actors.journal.store import COUNTED_HOURS, HOUR_SECONDS, MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0
@@ -137,6 +143,8 @@ def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
         page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - CLOCK_STEP_SECONDS))
     if query.until is not None:
         page = page.where(runs.c.accepted_at < query.until, number < _first_since(query.until + CLOCK_STEP_SECONDS))
+    if query.requested_by is not None:
+        page = page.where(runs.c.requested_by == searchable(query.requested_by))
     if query.id_prefix is not None:
         page = page.where(_has_prefix(query.id_prefix.lower()))
     if query.search is not None:
@@ -176,6 +184,34 @@ def counts_by_workflow(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
         counts.setdefault(row.workflow, {})[row.status] = row.runs
     most = sorted(counts, key=lambda workflow: (-sum(counts[workflow].values()), workflow))
     return {workflow: counts[workflow] for workflow in most[:MAX_COUNTED_WORKFLOWS]}
+
+
+def select_firsts_of_hours(since: float) -> Select[Any]:
+    """Return the statement for the numbers before the first run of each hour of a day, and before that of the next."""
+    instants = [since + HOUR_SECONDS * hour for hour in range(COUNTED_HOURS + 1)]
+    return select(*(_last_before(instant).label(f"hour_{hour}") for hour, instant in enumerate(instants)))
+
+
+def select_counts_by_hour(numbers: Sequence[int]) -> Select[Any]:
+    """Return the statement for the number of runs by hour and status, given the row of `select_firsts_of_hours`."""
+    hours = values(column("hour", Integer), column("before", BigInteger), column("last", BigInteger), name="hours")
+    ranges = hours.data([(hour, *ends) for hour, ends in enumerate(pairwise(numbers))]).cte("hours")
+    statuses = values(column("status", Text), name="statuses").data([(status,) for status in STATUSES]).cte("statuses")
+    # As for all runs since a time: each count is a range of runs_by_status.
+    counted = select(func.count()).where(
+        runs.c.status == statuses.c.status, runs.c.number > ranges.c.before, runs.c.number <= ranges.c.last
+    )
+    number = counted.correlate(ranges, statuses).scalar_subquery().label("runs")
+    return select(ranges.c.hour, statuses.c.status, number).select_from(ranges.join(statuses, true()))
+
+
+def counts_by_hour(rows: Iterable[Any]) -> list[dict[str, int]]:
+    """Return the counts of the rows of `select_counts_by_hour`, by hour."""
+    hours: list[dict[str, int]] = [{} for _ in range(COUNTED_HOURS)]
+    for row in rows:
+        if row.runs:
+            hours[row.hour][row.status] = row.runs
+    return hours
 
 
 def select_matching(beginning: str, end: str) -> Select[Any]:

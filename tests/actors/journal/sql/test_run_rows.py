@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
@@ -147,6 +148,29 @@ def test_runs_are_counted_by_workflow_since_a_time(store: Store, monkeypatch: py
     assert list(store.reader.counts_by_workflow(0.0)) == ["tests.False"]
 
 
+def test_runs_are_counted_by_hour(store: Store) -> None:
+    """In each of the 24 hours from a time. Runs before and after are not counted."""
+    for number, at in enumerate([999.0, 1000.0, 1100.0, 4600.0, 1000.0 + 23 * 3600.0, 1000.0 + 24 * 3600.0]):
+        store.writer.write([acceptance(str(number), accepted_at=at)])
+    store.writer.write([happening("2", ending=Ending("failed", None, EMPTY_LIST, 2000.0))])
+    hours = store.reader.counts_by_hour(1000.0)
+    assert len(hours) == 24
+    assert {hour: statuses for hour, statuses in enumerate(hours) if statuses} == {
+        0: {"running": 1, "failed": 1}, 1: {"running": 1}, 23: {"running": 1},
+    }  # fmt: skip
+    assert not any(store.reader.counts_by_hour(900_000.0))
+
+
+def test_runs_are_listed_by_who_started_them(store: Store) -> None:
+    """Exactly."""
+    for number, who in enumerate(["mira", "ci", "mira", None]):
+        by = None if who is None else RequestedBy(who, "cli")
+        store.writer.write([acceptance(str(number), requested_by=by)])
+    assert listed(store, requested_by="mira") == ["2", "0"]
+    assert listed(store, requested_by="mira", limit=1) == ["2"]
+    assert listed(store, requested_by="mir") == []
+
+
 def test_runs_are_searched_for_a_text(store: Store) -> None:
     """In the workflow's ref, and in keys and values of labels, in upper or lower case; no character is a wildcard."""
     store.writer.write([acceptance("a", labels={"Ticket": "OPS-17"}), acceptance("b", labels={"x": "100%_done"})])
@@ -220,6 +244,7 @@ def test_counts_and_several_statuses_look_at_their_own_runs_only(file_store: Sto
     asked: list[Callable[[], Any]] = [
         lambda: reader.counts_since(90_000.0),
         lambda: reader.counts_by_workflow(90_000.0),
+        lambda: reader.counts_by_hour(90_000.0),
         lambda: reader.runs(RunQuery(status=("failed", "succeeded"), limit=10)),
         lambda: reader.runs(RunQuery(until=1000.5, limit=10)),
     ]
