@@ -24,6 +24,7 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
 from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
+from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
     ActionAnswer,
@@ -79,6 +80,7 @@ class DefinitionEndpoints:
         self._workers = workers
         self._find = find
         self._layouts = Layouts()
+        self._run_graphs = RunGraphs(engine, workers, self._layouts)
         self._long = LongWork(MAX_WAITING, "MAX_WAITING")
 
     def answers(self) -> dict[type[Request], Answered]:
@@ -165,21 +167,7 @@ class DefinitionEndpoints:
 
     async def _run_layout(self, run: str) -> "tuple[Layout, dict[str, Any]]":
         status = await call(self._engine, Engine.status, run)
-        layout = self._layouts.of_run(run)
-        if layout is None:
-            layout = await self._work(self._layouts.of, await self._workflow_of(run, status["workflow"]), run)
-        return layout, status["tasks"]
-
-    async def _workflow_of(self, run: str, ref: str) -> "Workflow":
-        """Return the workflow of a run. Without a store, it is the one that has the ref now."""
-        try:
-            workflow: Workflow = await call(self._engine, EngineHost.workflow_of_run, run)
-        except NoStore:
-            present = (await self._catalogue()).workflows().get(ref)
-            if present is None:
-                raise
-            return present
-        return workflow
+        return await self._run_graphs.layout_of(run, status["workflow"]), status["tasks"]
 
     # ---- actions
 

@@ -3,6 +3,7 @@
 pages       the routes: who looks, and which module makes the page
 rendering   templates to answers, with the headers that keep a page to itself
 asset_files styles and scripts, under a hash of their content
+bundling    scripts with all that they import, as one file
 forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
