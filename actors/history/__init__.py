@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
     from stretto.actors.history.item_maps import ItemMaps
-    from stretto.actors.history.large import RUNS_PATH, is_link, link, unless_large
+    from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
@@ -54,7 +54,7 @@ else:
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
             "item_maps": "ItemMaps",
-            "large": "RUNS_PATH is_link link unless_large",
+            "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
                 "stored_handle"
@@ -74,6 +74,7 @@ else:
     )
 
 __all__ = [
+    "MAX_INLINE_BYTES",
     "READ_AT_ONCE",
     "RUNS_PATH",
     "Blockers",

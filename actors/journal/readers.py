@@ -68,7 +68,7 @@ class ReadLane:
             try:
                 value = self._guard.call(read, self._reader)
             except Exception as error:  # noqa: BLE001 - one run's broken rows must not harm other runs
-                failed(_told(error))
+                failed(_translated(error))
             else:
                 then(value)
 
@@ -132,8 +132,8 @@ def _stopped() -> StoreClosed:
     return StoreClosed("the store cannot be read: the engine is being stopped")
 
 
-def _told(error: Exception) -> Exception:
-    """Return the error that whoever asked is told."""
+def _translated(error: Exception) -> Exception:
+    """Return the error that the caller of a read gets."""
     if isinstance(error, Overran):
         return ReadingStopped(f"the run cannot be replayed: an evaluation was stopped, because {error}")
     if isinstance(error, pykka.ActorDeadError):  # the read was for an actor that has ended, and its engine with it

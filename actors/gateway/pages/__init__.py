@@ -8,7 +8,10 @@ forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
 several     what is done to several runs of the list
-run         one run, and what can be done with it
+run_head    what all pages of a run begin with: facts, buttons, tabs
+run         one run: the overview, and what can be done with it
+run_values  its inputs and its output
+values      values as JSON, and links to large ones
 grouping    lists in which many entries say nearly the same
 progress    how far a run is
 words       times, numbers and states as people read them

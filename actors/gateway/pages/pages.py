@@ -21,6 +21,7 @@ from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import fields_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run import RunPage
+from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 
@@ -66,6 +67,7 @@ class Pages:
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", run.show),
+            self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
             self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
             self._route("/runs/{run}/pause", None, run.pause),
             self._route("/runs/{run}/resume", None, run.resume),

@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages.grouping import like_errors, like_waits
-from stretto.actors.gateway.pages.progress import progress_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.gateway.pages.run_head import read_head
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
     Cancel,
@@ -22,14 +22,11 @@ from stretto.actors.operations import (
     PreviewAnswer,
     PreviewCancel,
     Resume,
-    Run,
-    RunAnswer,
     Status,
     StatusAnswer,
     WaitsAnswer,
     Why,
 )
-from stretto.definitions.conductor import ENDED
 
 MOST_GROUPED_AT_ONCE: Final = 200
 """Failed items that are grouped for the page at once. With more, which take longer, it has a link for that."""
@@ -49,24 +46,18 @@ class RunPage:
 
     async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show a run."""
-        run_id = request.path_params["run"]
-        status = (await self._asker.ask(Status(run_id), caller, StatusAnswer)).run
-        run: dict[str, Any] | None = None
+        head = await read_head(self._asker, request.path_params["run"], caller)
         groups: list[dict[str, Any]] = []
-        progress = progress_of(status["tasks"])
-        failed = progress.failed if progress is not None else 0
+        failed = head.progress.failed if head.progress is not None else 0
         wants_groups = request.query_params.get("errors") == "all"
-        with suppress(NoStore):  # without one, the engine knows no more than how the run stands
-            run = (await self._asker.ask(Run(run_id), caller, RunAnswer)).run
-            if wants_groups or 0 < failed <= MOST_GROUPED_AT_ONCE:
-                groups = (await self._asker.ask(Errors(run_id), caller, ErrorsAnswer)).groups
+        if head.run is not None and (wants_groups or 0 < failed <= MOST_GROUPED_AT_ONCE):
+            groups = (await self._asker.ask(Errors(head.id), caller, ErrorsAnswer)).groups
         waits: list[dict[str, Any]] = []
-        if status["status"] not in ENDED:
-            waits = (await self._asker.ask(Why(run_id), caller, WaitsAnswer)).reasons
+        if not head.ended:
+            waits = (await self._asker.ask(Why(head.id), caller, WaitsAnswer)).reasons
         return self._renderer.page(
-            "run.html", viewer, path="/runs", status=status, run=run, groups=groups, waits=like_waits(waits),
-            errors=like_errors(run["errors"] if run else ()), ended=status["status"] in ENDED,
-            failed=failed, progress=progress,
+            "run.html", viewer, path="/runs", head=head, groups=groups, waits=like_waits(waits),
+            errors=like_errors(head.run["errors"] if head.run else ()), failed=failed,
         )  # fmt: skip
 
     async def ask_to_cancel(self, request: Request, caller: Caller, viewer: Viewer) -> Response:

@@ -91,6 +91,14 @@ def grouped(number: float) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def size_text(size: int) -> str:
+    """Return a number of bytes in the unit that fits."""
+    for unit, bytes_of_it in (("MB", 1024 * 1024), ("KB", 1024)):
+        if size >= bytes_of_it:
+            return f"{grouped(size // bytes_of_it)} {unit}"
+    return f"{size} bytes"
+
+
 def pretty_json(value: Any) -> str:
     """Return a value as JSON of several lines, or the beginning of a large one."""
     text = msgspec.json.format(encode_json(value), indent=2).decode()

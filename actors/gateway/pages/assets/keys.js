@@ -42,7 +42,7 @@ export function useKeys() {
     const field = event.target.closest?.("input:not([type=checkbox]), select, textarea");
     if (field || event.ctrlKey || event.metaKey || event.altKey || !isOn()) return;
     const key = event.key;
-    const control = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    const control = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility());
     if (before === "g" && key === "r") location.assign("/");
     else if (ACTIONS[key]) ACTIONS[key]();
     else if (control) control.click();

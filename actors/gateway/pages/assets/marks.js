@@ -22,8 +22,10 @@ export function setBar(svg, { total, succeeded, failed, running }) {
   }
 }
 
+export const shapeOf = (status) => SHAPES[status] ?? "waiting";
+
 export function setStatus(element, status) {
-  const shape = SHAPES[status] ?? "waiting";
+  const shape = shapeOf(status);
   element.className = `status ${shape}`;
   element.querySelector("use").setAttribute("href", `#m-${shape}`);
   element.lastElementChild.textContent = word(status);
