@@ -33,6 +33,7 @@ from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.pages.pages import Pages
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.gateway.socket_users import socket_users
 from stretto.actors.operations import API, ROUTES
@@ -141,7 +142,7 @@ class Gateway:
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
-        pages = Pages(Asker(self._engine), senders, self._sessions, cookie)
+        pages = Pages(Asker(self._engine), senders, self._sessions, cookie, TaskGraphs(self._endpoints.run_graphs))
         routes = [
             *self._endpoints.routes(),
             *pages.routes(),

@@ -19,11 +19,13 @@ from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import fields_of
+from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run import RunPage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
@@ -40,9 +42,12 @@ class Pages:
         senders: Finds out who looks.
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
+        graphs: Makes graphs of runs.
     """
 
-    def __init__(self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie) -> None:
+    def __init__(
+        self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie, graphs: TaskGraphs
+    ) -> None:
         self._senders = senders
         self._sessions = sessions
         self._cookie = cookie
@@ -50,6 +55,7 @@ class Pages:
         self._assets = Assets()
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
+        self._graphs = graphs
         self.errors = ErrorPages(self._renderer)
         """The pages of refusals."""
 
@@ -66,7 +72,7 @@ class Pages:
             self._route("/", runs.show),
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
-            self._route("/runs/{run}", run.show),
+            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
             self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
             self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
             self._route("/runs/{run}/pause", None, run.pause),

@@ -44,8 +44,8 @@ export function useKeys() {
     const key = event.key;
     const control = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility());
     if (before === "g" && key === "r") location.assign("/");
-    else if (ACTIONS[key]) ACTIONS[key]();
     else if (control) control.click();
+    else if (ACTIONS[key]) ACTIONS[key]();
     else {
       before = key;
       return;
