@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-import msgspec
 import pykka
-from starlette.responses import Response
 
 from stretto.actors.access import Caller
 from stretto.actors.catalogue import (
@@ -22,6 +20,7 @@ from stretto.actors.catalogue import (
 )
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.asking import Answering
 from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
 from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
 from stretto.actors.gateway.http.run_graphs import RunGraphs
@@ -37,11 +36,11 @@ from stretto.actors.operations import (
     DefinitionsAnswer,
     DefinitionShown,
     DefinitionSource,
+    Drawing,
     GraphAnswer,
     RehearsalAnswer,
     Rehearse,
     Request,
-    Route,
     RunDrawing,
     RunGraph,
     ShowAction,
@@ -49,7 +48,6 @@ from stretto.actors.operations import (
     SourceAnswer,
     Validate,
     ValidationAnswer,
-    body_of,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -62,7 +60,6 @@ LAST_RUNS: Final = 20
 """Runs that are shown with a definition."""
 
 T = TypeVar("T")
-Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
 Find = Callable[[str], "Awaitable[Workflow]"]
 
 
@@ -83,7 +80,7 @@ class DefinitionEndpoints:
         self._run_graphs = RunGraphs(engine, workers, self._layouts)
         self._long = LongWork(MAX_WAITING, "MAX_WAITING")
 
-    def answers(self) -> dict[type[Request], Answered]:
+    def answers(self) -> dict[type[Request], Answering]:
         """Return the method that answers each request."""
         return {
             Definitions: self._definitions,
@@ -105,13 +102,13 @@ class DefinitionEndpoints:
 
     # ---- definitions
 
-    async def _definitions(self, route: Route, request: Definitions, caller: Caller) -> Response:
+    async def _definitions(self, request: Definitions, caller: Caller) -> DefinitionsAnswer:
         found = await self._work(list_definitions, await self._catalogue(), request.q, _sees(caller))
-        return _json(route, DefinitionsAnswer(found))
+        return DefinitionsAnswer(found)
 
-    async def _definition(self, route: Route, request: ShowDefinition, caller: Caller) -> Response:
+    async def _definition(self, request: ShowDefinition, caller: Caller) -> DefinitionShown:
         definition = await self._work(describe_definition, await self._catalogue(), request.ref)
-        return _json(route, DefinitionShown(definition | {"runs": await self._last_runs(request.ref, caller)}))
+        return DefinitionShown(definition | {"runs": await self._last_runs(request.ref, caller)})
 
     async def _last_runs(self, ref: str, caller: Caller) -> list[dict[str, Any]]:
         children: Literal["listed", "folded"] = "listed" if caller.workflows is None else "folded"
@@ -122,45 +119,41 @@ class DefinitionEndpoints:
         runs: list[dict[str, Any]] = page["runs"]
         return runs
 
-    async def _source(self, route: Route, request: DefinitionSource, _caller: Caller) -> Response:
+    async def _source(self, request: DefinitionSource, _caller: Caller) -> SourceAnswer:
         source = await self._work(definition_source, await self._catalogue(), request.ref)
-        return _json(route, SourceAnswer(**source))
+        return SourceAnswer(**source)
 
-    async def _validate(self, route: Route, request: Validate, _caller: Caller) -> Response:
+    async def _validate(self, request: Validate, _caller: Caller) -> ValidationAnswer:
         catalogue = await self._catalogue()
         definition = await self._long.run(partial(catalogue.read_definition_text, request.text, request.file))
-        return _json(route, ValidationAnswer([each.as_json() for each in definition.findings]))
+        return ValidationAnswer([each.as_json() for each in definition.findings])
 
-    async def _rehearse(self, route: Route, request: Rehearse, _caller: Caller) -> Response:
+    async def _rehearse(self, request: Rehearse, _caller: Caller) -> RehearsalAnswer:
         services: Services = await call(self._engine, EngineHost.services)
         catalogue, asked = await self._catalogue(), request.workflow
         workflow = (
             asked if isinstance(asked, Definition) else catalogue.workflows().get(asked) or await self._find(asked)
         )
 
-        def work() -> bytes:
-            report = rehearse(catalogue, workflow, request, services)
-            return body_of(route, RehearsalAnswer(**report))
-
-        return Response(await self._long.run(work), route.status, media_type=route.media_type)
+        return RehearsalAnswer(**await self._long.run(partial(rehearse, catalogue, workflow, request, services)))
 
     # ---- graphs
 
-    async def _graph(self, route: Route, request: DefinitionGraph, _caller: Caller) -> Response:
+    async def _graph(self, request: DefinitionGraph, _caller: Caller) -> GraphAnswer:
         layout = await self._layout_of(request.ref)
-        return _json(route, GraphAnswer(**await self._work(graph_as_data, layout)))
+        return GraphAnswer(**await self._work(graph_as_data, layout))
 
-    async def _drawing(self, route: Route, request: DefinitionDrawing, _caller: Caller) -> Response:
+    async def _drawing(self, request: DefinitionDrawing, _caller: Caller) -> Drawing:
         layout = await self._layout_of(request.ref)
-        return Response(await self._work(graph_as_svg, layout), route.status, media_type=route.media_type)
+        return Drawing(await self._work(graph_as_svg, layout))
 
-    async def _run_graph(self, route: Route, request: RunGraph, _caller: Caller) -> Response:
+    async def _run_graph(self, request: RunGraph, _caller: Caller) -> GraphAnswer:
         layout, tasks = await self._run_layout(request.run)
-        return _json(route, GraphAnswer(**await self._work(graph_as_data, layout, tasks)))
+        return GraphAnswer(**await self._work(graph_as_data, layout, tasks))
 
-    async def _run_drawing(self, route: Route, request: RunDrawing, _caller: Caller) -> Response:
+    async def _run_drawing(self, request: RunDrawing, _caller: Caller) -> Drawing:
         layout, tasks = await self._run_layout(request.run)
-        return Response(await self._work(graph_as_svg, layout, tasks), route.status, media_type=route.media_type)
+        return Drawing(await self._work(graph_as_svg, layout, tasks))
 
     async def _layout_of(self, ref: str) -> "Layout":
         return await self._work(self._layouts.of, workflow_of(await self._catalogue(), ref))
@@ -171,13 +164,13 @@ class DefinitionEndpoints:
 
     # ---- actions
 
-    async def _actions(self, route: Route, request: Actions, caller: Caller) -> Response:
+    async def _actions(self, request: Actions, caller: Caller) -> ActionsAnswer:
         found = await self._work(list_actions, await self._catalogue(), request.q, request.pack, _sees(caller))
-        return _json(route, ActionsAnswer(found))
+        return ActionsAnswer(found)
 
-    async def _action(self, route: Route, request: ShowAction, caller: Caller) -> Response:
+    async def _action(self, request: ShowAction, caller: Caller) -> ActionAnswer:
         action = await self._work(describe_action, await self._catalogue(), request.ref, _sees(caller))
-        return _json(route, ActionAnswer(action))
+        return ActionAnswer(action)
 
     async def _catalogue(self) -> "Catalogue":
         catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
@@ -189,7 +182,3 @@ class DefinitionEndpoints:
 
 def _sees(caller: Caller) -> "Sees":
     return sees_all if caller.workflows is None else caller.sees
-
-
-def _json(route: Route, answer: msgspec.Struct) -> Response:
-    return Response(body_of(route, answer), route.status, media_type=route.media_type)

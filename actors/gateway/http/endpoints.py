@@ -14,7 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
-from stretto.actors.access import Access, Caller, require, require_full_rights, require_unrestricted
+from stretto.actors.access import Access, Caller, require, require_full_rights
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
@@ -33,8 +33,8 @@ from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Stream, Streams
+from stretto.actors.gateway.http.tokens import TokenEndpoints
 from stretto.actors.gateway.http.waiting import LateAnswer
-from stretto.actors.history import token_as_json
 from stretto.actors.operations import (
     API,
     HAS_LARGE_VALUES,
@@ -42,12 +42,10 @@ from stretto.actors.operations import (
     Accepted,
     ControlRequest,
     Described,
-    Done,
+    Drawing,
     Found,
     Request,
     Route,
-    TokenCreated,
-    TokensAnswer,
     accepted_as,
     ask,
     body_of,
@@ -66,6 +64,7 @@ from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.gateway.http.asking import Answering
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: drawing graphs, encoding exports."""
@@ -118,20 +117,22 @@ class Endpoints:
         self._reading = LongWork(MAX_TEXTS, "MAX_TEXTS")
         self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
         self._cells = ItemCells(engine, streams.hub, self._workers)
-        self._answers: dict[type[Request], _Answered] = {
+        self.answers: dict[type[Request], Answering] = {
             **self._definitions.answers(),
             **about_engine.answers(),
-            requests.Submit: self._submit,
+            **TokenEndpoints(access).answers(),
+            requests.Submit: self._start,
             requests.Describe: self._describe,
+        }
+        """The answers to requests that no engine method answers. They can be asked for without HTTP, too."""
+        self._answers: dict[type[Request], _Answered] = {
+            requests.Submit: self._submit,
             requests.DescribeApi: self._describe_api,
             requests.OutcomeOf: self._outcome,
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
             requests.ItemResult: self._result,
             requests.DeleteRun: self._delete_run,
-            requests.Tokens: self._tokens,
-            requests.CreateToken: self._create_token,
-            requests.RevokeToken: self._revoke_token,
             requests.Watch: self._watch,
             requests.WatchAll: self._watch_all,
             requests.FollowOutput: self._follow_output,
@@ -192,7 +193,7 @@ class Endpoints:
             request = await self._restrictions.narrowed(route, request, caller)
         if isinstance(request, requests.Cells):
             return await self._cells.answer(http, request)
-        answer = await self._answers.get(type(request), self._ask)(route, request, caller)
+        answer = await self._answers.get(type(request), self._usual)(route, request, caller)
         if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
             return tagged(http, answer, tag_of(bytes(answer.body)))
         return answer
@@ -202,6 +203,15 @@ class Endpoints:
         body = await self._memory.body_of(http, LOGIN)
         request: Any = request_of(route, http.path_params, http.query_params.multi_items(), body)
         return await self._sessions.log_in(route, request, http)
+
+    async def _usual(self, route: Route, request: Request, caller: Caller) -> Response:
+        if (answering := self.answers.get(type(request))) is None:
+            return await self._ask(route, request, caller)
+        answer = await answering(request, caller)
+        if isinstance(answer, Drawing):
+            return Response(answer.document, route.status, media_type=route.media_type)
+        body = await asyncio.get_running_loop().run_in_executor(self._workers, body_of, route, answer)
+        return Response(body, route.status, media_type=route.media_type)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
         answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
@@ -220,7 +230,8 @@ class Endpoints:
                 raise
             return _json(route, Found(chosen_run(request.text, await self._restrictions.seen(error.found, caller))))
 
-    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
+    async def _start(self, request: requests.Submit, caller: Caller) -> Accepted:
+        """Start a run, whose end is not waited for."""
         if isinstance(request.workflow, requests.Definition):
             require_full_rights(caller)
         workflow = await self._find(request.workflow)
@@ -228,19 +239,22 @@ class Endpoints:
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
             labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
         )  # fmt: skip
-        accepted = accepted_as(handle)
+        return accepted_as(handle)
+
+    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
+        accepted = await self._start(request, caller)
         if not request.wait:
             return self._accepted(route, accepted)
 
         async def make() -> Response | None:
-            ended = await self._ended.outcome(handle.id)
+            ended = await self._ended.outcome(accepted.run)
             if ended is None:
                 return None
             outcome = {"status": ended.status, "output": ended.output, "errors": ended.errors}
             answer = msgspec.structs.replace(accepted, outcome=outcome)
             return self._accepted(route, await self._with_links(request, answer))
 
-        return LateAnswer(self._ended.waits, handle.id, request.wait, make, lambda: self._accepted(route, accepted))
+        return LateAnswer(self._ended.waits, accepted.run, request.wait, make, lambda: self._accepted(route, accepted))
 
     def _accepted(self, route: Route, answer: Accepted) -> Response:
         headers = {"location": self._origins.link(f"{API}/runs/{answer.run}")}
@@ -249,31 +263,10 @@ class Endpoints:
         status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
         return Response(body_of(route, answer), status, headers, route.media_type)
 
-    async def _tokens(self, route: Route, _request: requests.Tokens, caller: Caller) -> Response:
-        require_unrestricted(caller, "admin")
-        # The file of tokens may have to be read.
-        tokens = await asyncio.to_thread(self._access.tokens)
-        return _json(route, TokensAnswer([token_as_json(token) for token in tokens]))
-
-    async def _create_token(self, route: Route, request: requests.CreateToken, caller: Caller) -> Response:
-        require_full_rights(caller)
-        workflows = None if request.workflows is None else tuple(request.workflows)
-        making = await asyncio.to_thread(
-            self._access.create_token, request.name, request.role, by=caller, lasts=request.lasts, workflows=workflows,
-            note=request.note,
-        )  # fmt: skip
-        created = await asyncio.wrap_future(making)
-        return _json(route, TokenCreated(token_as_json(created.record), created.text))
-
-    async def _revoke_token(self, route: Route, request: requests.RevokeToken, caller: Caller) -> Response:
-        revoking = await asyncio.to_thread(self._access.revoke_token, request.token, by=caller, note=request.note)
-        await asyncio.wrap_future(revoking)
-        return _json(route, Done())
-
-    async def _describe(self, route: Route, request: requests.Describe, _caller: Caller) -> Response:
+    async def _describe(self, request: requests.Describe, _caller: Caller) -> Described:
         workflow = await self._find(request.workflow)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
-        return _json(route, Described(workflow.ref, types))
+        return Described(workflow.ref, types)
 
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)

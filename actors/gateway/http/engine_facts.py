@@ -2,22 +2,22 @@
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
-from starlette.responses import Response
 
 from stretto.actors.access import Caller, may, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
+from stretto.actors.gateway.http.asking import Answering
 from stretto.actors.gateway.http.connections import MAX_CONNECTIONS
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.live import MAX_STREAMS
 from stretto.actors.journal import NoStore, StoreUnavailable
-from stretto.actors.operations import EngineAnswer, Reload, Reloaded, Request, Route, ShowEngine, body_of
+from stretto.actors.operations import EngineAnswer, Reload, Reloaded, Request, ShowEngine
 from stretto.actors.settings import shown_settings
 from stretto.metrics import Figures, Instruments
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from stretto.actors.journal import StoreFacts
 
 _KINDS: Final = {"sqlite": "sqlite", "postgresql": "postgresql"}
-Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
 
 STEP_SECONDS: Final = 10.0
 """The least time between two samples."""
@@ -101,16 +100,16 @@ class EngineEndpoints:
         self._samples = samples
         self._started_at = time.time()
 
-    def answers(self) -> dict[type[Request], Answered]:
+    def answers(self) -> dict[type[Request], Answering]:
         """Return the method that answers each request."""
         return {ShowEngine: self._engine_itself, Reload: self._reload}
 
-    async def _reload(self, route: Route, request: Reload, caller: Caller) -> Response:
+    async def _reload(self, request: Reload, caller: Caller) -> Reloaded:
         require_unrestricted(caller, "admin")
         workflows = await self._reload_definitions(caller.asks(request.note))
-        return Response(body_of(route, Reloaded(workflows)), route.status, media_type=route.media_type)
+        return Reloaded(workflows)
 
-    async def _engine_itself(self, route: Route, _request: ShowEngine, caller: Caller) -> Response:
+    async def _engine_itself(self, _request: ShowEngine, caller: Caller) -> EngineAnswer:
         """Return all of it, without the settings for a caller that is not an admin."""
         figures = self._samples.take()
         engine = {
@@ -124,7 +123,7 @@ class EngineEndpoints:
             "hour": {"step_seconds": STEP_SECONDS, "samples": self._samples.report()},
             "settings": shown_settings(self._settings) if may(caller, "admin") else None,
         }
-        return Response(body_of(route, EngineAnswer(engine)), route.status, media_type=route.media_type)
+        return EngineAnswer(engine)
 
     async def _store(self) -> dict[str, Any]:
         """Return the facts of the store. Those of one that does not answer are not known."""

@@ -142,7 +142,10 @@ class Gateway:
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
-        pages = Pages(Asker(self._engine), senders, self._sessions, cookie, TaskGraphs(self._endpoints.run_graphs))
+        pages = Pages(
+            Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie,
+            TaskGraphs(self._endpoints.run_graphs),
+        )  # fmt: skip
         routes = [
             *self._endpoints.routes(),
             *pages.routes(),
