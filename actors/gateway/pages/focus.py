@@ -56,7 +56,7 @@ def _urgency(task: Mapping[str, Any]) -> tuple[int, int]:
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
-    """What a definition says about a task. Texts are empty for what it does not say.
+    """The settings of a task in its definition. Texts are empty for those that it does not have.
 
     Attributes:
         action: The action.

@@ -48,7 +48,7 @@ class SourceLine(msgspec.Struct, frozen=True):
 
 
 class Panel(msgspec.Struct, frozen=True):
-    """What the page says about an item.
+    """The facts of an item that a page shows.
 
     Attributes:
         index: Its index.

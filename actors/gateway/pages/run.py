@@ -1,4 +1,4 @@
-"""What can be done with a run."""
+"""The forms that change a run."""
 
 from contextlib import suppress
 from http import HTTPStatus
