@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue, Sees
     from stretto.actors.runs import Services
     from stretto.definitions.drawing import Layout
-    from stretto.definitions.model import Workflow
 
 LAST_RUNS: Final = 20
 """Runs that are shown with a definition."""
