@@ -9,7 +9,6 @@ enter       log in with a code or a token
 runs        the list of runs
 several     what is done to several runs of the list
 run_head    what all pages of a run begin with: facts, buttons, tabs
-run         the forms that change a run
 overview    the overview of a run: the task that needs attention
 asked       the part of a run that an address asks for
 task_graph  the graph of a run
@@ -17,6 +16,8 @@ focus       the task that is shown first, and what its definition says
 fan_out     the items of a task in numbers
 item_states the states of items, from the bytes of their map
 item_panel  one item
+run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
+rerun       what of an ended run is to run again
 run_values  its inputs and its output
 values      values as JSON, and links to large ones
 grouping    lists in which many entries say nearly the same
