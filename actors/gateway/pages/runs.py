@@ -93,7 +93,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the menus of the filters offer: workflows of the catalogue, labels and people of the shown runs."""
+    """The offers of the filters' menus: workflows of the catalogue, labels and people of the shown runs."""
 
     workflows: list[str]
     labels: list[str]
@@ -116,7 +116,8 @@ class RunsPage:
     async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show the runs that the URL asks for."""
         filters = _narrowed(filters_of(request.query_params.multi_items()), caller)
-        rows, older, has_store, counts, last_day = [], None, True, None, None
+        rows: list[Row] = []
+        older, has_store, counts, last_day = None, True, None, None
         try:
             page = await self._asker.ask(_query(filters), caller, RunsAnswer)
         except NoStore:
