@@ -19,6 +19,7 @@ from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention,
 from stretto.actors.history import (
     RerunChoice,
     context_value,
+    count_runs,
     group_errors,
     list_entries,
     preview_rerun,
@@ -430,7 +431,7 @@ class Engine(DispatchedActor):
             {since, statuses: {status: number}}, without the statuses that no such run has. By workflow, also
             {workflows: {ref: {status: number}}}; by hour, also {hours: [{since, statuses}]}.
         """
-        return self._core.store.read(reports.count_runs, since, by)
+        return self._core.store.read(count_runs, since, by)
 
     def find_run(self, text: str) -> Any:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.

@@ -24,7 +24,6 @@ from stretto.actors.history.plain import (
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
 from stretto.actors.journal import (
-    HOUR_SECONDS,
     MAX_PAGE,
     PAGE,
     AuditPage,
@@ -102,23 +101,6 @@ def audit_of(
 
 def _audit_as_json(page: AuditPage) -> dict[str, Any]:
     return {"entries": [audit_as_json(row.entry) for row in page.rows], "next": page.next}
-
-
-def count_runs(reader: Reader, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
-    """Return the number of runs by status, of those accepted at a time or later: {since, statuses {status: number}}.
-
-    By workflow, also {workflows {ref: {status: number}}}. By hour, also {hours [{since, statuses}]}, for the 24 hours
-    from that time. Raises `StoreUnavailable`.
-    """
-    counts: dict[str, Any] = {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
-    if by == "workflow":
-        counts["workflows"] = dict(reader.counts_by_workflow(since))
-    elif by == "hour":
-        hours = enumerate(reader.counts_by_hour(since))
-        counts["hours"] = [
-            {"since": time_as_json(since + HOUR_SECONDS * hour), "statuses": dict(statuses)} for hour, statuses in hours
-        ]
-    return counts
 
 
 def find_run(reader: Reader, text: str) -> str:

@@ -17,6 +17,9 @@ STATUSES: Final = (
 """The statuses of stored runs."""
 NO_PARENT: Final = "none"
 """In place of a parent: the runs that have none."""
+HOUR_SECONDS: Final = 3600.0
+COUNTED_HOURS: Final = 24
+"""Hours in which runs are counted one by one."""
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):

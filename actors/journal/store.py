@@ -23,9 +23,6 @@ SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
 MAX_COUNTED_WORKFLOWS: int = 1000
 """Workflows whose runs are counted one by one."""
-HOUR_SECONDS: float = 3600.0
-COUNTED_HOURS: int = 24
-"""Hours in which runs are counted one by one."""
 QUARANTINED: str = "quarantined"
 """The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
@@ -386,13 +383,10 @@ class Reader(Protocol):
         """Return the number of runs by status in each hour of the day that begins at a time."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
-        """Return when workflows last succeeded, in seconds since the epoch.
+        """Return the ends of workflows' last successful runs, in seconds since the epoch.
 
         Args:
             workflows: The workflows. Of each, only the newest `SUCCESSES_AMONG` runs are searched.
-
-        Returns:
-            The end of the last successful run of each workflow that has one there.
         """
 
     def close(self) -> None:

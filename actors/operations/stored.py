@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from stretto.actors.history import (
     context_value,
+    count_runs,
     group_errors,
     list_entries,
     list_tasks,
@@ -34,7 +35,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Errors: group_errors,
     requests.History: list_entries,
     requests.RunDefinition: reports.show_definition,
-    requests.RunCounts: reports.count_runs,
+    requests.RunCounts: count_runs,
     requests.Cells: map_items,
     requests.Tasks: list_tasks,
     requests.Task: show_task,

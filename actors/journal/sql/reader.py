@@ -60,9 +60,7 @@ from stretto.actors.journal.sql.run_rows import (
     restore_run_row,
     searchable,
     select_counts,
-    select_counts_by_hour,
     select_counts_by_workflow,
-    select_firsts_of_hours,
     select_matching,
     select_runs,
 )
@@ -350,8 +348,7 @@ class SqlReader:
     def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
         """Return the number of runs by status in each hour of the day that begins at a time."""
         with self._reading() as connection:
-            numbers = connection.execute(select_firsts_of_hours(since)).one()
-            return counts_by_hour(connection.execute(select_counts_by_hour(numbers)))
+            return counts_by_hour(connection, since)
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    Connection,
     Integer,
     Select,
     Text,
@@ -38,14 +39,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
-from stretto.actors.journal.queries import NO_PARENT, STATUSES, RunQuery
+from stretto.actors.journal.queries import COUNTED_HOURS, HOUR_SECONDS, NO_PARENT, STATUSES, RunQuery
 from stretto.actors.journal.records import Origin, Rerun, UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import COUNTED_HOURS, HOUR_SECONDS, MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
+from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0
@@ -186,14 +187,14 @@ def counts_by_workflow(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
     return {workflow: counts[workflow] for workflow in most[:MAX_COUNTED_WORKFLOWS]}
 
 
-def select_firsts_of_hours(since: float) -> Select[Any]:
+def _select_firsts_of_hours(since: float) -> Select[Any]:
     """Return the statement for the numbers before the first run of each hour of a day, and before that of the next."""
     instants = [since + HOUR_SECONDS * hour for hour in range(COUNTED_HOURS + 1)]
     return select(*(_last_before(instant).label(f"hour_{hour}") for hour, instant in enumerate(instants)))
 
 
-def select_counts_by_hour(numbers: Sequence[int]) -> Select[Any]:
-    """Return the statement for the number of runs by hour and status, given the row of `select_firsts_of_hours`."""
+def _select_counts_by_hour(numbers: Sequence[int]) -> Select[Any]:
+    """Return the statement for the number of runs by hour and status, given the row of `_select_firsts_of_hours`."""
     hours = values(column("hour", Integer), column("before", BigInteger), column("last", BigInteger), name="hours")
     ranges = hours.data([(hour, *ends) for hour, ends in enumerate(pairwise(numbers))]).cte("hours")
     statuses = values(column("status", Text), name="statuses").data([(status,) for status in STATUSES]).cte("statuses")
@@ -205,10 +206,11 @@ def select_counts_by_hour(numbers: Sequence[int]) -> Select[Any]:
     return select(ranges.c.hour, statuses.c.status, number).select_from(ranges.join(statuses, true()))
 
 
-def counts_by_hour(rows: Iterable[Any]) -> list[dict[str, int]]:
-    """Return the counts of the rows of `select_counts_by_hour`, by hour."""
+def counts_by_hour(connection: Connection, since: float) -> list[dict[str, int]]:
+    """Return the number of runs by status in each hour of the day that begins at a time."""
+    numbers = connection.execute(_select_firsts_of_hours(since)).one()
     hours: list[dict[str, int]] = [{} for _ in range(COUNTED_HOURS)]
-    for row in rows:
+    for row in connection.execute(_select_counts_by_hour(numbers)):
         if row.runs:
             hours[row.hour][row.status] = row.runs
     return hours

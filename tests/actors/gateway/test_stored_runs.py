@@ -86,7 +86,7 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
         counts = await ask(client, requests.RunCounts(0.0), answers.CountsAnswer)
         assert counts.statuses == {"failed": 1, "succeeded": 1}
         day = await ask(client, requests.RunCounts(time.time() - 3600.0, "hour"), answers.CountsAnswer)
-        assert [hour["statuses"] for hour in day.hours].count({}) in {22, 23}
+        assert [hour["statuses"] for hour in day.hours or []].count({}) in {22, 23}
         mine = await ask(client, requests.Runs(by=page.runs[0]["requested_by"]["who"]), answers.RunsAnswer)
         assert [each["id"] for each in mine.runs] == [failing, first]
         assert (await ask(client, requests.Runs(by="nobody"), answers.RunsAnswer)).runs == []
