@@ -11,7 +11,12 @@ run_head    what all pages of a run begin with: facts, buttons, tabs
 run         one run: the overview
 run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
 rerun       what of an ended run is to run again
+run_items   its ended items
+run_timeline when its tasks ran, as a drawing
+run_context its context by version
+run_history its entries
 run_values  its inputs and its output
+filters     the filters of a page in its address
 values      values as JSON, and links to large ones
 grouping    lists in which many entries say nearly the same
 progress    how far a run is

@@ -61,7 +61,7 @@ class Renderer:
         self._environment.filters |= {
             "ago": words.ago, "full": words.full_time, "moment": words.moment, "took": words.took,
             "grouped": words.grouped, "shape": words.shape_of, "status_word": words.status_word,
-            "short": words.short_id, "json": words.pretty_json, "bytes": words.size_text,
+            "short": words.short_id, "json": words.pretty_json, "bytes": words.size_text, "seconds": words.seconds_text,
         }  # fmt: skip
 
     def text(self, template: str, viewer: Viewer | None, **values: Any) -> str:

@@ -18,6 +18,7 @@ _SHAPES: Final[Mapping[str, str]] = {
     "failed": "failed",
     "failing": "failed",
     "timed_out": "failed",
+    "abandoned": "failed",
     "retrying": "retrying",
     "paused": "paused",
     "cancelled": "cancelled",
@@ -61,17 +62,18 @@ def ago(text: str) -> str:
     if seconds < 1:
         return "just now"
     if seconds < _HOUR:
-        return f"{_duration(seconds)} ago"
+        return f"{seconds_text(seconds)} ago"
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%d %b %H:%M} UTC"
 
 
 def took(began: str, ended: str | None) -> str:
     """Return how long something took, or has taken until now."""
     end = datetime.fromtimestamp(time.time(), UTC) if ended is None else moment(ended)
-    return _duration(max((end - moment(began)).total_seconds(), 0.0))
+    return seconds_text(max((end - moment(began)).total_seconds(), 0.0))
 
 
-def _duration(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Return a number of seconds in the units that fit."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
@@ -96,7 +98,7 @@ def size_text(size: int) -> str:
     for unit, bytes_of_it in (("MB", 1024 * 1024), ("KB", 1024)):
         if size >= bytes_of_it:
             return f"{grouped(size // bytes_of_it)} {unit}"
-    return f"{size} bytes"
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def pretty_json(value: Any) -> str:
