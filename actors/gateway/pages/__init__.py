@@ -17,6 +17,13 @@ run_context its context by version
 run_history its entries
 run_values  its inputs and its output
 filters     the filters of a page in its address
+definitions the list of definitions
+definition  one definition: its source beside its graph, its parameters, its last runs
+source_lines its text line by line, with the findings at their lines
+past_runs   the last runs of a workflow as marks
+start       the form that starts a run
+start_fields its fields, one a parameter
+form_texts  what people type, as values: JSON, YAML, one a line, CSV
 values      values as JSON, and links to large ones
 grouping    lists in which many entries say nearly the same
 progress    how far a run is

@@ -16,9 +16,11 @@ from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.asset_files import Assets
+from stretto.actors.gateway.pages.definition import DefinitionPage
+from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH, DefinitionsPage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
-from stretto.actors.gateway.pages.forms import fields_of
+from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.run import RunPage
@@ -30,6 +32,7 @@ from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
+from stretto.actors.gateway.pages.start import START_FORM, StartPage
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
@@ -75,6 +78,7 @@ class Pages:
             self._route("/runs/{run}", run.show),
             *self._tabs(),
             *self._controls(),
+            *self._catalogue(),
             self._route(LEAVE_PATH, None, self._leave),
         ]
 
@@ -102,7 +106,17 @@ class Pages:
             self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 
-    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None) -> Route:
+    def _catalogue(self) -> list[Route]:
+        """Return the routes of definitions, whose refs may have slashes."""
+        one = f"{DEFINITIONS_PATH}/{{ref:path}}"
+        start = StartPage(self._renderer, self._asker, self._viewer)
+        return [
+            self._route(DEFINITIONS_PATH, DefinitionsPage(self._renderer, self._asker).show),
+            self._route(f"{one}/start", start.show, start.send, START_FORM),
+            self._route(one, DefinitionPage(self._renderer, self._asker).show),
+        ]
+
+    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None, form: FormBounds = SMALL_FORM) -> Route:
         """Return the route of a page for who is logged in, of the form that is sent to it, or of both."""
 
         async def answer(request: Request) -> Response:
@@ -115,7 +129,7 @@ class Pages:
             require(caller, "viewer")
             if show is not None and request.method != "POST":
                 return await show(request, caller, self._viewer(request, caller))
-            fields = await fields_of(request, self._memory)
+            fields = await fields_of(request, self._memory, form)
             caller = self._senders.sender_of_form(request, fields.get("csrf"))
             assert send is not None  # noqa: S101 - the route has no other method
             return await send(request, caller, fields)
