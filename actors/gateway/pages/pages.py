@@ -21,9 +21,9 @@ from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH, Definitio
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
+from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
-from stretto.actors.gateway.pages.run import RunPage
 from stretto.actors.gateway.pages.run_context import RunContextPage
 from stretto.actors.gateway.pages.run_controls import RunControls
 from stretto.actors.gateway.pages.run_history import RunHistoryPage
@@ -33,6 +33,7 @@ from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
@@ -49,9 +50,12 @@ class Pages:
         senders: Finds out who looks.
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
+        graphs: Makes graphs of runs.
     """
 
-    def __init__(self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie) -> None:
+    def __init__(
+        self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie, graphs: TaskGraphs
+    ) -> None:
         self._senders = senders
         self._sessions = sessions
         self._cookie = cookie
@@ -59,12 +63,13 @@ class Pages:
         self._assets = Assets()
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
+        self._graphs = graphs
         self.errors = ErrorPages(self._renderer)
         """The pages of refusals."""
 
     def routes(self) -> list[Route]:
         """Return the routes of all pages."""
-        runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
+        runs = RunsPage(self._renderer, self._asker)
         several = SeveralPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
@@ -75,7 +80,7 @@ class Pages:
             self._route("/", runs.show),
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
-            self._route("/runs/{run}", run.show),
+            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
             *self._tabs(),
             *self._controls(),
             *self._catalogue(),

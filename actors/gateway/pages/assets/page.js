@@ -3,8 +3,8 @@ import { useKeys } from "./keys.js";
 
 // Times: how long ago up to an hour, else the clock of the reader's own time zone.
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
-const second = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const exact = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hour12: false });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long", hour12: false });
 
 function duration(seconds) {
@@ -23,9 +23,8 @@ function localise(root) {
     const at = new Date(element.dateTime);
     const seconds = (now - at) / 1000;
     const today = at.toDateString() === new Date(now).toDateString();
-    const time = ("clock" in element.dataset ? second : clock).format(at);
-    const long = today ? time : `${day.format(at)} ${time}`;
-    const text = "clock" in element.dataset ? long : seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
+    const long = today ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
+    const text = "clock" in element.dataset ? (today && element.dataset.clock === "s" ? exact.format(at) : long) : seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
     if (element.textContent !== text) element.textContent = text;
     element.title = full.format(at);
   }

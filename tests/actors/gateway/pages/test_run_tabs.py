@@ -127,7 +127,7 @@ def test_the_history_has_filters_and_jumps_to_a_time(tmp_path: Path) -> None:
         assert re.findall(r'<tr id="e(\d+)">', await text_of(browser, f"{path}?after=1")) == numbers[2:]
         assert "item completed" in await text_of(browser, f"{path}?kind=item_completed&task=each")
         assert "No entry here." in await text_of(browser, f"{path}?kind=extension_requested")
-        last = re.findall(r'data-clock title="([\d-]+) ([\d:]+) UTC"', page)[-1]
+        last = re.findall(r'data-clock="s" title="([\d-]+) ([\d:]+) UTC"', page)[-1]
         assert re.findall(r'<tr id="e(\d+)">', await text_of(browser, f"{path}?at={last[1]}"))[-1:] == numbers[-1:]
         assert re.findall(r'<tr id="e(\d+)">', await text_of(browser, f"{path}?at=2020-01-01T00:00:00Z")) == numbers
         assert "No entry here." in await text_of(browser, f"{path}?at=2099-01-01T00:00:00Z")
