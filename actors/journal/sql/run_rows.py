@@ -10,43 +10,33 @@ A page is one statement. It follows an index in the order of acceptance, so that
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any, Final, get_args
 
 import msgspec
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    CompoundSelect,
-    Connection,
-    Integer,
     Select,
     Text,
     and_,
-    column,
     exists,
     false,
     func,
-    literal,
     or_,
     select,
-    true,
     union_all,
-    values,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
-from stretto.actors.journal.queries import COUNTED_HOURS, HOUR_SECONDS, NO_PARENT, STATUSES, RunQuery
+from stretto.actors.journal.queries import NO_PARENT, RunQuery
 from stretto.actors.journal.records import Origin, Rerun, UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
+from stretto.actors.journal.store import RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0
@@ -141,7 +131,7 @@ def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
     elif query.parent is not None:
         page = page.where(runs.c.parent == searchable(query.parent))
     if query.since is not None:
-        page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - CLOCK_STEP_SECONDS))
+        page = page.where(runs.c.accepted_at >= query.since, number > last_before(query.since - CLOCK_STEP_SECONDS))
     if query.until is not None:
         page = page.where(runs.c.accepted_at < query.until, number < _first_since(query.until + CLOCK_STEP_SECONDS))
     if query.requested_by is not None:
@@ -153,67 +143,6 @@ def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
     if query.cursor is not None:
         page = page.where(number < decode_cursor("runs", query.cursor))
     return page
-
-
-def select_counts(since: float) -> CompoundSelect[Any]:
-    """Return the statement for the number of runs by status, of those accepted at a time or later."""
-    first = _last_before(since)
-    # Each status is a range of runs_by_status, so that no other run is looked at.
-    return union_all(
-        *(
-            select(literal(status).label("status"), func.count().label("runs")).where(
-                runs.c.status == status, runs.c.number > first
-            )
-            for status in STATUSES
-        )
-    )
-
-
-def select_counts_by_workflow(since: float) -> Select[Any]:
-    """Return the statement for the number of runs by workflow and status, of those accepted at a time or later."""
-    return (
-        select(runs.c.workflow, runs.c.status, func.count().label("runs"))
-        .where(runs.c.number > _last_before(since), runs.c.status.in_(STATUSES))
-        .group_by(runs.c.workflow, runs.c.status)
-    )
-
-
-def counts_by_workflow(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
-    """Return the counts of the rows of `select_counts_by_workflow`, of the workflows with the most runs."""
-    counts: dict[str, dict[str, int]] = {}
-    for row in rows:
-        counts.setdefault(row.workflow, {})[row.status] = row.runs
-    most = sorted(counts, key=lambda workflow: (-sum(counts[workflow].values()), workflow))
-    return {workflow: counts[workflow] for workflow in most[:MAX_COUNTED_WORKFLOWS]}
-
-
-def _select_firsts_of_hours(since: float) -> Select[Any]:
-    """Return the statement for the numbers before the first run of each hour of a day, and before that of the next."""
-    instants = [since + HOUR_SECONDS * hour for hour in range(COUNTED_HOURS + 1)]
-    return select(*(_last_before(instant).label(f"hour_{hour}") for hour, instant in enumerate(instants)))
-
-
-def _select_counts_by_hour(numbers: Sequence[int]) -> Select[Any]:
-    """Return the statement for the number of runs by hour and status, given the row of `_select_firsts_of_hours`."""
-    hours = values(column("hour", Integer), column("before", BigInteger), column("last", BigInteger), name="hours")
-    ranges = hours.data([(hour, *ends) for hour, ends in enumerate(pairwise(numbers))]).cte("hours")
-    statuses = values(column("status", Text), name="statuses").data([(status,) for status in STATUSES]).cte("statuses")
-    # As for all runs since a time: each count is a range of runs_by_status.
-    counted = select(func.count()).where(
-        runs.c.status == statuses.c.status, runs.c.number > ranges.c.before, runs.c.number <= ranges.c.last
-    )
-    number = counted.correlate(ranges, statuses).scalar_subquery().label("runs")
-    return select(ranges.c.hour, statuses.c.status, number).select_from(ranges.join(statuses, true()))
-
-
-def counts_by_hour(connection: Connection, since: float) -> list[dict[str, int]]:
-    """Return the number of runs by status in each hour of the day that begins at a time."""
-    numbers = connection.execute(_select_firsts_of_hours(since)).one()
-    hours: list[dict[str, int]] = [{} for _ in range(COUNTED_HOURS)]
-    for row in connection.execute(_select_counts_by_hour(numbers)):
-        if row.runs:
-            hours[row.hour][row.status] = row.runs
-    return hours
 
 
 def select_matching(beginning: str, end: str) -> Select[Any]:
@@ -299,7 +228,7 @@ def _has_label(key: str, value: str) -> Any:
     )
 
 
-def _last_before(time: float) -> Any:
+def last_before(time: float) -> Any:
     """Return the number of the newest run that was accepted before a time, or 0."""
     earlier = runs.alias()
     newest = select(earlier.c.number).where(earlier.c.accepted_at < time)

@@ -211,6 +211,8 @@ def test_a_form_begins_with_the_inputs_of_an_earlier_run(tmp_path: Path, monkeyp
             f"the earlier run keeps secrets in 'servers' as {MASK}: write the value again"
         ]
         await text_of(browser, f"{PATH}?from=nobody", 404)
+        for shown in ("values", "rerun"):
+            assert f'href="{PATH}?from={earlier}"' in await text_of(browser, f"/runs/{earlier}/{shown}")
 
     with_runs(tmp_path, test, files=FILES)
 
