@@ -23,6 +23,7 @@ run_timeline when its tasks ran, as a drawing
 run_context its context by version
 run_history its entries
 run_values  its inputs and its output
+run_definition the definition that it runs with, and how often each task ran
 filters     the filters of a page in its address
 definitions the list of definitions
 definition  one definition: its source beside its graph, its parameters, its last runs

@@ -26,6 +26,7 @@ from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.run_context import RunContextPage
 from stretto.actors.gateway.pages.run_controls import RunControls
+from stretto.actors.gateway.pages.run_definition import RunDefinitionPage
 from stretto.actors.gateway.pages.run_history import RunHistoryPage
 from stretto.actors.gateway.pages.run_items import RunItemsPage
 from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
@@ -96,6 +97,7 @@ class Pages:
             "context": RunContextPage(renderer, asker).show,
             "history": RunHistoryPage(renderer, asker).show,
             "values": RunValuesPage(renderer, asker).show,
+            "definition": RunDefinitionPage(renderer, asker).show,
         }
         return [self._route(f"/runs/{{run}}/{name}", show) for name, show in shown.items()]
 
