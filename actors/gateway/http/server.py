@@ -141,7 +141,13 @@ class Gateway:
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
-        pages = Pages(Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie)
+        pages = Pages(
+            Asker(self._engine, self._endpoints.answers),
+            senders,
+            self._sessions,
+            cookie,
+            lambda: services.journal.unavailable is not None,
+        )
         routes = [
             *self._endpoints.routes(),
             *pages.routes(),

@@ -15,7 +15,10 @@ from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
+from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.asset_files import Assets
+from stretto.actors.gateway.pages.audit import AUDIT_PATH, AuditPage
+from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import fields_of
@@ -24,11 +27,13 @@ from stretto.actors.gateway.pages.run import RunPage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
+from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
 _HTML: Final = "text/html"
 _Shown: TypeAlias = Callable[[Request, Caller, Viewer], Awaitable[Response]]
+_Answered: TypeAlias = Callable[[Request, Caller, Viewer, dict[str, str]], Awaitable[Response]]
 _Sent: TypeAlias = Callable[[Request, Caller, dict[str, str]], Awaitable[Response]]
 
 
@@ -40,9 +45,18 @@ class Pages:
         senders: Finds out who looks.
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
+        store_is_down: Returns whether there is a store that cannot be used now.
     """
 
-    def __init__(self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        senders: Senders,
+        sessions: Sessions,
+        cookie: SessionCookie,
+        store_is_down: Callable[[], bool],
+    ) -> None:
+        self._store_is_down = store_is_down
         self._senders = senders
         self._sessions = sessions
         self._cookie = cookie
@@ -57,6 +71,8 @@ class Pages:
         """Return the routes of all pages."""
         runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
         several = SeveralPage(self._renderer, self._asker)
+        actions, engine = ActionsPage(self._renderer, self._asker), EnginePage(self._renderer, self._asker)
+        audit, tokens = AuditPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
             self._assets.route(),
@@ -71,6 +87,12 @@ class Pages:
             self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
             self._route("/runs/{run}/pause", None, run.pause),
             self._route("/runs/{run}/resume", None, run.resume),
+            self._route(ACTIONS_PATH, actions.show),
+            self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
+            self._route(ENGINE_PATH, engine.show),
+            self._route(AUDIT_PATH, audit.show),
+            self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
+            self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
             self._route(LEAVE_PATH, None, self._leave),
         ]
 
@@ -95,10 +117,22 @@ class Pages:
         methods = [*(["GET"] if show else []), *(["POST"] if send else [])]
         return Route(path, answer, methods=methods)
 
+    def _seen(self, answer: _Answered) -> _Sent:
+        """Return what takes a form and answers with a page of its own."""
+
+        async def send(request: Request, caller: Caller, fields: dict[str, str]) -> Response:
+            return await answer(request, caller, self._viewer(request, caller), fields)
+
+        return send
+
     def _viewer(self, request: Request, caller: Caller) -> Viewer:
         secret = None if caller.session is None else self._cookie.secret_in(request)
         csrf = "" if secret is None else csrf_token(secret)
-        return Viewer(caller.who, caller.role, csrf, may(caller, "operator"))
+        sees_all = caller.workflows is None
+        return Viewer(
+            caller.who, caller.role, csrf, may(caller, "operator"), administers=sees_all and may(caller, "admin"),
+            sees_all=sees_all, store_is_down=self._store_is_down(),
+        )  # fmt: skip
 
     async def _keys(self, _request: Request) -> Response:
         return self._renderer.page("keys.html", None, path="/keys")
