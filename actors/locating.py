@@ -83,6 +83,12 @@ def is_path(name: str) -> bool:
     return "/" in name or Path(name).suffix in SUFFIXES
 
 
+def may_be_ref(name: str) -> bool:
+    """Return whether a name with slashes may be a ref: there is no such file, and it does not end or begin like one."""
+    path = Path(name)
+    return path.suffix not in SUFFIXES and not name.startswith((".", "/")) and not exists(path)
+
+
 def definition_files(folder: Path) -> list[Path]:
     """Return the YAML files in a folder and below it, sorted."""
     return list(survey(folder).files)

@@ -262,8 +262,10 @@ class Catalogue:
             UnknownWorkflow: There is no such workflow. The message suggests the nearest ref.
             InvalidDefinition: The definition has errors. The exception lists them all.
         """
-        if is_path(name):
-            return self.scope_of(name).find(name)
+        return self.scope_of(name).find(name) if is_path(name) else self.find_ref(name)
+
+    def find_ref(self, name: str) -> Workflow:
+        """Return the workflow of a ref, or of a file's name without suffix, without opening one. Raises as `find`."""
         if name in self._workflows:
             return self._workflows[name]
         for errors in (self._conflicts, self._invalid):

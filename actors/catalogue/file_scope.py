@@ -58,12 +58,16 @@ class FileScope(Catalogue):
         """Return a workflow. Raises as `Catalogue.find` does."""
         if is_path(name):
             return usable(self.definition) if Path(name) == self._path else self._base.find(name)
+        return self.find_ref(name)
+
+    def find_ref(self, name: str) -> Workflow:
+        """Return a workflow. Raises as `Catalogue.find_ref` does."""
         if name in self._base._workflows and name not in self._workflows:
-            return self._base.find(name)
+            return self._base.find_ref(name)
         try:
-            return super().find(name)
+            return super().find_ref(name)
         except UnknownWorkflow:
-            return self._base.find(name)
+            return self._base.find_ref(name)
 
     def nested_refs(self) -> frozenset[str]:
         """Return the refs that run as sub-workflows."""

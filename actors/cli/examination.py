@@ -115,7 +115,7 @@ class _Examined:
         self.rehearsals: list[Path] = []
         self.pack_files = pack_files
         self._missing = missing
-        workflows = map(catalogue.find, catalogue.refs())
+        workflows = map(catalogue.find_ref, catalogue.refs())
         self._workflows = {workflow.file: workflow for workflow in workflows}
         self._catalogue = catalogue
         self._owners: dict[str, Path] = {}

@@ -16,6 +16,7 @@ from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.support.printable import echo_lines
 from stretto.actors.gateway import Client, DaemonUnreachable, RequestRefused
+from stretto.actors.locating import is_path, may_be_ref
 from stretto.actors.operations import Accepted, Cancel, Definition, Describe, Described, Ended, Progress, Submit
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs import RunProgressed
@@ -113,11 +114,10 @@ def _cancel(client: Client, run: str) -> None:
 
 def _named_or_read(workflow: str) -> str | Definition:
     """Return a ref as it is, and a file as its text: the daemon does not open clients' paths."""
-    path = Path(workflow)
-    if "/" not in workflow and path.suffix not in {".yaml", ".yml"}:
+    if not is_path(workflow) or may_be_ref(workflow):
         return workflow
     try:
-        return Definition(workflow, read_text(path))
+        return Definition(workflow, read_text(Path(workflow)))
     except OSError as error:
         raise click.UsageError(f"cannot read the workflow {workflow!r}: {error.strerror}") from None
     except UnicodeDecodeError as error:

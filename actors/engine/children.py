@@ -62,7 +62,7 @@ class Children:
         parent = self._table.get(message.parent.run_id)
         scope = None if parent is None else parent.scope
         try:
-            definition = (scope or self._definitions.catalogue).find(message.workflow)
+            definition = (scope or self._definitions.catalogue).find_ref(message.workflow)
         except StrettoError as error:
             _tell_item(message.item, ChildRefused(error.code, str(error)))
             return

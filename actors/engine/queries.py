@@ -57,7 +57,7 @@ class StoreQueries:
         """Return the definition of a run, compared with that of the catalogue. See `Engine.definition`."""
 
         def now(ref: str) -> str | None:
-            return catalogue.find(ref).text if ref in catalogue.refs() else None
+            return catalogue.find_ref(ref).text if ref in catalogue.refs() else None
 
         return self.read(reports.show_definition, run_id, now)
 

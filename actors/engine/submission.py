@@ -140,7 +140,7 @@ class Submissions:
             seen |= called
             for ref in sorted(called):
                 with contextlib.suppress(UnknownWorkflow):  # its item fails when it comes to it
-                    left.append(scope.find(ref))
+                    left.append(scope.find_ref(ref))
         if found:
             raise InvalidDefinition(found)
 

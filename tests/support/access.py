@@ -43,7 +43,7 @@ def token_in(store_url: str, role: Role, workflows: tuple[str, ...] | None = Non
     """Make a token in a store that no engine has; return its text."""
     with open_store(store_url, keyring_for(store_url, None)) as store:
         access = access_of_store(store)
-        name = role if workflows is None else f"restricted-{role}"
+        name = role if workflows is None else f"{role}-{'-'.join(workflows)}".replace("/", ".")
         text = access.create_token(name, role, by=ADMIN, workflows=workflows).result().text
         access.close()
         return text

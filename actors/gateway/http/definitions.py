@@ -1,7 +1,7 @@
 """The endpoints of definitions, graphs, actions, validations and rehearsals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -23,6 +23,7 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.asking import Answering
 from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
 from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
+from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
     ActionAnswer,
@@ -59,7 +60,6 @@ LAST_RUNS: Final = 20
 """Runs that are shown with a definition."""
 
 T = TypeVar("T")
-Find = Callable[[str], "Awaitable[Workflow]"]
 
 
 class DefinitionEndpoints:
@@ -68,13 +68,13 @@ class DefinitionEndpoints:
     Args:
         engine: The engine.
         workers: Threads for work of milliseconds.
-        find: Returns the workflow of a ref.
+        starting: Finds the workflows that clients name.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], workers: ThreadPoolExecutor, find: Find) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], workers: ThreadPoolExecutor, starting: Starting) -> None:
         self._engine = engine
         self._workers = workers
-        self._find = find
+        self._starting = starting
         self._layouts = Layouts()
         self._long = LongWork(MAX_WAITING, "MAX_WAITING")
 
@@ -126,13 +126,10 @@ class DefinitionEndpoints:
         definition = await self._long.run(partial(catalogue.read_definition_text, request.text, request.file))
         return ValidationAnswer([each.as_json() for each in definition.findings])
 
-    async def _rehearse(self, request: Rehearse, _caller: Caller) -> RehearsalAnswer:
+    async def _rehearse(self, request: Rehearse, caller: Caller) -> RehearsalAnswer:
         services: Services = await call(self._engine, EngineHost.services)
         catalogue, asked = await self._catalogue(), request.workflow
-        workflow = (
-            asked if isinstance(asked, Definition) else catalogue.workflows().get(asked) or await self._find(asked)
-        )
-
+        workflow = asked if isinstance(asked, Definition) else await self._starting.find(asked, caller)
         return RehearsalAnswer(**await self._long.run(partial(rehearse, catalogue, workflow, request, services)))
 
     # ---- graphs

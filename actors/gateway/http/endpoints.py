@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -14,7 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
-from stretto.actors.access import Access, Caller, require, require_full_rights
+from stretto.actors.access import Access, Caller, require
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
@@ -27,9 +25,9 @@ from stretto.actors.gateway.http.etags import tag_of, tagged
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.rehearsals import MAX_TEXTS, LongWork
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
+from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.gateway.http.tokens import TokenEndpoints
 from stretto.actors.gateway.http.waiting import LateAnswer
@@ -44,7 +42,6 @@ from stretto.actors.operations import (
     Found,
     Request,
     Route,
-    accepted_as,
     ask,
     body_of,
     frames_of,
@@ -57,11 +54,8 @@ from stretto.actors.operations import (
 )  # fmt: skip
 from stretto.actors.outcome import AmbiguousRun, chosen_run
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import UnknownWorkflow
-from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
-    from stretto.actors.catalogue import Catalogue
     from stretto.actors.gateway.http.asking import Answering
 
 WORKERS: Final = 2
@@ -112,14 +106,14 @@ class Endpoints:
         self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
-        self._reading = LongWork(MAX_TEXTS, "MAX_TEXTS")
-        self._definitions = DefinitionEndpoints(engine, self._workers, self._find)
+        self._starting = Starting(engine)
+        self._definitions = DefinitionEndpoints(engine, self._workers, self._starting)
         self._cells = ItemCells(engine, streams.hub, self._workers)
         self.answers: dict[type[Request], Answering] = {
             **self._definitions.answers(),
             **about_engine.answers(),
             **TokenEndpoints(access).answers(),
-            requests.Submit: self._start,
+            requests.Submit: self._starting.submit,
             requests.Describe: self._describe,
         }
         """The answers to requests that no engine method answers. They can be asked for without HTTP, too."""
@@ -148,7 +142,7 @@ class Endpoints:
     def close(self) -> None:
         """Stop the threads."""
         self._definitions.close()
-        self._reading.close()
+        self._starting.close()
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
@@ -224,19 +218,8 @@ class Endpoints:
                 raise
             return _json(route, Found(chosen_run(request.text, await self._restrictions.seen(error.found, caller))))
 
-    async def _start(self, request: requests.Submit, caller: Caller) -> Accepted:
-        """Start a run, whose end is not waited for."""
-        if isinstance(request.workflow, requests.Definition):
-            require_full_rights(caller)
-        workflow = await self._find(request.workflow)
-        handle = await call(
-            self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
-        )  # fmt: skip
-        return accepted_as(handle)
-
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response | LateAnswer:
-        accepted = await self._start(request, caller)
+        accepted = await self._starting.submit(request, caller)
         if not request.wait:
             return self._accepted(route, accepted)
 
@@ -257,8 +240,8 @@ class Endpoints:
         status = HTTPStatus.OK if answer.replayed or answer.outcome is not None else route.status
         return Response(body_of(route, answer), status, headers, route.media_type)
 
-    async def _describe(self, request: requests.Describe, _caller: Caller) -> Described:
-        workflow = await self._find(request.workflow)
+    async def _describe(self, request: requests.Describe, caller: Caller) -> Described:
+        workflow = await self._starting.find(request.workflow, caller)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         return Described(workflow.ref, types)
 
@@ -324,14 +307,6 @@ class Endpoints:
                 yield encode_json(frame) + b"\n"
 
         return StreamingResponse(lines(), media_type=route.media_type)
-
-    async def _find(self, workflow: str | requests.Definition) -> Workflow:
-        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
-        if isinstance(workflow, requests.Definition):
-            return await self._reading.run(partial(catalogue.read_text, workflow.text, workflow.file))
-        if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
-            raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
-        return catalogue.find(workflow)
 
 
 def _order(route: Route) -> tuple[bool, int, str]:

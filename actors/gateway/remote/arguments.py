@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from stretto.actors.journal import GivenItems
-from stretto.actors.locating import is_path
+from stretto.actors.locating import is_path, may_be_ref
 from stretto.actors.operations import Definition, EntriesAnswer, ExportAnswer
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import UnknownWorkflow
@@ -33,13 +33,16 @@ def listed(names: str | Sequence[str] | None) -> str | list[str] | None:
 
 
 def named_or_read(workflow: str | PathLike[str] | Workflow) -> str | Definition:
-    """Return a ref as it is, and anything else as its text: a daemon does not open clients' paths."""
+    """Return a ref as it is, and a file as its text: a daemon does not open clients' paths.
+
+    A name with slashes is a ref where there is no such file.
+    """
     if isinstance(workflow, Workflow):
         if not workflow.text:
             raise UnknownWorkflow(f"a daemon needs the text of {workflow.ref}: read it with read_workflow(text, file)")
         return Definition(workflow.file, workflow.text)
     name = os.fspath(workflow)
-    if not is_path(name):
+    if not is_path(name) or may_be_ref(name):
         return name
     try:
         return Definition(name, read_text(Path(name)))

@@ -96,6 +96,22 @@ def test_a_workflow_is_found_by_its_files_name_and_by_its_path(catalogue: Catalo
     assert catalogue.find("health_check").ref == "ops.health"
 
 
+def test_a_ref_with_slashes_is_found_without_opening_a_file(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a file has the ref as its path, and from the folder of a file."""
+    (tmp_path / "ops").mkdir()
+    path = write(tmp_path / "ops", "deploy.yaml", "ops/deploy.yaml")
+    catalogue.load(tmp_path)
+    write(tmp_path / "ops", "deploy.yaml", "another.ref")
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.find("ops/deploy.yaml").ref == "another.ref"
+    assert catalogue.find_ref("ops/deploy.yaml").ref == "ops/deploy.yaml"
+    assert catalogue.file_scope(path).find_ref("ops/deploy.yaml").ref == "ops/deploy.yaml"
+    with pytest.raises(UnknownWorkflow):
+        catalogue.find_ref("./ops/deploy.yaml")
+
+
 def test_an_unknown_workflow_is_told_with_the_nearest_one(catalogue: Catalogue, tmp_path: Path) -> None:
     """A slip of the pen is answered with what was meant."""
     write(tmp_path, "a.yaml", "ops.health_check")

@@ -79,6 +79,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store = f"sqlite:///{folder}/store.db"
     tokens = {role: token_in(store, role) for role in ("viewer", "operator", "admin")}
     tokens["restricted"] = token_in(store, "operator", ("ops/slash.ed",))
+    tokens["named"] = token_in(store, "operator", ("greet",))
     tokens["greeter"] = token_in(store, "viewer", ("ops.greet",))
     tokens["caller"] = token_in(store, "admin", ("ops.calls",))
     with opened_gateway(folder, definitions=str(definitions), store=store) as opened:
@@ -308,3 +309,28 @@ def test_unknown_keys_of_a_rule_are_refused(served: Served) -> None:
     reply = served.ask("POST", "/definitions:rehearse", body)
     assert (reply.status, reply.json["code"]) == (400, "bad_request")
     assert "tsk" in reply.json["detail"]
+
+
+def test_a_ref_with_slashes_is_run_and_a_path_is_not(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever files there are. Our client sends such a ref, unless a file has the name."""
+    monkeypatch.chdir(served.folder)
+    started = served.ask("POST", "/runs?wait=60", {"workflow": "ops/slash.ed"})
+    assert (started.status, started.json["workflow"], started.json["outcome"]["status"]) == (
+        200, "ops/slash.ed", "succeeded",
+    )  # fmt: skip
+    assert served.ask("POST", "/runs", {"workflow": "ops/slash.ed"}, "restricted").status == 202
+    for path in ("definitions/greet.yaml", f"{served.folder}/definitions/greet.yaml", "./definitions/greet"):
+        for target in ("/runs", "/definitions:describe", "/definitions:rehearse"):
+            refused = served.ask("POST", target, {"workflow": path})
+            assert (refused.status, refused.json["code"]) == (404, "unknown_workflow"), (path, target)
+            assert "does not open clients' paths" in refused.json["detail"]
+    with connect(served.socket) as engine:
+        handle = engine.submit("ops/slash.ed").get(timeout=PATIENCE)
+        assert handle.outcome.get(timeout=PATIENCE).status == "succeeded"
+
+
+def test_a_restricted_token_gets_nothing_by_the_name_of_a_file(served: Served) -> None:
+    """The name leads to a workflow with another ref, which the token is not for."""
+    assert served.ask("POST", "/runs?wait=60", {"workflow": "greet"}).json["workflow"] == "ops.greet"
+    refused = served.ask("POST", "/runs", {"workflow": "greet"}, "named")
+    assert (refused.status, refused.json["code"]) == (404, "unknown_workflow")
