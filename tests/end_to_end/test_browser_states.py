@@ -137,7 +137,7 @@ def test_no_rule_of_axe_core_is_broken_and_no_width_scrolls_sideways(page: "Page
     """Light and dark, in colours that the reader forces, and as wide as at 400 %."""
     look(page, shown, state)
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         assert violations(page) == [], scheme
     page.emulate_media(color_scheme="light")
     assert sideways(page) == []
@@ -162,7 +162,7 @@ def test_what_a_form_answers_breaks_no_rule(page: "Page", shown: Shown) -> None:
         page.get_by_role("button", name="Make it").click()
         page.get_by_text(wanted).first.wait_for()
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             assert violations(page) == []
     page.emulate_media(color_scheme="light")
 

@@ -71,7 +71,7 @@ def violations(page: "Page") -> list[str]:
 def unseen_stops(page: "Page") -> tuple[int, list[str]]:
     """Walk through a page with Tab. Return the number of its stops, and a line for each whose focus is not seen."""
     page.evaluate(_TO_THE_TOP)
-    found = []
+    found: list[str] = []
     stops: set[int] = set()
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
@@ -86,7 +86,7 @@ def unseen_stops(page: "Page") -> tuple[int, list[str]]:
 
 def sideways(page: "Page", widths: Sequence[int] = WIDTHS) -> list[str]:
     """Return a line for each width at which a page scrolls sideways, with an element that sticks out."""
-    found = []
+    found: list[str] = []
     for width in widths:
         page.set_viewport_size({"width": width, "height": 800})
         if page.evaluate("document.documentElement.scrollWidth") > width:

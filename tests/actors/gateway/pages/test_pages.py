@@ -1,6 +1,7 @@
 """What all pages have in common."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_all_pages_say_that_the_store_cannot_be_used(tmp_path: Path, monkeypatch
 
 def test_a_time_to_come_is_a_day_or_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of long ago has its year."""
-    monkeypatch.setattr(words.time, "time", lambda: words.moment("2026-11-28T12:00:00Z").timestamp())
+    monkeypatch.setattr(time, "time", lambda: words.moment("2026-11-28T12:00:00Z").timestamp())
     shown = {
         "2026-11-28T11:59:59.500Z": "just now",
         "2026-11-28T11:59:00Z": "1 m 00 ago",
