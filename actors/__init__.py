@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from stretto.actors.engine.submission import TooManyRuns
     from stretto.actors.files.protected import RefusedFile
     from stretto.actors.gateway.remote.async_engine import AsyncRemoteEngine, AsyncRunHandle, connect_async
-    from stretto.actors.gateway.remote.engine import BlockingRemoteEngine, RemoteEngine, connect
+    from stretto.actors.gateway.remote.blocking import BlockingRemoteEngine
+    from stretto.actors.gateway.remote.engine import RemoteEngine, connect
     from stretto.actors.gateway.wire import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
     from stretto.actors.history.cells import UnknownVisit
     from stretto.actors.history.contexts import UnknownPath
@@ -63,7 +64,8 @@ else:
             "history.contexts": "UnknownPath",
             "history.entries": "UnknownKind",
             "gateway.remote.async_engine": "AsyncRemoteEngine AsyncRunHandle connect_async",
-            "gateway.remote.engine": "BlockingRemoteEngine RemoteEngine connect",
+            "gateway.remote.blocking": "BlockingRemoteEngine",
+            "gateway.remote.engine": "RemoteEngine connect",
             "gateway.wire": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",

@@ -1,13 +1,14 @@
 """The methods of an engine for programs that wait: each returns its answer, where the proxy returns a future."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pykka
 
-from stretto.actors.journal import PAGE, GivenItems, RerunScope
+from stretto.actors.engine.blocking_reports import BlockingReports
+from stretto.actors.journal import GivenItems, RerunScope
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
@@ -39,15 +40,12 @@ class RunNotEnded(StrettoError, TimeoutError):
         )
 
 
-class BlockingCalls:
+class BlockingCalls(BlockingReports):
     """The methods that an engine has in process and from elsewhere, each waiting for its answer.
 
     Args:
         proxy: What has the methods, and returns futures.
     """
-
-    def __init__(self, proxy: Any) -> None:
-        self.proxy = proxy
 
     def run(
         self,
@@ -79,7 +77,10 @@ class BlockingCalls:
             RunWasParked: The engine was stopped before the run's end.
             UnknownWorkflow, InvalidDefinition, InvalidInput: As of `submit`, as are its other errors.
         """
-        run = self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
+        return self._to_its_end(self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels), timeout)
+
+    def _to_its_end(self, run: RunHandle, timeout: float | None) -> Outcome:
+        """Wait for the end of a run, and cancel it on Ctrl-C. See `run`."""
         try:
             return self.wait(run, timeout)
         except KeyboardInterrupt:
@@ -138,21 +139,6 @@ class BlockingCalls:
         )
         return handle
 
-    def status(self, run_id: str) -> dict[str, Any]:
-        """Return the status of a run, in progress or ended. See `Engine.status`."""
-        status: dict[str, Any] = self._get(self.proxy.status(run_id))
-        return status
-
-    def tasks(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the tasks of a run, each with its newest visit. See `Engine.tasks`."""
-        tasks: list[dict[str, Any]] = self._get(self.proxy.tasks(run_id))
-        return tasks
-
-    def task(self, run_id: str, task: str, visit: int | None = None) -> dict[str, Any]:
-        """Return a task of a run. See `Engine.task`."""
-        found: dict[str, Any] = self._get(self.proxy.task(run_id, task, visit))
-        return found
-
     def delete_run(self, run_id: str) -> None:
         """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""
         self._get(self.proxy.delete_run(run_id))
@@ -160,26 +146,6 @@ class BlockingCalls:
     def cancel(self, run_id: str) -> None:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""
         self._get(self.proxy.cancel(run_id))
-
-    def preview_cancel(self, run_id: str) -> dict[str, Any]:
-        """Return what `cancel` would stop. See `Engine.preview_cancel`."""
-        preview: dict[str, Any] = self._get(self.proxy.preview_cancel(run_id))
-        return preview
-
-    def preview_rerun(
-        self,
-        run_id: str,
-        scope: RerunScope = "everything",
-        task: str | None = None,
-        *,
-        items: GivenItems | None = None,
-        error_group: str | None = None,
-    ) -> dict[str, Any]:
-        """Return what `rerun` would run again. See `Engine.preview_rerun`."""
-        preview: dict[str, Any] = self._get(
-            self.proxy.preview_rerun(run_id, scope, task, items=items, error_group=error_group)
-        )
-        return preview
 
     def recover(self, run_id: str) -> None:
         """Try again to recover a quarantined run. See `Engine.recover`."""
@@ -213,128 +179,11 @@ class BlockingCalls:
         """Add seconds to the deadline of a run whose workflow has a `timeout`."""
         self._get(self.proxy.extend(run_id, seconds))
 
-    def why(self, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
-        """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
-        waits: list[dict[str, Any]] = self._get(self.proxy.why(run_id, task))
-        return waits
-
-    def item_output(self, run_id: str, task: str, index: int = 0, attempt: int | None = None) -> dict[str, Any]:
-        """Return what an item in flight has written so far. See `Engine.item_output`."""
-        output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index, attempt))
-        return output
-
-    def workflows(self) -> tuple[str, ...]:
-        """Return the refs of all known workflows."""
-        return tuple(self._get(self.proxy.workflows()))
-
     def handle(self, run_id: str) -> RunHandle:
         """Return the handle of a run in progress, or of an ended one in the store."""
         handle: RunHandle = self._get(self.proxy.handle(run_id))
         return handle
 
-    def runs(  # noqa: PLR0913 - the fields of a query
-        self,
-        *,
-        status: str | Sequence[str] | None = None,
-        workflow: str | None = None,
-        since: float | None = None,
-        labels: Mapping[str, str] | None = None,
-        search: str | None = None,
-        children: Literal["listed", "folded"] = "listed",
-        cursor: str | None = None,
-        limit: int = PAGE,
-        until: float | None = None,
-        parent: str | None = None,
-        id_prefix: str | None = None,
-    ) -> dict[str, Any]:
-        """Return a page of stored runs, the newest first. See `Engine.runs`."""
-        page: dict[str, Any] = self._get(
-            self.proxy.runs(
-                status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
-                cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
-            )
-        )  # fmt: skip
-        return page
-
-    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> dict[str, Any]:
-        """Return the number of stored runs by status. See `Engine.run_counts`."""
-        counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by))
-        return counts
-
-    def find_run(self, text: str) -> str:
-        """Return the id of a run by its id or a part of it. See `Engine.find_run`."""
-        return str(self._get(self.proxy.find_run(text)))
-
-    def show_run(self, run_id: str) -> dict[str, Any]:
-        """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
-        report: dict[str, Any] = self._get(self.proxy.run(run_id))
-        return report
-
-    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
-        self,
-        run_id: str,
-        task: str | None = None,
-        outcome: str | Sequence[str] | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-        visit: int | None = None,
-        order: Literal["ended", "index"] = "ended",
-        min_attempts: int = 1,
-    ) -> dict[str, Any]:
-        """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
-        page: dict[str, Any] = self._get(
-            self.proxy.items(run_id, task, outcome, cursor, limit, visit, order, min_attempts)
-        )
-        return page
-
-    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> dict[str, Any]:
-        """Return the last ended attempt of a stored run's item. See `Engine.item`."""
-        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index, visit))
-        return attempt
-
-    def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> dict[str, Any]:
-        """Return a map of the items of a stored run's task. See `Engine.cells`."""
-        cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))
-        return cells
-
-    def export(self, run_id: str) -> dict[str, Any]:
-        """Return a stored run with its definition and all its entries, secrets masked."""
-        run: dict[str, Any] = self._get(self.proxy.export(run_id))
-        return run
-
-    def errors(self, run_id: str, task: str | None = None) -> dict[str, Any]:
-        """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
-        found: dict[str, Any] = self._get(self.proxy.errors(run_id, task))
-        return found
-
-    def history(
-        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
-    ) -> dict[str, Any]:
-        """Return a page of the entries of a stored run. See `Engine.history`."""
-        page: dict[str, Any] = self._get(self.proxy.history(run_id, after, kind, task, limit))
-        return page
-
-    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> dict[str, Any]:
-        """Return a value of a stored run's context. See `Engine.context`."""
-        value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
-        return value
-
-    def definition(self, run_id: str) -> dict[str, Any]:
-        """Return the definition that a stored run runs with. See `Engine.definition`."""
-        definition: dict[str, Any] = self._get(self.proxy.definition(run_id))
-        return definition
-
-    def audit(
-        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
-    ) -> dict[str, Any]:
-        """Return a page of the audit, the newest entry first. See `Engine.audit`."""
-        page: dict[str, Any] = self._get(self.proxy.audit(since=since, who=who, cursor=cursor, limit=limit))
-        return page
-
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))
-
-    @staticmethod
-    def _get(future: Any) -> Any:
-        return future.get()

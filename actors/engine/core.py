@@ -56,7 +56,7 @@ class EngineCore:
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
         following = RunFollowing(table, self.requests)
-        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following)
+        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
         self.handlers = {
             message: handler
             for part in (

@@ -16,7 +16,15 @@ from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
-from stretto.actors.history import RerunChoice, group_errors, list_entries, preview_rerun, reports, show_context
+from stretto.actors.history import (
+    RerunChoice,
+    context_value,
+    group_errors,
+    list_entries,
+    preview_rerun,
+    reports,
+    show_context,
+)  # fmt: skip
 from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, GivenItems, Origin, Requester, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
@@ -224,7 +232,8 @@ class Engine(DispatchedActor):
         """Return the status of a run, in progress or ended.
 
         Returns:
-            {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
+            {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}. A fan-out
+            that may start items also has `window` {concurrency, max_failures}.
         """
         return self._core.requests.status(run_id)
 
@@ -548,13 +557,17 @@ class Engine(DispatchedActor):
 
         Returns:
             {at, value, bytes, left_out}. In a value above 64 KiB, members without room are {"$ref", "bytes"}, and those
-            above 1,000 are left out: `path` leads to them.
+            above 1,000 are left out: `path` leads to them, and `context_value` returns them.
 
         Raises:
             UnknownPath: The context has no such value.
             LimitExceeded: The replay takes longer than 5 seconds, or has more than 1,000,000 entries.
         """
         return self._core.store.read_long(show_context, run_id, at, path)
+
+    def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Deferred:
+        """Return a value of a stored run's context, however large it is. See `context`."""
+        return self._core.store.read_long(context_value, run_id, at, path)
 
     def definition(self, run_id: str) -> Deferred:
         """Return the definition that a stored run runs with.

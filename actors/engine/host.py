@@ -8,6 +8,7 @@ from stretto.actors.dispatch import Deferred, reached_by
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.history import accepted_run, item_result, map_items, run_inputs
@@ -35,6 +36,7 @@ class EngineHost:
         shutdown: Shutdown,
         news: EngineNews,
         following: RunFollowing,
+        requests: RunRequests,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -43,6 +45,7 @@ class EngineHost:
         self._shutdown = shutdown
         self._news = news
         self._following = following
+        self._requests = requests
 
     def services(self) -> Services:
         """Return what the engine's actors share."""
@@ -111,7 +114,15 @@ class EngineHost:
         """
         return self._following.changes(run_id, follower, since)
 
-    def follow_output(self, run_id: str, task: str, index: int, key: str, follower: pykka.ActorRef[Any]) -> Any:
+    def follow_output(  # noqa: PLR0913, PLR0917 - the attempt is optional
+        self,
+        run_id: str,
+        task: str,
+        index: int,
+        attempt: int | None,
+        key: str,
+        follower: pykka.ActorRef[Any],
+    ) -> Any:
         """Answer as `Engine.item_output` does, and send an actor `OutputChanged` when there is more.
 
         It is sent once for each answer of an attempt in flight, and at the attempt's end.
@@ -120,10 +131,11 @@ class EngineHost:
             run_id: The run.
             task: The task.
             index: The item's index.
+            attempt: The number of the attempt, or None for the one in flight or the last one.
             key: What `OutputChanged` has as its `key`.
             follower: The actor.
         """
-        return self._following.output(run_id, task, index, key, follower)
+        return self._following.output(run_id, task, index, attempt, key, follower)
 
     def entries(self, run_id: str, first: int, most: int) -> Deferred:
         """Answer with a run's entries from the store, from number `first` on. Raises `NoStore`, `StoreUnavailable`."""
@@ -145,6 +157,13 @@ class EngineHost:
         return self._services.readers.long.ask_deferred(
             lambda reader: item_result(reader, run_id, task, index, visit, attempt)
         )
+
+    def run_version(self, run_id: str) -> Any:
+        """Answer with the version of a run: another one whenever its status, its tasks or its report change.
+
+        Raises `UnknownRun`, `StoreUnavailable`.
+        """
+        return self._requests.version(run_id)
 
     def workflow_of_run(self, run_id: str) -> Deferred:
         """Answer with the definition of a stored run. Raises `UnknownRun`, `NoStore`, `StoreUnavailable`."""

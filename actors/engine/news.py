@@ -97,8 +97,8 @@ class RunFollowing:
             run.followers += (follower,)
         return self._requests.send(run_id, "follow", FollowRun(follower))
 
-    def output(
-        self, run_id: str, task: str, index: int, key: str, follower: pykka.ActorRef[Any]
+    def output(  # noqa: PLR0913, PLR0917 - as of `EngineHost.follow_output`
+        self, run_id: str, task: str, index: int, attempt: int | None, key: str, follower: pykka.ActorRef[Any]
     ) -> dict[str, Any] | Deferred:
         """Return the output of an item, and tell a follower once when there is more. See `EngineHost`."""
 
@@ -106,7 +106,7 @@ class RunFollowing:
             with contextlib.suppress(pykka.ActorDeadError):
                 follower.tell(OutputChanged(key))
 
-        return self._requests.item_output(run_id, task, index, watcher=OutputWatcher(key, tell))
+        return self._requests.item_output(run_id, task, index, attempt, OutputWatcher(key, tell))
 
     def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower. Unknown and ended runs have none."""

@@ -2,14 +2,21 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, derived
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
 from stretto.actors.engine.submission import checked_watcher
-from stretto.actors.history import explain_end_of_tasks, kept_report, map_items, quarantine_wait, reports
+from stretto.actors.history import (
+    explain_end_of_tasks,
+    kept_report,
+    map_items,
+    quarantine_wait,
+    reports,
+    run_version,
+)  # fmt: skip
 from stretto.actors.journal import Reader, Requester, asked_by
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import (
@@ -21,11 +28,15 @@ from stretto.actors.runs import (
     ReportCells,
     ReportItemOutput,
     ReportStatus,
+    ReportVersion,
     Services,
     WatchRun,
 )
 from stretto.definitions.conductor import ENDED, CancelRequested, Event, IllegalTransition, UnknownTask
 from stretto.definitions.errors import names_there
+
+_ENDED: Final = "ended"
+"""The version of an ended run without a store, which changes no more."""
 
 
 class RunRequests:
@@ -75,6 +86,25 @@ class RunRequests:
         request = run.add_request(None, lambda: self._stored_cells(run_id, task, visit, known))
         run.tell(Forwarded(ReportCells(task, visit, known), request))
         return request
+
+    def version(self, run_id: str) -> Any:
+        """Return the version of a run. See `EngineHost.run_version`."""
+        run = self._table.get(run_id)
+        if run is None:
+            return self._stored_version(run_id)
+        # The run may end before its supervisor answers.
+        request = run.add_request(None, lambda: self._stored_version(run_id))
+        run.tell(Forwarded(ReportVersion(), request))
+        if not self._services.journal.durable:
+            return request
+        return derived(request, lambda live: derived(self._stored_version(run_id), lambda stored: (live, stored)))
+
+    def _stored_version(self, run_id: str) -> Any:
+        if self._services.journal.durable:
+            return self._services.readers.ask_deferred(lambda reader: run_version(reader, run_id))
+        if self._table.ended(run_id) is None:
+            raise not_remembered_error(run_id)
+        return _ENDED
 
     def _stored_cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
         maps = self._services.item_maps

@@ -10,6 +10,8 @@ http          the daemon's end: the application
 wire          the client's end as bytes
 client        the client's end: sockets
 run_state     a run as a client puts it together
+output_state  the output of an item as a client puts it together
+output_text   the further text of an output, for both ends
 remote        the engine's methods for other processes
 """
 

@@ -134,7 +134,7 @@ class Client:
             DaemonUnreachable: No daemon answers, or not until then.
             RequestRefused: The daemon refuses the request.
         """
-        with self._stream_of(Watch(run), last_id, until) as stream:
+        with self.stream_of(Watch(run), last_id, until) as stream:
             yield stream
 
     def output(self, request: FollowOutput) -> Generator[StreamEvent]:
@@ -144,7 +144,7 @@ class Client:
             DaemonUnreachable: No daemon answers, or it goes away before the end.
             RequestRefused: The daemon refuses the request, or stops.
         """
-        with self._stream_of(request) as stream:
+        with self.stream_of(request) as stream:
             while (events := stream.next_events()) is not None:
                 for each in events:
                     if each.name in LAST_WORDS:
@@ -155,7 +155,8 @@ class Client:
         raise AnswerLost(f"the daemon at {self.url} closed the connection before the end of the output")
 
     @contextmanager
-    def _stream_of(self, request: Request, last_id: str = "", until: float | None = None) -> Iterator["Stream"]:
+    def stream_of(self, request: Request, last_id: str = "", until: float | None = None) -> Iterator["Stream"]:
+        """Open the stream that a request asks for. See `stream`."""
         exchange = Exchange(self.url, request, self._token, last_id=last_id, most=None)
         with self._connected(until) as connection:
             connection.send(exchange)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from stretto.actors.gateway.wire import StreamEvent
-from stretto.actors.operations import Ended
+from stretto.actors.operations import Ended, Watch
 from stretto.actors.runs import Ranges, apply_ranges, changed_between, ranges_of
 
 _STATES: Final = frozenset({"hello", "changes"})
@@ -36,6 +36,11 @@ class RunState:
         self.farewell = ""
         self._items: dict[str, tuple[int, bytearray | None]] = {}
         """The visit and the states of each task's items. The states are None if they are not known."""
+
+    @property
+    def request(self) -> Watch:
+        """The request for its stream."""
+        return Watch(self.run)
 
     def take(self, event: StreamEvent) -> bool:
         """Take an event, and return whether it has changed the run's state."""

@@ -7,7 +7,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
-    from stretto.actors.history.contexts import UnknownPath, show_context
+    from stretto.actors.history.contexts import UnknownPath, context_value, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.tasks import list_tasks, show_task, task_of, tasks_of
     from stretto.actors.history.values import item_result, run_inputs
+    from stretto.actors.history.versions import run_version
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
@@ -48,7 +49,8 @@ else:
         {
             "acceptance": "accepted_run",
             "cells": "UnknownVisit map_items with_states",
-            "contexts": "UnknownPath show_context",
+            "contexts": "UnknownPath context_value show_context",
+            "versions": "run_version",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
@@ -92,6 +94,7 @@ __all__ = [
     "UnknownVisit",
     "WrittenResults",
     "accepted_run",
+    "context_value",
     "count_cancelled",
     "ended_output",
     "error_lines",
@@ -118,6 +121,7 @@ __all__ = [
     "quarantined_children",
     "quarantined_error",
     "run_inputs",
+    "run_version",
     "show_context",
     "show_task",
     "stored_handle",

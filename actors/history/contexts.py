@@ -51,8 +51,8 @@ def show_context(
 
     Returns:
         `at` is the number of the last entry before the context, -1 for none. `bytes` is the size of the whole value.
-        Above 64 KiB, members are {"$ref", "bytes"} where there is no more room, with the path of the HTTP API at which
-        they are, and `left_out` of them are left out.
+        Above 64 KiB, members are {"$ref", "bytes"} where there is no more room, with the path of the HTTP API that
+        has them whole, and `left_out` of them are left out.
 
     Raises:
         UnknownRun: There is no such run.
@@ -61,14 +61,34 @@ def show_context(
         LimitExceeded: The replay is too long.
         StoreUnavailable: The store cannot be read now.
     """
-    conductor, last = _replayed(reader, run_id, at, clock)
-    value = _masked(_value_at(_whole(conductor), path), conductor.mask)
+    value, last = _replayed_value(reader, run_id, at, path, clock)
     size = size_of(value)
     if size <= MAX_INLINE_BYTES:
         shown, left_out = value, 0
     else:
         shown, left_out = _outline(value, size, lambda *names: path_of_context(run_id, last, (*path, *names)))
     return {"at": last, "value": shown, "bytes": size, "left_out": left_out}
+
+
+def context_value(
+    reader: Reader,
+    run_id: str,
+    at: int | None = None,
+    path: Sequence[str] = (),
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Any:
+    """Return a value of a run's context behind an entry, however large it is. See `show_context`, also for errors."""
+    value, _last = _replayed_value(reader, run_id, at, path, clock)
+    return value
+
+
+def _replayed_value(
+    reader: Reader, run_id: str, at: int | None, path: Sequence[str], clock: Callable[[], float]
+) -> tuple[Any, int]:
+    """Return a value, secrets masked, and the number of the last entry before it."""
+    conductor, last = _replayed(reader, run_id, at, clock)
+    return _masked(_value_at(_whole(conductor), path), conductor.mask), last
 
 
 def _replayed(reader: Reader, run_id: str, at: int | None, clock: Callable[[], float]) -> tuple[Conductor, int]:

@@ -21,8 +21,8 @@ def link(path: str, size: int) -> dict[str, Any]:
 
 
 def path_of_context(run_id: str, at: int, path: Iterable[str]) -> str:
-    """Return where the HTTP API has a value of a run's context behind an entry."""
-    return f"{RUNS_PATH}/{run_id}/context?{urlencode([('at', at), *(('path', name) for name in path)])}"
+    """Return where the HTTP API has a whole value of a run's context behind an entry."""
+    return f"{RUNS_PATH}/{run_id}/context/value?{urlencode([('at', at), *(('path', name) for name in path)])}"
 
 
 def is_link(value: Any) -> bool:

@@ -110,6 +110,7 @@ if TYPE_CHECKING:
         Audit,
         Cells,
         Context,
+        ContextValue,
         CreateToken,
         Definition,
         DeleteRun,
@@ -199,7 +200,7 @@ else:
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
+                "Audit Cells Context ContextValue CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
                 "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun "
                 "Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
                 "Task Tasks Tokens Watch WatchAll Why"
@@ -240,6 +241,7 @@ __all__ = [
     "CellsAnswer",
     "Context",
     "ContextAnswer",
+    "ContextValue",
     "ControlRequest",
     "CountsAnswer",
     "CreateEnterCode",

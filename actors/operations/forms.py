@@ -110,7 +110,7 @@ def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: b
         BadRequest: The body has members of several of them.
     """
     pairs = list(query)
-    selected = [route for route in routes if parse_qsl(route.selector) == pairs] or [
+    selected = [route for route in routes if route.selector and all(pair in pairs for pair in _selecting(route))] or [
         route for route in routes if not route.selector
     ]
     if len(selected) == 1:
@@ -143,8 +143,9 @@ def request_of(
         BadRequest: Something is unknown, missing, given twice, or not of its type.
     """
     pairs, places = list(query), places_of(route)
-    if pairs == parse_qsl(route.selector):
-        pairs = []
+    for pair in _selecting(route):
+        if pair in pairs:
+            pairs.remove(pair)
     if pairs and has_body(route) and not places.query:
         raise BadRequest(f"{route.method} {API}{route.place} takes no query, got {pairs[0][0][:100]!r}")
     given = {name: msgspec.Raw(encode_json(value)) for name, value in _parameters(pairs, places.query)}
@@ -160,6 +161,11 @@ def request_of(
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(_plain(str(error))) from None
     return request
+
+
+def _selecting(route: Route) -> list[tuple[str, str]]:
+    """Return the parameters of a query that select a route."""
+    return parse_qsl(route.selector)
 
 
 def _check_known(given: Iterable[str], names: Sequence[str], places: Places) -> None:

@@ -188,11 +188,12 @@ class ItemOutput(Request, frozen=True, tag="item_output"):
 
 
 class FollowOutput(Request, frozen=True, tag="follow_output"):
-    """Follow the output of an item: so far, then what it writes, to the end of its attempt."""
+    """Follow the output of an item: so far, then what it writes, to the end of its attempt, or of this one."""
 
     run: str
     task: str
     index: Index = 0
+    attempt: Number | None = None
 
 
 class Why(Request, frozen=True, tag="why"):
@@ -334,6 +335,14 @@ class Cells(Request, frozen=True, tag="cells"):
 
 class Context(Request, frozen=True, tag="context"):
     """Return a value of a run's context behind an entry, or behind the last one."""
+
+    run: str
+    at: Annotated[int, msgspec.Meta(ge=-1)] | None = None
+    path: tuple[str, ...] = ()
+
+
+class ContextValue(Request, frozen=True, tag="context_value"):
+    """Return a value of a run's context behind an entry, or behind the last one, however large it is."""
 
     run: str
     at: Annotated[int, msgspec.Meta(ge=-1)] | None = None

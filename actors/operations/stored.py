@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from stretto.actors.history import (
+    context_value,
     group_errors,
     list_entries,
     list_tasks,
@@ -40,6 +41,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.PreviewCancel: preview_cancel,
     requests.PreviewRerun: preview_rerun,
     requests.Context: show_context,
+    requests.ContextValue: context_value,
 }
 """The requests that a store answers, each with its report."""
 

@@ -55,6 +55,7 @@ _ALL: Final = (
     _operation(requests.Cells, lambda cells: answers.CellsAnswer(**cells)),
     _operation(requests.PreviewCancel, answers.PreviewAnswer),
     _operation(requests.PreviewRerun, answers.PreviewAnswer),
+    _operation(requests.ContextValue, answers.ValueAnswer),
     _operation(requests.Context, lambda context: answers.ContextAnswer(**context)),
 )
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         PruneDue,
         ReportItemOutput,
         ReportStatus,
+        ReportVersion,
         ReturnPermits,
         RunCrashed,
         RunEnded,
@@ -102,7 +103,7 @@ else:
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "ParkWhenIdle PermitsGranted PruneDue OutputChanged OutputWatcher ReportItemOutput "
-                "ReportStatus ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "ReportStatus ReportVersion ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
                 "RunProgressed RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
@@ -162,6 +163,7 @@ __all__ = [
     "ReportChanges",
     "ReportItemOutput",
     "ReportStatus",
+    "ReportVersion",
     "RestartRun",
     "ReturnPermits",
     "RunChanged",

@@ -73,6 +73,10 @@ class ReportStatus(msgspec.Struct, frozen=True):
     """Answer with the run's status."""
 
 
+class ReportVersion(msgspec.Struct, frozen=True):
+    """Answer with a number that is another one after each change of the run's state."""
+
+
 class ExplainWaits(msgspec.Struct, frozen=True):
     """Answer with the waits of the run, or of one of its tasks. `quarantined` are child runs."""
 

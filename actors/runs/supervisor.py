@@ -7,6 +7,7 @@ Nothing else ever changes the run's context. Metrics, permits, the journal and w
 Nothing starts before the run's acceptance is durable.
 """
 
+import itertools
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -49,6 +50,7 @@ from stretto.actors.runs.messages import (
     ReportItemOutput,
     ReportOutput,
     ReportStatus,
+    ReportVersion,
     RunRecorded,
     RunRefused,
     WatcherReady,
@@ -64,6 +66,10 @@ from stretto.metrics import mask_run
 _ANSWERED_WHEN_DURABLE: Final = frozenset({ControlRun, ReportChanges})
 _POSTPONED: Final = frozenset({*EXECUTION_HANDLERS, ReportChanges})
 """The requests that wait for the end of an unfinished event: a report would be ahead of the entry that it names."""
+
+
+_VERSIONS: Final = itertools.count()
+"""The versions of all runs: no supervisor has one of another, nor of the one before it."""
 
 
 class RunSupervisor(DispatchedActor):
@@ -85,6 +91,9 @@ class RunSupervisor(DispatchedActor):
         """Requests that came before the run has begun."""
         self._changed = True
         """Whether the run may have changed since its watchers' last report."""
+        self._touched = True
+        """Whether this turn may change the run."""
+        self._version = next(_VERSIONS)
         self._reported_status: str | None = None
         """The status that those who listen to the engine know."""
 
@@ -94,7 +103,7 @@ class RunSupervisor(DispatchedActor):
         try:
             if handler is None:
                 return super().on_receive(message)
-            self._changed = True
+            self._changed = self._touched = True
             if self._run.unfinished is not None and type(message) not in WHILE_UNFINISHED:
                 return self._run.postpone(self._run.unfinished, message)
             return handler(self._run, message)
@@ -107,6 +116,8 @@ class RunSupervisor(DispatchedActor):
         """Start the items that this turn made room for, and flush what it gathered."""
         run = self._run
         run.start_items()
+        if self._touched:
+            self._touched, self._version = False, next(_VERSIONS)
         conductor = run.conductor
         run.telemetry.flush(conductor)
         if conductor is not None:
@@ -245,6 +256,10 @@ class RunSupervisor(DispatchedActor):
             "status": conductor.status if conductor is not None else "accepted",
             "tasks": conductor.tasks() if conductor is not None else {},
         }
+
+    @handles(ReportVersion)
+    def _report_version(self, _message: ReportVersion) -> int:
+        return next(_VERSIONS) if self._touched else self._version
 
     @handles(ExplainWaits)
     def _waits(self, message: ExplainWaits) -> list[dict[str, Any]]:

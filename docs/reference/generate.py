@@ -185,10 +185,12 @@ def _functions(node: ast.ClassDef) -> Iterator[Function]:
 def _inherited(base: type) -> Iterator[Function]:
     """Yield the methods of a base that has no section of its own."""
     module = base.__module__
-    if module.startswith("stretto.actors.engine") and base.__name__ not in import_module("stretto.actors").__all__:
+    rooms = ("stretto.actors.engine", "stretto.actors.gateway.remote")
+    if module.startswith(rooms) and base.__name__ not in import_module("stretto.actors").__all__:
         node = _find(module, base.__name__)
         if isinstance(node, ast.ClassDef):
             yield from _functions(node)
+            yield from (each for above in base.__bases__ for each in _inherited(above))
 
 
 def _signature(name: str, node: Function, module: str, *, without_return: bool = False) -> str:

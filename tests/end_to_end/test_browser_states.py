@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = needs_chromium
+SLEEP: Final = "sleep_" + "so_very_long_" * 6
 DEFINITIONS: Final = {
     "test.echo": "parameters: {text: {type: string, default: hello}, token: {type: string, secret: true, default: s}}\n"
     "tasks: [{name: echo, action: core.echo, input: {message: '{{ parameters.text }}'}}]\n"
@@ -26,7 +27,7 @@ DEFINITIONS: Final = {
     "test.items": "tasks: [{name: each, with_items: [1, 2, 0, 0, 3], action: core.echo, "
     'input: {message: "{{ 1 / item }}"}}]\n',
     "test.sleep": "cancellation_policy: cancel_running\n"
-    "tasks: [{name: sleep_" + "so_very_long_" * 6 + ", with_items: [1, 2, 3], concurrency: 2, action: core.sleep, "
+    f"tasks: [{{name: {SLEEP}, with_items: [1, 2, 3], concurrency: 2, action: core.sleep, "
     "input: {seconds: 1000}}]\n",
 }  # fmt: skip
 STATES: Final = {
@@ -42,6 +43,10 @@ STATES: Final = {
     "a paused run": "/runs/{paused}",
     "a cancellation": "/runs/{sleep}/cancel",
     "input and output": "/runs/{echo}/values",
+    "a rerun": "/runs/{items}/rerun",
+    "a rerun of failed items": "/runs/{items}/rerun?scope=failed_items",
+    "an adjustment": "/runs/{sleep}/adjust",
+    "an item to skip": "/runs/{sleep}/item/skip?task={task}&item=0",
     "actions": "/actions",
     "actions, a search that none matches": "/actions?q=nothing-like-this",
     "an action": "/actions/core.http",
@@ -60,7 +65,7 @@ STATES: Final = {
     "the log-in": "/enter",
 }
 """The address of each state. Names in braces are those of runs and tokens."""
-NAMES: Final = {"echo", "items", "sleep", "paused", "token"}
+NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task"}
 """The names in braces."""
 
 
@@ -80,7 +85,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
     with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
         client = opened.client
-        names = {}
+        names = {"task": SLEEP}
         for ref, labels in (("echo", {"env": "prod"}), ("items", {"env": "prod"}), ("sleep", {}), ("paused", {})):
             accepted: Any = client.ask(Submit(f"test.{ref}" if ref != "paused" else "test.sleep", labels=labels))
             names[ref] = accepted.run

@@ -38,6 +38,15 @@ class AsyncDoor:
         method = getattr(self._engine, name)
         return lambda *arguments, **options: self.begin(method(*arguments, **options))
 
+    def output(self, *item: Any) -> list[dict[str, Any]]:
+        """Return all pieces of an item's output until its end."""
+
+        async def collected() -> list[dict[str, Any]]:
+            return [piece async for piece in self._engine.follow_output(*item)]
+
+        pieces: list[dict[str, Any]] = self.begin(collected()).get()
+        return pieces
+
     def begin(self, work: Coroutine[Any, Any, Any]) -> "Answer":
         """Run a coroutine in the loop."""
         return Answer(self, asyncio.run_coroutine_threadsafe(work, self._loop))

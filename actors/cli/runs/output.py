@@ -34,16 +34,14 @@ def output(
     With --json: {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, with --follow a line for each
     change. `outcome` is null in flight, and `cut` bytes come before what is kept.
     """
-    if follow and attempt is not None:
-        raise click.UsageError("--attempt and --follow exclude each other: the attempt in flight is followed")
     if not follow:
         shown = source.ask(ItemOutput(run, task, index, attempt), OutputAnswer).output
         print_json(shown) if as_json else _show_first(shown)
         return
     try:
-        for name, data, _ in source.follow(FollowOutput(run, task, index)):
+        for name, data, _ in source.follow(FollowOutput(run, task, index, attempt)):
             if as_json:
-                shown = data if name == "output" else _with_news(shown, data)
+                shown = _report_of(data) if name == "output" else _with_news(shown, data)
                 print_json(shown)
             elif name == "output":
                 _show_first(data)
@@ -51,6 +49,11 @@ def output(
                 _show_news(data)
     except KeyboardInterrupt:
         give_up(f"interrupted; the run {run} continues", INTERRUPTED)
+
+
+def _report_of(first: dict[str, Any]) -> dict[str, Any]:
+    """Return the report in the first event, without the sizes of texts that follow."""
+    return {name: value for name, value in first.items() if name != "characters"}
 
 
 def _with_news(shown: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class StoreRuns:
 
     def follow(self, request: FollowOutput) -> Iterator[StreamEvent]:
         """Yield the output of an item that has ended: nothing follows it."""
-        shown = self.ask(ItemOutput(request.run, request.task, request.index), OutputAnswer).output
+        shown = self.ask(ItemOutput(request.run, request.task, request.index, request.attempt), OutputAnswer).output
         yield StreamEvent("output", shown, None)
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[Any]]:

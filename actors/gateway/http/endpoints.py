@@ -21,7 +21,7 @@ from stretto.actors.gateway.http.cells import ItemCells
 from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
-from stretto.actors.gateway.http.etags import tag_of, tagged
+from stretto.actors.gateway.http.etags import is_known, not_modified, tag_of, tagged
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
@@ -30,6 +30,7 @@ from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.gateway.http.tokens import TokenEndpoints
+from stretto.actors.gateway.http.validators import Validators
 from stretto.actors.gateway.http.waiting import LateAnswer
 from stretto.actors.operations import (
     API,
@@ -108,6 +109,7 @@ class Endpoints:
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._starting = Starting(engine)
         self._definitions = DefinitionEndpoints(engine, self._workers, self._starting)
+        self._validators = Validators(engine)
         self._cells = ItemCells(engine, streams.hub, self._workers)
         self.answers: dict[type[Request], Answering] = {
             **self._definitions.answers(),
@@ -124,6 +126,7 @@ class Endpoints:
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
             requests.ItemResult: self._result,
+            requests.ContextValue: self._context_value,
             requests.DeleteRun: self._delete_run,
             requests.Watch: self._watch,
             requests.WatchAll: self._watch_all,
@@ -181,10 +184,24 @@ class Endpoints:
             request = await self._restrictions.narrowed(route, request, caller)
         if isinstance(request, requests.Cells):
             return await self._cells.answer(http, request)
+        if route.tagged:
+            return await self._tagged(route, request, http, caller)
+        return await self._answers.get(type(request), self._usual)(route, request, caller)
+
+    async def _tagged(
+        self, route: Route, request: Request, http: HttpRequest, caller: Caller
+    ) -> Response | Stream | LateAnswer:  # fmt: skip
+        """Answer with an entity tag. For a client that has the answer, it is not made if its version is known."""
+        version = await self._validators.version(request)
+        known = self._validators.tag(request, version)
+        if known is not None and is_known(http, known):
+            return not_modified(known)
         answer = await self._answers.get(type(request), self._usual)(route, request, caller)
-        if route.tagged and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
-            return tagged(http, answer, tag_of(bytes(answer.body)))
-        return answer
+        if not (isinstance(answer, Response) and answer.status_code == HTTPStatus.OK):
+            return answer
+        tag = tag_of(bytes(answer.body))
+        self._validators.keep(request, version, tag)
+        return tagged(http, answer, tag)
 
     async def _log_in(self, route: Route, http: HttpRequest) -> Response:
         self._sessions.admit(http)
@@ -271,6 +288,10 @@ class Endpoints:
     async def _result(self, route: Route, request: requests.ItemResult, _caller: Caller) -> Response:
         _run, *item = msgspec.structs.astuple(request)
         return await self._value(route, await call(self._engine, EngineHost.item_result, request.run, *item))
+
+    async def _context_value(self, route: Route, request: requests.ContextValue, _caller: Caller) -> Response:
+        value = await call(self._engine, Engine.context_value, request.run, request.at, request.path)
+        return await self._value(route, value)
 
     async def _value(self, route: Route, value: Any) -> Response:
         """Return a value of any size. It is encoded in a thread, and sent as fast as the client reads."""

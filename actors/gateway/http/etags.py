@@ -37,7 +37,16 @@ def tagged(request: Request, response: Response, tag: str) -> Response:
         tag: The tag of its body.
     """
     if is_known(request, tag):
-        response = Response(status_code=HTTPStatus.NOT_MODIFIED)
+        return not_modified(tag)
+    return _with_tag(response, tag)
+
+
+def not_modified(tag: str) -> Response:
+    """Return the answer to a client that has what an entity tag is of."""
+    return _with_tag(Response(status_code=HTTPStatus.NOT_MODIFIED), tag)
+
+
+def _with_tag(response: Response, tag: str) -> Response:
     response.headers["etag"] = tag
     response.headers["cache-control"] = "no-cache"  # it may be kept, and is asked for again before its use
     return response

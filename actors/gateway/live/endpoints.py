@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from stretto.actors.gateway.live.hub import LiveHub
 from stretto.actors.gateway.live.news_channel import Accepts
+from stretto.actors.gateway.live.source import FollowedItem
 from stretto.actors.gateway.live.subscription import Subscription
 from stretto.actors.runs import RunNews
 
@@ -56,7 +57,10 @@ class RunStream:
 
 
 class OutputStream:
-    """The stream of the output of the item `index` of the task `task` of the run `run` of the route's path."""
+    """The stream of the output of the item `index` of the task `task` of the run `run` of the route's path.
+
+    It is of the attempt in flight, or of the `attempt` in the query.
+    """
 
     def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = session_of_peer) -> None:
         """Take the hub, and a function that names a request's session, to bound its streams."""
@@ -66,8 +70,9 @@ class OutputStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         path = scope["path_params"]
-        followed = self._hub.follow_output(path["run"], path["task"], int(path["index"]), self._session_of(scope))
-        await _serve(followed, scope, receive, send)
+        attempt = _query_of(scope).get("attempt")
+        item = FollowedItem(path["run"], path["task"], int(path["index"]), None if attempt is None else int(attempt[0]))
+        await _serve(self._hub.follow_output(item, self._session_of(scope)), scope, receive, send)
 
 
 class EngineStream:
@@ -96,7 +101,7 @@ class EngineStream:
         await _serve(self._hub.follow_engine(_last_id(scope), self._session_of(scope), accepts), scope, receive, send)
 
     def _accepts(self, scope: Scope) -> Accepts | None:
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        query = _query_of(scope)
         statuses, workflows, may_see = query.get("status"), query.get("workflow"), self._may_see
         if statuses is None and workflows is None and may_see is None:
             return None
@@ -106,6 +111,10 @@ class EngineStream:
             return wanted and (may_see is None or may_see(scope, news.root))
 
         return accepts
+
+
+def _query_of(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope.get("query_string", b"").decode("latin-1"))
 
 
 def _last_id(scope: Scope) -> str:

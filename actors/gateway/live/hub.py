@@ -12,7 +12,7 @@ from stretto.actors.gateway.live.news_channel import Accepts, NewsChannel
 from stretto.actors.gateway.live.output_channel import OutputChannel
 from stretto.actors.gateway.live.ring import RingMemory
 from stretto.actors.gateway.live.run_channel import CallLater, RunChannel, Timer, ended_frames
-from stretto.actors.gateway.live.source import Message, Source
+from stretto.actors.gateway.live.source import FollowedItem, Message, Source
 from stretto.actors.gateway.live.subscription import Subscription
 from stretto.actors.runs import LastChanges, OutputChanged, RunChanged, RunEnded, RunNews, RunParked
 from stretto.definitions.conductor import ENDED, IllegalTransition
@@ -162,13 +162,11 @@ class LiveHub:
             self._leave(subscription)
 
     @asynccontextmanager
-    async def follow_output(self, run_id: str, task: str, index: int, session: str = "") -> AsyncIterator[Subscription]:
+    async def follow_output(self, item: FollowedItem, session: str = "") -> AsyncIterator[Subscription]:
         """Open a stream of an item's output for the time of a block. It ends with the item's attempt.
 
         Args:
-            run_id: The run.
-            task: The task.
-            index: The item's index.
+            item: The item.
             session: Names the client, to bound its streams.
 
         Raises:
@@ -179,7 +177,7 @@ class LiveHub:
         try:
             channel = self._outputs[key] = OutputChannel(key, subscription, self._source, self._call_later)
             try:
-                await channel.begin((run_id, task, index))
+                await channel.begin(item)
                 yield subscription
             finally:
                 self._outputs.pop(key).close()

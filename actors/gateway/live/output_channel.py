@@ -1,6 +1,6 @@
 """The output of an item that one client follows: asked for when there is more, until its attempt ends.
 
-output   the output so far, first     {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}
+output   the output so far, first     {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut, characters}
 more     what was written since       {stdout, stderr, left_out}
 ended    the attempt has ended        {outcome}
 """
@@ -12,13 +12,10 @@ from stretto.actors.gateway.live.frames import event
 from stretto.actors.gateway.live.run_channel import FRAME_SECONDS, CallLater, Timer
 from stretto.actors.gateway.live.source import FollowedItem, Source
 from stretto.actors.gateway.live.subscription import Subscription
+from stretto.actors.gateway.output_text import further_text
 
 MAX_TEXT: Final = 2500
 """Characters of each stream in a frame. If each is escaped (six bytes), the frame still has at most 32 KiB."""
-ANCHOR: Final = 64
-"""Characters by which the place of a later text in an earlier one is found."""
-MAX_PLACES: Final = 100
-"""Places of such a beginning that are tried. A text that repeats itself has thousands, and each may take long."""
 _STREAMS: Final = "stdout", "stderr"
 
 
@@ -37,15 +34,16 @@ class OutputChannel:
         self._subscription = subscription
         self._source = source
         self._call_later = call_later
-        self._item: FollowedItem = ("", "", 0)
+        self._item = FollowedItem("", "", 0)
         self._shown: dict[str, Any] = {}
         self._asking = self._stale = self._has_failed = False
         self._timer: Timer | None = None
 
     async def begin(self, item: FollowedItem) -> None:
         """Send the output of an item so far. Raises as `Engine.item_output` does."""
-        self._item = item
-        self._shown = await self._source.output(self._item, self._key)
+        self._shown = await self._source.output(item, self._key)
+        # Not the attempt after it, which may be in flight when this one's end is asked for.
+        self._item = item._replace(attempt=self._shown["attempt"])
         self._subscription.begin(_first_frames(self._shown))
         if self._shown["outcome"] is not None:
             self._end(self._shown["outcome"])
@@ -78,7 +76,7 @@ class OutputChannel:
     def _take(self, later: dict[str, Any]) -> None:
         self._asking = self._has_failed = False
         if (later["visit"], later["attempt"]) != (self._shown["visit"], self._shown["attempt"]):
-            self._end(None)  # the next attempt runs already
+            self._end(None)  # it is of another visit of the task
             return
         for frame in _further_frames(self._shown, later):
             self._subscription.put(frame)
@@ -102,32 +100,10 @@ class OutputChannel:
         self._subscription.end(event("ended", {"outcome": outcome}))
 
 
-def further_text(shown: str, later: str) -> str | None:
-    """Return what a later text has behind an earlier one, or None if it begins behind the end of that.
-
-    Either is the newest part of the same output, so the later one may have lost its beginning.
-    """
-    if not later or later.startswith(shown):
-        return later[len(shown) :]
-    anchor = later[:ANCHOR]
-    at = shown.find(anchor, max(len(shown) - len(later), 0))
-    for _ in range(MAX_PLACES):
-        if at < 0:
-            break
-        if later.startswith(shown[at:]):
-            return later[len(shown) - at :]
-        at = shown.find(anchor, at + 1)
-    else:
-        return None
-    for size in range(min(len(anchor), len(shown)), 0, -1):
-        if shown.endswith(later[:size]):
-            return later[size:]
-    return None
-
-
 def _first_frames(report: dict[str, Any]) -> Iterator[bytes]:
     first = {name: None if report[name] is None else report[name][:MAX_TEXT] for name in _STREAMS}
-    yield event("output", {**report, **first}, "")
+    sizes = {name: len(report[name] or "") for name in _STREAMS}
+    yield event("output", {**report, **first, "characters": sizes}, "")
     yield from _more({name: (report[name] or "")[MAX_TEXT:] for name in _STREAMS}, left_out=False)
 
 

@@ -6,7 +6,7 @@ An answer is delivered before any message that the engine sends after it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import pykka
 
@@ -19,8 +19,13 @@ from stretto.actors.runs import LastChanges, OutputChanged, RunChanged, RunChang
 Message: TypeAlias = RunChanged | LastChanges | RunEnded | RunParked | RunNews | OutputChanged
 
 
-FollowedItem: TypeAlias = tuple[str, str, int]
-"""A run, a task of it, and an item's index."""
+class FollowedItem(NamedTuple):
+    """An item whose output is followed. Without an attempt it is the one in flight, or the last one."""
+
+    run: str
+    task: str
+    item: int
+    attempt: int | None = None
 
 
 class Source(Protocol):
@@ -143,9 +148,7 @@ class EngineSource:
 
     def output(self, item: FollowedItem, key: str) -> Awaitable[dict[str, Any]]:
         """Return the output of an item, and deliver `OutputChanged` once when there is more."""
-        answer: Awaitable[dict[str, Any]] = call(
-            self._engine, EngineHost.follow_output, item[0], item[1], item[2], key, self._relay
-        )
+        answer: Awaitable[dict[str, Any]] = call(self._engine, EngineHost.follow_output, *item, key, self._relay)
         return answer
 
     def ask_output(

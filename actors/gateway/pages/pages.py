@@ -23,7 +23,9 @@ from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import fields_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.run import RunPage
+from stretto.actors.gateway.pages.run_controls import RunControls
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
@@ -84,9 +86,7 @@ class Pages:
             self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", run.show),
             self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
-            self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
-            self._route("/runs/{run}/pause", None, run.pause),
-            self._route("/runs/{run}/resume", None, run.resume),
+            *self._controls(),
             self._route(ACTIONS_PATH, actions.show),
             self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
             self._route(ENGINE_PATH, engine.show),
@@ -94,6 +94,18 @@ class Pages:
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
             self._route(LEAVE_PATH, None, self._leave),
+        ]
+
+    def _controls(self) -> list[Route]:
+        """Return the routes of the forms that change a run."""
+        controls, rerun = RunControls(self._renderer, self._asker), RerunPage(self._renderer, self._asker)
+        return [
+            self._route("/runs/{run}/pause", None, controls.pause),
+            self._route("/runs/{run}/resume", None, controls.resume),
+            self._route("/runs/{run}/cancel", controls.ask_to_cancel, controls.cancel),
+            self._route("/runs/{run}/adjust", controls.ask_to_adjust, controls.adjust),
+            self._route("/runs/{run}/item/{act}", controls.ask_about_item, controls.change_item),
+            self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 
     def _route(self, path: str, show: _Shown | None, send: _Sent | None = None) -> Route:

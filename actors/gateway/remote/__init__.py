@@ -5,9 +5,11 @@
 
     AsyncRemoteEngine --Request--> AsyncCalls (no thread) --AsyncClient--HTTP--> daemon
 
-engine        the methods, and their blocking facade
+engine        the methods
+reports       those of them that change nothing
+blocking      their facade for programs that wait
 calls         the threads that send requests
-following     the states of a run, and the wait for its outcome
+following     the states of a run, the wait for its outcome, and the output of an item
 async_engine  the methods for asyncio programs
 async_calls   their requests, and the states of runs
 async_client  connections in an event loop

@@ -1,12 +1,13 @@
 """The requests of a proxy in an event loop, and the states of the runs that it follows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import pykka
 
-from stretto.actors.gateway.remote.async_client import AsyncClient
+from stretto.actors.gateway.output_state import OutputState
+from stretto.actors.gateway.remote.async_client import AsyncClient, Followed
 from stretto.actors.gateway.remote.calls import Sender, complete
 from stretto.actors.gateway.remote.link import Attempts, Link, Reconnecting
 from stretto.actors.gateway.run_state import RunState
@@ -93,21 +94,40 @@ class AsyncCalls:
             DaemonUnreachable, RunWasParked: The daemon has been away for too long, or cannot continue the run.
             ClientClosed: The proxy is closed.
         """
+
+        async def is_over() -> bool:
+            if state.ended is not None:
+                state.outcome = await self.client.outcome_of(state)
+            return state.outcome is not None
+
+        async for _ in self._changes(state, is_over):
+            yield state
+
+    async def follow_output(self, state: OutputState) -> AsyncIterator[dict[str, Any]]:
+        """Yield the pieces of an output, until its attempt has ended. Raises as `follow`, and as the engine."""
+
+        async def is_over() -> bool:
+            return state.ended
+
+        async for _ in self._changes(state, is_over):
+            yield state.piece()
+
+    async def _changes(self, state: Followed, is_over: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
+        """Yield each time that a state has changed, through any number of connections, until it is over."""
         reconnecting = Reconnecting(self.link)
         while True:
             error: StrettoError
             try:
                 async with self.client.stream(state) as stream:
                     while await stream.changed():
-                        if state.ended is not None:
-                            state.outcome = await self.client.outcome_of(state)
+                        over = await is_over()
                         reconnecting.heard()
-                        yield state
-                        if state.outcome is not None:
+                        yield
+                        if over:
                             return
                 if state.farewell:
                     raise RequestRefused(Refused("engine_stopped", state.farewell))
-                error = AnswerLost(f"the daemon at {self.link.url} ended the stream of {state.run}")
+                error = AnswerLost(f"the daemon at {self.link.url} ended the stream of {state.request.run}")
             except StrettoError as raised:
                 error = raised
             state.farewell = ""

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Protocol, cast
 
 from stretto.actors.gateway.client import CONNECT_SECONDS, KEEPALIVE
 from stretto.actors.gateway.run_state import RunState
@@ -13,13 +13,31 @@ from stretto.actors.gateway.wire import (
     ClientClosed,
     EventReader,
     Exchange,
+    StreamEvent,
     address_of,
     ended_of,
     lines_of,
     value_of,
 )
-from stretto.actors.operations import Answer, Ended, OutcomeOf, Request, Watch, linked_values, with_value
+from stretto.actors.operations import Answer, Ended, FollowOutput, OutcomeOf, Request, Watch, linked_values, with_value
 from stretto.definitions.errors import StrettoError
+
+
+class Followed(Protocol):
+    """A run or an output as a client puts it together from events."""
+
+    farewell: str
+
+    @property
+    def request(self) -> Watch | FollowOutput:
+        """The request for its stream."""
+
+    @property
+    def last_id(self) -> str:
+        """The id of the last event."""
+
+    def take(self, event: StreamEvent) -> bool:
+        """Take an event, and return whether there is something for the caller."""
 
 
 class AsyncClient:
@@ -63,9 +81,9 @@ class AsyncClient:
         return list(lines_of(self.url, filter(None, body.split(b"\n"))))
 
     @asynccontextmanager
-    async def stream(self, state: RunState) -> AsyncIterator["AsyncStream"]:
-        """Open the stream of a run for the time of a block. It continues after the last event of `state`."""
-        exchange = Exchange(self.url, Watch(state.run), self._token, last_id=state.last_id, most=None)
+    async def stream(self, state: Followed) -> AsyncIterator["AsyncStream"]:
+        """Open the stream of what is followed for the time of a block. It continues after the last event of `state`."""
+        exchange = Exchange(self.url, state.request, self._token, last_id=state.last_id, most=None)
         stream = AsyncStream(exchange, state, EventReader(self.url))
         async with self._sent(exchange, stream.take) as receiver:
             receiver.ended.add_done_callback(stream.end)
@@ -119,9 +137,9 @@ class AsyncClient:
 
 
 class AsyncStream:
-    """An open stream of a run. Its events are put into the state as they arrive: nothing is kept for a slow reader."""
+    """An open stream. Its events are put into the state as they arrive: nothing is kept for a slow reader."""
 
-    def __init__(self, exchange: Exchange, state: RunState, reader: EventReader) -> None:
+    def __init__(self, exchange: Exchange, state: Followed, reader: EventReader) -> None:
         self._exchange = exchange
         self._state = state
         self._reader = reader

@@ -11,12 +11,14 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 import pykka
 
 from stretto.actors.engine import RunNotEnded
+from stretto.actors.gateway.output_state import OutputState
 from stretto.actors.gateway.remote.async_calls import AsyncCalls, Question, Questions
 from stretto.actors.gateway.remote.async_client import AsyncClient
 from stretto.actors.gateway.remote.engine import AWAY_SECONDS, RemoteEngine
 from stretto.actors.gateway.remote.following import outcome_from
 from stretto.actors.gateway.run_state import RunState
 from stretto.actors.locating import is_path
+from stretto.actors.operations import FollowOutput
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.model import Workflow
 
@@ -156,9 +158,10 @@ class AsyncRemoteEngine:
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        note: str | None = None,
     ) -> AsyncRunHandle:
         """Start a run of a workflow. See `RemoteEngine.submit`. A file is read in a thread."""
-        question = self._questions.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
+        question = self._questions.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels, note=note)
         if not isinstance(workflow, Workflow) and is_path(os.fspath(workflow)):
             request = await asyncio.to_thread(cast("Question[RunHandle]", question).make)
             question = Question(lambda: request, cast("Question[RunHandle]", question).read)
@@ -170,6 +173,13 @@ class AsyncRemoteEngine:
     def watch(self, run_id: str) -> AsyncGenerator[dict[str, Any]]:
         """Yield the state of a run now and after each change, until its end: what `AsyncRunHandle.watch` does."""
         return AsyncRunHandle(self._calls, run_id, "").watch()
+
+    async def follow_output(
+        self, run_id: str, task: str, index: int = 0, attempt: int | None = None
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Yield what an item has written so far, then what it writes. See `RemoteEngine.follow_output`."""
+        async for piece in self._calls.follow_output(OutputState(FollowOutput(run_id, task, index, attempt))):
+            yield piece
 
     status = _answered(RemoteEngine.status)
     tasks = _answered(RemoteEngine.tasks)
@@ -199,7 +209,10 @@ class AsyncRemoteEngine:
     errors = _answered(RemoteEngine.errors)
     history = _answered(RemoteEngine.history)
     context = _answered(RemoteEngine.context)
+    context_value = _answered(RemoteEngine.context_value)
     definition = _answered(RemoteEngine.definition)
+    run_graph = _answered(RemoteEngine.run_graph)
+    definition_graph = _answered(RemoteEngine.definition_graph)
     export = _answered(RemoteEngine.export)
     audit = _answered(RemoteEngine.audit)
     prune = _answered(RemoteEngine.prune)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pykka
 
+from stretto.actors.gateway.output_state import OutputState
 from stretto.actors.gateway.remote.calls import Calls
 from stretto.actors.gateway.remote.link import Reconnecting
 from stretto.actors.gateway.run_state import RunState
 from stretto.actors.gateway.wire import AnswerLost, RequestRefused
-from stretto.actors.operations import Ended, Refused
+from stretto.actors.operations import Ended, FollowOutput, Refused
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.data import FrozenDict, freeze, list_of
 from stretto.definitions.errors import StrettoError
@@ -55,6 +56,34 @@ def wait_for_outcome(calls: Calls, run_id: str, timeout: float | None) -> Outcom
         if state.outcome is not None:
             return outcome_from(state.outcome)
     raise pykka.Timeout(f"{timeout} seconds")
+
+
+def output_of(calls: Calls, request: FollowOutput) -> Iterator[dict[str, Any]]:
+    """Yield what an item has written so far, then what it writes, to the end of its attempt: `OutputState.piece`.
+
+    Raises:
+        UnknownRun, ItemNotInFlight, UnknownItem: As of `Engine.item_output`.
+        DaemonUnreachable, RunWasParked, ClientClosed: As `states_of`.
+    """
+    state, reconnecting = OutputState(request), Reconnecting(calls.link)
+    while True:
+        error: StrettoError
+        try:
+            with calls.client.stream_of(state.request) as stream:
+                while (events := stream.next_events()) is not None:
+                    changed = [state.take(event) for event in events]
+                    if any(changed):
+                        reconnecting.heard()
+                        yield state.piece()
+                    if state.ended:
+                        return
+                    if state.farewell:
+                        raise RequestRefused(Refused("engine_stopped", state.farewell))
+            error = AnswerLost(f"the daemon at {calls.link.url} ended the stream of {request.run}")
+        except StrettoError as raised:
+            error = raised
+        state.farewell = ""
+        calls.pause(reconnecting.pause_after(error) or 0.0)
 
 
 def outcome_from(ended: Ended) -> Outcome:

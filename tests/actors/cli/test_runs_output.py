@@ -23,6 +23,8 @@ def report(stdout: str | None, **given: Any) -> Report:
 class Answers:
     """A source that has this output, and these events."""
 
+    attempt: int | None = None
+
     def __init__(self, *events: Report) -> None:
         self._events = events
 
@@ -31,7 +33,7 @@ class Answers:
         return OutputAnswer(self._events[0])
 
     def follow(self, request: FollowOutput) -> Iterator[StreamEvent]:
-        assert request == FollowOutput("r", "t", 0)
+        assert request == FollowOutput("r", "t", 0, self.attempt)
         for number, data in enumerate(self._events):
             name = "output" if number == 0 else "ended" if "outcome" in data else "more"
             yield StreamEvent(name, data, None)
@@ -86,9 +88,17 @@ def test_further_text_is_followed_to_the_end_of_the_attempt(shown: Callable[...,
     assert result.stderr == "bad\n\n(some output is left out: it came faster than it was read)\n"
 
 
+def test_one_attempt_is_followed(shown: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is not the last."""
+    monkeypatch.setattr(Answers, "attempt", 2)
+    result = shown(report("two\n", attempt=2), {"outcome": "failed"}, given=("--follow", "--attempt", "2"))
+    assert (result.stdout, result.exit_code) == ("two\n", 0)
+
+
 def test_programs_get_a_line_for_each_change(shown: Callable[..., Result]) -> None:
     """With all that is known so far."""
-    result = shown(report("a"), more("b"), {"outcome": "succeeded"}, given=("--follow", "--json"))
+    first = report("a", characters={"stdout": 1, "stderr": 0})
+    result = shown(first, more("b"), {"outcome": "succeeded"}, given=("--follow", "--json"))
     assert list(map(json.loads, result.stdout.splitlines())) == [
         report("a"), report("ab"), report("ab", outcome="succeeded"),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.history import contexts
-from stretto.actors.history.contexts import UnknownPath, show_context
+from stretto.actors.history.contexts import UnknownPath, context_value, show_context
 from stretto.actors.journal.records import Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.operations import API
@@ -84,7 +84,7 @@ def test_secrets_are_masked(store: Store) -> None:
 def linked(run: str, size: int, *path: str) -> dict[str, Any]:
     """Return the link to a value behind the first entry of a run."""
     query = "&".join(["at=0", *(f"path={name}" for name in path)])
-    return {"$ref": f"{API}/runs/{run}/context?{query}", "bytes": size}
+    return {"$ref": f"{API}/runs/{run}/context/value?{query}", "bytes": size}
 
 
 def test_large_values_are_told_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +98,7 @@ def test_large_values_are_told_in_portions(store: Store, monkeypatch: pytest.Mon
     assert found["left_out"] == 2
     assert found["bytes"] > 120_000
     assert show_context(store.reader, run.id, None, [*path, "1"])["value"] == "y" * 60_000
+    assert context_value(store.reader, run.id, None, path) == ["x" * 60_000, "y" * 60_000, "z", 1, 2]
     assert show_context(store.reader, run.id, None, [*path, "4"])["value"] == 2
     whole = show_context(store.reader, run.id)["value"]
     assert whole["variables"] == linked(run.id, found["bytes"] + len('{"seen":}'), "variables")
@@ -105,12 +106,13 @@ def test_large_values_are_told_in_portions(store: Store, monkeypatch: pytest.Mon
 
 
 def test_a_single_large_text_is_its_size(store: Store) -> None:
-    """It has no members to go into."""
+    """It has no members to go into. The link leads to all of it."""
     run = Conducted(store, TWO)
     run.succeed("one", result="x" * 70_000)
     assert show_context(store.reader, run.id, None, ["variables", "seen"])["value"] == linked(
         run.id, 70_002, "variables", "seen"
     )  # fmt: skip
+    assert context_value(store.reader, run.id, 0, ["variables", "seen"]) == "x" * 70_000
 
 
 def test_a_replay_has_its_limits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

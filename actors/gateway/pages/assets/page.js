@@ -25,7 +25,7 @@ function localise(root) {
     const today = at.toDateString() === new Date(now).toDateString();
     const thisYear = at.getFullYear() === new Date(now).getFullYear();
     const long = today ? clock.format(at) : thisYear ? `${day.format(at)} ${clock.format(at)}` : year.format(at);
-    const text = seconds < -1 ? long : seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
+    const text = seconds < -1 || "clock" in element.dataset ? long : seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
     if (element.textContent !== text) element.textContent = text;
     element.title = full.format(at);
   }

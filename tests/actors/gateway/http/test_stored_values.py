@@ -9,7 +9,10 @@ import msgspec
 import pytest
 
 from stretto.actors import RunNeeded, UnknownRun, action, connect, connect_async
-from stretto.actors.history import RUNS_PATH
+from stretto.actors.engine import tasks
+from stretto.actors.engine.requests import RunRequests
+from stretto.actors.gateway.http import definitions
+from stretto.actors.history import RUNS_PATH, reports
 from stretto.actors.operations import API, Audit, Ended, Item, OutcomeOf, Run, Submit, Watch
 from stretto.definitions.context.masking import MASK
 from tests.support.gateways import Opened, Reply, exchange, http, opened_gateway, post
@@ -102,6 +105,34 @@ def test_large_values_are_links_to_where_they_are_whole(opened: Opened, large: s
     assert len(msgspec.json.encode([run, outcome, item])) < 5000
 
 
+def links_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the links in an answer."""
+    if isinstance(value, dict) and value.keys() == {"$ref", "bytes"}:
+        yield value
+    elif isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from links_in(member)
+
+
+def test_every_link_of_an_answer_leads_to_the_whole_value(opened: Opened) -> None:
+    """In a context too, also of one large text."""
+    run = ended(opened, ["x" * 70_000, "it is hunter2hunter", *["y" * 40_000] * 2], password="hunter2hunter")
+    paths = ("", "/outcome", "/tasks/only/items/0", "/context", "/context?path=parameters", "/context?path=tasks")
+    deeper = "/context?path=parameters&path=words"
+    answers = [got(opened, f"/runs/{run}{path}").json for path in (*paths, deeper, f"{deeper}&path=0")]
+    links = list(links_in(answers))
+    assert len(links) == 11
+    for link in links:
+        whole = got(opened, link["$ref"].removeprefix(API))
+        assert (whole.status, len(whole.body)) == (200, link["bytes"])
+        assert b"hunter2hunter" not in whole.body
+        assert b'"$ref"' not in whole.body
+    assert got(opened, links[-1]["$ref"].removeprefix(API)).json == "x" * 70_000
+    with connect(opened.client.url) as engine:
+        words = engine.context_value(run, None, ["parameters", "words"]).get(timeout=PATIENCE)
+        assert words == ["x" * 70_000, f"it is {MASK}", *["y" * 40_000] * 2]
+
+
 def test_an_outcome_that_a_client_has_waited_for_has_links_too(opened: Opened) -> None:
     """In the answer to its start."""
     body = {"workflow": "stored.large", "inputs": {"words": LARGE}}
@@ -186,7 +217,8 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(opened: Opened, large:
     run = sent(opened, post(f"{API}/runs", {"workflow": "stored.gate"})).json["run"]
     has_begun()
     for path in (f"/runs/{large}", f"/runs/{run}/status", f"/runs/{large}/tasks", f"/runs/{large}/tasks/only",
-                 f"/runs/{large}/definition", "/openapi.json"):  # fmt: skip
+                 f"/runs/{large}/definition", f"/runs/{run}/graph", f"/runs/{large}/graph.svg", "/openapi.json",
+                 "/definitions/stored.large/source", "/definitions/stored.gate/graph"):  # fmt: skip
         first = got(opened, path)
         tag = first.headers["etag"]
         assert first.headers["cache-control"] == "no-cache"
@@ -199,6 +231,57 @@ def test_an_answer_that_has_not_changed_is_not_sent_again(opened: Opened, large:
     GATE.release()
     assert got(opened, f"/runs/{run}/outcome?wait=60").status == 200
     assert got(opened, f"/runs/{run}/status", if_none_match=status).status == 200
+
+
+class Reports:
+    """Counts the reports that are made of runs and definitions."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        for owner, name in (
+            (reports, "show_run"), (reports, "show_definition"), (RunRequests, "status"), (tasks, "list_tasks"),
+            (tasks, "show_task"), (definitions, "graph_as_data"), (definitions, "definition_source"),
+        ):  # fmt: skip
+            self._counted(monkeypatch, owner, name)
+
+    def _counted(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+        make = getattr(owner, name)
+
+        def report(*arguments: Any, **options: Any) -> Any:
+            self.count += 1
+            return make(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, report)
+
+
+def test_an_answer_that_has_not_changed_is_not_made_again(
+    opened: Opened, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its version is asked for, which needs no report. Of a run in progress, each change is another version."""
+    made = Reports(monkeypatch)
+    run = sent(opened, post(f"{API}/runs", {"workflow": "stored.gate"})).json["run"]
+    has_begun()
+    paths = [
+        *(f"/runs/{each}{path}" for each in (run, large) for path in ("", "/status", "/tasks", "/tasks/only")),
+        f"/runs/{large}/definition", f"/runs/{run}/graph", "/definitions/stored.large/source",
+        "/definitions/stored.gate/graph",
+    ]  # fmt: skip
+    tags = {}
+    for path in paths:
+        tags[path] = got(opened, path).headers["etag"]
+        count = made.count
+        assert count, path
+        for _ in range(2):
+            assert got(opened, path, if_none_match=tags[path]).status == 304
+        assert made.count == count, path
+        assert got(opened, path, if_none_match='"other"').status == 200
+        assert made.count > count, path
+    GATE.release()
+    assert got(opened, f"/runs/{run}/outcome?wait=60").status == 200
+    for path in paths:
+        changed = path in {f"/runs/{run}{each}" for each in ("", "/status", "/tasks", "/tasks/only", "/graph")}
+        assert (got(opened, path, if_none_match=tags[path]).status == 200) == changed, path
+    assert got(opened, "/runs/none/status", if_none_match=tags[paths[0]]).json["code"] == "unknown_run"
 
 
 def test_a_run_is_deleted(opened: Opened) -> None:

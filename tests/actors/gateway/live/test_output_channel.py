@@ -2,16 +2,16 @@
 
 import asyncio
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from stretto.actors.gateway import RequestRefused, StreamEvent
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.live.frames import MAX_FRAME_BYTES
-from stretto.actors.gateway.live.output_channel import ANCHOR, _first_frames, further_text
+from stretto.actors.gateway.live.output_channel import _first_frames
 from stretto.actors.operations import Accepted, Definition, FollowOutput, Submit
 from tests.support.gateways import with_gateway
 
@@ -27,34 +27,6 @@ tasks:
       argv: [sh, -c, "echo first; echo bad >&2; cat {{ parameters.gate }}; echo {{ parameters.password }}"]
 """,
 )
-
-
-@given(st.text("ab\0", max_size=12), st.text("ab\0", max_size=12), st.integers(0, 12))
-def test_further_text_continues_the_earlier_one(earlier: str, more: str, cut: int) -> None:
-    """However much of the beginning is gone, nothing is shown twice, and nothing is left out silently."""
-    whole = earlier + more
-    further = further_text(earlier, whole[cut:])
-    if further is None:
-        assert whole[cut:]
-    else:
-        assert whole[cut:].endswith(further)
-        if cut == 0:
-            assert further == more
-
-
-@given(st.integers(1, 3 * ANCHOR), st.integers(1, 3 * ANCHOR), st.integers(0, 4 * ANCHOR))
-def test_further_text_is_found_in_long_texts(earlier: int, more: int, cut: int) -> None:
-    """By their beginning, whether the overlap is longer than that or shorter."""
-    whole = "".join(chr(0x4E00 + number) for number in range(earlier + more))
-    found = further_text(whole[:earlier], whole[cut:])
-    assert found == (whole[earlier:] if cut < earlier else None if cut < len(whole) else "")
-
-
-def test_a_text_that_repeats_itself_is_compared_at_a_few_places() -> None:
-    """Each place takes a copy of a megabyte, and all of them took a minute: the text is then sent anew."""
-    same = "a" * 500_000
-    assert further_text(f"{same}c{same}", f"{same}{same}b") is None
-    assert further_text(f"{same}c", f"{same}cd") == "d"
 
 
 def test_frames_are_bounded() -> None:
@@ -104,6 +76,57 @@ def test_output_is_followed_to_the_end_of_the_attempt(tmp_path: Path) -> None:
         assert last is not None
         assert (last.name, last.data) == ("ended", {"outcome": "succeeded"})
         assert text == {"stdout": "first\nsecond\n******\n", "stderr": "bad\n"}
+
+    with_gateway(tmp_path, test, store=f"sqlite:///{tmp_path}/store.db")
+
+
+RETRIED = Definition(
+    "r.yaml",
+    """
+ref: test.retried
+parameters: {folder: {type: string}}
+tasks:
+  - name: write
+    action: core.local
+    retry: {count: 1, delay: 0}
+    input:
+      argv: [sh, -c, "cd {{ parameters.folder }}; echo here; [ -e first ] && cat gate || { touch first; exit 1; }"]
+""",
+)
+
+
+def test_one_attempt_is_followed(tmp_path: Path) -> None:
+    """The one in flight to its end, an earlier one with its end at once, and none that has not begun."""
+
+    async def test(client: Client) -> None:
+        await asyncio.to_thread(_make_pipe, tmp_path / "gate")
+        answer = await asyncio.to_thread(client.ask, Submit(RETRIED, {"folder": str(tmp_path)}))
+        assert isinstance(answer, Accepted)
+
+        def begun(attempt: int) -> Generator[StreamEvent]:
+            while True:
+                events = client.output(FollowOutput(answer.run, "write", 0, attempt))
+                try:
+                    first = next(events)
+                except RequestRefused as refused:
+                    if refused.code == "item_not_in_flight":
+                        continue  # it has not started yet
+                    raise
+                yield first
+                yield from events
+                return
+
+        running = await asyncio.to_thread(begun, 2)
+        first = await asyncio.to_thread(next, running)
+        assert (first.data["attempt"], first.data["outcome"]) == (2, None)
+        earlier = await asyncio.to_thread(list, begun(1))
+        assert (earlier[0].data["attempt"], earlier[0].data["stdout"]) == (1, "here\n")
+        assert earlier[-1] == StreamEvent("ended", {"outcome": "failed"}, None)
+        with pytest.raises(RequestRefused, match="attempt 3 of item 0 of the task 'write' is not in flight"):
+            await asyncio.to_thread(next, client.output(FollowOutput(answer.run, "write", 0, 3)))
+        await asyncio.to_thread((tmp_path / "gate").write_text, "there\n")
+        *_, last = await asyncio.to_thread(list, running)
+        assert last == StreamEvent("ended", {"outcome": "succeeded"}, None)
 
     with_gateway(tmp_path, test, store=f"sqlite:///{tmp_path}/store.db")
 

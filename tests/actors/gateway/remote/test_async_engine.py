@@ -66,6 +66,27 @@ def test_an_outcome_that_is_too_large_for_an_event(tmp_path: Path) -> None:
     told(tmp_path, test, large, LOST, large, told_later)
 
 
+def test_an_output_continues_on_the_next_connection(tmp_path: Path) -> None:
+    """With the same attempt, and nothing twice. A reader that is slow gets one piece."""
+    first = {"task": "a", "visit": 1, "index": 0, "attempt": 2, "outcome": None, "truncated": False, "cut": 0}
+
+    def output(text: str) -> bytes:
+        return event("output", **first, stdout=text, stderr=None, characters={"stdout": len(text), "stderr": 0})
+
+    async def test(engine: AsyncRemoteEngine, daemon: Scripted) -> None:
+        pieces = [each async for each in engine.follow_output("r", "a")]
+        assert "".join(each["stdout"] for each in pieces) == "one\ntwo\nthree\n"
+        assert pieces[-1]["outcome"] == "failed"
+        path = "GET /api/v1/runs/r/tasks/a/items/0/output?follow=1"
+        assert [daemon.next()[0] for _ in range(3)] == [path, *[f"{path}&attempt=2"] * 2]
+
+    further = event("more", stdout="three\n", stderr="", left_out=False)
+    told(
+        tmp_path, test, EVENTS + output("one\n"), LOST,
+        EVENTS + output("one\ntwo\n") + further + event("ended", outcome="failed"),
+    )  # fmt: skip
+
+
 def test_a_timeout_ends_the_waiting_alone(tmp_path: Path) -> None:
     async def test(engine: AsyncRemoteEngine, _daemon: Scripted) -> None:
         run = await engine.submit("w")

@@ -1,6 +1,7 @@
 """One engine, several doors: its methods, outcomes and errors are the same through each of them."""
 
 import inspect
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from stretto.actors import (
     RemoteEngine,
     RequestRefused,
     RunNotEnded,
+    UnknownItem,
     UnknownRun,
     action,
     connect,
@@ -28,7 +30,7 @@ from stretto.actors import (
 from stretto.actors.access import access_of_store
 from stretto.actors.journal import keyring_for, open_store
 from stretto.actors.operations import ROUTES, definition_requests
-from stretto.definitions import read_workflow, thaw
+from stretto.definitions import UnknownWorkflow, read_workflow, thaw
 from tests.support.access import ADMIN
 from tests.support.async_doors import AsyncDoor
 from tests.support.gateways import Opened, opened_gateway
@@ -53,6 +55,13 @@ tasks:
     action: doors.gate
     with_items: [1, 2, 3]
     concurrency: 1
+""",
+    "print": """
+version: "1.0.0"
+ref: doors.print
+parameters: {gate: {type: string, required: true}}
+tasks:
+  - {name: talk, action: core.local, input: {argv: [sh, -c, "echo begun; cat {{ parameters.gate }}"]}}
 """,
     "fail": """
 version: "1.0.0"
@@ -158,36 +167,50 @@ def names_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
     return [
         (each.name, each.kind, each.default)
         for each in signature.parameters.values()
-        if each.name not in {"watcher", "origin", "by"}  # an actor here, and what a client cannot choose
+        # An actor here, what a client cannot choose, and of that the part that it can.
+        if each.name not in {"watcher", "origin", "by", "note"}
     ]
 
 
+DAEMONS = {"follow_output", "run_graph", "definition_graph"}
+"""The requests that a daemon answers, and no engine's method."""
 ELSEWHERE = {
-    "create_enter_code", "create_token", "describe", "describe_api", "follow_output", "log_in", "log_out", "me",
+    "create_enter_code", "create_token", "describe", "describe_api", "log_in", "log_out", "me",
     "item_result", "outcome_of", "revoke_token", "run_inputs", "run_output", "tokens", "watch_all",
-    *(str(each.__struct_config__.tag) for each in definition_requests.ALL),
+    *({str(each.__struct_config__.tag) for each in definition_requests.ALL} - DAEMONS),
 }  # fmt: skip
-"""The requests that are not to an engine's method."""
+"""The requests that are not to an engine's method, nor to a method of clients."""
 
 
 def test_it_has_the_engines_methods_with_the_same_arguments() -> None:
     """All with a route, `workflows`, which are definitions, and `handle`; the facades differ by those alone, too."""
     ours, engines = public_methods(RemoteEngine), public_methods(Engine)
     shared = ours.keys() & engines.keys()
-    assert ours.keys() - shared == {"close", "blocking"}
+    assert ours.keys() - shared == {"close", "blocking"} | DAEMONS
     for name in shared:
         assert names_of(ours[name]) == names_of(engines[name]), name
     tags = {str(route.request.__struct_config__.tag) for route in ROUTES}
-    assert shared == tags - ELSEWHERE | {"handle", "workflows"}
+    assert shared | DAEMONS == tags - ELSEWHERE | {"handle", "workflows"}
     twin = public_methods(AsyncRemoteEngine)
-    assert twin.keys() == shared | {"close"}
-    for name in shared:
+    assert twin.keys() == shared | DAEMONS | {"close"}
+    for name in shared | DAEMONS:
         assert names_of(twin[name]) == names_of(ours[name]), name
-        assert inspect.iscoroutinefunction(getattr(AsyncRemoteEngine, name)) or name == "watch"
+        assert inspect.iscoroutinefunction(getattr(AsyncRemoteEngine, name)) or name in {"watch", "follow_output"}
     blocking, facade = public_methods(BlockingRemoteEngine), public_methods(BlockingEngine)
-    assert blocking.keys() == shared - {"handle"} | {"handle", "show_run", "wait", "close"}
+    assert blocking.keys() == shared | DAEMONS | {"show_run", "wait", "close"}
     for name in blocking.keys() - {"close"}:
-        assert names_of(blocking[name]) == names_of(facade[name]), name
+        assert names_of(blocking[name]) == names_of((ours if name in DAEMONS else facade)[name]), name
+
+
+def test_each_change_takes_a_note() -> None:
+    """In process it is a part of who asks."""
+    engines = public_methods(Engine)
+    for owner in (RemoteEngine, AsyncRemoteEngine, BlockingRemoteEngine):
+        ours = public_methods(owner)
+        audited = {name for name in ours.keys() & engines.keys() if "by" in engines[name].parameters}
+        changes = audited - {"export", "run_counts"}
+        of_facade = {"run"} if owner is BlockingRemoteEngine else set()
+        assert {name for name, each in ours.items() if "note" in each.parameters} == changes | of_facade
 
 
 def test_a_run_from_its_submission_to_its_outcome(door: Any) -> None:
@@ -276,6 +299,72 @@ def test_controls(door: Any) -> None:
     GATE.release()
     assert run.outcome.get(timeout=PATIENCE).status == "succeeded"
     assert door.items(run.id, "wait").get(timeout=PATIENCE)["items"][0]["index"] in {0, 1, 2}
+
+
+def test_the_note_of_a_change_is_in_the_audit(elsewhere: Any) -> None:
+    """Of each of them, a run's start and its deletion too."""
+    run = elsewhere.submit("doors.fan_out", note="by hand").get(timeout=PATIENCE)
+    a_run_has_begun()
+    elsewhere.pause(run.id, note="1").get(timeout=PATIENCE)
+    elsewhere.resume(run.id, note="2").get(timeout=PATIENCE)
+    elsewhere.set_concurrency(run.id, "wait", 1, note="3").get(timeout=PATIENCE)
+    elsewhere.set_max_failures(run.id, "wait", 1, note="4").get(timeout=PATIENCE)
+    elsewhere.skip_item(run.id, "wait", 2, note="5").get(timeout=PATIENCE)
+    elsewhere.extend(run.id, 60, note="6").get(timeout=PATIENCE)
+    elsewhere.cancel(run.id, note="7").get(timeout=PATIENCE)
+    GATE.release()
+    assert run.outcome.get(timeout=PATIENCE).status == "cancelled"
+    again = elsewhere.rerun(run.id, note="8").get(timeout=PATIENCE)
+    a_run_has_begun()
+    elsewhere.cancel(again.id).get(timeout=PATIENCE)
+    GATE.release()
+    again.outcome.get(timeout=PATIENCE)
+    elsewhere.delete_run(run.id, note="9").get(timeout=PATIENCE)
+    elsewhere.prune(older_than_seconds=1e9, note="10").get(timeout=PATIENCE)
+    entries = elsewhere.audit(limit=12).get(timeout=PATIENCE)["entries"]
+    notes = [None if each["note"] is None else str(each["note"]) for each in reversed(entries)]
+    assert notes == ["by hand", "1", "2", "3", "4", "5", "6", "7", "8", None, "9", "10"]
+
+
+def test_the_output_of_an_item_is_followed(remote: RemoteEngine, opened: Opened, token: str, tmp_path: Path) -> None:
+    """To the end of its attempt, by all who can follow; an attempt that has ended has its end at once."""
+    os.mkfifo(tmp_path / "gate")
+    run = remote.submit("doors.print", {"gate": str(tmp_path / "gate")}).get(timeout=PATIENCE)
+    next(state for state in run.watch() if state["tasks"]["talk"]["items"]["running"])
+    pieces = remote.follow_output(run.id, "talk")
+    text = ""
+    while text != "begun\n":
+        text += next(pieces)["stdout"]
+    (tmp_path / "gate").write_text("ended\n")
+    *_, last = pieces
+    assert (last["attempt"], last["outcome"]) == (1, "succeeded")
+    run.outcome.get(timeout=PATIENCE)
+    (whole,) = remote.blocking().follow_output(run.id, "talk", 0, 1)
+    with AsyncDoor(opened.url, token) as door:
+        (also,) = door.output(run.id, "talk")
+    assert whole == also
+    assert whole == {
+        "task": "talk", "index": 0, "visit": 1, "attempt": 1, "stdout": "begun\nended\n", "stderr": "",
+        "left_out": False, "outcome": "succeeded",
+    }  # fmt: skip
+    with pytest.raises(UnknownItem):
+        next(remote.follow_output(run.id, "talk", 0, 2))
+
+
+def test_graphs(elsewhere: Any, remote: RemoteEngine) -> None:
+    """With the states of a run's tasks, and without; the facade has them as well."""
+    run = elsewhere.submit("doors.greet", {"name": "Ada"}).get(timeout=PATIENCE)
+    run.outcome.get(timeout=PATIENCE)
+    graph = elsewhere.run_graph(run.id).get(timeout=PATIENCE)
+    (say,) = (node for node in graph["nodes"] if node["tasks"] == ["say"])
+    assert (say["state"]["status"], graph["layout"]["width"] > say["width"]) == ("succeeded", True)
+    of_definition = elsewhere.definition_graph("doors.greet").get(timeout=PATIENCE)
+    assert all(node.pop("state") is None for node in of_definition["nodes"])
+    assert of_definition["edges"] == graph["edges"]
+    assert remote.blocking().run_graph(run.id) == graph
+    assert remote.blocking().definition_graph("doors.greet")["edges"] == graph["edges"]
+    with pytest.raises(UnknownWorkflow):
+        elsewhere.definition_graph("doors.none").get(timeout=PATIENCE)
 
 
 def test_a_cancelled_run(door: Any) -> None:

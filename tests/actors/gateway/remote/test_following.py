@@ -6,7 +6,7 @@ from pathlib import Path
 import pykka
 import pytest
 
-from stretto.actors import ClientClosed, DaemonUnreachable, RunWasParked, UnknownRun, connect
+from stretto.actors import ClientClosed, DaemonUnreachable, ItemNotInFlight, RunWasParked, UnknownRun, connect
 from tests.support.scripted_daemons import EVENTS, HELD, LOST, answered, event, scripted
 from tests.support.waiting import PATIENCE
 
@@ -113,6 +113,39 @@ def test_the_states_continue_on_the_next_connection(tmp_path: Path) -> None:
     assert second["tasks"].keys() == {"a", "b"}
     assert second["items"] == {"a": {"succeeded": [[0, 2]], "failed": [3]}}
     assert last == {**second, "status": "failed", "output": None, "errors": [{"code": "c"}]}
+
+
+def output(text: str, **given: object) -> bytes:
+    """Return the first event of an output."""
+    usual = {"task": "a", "visit": 1, "index": 3, "attempt": 2, "outcome": None, "truncated": False, "cut": 0}
+    sizes = {"stdout": len(text), "stderr": 0}
+    return event("output", **{**usual, "stdout": text, "stderr": None, "characters": sizes, **given})
+
+
+def test_an_output_continues_on_the_next_connection(tmp_path: Path) -> None:
+    """With the same attempt, and nothing twice; a daemon that is not ready is asked again."""
+    not_ready = answered(503, {"code": "engine_stopping", "detail": "later"})
+    cut = EVENTS + output("one\n")
+    bye = EVENTS + output("one\ntwo\n") + event("bye", reason="the engine was stopped")
+    last = EVENTS + output("one\ntwo\nthree\n", outcome="succeeded") + event("ended", outcome="succeeded")
+    with scripted(tmp_path, cut, LOST, bye, not_ready, last) as daemon, connect(daemon.url) as engine:
+        pieces = list(engine.follow_output("r", "a", 3))
+        asked = [daemon.next()[0] for _ in range(5)]
+    path = "GET /api/v1/runs/r/tasks/a/items/3/output?follow=1"
+    assert asked == [path, *[f"{path}&attempt=2"] * 4]
+    assert "".join(each["stdout"] for each in pieces) == "one\ntwo\nthree\n"
+    assert [each["outcome"] for each in pieces] == [*[None] * (len(pieces) - 1), "succeeded"]
+
+
+def test_an_output_that_no_one_has(tmp_path: Path) -> None:
+    """It is refused as the engine does it."""
+    refused = answered(409, {"code": "item_not_in_flight", "detail": "item 3 waits"})
+    with (
+        scripted(tmp_path, refused) as daemon,
+        connect(daemon.url) as engine,
+        pytest.raises(ItemNotInFlight, match="item 3 waits"),
+    ):
+        next(engine.follow_output("r", "a", 3))
 
 
 def test_a_slow_reader_gets_the_latest_state(tmp_path: Path) -> None:

@@ -1,0 +1,205 @@
+"""The reports of the engine of another process: the methods that change nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+import pykka
+
+from stretto.actors.gateway.remote.arguments import listed, plain_items, run_of_export
+from stretto.actors.gateway.remote.calls import Sender
+from stretto.actors.journal import PAGE, GivenItems, RerunScope
+from stretto.actors.operations import (
+    Audit,
+    Cells,
+    Context,
+    ContextValue,
+    DefinitionGraph,
+    Definitions,
+    Errors,
+    Export,
+    FindRun,
+    History,
+    Item,
+    ItemOutput,
+    Items,
+    PreviewCancel,
+    PreviewRerun,
+    Run,
+    RunCounts,
+    RunDefinition,
+    RunGraph,
+    Runs,
+    Status,
+    Task,
+    Tasks,
+    Why,
+)  # fmt: skip
+
+
+class RemoteReports:
+    """The methods of `RemoteEngine` that change nothing."""
+
+    _calls: Sender
+
+    def status(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return the status of a run, in progress or ended. See `Engine.status`."""
+        return self._calls.send(lambda: Status(run_id), lambda answer: answer.run)
+
+    def tasks(self, run_id: str) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the tasks of a run, each with its newest visit. See `Engine.tasks`."""
+        return self._calls.send(lambda: Tasks(run_id), lambda answer: answer.tasks)
+
+    def task(self, run_id: str, task: str, visit: int | None = None) -> pykka.Future[dict[str, Any]]:
+        """Return a task of a run. See `Engine.task`."""
+        return self._calls.send(lambda: Task(run_id, task, visit), lambda answer: answer.task)
+
+    def preview_cancel(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return what `cancel` would stop. See `Engine.preview_cancel`."""
+        return self._calls.send(lambda: PreviewCancel(run_id), lambda answer: answer.preview)
+
+    def preview_rerun(
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        items: GivenItems | None = None,
+        error_group: str | None = None,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return what `rerun` would run again. See `Engine.preview_rerun`."""
+        chosen = plain_items(items)
+        return self._calls.send(
+            lambda: PreviewRerun(run_id, scope, task, chosen, error_group), lambda answer: answer.preview
+        )
+
+    def why(self, run_id: str, task: str | None = None) -> pykka.Future[list[dict[str, Any]]]:
+        """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
+        return self._calls.send(lambda: Why(run_id, task), lambda answer: answer.reasons)
+
+    def item_output(
+        self, run_id: str, task: str, index: int = 0, attempt: int | None = None
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return what an item has written so far. See `Engine.item_output`."""
+        return self._calls.send(lambda: ItemOutput(run_id, task, index, attempt), lambda answer: answer.output)
+
+    def workflows(self) -> pykka.Future[tuple[str, ...]]:
+        """Return the refs of all workflows that the daemon knows."""
+        return self._calls.send(
+            Definitions, lambda answer: tuple(each["ref"] for each in answer.definitions if each["usable"])
+        )
+
+    def runs(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        search: str | None = None,
+        children: Literal["listed", "folded"] = "listed",
+        cursor: str | None = None,
+        limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of stored runs, the newest first. See `Engine.runs`."""
+        wanted = None if labels is None else dict(labels)
+        return self._calls.send(
+            lambda: Runs(
+                listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix
+            ),
+            msgspec.structs.asdict,
+        )
+
+    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> pykka.Future[dict[str, Any]]:
+        """Return the number of stored runs by status. See `Engine.run_counts`."""
+        return self._calls.send(lambda: RunCounts(since, by), _counted)
+
+    def find_run(self, text: str) -> pykka.Future[str]:
+        """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with."""
+        return self._calls.send(lambda: FindRun(text), lambda answer: str(answer.run))
+
+    def run(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
+        return self._calls.send(lambda: Run(run_id), lambda answer: answer.run)
+
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
+        self,
+        run_id: str,
+        task: str | None = None,
+        outcome: str | Sequence[str] | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
+        return self._calls.send(
+            lambda: Items(run_id, task, listed(outcome), cursor, limit, visit, order, min_attempts),
+            msgspec.structs.asdict,
+        )
+
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> pykka.Future[dict[str, Any]]:
+        """Return the last ended attempt of a stored run's item with its result, secrets masked."""
+        return self._calls.send(lambda: Item(run_id, task, index, visit), lambda answer: answer.item)
+
+    def cells(
+        self, run_id: str, task: str, visit: int | None = None, known: int | None = None
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a map of the items of a stored run's task. See `Engine.cells`."""
+        return self._calls.send(lambda: Cells(run_id, task, visit, known), msgspec.structs.asdict)
+
+    def errors(self, run_id: str, task: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
+        return self._calls.send(lambda: Errors(run_id, task), msgspec.structs.asdict)
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the entries of a stored run. See `Engine.history`."""
+        return self._calls.send(lambda: History(run_id, after, kind, task, limit), msgspec.structs.asdict)
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[dict[str, Any]]:
+        """Return a value of a stored run's context. See `Engine.context`."""
+        return self._calls.send(lambda: Context(run_id, at, tuple(path)), msgspec.structs.asdict)
+
+    def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[Any]:
+        """Return a value of a stored run's context, however large it is. See `Engine.context_value`."""
+        return self._calls.send(lambda: ContextValue(run_id, at, tuple(path)), lambda answer: answer.value)
+
+    def definition(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return the definition that a stored run runs with. See `Engine.definition`."""
+        return self._calls.send(lambda: RunDefinition(run_id), lambda answer: answer.definition)
+
+    def export(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return a stored run with its definition and all its entries, secrets masked."""
+        return self._calls.gather(Export(run_id), run_of_export)
+
+    def audit(
+        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the audit, the newest entry first. See `Engine.audit`."""
+        return self._calls.send(lambda: Audit(since, who, cursor, limit), msgspec.structs.asdict)
+
+    def run_graph(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return the graph of a run with places for its tasks: {nodes, edges, layout}. Nodes have their tasks' states.
+
+        Of more than 150 tasks, parallel groups and tasks in a row are one node.
+        """
+        return self._calls.send(lambda: RunGraph(run_id), msgspec.structs.asdict)
+
+    def definition_graph(self, ref: str) -> pykka.Future[dict[str, Any]]:
+        """Return the graph of a definition as `run_graph` does, without states.
+
+        Raises:
+            UnknownWorkflow: The daemon knows no workflow with this ref.
+        """
+        return self._calls.send(lambda: DefinitionGraph(ref), msgspec.structs.asdict)
+
+
+def _counted(answer: Any) -> dict[str, Any]:
+    counts: dict[str, Any] = msgspec.structs.asdict(answer)
+    return counts if answer.workflows is not None else {name: counts[name] for name in ("since", "statuses")}
