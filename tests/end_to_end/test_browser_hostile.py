@@ -63,7 +63,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     packs = folder / "packs"
     _write_pack(packs / "evil")
     with opened_gateway(
-        folder, store=f"sqlite:///{folder}/runs.db", definitions=str(definitions), packs=[str(packs / "evil")]
+        folder,
+        patience=1000,
+        store=f"sqlite:///{folder}/runs.db",
+        definitions=str(definitions),
+        packs=[str(packs / "evil")],
     ) as opened:
         yield opened
 

@@ -29,6 +29,7 @@ DEFINITIONS: Final = {
     "test.sleep": "cancellation_policy: cancel_running\n"
     f"tasks: [{{name: {SLEEP}, with_items: [1, 2, 3], concurrency: 2, action: core.sleep, "
     "input: {seconds: 1000}}]\n",
+    "test.refused": "tasks: [{name: a, action: core.noop, concurency: 3}]\n",
 }  # fmt: skip
 STATES: Final = {
     "runs": "/",
@@ -47,6 +48,13 @@ STATES: Final = {
     "a rerun of failed items": "/runs/{items}/rerun?scope=failed_items",
     "an adjustment": "/runs/{sleep}/adjust",
     "an item to skip": "/runs/{sleep}/item/skip?task={task}&item=0",
+    "definitions": "/definitions",
+    "definitions, a search that none matches": "/definitions?q=nothing-like-this",
+    "a definition": "/definitions/test.items",
+    "a definition that is refused": "/definitions/test.refused",
+    "a start": "/definitions/test.echo/start",
+    "a start with one field for all": "/definitions/test.echo/start?as=json",
+    "a start with earlier inputs": "/definitions/test.echo/start?from={echo}",
     "actions": "/actions",
     "actions, a search that none matches": "/actions?q=nothing-like-this",
     "an action": "/actions/core.http",
@@ -83,7 +91,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     (folder / "definitions").mkdir()
     for ref, text in DEFINITIONS.items():
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
-    with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
+    with opened_gateway(
+        folder, patience=1000, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")
+    ) as opened:
         client = opened.client
         names = {"task": SLEEP}
         for ref, labels in (("echo", {"env": "prod"}), ("items", {"env": "prod"}), ("sleep", {}), ("paused", {})):

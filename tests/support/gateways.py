@@ -19,6 +19,7 @@ from stretto.actors.gateway.exposure import certificate_of
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.probes import Check
 from stretto.actors.gateway.http.server import Gateway, open_port
+from stretto.actors.gateway.paced_loop import PacedLoop
 from stretto.actors.gateway.socket_file import SocketFile
 from stretto.actors.gateway.socket_users import group_of
 from stretto.actors.settings import ServeSettings, Settings
@@ -52,9 +53,10 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened_gateway(
-    folder: Path, tokens_file: Path | None = None, *, serve: ServeSettings = DEFAULTS, **settings: Any
-) -> Iterator[Opened]:
-    """Run a gateway and its engine in another thread, for a test that waits itself."""
+    folder: Path, tokens_file: Path | None = None, *, patience: float = PATIENCE, serve: ServeSettings = DEFAULTS,
+    **settings: Any,
+) -> Iterator[Opened]:  # fmt: skip
+    """Run a gateway and its engine in another thread, for a test that waits itself, `patience` seconds at most."""
     told: queue.SimpleQueue[tuple[Opened, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
 
     async def hold(opened: Opened) -> None:
@@ -62,7 +64,9 @@ def opened_gateway(
         told.put((opened, asyncio.get_running_loop(), leave))
         await leave.wait()
 
-    thread = threading.Thread(target=_with_engine, args=(folder, hold, _with_tokens(tokens_file, serve), settings))
+    thread = threading.Thread(
+        target=_with_engine, args=(folder, hold, _with_tokens(tokens_file, serve), settings, patience)
+    )
     thread.start()
     try:
         opened, loop, leave = told.get(timeout=PATIENCE)
@@ -107,7 +111,8 @@ def _with_engine(
         await asyncio.wait_for(run(), patience)
 
     folder.chmod(0o700)
-    asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=PacedLoop) as runner:
+        runner.run(bounded())
 
 
 def _with_tokens(tokens_file: Path | None, serve: ServeSettings = DEFAULTS) -> ServeSettings:

@@ -12,6 +12,13 @@ run         one run: the overview
 run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
 rerun       what of an ended run is to run again
 run_values  its inputs and its output
+definitions the list of definitions
+definition  one definition: its source beside its graph, its parameters, its last runs
+source_lines its text line by line, with the findings at their lines
+past_runs   the last runs of a workflow as marks
+start       the form that starts a run
+start_fields its fields, one a parameter
+form_texts  what people type, as values: JSON, YAML, one a line, CSV
 values      values as JSON, and links to large ones
 actions     the actions that definitions can call
 engine      the daemon itself: figures, limits, the last hour

@@ -18,10 +18,12 @@ from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.gateway.pages.audit import AUDIT_PATH, AuditPage
+from stretto.actors.gateway.pages.definition import DefinitionPage
+from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH, DefinitionsPage
 from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
-from stretto.actors.gateway.pages.forms import fields_of
+from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.run import RunPage
@@ -29,6 +31,7 @@ from stretto.actors.gateway.pages.run_controls import RunControls
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
+from stretto.actors.gateway.pages.start import START_FORM, StartPage
 from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
 
 LEAVE_PATH: Final = "/leave"
@@ -73,8 +76,6 @@ class Pages:
         """Return the routes of all pages."""
         runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
         several = SeveralPage(self._renderer, self._asker)
-        actions, engine = ActionsPage(self._renderer, self._asker), EnginePage(self._renderer, self._asker)
-        audit, tokens = AuditPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
             self._assets.route(),
@@ -87,13 +88,21 @@ class Pages:
             self._route("/runs/{run}", run.show),
             self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
             *self._controls(),
+            *self._catalogue(),
+            *self._console(),
+            self._route(LEAVE_PATH, None, self._leave),
+        ]
+
+    def _console(self) -> list[Route]:
+        """Return the routes of the pages about the daemon and what it offers."""
+        actions, tokens = ActionsPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
+        return [
             self._route(ACTIONS_PATH, actions.show),
             self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
-            self._route(ENGINE_PATH, engine.show),
-            self._route(AUDIT_PATH, audit.show),
+            self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),
+            self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
-            self._route(LEAVE_PATH, None, self._leave),
         ]
 
     def _controls(self) -> list[Route]:
@@ -108,7 +117,17 @@ class Pages:
             self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 
-    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None) -> Route:
+    def _catalogue(self) -> list[Route]:
+        """Return the routes of definitions, whose refs may have slashes."""
+        one = f"{DEFINITIONS_PATH}/{{ref:path}}"
+        start = StartPage(self._renderer, self._asker, self._viewer)
+        return [
+            self._route(DEFINITIONS_PATH, DefinitionsPage(self._renderer, self._asker).show),
+            self._route(f"{one}/start", start.show, start.send, START_FORM),
+            self._route(one, DefinitionPage(self._renderer, self._asker).show),
+        ]
+
+    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None, form: FormBounds = SMALL_FORM) -> Route:
         """Return the route of a page for who is logged in, of the form that is sent to it, or of both."""
 
         async def answer(request: Request) -> Response:
@@ -121,7 +140,7 @@ class Pages:
             require(caller, "viewer")
             if show is not None and request.method != "POST":
                 return await show(request, caller, self._viewer(request, caller))
-            fields = await fields_of(request, self._memory)
+            fields = await fields_of(request, self._memory, form)
             caller = self._senders.sender_of_form(request, fields.get("csrf"))
             assert send is not None  # noqa: S101 - the route has no other method
             return await send(request, caller, fields)

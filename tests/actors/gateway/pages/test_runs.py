@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,23 @@ DEFINITIONS = {
     "tasks: [{name: sleep, with_items: [1, 2, 3, 4, 5], concurrency: 2, max_failures: 20%, action: core.sleep, "
     "input: {seconds: 1000}}]\n",
 }  # fmt: skip
+NO_FILES: Mapping[str, str] = {}
 
 
-def with_runs(folder: Path, test: Callable[[Client, str], Awaitable[None]], *, store: bool = True) -> None:
-    """Run a test with the definitions, and a store."""
+def with_runs(
+    folder: Path,
+    test: Callable[[Client, str], Awaitable[None]],
+    *,
+    store: bool = True,
+    files: Mapping[str, str] = NO_FILES,
+) -> None:
+    """Run a test with the definitions, and a store. `files` are further definitions, by the names of their files."""
     definitions = folder / "definitions"
     definitions.mkdir()
     for ref, text in DEFINITIONS.items():
         (definitions / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
+    for name, text in files.items():
+        (definitions / f"{name}.yaml").write_text(text)
     settings: dict[str, Any] = {"store": f"sqlite:///{folder}/runs.db"} if store else {}
     with_port(folder, test, folder / "tokens", definitions=str(definitions), **settings)
 
