@@ -143,10 +143,11 @@ async def _look_at_every_page(client: Client, url: str) -> None:
     fields = {"run": run.run, "ref": "test.echo", "token": token.token["id"], "code": "busy", "act": "skip"}
     nothing: Any = None
     linked: set[str] = set()
-    for route in Pages(nothing, nothing, nothing, nothing, nothing).routes():
+    for route in Pages(*[nothing] * 6).routes():
         if "GET" in (route.methods or ()) and not route.path.startswith("/assets/"):
-            own = fields | ({"ref": "core.noop"} if route.path.startswith("/actions") else {})
-            path = re.sub(r"\{(\w+)(:path)?\}", lambda field, own=own: own[field[1]], route.path)
+            path = route.path
+            for name, value in (fields | ({"ref": "core.noop"} if path.startswith("/actions") else {})).items():
+                path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
             query = {"/several": f"?do=cancel&run={run.run}", f"/runs/{run.run}/item/skip": "?task=echo&item=0"}
             page = await browser.open(path + query.get(path, ""))
             assert page.status in {200, 303}, (path, page)

@@ -3,12 +3,19 @@
 pages       the routes: who looks, and which module makes the page
 rendering   templates to answers, with the headers that keep a page to itself
 asset_files styles and scripts, under a hash of their content
+bundling    scripts with all that they import, as one file
 forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
 several     what is done to several runs of the list
 run_head    what all pages of a run begin with: facts, buttons, tabs
-run         one run: the overview
+overview    the overview of a run: the task that needs attention
+asked       the part of a run that an address asks for
+task_graph  the graph of a run
+focus       the task that is shown first, and what its definition says
+fan_out     the items of a task in numbers
+item_states the states of items, from the bytes of their map
+item_panel  one item
 run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
 rerun       what of an ended run is to run again
 run_values  its inputs and its output

@@ -24,14 +24,15 @@ from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
+from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
-from stretto.actors.gateway.pages.run import RunPage
 from stretto.actors.gateway.pages.run_controls import RunControls
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
 
 LEAVE_PATH: Final = "/leave"
@@ -50,15 +51,17 @@ class Pages:
         senders: Finds out who looks.
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
+        graphs: Makes graphs of runs.
         store_is_down: Returns whether there is a store that cannot be used now.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what pages are made from
         self,
         asker: Asker,
         senders: Senders,
         sessions: Sessions,
         cookie: SessionCookie,
+        graphs: TaskGraphs,
         store_is_down: Callable[[], bool],
     ) -> None:
         self._store_is_down = store_is_down
@@ -69,12 +72,13 @@ class Pages:
         self._assets = Assets()
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
+        self._graphs = graphs
         self.errors = ErrorPages(self._renderer)
         """The pages of refusals."""
 
     def routes(self) -> list[Route]:
         """Return the routes of all pages."""
-        runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
+        runs = RunsPage(self._renderer, self._asker)
         several = SeveralPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
@@ -85,7 +89,7 @@ class Pages:
             self._route("/", runs.show),
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
-            self._route("/runs/{run}", run.show),
+            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
             self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
             *self._controls(),
             *self._catalogue(),

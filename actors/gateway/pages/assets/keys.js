@@ -45,8 +45,8 @@ export function useKeys() {
     const control = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility());
     const page = before === "g" && document.querySelector(`[data-go="${CSS.escape(key)}"]`);
     if (page) page.click();
-    else if (ACTIONS[key]) ACTIONS[key]();
     else if (control) control.click();
+    else if (ACTIONS[key]) ACTIONS[key]();
     else {
       before = key;
       return;

@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.problems import Problem
-from stretto.actors.gateway.pages import run as run_page
+from stretto.actors.gateway.pages import overview
 from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like_waits
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
@@ -136,10 +136,10 @@ def test_a_run_shows_its_tasks_errors_waits_and_values(tmp_path: Path) -> None:
         assert "Cancel…" not in page
         failed = await text_of(browser, f"/runs/{items}")
         assert failed.count("division by zero") <= 3
-        assert "2 failed" in failed
+        assert "50.00 %" in failed
         assert "each" in failed
         waiting = await text_of(browser, f"/runs/{sleep}")
-        assert '<span class="known">' in waiting
+        assert "0 of 3" in waiting
         assert "is in flight" in waiting
         assert "and 1 more" in waiting
         await text_of(browser, "/runs/nobody", 404)
@@ -151,7 +151,7 @@ def test_a_run_shows_its_tasks_errors_waits_and_values(tmp_path: Path) -> None:
 
 def test_many_failed_items_are_grouped_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page with many of them is there at once, and has a link."""
-    monkeypatch.setattr(run_page, "MOST_GROUPED_AT_ONCE", 1)
+    monkeypatch.setattr(overview, "MOST_GROUPED_AT_ONCE", 1)
 
     async def test(client: Client, url: str) -> None:
         items = await start(client, "test.items", to_the_end=True)
