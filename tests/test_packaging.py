@@ -17,6 +17,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.pages import Pages
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.operations import CreateEnterCode, CreateToken, Submit, Watch
 from stretto.definitions.data import COMPILED
 from tests.support.browsing import Browser
@@ -143,7 +144,7 @@ async def _look_at_every_page(client: Client, url: str) -> None:
     fields = {"run": run.run, "ref": "test.echo", "token": token.token["id"], "code": "busy", "act": "skip"}
     nothing: Any = None
     linked: set[str] = set()
-    for route in Pages(*[nothing] * 6).routes():
+    for route in Pages(nothing, nothing, nothing, nothing, TaskGraphs(nothing), nothing).routes():
         if "GET" in (route.methods or ()) and not route.path.startswith("/assets/"):
             path = route.path
             for name, value in (fields | ({"ref": "core.noop"} if path.startswith("/actions") else {})).items():

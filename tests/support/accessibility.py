@@ -37,6 +37,7 @@ _FOCUSED: Final = """
   const element = document.activeElement;
   if (!element || element === document.body || element === document.documentElement) return null;
   const style = getComputedStyle(element);
+  const drawn = parseFloat(getComputedStyle(element.querySelector(".box") ?? element).strokeWidth);  // of a graph's node
   const box = element.getBoundingClientRect();
   const within = box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight;
   const x = Math.min(Math.max(box.left + box.width / 2, 1), innerWidth - 1);
@@ -47,7 +48,7 @@ _FOCUSED: Final = """
   return {
     stop: known.get(element),
     what: element.outerHTML.slice(0, 120),
-    outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1,
+    outline: (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1) || drawn >= 3,
     within,
     covered: within && top !== null && !sees(element, top),
   };
