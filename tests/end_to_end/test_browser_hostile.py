@@ -34,7 +34,18 @@ TEXT: Final = " ".join(ATTACKS)
 LONG: Final = "x" * 10_000
 MADE: Final = "iframe, object, embed, img, base, main script, form[action*='evil']"
 """Elements that no page has, and that attacks would make."""
-PLACES: Final = ("/", "/actions", "/actions/evil.act", "/audit", "/tokens", "/engine")
+TABS: Final = ("", "/items", "/timeline", "/context", "/history", "/values")
+PLACES: Final = (
+    "/",
+    "/actions",
+    "/actions/evil.act",
+    "/audit",
+    "/tokens",
+    "/engine",
+    "/definitions",
+    "/definitions/test.echo",
+    "/definitions/test.echo/start",
+)
 YAML_TEXT: Final = json.dumps(TEXT)
 
 
@@ -95,7 +106,7 @@ def paths_of(daemon: Opened) -> tuple[list[str], list[str]]:
     client.ask(Pause(runs["sleep"].run, note=TEXT))
     client.ask(CreateToken("evil", "viewer", workflows=[ATTACKS[0], "w" * 200], note=LONG[:1000]))
     get_logger("stretto.test").warning(TEXT, evil=TEXT)
-    named = [f"/runs/{each.run}{tab}" for each in runs.values() for tab in ("", "/values")]
+    named = [f"/runs/{each.run}{tab}" for each in runs.values() for tab in TABS]
     named.append(f"/runs/{runs['sleep'].run}/cancel")
     parameters = (("/", ("q", "workflow", "label", TEXT[:80])), ("/actions", ("q", "pack")), ("/audit", ("who",)))
     asked = [

@@ -37,7 +37,8 @@ _FOCUSED: Final = """
   const element = document.activeElement;
   if (!element || element === document.body || element === document.documentElement) return null;
   const style = getComputedStyle(element);
-  const drawn = parseFloat(getComputedStyle(element.querySelector(".box") ?? element).strokeWidth);  // of a graph's node
+  const node = element.querySelector(".box") ?? element;  // of a graph
+  const drawn = parseFloat(getComputedStyle(node).strokeWidth);
   const box = element.getBoundingClientRect();
   const within = box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight;
   const x = Math.min(Math.max(box.left + box.width / 2, 1), innerWidth - 1);
