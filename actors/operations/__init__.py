@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Ended,
         EnterCodeCreated,
         EntriesAnswer,
+        ErrorItemsAnswer,
         ErrorsAnswer,
         ExportAnswer,
         Found,
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
         DeleteRun,
         Describe,
         DescribeApi,
+        ErrorItems,
         Errors,
         Export,
         FindRun,
@@ -173,7 +175,7 @@ else:
         {
             "answers": (
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
-                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer "
+                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorItemsAnswer ErrorsAnswer "
                 "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer "
                 "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
                 "TasksAnswer TokenCreated TokensAnswer ValueAnswer WaitsAnswer"
@@ -200,8 +202,9 @@ else:
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context ContextValue CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
-                "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun "
+                "Audit Cells Context ContextValue CreateToken Definition DeleteRun Describe DescribeApi ErrorItems "
+                "Errors Export FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel "
+                "PreviewRerun "
                 "Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
                 "Task Tasks Tokens Watch WatchAll Why"
             ),
@@ -264,6 +267,8 @@ __all__ = [
     "EngineAnswer",
     "EnterCodeCreated",
     "EntriesAnswer",
+    "ErrorItems",
+    "ErrorItemsAnswer",
     "Errors",
     "ErrorsAnswer",
     "Export",
