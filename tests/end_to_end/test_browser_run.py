@@ -132,6 +132,24 @@ def test_a_failed_run_is_understood_with_keys_alone(page: "Page", daemon: Opened
     page.get_by_role("heading", name="first", exact=True).wait_for()
 
 
+def test_a_group_of_failures_is_lit_in_the_map(page: "Page", daemon: Opened) -> None:
+    """By its link, and all items again by another."""
+    run = start(daemon, "test.divides", to_the_end=True)
+    page.goto(f"{daemon.url}/runs/{run}?task=divide")
+    canvas = page.locator("#marks canvas")
+    page.get_by_role("link", name="Show", exact=True).wait_for()
+    before = canvas.screenshot()
+    with page.expect_response("**/errors/*/items"):
+        page.get_by_role("link", name="Show", exact=True).click()
+    page.get_by_role("heading", name="Item 1").wait_for()
+    assert canvas.screenshot() != before
+    page.keyboard.press("j")
+    page.get_by_role("heading", name="Item 3").wait_for()
+    page.get_by_role("link", name="One group of failures").click()
+    page.get_by_role("link", name="One group of failures").wait_for(state="detached")
+    assert "group" not in page.url
+
+
 def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened) -> None:
     """Counts, marks and failures change in place; arrows move, f finds the next failed item, Enter opens it."""
     run = start(daemon, "test.probes", to_the_end=False)
