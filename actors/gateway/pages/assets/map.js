@@ -4,6 +4,7 @@ import { grouped } from "./marks.js";
 import { KINDS, Painter, planFor } from "./pixels.js";
 
 const MOST_SINGLE = 4000;
+const NOTE = "the more of its place a mark fills, the more it needs you";
 
 function colourOf(context, style, name) {
   context.fillStyle = style.getPropertyValue(`--${name}`).trim();
@@ -59,6 +60,7 @@ export class ItemMap {
 
   // Paint all marks.
   draw() {
+    if (!this.box.clientWidth) return; // it is not shown yet
     performance.clearMeasures("map");
     const began = performance.now();
     const style = getComputedStyle(this.element);
@@ -131,9 +133,8 @@ export class ItemMap {
     const last = Math.min(this.first + this.marks * this.items, this.cells.total) - 1;
     this.element.querySelector("#scale-first").textContent = `item ${grouped(this.first)}`;
     this.element.querySelector("#scale-last").textContent = `item ${grouped(Math.max(last, 0))}`;
-    if (this.items > 1) {
-      this.element.querySelector("#scale-note").textContent = `each mark is ${grouped(this.items)} items: the worst, and how many of them`;
-    }
+    const many = `each mark is ${grouped(this.items)} items: the worst, and how many of them`;
+    this.element.querySelector("#scale-note").textContent = this.items > 1 ? many : NOTE;
   }
 
   showTip(index) {
