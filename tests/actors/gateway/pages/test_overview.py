@@ -19,7 +19,7 @@ def test_a_failed_run_opens_on_its_first_failed_item(tmp_path: Path) -> None:
         page = await text_of(browser, f"/runs/{run}")
         assert '<h2 id="item-h">Item 2</h2>' in page
         assert "<mark>{{ 1 / item }}" in page
-        assert f"/runs/{run}/definition#L" in page
+        assert "test.items.yaml:3</" in page
         assert 'data-item="2"' in page
         assert f'data-key="j" href="/runs/{run}?task=each&amp;item=3"' in page
         assert re.search(rf'href="/runs/{run}/rerun\?error_group=[0-9a-f]+"', page)
