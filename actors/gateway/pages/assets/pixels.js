@@ -68,6 +68,8 @@ export class Painter {
     const stamps = (of) => shapes.map((inside, kind) => Uint32Array.from(inside, (is) => (is ? of[kind] : this.ground)));
     [this.litStamps, this.dimmedStamps] = [stamps(this.lit), stamps(this.dimmed)];
     this.buckets = new Map();
+    this.counts = new Uint32Array(KINDS.length);
+    this.litCounts = new Uint32Array(KINDS.length);
   }
 
   // The pixels of a canvas for so many marks.
@@ -97,19 +99,33 @@ export class Painter {
     return (this.isLit(kind, index) ? this.litStamps : this.dimmedStamps)[kind];
   }
 
+  countChosen(cells, start, end) {
+    this.litCounts.fill(0);
+    for (let index = start; index < end; index++) if (this.chosen[index]) this.litCounts[KIND_OF[cells[index] & STATE_BITS]]++;
+    return this.litCounts;
+  }
+
+  countShown() {
+    if (this.shown < 0) return this.counts;
+    this.litCounts.fill(0);
+    this.litCounts[this.shown] = this.counts[this.shown];
+    return this.litCounts;
+  }
+
   // The worst kind of those that are lit, else of all, as high as its share, on the kind that most of them have.
   bucketStamp(cells, start) {
     const end = Math.min(start + 2 ** this.plan.bucket, cells.length);
-    const [counts, lit] = [new Uint32Array(KINDS.length), new Uint32Array(KINDS.length)];
-    for (let index = start; index < end; index++) {
-      const kind = KIND_OF[cells[index] & STATE_BITS];
-      counts[kind]++;
-      if (this.isLit(kind, index)) lit[kind]++;
-    }
-    const isLit = lit.some((count) => count);
+    const { counts } = this;
+    counts.fill(0);
+    for (let index = start; index < end; index++) counts[KIND_OF[cells[index] & STATE_BITS]]++;
+    const lit = this.chosen ? this.countChosen(cells, start, end) : this.countShown();
+    const isLit = lit === counts || lit.some((count) => count);
     const of = isLit ? lit : counts;
-    const worst = URGENCY.find((kind) => of[kind]) ?? WAITING;
-    const common = counts.indexOf(Math.max(...counts));
+    let at = 0;
+    while (!of[URGENCY[at]] && at < URGENCY.length - 1) at++;
+    const worst = URGENCY[at];
+    let common = 0;
+    for (let kind = 1; kind < counts.length; kind++) if (counts[kind] > counts[common]) common = kind;
     const rows = Math.max(1, Math.round((this.size * of[worst]) / (end - start)));
     const key = ((worst * 8 + common) * 256 + rows) * 4 + (isLit ? 2 : 0) + (lit[common] ? 1 : 0);
     let stamp = this.buckets.get(key);
