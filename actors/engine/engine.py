@@ -21,6 +21,7 @@ from stretto.actors.history import (
     context_value,
     group_errors,
     list_entries,
+    list_versions,
     preview_rerun,
     reports,
     show_context,
@@ -75,6 +76,8 @@ class Engine(DispatchedActor):
         capture_output: bool = False,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
+        workers: int | None = None,
+        max_worker_bytes: int | None = None,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
@@ -106,6 +109,8 @@ class Engine(DispatchedActor):
             capture_output: Keep what actions print with their items. Other threads than the main one print to stderr.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
+            workers: The bound on processes for isolated functions. None is one a core.
+            max_worker_bytes: The most memory that such a process may take. None is no limit.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
@@ -136,6 +141,7 @@ class Engine(DispatchedActor):
             retention=Retention(retain_days, retain_runs, retain_audit_days),
             check_digests=check_digests, store_key=store_key,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
+            workers=workers, max_worker_bytes=max_worker_bytes,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
         ))  # fmt: skip
@@ -568,6 +574,30 @@ class Engine(DispatchedActor):
     def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Deferred:
         """Return a value of a stored run's context, however large it is. See `context`."""
         return self._core.store.read_long(context_value, run_id, at, path)
+
+    def context_versions(self, run_id: str) -> Deferred:
+        """Return the versions of a stored run's context by a replay: which entry has set which names.
+
+        Returns:
+            {versions: [{version, at, names}], left_out}, the newest version first. `at` is the number of the entry that
+            has made it, -1 for the begin of the run. `names` are such as "variables.region" and "tasks.check".
+            `left_out` is the number of earlier versions above 500.
+
+        Raises:
+            LimitExceeded: As for `context`.
+        """
+        return self._core.store.read_long(list_versions, run_id)
+
+    def timeline(self, run_id: str) -> Deferred:
+        """Return when the tasks of a stored run ran, and when the items of its fan-outs ended.
+
+        Returns:
+            {began_at, ended_at, seconds, bucket_seconds, visits, left_out}. Each visit is {task, visit, status,
+            started_at, ended_at, items, ends}. `ends` of a fan-out are {bucket, succeeded, failed}: how many attempts
+            ended in the span of `bucket_seconds` with this number, at most 120 of them. `left_out` is the number of
+            earlier visits above 200.
+        """
+        return self._core.store.timeline(run_id)
 
     def definition(self, run_id: str) -> Deferred:
         """Return the definition that a stored run runs with.

@@ -10,7 +10,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.history import pruned, reports, stored_handle
+from stretto.actors.history import pruned, reports, show_timeline, stored_handle
 from stretto.actors.journal import (
     Audited,
     AuditEntries,
@@ -60,6 +60,10 @@ class StoreQueries:
             return catalogue.find_ref(ref).text if ref in catalogue.refs() else None
 
         return self.read(reports.show_definition, run_id, now)
+
+    def timeline(self, run_id: str) -> Deferred:
+        """Return the timeline of a run, until now if it is in progress. See `Engine.timeline`."""
+        return self.read(show_timeline, run_id, clock=self._services.now)
 
     def handle(self, run_id: str) -> RunHandle | Deferred:
         """Return the handle of a run in progress, or of a stored one. See `Engine.handle`."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from stretto.actors.history.large import MAX_INLINE_BYTES, link, path_of_context, size_of
 from stretto.actors.history.masks import mask_of
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, replaying
-from stretto.actors.journal import Reader
+from stretto.actors.journal import Entry, Reader
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.context import Mask
@@ -52,7 +52,7 @@ def show_context(
     Returns:
         `at` is the number of the last entry before the context, -1 for none. `bytes` is the size of the whole value.
         Above 64 KiB, members are {"$ref", "bytes"} where there is no more room, with the path of the HTTP API that
-        has them whole, and `left_out` of them are left out.
+        has them whole, and `left_out` of them are left out. A whole context has room in each of its three parts.
 
     Raises:
         UnknownRun: There is no such run.
@@ -66,7 +66,8 @@ def show_context(
     if size <= MAX_INLINE_BYTES:
         shown, left_out = value, 0
     else:
-        shown, left_out = _outline(value, size, lambda *names: path_of_context(run_id, last, (*path, *names)))
+        outline = _outline if path else _outline_of_parts
+        shown, left_out = outline(value, size, lambda *names: path_of_context(run_id, last, (*path, *names)))
     return {"at": last, "value": shown, "bytes": size, "left_out": left_out}
 
 
@@ -83,15 +84,37 @@ def context_value(
     return value
 
 
+def _feed(replay: Replay, _conductor: Conductor, entries: Sequence[Entry]) -> None:
+    replay.feed(entries)
+
+
 def _replayed_value(
     reader: Reader, run_id: str, at: int | None, path: Sequence[str], clock: Callable[[], float]
 ) -> tuple[Any, int]:
     """Return a value, secrets masked, and the number of the last entry before it."""
-    conductor, last = _replayed(reader, run_id, at, clock)
+    conductor, last = replayed(reader, run_id, at, clock)
     return _masked(_value_at(_whole(conductor), path), conductor.mask), last
 
 
-def _replayed(reader: Reader, run_id: str, at: int | None, clock: Callable[[], float]) -> tuple[Conductor, int]:
+def replayed(
+    reader: Reader,
+    run_id: str,
+    at: int | None,
+    clock: Callable[[], float],
+    feed: Callable[[Replay, Conductor, Sequence[Entry]], None] = _feed,
+) -> tuple[Conductor, int]:
+    """Return the conductor of a run behind an entry, and the number of the last entry before that.
+
+    Args:
+        reader: Reads the store.
+        run_id: The run.
+        at: The number of the entry, or None for the last one.
+        clock: Returns seconds.
+        feed: Gives entries to a replay.
+
+    Raises:
+        UnknownRun, IllegalTransition, LimitExceeded, StoreUnavailable: As for `show_context`.
+    """
     accepted = reader.accepted(run_id)
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
@@ -106,7 +129,7 @@ def _replayed(reader: Reader, run_id: str, at: int | None, clock: Callable[[], f
     while True:
         entries = reader.entries(run_id, replay.entries, min(READ_AT_ONCE, last + 1 - replay.entries))
         with replaying(run_id):
-            replay.feed(entries)
+            feed(replay, conductor, entries)
         if replay.entries > last or not entries:
             return conductor, last
         if clock() > ends_at:
@@ -161,6 +184,12 @@ def _outline(value: Any, size: int, path: Callable[..., str]) -> tuple[Any, int]
         shown = {str(index): member for index, member in enumerate(value[:MAX_MEMBERS])}
         return _with_room(shown, path), max(len(value) - MAX_MEMBERS, 0)
     return link(path(), size), 0
+
+
+def _outline_of_parts(parts: Mapping[str, Any], _size: int, path: Callable[..., str]) -> tuple[Any, int]:
+    """Return a whole context with links for the names without room, and the number of those left out."""
+    outlines = {part: _outline(names, 0, lambda *more, part=part: path(part, *more)) for part, names in parts.items()}
+    return {part: shown for part, (shown, _) in outlines.items()}, sum(left for _, left in outlines.values())
 
 
 def _with_room(members: Mapping[str, Any], path: Callable[..., str]) -> list[Any]:

@@ -18,7 +18,12 @@ item_states the states of items, from the bytes of their map
 item_panel  one item
 run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
 rerun       what of an ended run is to run again
+run_items   its ended items
+run_timeline when its tasks ran, as a drawing
+run_context its context by version
+run_history its entries
 run_values  its inputs and its output
+filters     the filters of a page in its address
 definitions the list of definitions
 definition  one definition: its source beside its graph, its parameters, its last runs
 source_lines its text line by line, with the findings at their lines

@@ -24,7 +24,11 @@ from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
 from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
+from stretto.actors.gateway.pages.run_context import RunContextPage
 from stretto.actors.gateway.pages.run_controls import RunControls
+from stretto.actors.gateway.pages.run_history import RunHistoryPage
+from stretto.actors.gateway.pages.run_items import RunItemsPage
+from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
@@ -77,11 +81,23 @@ class Pages:
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
-            self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
+            *self._tabs(),
             *self._controls(),
             *self._catalogue(),
             self._route(LEAVE_PATH, None, self._leave),
         ]
+
+    def _tabs(self) -> list[Route]:
+        """Return the routes of the pages of a run besides its overview."""
+        renderer, asker = self._renderer, self._asker
+        shown = {
+            "items": RunItemsPage(renderer, asker).show,
+            "timeline": RunTimelinePage(renderer, asker).show,
+            "context": RunContextPage(renderer, asker).show,
+            "history": RunHistoryPage(renderer, asker).show,
+            "values": RunValuesPage(renderer, asker).show,
+        }
+        return [self._route(f"/runs/{{run}}/{name}", show) for name, show in shown.items()]
 
     def _controls(self) -> list[Route]:
         """Return the routes of the forms that change a run."""

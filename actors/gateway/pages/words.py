@@ -120,7 +120,7 @@ def size_text(size: int) -> str:
     for unit, bytes_of_it in (("MB", 1024 * 1024), ("KB", 1024)):
         if size >= bytes_of_it:
             return f"{grouped(size // bytes_of_it)} {unit}"
-    return f"{size} bytes"
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def pretty_json(value: Any) -> str:
