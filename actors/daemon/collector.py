@@ -61,7 +61,7 @@ class Collector:
     def running(self) -> Iterator[None]:
         """Freeze what is loaded, and schedule the collections until the block ends.
 
-        What has become garbage by now is collected when the process is idle: a start does not wait for it.
+        The garbage of the start is collected when the process is idle, so that the start does not wait for it.
         """
         before = gc.get_threshold()
         gc.set_threshold(*THRESHOLDS)
