@@ -33,6 +33,13 @@ start       the form that starts a run
 start_fields its fields, one a parameter
 form_texts  what people type, as values: JSON, YAML, one a line, CSV
 values      values as JSON, and links to large ones
+actions     the actions that definitions can call
+engine      the daemon itself: figures, limits, the last hour
+audit       who asked for which change
+tokens      list, make and revoke tokens
+queries     the query of a page's URL
+schemas     a JSON Schema as a table of fields
+sparklines  the last hour of a figure as a line
 grouping    lists in which many entries say nearly the same
 progress    how far a run is
 words       times, numbers and states as people read them

@@ -1,6 +1,22 @@
 // One stream of events a tab, which is closed while the tab is hidden: a browser has six connections for a host.
 const HIDDEN_MS = 5000;
 
+// Call `open` while the tab is seen, and what it returns once the tab has been hidden for a while.
+export function whileSeen(open) {
+  let close = open();
+  let timer = null;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (!document.hidden) close ??= open();
+    else {
+      timer = setTimeout(() => {
+        close?.();
+        close = null;
+      }, HIDDEN_MS);
+    }
+  });
+}
+
 export function follow(path, listeners) {
   const live = document.getElementById("live");
   const lost = document.getElementById("lost");
