@@ -207,6 +207,7 @@ class AsyncRemoteEngine:
     item = _answered(RemoteEngine.item)
     cells = _answered(RemoteEngine.cells)
     errors = _answered(RemoteEngine.errors)
+    error_items = _answered(RemoteEngine.error_items)
     history = _answered(RemoteEngine.history)
     context = _answered(RemoteEngine.context)
     context_value = _answered(RemoteEngine.context_value)
