@@ -159,8 +159,8 @@ def test_the_form_is_json_as_well(tmp_path: Path) -> None:
             PATH, json=f'{{"servers": [{{"host": "{long}"}}]}}', csrf=browser.csrf, do="as_fields"
         )
         assert long in turned.body.decode()
-        wrong = await browser.submit(PATH, **{"in.servers": f'"{long}"', "in.times": "two"}, csrf=browser.csrf)
-        assert (wrong.status, long in wrong.body.decode()) == (422, True)
+        refused = await browser.submit(PATH, **{"in.servers": f'"{long}"', "in.times": "two"}, csrf=browser.csrf)
+        assert (refused.status, long in refused.body.decode()) == (422, True)
         ran = await browser.submit(PATH, **fields, do="start")
         run = await run_of(client, ran.headers["location"])
         assert (run["output"]["times"], run["inputs"]["token"]) == (4, MASK)
