@@ -168,8 +168,8 @@ def _failed(old: Conductor, scope: ReuseScope, task: str | None) -> frozenset[st
     if task is not None:
         return _narrowed(old, failed, task)
     if old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
-        what, option = ("task or item", "--failed-items") if scope == "failed_items" else ("task", "--failed")
-        raise NothingToRerun(f"nothing to rerun: no {what} failed. Rerun the whole run without {option}")
+        what = "task or item" if scope == "failed_items" else "task"
+        raise NothingToRerun(f"nothing to rerun: no {what} failed. Rerun the whole run instead")
     return failed
 
 

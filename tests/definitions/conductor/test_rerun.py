@@ -464,7 +464,7 @@ def test_of_a_run_that_succeeded_the_items_within_max_failures_run_again() -> No
     again = rerun(drive, "failed_items")
     assert again.performed == [("a", 1, 1), ("b", 1, 0)]
     assert record(again, "a") == ("succeeded", ["zero", ["a", 1], "two"])
-    with pytest.raises(NothingToRerun, match=r"no task failed\. Rerun the whole run without --failed$"):
+    with pytest.raises(NothingToRerun, match=r"no task failed\. Rerun the whole run instead$"):
         kept_by(drive)
 
 
