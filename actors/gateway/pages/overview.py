@@ -95,7 +95,7 @@ class OverviewPage:
         return self._renderer.page(
             "run.html", viewer, path="/runs", head=head, asked=asked, waits=like_waits(waits),
             errors=like_errors(_unhandled(head, name)),
-            graph=graph, opens_list=graph is None or len(tasks) > MOST_DRAWN_ALONE,
+            graph=graph, opens_list=graph is None or graph.is_wide or len(tasks) > MOST_DRAWN_ALONE,
             tasks=dict(list(tasks.items())[:MOST_LISTED]), unlisted=max(len(tasks) - MOST_LISTED, 0),
             ended_tasks=sum(task["status"] in _ENDED for task in tasks.values()), task_count=len(tasks),
             focus=None if name is None else await self._focus(asked, head, name, caller),
