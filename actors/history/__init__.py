@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
+    from stretto.actors.history.inputs import ItemInput, item_input
     from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
@@ -55,6 +56,7 @@ else:
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
+            "inputs": "ItemInput item_input",
             "item_maps": "ItemMaps",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "loading": (
@@ -81,6 +83,7 @@ __all__ = [
     "RUNS_PATH",
     "Blockers",
     "EntriesRead",
+    "ItemInput",
     "ItemMaps",
     "OfflineRuns",
     "OldRunRead",
@@ -103,6 +106,7 @@ __all__ = [
     "find_rerun",
     "group_errors",
     "is_link",
+    "item_input",
     "item_result",
     "kept_report",
     "link",

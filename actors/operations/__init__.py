@@ -122,6 +122,7 @@ if TYPE_CHECKING:
         FollowOutput,
         History,
         Item,
+        ItemInput,
         ItemOutput,
         ItemResult,
         Items,
@@ -201,9 +202,9 @@ else:
             "live": "ProgressRelay",
             "requests": (
                 "Audit Cells Context ContextValue CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
-                "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun "
-                "Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
-                "Task Tasks Tokens Watch WatchAll Why"
+                "FindRun FollowOutput History Item ItemInput ItemOutput ItemResult Items OutcomeOf PreviewCancel "
+                "PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs "
+                "Status Submit Task Tasks Tokens Watch WatchAll Why"
             ),
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
@@ -277,6 +278,7 @@ __all__ = [
     "HistoryAnswer",
     "Item",
     "ItemAnswer",
+    "ItemInput",
     "ItemOutput",
     "ItemResult",
     "Items",

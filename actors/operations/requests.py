@@ -288,6 +288,19 @@ class ItemResult(Request, frozen=True, tag="item_result"):
     attempt: Number | None = None
 
 
+class ItemInput(Request, frozen=True, tag="item_input"):
+    """Return the input of an item's attempt, rendered again now: of the last one that has started, or of another one.
+
+    A run does not record inputs. A replay comes to the snapshot that the attempt was started with.
+    """
+
+    run: str
+    task: str
+    index: Index = 0
+    visit: Number | None = None
+    attempt: Number | None = None
+
+
 class Errors(Request, frozen=True, tag="errors"):
     """Return why items have not succeeded, in groups of like failures."""
 

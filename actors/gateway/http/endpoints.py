@@ -126,6 +126,7 @@ class Endpoints:
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
             requests.ItemResult: self._result,
+            requests.ItemInput: self._input,
             requests.ContextValue: self._context_value,
             requests.DeleteRun: self._delete_run,
             requests.Watch: self._watch,
@@ -288,6 +289,10 @@ class Endpoints:
     async def _result(self, route: Route, request: requests.ItemResult, _caller: Caller) -> Response:
         _run, *item = msgspec.structs.astuple(request)
         return await self._value(route, await call(self._engine, EngineHost.item_result, request.run, *item))
+
+    async def _input(self, route: Route, request: requests.ItemInput, _caller: Caller) -> Response:
+        _run, *item = msgspec.structs.astuple(request)
+        return await self._value(route, await call(self._engine, Engine.item_input, request.run, *item))
 
     async def _context_value(self, route: Route, request: requests.ContextValue, _caller: Caller) -> Response:
         value = await call(self._engine, Engine.context_value, request.run, request.at, request.path)
