@@ -62,7 +62,7 @@ class StoreQueries:
         return self.read(reports.show_definition, run_id, now)
 
     def item_input(self, run_id: str, item: ItemInput, catalogue: Catalogue) -> Deferred:
-        """Return the input of an item. What the catalogue's actions take as secret is masked."""
+        """Return the input of an item. Secrets are masked, also those that only the catalogue's actions say."""
         return self.read_long(item_input, run_id, item, catalogue.secrecy_of)
 
     def handle(self, run_id: str) -> RunHandle | Deferred:

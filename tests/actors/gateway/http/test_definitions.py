@@ -141,6 +141,8 @@ def test_actions_are_listed_and_described(served: Served) -> None:
     assert echo["used_by"] == ["ops.greet"]
     assert served.get("/actions/core.echo")["parameters"]["required"] == ["message"]
     assert served.ask("GET", "/actions/core.ech").json["code"] == "unknown_action"
+    assert served.get("/actions/core.echo", "operator")["place"].endswith(")")
+    assert served.get("/actions/core.echo", "viewer")["place"] is None
 
 
 def test_a_restricted_token_sees_its_workflows(served: Served, run: str) -> None:
