@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The optional part in C, built where a compiler is.
+COMPILED := $(wildcard definitions/data/compiled/*)
 # What Stretto itself needs, without the tools of its developers.
 RUNTIME := $(VENV)/.runtime
 # And what the examples need.
@@ -20,17 +22,17 @@ PYTHONS ?= python3.11 python3.12 python3.13
 .PHONY: help demo example test test-fast test-all check check-style check-types check-imports warm docs perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
-$(STAMP): setup.cfg pyproject.toml
+$(STAMP): setup.cfg setup.py pyproject.toml $(COMPILED)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(RUNTIME) $(EXAMPLES)
 
-$(RUNTIME): setup.cfg pyproject.toml
+$(RUNTIME): setup.cfg setup.py pyproject.toml $(COMPILED)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(EXAMPLES): setup.cfg pyproject.toml
+$(EXAMPLES): setup.cfg setup.py pyproject.toml $(COMPILED)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[examples]'
 	touch $@ $(RUNTIME)

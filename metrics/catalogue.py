@@ -64,6 +64,10 @@ RETRIES = Metric("stretto_retries_total", "Attempts of items after the first.")
 ACTION_ERRORS = Metric("stretto_action_errors_total", "Calls of an action that failed.", ("action", "kind"))
 LATE_RESULTS = Metric("stretto_late_results_total", "Results that came after the end of their item and were dropped.")
 ACCEPT_PAUSES = Metric("stretto_accept_pauses_total", "Pauses of the socket at the limit of file descriptors.")
+GUEST_WAITS = Metric(
+    "stretto_http_guest_waits_total",
+    "Times at which clients that had not said who they are had to wait, because runs needed the processor.",
+)
 JOURNAL_FAILURES = Metric("stretto_journal_failures_total", "Transactions of the journal that were not committed.")
 RUNS_RECOVERED = Metric("stretto_runs_recovered_total", "Unfinished runs that were recovered from the store.")
 SUPERVISOR_RESTARTS = Metric("stretto_supervisor_restarts_total", "Supervisors restarted from the store after a crash.")

@@ -136,6 +136,7 @@ class Instruments:
         self.retries = self._family(catalogue.RETRIES).child()
         self.late_results = self._family(catalogue.LATE_RESULTS).child()
         self.accept_pauses = self._family(catalogue.ACCEPT_PAUSES).child()
+        self.guest_waits = self._family(catalogue.GUEST_WAITS).child()
         self.journal_failures = self._family(catalogue.JOURNAL_FAILURES).child()
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()

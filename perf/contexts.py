@@ -10,6 +10,7 @@ from itertools import repeat
 from pathlib import Path
 from time import perf_counter
 
+import msgspec
 import origin
 from measure import Case, Samples, interleave, median, ratio
 from plots import Lines
@@ -18,7 +19,8 @@ from samples import RESULTS_A_MEGABYTE, context, result
 from targets import largest_to_smallest, of_ratio
 
 from stretto.definitions.context import ItemScope
-from stretto.definitions.data import freeze
+from stretto.definitions.data import decode_json, encode_json, freeze
+from stretto.definitions.data.frozen import _freeze as freeze_in_python
 
 RESULTS = (0, 10, 50, 100, 500, 5000)
 ITEMS = (10, 100, 1000)
@@ -100,10 +102,13 @@ def over(work: Callable[[], object]) -> Case:
 def measure_freezing(rounds: int) -> Samples:
     """Measure what a result of 1 MB costs when it enters the context, and what a copy of it would cost."""
     plain = [result(number) for number in range(RESULTS_A_MEGABYTE)]
-    frozen = freeze(plain)
+    frozen, text = freeze(plain), encode_json(plain)
     return interleave(
         {
             "freeze": over(lambda: freeze(plain)),
+            "in Python": over(lambda: freeze_in_python(plain, 0)),
+            "decoded": over(lambda: decode_json(text)),
+            "plainly decoded": over(lambda: msgspec.json.decode(text)),
             "freeze again": over(lambda: freeze(frozen)),
             "deepcopy": over(lambda: copy.deepcopy(plain)),
             "JSON": over(lambda: json.loads(json.dumps(plain))),
@@ -215,6 +220,9 @@ def freezing_table(samples: Samples) -> Table:
     """Show `measure_freezing`."""
     table = Table("A result of 1 MB enters the context", ["", "stretto"])
     table.add("frozen, once, when the task ends", timing(samples["freeze"], "ms"))
+    table.add("frozen by the Python half", timing(samples["in Python"], "ms"))
+    table.add("decoded from JSON to frozen data", timing(samples["decoded"], "ms"))
+    table.add("for comparison: decoded to plain data by msgspec", timing(samples["plainly decoded"], "ms"))
     table.add("given on when it is frozen already", timing(samples["freeze again"], "ms"))
     table.add("for comparison: copy.deepcopy of it", timing(samples["deepcopy"], "ms"))
     table.add("for comparison: to JSON and back", timing(samples["JSON"], "ms"))

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 
+from stretto.definitions.data import COMPILED
 from tests.support.paths import ROOT
 
 PACKAGES = ("actors", "definitions", "metrics")
@@ -22,13 +24,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build the wheel from a clean copy: a stale build folder would put deleted modules into it."""
     copy = tmp_path_factory.mktemp("copy") / "stretto"
     copy.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     (copy / "docs").mkdir()
     for name in SHARED:
         shutil.copy(ROOT / "docs" / name, copy / "docs")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)],
         check=True,
@@ -43,14 +45,21 @@ def tree() -> set[str]:
         f"stretto/{path.relative_to(ROOT)}"
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in {".c", ".h", ".so"}
     }
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     """A sub-package that setup.cfg does not name would be left out silently."""
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
-    assert packed == tree()
+    assert {name for name in packed if not name.endswith(".so")} == tree()
+
+
+def test_the_compiled_part_is_in_the_wheel_where_it_could_be_built(wheel: zipfile.ZipFile) -> None:
+    """Its sources are not: they are the source distribution's."""
+    built = {name for name in wheel.namelist() if name.endswith((".so", ".c", ".h"))}
+    expected = {f"stretto/definitions/data/_compiled{EXTENSION_SUFFIXES[0]}"} if COMPILED is not None else set()
+    assert built == expected
 
 
 def test_each_package_is_typed_and_the_namespace_is_left_to_others(wheel: zipfile.ZipFile) -> None:

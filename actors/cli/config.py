@@ -19,7 +19,10 @@ def config() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print {section: {key: {value, from}}}.")
 def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command line's flag
-    """Print the effective settings and their sources. Passwords are hidden."""
+    """Print the effective settings and their sources. Passwords are hidden.
+
+    The last line says whether the compiled part of Stretto is used.
+    """
     import msgspec
 
     from stretto.actors.settings import InvalidSettings, read_settings, shown_settings
@@ -33,11 +36,24 @@ def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command l
         for key, value in keys.items():
             origin = effective.origins.get(f"{section}.{key}", "default")
             shown.setdefault(section, {})[key] = {"value": value, "from": origin}
+    part = _compiled_part()
     if as_json:
-        echo_json(shown)
+        echo_json(shown | {"installation": {"compiled_part": {"value": part, "from": "installation"}}})
         return
     for section, settings in shown.items():
         click.echo(f"{section}:")
         for key, setting in settings.items():
             value = msgspec.json.encode(setting["value"]).decode()
             echo_lines(f"  {key}: {value}  # {setting['from']}")
+    click.echo(f"# the compiled part of Stretto is {part}")
+
+
+def _compiled_part() -> str:
+    """Return whether data is frozen by the compiled part, and if not, why."""
+    import os
+
+    from stretto.definitions.data import COMPILED, PURE_VARIABLE
+
+    if COMPILED is not None:
+        return "used"
+    return f"left out by {PURE_VARIABLE}" if os.environ.get(PURE_VARIABLE) else "not built: no compiler was there"

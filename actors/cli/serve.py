@@ -60,8 +60,6 @@ def serve(file: str | None, **given: Any) -> None:
     effective ones. SIGTERM and SIGINT wait for the runs in progress, and a second one abandons them. Definitions reload
     on change, or on SIGHUP.
     """
-    import asyncio
-
     from stretto.actors.daemon import Daemon
     from stretto.actors.journal import CannotOpenStore, StoreUnavailable
     from stretto.actors.settings import InvalidSettings, read_settings
@@ -76,7 +74,7 @@ def serve(file: str | None, **given: Any) -> None:
     configure_logging(settings.logging.level, style=settings.logging.style)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        code = asyncio.run(Daemon(settings, effective.file, _announce if sys.stderr.isatty() else None).serve())
+        code = Daemon(settings, effective.file, _announce if sys.stderr.isatty() else None).run()
     except (CannotOpenStore, StoreUnavailable) as error:
         give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:

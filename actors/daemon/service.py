@@ -28,6 +28,7 @@ from stretto.actors.gateway import (
     Check,
     DaemonSide,
     Gateway,
+    PacedLoop,
     SocketFile,
     certificate_of,
     check_exposure,
@@ -63,7 +64,7 @@ _log = get_logger("stretto.daemon")
 
 
 class Daemon:
-    """Serves until a signal stops it: `asyncio.run(Daemon(settings).serve())`.
+    """Serves until a signal stops it.
 
     Args:
         settings: The effective settings.
@@ -82,6 +83,11 @@ class Daemon:
         self._events: asyncio.Queue[_Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._engine_broke = False
+
+    def run(self) -> int:
+        """Serve in an event loop that bounds the time of clients that are not known. Returns and raises as `serve`."""
+        with asyncio.Runner(loop_factory=PacedLoop) as runner:
+            return runner.run(self.serve())
 
     async def serve(self) -> int:
         """Start, serve, drain, stop; return the exit code.

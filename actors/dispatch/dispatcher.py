@@ -132,6 +132,10 @@ class Dispatcher:
         """
         return Lane(self).submit(actor)
 
+    def is_busy(self) -> bool:
+        """Return whether a thread takes turns now."""
+        return any(self._turns_began)
+
     def standing_seconds(self) -> float:
         """Return for how many seconds no turn has begun although all threads are busy: 0 if a thread is free."""
         began = list(self._turns_began)

@@ -233,7 +233,8 @@ class Engine(DispatchedActor):
         """Return the status of a run, in progress or ended.
 
         Returns:
-            {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
+            {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}. A fan-out
+            that may start items also has `window` {concurrency, max_failures}.
         """
         return self._core.requests.status(run_id)
 

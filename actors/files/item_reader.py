@@ -9,7 +9,7 @@ import msgspec
 from stretto.actors.files.protected import NOTHING_PROTECTED, Opener
 from stretto.actors.files.text_lines import MAX_LINE_BYTES, BadText, TextLines, opened
 from stretto.definitions.conductor import BadLine
-from stretto.definitions.data import Data, FrozenList, freeze, list_of, object_of
+from stretto.definitions.data import Data, FrozenList, decode_json, list_of, object_of
 from stretto.definitions.errors import NotData
 from stretto.definitions.model import OnBadLine, SourceKind
 
@@ -120,7 +120,7 @@ def _lenient_lines(lines: TextLines, start: int, line: int) -> "Iterator[Data | 
 
 def _value(lines: TextLines, text: str) -> Data:
     try:
-        return freeze(msgspec.json.decode(text))
+        return decode_json(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise lines.bad_text(f"invalid JSON: {error}") from None
     except NotData as error:

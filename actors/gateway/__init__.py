@@ -6,6 +6,9 @@
 
 socket_file   the socket in the file system
 acceptor      accepts connections, within the limit of file descriptors
+budget        the CPU time of clients that have not said who they are
+guests        their sockets
+paced_loop    the event loop that lets them wait
 http          the daemon's end: the application
 wire          the client's end as bytes
 client        the client's end: sockets
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from stretto.actors.gateway.http.daemon_side import DaemonSide
     from stretto.actors.gateway.http.probes import Check
     from stretto.actors.gateway.http.server import Gateway, open_port
+    from stretto.actors.gateway.paced_loop import PacedLoop
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
     from stretto.actors.gateway.socket_users import group_of
     from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused, StreamEvent
@@ -37,6 +41,7 @@ else:
             "exposure": "certificate_of check_exposure",
             "http.probes": "Check",
             "http.server": "Gateway open_port",
+            "paced_loop": "PacedLoop",
             "socket_file": "CannotServe SocketFile default_path",
             "socket_users": "group_of",
             "wire": "DaemonUnreachable RequestRefused StreamEvent",
@@ -50,6 +55,7 @@ __all__ = [
     "DaemonSide",
     "DaemonUnreachable",
     "Gateway",
+    "PacedLoop",
     "RequestRefused",
     "SocketFile",
     "StreamEvent",

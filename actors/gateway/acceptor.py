@@ -3,13 +3,13 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
 from stretto.metrics import get_logger
 
 PAUSE_SECONDS: Final = 1.0
-_AT_ONCE: Final = 64
+ACCEPTED_AT_ONCE: Final = 64
 """How many connections one turn of the loop accepts."""
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -17,18 +17,18 @@ _log = get_logger("stretto.gateway")
 
 
 class Acceptor:
-    """Serves the connections of a listening socket, each in a task of its own.
+    """Accepts the connections of a listening socket.
 
     Args:
         listener: The listening socket, which does not block. The caller closes it.
-        serve: Begins to serve a connection. The connection is closed if it raises OSError.
+        serve: Begins to serve a connection, given its address. The connection is closed if it raises OSError.
         on_pause: Called at each pause.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        serve: Callable[[socket.socket], Coroutine[Any, Any, None]],
+        serve: Callable[[socket.socket, Any], object],
         *,
         on_pause: Callable[[], None],
     ) -> None:
@@ -36,7 +36,6 @@ class Acceptor:
         self._serve = serve
         self._on_pause = on_pause
         self._loop = asyncio.get_running_loop()
-        self._opening: set[asyncio.Task[None]] = set()
         self._resuming: asyncio.TimerHandle | None = None
         self._is_exhausted = False
         self._listen()
@@ -51,9 +50,9 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
-                connection, _address = self._listener.accept()
+                connection, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -62,9 +61,11 @@ class Acceptor:
                 self._pause(error)
                 return
             connection.settimeout(0)
-            task = self._loop.create_task(self._open(connection))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            try:
+                self._serve(connection, address)
+            except OSError as error:  # the client has left
+                connection.close()
+                _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")
 
     def _pause(self, error: OSError) -> None:
         # The listener stays readable, so an immediate retry would spin.
@@ -86,10 +87,3 @@ class Acceptor:
         """Report the end of an exhaustion: for a whole second, no connection was refused."""
         self._is_exhausted = False
         _log.info("accept_resumed")
-
-    async def _open(self, connection: socket.socket) -> None:
-        try:
-            await self._serve(connection)
-        except OSError as error:
-            connection.close()
-            _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")

@@ -147,6 +147,7 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
 def status_of(reader: Reader, run_id: str) -> dict[str, Any]:
     """Return {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
 
+    A fan-out that may start items also has `window` {concurrency, max_failures}.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)

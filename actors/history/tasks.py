@@ -21,7 +21,8 @@ def list_tasks(reader: Reader, run_id: str, status: dict[str, Any] | None = None
 
     Returns:
         {task, status, visit, visits, started_at, ended_at, items {total, succeeded, failed, running}} of each. `visit`
-        and the times are None for a task that has not started.
+        and the times are None for a task that has not started. A fan-out that may start items also has `window`
+        {concurrency, max_failures}.
 
     Raises:
         UnknownRun: There is no such run.
@@ -80,4 +81,5 @@ def _visit(name: str, report: dict[str, Any], visit: int | None, row: TaskRow | 
         "started_at": time_as_json(None if row is None else row.started_at),
         "ended_at": time_as_json(None if row is None else row.ended_at),
         "items": report["items"],
+        **({"window": report["window"]} if "window" in report else {}),
     }  # fmt: skip

@@ -6,6 +6,8 @@ import msgspec
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.packs.model import OutputFormat
+from stretto.definitions.data import decode_json
+from stretto.definitions.errors import NotData
 from stretto.definitions.source import compose, to_data
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ def result_of(output_format: OutputFormat, stdout: str, stderr: str) -> Any:
 
 def _json(text: str, what: str) -> Any:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return decode_json(text)
+    except (msgspec.DecodeError, NotData, RecursionError) as error:
         # The output is not quoted, because it may hold secrets in any form.
         raise ActionFailed(f"{what} is not JSON: {error}") from None
 

@@ -14,6 +14,7 @@ from stretto.definitions.conductor.visit import Visit, delay_elapsed, retry_due
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
 from stretto.definitions.context import Snapshot
+from stretto.definitions.model import Share
 
 
 def starts_outstanding(visits: Visits) -> list[StartItem]:
@@ -59,15 +60,17 @@ def streams_outstanding(visits: Visits) -> list[Command]:
 
 
 def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
-    """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task.
+    """Return {name: {status, visits, items: {total, succeeded, failed, running}, window}} of every task.
 
-    `total` is None until all items are read.
+    `total` is None until all items are read. `window` {concurrency, max_failures} is that of a fan-out which may start
+    items. Its `max_failures` is the number of items that may fail. With None all items run, and a failure fails the
+    task.
     """
     return {name: task_report(state.visits.last.get(name)) for name in state.workflow.tasks}
 
 
 def task_report(last: Visit | None) -> dict[str, Any]:
-    """Return {status, visits, items: {total, succeeded, failed, running}} of a task, from its last visit."""
+    """Return the report of a task from its last visit. See `task_reports`."""
     if last is None:
         items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
         return {"status": "not_started", "visits": 0, "items": items}
@@ -81,7 +84,16 @@ def task_report(last: Visit | None) -> dict[str, Any]:
             "failed": last.failed,
             "running": running,
         },
+        **_window_report(last),
     }
+
+
+def _window_report(visit: Visit) -> dict[str, Any]:
+    if visit.task.with_items is None or not visit.opened or visit.stopped or visit.state != "running":
+        return {}
+    limit = visit.max_failures
+    allowed = int(limit.of_all * len(visit.items)) if isinstance(limit, Share) else limit
+    return {"window": {"concurrency": visit.concurrency, "max_failures": allowed}}
 
 
 def context_now(state: RunState) -> Snapshot:

@@ -6,12 +6,14 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.data.frozen import (
+        COMPILED,
         EMPTY_LIST,
         EMPTY_OBJECT,
         LEAST_INTEGER,
         MAX_DEPTH,
         MAX_WEIGHT,
         MOST_INTEGER,
+        PURE_VARIABLE,
         Data,
         Frozen,
         FrozenDict,
@@ -26,34 +28,38 @@ if TYPE_CHECKING:
         thaw,
         weigh,
     )
-    from stretto.definitions.data.json_text import encode_json
+    from stretto.definitions.data.json_text import decode_json, encode_json
     from stretto.definitions.data.patterns import compiled
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "frozen": (
-                "Data EMPTY_LIST EMPTY_OBJECT Frozen FrozenDict FrozenList LEAST_INTEGER MAX_DEPTH MAX_WEIGHT "
-                "MOST_INTEGER check_bounds depth_of freeze is_frozen list_of object_of object_with thaw weigh"
+                "COMPILED Data EMPTY_LIST EMPTY_OBJECT Frozen FrozenDict FrozenList LEAST_INTEGER MAX_DEPTH MAX_WEIGHT "
+                "MOST_INTEGER PURE_VARIABLE check_bounds depth_of freeze is_frozen list_of object_of object_with "
+                "thaw weigh"
             ),
-            "json_text": "encode_json",
+            "json_text": "decode_json encode_json",
             "patterns": "compiled",
         },
     )
 
 __all__ = [
+    "COMPILED",
     "EMPTY_LIST",
     "EMPTY_OBJECT",
     "LEAST_INTEGER",
     "MAX_DEPTH",
     "MAX_WEIGHT",
     "MOST_INTEGER",
+    "PURE_VARIABLE",
     "Data",
     "Frozen",
     "FrozenDict",
     "FrozenList",
     "check_bounds",
     "compiled",
+    "decode_json",
     "depth_of",
     "encode_json",
     "freeze",

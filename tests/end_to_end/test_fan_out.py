@@ -225,6 +225,7 @@ def test_all_items_get_the_very_same_objects(tmp_path: Path) -> None:
 
 def test_the_work_of_a_fan_out_does_not_depend_on_the_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many containers are frozen for 1,000 items with a megabyte in the context as with nothing in it."""
+    monkeypatch.setattr(frozen, "_fast_freeze", frozen._freeze)  # whose calls can be counted
     for name in ("_freeze_object", "_freeze_list"):
         monkeypatch.setattr(frozen, name, _counting(getattr(frozen, name)))
     workflow = write_workflow(tmp_path, "sharing", SHARING)

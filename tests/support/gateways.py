@@ -19,6 +19,7 @@ from stretto.actors.gateway.exposure import certificate_of
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.probes import Check
 from stretto.actors.gateway.http.server import Gateway, open_port
+from stretto.actors.gateway.paced_loop import PacedLoop
 from stretto.actors.gateway.socket_file import SocketFile
 from stretto.actors.gateway.socket_users import group_of
 from stretto.actors.settings import ServeSettings, Settings
@@ -107,7 +108,8 @@ def _with_engine(
         await asyncio.wait_for(run(), patience)
 
     folder.chmod(0o700)
-    asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=PacedLoop) as runner:
+        runner.run(bounded())
 
 
 def _with_tokens(tokens_file: Path | None, serve: ServeSettings = DEFAULTS) -> ServeSettings:

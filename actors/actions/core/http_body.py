@@ -10,7 +10,7 @@ from typing import Final, cast
 import httpx
 import msgspec
 
-from stretto.definitions.data import Data, freeze
+from stretto.definitions.data import Data, decode_json
 from stretto.definitions.errors import NotData
 
 # Python's other codecs are not charsets (hex, punycode, unicode_escape ...), and some take quadratic time.
@@ -78,6 +78,6 @@ def parse_json(response: httpx.Response, text: str) -> Data:
     if not media_type.endswith(("/json", "+json")):
         return None
     try:
-        return freeze(msgspec.json.decode(text.removeprefix("\ufeff")))
+        return decode_json(text.removeprefix("\ufeff"))
     except (msgspec.DecodeError, NotData, RecursionError):
         return None

@@ -11,6 +11,8 @@ import msgspec
 from stretto.actors.actions.core.processes import Child
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import action
+from stretto.definitions.data import decode_json
+from stretto.definitions.errors import NotData
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
 GRACE_SECONDS = 5.0
@@ -73,8 +75,8 @@ def _parsed(name: str, child: Child, result: dict[str, Any]) -> Any:
         most = f"{MAX_OUTPUT_BYTES // 2**20} MiB"
         raise ActionFailed(f"the output of {name} has more than {most}, so it cannot be parsed as JSON", result)
     try:
-        return msgspec.json.decode(result["stdout"])
-    except (msgspec.DecodeError, RecursionError) as error:
+        return decode_json(result["stdout"])
+    except (msgspec.DecodeError, NotData, RecursionError) as error:
         raise ActionFailed(f"the output of {name} is not JSON: {error}", result) from None
 
 

@@ -138,6 +138,8 @@ class Application:
         if page is not None:
             headers, body = headers | page[0], page[1]
         self._counting.refused(problem.code)
+        if problem.code == "unauthenticated":
+            scope["state"]["refused"]()
         if problem.code in REPORTED:
             scope["state"]["complain"](problem.code)
         await response.send({"type": "http.response.start", "status": status, "headers": _encoded(headers, len(body))})

@@ -55,11 +55,19 @@ class Peers:
         self._users = users
         self._proxies = proxies
 
-    def of(self, connection: socket.socket) -> Peer:
-        """Return the other end of an accepted connection. Raises OSError if it has left."""
-        if connection.family == socket.AF_UNIX:
+    def of(self, connection: socket.socket, of_port: tuple[str, int] | None) -> Peer:
+        """Return the other end of an accepted connection.
+
+        Args:
+            connection: The connection.
+            of_port: The address of a client of the port, as `accept` returns it. None or empty for the socket's.
+
+        Raises:
+            OSError: A client of the socket has left.
+        """
+        if not of_port:
             return Peer("", self._users.caller(connection))
-        address = connection.getpeername()[0]
+        address = of_port[0]
         return Peer(address, None, is_proxy=address in self._proxies)
 
 
@@ -119,6 +127,7 @@ class Senders:
             if secret is None:
                 raise Unauthenticated("missing")
             caller = self._access.caller_of_session(secret, source=peer.address)
+        request.scope["state"]["identified"]()
         return msgspec.structs.replace(caller, for_user=peer.user), secret
 
 

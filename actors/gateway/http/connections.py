@@ -6,14 +6,15 @@ import secrets
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
 
 import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS
 from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
@@ -21,7 +22,7 @@ from stretto.actors.gateway.http.complaints import Complaints
 from stretto.actors.gateway.http.problems import Problem, written
 
 MAX_CONNECTIONS: Final = 1024
-"""At this number, the connection that has been idle for longest is closed for a new one."""
+"""At this number, the connection that has been idle for longest is closed for a new one: a guest's, if there is one."""
 MAX_CONNECTIONS_OF_A_PEER: Final = 256
 HEADER_SECONDS: Final = 5.0
 """How long a client may take from its connection, or from the last answer, to the end of a request's headers."""
@@ -29,6 +30,29 @@ HANDSHAKE_SECONDS: Final = 5.0
 """How long the handshake of TLS may take."""
 IDLE_SECONDS: Final = 60
 """How long a connection is kept open between two requests."""
+
+
+class Open(Protocol):
+    """A connection as `Connections` has it."""
+
+    peer: Peer
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether its client has not said who it is."""
+
+    def close(self) -> None:
+        """Close it at once."""
+
+    def end_after_answer(self) -> None:
+        """Close it now if it is idle, or after its answer."""
+
+    def abort(self) -> None:
+        """Close it at once and drop unsent data."""
 
 
 class Connections:
@@ -42,7 +66,7 @@ class Connections:
     def __init__(self) -> None:
         self.state = ServerState()
         self.complaints = Complaints()
-        self._open: dict[Connection, None] = {}
+        self._open: dict[Open, None] = {}
         self._of_peers: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -55,27 +79,32 @@ class Connections:
             return False
         if len(self._open) < MAX_CONNECTIONS:
             return True
-        idlest = next((each for each in self._open if not each.is_busy), None)
+        if is_bounded and self._of_peers[peer.name] > MAX_CONNECTIONS // len(self._of_peers):
+            return False  # it has more than its part
+        idle = (each for each in self._open if not each.is_busy)
+        idlest = next((each for each in self._open if each.is_guest and not each.is_busy), None) or next(idle, None)
         if idlest is None:
             return False
         idlest.close()
         self.remove(idlest)  # its end comes later, and another one must make room for the next client
         return True
 
-    def add(self, connection: "Connection") -> None:
+    def add(self, connection: Open) -> None:
         """Count an open connection."""
         self._open[connection] = None
         self._of_peers[connection.peer.name] += 1
 
-    def remove(self, connection: "Connection") -> None:
-        """Forget a connection that is closed. Idempotent."""
-        if self._open.pop(connection, self) is None:
-            name = connection.peer.name
-            self._of_peers[name] -= 1
-            if not self._of_peers[name]:
-                del self._of_peers[name]
+    def remove(self, connection: Open) -> bool:
+        """Forget a connection that is closed. Return whether it was open."""
+        if self._open.pop(connection, self) is not None:
+            return False
+        name = connection.peer.name
+        self._of_peers[name] -= 1
+        if not self._of_peers[name]:
+            del self._of_peers[name]
+        return True
 
-    def was_used(self, connection: "Connection") -> None:
+    def was_used(self, connection: Open) -> None:
         """Note that a connection has had a request just now."""
         self._open[connection] = self._open.pop(connection, None)
 
@@ -94,10 +123,12 @@ class Connection(H11Protocol):
     """A connection with a deadline for the headers of each request. It counts as open from before its handshake."""
 
     def __init__(
-        self, config: Config, connections: Connections, peer: Peer, lost: Callable[[], None],
+        self, config: Config, connections: Connections, peer: Peer, place: Guest, lost: Callable[[], None],
     ) -> None:  # fmt: skip
         state = {
             "peer": peer,
+            "identified": place.release,
+            "refused": place.restrict,
             "cut_off": self.cut_off,
             "complain": self._complain,
             "send_chunk": self._send_chunk,
@@ -106,6 +137,10 @@ class Connection(H11Protocol):
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._opening: asyncio.Task[Any] | None = None
         self._is_open = False
+        self._head = b""
+        self._place = place
+        self._application = self.app
+        self.app = self._answer
         self._all = connections
         self.peer = peer
         self._lost = lost
@@ -114,17 +149,19 @@ class Connection(H11Protocol):
         self._unread = 0
         """The bytes of a request's body that have come after its answer."""
 
-    async def open(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def open(self, connection: socket.socket, tls: ssl.SSLContext | None, head: bytes) -> None:
         """Begin to serve an accepted connection, with TLS after its handshake.
 
         Args:
             connection: The connection.
             tls: The context of the handshake, or None without TLS.
+            head: The first bytes of the client.
 
         Raises:
             OSError: The client has left, or its handshake failed or took too long.
         """
         self._opening = asyncio.current_task()
+        self._head = head
         self._all.add(self)
         try:
             if tls is None:
@@ -142,6 +179,14 @@ class Connection(H11Protocol):
             if not self._is_open:  # a connection that was not made is not lost either
                 self._forget()
 
+    def _answer(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        return self._place.charged(self._application(scope, receive, send))
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether its client has not said who it is."""
+        return self._place.is_guest
+
     @property
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
@@ -153,10 +198,15 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._is_open = True
         self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
+        if self._head:
+            self._place.use()
+            self.data_received(self._head)
+            self._head = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._is_open = False
+        self._place.use()
         self._meet_deadline()
         super().connection_lost(exc)
         if self._on_leaving is not None:
@@ -249,6 +299,7 @@ class Connection(H11Protocol):
         self.abort()
 
     def _forget(self) -> None:
+        self._place.release()
         self._all.remove(self)
         self._lost()
 

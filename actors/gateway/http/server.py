@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -14,7 +15,9 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.exposure import check_tokens
+from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http.application import Application
+from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.callers import Peers, Readers, Senders
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
@@ -32,6 +35,7 @@ from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
+from stretto.actors.gateway.paced_loop import PacedLoop
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.gateway.socket_users import socket_users
@@ -107,6 +111,7 @@ class Gateway:
         self._tokens_file = None if settings.tokens_file is None else Path(settings.tokens_file)
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
+        self._opening: set[asyncio.Task[None]] = set()
 
     @property
     def abandoned(self) -> int:
@@ -143,9 +148,9 @@ class Gateway:
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
         pages = Pages(Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie)
         routes = [
+            *probe_routes(instruments.registry, self._probes, readers.check, samples.take),
             *self._endpoints.routes(),
             *pages.routes(),
-            *probe_routes(instruments.registry, self._probes, readers.check, samples.take),
         ]
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         application = Application(
@@ -155,7 +160,15 @@ class Gateway:
         self._config = configuration(application)
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
+        self._loop = asyncio.get_running_loop()
+        self._guests = self._loop.guests if isinstance(self._loop, PacedLoop) else None
+        if self._guests is not None:
+            self._guests.budget.bind(services.dispatcher.is_busy)
+            self._guests.on_wait = instruments.guest_waits.inc
         paused = instruments.accept_pauses.inc
+        for each in listeners:
+            if each.family != socket.AF_UNIX:
+                Guest(each.fileno(), "", self._guests).restrict()
         self._acceptors = [Acceptor(each, self._serve, on_pause=paused) for each in listeners]
 
     async def enter_url(self, caller: Caller) -> str:
@@ -181,13 +194,38 @@ class Gateway:
         self._endpoints.close()
         await asyncio.to_thread(self._access.close)
 
-    async def _serve(self, connection: socket.socket) -> None:
-        peer = self._peers.of(connection)
+    def _serve(self, connection: socket.socket, address: tuple[str, int] | None) -> None:
+        peer = self._peers.of(connection, address)
         if not self._connections.admit(peer):
             self._connections.complaints.note("too many connections", peer.address)
             connection.close()
             return
         # A client that reads to the end would wait for a child's copy, too.
         withhold(connection)
-        tls = None if self._certificate is None or not peer.address else self._certificate.context
-        await Connection(self._config, self._connections, peer, lambda: give_back(connection)).open(connection, tls)
+        place = Guest(connection.fileno(), peer.name or "socket", self._guests)
+        if peer.caller is None:
+            place.restrict()
+        arrival = Arrival(connection, self._connections, peer, place)
+        arrival.wait(self._open, _close, tls=self._certificate is not None and bool(peer.address))
+
+    def _open(self, arrival: Arrival, head: bytes) -> None:
+        connection, place = arrival.connection, arrival.place
+        tls = None if self._certificate is None or not arrival.peer.address else self._certificate.context
+        opened = Connection(self._config, self._connections, arrival.peer, place, partial(give_back, connection))
+        task = self._loop.create_task(_opened(place.charged(opened.open(connection, tls, head)), connection))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+
+def _close(arrival: Arrival) -> None:
+    arrival.place.release()
+    give_back(arrival.connection)
+    arrival.connection.close()
+
+
+async def _opened(opening: Awaitable[None], connection: socket.socket) -> None:
+    try:
+        await opening
+    except OSError as error:
+        connection.close()
+        _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")

@@ -8,7 +8,9 @@ enter       log in with a code or a token
 runs        the list of runs
 several     what is done to several runs of the list
 run_head    what all pages of a run begin with: facts, buttons, tabs
-run         one run: the overview, and what can be done with it
+run         one run: the overview
+run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
+rerun       what of an ended run is to run again
 run_values  its inputs and its output
 values      values as JSON, and links to large ones
 grouping    lists in which many entries say nearly the same

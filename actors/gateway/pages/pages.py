@@ -20,7 +20,9 @@ from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import fields_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.run import RunPage
+from stretto.actors.gateway.pages.run_controls import RunControls
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
@@ -68,10 +70,20 @@ class Pages:
             self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", run.show),
             self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
-            self._route("/runs/{run}/cancel", run.ask_to_cancel, run.cancel),
-            self._route("/runs/{run}/pause", None, run.pause),
-            self._route("/runs/{run}/resume", None, run.resume),
+            *self._controls(),
             self._route(LEAVE_PATH, None, self._leave),
+        ]
+
+    def _controls(self) -> list[Route]:
+        """Return the routes of the forms that change a run."""
+        controls, rerun = RunControls(self._renderer, self._asker), RerunPage(self._renderer, self._asker)
+        return [
+            self._route("/runs/{run}/pause", None, controls.pause),
+            self._route("/runs/{run}/resume", None, controls.resume),
+            self._route("/runs/{run}/cancel", controls.ask_to_cancel, controls.cancel),
+            self._route("/runs/{run}/adjust", controls.ask_to_adjust, controls.adjust),
+            self._route("/runs/{run}/item/{act}", controls.ask_about_item, controls.change_item),
+            self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 
     def _route(self, path: str, show: _Shown | None, send: _Sent | None = None) -> Route:

@@ -33,7 +33,7 @@ from stretto.definitions.conductor import (
     StreamFailed,
     events,
 )
-from stretto.definitions.data import encode_json, freeze
+from stretto.definitions.data import decode_json, encode_json, freeze
 from stretto.definitions.errors import Frame, NotData, Place
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -73,8 +73,6 @@ ALWAYS_SECRET: Final = frozenset({LEARNED})
 
 COLUMN_OF: Final = {"at": "at", "task": "task", "visit": "visit", "index": "item", "attempt": "attempt"}
 """The column of each field that has one; all other fields are members of the body."""
-
-_decode_json = msgspec.json.Decoder().decode
 
 
 class Columns(NamedTuple):
@@ -120,7 +118,7 @@ def decode_entry(columns: Columns) -> Entry:
         raise UnreadableRecord(f"an entry ({columns.kind!r}) in the store is damaged: a column has an invalid value")
     try:
         if columns.kind == COMPLETED:
-            return _completed(columns, None if columns.body is None else _decode_json(columns.body), None)
+            return _completed(columns, None if columns.body is None else decode_json(columns.body), None)
         if columns.kind == FAILED:
             failed = _FAILED_ATTEMPT.decode(columns.body or b"")
             completed = _completed(columns, failed.result, failed.failure.failure())
@@ -146,7 +144,7 @@ def decode_cause(body: bytes | None) -> "Cause":
 def decode_data(body: bytes) -> Any:
     """Return the frozen data of a JSON text. Raises UnreadableRecord."""
     try:
-        return freeze(_decode_json(body))
+        return decode_json(body)
     except (*DAMAGE, NotData) as error:
         raise UnreadableRecord(f"a value in the store is damaged: {error}") from None
 

@@ -2,7 +2,10 @@
 
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from stretto.actors import Engine
 from stretto.actors.cli import main
 from stretto.actors.settings import Flag, InvalidSettings, Settings, read_settings
 from stretto.actors.settings.model import SECTIONS, expected, fields_of
+from stretto.definitions.data import COMPILED
 from tests.support.paths import DOCS
 
 
@@ -186,7 +190,20 @@ def test_config_show_hides_passwords(tmp_path: Path) -> None:
     assert "  port: 8420  # default\n" in text.output
     shown_settings = json.loads(CliRunner().invoke(main, ["config", "show", "--config", file, "--json"]).output)
     assert shown_settings["engine"]["store"] == {"value": "postgresql://me:***@host/db", "from": f"{file}:1"}
-    assert sorted(shown_settings) == sorted(SECTIONS)
+    assert sorted(shown_settings) == sorted([*SECTIONS, "installation"])
+
+
+@pytest.mark.parametrize(
+    ("pure", "said"), [("", "used" if COMPILED else "not built"), ("1", "left out by STRETTO_PURE_")]
+)
+def test_config_show_says_whether_the_compiled_part_is_used(pure: str, said: str) -> None:
+    """A variable leaves it out; the command finds another one as it starts."""
+    environment = {**os.environ, "STRETTO_PURE_PYTHON": pure}
+    command = [sys.executable, "-m", "stretto.actors.cli", "config", "show"]
+    shown = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    assert f"# the compiled part of Stretto is {said}" in shown.splitlines()[-1]
+    as_json = subprocess.run([*command, "--json"], env=environment, check=True, capture_output=True, text=True).stdout
+    assert json.loads(as_json)["installation"]["compiled_part"]["value"].startswith(said)
 
 
 @pytest.mark.parametrize(

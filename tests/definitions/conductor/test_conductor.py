@@ -651,6 +651,7 @@ def test_the_status_of_every_task_can_be_asked() -> None:
         "status": "running",
         "visits": 1,
         "items": {"total": 3, "succeeded": 0, "failed": 1, "running": 2},
+        "window": {"concurrency": 2, "max_failures": None},
     }
     assert tasks["b"]["status"] == "not_started"
 

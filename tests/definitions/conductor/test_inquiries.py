@@ -4,6 +4,7 @@ import pytest
 
 from stretto.definitions.conductor import (
     CancelItem,
+    ConcurrencyRequested,
     DelayElapsed,
     ItemCompleted,
     RetryDue,
@@ -11,6 +12,7 @@ from stretto.definitions.conductor import (
     StartItem,
     WaitUntil,
 )
+from stretto.definitions.conductor.events import MaxFailuresRequested
 from tests.support.driving import Drive, as_data, failed, waits
 from tests.support.following import orquesta
 from tests.support.writing import then, workflow
@@ -184,3 +186,17 @@ def test_an_item_that_failed_for_good_is_not_outstanding() -> None:
     late = ItemCompleted("a", 1, 1, 1, "succeeded", None, None, drive.tick())
     assert drive.on(late) == []
     assert outstanding(drive) == [("a", 1, 0, 1), ("a", 1, 2, 1), ("a", 1, 3, 1)]
+
+
+def test_a_fan_out_reports_its_window_while_it_may_start_items() -> None:
+    """A share of failures is reported as the number of items that it allows."""
+    drive = Drive(workflow({**FAN, "max_failures": "50%"}, {"name": "b"}))
+    assert drive.conductor.task("a")["window"] == {"concurrency": 3, "max_failures": 2}
+    assert "window" not in drive.conductor.task("b")
+    drive.on(ConcurrencyRequested("a", 1, drive.tick()))
+    drive.on(MaxFailuresRequested("a", 0, drive.tick()))
+    assert drive.conductor.task("a")["window"] == {"concurrency": 1, "max_failures": 0}
+    drive.fails("a", 0)
+    assert "window" not in drive.conductor.task("a")
+    without = Drive(workflow(FAN))
+    assert without.conductor.task("a")["window"] == {"concurrency": 3, "max_failures": None}

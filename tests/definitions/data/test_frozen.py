@@ -1,4 +1,7 @@
-"""Frozen data: equal to what it was made of, plain JSON to every library, and impossible to change."""
+"""Frozen data: equal to what it was made of, plain JSON to every library, and impossible to change.
+
+All of it holds for the Python functions and for their compiled half.
+"""
 
 import copy
 import itertools
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from stretto.definitions import Frozen, NotData, freeze, thaw
+from stretto.definitions.data import frozen as frozen_module
 from stretto.definitions.data.frozen import (
     EMPTY_LIST,
     EMPTY_OBJECT,
@@ -26,6 +30,19 @@ from stretto.definitions.data.frozen import (
     weigh,
 )
 from tests.support.evaluating import CONTAINERS, JSON, MANY, SOME, frozen_list, frozen_object, plain
+
+
+@pytest.fixture(scope="module", autouse=True, params=["in Python", "compiled"])
+def half(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Freeze with one half of the module, then with the other."""
+    usual = frozen_module._fast_freeze
+    if request.param == "in Python":
+        frozen_module._fast_freeze = frozen_module._freeze
+    elif frozen_module.COMPILED is None:
+        pytest.skip("the compiled half is not built here")
+    yield
+    frozen_module._fast_freeze = usual
+
 
 OBJECT_CHANGES: dict[str, Callable[[Any], Any]] = {
     "__setitem__": lambda target: target.__setitem__("x", 1),

@@ -23,7 +23,7 @@ function localise(root) {
     const seconds = (now - at) / 1000;
     const today = at.toDateString() === new Date(now).toDateString();
     const long = today ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
-    const text = seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
+    const text = "clock" in element.dataset ? long : seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
     if (element.textContent !== text) element.textContent = text;
     element.title = full.format(at);
   }

@@ -1,4 +1,5 @@
 // The head of each page of a run: its status, title and buttons change with the one stream of the tab.
+import { useCancelDialog } from "./cancelling.js";
 import { setStatus, shapeOf } from "./marks.js";
 import { follow } from "./stream.js";
 
@@ -32,6 +33,7 @@ function take({ status, tasks = {} }) {
 
 // Follow the run, unless it has ended: the head changes, then the page's own listeners are called.
 export function followRun(listeners = {}) {
+  useCancelDialog(runPath);
   if (run.ended === "true") return;
   const both = (name) => (data) => {
     take(data);

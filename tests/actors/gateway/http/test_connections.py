@@ -7,6 +7,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http import application, connections
+from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.operations import API
 from stretto.actors.operations.requests import Definition, Submit
 from tests.support.gateways import exchange, http, post, with_gateway, with_port
@@ -110,6 +111,39 @@ def test_a_peer_has_a_bound_of_its_own_on_the_port(tmp_path: Path, monkeypatch: 
             writer.close()
 
     with_port(tmp_path, test)
+
+
+class Idle:
+    """A connection of a guest that is idle."""
+
+    is_busy = False
+    is_guest = True
+
+    def __init__(self, address: str) -> None:
+        self.peer = Peer(address, None)
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    end_after_answer = abort = close
+
+
+def test_at_the_limit_an_address_with_more_than_its_part_gets_no_further_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is refused without a look at its request. Others get one of the connections of guests."""
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 6)
+    every = connections.Connections()
+    held = [Idle(address) for address in ("attacker", "attacker", "attacker", "attacker", "client", "other")]
+    for each in held:
+        every.add(each)
+    assert not every.admit(Peer("attacker", None))
+    assert not any(each.is_closed for each in held)
+    for address in ("client", "newcomer"):
+        assert every.admit(Peer(address, None))
+        every.add(Idle(address))
+    assert [each.is_closed for each in held] == [True, True, False, False, False, False]
 
 
 def test_a_client_that_does_not_read_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

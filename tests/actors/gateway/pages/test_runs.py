@@ -28,6 +28,9 @@ DEFINITIONS = {
     'input: {message: "{{ 1 / item }}"}}]\n',
     "test.sleep": "cancellation_policy: cancel_running\n"
     "tasks: [{name: sleep, with_items: [1, 2, 3], concurrency: 2, action: core.sleep, input: {seconds: 1000}}]\n",
+    "test.limited": "cancellation_policy: cancel_running\ntimeout: 3600\n"
+    "tasks: [{name: sleep, with_items: [1, 2, 3, 4, 5], concurrency: 2, max_failures: 20%, action: core.sleep, "
+    "input: {seconds: 1000}}]\n",
 }  # fmt: skip
 
 

@@ -1,0 +1,134 @@
+"""The sockets of guests that are ready, in turn by their addresses."""
+
+from __future__ import annotations
+
+import select
+import selectors
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from stretto.actors.gateway.guests import Guest
+
+AT_ONCE: Final = 4
+"""How many sockets of guests have their turn at once."""
+_LOOKED_AT: Final = 256
+"""How many sockets that have become ready are taken from the kernel at once."""
+
+
+class GuestQueue:
+    """Sockets of guests. Each address has a queue, and the addresses have their turns one after the other.
+
+    A socket that is ready is reported by the kernel once, and again after its turn. So a thousand sockets that wait for
+    their turns cost nothing meanwhile.
+
+    Attributes:
+        door: The descriptor that is readable when a socket has become ready.
+        guests: The guests by their descriptors, whether they are registered or not.
+        keys: The registered ones.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self.door = self._epoll.fileno()
+        self.guests: dict[int, Guest] = {}
+        self.keys: dict[int, selectors.SelectorKey] = {}
+        self._ready: OrderedDict[str, deque[tuple[Guest, int]]] = OrderedDict()
+        """The sockets that wait for their turn. The address whose last turn is longest ago comes first."""
+        self._served: list[int] = []
+        """The descriptors whose turn is not over."""
+
+    def add(self, guest: Guest, key: selectors.SelectorKey | None) -> None:
+        """Add a guest, with its key if it has been registered elsewhere."""
+        self.guests[guest.descriptor] = guest
+        if key is not None:
+            self.register(key.fileobj, key.events, key.data)
+
+    def remove(self, guest: Guest) -> selectors.SelectorKey | None:
+        """Remove a guest, and return its key if it is registered."""
+        if self.guests.get(guest.descriptor) is not guest:
+            return None
+        del self.guests[guest.descriptor]
+        return self.unregister(guest.descriptor) if guest.descriptor in self.keys else None
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Wait for a socket."""
+        descriptor = _descriptor(fileobj)
+        key = self.keys[descriptor] = selectors.SelectorKey(fileobj, descriptor, events, data)
+        self._epoll.register(descriptor, _bits(events))
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        """Wait for a socket no more. Raises KeyError if it is not registered."""
+        key = self.keys.pop(_descriptor(fileobj))
+        self._epoll.unregister(key.fd)
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Change what a socket is waited for."""
+        descriptor = _descriptor(fileobj)
+        key = self.keys[descriptor] = selectors.SelectorKey(fileobj, descriptor, events, data)
+        self._epoll.modify(descriptor, _bits(events))
+        return key
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        """Return the key of a socket. Raises KeyError if it is not registered."""
+        return self.keys[_descriptor(fileobj)]
+
+    def close(self) -> None:
+        """Close the kernel's queue."""
+        self._epoll.close()
+
+    def has_ready(self) -> bool:
+        """Return whether sockets wait for their turn."""
+        return bool(self._ready)
+
+    def renew(self) -> None:
+        """Wait again for the sockets that have had their turn. Call this when it is over."""
+        for descriptor in self._served:
+            key = self.keys.get(descriptor)
+            if key is not None:
+                self._epoll.modify(descriptor, _bits(key.events))
+        self._served.clear()
+
+    def take(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the sockets that have their turn now."""
+        for descriptor, bits in self._epoll.poll(0, _LOOKED_AT):
+            guest = self.guests[descriptor]
+            self._ready.setdefault(guest.address, deque()).append((guest, _mask(bits)))
+            if not guest.address:
+                self._ready.move_to_end("", last=False)
+        taken: list[tuple[selectors.SelectorKey, int]] = []
+        while self._ready and len(taken) < AT_ONCE:
+            address, queue = self._ready.popitem(last=False)
+            guest, mask = queue.popleft()
+            if queue:
+                self._ready[address] = queue  # behind the others
+            key = self.keys.get(guest.descriptor)
+            if key is not None and self.guests[guest.descriptor] is guest:  # else it was closed meanwhile
+                self._served.append(guest.descriptor)
+                taken.append((key, mask & key.events))
+        return taken
+
+
+def _descriptor(fileobj: Any) -> int:
+    return fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
+
+
+def _bits(events: int) -> int:
+    bits = select.EPOLLONESHOT
+    if events & selectors.EVENT_READ:
+        bits |= select.EPOLLIN
+    if events & selectors.EVENT_WRITE:
+        bits |= select.EPOLLOUT
+    return bits
+
+
+def _mask(bits: int) -> int:
+    """Return the events of a socket that is ready, as `EpollSelector` does: one that has failed is ready for all."""
+    mask = 0
+    if bits & ~select.EPOLLIN:
+        mask |= selectors.EVENT_WRITE
+    if bits & ~select.EPOLLOUT:
+        mask |= selectors.EVENT_READ
+    return mask

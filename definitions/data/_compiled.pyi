@@ -1,0 +1,19 @@
+# The compiled half of frozen.py: its source is in compiled/. It is left out where no compiler was.
+
+from collections.abc import Callable
+from types import NotImplementedType
+from typing import Any, Self
+
+class Freezer:
+    def __new__(
+        cls,
+        object_type: type[dict[str, Any]],
+        list_type: type[list[Any]],
+        other: Callable[[Any, int], Any],
+        refusal: type[Exception],
+        max_depth: int,
+        max_weight: int,
+        scalar_weight: int,
+    ) -> Self: ...
+    def freeze(self, value: Any, depth: int, /) -> Any: ...
+    def decode(self, text: bytes, /) -> Any | NotImplementedType: ...

@@ -1,0 +1,109 @@
+"""Guests get a share of the CPU time while runs need it, and all they want otherwise."""
+
+import asyncio
+
+import pytest
+
+from stretto.actors.gateway.budget import (
+    BUSY_SECONDS,
+    MAX_DEBT_SECONDS,
+    MAX_SAVED_SECONDS,
+    SHARE,
+    SHORTEST_WAIT_SECONDS,
+    Budget,
+    Charged,
+)
+
+
+class Times:
+    """The three clocks of a budget, and whether runs are busy."""
+
+    def __init__(self) -> None:
+        self.now = self.process = self.thread = 0.0
+        self.is_busy = True
+        self.budget = Budget(lambda: self.now, lambda: self.process, lambda: self.thread)
+        self.budget.bind(lambda: self.is_busy)
+        self.budget.turn()
+
+    def turn(self, *, loop: float = 0.0, runs: float = 0.0) -> float:
+        """End a turn of the loop that has taken so many seconds, while runs took others."""
+        self.thread += loop
+        self.process += loop + runs
+        self.now += loop + runs
+        return self.budget.turn()
+
+
+def test_guests_wait_once_they_have_used_their_time() -> None:
+    """They go on after the daemon has used its part of the CPU time."""
+    times = Times()
+    times.budget.use()
+    assert times.turn(loop=MAX_SAVED_SECONDS / 2) == 0.0
+    times.budget.use()
+    waits = times.turn(loop=MAX_SAVED_SECONDS)
+    assert SHORTEST_WAIT_SECONDS < waits <= SHORTEST_WAIT_SECONDS + MAX_DEBT_SECONDS / SHARE
+    assert times.turn(runs=waits / 2) > 0.0
+    assert times.turn(runs=waits) == 0.0
+
+
+def test_turns_that_were_of_no_use_to_guests_are_not_charged() -> None:
+    """Known clients may take all time of the loop."""
+    times = Times()
+    assert times.turn(loop=10.0) == 0.0
+
+
+def test_one_costly_turn_is_not_owed_for_long() -> None:
+    """The debt is bounded, so a probe is answered soon after it."""
+    times = Times()
+    times.budget.use()
+    assert times.turn(loop=10.0) == pytest.approx(SHORTEST_WAIT_SECONDS + MAX_DEBT_SECONDS / SHARE)
+
+
+def test_guests_do_not_wait_while_no_run_is_busy() -> None:
+    """Runs count as busy for a moment after their last turn, as they wait for commits between two."""
+    times = Times()
+    times.budget.use()
+    assert times.turn(loop=1.0) > 0.0
+    times.is_busy = False
+    times.now += BUSY_SECONDS / 2
+    assert times.turn() > 0.0
+    times.now += BUSY_SECONDS
+    assert times.turn() == 0.0
+    times.budget.use()
+    assert times.turn(loop=1.0) == 0.0
+
+
+def test_each_step_of_charged_work_is_of_use_to_guests() -> None:
+    """As long as it is for a guest. Its result, its errors and its cancellation are those of the coroutine."""
+    used: list[int] = []
+    budget = Budget()
+    budget.use = lambda: used.append(1)  # type: ignore[method-assign]  # counted
+    guests = [True, True, False, False]
+    seen: list[str] = []
+
+    async def work(then: BaseException | None) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        try:
+            if then is not None:
+                raise then
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def charged(then: BaseException | None) -> None:
+        await Charged(work(then), budget, lambda: guests.pop(0) if guests else False)
+
+    async def main() -> None:
+        with pytest.raises(LookupError):
+            await charged(LookupError())
+        assert len(used) == 2
+        task = asyncio.ensure_future(charged(None))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert seen == ["cancelled"]

@@ -1,0 +1,97 @@
+"""Sockets of guests have their turns by their addresses, and cost nothing while they wait for them."""
+
+import selectors
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from stretto.actors.gateway.guest_queue import AT_ONCE, GuestQueue
+from stretto.actors.gateway.guests import Guest
+
+
+class Guests:
+    """A queue, and guests who have sent something."""
+
+    def __init__(self) -> None:
+        self.queue = GuestQueue()
+        self.sockets: list[socket.socket] = []
+
+    def come(self, address: str, *, count: int = 1) -> list[Guest]:
+        """Add guests of an address."""
+        guests = []
+        for _ in range(count):
+            ours, theirs = socket.socketpair()
+            self.sockets += (ours, theirs)
+            theirs.send(b"x")
+            guest = Guest(ours.fileno(), address, None)
+            self.queue.add(guest, None)
+            self.queue.register(ours, selectors.EVENT_READ, address)
+            guests.append(guest)
+        return guests
+
+    def turns(self) -> list[str]:
+        """Return the addresses of the guests that have their turn now, whose turn is then over."""
+        taken = [key.data for key, mask in self.queue.take() if mask == selectors.EVENT_READ]
+        self.queue.renew()
+        return taken
+
+
+@pytest.fixture
+def guests() -> Iterator[Guests]:
+    made = Guests()
+    yield made
+    made.queue.close()
+    for each in made.sockets:
+        each.close()
+
+
+def test_addresses_have_their_turns_one_after_the_other(guests: Guests) -> None:
+    """However many sockets one of them has, and in whichever order they became ready."""
+    guests.come("many", count=3 * AT_ONCE)
+    guests.come("one")
+    first = guests.turns()
+    assert len(first) == AT_ONCE
+    assert first[:3] == ["many", "one", "many"]
+    assert guests.turns() == ["many", "one", "many", "many"][:AT_ONCE]
+
+
+def test_a_newcomer_waits_for_one_turn_of_each_address(guests: Guests) -> None:
+    """It does not wait for all the sockets before it."""
+    for number in range(AT_ONCE):
+        guests.come(f"attacker {number}", count=10)
+    guests.turns()
+    guests.come("probe")
+    assert "probe" in guests.turns() + guests.turns()
+
+
+def test_listeners_come_first(guests: Guests) -> None:
+    """A connection that is not accepted has no turn at all."""
+    guests.come("many", count=2 * AT_ONCE)
+    guests.turns()
+    guests.come("")
+    assert guests.turns()[0] == ""
+
+
+def test_a_socket_is_reported_once_until_its_turn_is_over(guests: Guests) -> None:
+    """So the kernel does not report thousands of waiting sockets at each turn of the loop."""
+    guests.come("a")
+    assert len(guests.queue.take()) == 1
+    assert guests.queue.take() == []
+    guests.queue.renew()
+    assert len(guests.queue.take()) == 1
+
+
+def test_a_guest_that_has_left_has_no_turn(guests: Guests) -> None:
+    """Nor has another one that got its descriptor."""
+    [left, stays] = guests.come("a", count=2)
+    guests.come("b", count=AT_ONCE)
+    assert guests.turns()
+    guests.queue.remove(left)
+    guests.queue.remove(stays)
+    assert left.descriptor not in guests.queue.keys
+    again = Guest(left.descriptor, "c", None)
+    guests.queue.add(again, None)
+    assert "a" not in [*guests.turns(), *guests.turns()]
+    assert guests.queue.remove(left) is None
+    assert guests.queue.guests[again.descriptor] is again
