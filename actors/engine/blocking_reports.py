@@ -158,6 +158,16 @@ class BlockingReports:
         value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
         return value
 
+    def context_versions(self, run_id: str) -> dict[str, Any]:
+        """Return the versions of a stored run's context. See `Engine.context_versions`."""
+        versions: dict[str, Any] = self._get(self.proxy.context_versions(run_id))
+        return versions
+
+    def timeline(self, run_id: str) -> dict[str, Any]:
+        """Return when the tasks of a stored run ran. See `Engine.timeline`."""
+        timeline: dict[str, Any] = self._get(self.proxy.timeline(run_id))
+        return timeline
+
     def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Any:
         """Return a value of a stored run's context, however large it is. See `Engine.context_value`."""
         return self._get(self.proxy.context_value(run_id, at, path))

@@ -22,6 +22,7 @@ from stretto.actors.history import (
     context_value,
     group_errors,
     list_entries,
+    list_versions,
     preview_rerun,
     reports,
     show_context,
@@ -591,6 +592,30 @@ class Engine(DispatchedActor):
     def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Deferred:
         """Return a value of a stored run's context, however large it is. See `context`."""
         return self._core.store.read_long(context_value, run_id, at, path)
+
+    def context_versions(self, run_id: str) -> Deferred:
+        """Return the versions of a stored run's context by a replay: which entry has set which names.
+
+        Returns:
+            {versions: [{version, at, names}], left_out}, the newest version first. `at` is the number of the entry that
+            has made it, -1 for the begin of the run. `names` are such as "variables.region" and "tasks.check".
+            `left_out` is the number of earlier versions above 500.
+
+        Raises:
+            LimitExceeded: As for `context`.
+        """
+        return self._core.store.read_long(list_versions, run_id)
+
+    def timeline(self, run_id: str) -> Deferred:
+        """Return when the tasks of a stored run ran, and when the items of its fan-outs ended.
+
+        Returns:
+            {began_at, ended_at, seconds, bucket_seconds, visits, left_out}. Each visit is {task, visit, status,
+            started_at, ended_at, items, ends}. `ends` of a fan-out are {bucket, succeeded, failed}: how many attempts
+            ended in the span of `bucket_seconds` with this number, at most 120 of them. `left_out` is the number of
+            earlier visits above 200.
+        """
+        return self._core.store.timeline(run_id)
 
     def definition(self, run_id: str) -> Deferred:
         """Return the definition that a stored run runs with.

@@ -10,7 +10,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.history import ItemInput, item_input, pruned, reports, stored_handle
+from stretto.actors.history import ItemInput, item_input, pruned, reports, show_timeline, stored_handle
 from stretto.actors.journal import (
     Audited,
     AuditEntries,
@@ -64,6 +64,10 @@ class StoreQueries:
     def item_input(self, run_id: str, item: ItemInput, catalogue: Catalogue) -> Deferred:
         """Return the input of an item. Secrets are masked, also those that only the catalogue's actions say."""
         return self.read_long(item_input, run_id, item, catalogue.secrecy_of)
+
+    def timeline(self, run_id: str) -> Deferred:
+        """Return the timeline of a run, until now if it is in progress. See `Engine.timeline`."""
+        return self.read(show_timeline, run_id, clock=self._services.now)
 
     def handle(self, run_id: str) -> RunHandle | Deferred:
         """Return the handle of a run in progress, or of a stored one. See `Engine.handle`."""

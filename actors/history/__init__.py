@@ -7,9 +7,10 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
+    from stretto.actors.history.context_versions import list_versions
     from stretto.actors.history.contexts import UnknownPath, context_value, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
-    from stretto.actors.history.entries import UnknownKind, list_entries
+    from stretto.actors.history.entries import KINDS, UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors
     from stretto.actors.history.inputs import ItemInput, item_input
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.reports import UnknownItem
     from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.tasks import list_tasks, show_task, task_of, tasks_of
+    from stretto.actors.history.timelines import show_timeline
     from stretto.actors.history.values import item_result, run_inputs
     from stretto.actors.history.versions import run_version
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
@@ -50,10 +53,11 @@ else:
         {
             "acceptance": "accepted_run",
             "cells": "UnknownVisit map_items with_states",
+            "context_versions": "list_versions",
             "contexts": "UnknownPath context_value show_context",
             "versions": "run_version",
             "ends": "explain_end_of_tasks",
-            "entries": "UnknownKind list_entries",
+            "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors",
             "inputs": "ItemInput item_input",
@@ -69,8 +73,10 @@ else:
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "reports": "UnknownItem",
             "rerun_choices": "RerunChoice",
             "tasks": "list_tasks show_task task_of tasks_of",
+            "timelines": "show_timeline",
             "values": "item_result run_inputs",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
@@ -78,6 +84,7 @@ else:
     )
 
 __all__ = [
+    "KINDS",
     "MAX_INLINE_BYTES",
     "READ_AT_ONCE",
     "RUNS_PATH",
@@ -92,6 +99,7 @@ __all__ = [
     "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
+    "UnknownItem",
     "UnknownKind",
     "UnknownPath",
     "UnknownVisit",
@@ -112,6 +120,7 @@ __all__ = [
     "link",
     "list_entries",
     "list_tasks",
+    "list_versions",
     "load",
     "load_reuse_plan",
     "map_items",
@@ -128,6 +137,7 @@ __all__ = [
     "run_version",
     "show_context",
     "show_task",
+    "show_timeline",
     "stored_handle",
     "task_of",
     "tasks_of",

@@ -12,7 +12,7 @@ from stretto.actors.history.bounded_replay import accepted_to_replay, replay_up_
 from stretto.actors.history.large import MAX_INLINE_BYTES, link, path_of_context, size_of
 from stretto.actors.history.masks import mask_of
 from stretto.actors.history.replay import Replay, conductor_of
-from stretto.actors.journal import Reader
+from stretto.actors.journal import Entry, Reader
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError, names_there, nearest
@@ -48,7 +48,7 @@ def show_context(
     Returns:
         `at` is the number of the last entry before the context, -1 for none. `bytes` is the size of the whole value.
         Above 64 KiB, members are {"$ref", "bytes"} where there is no more room, with the path of the HTTP API that
-        has them whole, and `left_out` of them are left out.
+        has them whole, and `left_out` of them are left out. A whole context has room in each of its three parts.
 
     Raises:
         UnknownRun: There is no such run.
@@ -62,7 +62,8 @@ def show_context(
     if size <= MAX_INLINE_BYTES:
         shown, left_out = value, 0
     else:
-        shown, left_out = _outline(value, size, lambda *names: path_of_context(run_id, last, (*path, *names)))
+        outline = _outline if path else _outline_of_parts
+        shown, left_out = outline(value, size, lambda *names: path_of_context(run_id, last, (*path, *names)))
     return {"at": last, "value": shown, "bytes": size, "left_out": left_out}
 
 
@@ -79,20 +80,43 @@ def context_value(
     return value
 
 
+def _feed(replay: Replay, _conductor: Conductor, entries: Sequence[Entry]) -> None:
+    replay.feed(entries)
+
+
 def _replayed_value(
     reader: Reader, run_id: str, at: int | None, path: Sequence[str], clock: Callable[[], float]
 ) -> tuple[Any, int]:
     """Return a value, secrets masked, and the number of the last entry before it."""
-    conductor, last = _replayed(reader, run_id, at, clock)
+    conductor, last = replayed(reader, run_id, at, clock)
     return _masked(_value_at(_whole(conductor), path), conductor.mask), last
 
 
-def _replayed(reader: Reader, run_id: str, at: int | None, clock: Callable[[], float]) -> tuple[Conductor, int]:
+def replayed(
+    reader: Reader,
+    run_id: str,
+    at: int | None,
+    clock: Callable[[], float],
+    feed: Callable[[Replay, Conductor, Sequence[Entry]], None] = _feed,
+) -> tuple[Conductor, int]:
+    """Return the conductor of a run behind an entry, and the number of the last entry before that.
+
+    Args:
+        reader: Reads the store.
+        run_id: The run.
+        at: The number of the entry, or None for the last one.
+        clock: Returns seconds.
+        feed: Gives entries to a replay.
+
+    Raises:
+        UnknownRun, IllegalTransition, LimitExceeded, StoreUnavailable: As for `show_context`.
+    """
     accepted = accepted_to_replay(reader, run_id)
     last = reader.last_entry(run_id)
     last = last if at is None else min(at, last)
     conductor = conductor_of(accepted, mask_of(reader, accepted))
-    replay_up_to(reader, run_id, Replay(conductor, accepted.accepted_at), last, clock)
+    replay = Replay(conductor, accepted.accepted_at)
+    replay_up_to(reader, run_id, replay, last, clock, feed=lambda entries: feed(replay, conductor, entries))
     return conductor, last
 
 
@@ -142,6 +166,12 @@ def _outline(value: Any, size: int, path: Callable[..., str]) -> tuple[Any, int]
         shown = {str(index): member for index, member in enumerate(value[:MAX_MEMBERS])}
         return _with_room(shown, path), max(len(value) - MAX_MEMBERS, 0)
     return link(path(), size), 0
+
+
+def _outline_of_parts(parts: Mapping[str, Any], _size: int, path: Callable[..., str]) -> tuple[Any, int]:
+    """Return a whole context with links for the names without room, and the number of those left out."""
+    outlines = {part: _outline(names, 0, lambda *more, part=part: path(part, *more)) for part, names in parts.items()}
+    return {part: shown for part, (shown, _) in outlines.items()}, sum(left for _, left in outlines.values())
 
 
 def _with_room(members: Mapping[str, Any], path: Callable[..., str]) -> list[Any]:

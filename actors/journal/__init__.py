@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
+    from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.item_cells import (
@@ -90,7 +91,6 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
-        ItemError,
         ItemRow,
         Prune,
         Quarantine,
@@ -115,6 +115,7 @@ else:
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
+            "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
             "item_cells": (
@@ -140,7 +141,7 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
+                "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
                 "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
+from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
-from stretto.definitions.errors import Place, StrettoError
+from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
@@ -209,23 +210,6 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
     """The duration of its action, or None likewise."""
 
 
-class ItemError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Why an item has not succeeded: the failure of its last ended attempt."""
-
-    number: int
-    """The number of its entry."""
-    task: str
-    visit: int
-    index: int
-    attempt: int
-    at: float
-    kind: str | None
-    """The kind of the failure, or None if the entry needs a missing key."""
-    message: str
-    where: Place | None
-    """The place of the expression that failed, or None if the action did."""
-
-
 class RunPage(msgspec.Struct, frozen=True):
     """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
 
@@ -333,6 +317,9 @@ class Reader(Protocol):
 
     def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
         """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
+
+    def item_ends(self, run_id: str, tasks: Sequence[str], begin: float, width: float) -> list[ItemEnds]:
+        """Return how many attempts of tasks' items ended since `begin`, in each span of `width` seconds."""
 
     def output(self, run_id: str, attempt: ItemRow) -> KeptOutput | None:
         """Return the text that an ended attempt of an item has printed, or None if it has printed nothing."""

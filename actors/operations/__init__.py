@@ -41,9 +41,11 @@ if TYPE_CHECKING:
         StatusAnswer,
         TaskAnswer,
         TasksAnswer,
+        TimelineAnswer,
         TokenCreated,
         TokensAnswer,
         ValueAnswer,
+        VersionsAnswer,
         WaitsAnswer,
     )
     from stretto.actors.operations.asking import ask
@@ -111,6 +113,7 @@ if TYPE_CHECKING:
         Cells,
         Context,
         ContextValue,
+        ContextVersions,
         CreateToken,
         Definition,
         DeleteRun,
@@ -143,6 +146,7 @@ if TYPE_CHECKING:
         Submit,
         Task,
         Tasks,
+        Timeline,
         Tokens,
         Watch,
         WatchAll,
@@ -177,7 +181,7 @@ else:
                 "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer "
                 "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer "
                 "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
-                "TasksAnswer TokenCreated TokensAnswer ValueAnswer WaitsAnswer"
+                "TasksAnswer TimelineAnswer TokenCreated TokensAnswer ValueAnswer VersionsAnswer WaitsAnswer"
             ),
             "asking": "ask",
             "base": "Request note_of",
@@ -201,10 +205,10 @@ else:
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
-                "Audit Cells Context ContextValue CreateToken Definition DeleteRun Describe DescribeApi Errors Export "
-                "FindRun FollowOutput History Item ItemInput ItemOutput ItemResult Items OutcomeOf PreviewCancel "
-                "PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs "
-                "Status Submit Task Tasks Tokens Watch WatchAll Why"
+                "Audit Cells Context ContextValue ContextVersions CreateToken Definition DeleteRun Describe "
+                "DescribeApi Errors Export FindRun FollowOutput History Item ItemInput ItemOutput ItemResult Items "
+                "OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts RunDefinition "
+                "RunInputs RunOutput Runs Status Submit Task Tasks Timeline Tokens Watch WatchAll Why"
             ),
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
@@ -243,6 +247,7 @@ __all__ = [
     "Context",
     "ContextAnswer",
     "ContextValue",
+    "ContextVersions",
     "ControlRequest",
     "CountsAnswer",
     "CreateEnterCode",
@@ -338,12 +343,15 @@ __all__ = [
     "TaskAnswer",
     "Tasks",
     "TasksAnswer",
+    "Timeline",
+    "TimelineAnswer",
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
     "Validate",
     "ValidationAnswer",
     "ValueAnswer",
+    "VersionsAnswer",
     "WaitsAnswer",
     "Watch",
     "WatchAll",

@@ -247,6 +247,24 @@ class ContextAnswer(msgspec.Struct, frozen=True, tag="context"):
     left_out: int
 
 
+class VersionsAnswer(msgspec.Struct, frozen=True, tag="versions"):
+    """The versions of a run's context, as `Engine.context_versions` returns them."""
+
+    versions: list[dict[str, Any]]
+    left_out: int
+
+
+class TimelineAnswer(msgspec.Struct, frozen=True, tag="timeline"):
+    """The timeline of a run, as `Engine.timeline` returns it."""
+
+    began_at: str
+    ended_at: str | None
+    seconds: float
+    bucket_seconds: float
+    visits: list[dict[str, Any]]
+    left_out: int
+
+
 class PreviewAnswer(msgspec.Struct, frozen=True, tag="preview"):
     """The preview of a request, as `Engine.preview_cancel` and `Engine.preview_rerun` return it."""
 
@@ -288,6 +306,8 @@ Answer: TypeAlias = (
     | CellsAnswer
     | PreviewAnswer
     | ContextAnswer
+    | VersionsAnswer
+    | TimelineAnswer
     | definition_answers.ActionAnswer
     | definition_answers.ActionsAnswer
     | definition_answers.DefinitionShown

@@ -362,6 +362,18 @@ class ContextValue(Request, frozen=True, tag="context_value"):
     path: tuple[str, ...] = ()
 
 
+class ContextVersions(Request, frozen=True, tag="context_versions"):
+    """Return the versions of a run's context: which entry has set which names."""
+
+    run: str
+
+
+class Timeline(Request, frozen=True, tag="timeline"):
+    """Return when the tasks of a run ran, and when the items of its fan-outs ended."""
+
+    run: str
+
+
 class PreviewCancel(Request, frozen=True, tag="preview_cancel"):
     """Return what a cancellation of a run would stop."""
 

@@ -117,6 +117,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/errors", requests.Errors, "viewer", answers.ErrorsAnswer),
     Route("GET", f"{_RUN}/history", requests.History, "viewer", answers.HistoryAnswer),
     Route("GET", f"{_RUN}/context", requests.Context, "viewer", answers.ContextAnswer),
+    Route("GET", f"{_RUN}/context/versions", requests.ContextVersions, "viewer", answers.VersionsAnswer),
+    Route("GET", f"{_RUN}/timeline", requests.Timeline, "viewer", answers.TimelineAnswer),
     Route("GET", f"{_RUN}/context/value", requests.ContextValue, "viewer", answers.ValueAnswer, "value"),
     Route(
         "GET",

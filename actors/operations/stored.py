@@ -8,12 +8,14 @@ from stretto.actors.history import (
     group_errors,
     list_entries,
     list_tasks,
+    list_versions,
     map_items,
     preview_cancel,
     preview_rerun,
     reports,
     show_context,
     show_task,
+    show_timeline,
 )
 from stretto.actors.journal import Reader
 from stretto.actors.operations import requests
@@ -42,6 +44,8 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.PreviewRerun: preview_rerun,
     requests.Context: show_context,
     requests.ContextValue: context_value,
+    requests.ContextVersions: list_versions,
+    requests.Timeline: show_timeline,
 }
 """The requests that a store answers, each with its report."""
 

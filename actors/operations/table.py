@@ -57,6 +57,8 @@ _ALL: Final = (
     _operation(requests.PreviewCancel, answers.PreviewAnswer),
     _operation(requests.PreviewRerun, answers.PreviewAnswer),
     _operation(requests.ContextValue, answers.ValueAnswer),
+    _operation(requests.ContextVersions, lambda found: answers.VersionsAnswer(**found)),
+    _operation(requests.Timeline, lambda timeline: answers.TimelineAnswer(**timeline)),
     _operation(requests.Context, lambda context: answers.ContextAnswer(**context)),
 )
 

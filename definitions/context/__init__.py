@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         RunFacts,
         Snapshot,
     )
-    from stretto.definitions.context.masking import Mask, Secret
+    from stretto.definitions.context.masking import MASK, Mask, Secret
     from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Origins, Secrecy, secret_fields, within
     from stretto.definitions.context.task_record import TaskRecord
 else:
@@ -28,13 +28,14 @@ else:
                 "CompletionScope Context ItemScope NAMESPACES NO_ENVIRONMENT NO_SECRETS RESERVED_NAMES RunEnvironment "
                 "RunFacts Snapshot"
             ),
-            "masking": "Mask Secret",
+            "masking": "MASK Mask Secret",
             "secrecy": "Fields NO_SECRECY Origins Secrecy secret_fields within",
             "task_record": "TaskRecord",
         },
     )
 
 __all__ = [
+    "MASK",
     "NAMESPACES",
     "NO_ENVIRONMENT",
     "NO_SECRECY",

@@ -7,7 +7,6 @@ The attempts are those of the entries, from the maps that the engine keeps.
 """
 
 import asyncio
-import gzip
 from collections import OrderedDict
 from concurrent.futures import Executor
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from starlette.responses import Response
 
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.compression import accepts_gzip, compressed
 from stretto.actors.gateway.http.etags import is_known, tagged
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.history import with_states
@@ -35,7 +35,6 @@ LEAST_COMPRESSED_BYTES: Final = 1024
 """A smaller map is not compressed."""
 _SMALL_BYTES: Final = 64 * 1024
 """A map up to this size is compressed in the event loop."""
-_LEVEL: Final = 1
 
 
 class ItemCells:
@@ -82,12 +81,12 @@ class ItemCells:
 
     async def _response(self, http: HttpRequest, visit: int, last: int, cells: bytes) -> Response:
         headers = {"vary": "accept-encoding"}
-        if len(cells) > LEAST_COMPRESSED_BYTES and _accepts_gzip(http):
+        if len(cells) > LEAST_COMPRESSED_BYTES and accepts_gzip(http):
             headers["content-encoding"] = "gzip"
             if len(cells) > _SMALL_BYTES:
-                cells = await asyncio.get_running_loop().run_in_executor(self._workers, _compressed, cells)
+                cells = await asyncio.get_running_loop().run_in_executor(self._workers, compressed, cells)
             else:
-                cells = _compressed(cells)
+                cells = compressed(cells)
         return _tagged(http, Response(cells, HTTPStatus.OK, headers, OCTETS), visit, last)
 
 
@@ -103,15 +102,3 @@ def _tagged(http: HttpRequest, response: Response, visit: int, last: int) -> Res
     answer = tagged(http, response, _tag(visit, last))
     answer.headers[VISIT] = str(visit)
     return answer
-
-
-def _compressed(cells: bytes) -> bytes:
-    return gzip.compress(cells, _LEVEL, mtime=0)
-
-
-def _accepts_gzip(http: HttpRequest) -> bool:
-    for each in ",".join(http.headers.getlist("accept-encoding")).split(","):
-        name, _, weight = each.strip().lower().partition(";")
-        if name.strip() in {"gzip", "*"}:
-            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False

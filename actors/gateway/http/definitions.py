@@ -23,6 +23,7 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.asking import Answering
 from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_svg
 from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
+from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue, Sees
     from stretto.actors.runs import Services
     from stretto.definitions.drawing import Layout
-    from stretto.definitions.model import Workflow
 
 LAST_RUNS: Final = 20
 """Runs that are shown with a definition."""
@@ -76,6 +76,7 @@ class DefinitionEndpoints:
         self._workers = workers
         self._starting = starting
         self._layouts = Layouts()
+        self._run_graphs = RunGraphs(engine, workers, self._layouts)
         self._long = LongWork(MAX_WAITING, "MAX_WAITING")
 
     def answers(self) -> dict[type[Request], Answering]:
@@ -155,21 +156,7 @@ class DefinitionEndpoints:
 
     async def _run_layout(self, run: str) -> "tuple[Layout, dict[str, Any]]":
         status = await call(self._engine, Engine.status, run)
-        layout = self._layouts.of_run(run)
-        if layout is None:
-            layout = await self._work(self._layouts.of, await self._workflow_of(run, status["workflow"]), run)
-        return layout, status["tasks"]
-
-    async def _workflow_of(self, run: str, ref: str) -> "Workflow":
-        """Return the workflow of a run. Without a store, it is the one that has the ref now."""
-        try:
-            workflow: Workflow = await call(self._engine, EngineHost.workflow_of_run, run)
-        except NoStore:
-            present = (await self._catalogue()).workflows().get(ref)
-            if present is None:
-                raise
-            return present
-        return workflow
+        return await self._run_graphs.layout_of(run, status["workflow"]), status["tasks"]
 
     # ---- actions
 

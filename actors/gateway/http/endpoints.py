@@ -22,10 +22,12 @@ from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.etags import is_known, not_modified, tag_of, tagged
+from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.restrictions import Restrictions
+from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.starting import Starting
 from stretto.actors.gateway.http.streams import Stream, Streams
@@ -142,6 +144,10 @@ class Endpoints:
         for route in sorted(ROUTES, key=_order):
             by_place.setdefault(route.place, {}).setdefault(route.method, []).append(route)
         return [self._route(place, routes) for place, routes in by_place.items()]
+
+    def run_graphs(self, layouts: Layouts) -> RunGraphs:
+        """Return what finds the workflows of runs, and lays out their graphs in the threads of the endpoints."""
+        return RunGraphs(self._engine, self._workers, layouts)
 
     def close(self) -> None:
         """Stop the threads."""

@@ -3,10 +3,11 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from stretto.actors.gateway.http.node_states import marks_of, states_of
-from stretto.definitions.drawing import Layout, as_data, folded, lay_out, picture_of, svg
+from stretto.definitions.drawing import Layout, Picture, as_data, folded, lay_out, picture_of, svg
 from stretto.definitions.model import Workflow
 
 MAX_KEPT_SIZE: Final = 50_000
@@ -17,10 +18,20 @@ MAX_KNOWN_RUNS: Final = 1_000
 _Key: TypeAlias = tuple[str, bytes]
 
 
-class Layouts:
-    """Layouts of graphs, kept by the ref and the digest of the definition. Several threads can use it."""
+def folded_picture_of(workflow: Workflow) -> Picture:
+    """Return the picture of a workflow, folded if it is large."""
+    return folded(picture_of(workflow))
 
-    def __init__(self) -> None:
+
+class Layouts:
+    """Layouts of graphs, kept by the ref and the digest of the definition. Several threads can use it.
+
+    Args:
+        draw: Makes the picture of a workflow that is laid out.
+    """
+
+    def __init__(self, draw: Callable[[Workflow], Picture] = folded_picture_of) -> None:
+        self._draw = draw
         self._lock = threading.Lock()
         self._kept: OrderedDict[_Key, Layout] = OrderedDict()
         self._size = 0
@@ -39,7 +50,7 @@ class Layouts:
         key = workflow.ref, hashlib.sha256(workflow.text.encode()).digest()
         layout = self._find(key)
         if layout is None:
-            layout = lay_out(folded(picture_of(workflow)))
+            layout = lay_out(self._draw(workflow))
             self._keep(key, layout)
         if run is not None:
             with self._lock:

@@ -37,6 +37,7 @@ from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
 from stretto.actors.gateway.paced_loop import PacedLoop
 from stretto.actors.gateway.pages.pages import Pages
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.gateway.socket_users import socket_users
 from stretto.actors.operations import API, ROUTES
@@ -146,7 +147,10 @@ class Gateway:
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
-        pages = Pages(Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie)
+        pages = Pages(
+            Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie,
+            TaskGraphs(self._endpoints.run_graphs),
+        )  # fmt: skip
         routes = [
             *probe_routes(instruments.registry, self._probes, readers.check, samples.take),
             *self._endpoints.routes(),

@@ -3,15 +3,34 @@
 pages       the routes: who looks, and which module makes the page
 rendering   templates to answers, with the headers that keep a page to itself
 asset_files styles and scripts, under a hash of their content
+bundling    scripts with all that they import, as one file
 forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
 several     what is done to several runs of the list
 run_head    what all pages of a run begin with: facts, buttons, tabs
-run         one run: the overview
+overview    the overview of a run: the task that needs attention
+asked       the part of a run that an address asks for
+task_graph  the graph of a run
+focus       the task that is shown first, and what its definition says
+fan_out     the items of a task in numbers
+item_states the states of items, from the bytes of their map
+item_panel  one item
 run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
 rerun       what of an ended run is to run again
+run_items   its ended items
+run_timeline when its tasks ran, as a drawing
+run_context its context by version
+run_history its entries
 run_values  its inputs and its output
+filters     the filters of a page in its address
+definitions the list of definitions
+definition  one definition: its source beside its graph, its parameters, its last runs
+source_lines its text line by line, with the findings at their lines
+past_runs   the last runs of a workflow as marks
+start       the form that starts a run
+start_fields its fields, one a parameter
+form_texts  what people type, as values: JSON, YAML, one a line, CSV
 values      values as JSON, and links to large ones
 grouping    lists in which many entries say nearly the same
 progress    how far a run is

@@ -16,16 +16,24 @@ from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.asset_files import Assets
+from stretto.actors.gateway.pages.definition import DefinitionPage
+from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH, DefinitionsPage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
-from stretto.actors.gateway.pages.forms import fields_of
+from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
+from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
-from stretto.actors.gateway.pages.run import RunPage
+from stretto.actors.gateway.pages.run_context import RunContextPage
 from stretto.actors.gateway.pages.run_controls import RunControls
+from stretto.actors.gateway.pages.run_history import RunHistoryPage
+from stretto.actors.gateway.pages.run_items import RunItemsPage
+from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
+from stretto.actors.gateway.pages.start import START_FORM, StartPage
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
@@ -42,9 +50,12 @@ class Pages:
         senders: Finds out who looks.
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
+        graphs: Makes graphs of runs.
     """
 
-    def __init__(self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie) -> None:
+    def __init__(
+        self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie, graphs: TaskGraphs
+    ) -> None:
         self._senders = senders
         self._sessions = sessions
         self._cookie = cookie
@@ -52,12 +63,13 @@ class Pages:
         self._assets = Assets()
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
+        self._graphs = graphs
         self.errors = ErrorPages(self._renderer)
         """The pages of refusals."""
 
     def routes(self) -> list[Route]:
         """Return the routes of all pages."""
-        runs, run = RunsPage(self._renderer, self._asker), RunPage(self._renderer, self._asker)
+        runs = RunsPage(self._renderer, self._asker)
         several = SeveralPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
@@ -68,11 +80,24 @@ class Pages:
             self._route("/", runs.show),
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
-            self._route("/runs/{run}", run.show),
-            self._route("/runs/{run}/values", RunValuesPage(self._renderer, self._asker).show),
+            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
+            *self._tabs(),
             *self._controls(),
+            *self._catalogue(),
             self._route(LEAVE_PATH, None, self._leave),
         ]
+
+    def _tabs(self) -> list[Route]:
+        """Return the routes of the pages of a run besides its overview."""
+        renderer, asker = self._renderer, self._asker
+        shown = {
+            "items": RunItemsPage(renderer, asker).show,
+            "timeline": RunTimelinePage(renderer, asker).show,
+            "context": RunContextPage(renderer, asker).show,
+            "history": RunHistoryPage(renderer, asker).show,
+            "values": RunValuesPage(renderer, asker).show,
+        }
+        return [self._route(f"/runs/{{run}}/{name}", show) for name, show in shown.items()]
 
     def _controls(self) -> list[Route]:
         """Return the routes of the forms that change a run."""
@@ -86,7 +111,17 @@ class Pages:
             self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 
-    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None) -> Route:
+    def _catalogue(self) -> list[Route]:
+        """Return the routes of definitions, whose refs may have slashes."""
+        one = f"{DEFINITIONS_PATH}/{{ref:path}}"
+        start = StartPage(self._renderer, self._asker, self._viewer)
+        return [
+            self._route(DEFINITIONS_PATH, DefinitionsPage(self._renderer, self._asker).show),
+            self._route(f"{one}/start", start.show, start.send, START_FORM),
+            self._route(one, DefinitionPage(self._renderer, self._asker).show),
+        ]
+
+    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None, form: FormBounds = SMALL_FORM) -> Route:
         """Return the route of a page for who is logged in, of the form that is sent to it, or of both."""
 
         async def answer(request: Request) -> Response:
@@ -99,7 +134,7 @@ class Pages:
             require(caller, "viewer")
             if show is not None and request.method != "POST":
                 return await show(request, caller, self._viewer(request, caller))
-            fields = await fields_of(request, self._memory)
+            fields = await fields_of(request, self._memory, form)
             caller = self._senders.sender_of_form(request, fields.get("csrf"))
             assert send is not None  # noqa: S101 - the route has no other method
             return await send(request, caller, fields)

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from stretto.actors.gateway.pages import words
+from stretto.actors.gateway.pages.item_states import filter_of
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 POLICY: Final = "; ".join(
@@ -62,6 +63,8 @@ class Renderer:
             "ago": words.ago, "full": words.full_time, "moment": words.moment, "took": words.took,
             "grouped": words.grouped, "shape": words.shape_of, "status_word": words.status_word,
             "short": words.short_id, "json": words.pretty_json, "bytes": words.size_text,
+            "clock": words.clock, "clocks": words.clocks, "file_name": words.file_name, "rate": words.rate,
+            "seconds": words.seconds_text, "filter_of": filter_of,
         }  # fmt: skip
 
     def text(self, template: str, viewer: Viewer | None, **values: Any) -> str:

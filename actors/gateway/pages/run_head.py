@@ -26,7 +26,14 @@ class Tab(msgspec.Struct, frozen=True):
     label: str
 
 
-TABS: Final = (Tab("", "Overview"), Tab("values", "Input and output"))
+TABS: Final = (
+    Tab("", "Overview"),
+    Tab("items", "Items"),
+    Tab("timeline", "Timeline"),
+    Tab("context", "Context"),
+    Tab("history", "History"),
+    Tab("values", "Input and output"),
+)
 """The pages of a run, in the order of their tabs."""
 
 

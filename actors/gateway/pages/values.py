@@ -12,7 +12,7 @@ class ShownValue(msgspec.Struct, frozen=True):
     """A value as a page shows it.
 
     Attributes:
-        text: Its JSON in several lines, or None if it is larger than `MAX_INLINE_BYTES`.
+        text: Its JSON in several lines, or None if it is too large for the page.
         size: The bytes of its JSON.
         href: Where the whole value is.
     """
@@ -22,8 +22,14 @@ class ShownValue(msgspec.Struct, frozen=True):
     href: str
 
 
-def shown_value(value: Any, href: str) -> ShownValue:
-    """Return what a page shows of a value. Takes as long as it takes to encode it."""
+def shown_value(value: Any, href: str, most_bytes: int = MAX_INLINE_BYTES) -> ShownValue:
+    """Return what a page shows of a value. Takes as long as it takes to encode it.
+
+    Args:
+        value: The value.
+        href: Where the whole value is.
+        most_bytes: The bytes of a value that is shown.
+    """
     encoded = encode_json(value)
-    is_large = len(encoded) > MAX_INLINE_BYTES
+    is_large = len(encoded) > most_bytes
     return ShownValue(None if is_large else msgspec.json.format(encoded, indent=2).decode(), len(encoded), href)

@@ -1,5 +1,6 @@
 """Times, numbers and states as people read them."""
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,12 +13,14 @@ from stretto.definitions.data import encode_json
 MOST_CHARACTERS: Final = 64 * 1024
 """The bound on the text of a value on a page. The API has the whole of a larger one."""
 _HOUR: Final = 3600
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _SHAPES: Final[Mapping[str, str]] = {
     "running": "running",
     "succeeded": "succeeded",
     "failed": "failed",
     "failing": "failed",
     "timed_out": "failed",
+    "abandoned": "failed",
     "retrying": "retrying",
     "paused": "paused",
     "cancelled": "cancelled",
@@ -61,17 +64,38 @@ def ago(text: str) -> str:
     if seconds < 1:
         return "just now"
     if seconds < _HOUR:
-        return f"{_duration(seconds)} ago"
+        return f"{seconds_text(seconds)} ago"
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%d %b %H:%M} UTC"
+
+
+def clock(text: str) -> str:
+    """Return the time of day of an instant, to the second."""
+    return f"{moment(text):%H:%M:%S}"
+
+
+def clocks(text: str) -> str:
+    """Return a sentence with the time of day in place of each instant in it."""
+    return _INSTANT.sub(lambda found: f"{clock(found[0])} UTC", text)
+
+
+def file_name(path: str) -> str:
+    """Return the last part of a file's path."""
+    return path.rpartition("/")[2]
+
+
+def rate(number: float) -> str:
+    """Return a number of events a second with as many digits as it needs."""
+    return grouped(round(number)) if number >= 10 else f"{number:.1f}"
 
 
 def took(began: str, ended: str | None) -> str:
     """Return how long something took, or has taken until now."""
     end = datetime.fromtimestamp(time.time(), UTC) if ended is None else moment(ended)
-    return _duration(max((end - moment(began)).total_seconds(), 0.0))
+    return seconds_text(max((end - moment(began)).total_seconds(), 0.0))
 
 
-def _duration(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Return a number of seconds in the units that fit."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
@@ -96,7 +120,7 @@ def size_text(size: int) -> str:
     for unit, bytes_of_it in (("MB", 1024 * 1024), ("KB", 1024)):
         if size >= bytes_of_it:
             return f"{grouped(size // bytes_of_it)} {unit}"
-    return f"{size} bytes"
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def pretty_json(value: Any) -> str:

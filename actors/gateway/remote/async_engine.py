@@ -211,6 +211,8 @@ class AsyncRemoteEngine:
     history = _answered(RemoteEngine.history)
     context = _answered(RemoteEngine.context)
     context_value = _answered(RemoteEngine.context_value)
+    context_versions = _answered(RemoteEngine.context_versions)
+    timeline = _answered(RemoteEngine.timeline)
     definition = _answered(RemoteEngine.definition)
     run_graph = _answered(RemoteEngine.run_graph)
     definition_graph = _answered(RemoteEngine.definition_graph)

@@ -14,6 +14,7 @@ from stretto.actors.operations import (
     Cells,
     Context,
     ContextValue,
+    ContextVersions,
     DefinitionGraph,
     Definitions,
     Errors,
@@ -34,6 +35,7 @@ from stretto.actors.operations import (
     Status,
     Task,
     Tasks,
+    Timeline,
     Why,
 )  # fmt: skip
 
@@ -172,6 +174,14 @@ class RemoteReports:
     def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[dict[str, Any]]:
         """Return a value of a stored run's context. See `Engine.context`."""
         return self._calls.send(lambda: Context(run_id, at, tuple(path)), msgspec.structs.asdict)
+
+    def context_versions(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return the versions of a stored run's context. See `Engine.context_versions`."""
+        return self._calls.send(lambda: ContextVersions(run_id), msgspec.structs.asdict)
+
+    def timeline(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+        """Return when the tasks of a stored run ran. See `Engine.timeline`."""
+        return self._calls.send(lambda: Timeline(run_id), msgspec.structs.asdict)
 
     def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> pykka.Future[Any]:
         """Return a value of a stored run's context, however large it is. See `Engine.context_value`."""

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from stretto.actors.journal.counted_items import ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt
 from stretto.actors.journal.item_cells import (
     ATTEMPTS_SHIFT,
@@ -46,7 +47,7 @@ from stretto.actors.journal.sql.encoding import FAILED as FAILED_KIND
 from stretto.actors.journal.sql.encoding import decode_cause
 from stretto.actors.journal.sql.run_rows import searchable
 from stretto.actors.journal.sql.tables import ENDED, FAILED, RETRIED, entries, runs
-from stretto.actors.journal.store import ItemError, ItemRow, TaskRow
+from stretto.actors.journal.store import ItemRow, TaskRow
 
 CELLS_AT_ONCE: Final = 50_000
 """Entries whose cells are read in one transaction."""

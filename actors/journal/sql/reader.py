@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, func, select
 
+from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
@@ -29,6 +30,7 @@ from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.facts import read_facts
+from stretto.actors.journal.sql.item_ends import restore_ends, select_ends
 from stretto.actors.journal.sql.item_rows import (
     CELLS_AT_ONCE,
     ERRORS_AT_ONCE,
@@ -69,7 +71,6 @@ from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, resto
 from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     Child,
-    ItemError,
     ItemPage,
     ItemRow,
     Quarantine,
@@ -312,6 +313,10 @@ class SqlReader:
             if len(portion) < ERRORS_AT_ONCE:
                 return
             last = portion[-1].number
+
+    def item_ends(self, run_id: str, tasks: Sequence[str], begin: float, width: float) -> list[ItemEnds]:
+        """Return how many attempts of tasks' items ended since `begin`, in each span of `width` seconds."""
+        return restore_ends(self._rows(select_ends(run_id, tasks, begin, width)))
 
     def output(self, run_id: str, attempt: ItemRow) -> KeptOutput | None:
         """Return the text that an ended attempt of an item has printed, or None if it has printed nothing."""

@@ -43,9 +43,10 @@ export function useKeys() {
     if (field || event.ctrlKey || event.metaKey || event.altKey || !isOn()) return;
     const key = event.key;
     const control = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility());
-    if (before === "g" && key === "r") location.assign("/");
-    else if (ACTIONS[key]) ACTIONS[key]();
+    const page = before === "g" && document.querySelector(`[data-go="${CSS.escape(key)}"]`);
+    if (page) page.click();
     else if (control) control.click();
+    else if (ACTIONS[key]) ACTIONS[key]();
     else {
       before = key;
       return;

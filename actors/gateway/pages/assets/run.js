@@ -1,10 +1,18 @@
-// A run: its status and its tasks change in place. Its end loads the page again, with the output.
-import { grouped, setBar, setStatus } from "./marks.js";
-import { followRun } from "./run_head.js";
+// The overview of a run: its tasks, the map of items, the numbers and the failures follow the run's stream.
+import { loadFailures, showFailures } from "./failures.js";
+import { showFigures } from "./figures.js";
+import { showTasks, useGraph } from "./graph.js";
+import { ItemMap } from "./map.js";
+import { grouped, setStatus, shapeOf } from "./marks.js";
+import { usePanel } from "./panel.js";
+import { followRun, runPath } from "./run_head.js";
 
+const { task, chosen } = document.getElementById("overview").dataset;
 const said = document.getElementById("said");
 const SAY_MS = 10_000;
 const RELOAD_MS = 1000;
+const ENDED = ["succeeded", "failed", "timed_out", "abandoned", "cancelled", "skipped"];
+const reports = new Map();
 let spoken = 0;
 
 // At most once a second, whatever the stream says.
@@ -12,20 +20,21 @@ function reload() {
   setTimeout(() => location.reload(), Math.max(0, RELOAD_MS - performance.now()));
 }
 
-function rowOf(task) {
-  return document.querySelector(`tr[data-task="${CSS.escape(task)}"]`);
+function showCounts() {
+  const counts = map.cells.counts();
+  for (const chip of document.querySelectorAll("#filters [data-state]")) {
+    const count = counts[chip.dataset.state];
+    chip.querySelector("b").textContent = grouped(count);
+    chip.hidden = !count && !chip.hasAttribute("aria-current");
+  }
 }
 
-function changeTask(row, task) {
-  setStatus(row.querySelector(".status"), task.status);
-  if (!task.items) return;
-  const { total, succeeded, failed } = task.items;
-  row.querySelector(".known").hidden = !task.visits;
-  const bar = row.querySelector(".bar");
-  const counts = row.querySelector(".counts");
-  if (bar) setBar(bar, task.items);
-  if (counts) counts.textContent = `${grouped(succeeded + failed)} of ${total === null ? "?" : grouped(total)}`;
-  row.querySelector(".failures").textContent = failed ? `${grouped(failed)} failed` : "";
+function showTask(name, report) {
+  const row = document.querySelector(`#tasks [data-task="${CSS.escape(name)}"]`);
+  if (!row) return;
+  setStatus(row.querySelector(".status"), report.status);
+  const { total, succeeded, failed } = report.items;
+  if (total !== 1 && report.visits) row.querySelector(".counts").textContent = `${grouped(succeeded + failed)} of ${total === null ? "?" : grouped(total)}`;
 }
 
 function say(text) {
@@ -34,13 +43,49 @@ function say(text) {
   said.textContent = text;
 }
 
-function take({ tasks = {} }) {
-  for (const [name, task] of Object.entries(tasks)) {
-    const row = rowOf(name);
-    if (row) changeTask(row, task);
-    else return reload();
-    if (task.items?.total > 1) say(`${task.items.succeeded + task.items.failed} of ${task.items.total} items of ${name} ended`);
-  }
+// Another task asks for attention, or the page has no place for what there is now.
+function isOutdated(name, report) {
+  if (name === task) return isNew(document.querySelector("#overview .focus"), report);
+  const isBusy = reports.get(task)?.status === "running";
+  return chosen === "false" && !isBusy && report.status === "running" && report.items.total !== 1;
 }
 
-followRun({ hello: take, changes: take, ended: () => reload() });
+function isNew(focus, report) {
+  const status = focus.querySelector(".taskline .status");
+  const began = focus.dataset.begun === "false" && report.visits > 0;
+  const one = focus.dataset.fanOut === "false" && ENDED.includes(report.status) && !status.classList.contains(shapeOf(report.status));
+  setStatus(status, report.status);
+  return began || one || (map !== null && map.cells.visit !== null && map.cells.visit !== report.visits);
+}
+
+function take({ entry, tasks = {}, items = {} }, isWhole) {
+  let isOld = false;
+  for (const [name, report] of Object.entries(tasks)) {
+    reports.set(name, report);
+    showTask(name, report);
+    isOld ||= isOutdated(name, report);
+  }
+  if (isOld) return reload();
+  if (Object.keys(tasks).length) {
+    showTasks(reports);
+    document.getElementById("ended-tasks").textContent = grouped([...reports.values()].filter((each) => ENDED.includes(each.status)).length);
+  }
+  if (tasks[task]) {
+    showFigures(tasks[task]);
+    const { total, succeeded, failed } = tasks[task].items;
+    if (total > 1) say(`${succeeded + failed} of ${total} items of ${task} ended, ${failed} failed`);
+  }
+  if (map && items[task]) map.cells.news(items[task], entry, isWhole);
+}
+
+const place = document.getElementById("map");
+const map = place ? new ItemMap(place, `${runPath}/tasks/${encodeURIComponent(task)}/cells`, () => showCounts()) : null;
+useGraph();
+if (document.getElementById("run").dataset.ended === "true") loadFailures(runPath, task);
+usePanel();
+followRun({
+  hello: (data) => take(data, true),
+  changes: (data) => take(data, false),
+  errors: ({ groups }) => showFailures(groups, task),
+  ended: () => reload(),
+});

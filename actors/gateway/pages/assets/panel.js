@@ -1,0 +1,55 @@
+// The panel of an item: copy a value, follow the output of a process, stay where one is when another item is opened.
+const MOST_CHARACTERS = 64 * 1024;
+const KEPT = "stretto-scroll";
+
+function useCopies() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) continue; // a page without TLS has none, but for loopback
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Not allowed";
+      }
+    });
+  }
+}
+
+function followOutput() {
+  const text = document.getElementById("output-text");
+  if (!text?.dataset.follow) return;
+  const source = new EventSource(text.dataset.follow);
+  function show(added, before) {
+    if (!added) return;
+    document.getElementById("output-block").hidden = false;
+    const isAtEnd = text.scrollTop + text.clientHeight > text.scrollHeight - 24;
+    text.textContent = (before + added).slice(-MOST_CHARACTERS);
+    if (isAtEnd) text.scrollTop = text.scrollHeight;
+  }
+  source.addEventListener("output", ({ data }) => {
+    const { stdout, stderr } = JSON.parse(data);
+    show(`${stdout ?? ""}${stderr ?? ""}`, "");
+  });
+  source.addEventListener("more", ({ data }) => {
+    const { stdout, stderr, left_out: leftOut } = JSON.parse(data);
+    show(`${leftOut ? "\n…\n" : ""}${stdout ?? ""}${stderr ?? ""}`, text.textContent);
+  });
+  source.addEventListener("ended", () => source.close());
+  addEventListener("pagehide", () => source.close());
+}
+
+// Another item or filter of the same run is another page: it begins where this one was.
+function keepPlace() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+  sessionStorage.removeItem(KEPT);
+  if (kept?.path === location.pathname && !location.hash) scrollTo(0, kept.y);
+  addEventListener("pagehide", () => sessionStorage.setItem(KEPT, JSON.stringify({ path: location.pathname, y: scrollY })));
+}
+
+export function usePanel() {
+  keepPlace();
+  useCopies();
+  followOutput();
+}

@@ -1,0 +1,155 @@
+"""The overview of a run: its graph, and the task that asks for attention with its items, errors and one item."""
+
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stretto.actors.access import Caller
+from stretto.actors.gateway.http.asking import Asker
+from stretto.actors.gateway.pages.asked import Asked, asked_of
+from stretto.actors.gateway.pages.fan_out import FanOut, fan_out_of
+from stretto.actors.gateway.pages.focus import FactsOfTasks, TaskFacts, focus_of
+from stretto.actors.gateway.pages.grouping import like_errors, like_waits
+from stretto.actors.gateway.pages.item_panel import ItemPanels, Panel, ShownItem
+from stretto.actors.gateway.pages.item_states import ItemStates
+from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.gateway.pages.run_head import RunHead, read_head
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
+from stretto.actors.journal import NoStore
+from stretto.actors.operations import (
+    Cells,
+    CellsAnswer,
+    Errors,
+    ErrorsAnswer,
+    Task,
+    TaskAnswer,
+    WaitsAnswer,
+    Why,
+)
+from stretto.definitions.errors import StrettoError
+
+MOST_GROUPED_AT_ONCE: Final = 200
+"""Failed items that are grouped for the page at once. With more, which take longer, it has a link for that."""
+MOST_LISTED: Final = 1_000
+"""Tasks that the list beside the graph has."""
+MOST_DRAWN_ALONE: Final = 12
+"""Tasks whose graph is easy to read, so that their list is folded."""
+_ENDED: Final = frozenset({"succeeded", "failed", "timed_out", "abandoned", "cancelled", "skipped"})
+
+
+class Focus(msgspec.Struct, frozen=True):
+    """The task that the page shows.
+
+    Attributes:
+        name: Its name.
+        status: Its status.
+        failed: The number of its failed items.
+        facts: What its definition says, or None if that is not known.
+        fan_out: Its items, or None for a task with one item, and for one that has not begun.
+        groups: Why items failed, {groups, others}, or None if that has not been looked at, or is not known.
+        panel: The item that the page shows, or None.
+    """
+
+    name: str
+    status: str
+    failed: int
+    facts: TaskFacts | None
+    fan_out: FanOut | None
+    groups: dict[str, Any] | None
+    panel: Panel | None
+
+
+class OverviewPage:
+    """The page.
+
+    Args:
+        renderer: Makes the page.
+        asker: Asks the engine.
+        graphs: Makes graphs of runs.
+    """
+
+    def __init__(self, renderer: Renderer, asker: Asker, graphs: TaskGraphs) -> None:
+        self._renderer = renderer
+        self._asker = asker
+        self._graphs = graphs
+        self._facts = FactsOfTasks(graphs.runs)
+        self._panels = ItemPanels(asker)
+
+    async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
+        """Show a run, or the part of it that the address asks for."""
+        asked = asked_of(request.path_params["run"], request.query_params.multi_items())
+        head = await read_head(self._asker, asked.run, caller)
+        tasks: dict[str, Any] = head.status["tasks"] or {}
+        name = focus_of(tasks, asked.task)
+        waits: list[dict[str, Any]] = []
+        if not head.ended:
+            waits = (await self._asker.ask(Why(asked.run), caller, WaitsAnswer)).reasons
+        graph = await self._graphs.graph_of(head.status)
+        return self._renderer.page(
+            "run.html", viewer, path="/runs", head=head, asked=asked, waits=like_waits(waits),
+            errors=like_errors(_unhandled(head, name)),
+            graph=graph, opens_list=graph is None or len(tasks) > MOST_DRAWN_ALONE,
+            tasks=dict(list(tasks.items())[:MOST_LISTED]), unlisted=max(len(tasks) - MOST_LISTED, 0),
+            ended_tasks=sum(task["status"] in _ENDED for task in tasks.values()), task_count=len(tasks),
+            focus=None if name is None else await self._focus(asked, head, name, caller),
+        )  # fmt: skip
+
+    async def _focus(self, asked: Asked, head: RunHead, name: str, caller: Caller) -> Focus:
+        report = head.status["tasks"][name]
+        failed = report["items"]["failed"]
+        facts = await self._facts.facts_of(asked.run, head.status["workflow"], name)
+        states = await self._states(asked.run, name, caller)
+        is_one = report["items"]["total"] == 1 and not (facts is not None and facts.fans_out)
+        fan_out = None
+        if report["visits"] and not is_one:
+            times = await self._times(asked.run, name, caller)
+            fan_out = fan_out_of(report, facts, states, times, asked)
+        panel = None
+        index = _index(asked, head, report, states, is_one=is_one)
+        if report["visits"] and index is not None:
+            shown = ShownItem(asked, name, index, states, None if facts is None else facts.where)
+            panel = await self._panels.panel_of(shown, caller)
+        groups = await self._groups(asked, name, failed, caller) if failed and not is_one else None
+        return Focus(name, report["status"], failed, facts, fan_out, groups, panel)
+
+    async def _states(self, run: str, task: str, caller: Caller) -> ItemStates:
+        with suppress(NoStore, StrettoError):  # the counts stand there without them
+            return ItemStates((await self._asker.ask(Cells(run, task), caller, CellsAnswer)).cells or b"")
+        return ItemStates(b"")
+
+    async def _times(self, run: str, task: str, caller: Caller) -> dict[str, Any]:
+        with suppress(NoStore, StrettoError):  # no rate can be shown without them
+            return (await self._asker.ask(Task(run, task), caller, TaskAnswer)).task
+        return {}
+
+    async def _groups(self, asked: Asked, task: str, failed: int, caller: Caller) -> dict[str, Any] | None:
+        if failed > MOST_GROUPED_AT_ONCE and asked.errors != "all":
+            return None
+        with suppress(NoStore):
+            return msgspec.structs.asdict(await self._asker.ask(Errors(asked.run, task), caller, ErrorsAnswer))
+        return None
+
+
+def _unhandled(head: RunHead, focus: str | None) -> list[dict[str, Any]]:
+    """Return the errors of a run that has not succeeded: of the focus the first one, since its items are shown."""
+    if head.run is None or head.status["status"] == "succeeded":
+        return []
+    errors: list[dict[str, Any]] = head.run["errors"]
+    first = next((error for error in errors if error.get("task") == focus), None)
+    return [error for error in errors if error.get("task") != focus or error is first]
+
+
+def _index(
+    asked: Asked, head: RunHead, report: dict[str, Any], states: ItemStates, *, is_one: bool
+) -> int | None:  # fmt: skip
+    """Return the index of the item that the page shows, or None. A failed run opens on its first failed item."""
+    if asked.item is not None:
+        return asked.item
+    if is_one:
+        return 0
+    if asked.task or head.status["status"] != "failed" or not report["items"]["failed"]:
+        return None
+    return states.first("failed")

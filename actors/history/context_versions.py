@@ -1,0 +1,69 @@
+"""The versions of a run's context: which entry has set which names, by a replay."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from stretto.actors.history.contexts import replayed
+from stretto.actors.history.replay import Replay, has_begun
+from stretto.actors.journal import Entry, Reader
+from stretto.definitions.conductor import Conductor
+
+MAX_VERSIONS: Final = 500
+"""Versions of a context in an answer: the newest ones."""
+MAX_VERSION_NAMES: Final = 100
+"""Names of one version in an answer."""
+_BEGIN: Final = -1
+
+
+def list_versions(reader: Reader, run_id: str, *, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
+    """Return the versions of a run's context, the newest first: {versions, left_out}.
+
+    Args:
+        reader: Reads the store.
+        run_id: The run.
+        clock: Returns seconds.
+
+    Returns:
+        Each version is {version, at, names}. `at` is the number of the entry that has made it, -1 for the begin of the
+        run, and `names` are the variables and tasks that it has set, such as "variables.region" and "tasks.check".
+        `left_out` is the number of earlier versions.
+
+    Raises:
+        UnknownRun, IllegalTransition, LimitExceeded, StoreUnavailable: As for a context.
+    """
+    versions = _Versions()
+    replayed(reader, run_id, None, clock, versions.feed)
+    found = versions.found[::-1]
+    return {"versions": found[:MAX_VERSIONS], "left_out": max(len(found) - MAX_VERSIONS, 0)}
+
+
+class _Versions:
+    """Compares the context behind each entry with the one before."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+        self._parts: dict[str, Mapping[str, Any]] = {"variables": {}, "tasks": {}}
+
+    def feed(self, replay: Replay, conductor: Conductor, entries: Sequence[Entry]) -> None:
+        """Give entries to a replay one by one."""
+        if replay.entries == 0 and has_begun(entries):
+            replay.feed(())
+            self._note(conductor, _BEGIN)
+        for entry in entries:
+            replay.feed((entry,))
+            self._note(conductor, replay.entries - 1)
+
+    def _note(self, conductor: Conductor, number: int) -> None:
+        now = conductor.context_now()
+        parts: dict[str, Mapping[str, Any]] = {"variables": now.variables, "tasks": now.tasks}
+        names = [
+            f"{part}.{name}"
+            for part, members in parts.items()
+            if members is not self._parts[part]
+            for name, value in members.items()
+            if self._parts[part].get(name, self) is not value
+        ]
+        self._parts = parts
+        if names:
+            self.found.append({"version": len(self.found) + 1, "at": number, "names": names[:MAX_VERSION_NAMES]})

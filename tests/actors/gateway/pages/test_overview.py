@@ -1,0 +1,110 @@
+"""The overview of a run, as a browser without script gets it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.pages import item_states, overview
+from tests.actors.gateway.pages.test_runs import HOSTILE, entered, start, text_of, with_runs
+
+
+def test_a_failed_run_opens_on_its_first_failed_item(tmp_path: Path) -> None:
+    """With the line of the definition, the items next to it, and a rerun of those that failed like it."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.items", to_the_end=True)
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{run}")
+        assert '<h2 id="item-h">Item 2</h2>' in page
+        assert "<mark>{{ 1 / item }}" in page
+        assert f"/runs/{run}/definition#L" in page
+        assert 'data-item="2"' in page
+        assert f'data-key="j" href="/runs/{run}?task=each&amp;item=3"' in page
+        assert re.search(rf'href="/runs/{run}/rerun\?error_group=[0-9a-f]+"', page)
+        closed = await text_of(browser, f"/runs/{run}?task=each")
+        assert 'id="item-h"' not in closed
+        assert '<h2 id="item-h">Item 0</h2>' in await text_of(browser, f"/runs/{run}?task=each&item=0")
+        viewer = await entered(client, url, name="eve", role="viewer")
+        assert "error_group" not in await text_of(viewer, f"/runs/{run}")
+
+    with_runs(tmp_path, test)
+
+
+def test_the_table_has_the_items_of_the_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in the page without script, and in place of the map if the address says so."""
+    monkeypatch.setattr(item_states, "ROWS", 1)
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.items", to_the_end=True)
+        browser = await entered(client, url)
+
+        def rows(page: str) -> list[str]:
+            return re.findall(r"item=(\d+)[^\"]*\">\d+</a></th>", page)
+
+        page = await text_of(browser, f"/runs/{run}?task=each&state=failed")
+        assert rows(re.search("<noscript>.*</noscript>", page, re.DOTALL)[0]) == ["2"]  # type: ignore[index]
+        assert 'data-state="failed"' in page
+        table = await text_of(browser, f"/runs/{run}?task=each&state=failed&view=table&first=3")
+        assert rows(table) == ["3"]
+        assert 'id="map"' not in table
+        assert "No item is running." in await text_of(browser, f"/runs/{run}?task=each&state=running")
+        for wrong, status in (("task=eech", 404), ("state=late", 400), ("item=-1", 400), ("itm=1", 400)):
+            await text_of(browser, f"/runs/{run}?{wrong}", status)
+
+    with_runs(tmp_path, test)
+
+
+def test_a_task_that_has_not_begun_or_is_not_known_says_so(tmp_path: Path) -> None:
+    """And so does an item."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.sleep")
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{run}?task=sleep&item=2")
+        assert "This item has not begun." in page
+        assert "a second" in page
+        running = await text_of(browser, f"/runs/{run}?task=sleep&item=1")
+        assert f'data-follow="/api/v1/runs/{run}/tasks/sleep/items/1/output?follow=1"' in running
+
+    with_runs(tmp_path, test)
+
+
+def test_data_are_never_markup(tmp_path: Path) -> None:
+    """Neither in results, nor in texts for the script."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.echo", to_the_end=True, inputs={"text": HOSTILE}, labels={"a": HOSTILE[:20]})
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{run}")
+        assert HOSTILE[:8] not in page
+        assert 'data-tasks="[&#34;echo&#34;]"' in page
+        assert "hello" in page
+
+    with_runs(tmp_path, test)
+
+
+def test_many_tasks_are_listed_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says how many it leaves out."""
+    monkeypatch.setattr(overview, "MOST_LISTED", 0)
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.echo", to_the_end=True)
+        browser = await entered(client, url)
+        assert "1 more tasks are not listed here." in await text_of(browser, f"/runs/{run}")
+
+    with_runs(tmp_path, test)
+
+
+def test_without_a_store_the_page_shows_what_the_engine_knows(tmp_path: Path) -> None:
+    """The tasks and their items."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.sleep")
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{run}?item=0")
+        assert "of 3 ended" in page
+        assert 'class="node running' in page
+
+    with_runs(tmp_path, test, store=False)
