@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnknownAction,
     )
     from stretto.actors.actions.json_schema import input_schema, output_schema
+    from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import OutputSlot, OutputSoFar, OutputWatchers, output_slot
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
     from stretto.actors.actions.schema import ANY, ActionParameter
@@ -56,6 +57,7 @@ else:
                 "InvalidActionInput UnknownAction"
             ),
             "json_schema": "input_schema output_schema",
+            "loading": "load_actions",
             "output": "OutputSlot OutputSoFar OutputWatchers output_slot",
             "registry": "Action ActionRegistry RenderedCommands action",
             "schema": "ANY ActionParameter",
@@ -92,6 +94,7 @@ __all__ = [
     "inherited_environment",
     "input_schema",
     "last_lines",
+    "load_actions",
     "load_entry_points",
     "output_schema",
     "output_slot",

@@ -7,8 +7,12 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Final
 
 from stretto.actors.actions.errors import CannotLoadActions
+
+MODULES_OF_FILES: Final = "stretto_actions_"
+"""How the names of modules begin that are loaded by a file's path."""
 
 
 def load_actions(module_or_path: str) -> None:
@@ -49,7 +53,7 @@ def _load_file(given: str) -> None:
         raise CannotLoadActions(target, error.strerror or str(error)) from error
     # The digest keeps two files of one name apart, and gives the same file the same module each time.
     digest = hashlib.sha256(bytes(path)).hexdigest()[:8]
-    name = f"stretto_actions_{path.stem}_{digest}"
+    name = f"{MODULES_OF_FILES}{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise CannotLoadActions(target, "not a Python file (FILE.py)")

@@ -9,21 +9,26 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
+from stretto.actors.actions.elsewhere import Code, code_of
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
 from stretto.actors.actions.loading import load_actions
+from stretto.actors.actions.replaced import NOT_IN_STRETTO
 from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
 from stretto.definitions.context import Fields
 from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import CoreActions
 
-RunnerName: TypeAlias = Literal["inline", "thread", "async"]
+RunnerName: TypeAlias = Literal["inline", "thread", "async", "worker", "fresh"]
+Isolation: TypeAlias = Literal["thread", "worker", "fresh"]
+"""Where a plain function runs: on a thread of the daemon, in a kept process, or in a process for each call."""
 RenderedCommands: TypeAlias = Literal["refuse", "allow"]
 """Whether Orquesta definitions may put expressions into text that a shell reads."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_ELSEWHERE: Final = frozenset({"worker", "fresh"})
 _REF = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 _PYTHON_TYPES: Final[Mapping[str, frozenset[type]]] = {
     "string": frozenset({str}),
@@ -41,18 +46,6 @@ _SUBCLASSES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "object": Mapping,
 }
 _LITERAL: Final = {"core.local": frozenset({"cmd"})}
-NOT_IN_STRETTO: Final[Mapping[str, str]] = {
-    "core.announcement": "Stretto has no announcements; call core.http with the receiver's URL, or write an action",
-    "core.ask": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
-    "core.inject_trigger": "Stretto has no triggers; call the workflow that the rule would start as an action",
-    "core.local_sudo": "use core.local with sudo in the command: {cmd: sudo -n ...}",
-    "core.remote": "use core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, COMMAND]}",
-    "core.remote_sudo": "use core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, sudo -n COMMAND]}",
-    "core.sendmail": "use core.local with the machine's mail program in argv, or core.http with a mail service",
-    "core.winrm_cmd": "Stretto does not support WinRM; write an action in Python",
-    "core.winrm_ps_cmd": "Stretto does not support WinRM; write an action in Python",
-}
-"""Actions of StackStorm's core pack that Stretto lacks, each with its replacement."""
 _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "boolean"),
     (int, "integer"),
@@ -71,7 +64,8 @@ class Action:
         ref: The name in workflows, "pack.name".
         function: The code. It takes the input as keyword arguments.
         runner: Where the function runs: "inline" (on the caller's thread; only for core actions that never wait),
-            "thread" (a plain function) or "async" (a coroutine function).
+            "thread" (a plain function), "async" (a coroutine function), "worker" (a plain function in a kept process)
+            or "fresh" (a plain function in a process for each call).
         parameters: The declared inputs.
         takes_anything: Whether the function has **kwargs.
         description: The first paragraph of the docstring.
@@ -80,6 +74,7 @@ class Action:
         secret: The inputs that are masked wherever Stretto shows them.
         literal: The inputs that are code. A definition must not compute any part of them.
         result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
+        code: Where another process finds the function, if it runs there.
     """
 
     ref: str
@@ -93,6 +88,7 @@ class Action:
     secret: frozenset[Fields] = frozenset()
     literal: frozenset[str] = frozenset()
     result: Mapping[str, Any] | None = None
+    code: Code | None = None
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)
@@ -209,17 +205,21 @@ _stackstorm: dict[str, Action] = {}
 _table_lock = threading.Lock()
 
 
-def action(ref: str) -> Callable[[Function], Function]:
+def action(ref: str, *, isolation: Isolation = "thread") -> Callable[[Function], Function]:
     """Register the decorated function as an action.
 
-    A plain function runs on a thread, an `async def` function on the event loop. The task's input becomes keyword
-    arguments. The return value must be JSON-like. Annotations, defaults and the docstring's `Args:` section describe
-    the parameters.
+    A plain function runs on a thread, or in another process. An `async def` function runs on the event loop.
+
+    The task's input becomes keyword arguments. The return value must be JSON-like. Annotations, defaults and the
+    docstring's `Args:` section describe the parameters.
 
     Executing the same definition again (same module and name) replaces the action.
 
     Args:
         ref: The name in workflows, "pack.name".
+        isolation: Where a plain function runs. "thread": on a thread of the daemon. "worker": in one of a few kept
+            processes, which is for functions that compute, may crash, or must be stopped at their timeout. "fresh": in
+            a process for each call. Input and result travel as JSON. In a process, the module is imported once more.
 
     Returns:
         A decorator that returns the function unchanged.
@@ -230,7 +230,11 @@ def action(ref: str) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        runner: RunnerName = "async" if inspect.iscoroutinefunction(function) else "thread"
+        if isolation not in get_args(Isolation):
+            expected = ", ".join(get_args(Isolation))
+            raise InvalidAction(f"action {ref}: isolation must be one of {expected}, got {isolation!r}")
+        is_async = isolation == "thread" and inspect.iscoroutinefunction(function)
+        runner: RunnerName = "async" if is_async else isolation
         register(ref, function, runner)
         return function
 
@@ -284,7 +288,7 @@ def describe(ref: str, function: Callable[..., Any], runner: RunnerName) -> Acti
     signature = read_signature(ref, function)
     return Action(
         ref, function, runner, signature.parameters, signature.takes_anything, first_paragraph(function),
-        literal=_LITERAL.get(ref, frozenset()),
+        literal=_LITERAL.get(ref, frozenset()), code=code_of(ref, function) if runner in _ELSEWHERE else None,
     )  # fmt: skip
 
 

@@ -145,6 +145,7 @@ class Daemon:
             Engine.start, engine.definitions, engine.store, engine.actions,
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
             max_threads_left_behind=engine.max_threads_left_behind,
+            workers=engine.workers, max_worker_bytes=engine.max_worker_bytes,
             max_runs=engine.max_runs, max_result_bytes=engine.max_result_bytes, addresses=policy,
             max_retry_after=http.max_retry_after, packs=engine.packs,
             max_output_bytes=engine.max_output_bytes, capture_output=True,

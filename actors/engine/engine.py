@@ -77,6 +77,8 @@ class Engine(DispatchedActor):
         capture_output: bool = False,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
+        workers: int | None = None,
+        max_worker_bytes: int | None = None,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
@@ -108,6 +110,8 @@ class Engine(DispatchedActor):
             capture_output: Keep what actions print with their items. Other threads than the main one print to stderr.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
+            workers: The bound on processes for isolated functions. None is one a core.
+            max_worker_bytes: The most memory that such a process may take. None is no limit.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
@@ -138,6 +142,7 @@ class Engine(DispatchedActor):
             retention=Retention(retain_days, retain_runs, retain_audit_days),
             check_digests=check_digests, store_key=store_key,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
+            workers=workers, max_worker_bytes=max_worker_bytes,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
         ))  # fmt: skip

@@ -24,6 +24,8 @@ class EngineSettings(TypedDict, total=False):
     capture_output: bool
     threads: int
     max_threads_left_behind: int
+    workers: int | None
+    max_worker_bytes: int | None
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float

@@ -91,6 +91,8 @@ class EngineOptions:
     capture_output: bool
     threads: int
     max_threads_left_behind: int
+    workers: int | None
+    max_worker_bytes: int | None
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
@@ -178,7 +180,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
             max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
-            capture_output=options.capture_output,
+            capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(
@@ -283,6 +285,10 @@ def _check(options: EngineOptions) -> None:
     _check_limits(options.expression_limits)
     if options.max_threads_left_behind < 0:
         raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
+    for name in ("workers", "max_worker_bytes"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")

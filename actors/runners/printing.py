@@ -75,7 +75,8 @@ _filling = threading.Lock()
 _installing = threading.Lock()
 
 
-def _append(slot: PrintSlot, text: str) -> None:
+def append_printed(slot: PrintSlot, text: str) -> None:
+    """Append a text to that of a call, and tell those who watch."""
     if not slot:
         with _filling:
             if not slot:
@@ -101,7 +102,7 @@ class _Stream:
             return self._outside().write(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        _append(slot, text)
+        append_printed(slot, text)
         if self._echo is not None:
             self._echo.write(text)
         return len(text)
@@ -164,7 +165,7 @@ class _Records(logging.Handler):
         if slot is None:
             return
         try:
-            _append(slot, f"{self.format(record)}\n")
+            append_printed(slot, f"{self.format(record)}\n")
         except Exception:  # noqa: BLE001 - by logging's contract a bad record is reported, never raised to its caller
             self.handleError(record)
 

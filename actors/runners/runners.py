@@ -7,6 +7,7 @@ from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.printing import capture_prints
 from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
+from stretto.actors.runners.worker_runner import WorkerRunner, default_workers
 
 DEFAULT_THREADS: Final = 16
 
@@ -20,9 +21,11 @@ class Runners:
         addresses: The addresses that core.http may connect to.
         capture_output: Whether the text that functions print is kept with their calls, and not printed.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+        workers: How many processes run functions that are isolated, or None for one a core.
+        max_worker_bytes: The most memory that such a process may take, or None.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of the runners
         self,
         *,
         threads: int = DEFAULT_THREADS,
@@ -30,10 +33,17 @@ class Runners:
         addresses: AddressPolicy | None = None,
         capture_output: bool = False,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
+        workers: int | None = None,
+        max_worker_bytes: int | None = None,
     ) -> None:
         self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind, capture_output=capture_output)
+        isolated = self._isolated = WorkerRunner(
+            default_workers() if workers is None else workers, max_bytes=max_worker_bytes, capture_output=capture_output
+        )
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
+            "worker": isolated,
+            "fresh": isolated,
             "async": EventLoopRunner(
                 addresses=addresses, max_retry_after=max_retry_after, capture_output=capture_output
             ),
@@ -43,7 +53,7 @@ class Runners:
     @property
     def threads(self) -> int:
         """The largest number of threads that the runners can own."""
-        return sum(runner.threads for runner in self._runners.values())
+        return sum(runner.threads for runner in {*self._runners.values()})
 
     @property
     def thread_use(self) -> ThreadUse:
@@ -52,7 +62,9 @@ class Runners:
 
     def waiting_for_thread(self, run_id: str) -> frozenset[tuple[str, int, int]]:
         """Return the items (task, visit, index) of a run that wait for a thread."""
-        starts = [each.call.start for each in list(self._threads.waiting) if each.call.ids.run_id == run_id]
+        calls = [each.call for each in list(self._threads.waiting)]
+        calls += [each.call for each in list(self._isolated.waiting)]
+        starts = [call.start for call in calls if call.ids.run_id == run_id]
         return frozenset((start.task, start.visit, start.index) for start in starts if start is not None)
 
     def start(self, call: Call, done: Done) -> Running:
@@ -69,7 +81,7 @@ class Runners:
 
     def stop(self) -> None:
         """Stop all runners in reverse order. Idempotent."""
-        for runner in reversed(self._runners.values()):
+        for runner in reversed(dict.fromkeys(self._runners.values())):
             runner.stop()
         end_capture, self._end_capture = self._end_capture, None
         if end_capture is not None:

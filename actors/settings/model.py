@@ -52,6 +52,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_output_bytes: How many bytes that the actions of one run print and log are kept.
         threads: How many threads run plain functions.
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
+        workers: How many processes run isolated functions. None is one a core.
+        max_worker_bytes: How many bytes of memory such a process may take. None is no limit.
         dispatchers: How many threads run the engine's actors.
     """
 
@@ -76,6 +78,12 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_threads_left_behind: Annotated[int, Meta(ge=0, description="a whole number, at least 0")] = (
         MAX_THREADS_LEFT_BEHIND
     )
+    workers: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="a whole number, at least 1, or null")] = (
+        None
+    )
+    max_worker_bytes: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="a whole number, at least 1, or null")
+    ] = None
     dispatchers: Count = 1
 
 

@@ -87,6 +87,8 @@ def test_a_retention_tells_what_to_delete_at_a_time(days: float | None, runs: in
         ({"threads": 0}, "threads must be at least 1, got 0"),
         ({"dispatchers": -1}, "dispatchers must be at least 1, got -1"),
         ({"max_threads_left_behind": -1}, "max_threads_left_behind must be at least 0, got -1"),
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"max_worker_bytes": 0}, "max_worker_bytes must be at least 1, got 0"),
         ({"max_items_in_flight": 0}, "max_items_in_flight must be at least 1, got 0"),
         ({"retain_days": -0.1}, "a retention must be at least 0 days and at least 0 runs"),
         ({"retain_runs": -1}, "a retention must be at least 0 days and at least 0 runs"),

@@ -118,8 +118,8 @@ def test_changing_the_shared_context_names_the_remedy() -> None:
 
 def test_runners_pick_by_the_action_and_own_so_many_threads() -> None:
     """`Runners` sends each call to the runner of its action, and knows the largest number of threads."""
-    runners = Runners(threads=3)
-    assert runners.threads == 3 + 9
+    runners = Runners(threads=3, workers=2)
+    assert runners.threads == 3 + 9 + 2
     ends: SimpleQueue[Finished] = SimpleQueue()
     message = freeze({"message": "hello"})
     assert isinstance(message, FrozenDict)

@@ -172,6 +172,8 @@ def test_defaults_are_the_engines() -> None:
         "max_output_bytes",
         "threads",
         "max_threads_left_behind",
+        "workers",
+        "max_worker_bytes",
         "dispatchers",
     ):
         assert getattr(Settings().engine, name) == parameters[name].default
