@@ -53,27 +53,23 @@ class GuestQueue:
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Wait for a socket."""
-        descriptor = _descriptor(fileobj)
+        descriptor = descriptor_of(fileobj)
         key = self.keys[descriptor] = selectors.SelectorKey(fileobj, descriptor, events, data)
         self._epoll.register(descriptor, _bits(events))
         return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         """Wait for a socket no more. Raises KeyError if it is not registered."""
-        key = self.keys.pop(_descriptor(fileobj))
+        key = self.keys.pop(descriptor_of(fileobj))
         self._epoll.unregister(key.fd)
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Change what a socket is waited for."""
-        descriptor = _descriptor(fileobj)
+        descriptor = descriptor_of(fileobj)
         key = self.keys[descriptor] = selectors.SelectorKey(fileobj, descriptor, events, data)
         self._epoll.modify(descriptor, _bits(events))
         return key
-
-    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
-        """Return the key of a socket. Raises KeyError if it is not registered."""
-        return self.keys[_descriptor(fileobj)]
 
     def close(self) -> None:
         """Close the kernel's queue."""
@@ -111,7 +107,8 @@ class GuestQueue:
         return taken
 
 
-def _descriptor(fileobj: Any) -> int:
+def descriptor_of(fileobj: Any) -> int:
+    """Return the descriptor of a file, given itself or as an object."""
     return fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
 
 

@@ -14,7 +14,7 @@ import selectors
 from typing import TYPE_CHECKING, Any
 
 from stretto.actors.gateway.budget import Budget
-from stretto.actors.gateway.guest_queue import GuestQueue
+from stretto.actors.gateway.guest_queue import GuestQueue, descriptor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,41 +37,56 @@ class PacedSelector(selectors.BaseSelector):
         self.budget = budget
         self.on_wait: Callable[[], object] = _nothing
         self._known = selectors.EpollSelector()
+        self._keys: dict[int, selectors.SelectorKey] = {}
+        """Those of known clients and other files: a selector's own look-up takes several times as long."""
         self._queue = GuestQueue()
         self._is_open = False
 
     def restrict(self, guest: Guest) -> None:
         """Let a guest's socket wait for its turns."""
-        key = self._known.get_map().get(guest.descriptor)
+        key = self._keys.get(guest.descriptor)
         if key is not None:
-            self._known.unregister(key.fileobj)
+            self.unregister(key.fileobj)
         self._queue.add(guest, key)
 
     def release(self, guest: Guest) -> None:
         """Treat a socket as a known client's. Nothing happens if its descriptor is another guest's by now."""
         key = self._queue.remove(guest)
         if key is not None:
-            self._known.register(key.fileobj, key.events, key.data)
+            self.register(key.fileobj, key.events, key.data)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Register a file, as a guest's if it is one."""
-        return self._of(fileobj).register(fileobj, events, data)
+        if descriptor_of(fileobj) in self._queue.guests:
+            return self._queue.register(fileobj, events, data)
+        key = self._known.register(fileobj, events, data)
+        self._keys[key.fd] = key
+        return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         """Forget a file."""
-        return self._of(fileobj).unregister(fileobj)
+        if descriptor_of(fileobj) in self._queue.guests:
+            return self._queue.unregister(fileobj)
+        key = self._known.unregister(fileobj)
+        self._keys.pop(key.fd, None)
+        return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Change what a file is registered for."""
-        return self._of(fileobj).modify(fileobj, events, data)
+        if descriptor_of(fileobj) in self._queue.guests:
+            return self._queue.modify(fileobj, events, data)
+        key = self._known.modify(fileobj, events, data)
+        self._keys[key.fd] = key
+        return key
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
         """Return the key of a file. Raises KeyError if it is not registered."""
-        return self._of(fileobj).get_key(fileobj)
+        descriptor = descriptor_of(fileobj)
+        return self._keys.get(descriptor) or self._queue.keys[descriptor]
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         """Return the keys of all files by their descriptors."""
-        return self._queue.keys | {key.fd: key for key in self._known.get_map().values()}
+        return self._keys | self._queue.keys
 
     def close(self) -> None:
         """Close both selectors."""
@@ -109,10 +124,6 @@ class PacedSelector(selectors.BaseSelector):
         else:
             self._known.unregister(self._queue.door)
             self.on_wait()
-
-    def _of(self, fileobj: Any) -> selectors.EpollSelector | GuestQueue:
-        descriptor = fileobj if isinstance(fileobj, int) else fileobj.fileno()
-        return self._queue if descriptor in self._queue.guests else self._known
 
 
 class PacedLoop(asyncio.SelectorEventLoop):

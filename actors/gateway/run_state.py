@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from stretto.actors.gateway.wire import StreamEvent
 from stretto.actors.operations import Ended, Watch
-from stretto.actors.runs import Ranges, apply_ranges, changed_between, ranges_of
+from stretto.actors.runs import Ranges, apply_ranges, not_waiting, ranges_of
 
 _STATES: Final = frozenset({"hello", "changes"})
 LAST_WORDS: Final = frozenset({"bye", "lagging"})
@@ -103,7 +103,7 @@ class RunState:
 
 
 def _ranges(states: bytes) -> dict[str, Ranges]:
-    return ranges_of(states, changed_between(b"", states))
+    return ranges_of(states, not_waiting(states))
 
 
 def _is_link(output: Any) -> bool:

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
-    from stretto.actors.runs.item_states import ITEM_STATES, apply_ranges, changed_between, ranges_of, states_of
+    from stretto.actors.runs.item_states import (
+        ITEM_STATES,
+        apply_ranges,
+        changed_between,
+        not_waiting,
+        ranges_of,
+        states_of,
+    )
     from stretto.actors.runs.labels import checked_labels
     from stretto.actors.runs.looking import PreviewCancel, ReportCells
     from stretto.actors.runs.messages import (
@@ -96,7 +103,7 @@ else:
             "idempotency": (
                 "MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of idempotency_of_rerun"
             ),
-            "item_states": "ITEM_STATES apply_ranges changed_between ranges_of states_of",
+            "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "checked_labels",
             "looking": "PreviewCancel ReportCells",
             "messages": (
@@ -199,6 +206,7 @@ __all__ = [
     "count_items",
     "idempotency_of",
     "idempotency_of_rerun",
+    "not_waiting",
     "ranges_of",
     "states_of",
 ]

@@ -82,8 +82,8 @@ class ChangeTracker:
             return ItemChanges(visit.visit, None, None, by_entries=by_entries)
         if known_visit != visit.visit or known is None:
             known = b""
-        changed = changed_between(known, states)
-        if len(changed) > MAX_CHANGES:
+        changed = changed_between(known, states, MAX_CHANGES)
+        if changed is None:
             return ItemChanges(visit.visit, None, states, by_entries=by_entries)
         return ItemChanges(visit.visit, ranges_of(states, changed), None, by_entries=by_entries)
 

@@ -4,6 +4,7 @@ They are made from the visit when someone asks: nothing is kept, or counted, for
 that of the failed, skipped and running items; those that have succeeded are a slice.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,7 +19,7 @@ MAX_TRACKED_ITEMS: Final = 1_000_000
 """Items of one visit whose states are reported. Of a larger visit only the counts are."""
 _CODES: Final = {name: code for code, name in enumerate(ITEM_STATES)}
 _WAITING, _RUNNING, _RETRYING, _SUCCEEDED = range(4)
-_CHUNK: Final = 256
+_NOT_WAITING: Final = re.compile(rb"[^\0]+")
 
 
 def states_of(visit: Visit) -> bytes | None:
@@ -46,16 +47,30 @@ def states_of(visit: Visit) -> bytes | None:
     return bytes(states)
 
 
-def changed_between(old: bytes, new: bytes) -> list[int]:
-    """Return the indexes at which two lists of states differ, in order. The shorter one waits behind its end."""
+def changed_between(old: bytes, new: bytes, most: int) -> list[int] | None:
+    """Return the indexes at which two lists of states differ, in order. The shorter one waits behind its end.
+
+    Args:
+        old: The states before.
+        new: The states now.
+        most: The most differences to return.
+
+    Returns:
+        The indexes, or None if there are more than `most`.
+    """
     size = max(len(old), len(new))
-    old, new = old.ljust(size, b"\0"), new.ljust(size, b"\0")
-    changed: list[int] = []
-    for start in range(0, size, _CHUNK):
-        before, after = old[start : start + _CHUNK], new[start : start + _CHUNK]
-        if before != after:
-            changed += [start + at for at, code in enumerate(after) if code != before[at]]
-    return changed
+    # Numbers are compared, and their bytes searched, outside Python: 100,000 items take less than a millisecond.
+    differences = (_number(old) ^ _number(new)).to_bytes(size, "little")
+    return None if size - differences.count(0) > most else not_waiting(differences)
+
+
+def not_waiting(states: bytes) -> list[int]:
+    """Return the indexes of the items that do not wait, in order."""
+    return [index for found in _NOT_WAITING.finditer(states) for index in range(*found.span())]
+
+
+def _number(states: bytes) -> int:
+    return int.from_bytes(states, "little")
 
 
 def ranges_of(states: bytes, indexes: list[int]) -> dict[str, Ranges]:

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import h11
@@ -132,6 +133,7 @@ class Connection(H11Protocol):
             "cut_off": self.cut_off,
             "complain": self._complain,
             "send_chunk": self._send_chunk,
+            "end_chunks": self._end_chunks,
             "on_leaving": self._call_on_leaving,
         }
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
@@ -268,10 +270,23 @@ class Connection(H11Protocol):
 
     def _send_chunk(self, data: bytes) -> bool:
         """Send a chunk of an answer without a task, if all before it is sent. Return whether it is."""
-        if self.flow.write_paused or self.transport.is_closing() or self.transport.get_write_buffer_size():
+        if not self._takes_chunks():
             return False
-        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.transport.write(_chunk(data))
         return True
+
+    def _end_chunks(self, data: bytes) -> bool:
+        """Send the last chunk of an answer in the same way, then close the connection. Return whether it is sent."""
+        if not self._takes_chunks():
+            return False
+        self.transport.write(_last_chunk(data))
+        self.cycle.disconnected = True  # nothing more is expected of the application
+        self.conn.send_failed()  # the chunks have bypassed h11, which now expects nothing of the client either
+        self.transport.close()
+        return True
+
+    def _takes_chunks(self) -> bool:
+        return not (self.flow.write_paused or self.transport.is_closing() or self.transport.get_write_buffer_size())
 
     def _call_on_leaving(self, function: Callable[[], object] | None) -> None:
         """Call a function when the client leaves. None forgets the one before."""
@@ -307,6 +322,17 @@ class Connection(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+@lru_cache(maxsize=1)
+def _chunk(data: bytes) -> bytes:
+    """Return a chunk of an answer: one object for all clients that get the same one after the other."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@lru_cache(maxsize=1)
+def _last_chunk(data: bytes) -> bytes:
+    return _chunk(data) + b"0\r\n\r\n"
 
 
 def configuration(application: Any) -> Config:

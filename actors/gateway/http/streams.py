@@ -6,7 +6,16 @@ from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import ABORT, ON_LEAVING, SEND_AT_ONCE, EngineStream, LiveHub, OutputStream, RunStream
+from stretto.actors.gateway.live import (
+    ABORT,
+    END_AT_ONCE,
+    ON_LEAVING,
+    SEND_AT_ONCE,
+    EngineStream,
+    LiveHub,
+    OutputStream,
+    RunStream,
+)
 
 
 class Streams:
@@ -65,7 +74,7 @@ class Stream:
         extensions = scope.setdefault("extensions", {})
         extensions[ABORT], extensions[ON_LEAVING] = state["cut_off"], state["on_leaving"]
         if scope["http_version"] == "1.1":  # an older one has no chunks
-            extensions[SEND_AT_ONCE] = state["send_chunk"]
+            extensions[SEND_AT_ONCE], extensions[END_AT_ONCE] = state["send_chunk"], state["end_chunks"]
         self._callers[request_id] = self._caller
         try:
             await self._endpoint(scope, receive, send)

@@ -25,6 +25,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.gateway.live.endpoints import (
         ABORT,
+        END_AT_ONCE,
         ON_LEAVING,
         SEND_AT_ONCE,
         EngineStream,
@@ -37,7 +38,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "endpoints": "ABORT ON_LEAVING SEND_AT_ONCE EngineStream OutputStream RunStream",
+            "endpoints": "ABORT END_AT_ONCE ON_LEAVING SEND_AT_ONCE EngineStream OutputStream RunStream",
             "hub": "LiveHub MAX_STREAMS",
             "source": "EngineSource",
         },
@@ -45,6 +46,7 @@ else:
 
 __all__ = [
     "ABORT",
+    "END_AT_ONCE",
     "MAX_STREAMS",
     "ON_LEAVING",
     "SEND_AT_ONCE",

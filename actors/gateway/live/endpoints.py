@@ -24,6 +24,9 @@ ABORT: Final = "stretto.abort"
 SEND_AT_ONCE: Final = "stretto.send_at_once"
 """The ASGI extension by which a server takes a part of a body at once, if the client has taken all parts before it: a
 function that returns whether it has."""
+END_AT_ONCE: Final = "stretto.end_at_once"
+"""The ASGI extension by which a server takes the last part of a body in the same way, and ends the answer and the
+connection."""
 ON_LEAVING: Final = "stretto.on_leaving"
 """The ASGI extension by which a server calls a function when the client leaves: a function that takes it, or None.
 Without it, a task waits for that."""
@@ -126,8 +129,11 @@ def _last_id(scope: Scope) -> str:
 
 
 async def _serve(stream: AbstractAsyncContextManager[Subscription], scope: Scope, receive: Receive, send: Send) -> None:
+    extensions = scope.get("extensions") or {}
+    end_at_once = extensions.get(END_AT_ONCE)
+    headers = _HEADERS if end_at_once is None else [*_HEADERS, (b"connection", b"close")]
     async with stream as subscription:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
@@ -136,10 +142,12 @@ async def _serve(stream: AbstractAsyncContextManager[Subscription], scope: Scope
         try:
             while not reader.has_left:
                 frames = await subscription.take()
+                if subscription.is_sent:
+                    break
                 await send({"type": "http.response.body", "body": frames, "more_body": not subscription.ended})
                 if subscription.ended:
                     break
-                subscription.send_at_once = (scope.get("extensions") or {}).get(SEND_AT_ONCE)
+                subscription.send_at_once, subscription.end_at_once = extensions.get(SEND_AT_ONCE), end_at_once
         except asyncio.CancelledError:
             if not reader.cut_off:
                 raise
@@ -191,7 +199,8 @@ class _Reader:
 
     def close(self) -> None:
         """Forget the client."""
-        self._subscription.on_lagging = self._subscription.send_at_once = None
+        subscription = self._subscription
+        subscription.on_lagging = subscription.send_at_once = subscription.end_at_once = None
         if self._on_leaving is not None:
             self._on_leaving(None)
         if self._leaving is not None:

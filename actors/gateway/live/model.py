@@ -15,6 +15,7 @@ from stretto.actors.runs import (
     RunChanges,
     apply_ranges,
     changed_between,
+    not_waiting,
     ranges_of,
 )
 
@@ -98,8 +99,8 @@ class RunModel:
         self.items[name] = Items(changes.visit, after, changes.by_entries)
         if after is None or before is None:
             return None
-        changed = changed_between(before, after)
-        return ranges_of(after, changed) if len(changed) <= MAX_CHANGES else None
+        changed = changed_between(before, after, MAX_CHANGES)
+        return None if changed is None else ranges_of(after, changed)
 
     def _vanished(self, groups: tuple[ErrorGroup, ...]) -> Iterator[ErrorGroup]:
         """Yield the groups that a complete report does not have, as empty ones."""
@@ -136,8 +137,7 @@ class RunModel:
 
     @staticmethod
     def _ranges(states: bytes) -> dict[str, Ranges] | str:
-        changed = changed_between(b"", states)
-        return _bounded(ranges_of(states, changed))
+        return _bounded(ranges_of(states, not_waiting(states)))
 
     def changed(self, delta: Delta) -> Iterator[Part]:
         """Yield the parts that have changed."""

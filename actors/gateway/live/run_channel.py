@@ -30,6 +30,8 @@ FRAME_SECONDS: Final = 0.25
 """The time from one frame of a run to the next."""
 MANY_SECONDS: Final = 1.0
 """The same after a frame that lets clients fetch the states of all items."""
+STREAMS_OF_A_FRAME: Final = 250
+"""Clients of one run that get a frame each FRAME_SECONDS. More of them get frames less often."""
 MAX_OUTPUT_BYTES: Final = 8 * 1024
 """Bytes of an output in a frame. A larger one is a link."""
 MAX_ERRORS_BYTES: Final = 16 * 1024
@@ -214,7 +216,7 @@ class RunChannel:
         frames = [] if first or delta.empty else self._delta_frames(delta)
         self._send(frames)
         self._ring.mark(changes.number)
-        seconds = FRAME_SECONDS * max(len(frames), 1)
+        seconds = FRAME_SECONDS * max(len(frames), 1) * max(len(self.subscriptions) / STREAMS_OF_A_FRAME, 1)
         if any(ranges is None for ranges in delta.items.values()):
             seconds = max(seconds, MANY_SECONDS)
         self._timer = self._call_later(seconds, self._rested)

@@ -14,18 +14,25 @@ QUEUE_FRAMES: Final = 64
 class Subscription:
     """The queue of one client. It is ended once, and its frames are taken by one task."""
 
-    __slots__ = ("_first", "_frames", "_waiter", "ended", "lagging", "on_lagging", "send_at_once", "session")
+    __slots__ = (
+        "_first", "_frames", "_waiter", "end_at_once", "ended", "is_sent", "lagging", "on_lagging", "send_at_once",
+        "session",
+    )  # fmt: skip
 
     def __init__(self, session: str) -> None:
         self.session = session
         self.ended = False
         """Whether no frame follows those that wait."""
+        self.is_sent = False
+        """Whether the last frame is sent, and the answer ended."""
         self.lagging = False
         self.on_lagging: Callable[[], object] | None = None
         """Called once when the client is dropped because it is too slow."""
         self.send_at_once: Callable[[bytes], bool] | None = None
         """Sends a frame if the client has taken all before it, and returns whether it has. Without it, a task takes the
         frames: that costs several times as much."""
+        self.end_at_once: Callable[[bytes], bool] | None = None
+        """Sends the last frames in the same way, and ends the answer."""
         self._first: deque[bytes] = deque([b"retry: %d\n\n" % RETRY_MILLISECONDS])
         """The frames from before the client was added. They do not count as waiting: no one could take them before."""
         self._frames: deque[bytes] = deque()
@@ -60,10 +67,14 @@ class Subscription:
 
     def end(self, *frames: bytes) -> None:
         """Add the last frames."""
-        if not self.ended:
-            self.ended = True
+        if self.ended:
+            return
+        self.ended = True
+        if self.end_at_once is not None and not self._frames and self.end_at_once(b"".join(frames)):
+            self.is_sent = True
+        else:
             self._frames.extend(frames)
-            self._wake()
+        self._wake()
 
     def cut(self) -> None:
         """Drop all frames and end: the client has left."""

@@ -1,6 +1,7 @@
 """Connections are bounded in time and number."""
 
 import asyncio
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -186,5 +187,48 @@ def test_a_stream_ends_when_its_client_leaves(tmp_path: Path) -> None:
         writer.close()
         while await streams(client) != b"stretto_streams 0.0":
             pass
+
+    with_gateway(tmp_path, test)
+
+
+def test_a_frame_is_encoded_once_for_all_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one ends the answers and the connections, without the tasks of the streams."""
+    encoded: list[bytes] = []
+    ended: list[bytes] = []
+    chunk, end_chunks = connections._chunk.__wrapped__, connections.Connection._end_chunks
+
+    def counted(data: bytes) -> bytes:
+        encoded.append(data)
+        return chunk(data)
+
+    def noted(self: connections.Connection, data: bytes) -> bool:
+        is_sent = end_chunks(self, data)
+        ended.extend([data] * is_sent)
+        return is_sent
+
+    monkeypatch.setattr(connections, "_chunk", lru_cache(maxsize=1)(counted))
+    monkeypatch.setattr(connections.Connection, "_end_chunks", noted)
+
+    async def test(client: Client) -> None:
+        sleep = 'version: "1.0.0"\nref: test.sleep\ncancellation_policy: cancel_running\n'
+        sleep += "tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
+        accepted = await exchange(client, post(f"{API}/runs", {"workflow": {"file": "s.yaml", "text": sleep}}))
+        run = accepted.headers["location"]
+        clients = [await connected(client) for _ in range(5)]
+        for reader, writer in clients:
+            writer.write(http("GET", f"{run}/stream", connection="keep-alive"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"\r\nconnection: close\r\n" in head.lower()
+            await reader.readuntil(b"event: hello\n")
+            await reader.readuntil(b"\n\n\r\n")
+        await exchange(client, post(f"{run}/cancel", {}))
+        rests = [await reader.read() for reader, _ in clients]
+        assert len(set(rests)) == 1
+        assert b"event: ended\n" in rests[0]
+        assert rests[0].endswith(b"\n\n\r\n0\r\n\r\n")
+        assert len(ended) == 5
+        assert len(encoded) == len(set(encoded))
+        for _, writer in clients:
+            writer.close()
 
     with_gateway(tmp_path, test)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.gateway.live import hub as hub_module
+from stretto.actors.gateway.live import run_channel
 from stretto.actors.gateway.live.frames import KEEP_ALIVE, MAX_FRAME_BYTES
 from stretto.actors.gateway.live.hub import HubStopped, LiveHub, TooManyStreams
 from stretto.actors.gateway.live.run_channel import generation_of, outcome_data
@@ -100,6 +101,31 @@ def test_at_most_four_frames_a_second_are_sent() -> None:
         assert bench.source.asked == asked
         await connection.cut()
         assert bench.timers.count == 0
+        await bench.hub.stop()
+
+    run(test)
+
+
+def test_a_run_that_many_follow_has_fewer_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time between two grows with the clients, so that they take a bounded share of the processor."""
+    monkeypatch.setattr(run_channel, "STREAMS_OF_A_FRAME", 2)
+
+    async def test() -> None:
+        bench = Bench()
+        await bench.hub.start()
+        connections = [await bench.open(str(number)) for number in range(4)]
+        for each in connections:
+            await each.read()
+            each.client.seen.clear()
+        for _ in range(100):  # ten seconds
+            bench.source.step()
+            while bench.source.outbox:
+                bench.source.deliver()
+            bench.timers.advance(0.1)
+        for each in connections:
+            await each.read()
+            assert 15 <= len(each.client.seen) <= 21
+            await each.cut()
         await bench.hub.stop()
 
     run(test)
