@@ -26,7 +26,7 @@ from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.restrictions import Restrictions
+from stretto.actors.gateway.http.restrictions import Restrictions, hiding_runs
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.starting import Starting
@@ -193,7 +193,8 @@ class Endpoints:
             return await self._cells.answer(http, request)
         if route.tagged:
             return await self._tagged(route, request, http, caller)
-        return await self._answers.get(type(request), self._usual)(route, request, caller)
+        with hiding_runs(caller):
+            return await self._answers.get(type(request), self._usual)(route, request, caller)
 
     async def _tagged(
         self, route: Route, request: Request, http: HttpRequest, caller: Caller
