@@ -9,7 +9,7 @@
     call_ids (of the action that runs) -'
 
 Metrics: `catalogue` names them, `Instruments` counts them, `exposition` serves them.
-Logs: `logging` configures structlog and the standard library together.
+Logs: `logging` configures structlog and the standard library together, `warnings_kept` keeps the last warnings.
 """
 
 from stretto.metrics.catalogue import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES
@@ -29,6 +29,7 @@ from stretto.metrics.logging import (
     request_id,
     unmask_run,
 )
+from stretto.metrics.warnings_kept import KeptWarning, last_warnings
 
 __all__ = [
     "ITEM_STATUSES",
@@ -43,6 +44,7 @@ __all__ = [
     "Histogram",
     "HttpInstruments",
     "Instruments",
+    "KeptWarning",
     "LoggerStyle",
     "MetricsServer",
     "TaskInstruments",
@@ -51,6 +53,7 @@ __all__ = [
     "configure_logging",
     "expose",
     "get_logger",
+    "last_warnings",
     "mask_run",
     "request_id",
     "unmask_run",

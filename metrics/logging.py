@@ -24,6 +24,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
+from stretto.metrics.warnings_kept import keep_warning
+
 Style = Literal["auto", "json", "console"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -272,6 +274,7 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
         return [
             structlog.processors.format_exc_info,
             _mask,
+            keep_warning,
             _make_printable,
             structlog.dev.ConsoleRenderer(
                 colors=terminal and not os.environ.get("NO_COLOR"),
@@ -279,7 +282,7 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
-    return [structlog.processors.format_exc_info, _mask, _render_json]
+    return [structlog.processors.format_exc_info, _mask, keep_warning, _render_json]
 
 
 def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -1,17 +1,26 @@
 """What is installed is what stands in the tree: every module, and nothing else."""
 
+import asyncio
 import configparser
+import json
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.pages.pages import Pages
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
+from stretto.actors.operations import CreateEnterCode, CreateToken, Submit, Watch
 from stretto.definitions.data import COMPILED
+from tests.support.browsing import Browser
 from tests.support.paths import ROOT
 
 PACKAGES = ("actors", "definitions", "metrics")
@@ -100,3 +109,50 @@ def test_every_sub_package_is_named_in_setup_cfg() -> None:
     named = set(config["options"]["packages"].split())
     folders = {path.parent.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert named == {f"stretto.{'.'.join(folder.parts)}" for folder in folders}
+
+
+def test_the_pages_need_nothing_but_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Installed beside the dependencies alone, without the checkout, a daemon shows every page with all its files."""
+    installed, own = tmp_path / "installed", tmp_path / "own"
+    wheel.extractall(installed)
+    own.mkdir(mode=0o700)
+    (own / "echo.yaml").write_text('version: "1"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n')
+    # Without `site`, Python does not learn of the editable installation.
+    program = (
+        f"import sys; sys.path[:0] = [{str(installed)!r}]; sys.path += [{sysconfig.get_path('purelib')!r}]; "
+        f"import stretto.actors; assert stretto.actors.__file__.startswith({str(installed)!r}); "
+        "from stretto.actors.cli import main; main()"
+    )
+    command = [sys.executable, "-S", "-E", "-c", program, "serve", "--port", "0", "--socket", str(own / "s")]
+    command += ["--store", f"sqlite:///{own}/runs.db", "--definitions", str(own)]
+    with subprocess.Popen(command, cwd=own, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            ready = next(line for line in process.stderr if '"ready"' in line)
+            asyncio.run(_look_at_every_page(Client(f"unix://{own}/s"), json.loads(ready)["url"]))
+        finally:
+            process.kill()
+
+
+async def _look_at_every_page(client: Client, url: str) -> None:
+    browser = Browser(url)
+    code: Any = await asyncio.to_thread(client.ask, CreateEnterCode())
+    await browser.log_in(code=code.url.partition("#")[2])
+    run: Any = await asyncio.to_thread(client.ask, Submit("test.echo"))
+    await asyncio.to_thread(list, client.answers(Watch(run.run)))
+    token: Any = await asyncio.to_thread(client.ask, CreateToken("a", "viewer"))
+    fields = {"run": run.run, "ref": "test.echo", "token": token.token["id"], "code": "busy", "act": "skip"}
+    nothing: Any = None
+    linked: set[str] = set()
+    for route in Pages(nothing, nothing, nothing, nothing, TaskGraphs(lambda _layouts: nothing), nothing).routes():
+        if "GET" in (route.methods or ()) and not route.path.startswith("/assets/"):
+            path = route.path
+            for name, value in (fields | ({"ref": "core.noop"} if path.startswith("/actions") else {})).items():
+                path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
+            query = {"/several": f"?do=cancel&run={run.run}", f"/runs/{run.run}/item/skip": "?task=echo&item=0"}
+            page = await browser.open(path + query.get(path, ""))
+            assert page.status in {200, 303}, (path, page)
+            linked |= set(re.findall(r'"(/assets/[^"]+)"', page.body.decode()))
+    assert {path.rpartition(".")[2] for path in linked} == {"css", "js", "svg"}
+    for path in linked:
+        assert (await browser.open(path)).status == 200, path

@@ -1,5 +1,6 @@
 """`stretto serve`: the daemon, in the foreground."""
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,6 +61,17 @@ def serve(file: str | None, **given: Any) -> None:
     effective ones. SIGTERM and SIGINT wait for the runs in progress, and a second one abandons them. Definitions reload
     on change, or on SIGHUP.
     """
+    # Little of what a start loads becomes garbage, and to look for it would take a third of the start.
+    gc.disable()
+    try:
+        code = _run(file, given)
+    finally:
+        gc.enable()
+    end_process(code)
+
+
+def _run(file: str | None, given: dict[str, Any]) -> int:
+    """Run the daemon, and return its exit code."""
     from stretto.actors.daemon import Daemon
     from stretto.actors.journal import CannotOpenStore, StoreUnavailable
     from stretto.actors.settings import InvalidSettings, read_settings
@@ -74,12 +86,11 @@ def serve(file: str | None, **given: Any) -> None:
     configure_logging(settings.logging.level, style=settings.logging.style)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        code = Daemon(settings, effective.file, _announce if sys.stderr.isatty() else None).run()
+        return Daemon(settings, effective.file, _announce if sys.stderr.isatty() else None).run()
     except (CannotOpenStore, StoreUnavailable) as error:
         give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:
         give_up(str(error), USAGE)
-    end_process(code)
 
 
 def _announce(url: str) -> None:

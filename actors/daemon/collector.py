@@ -59,10 +59,15 @@ class Collector:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Freeze what is loaded, and schedule the collections until the block ends."""
+        """Freeze what is loaded, and schedule the collections until the block ends.
+
+        The garbage of the start is collected when the process is idle, so that the start does not wait for it.
+        """
         before = gc.get_threshold()
         gc.set_threshold(*THRESHOLDS)
-        self._collect_all()
+        gc.freeze()
+        self._base = self._resident()
+        self.definitions_replaced()
         gc.callbacks.append(self._collected)
         try:
             yield

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -115,6 +116,7 @@ class Daemon:
             self._services: Services = await call(self._engine, EngineHost.services)
             self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
             stack.enter_context(self._collector.running())
+            gc.enable()  # the command has disabled it for the start
             port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}

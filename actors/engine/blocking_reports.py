@@ -146,6 +146,11 @@ class BlockingReports:
         found: dict[str, Any] = self._get(self.proxy.errors(run_id, task))
         return found
 
+    def error_items(self, run_id: str, group: str) -> dict[str, list[list[int]]]:
+        """Return the failed items of a group of failures. See `Engine.error_items`."""
+        items: dict[str, list[list[int]]] = self._get(self.proxy.error_items(run_id, group))
+        return items
+
     def history(
         self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
     ) -> dict[str, Any]:

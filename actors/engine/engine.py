@@ -22,6 +22,7 @@ from stretto.actors.history import (
     context_value,
     group_errors,
     list_entries,
+    list_error_items,
     list_versions,
     preview_rerun,
     reports,
@@ -553,6 +554,15 @@ class Engine(DispatchedActor):
             UnknownTask: The workflow has no such task.
         """
         return self._core.store.read(group_errors, run_id, task)
+
+    def error_items(self, run_id: str, group: str) -> Deferred:
+        """Return the failed items of a group of failures: {task: ranges [first, last]}, of each task's last visit.
+
+        Args:
+            run_id: The run.
+            group: The `id` of a group, as `errors` returns it. There are no items for one that is not known.
+        """
+        return self._core.store.read(list_error_items, run_id, group)
 
     def history(
         self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE

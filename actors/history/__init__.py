@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import KINDS, UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
-    from stretto.actors.history.failure_groups import group_errors
+    from stretto.actors.history.failure_groups import group_errors, list_error_items
     from stretto.actors.history.inputs import ItemInput, item_input
     from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
@@ -59,7 +59,7 @@ else:
             "ends": "explain_end_of_tasks",
             "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
-            "failure_groups": "group_errors",
+            "failure_groups": "group_errors list_error_items",
             "inputs": "ItemInput item_input",
             "item_maps": "ItemMaps",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
@@ -119,6 +119,7 @@ __all__ = [
     "kept_report",
     "link",
     "list_entries",
+    "list_error_items",
     "list_tasks",
     "list_versions",
     "load",

@@ -13,7 +13,7 @@ from stretto.actors.history.masks import SEALED, mask_of, unless_sealed
 from stretto.actors.history.plain import time_as_json
 from stretto.actors.journal import ItemError, Reader, RunAccepted
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import check_task
+from stretto.definitions.conductor import check_task, ranges_of
 from stretto.definitions.context import Mask
 
 MAX_GROUPS: Final = 100
@@ -119,6 +119,17 @@ def group_errors(reader: Reader, run_id: str, task: str | None = None) -> dict[s
     ordered = sorted(groups.values(), key=lambda each: (-each.count, each.first.number))
     others += sum(each.count for each in ordered[MAX_GROUPS:])
     return {"groups": [each.as_json() for each in ordered[:MAX_GROUPS]], "others": others}
+
+
+def list_error_items(reader: Reader, run_id: str, group: str) -> dict[str, list[list[int]]]:
+    """Return the failed items of a group of failures by task, as ranges [first, last], of each task's last visit.
+
+    Raises `UnknownRun`, `StoreUnavailable`.
+    """
+    return {
+        task: [list(each) for each in ranges_of(indexes)]
+        for task, indexes in items_of_group(reader, run_id, group).items()
+    }
 
 
 def items_of_group(reader: Reader, run_id: str, group_id: str) -> dict[str, list[int]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from stretto.actors.history.replay import READ_AT_ONCE, conductor_of, has_begun, replaying
-from stretto.actors.journal import Entry, Reader, RunAccepted
+from stretto.actors.journal import Entry, EntryQuery, Reader, RunAccepted
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
 
@@ -48,7 +48,9 @@ def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
 
 def _has_begun(reader: Reader, run_id: str) -> bool:
     try:
-        return has_begun(reader.entries(run_id, 0, 2))
+        # The first entries may have a large result: only those of this kind are read.
+        stopped = reader.selected_entries(run_id, EntryQuery(kind="evaluation_stopped", until=2, limit=2))
+        return has_begun([entry for _number, entry in stopped])
     except StrettoError:  # a mask needs no entries: the report that reads them says what is wrong with them
         return True
 

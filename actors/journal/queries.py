@@ -76,6 +76,8 @@ class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     after: int = -1
     """Only entries with a higher number."""
+    until: int | None = None
+    """Only entries with a lower number."""
     kind: str | None = None
     """Only entries of this type, as reports name it: `item_completed` has attempts with any outcome."""
     task: str | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Ended,
         EnterCodeCreated,
         EntriesAnswer,
+        ErrorItemsAnswer,
         ErrorsAnswer,
         ExportAnswer,
         Found,
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
         DeleteRun,
         Describe,
         DescribeApi,
+        ErrorItems,
         Errors,
         Export,
         FindRun,
@@ -178,7 +180,7 @@ else:
         {
             "answers": (
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
-                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorsAnswer "
+                "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorItemsAnswer ErrorsAnswer "
                 "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer "
                 "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
                 "TasksAnswer TimelineAnswer TokenCreated TokensAnswer ValueAnswer VersionsAnswer WaitsAnswer"
@@ -206,7 +208,7 @@ else:
             "live": "ProgressRelay",
             "requests": (
                 "Audit Cells Context ContextValue ContextVersions CreateToken Definition DeleteRun Describe "
-                "DescribeApi Errors Export FindRun FollowOutput History Item ItemInput ItemOutput ItemResult Items "
+                "DescribeApi ErrorItems Errors Export FindRun FollowOutput History Item ItemInput ItemOutput ItemResult Items "
                 "OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts RunDefinition "
                 "RunInputs RunOutput Runs Status Submit Task Tasks Timeline Tokens Watch WatchAll Why"
             ),
@@ -270,6 +272,8 @@ __all__ = [
     "EngineAnswer",
     "EnterCodeCreated",
     "EntriesAnswer",
+    "ErrorItems",
+    "ErrorItemsAnswer",
     "Errors",
     "ErrorsAnswer",
     "Export",

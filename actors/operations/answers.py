@@ -191,6 +191,12 @@ class ErrorsAnswer(msgspec.Struct, frozen=True, tag="errors"):
     others: int
 
 
+class ErrorItemsAnswer(msgspec.Struct, frozen=True, tag="error_items"):
+    """Failed items by task, as ranges [first, last], as `Engine.error_items` returns them."""
+
+    items: dict[str, list[list[int]]]
+
+
 class HistoryAnswer(msgspec.Struct, frozen=True, tag="history"):
     """A page of a run's entries, as `Engine.history` returns it; `next` is the `after` of the next page."""
 
@@ -297,6 +303,7 @@ Answer: TypeAlias = (
     | EnterCodeCreated
     | Pruned
     | ErrorsAnswer
+    | ErrorItemsAnswer
     | HistoryAnswer
     | DefinitionAnswer
     | CountsAnswer

@@ -97,10 +97,11 @@ class ActionAnswer(msgspec.Struct, frozen=True, tag="action"):
 
 
 class EngineAnswer(msgspec.Struct, frozen=True, tag="engine"):
-    """{version, started_at, uptime_seconds, log_level, store, limits, figures, hour, settings}.
+    """{version, started_at, uptime_seconds, log_level, store, limits, figures, hour, settings, warnings}.
 
     `store` is {kind, version, bytes}. `hour` has a sample for each ten seconds in which the daemon was asked, or
-    scraped. `settings` is null for a caller that is not an admin.
+    scraped. `warnings` are the last warnings and errors of the log, the newest first: {at, level, logger, event,
+    fields}. `settings` and `warnings` are null for a caller that is not an admin.
     """
 
     engine: dict[str, Any]

@@ -110,7 +110,7 @@ class ShowAction(Request, frozen=True, tag="show_action"):
 
 
 class ShowEngine(Request, frozen=True, tag="show_engine"):
-    """Return the daemon's version, store, limits and figures, and for an admin its settings."""
+    """Return the daemon's version, store, limits and figures, and for an admin its settings and last warnings."""
 
 
 OF_A_DEFINITION: Final = (ShowDefinition, DefinitionSource, DefinitionGraph, DefinitionDrawing)

@@ -16,6 +16,10 @@ MAX_WAIT_SECONDS: Final = 60
 """How long a request may wait for the end of a run."""
 
 
+MAX_GROUP_CHARACTERS: Final = 100
+"""The most characters of the id of a group of failures in a request."""
+
+
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 """Rows of a page."""
 
@@ -306,6 +310,13 @@ class Errors(Request, frozen=True, tag="errors"):
 
     run: str
     task: str | None = None
+
+
+class ErrorItems(Request, frozen=True, tag="error_items"):
+    """Return the failed items of a group of `Errors`, by its id."""
+
+    run: str
+    group: Annotated[str, msgspec.Meta(max_length=MAX_GROUP_CHARACTERS)]
 
 
 class History(Request, frozen=True, tag="history"):

@@ -115,6 +115,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{_RUN}/rerun?dry_run=1", requests.PreviewRerun, "operator", answers.PreviewAnswer, "preview"),
     Route("POST", f"{_RUN}/cancel?dry_run=1", requests.PreviewCancel, "operator", answers.PreviewAnswer, "preview"),
     Route("GET", f"{_RUN}/errors", requests.Errors, "viewer", answers.ErrorsAnswer),
+    Route("GET", f"{_RUN}/errors/{{group}}/items", requests.ErrorItems, "viewer", answers.ErrorItemsAnswer),
     Route("GET", f"{_RUN}/history", requests.History, "viewer", answers.HistoryAnswer),
     Route("GET", f"{_RUN}/context", requests.Context, "viewer", answers.ContextAnswer),
     Route("GET", f"{_RUN}/context/versions", requests.ContextVersions, "viewer", answers.VersionsAnswer),

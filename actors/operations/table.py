@@ -47,6 +47,7 @@ _ALL: Final = (
     _operation(requests.Prune, answers.Pruned),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
+    _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
     _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
     _operation(requests.RunDefinition, answers.DefinitionAnswer),
     _operation(requests.DeleteRun, lambda _runs: answers.Done()),

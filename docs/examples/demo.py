@@ -1,8 +1,10 @@
 """`make demo`: the same fan-out over an empty context and over 50 MB, side by side, killed half way and resumed.
 
-Two engines run in processes of their own (demo_engine.py), each with a store of its own. Half way each is killed with
+Two daemons run in processes of their own (demo_engine.py), each with a store of its own. Half way each is killed with
 SIGKILL and started again: it continues its run. In the end the demo compares what a check cost in each, and counts the
 checks: none is lost, and only those are made twice whose end was not recorded at the kill.
+
+On a terminal, the demo prints a link to the page of the run over 50 MB, which stays until Enter is pressed.
 """
 
 import json
@@ -15,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TypeAlias
+from urllib.parse import urlsplit
 
 ENGINE = Path(__file__).parent / "demo_engine.py"
 CHECKS = 30_000
@@ -39,6 +42,8 @@ class FanOut:
         self.kills = 0
         self.megabytes_of_memory = 0
         self.log = folder / "checks.log"
+        self.url: str | None = None
+        """The link to the run, as the first process has printed it."""
         self._command = [sys.executable, str(ENGINE), str(folder), str(megabytes), str(CHECKS)]
         self._reports = reports
         self._measured: list[tuple[int, float]] = []
@@ -46,8 +51,9 @@ class FanOut:
 
     def start(self) -> None:
         """Start a process that begins or continues the run. `reports` gets its lines, and None at its end."""
+        port = 0 if self.url is None else urlsplit(self.url).port  # an open page finds the daemon again
         self._process = subprocess.Popen(  # noqa: S603 - a program of this folder
-            self._command, stdout=subprocess.PIPE, text=True
+            [*self._command, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         self._measured.append((0, 0.0))
@@ -61,21 +67,32 @@ class FanOut:
 
     def take(self, report: Report) -> None:
         """Note what the process has reported."""
+        if "url" in report:
+            self.url = self.url or str(report["url"])
+            return
         self.status = str(report["status"])
         self.done = int(report["done"])
         self.megabytes_of_memory = max(self.megabytes_of_memory, int(report["megabytes_of_memory"]))
         self._measured[-1] = (int(report["measured"]), float(report["seconds"]))
 
     def kill(self) -> None:
-        """End the process as a crash does."""
+        """End the process as a crash does, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+            self.kills += 1
+
+    def close(self) -> None:
+        """Wait for the end of the process, whose run has ended or which was killed."""
         assert self._process is not None  # noqa: S101 - for the type checker
-        self._process.kill()
-        self.kills += 1
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker
+        self._process.stdin.close()
+        self._process.wait()
 
     def take_end(self) -> int:
-        """Wait for the end of the process, and return its exit code."""
+        """Return the exit code of a process that has ended."""
+        self.close()
         assert self._process is not None  # noqa: S101 - for the type checker
-        return self._process.wait()
+        return self._process.returncode
 
     @property
     def microseconds(self) -> float:
@@ -99,6 +116,7 @@ class Display:
         self._fan_outs = fan_outs
         self._shown: dict[str, str] = {}
         self._up = ""
+        self._link: str | None = None
 
     def show(self) -> None:
         """Show the present state."""
@@ -108,11 +126,20 @@ class Display:
             lines = "".join(f"\x1b[2K{each.line(columns)}\n" for each in self._fan_outs)
             print(f"{self._up}{lines}", end="", file=sys.stderr, flush=True)
             self._up = f"\x1b[{len(self._fan_outs)}A"
+            self._show_link()
             return
         for each in self._fan_outs:
             if self._shown.get(each.name) != each.status:
                 self._shown[each.name] = each.status
                 print(each.line(COLUMNS_OF_A_FILE), file=sys.stderr)
+
+    def _show_link(self) -> None:
+        """Print the link above the fan-outs, once it is known. It is as long as it is, so it stands above them."""
+        if self._link is None and (link := self._fan_outs[-1].url) is not None:
+            self._link = link
+            print(f"{self._up}\x1b[JIn a browser, once: {link}", file=sys.stderr, flush=True)
+            self._up = ""
+            self.show()
 
 
 def run_both(fan_outs: list[FanOut], reports: Reports) -> None:
@@ -126,11 +153,10 @@ def run_both(fan_outs: list[FanOut], reports: Reports) -> None:
         fan_out, report = reports.get()
         if report is not None:
             fan_out.take(report)
-            if fan_out.done >= CHECKS // 2 and not fan_out.kills and fan_out.status not in ENDED:
+            if fan_out.status in ENDED:
+                running.discard(fan_out)
+            elif fan_out.done >= CHECKS // 2 and not fan_out.kills:
                 fan_out.kill()
-        elif fan_out.status in ENDED:
-            fan_out.take_end()
-            running.remove(fan_out)
         elif (code := fan_out.take_end()) == -9:
             fan_out.status = "killed"
             display.show()
@@ -168,10 +194,20 @@ def main() -> int:
         fan_outs = []
         for name, megabytes in MEGABYTES.items():
             own = Path(folder, str(megabytes))
-            own.mkdir()
+            own.mkdir(mode=0o700)
             fan_outs.append(FanOut(name, megabytes, own, reports))
-        run_both(fan_outs, reports)
-        return 0 if print_result(fan_outs) else 1
+        try:
+            run_both(fan_outs, reports)
+            is_complete = print_result(fan_outs)
+            if sys.stdin.isatty() and sys.stderr.isatty():
+                input("Enter ends the demo and its page. ")
+        except BaseException:
+            for each in fan_outs:
+                each.kill()
+            raise
+        for each in fan_outs:
+            each.close()
+        return 0 if is_complete else 1
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ DEFINITIONS: Final = {
 WIDTHS: Final = (320, 390, 768, 1180, 1440)
 MOST_BYTES: Final = 70 * 1024
 MOST_REQUESTS: Final = 8
+MOST_MARKS: Final = 60_000
 VIOLATIONS: Final = (
     "addEventListener('securitypolicyviolation', (event) => console.log('CSP', event.violatedDirective))"
 )
@@ -130,6 +131,24 @@ def test_a_failed_run_is_understood_with_keys_alone(page: "Page", daemon: Opened
     assert "state=failed" in page.url
     page.locator("#graph a.node").first.click()
     page.get_by_role("heading", name="first", exact=True).wait_for()
+
+
+def test_a_group_of_failures_is_lit_in_the_map(page: "Page", daemon: Opened) -> None:
+    """By its link, and all items again by another."""
+    run = start(daemon, "test.divides", to_the_end=True)
+    page.goto(f"{daemon.url}/runs/{run}?task=divide")
+    canvas = page.locator("#marks canvas")
+    page.get_by_role("link", name="Show", exact=True).wait_for()
+    before = canvas.screenshot()
+    with page.expect_response("**/errors/*/items"):
+        page.get_by_role("link", name="Show", exact=True).click()
+    page.get_by_role("heading", name="Item 1").wait_for()
+    assert canvas.screenshot() != before
+    page.keyboard.press("j")
+    page.get_by_role("heading", name="Item 3").wait_for()
+    page.get_by_role("link", name="One group of failures").click()
+    page.get_by_role("link", name="One group of failures").wait_for(state="detached")
+    assert "group" not in page.url
 
 
 def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened) -> None:
@@ -260,6 +279,38 @@ async ([script, items]) => {
   return { all, changes, bucket: plan.bucket, marks, painted: painted === marks * painter.size ** 2 };
 }
 """
+
+
+@pytest.mark.parametrize(
+    ("items", "place", "most_ms"),
+    [(2_000, 12, 100), (20_000, 6, 100), (60_000, 4, 100), (100_000, 4, 100), (10**6, 4, 200)],
+)
+def test_a_page_with_many_items_draws_them_at_once(
+    page: "Page", daemon: Opened, items: int, place: int, most_ms: float
+) -> None:
+    """Marks get smaller, then they are several items, and `+` goes into them. The times are twice those allowed."""
+    run = start(daemon, "test.divides", to_the_end=True)
+    cells = bytes(0x14 if index % 53 == 7 else 0x13 for index in range(items))
+    page.route("**/cells", lambda route: route.fulfill(body=cells, headers={"etag": '"1.9"'}))
+    page.goto(f"{daemon.url}/runs/{run}?task=divide")
+    page.locator("#filters").get_by_text(
+        f"Failed {sum(cell == 0x14 for cell in cells):,}".replace(",", "\u202f")
+    ).wait_for()
+    width, height = page.evaluate("[document.querySelector('canvas').width, document.querySelector('canvas').height]")
+    assert width * height / place**2 <= MOST_MARKS * 1.01
+    times = []
+    for size in (1400, 1380, 1360, 1340):
+        page.set_viewport_size({"width": size, "height": 900})
+        page.wait_for_function("(before) => document.querySelector('canvas').width < before", arg=width)
+        width = page.evaluate("document.querySelector('canvas').width")
+        times.append(page.evaluate("performance.getEntriesByName('map')[0].duration"))
+    assert min(times) <= most_ms
+    page.locator("#marks").focus()
+    page.keyboard.press("Home")
+    assert ("to" in (page.locator("#tip").text_content() or "")) == (items > MOST_MARKS)
+    for _ in range(6):
+        page.keyboard.press("+")
+    assert page.locator("#tip").text_content() == "0 · succeeded"
 
 
 @pytest.mark.parametrize(

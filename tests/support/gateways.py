@@ -53,9 +53,10 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened_gateway(
-    folder: Path, tokens_file: Path | None = None, *, serve: ServeSettings = DEFAULTS, **settings: Any
-) -> Iterator[Opened]:
-    """Run a gateway and its engine in another thread, for a test that waits itself."""
+    folder: Path, tokens_file: Path | None = None, *, patience: float = PATIENCE, serve: ServeSettings = DEFAULTS,
+    **settings: Any,
+) -> Iterator[Opened]:  # fmt: skip
+    """Run a gateway and its engine in another thread, for a test that waits itself, `patience` seconds at most."""
     told: queue.SimpleQueue[tuple[Opened, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
 
     async def hold(opened: Opened) -> None:
@@ -63,7 +64,9 @@ def opened_gateway(
         told.put((opened, asyncio.get_running_loop(), leave))
         await leave.wait()
 
-    thread = threading.Thread(target=_with_engine, args=(folder, hold, _with_tokens(tokens_file, serve), settings))
+    thread = threading.Thread(
+        target=_with_engine, args=(folder, hold, _with_tokens(tokens_file, serve), settings, patience)
+    )
     thread.start()
     try:
         opened, loop, leave = told.get(timeout=PATIENCE)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pykka
 
 from stretto.actors.access import Caller, may, require_unrestricted
@@ -19,7 +20,7 @@ from stretto.actors.gateway.live import MAX_STREAMS
 from stretto.actors.journal import NoStore, StoreUnavailable
 from stretto.actors.operations import EngineAnswer, Reload, Reloaded, Request, ShowEngine
 from stretto.actors.settings import shown_settings
-from stretto.metrics import Figures, Instruments
+from stretto.metrics import Figures, Instruments, last_warnings
 
 if TYPE_CHECKING:
     from stretto.actors.journal import StoreFacts
@@ -110,7 +111,7 @@ class EngineEndpoints:
         return Reloaded(workflows)
 
     async def _engine_itself(self, _request: ShowEngine, caller: Caller) -> EngineAnswer:
-        """Return all of it, without the settings for a caller that is not an admin."""
+        """Return all of it, without the settings and the log's lines for a caller that is not an admin."""
         figures = self._samples.take()
         engine = {
             "version": metadata.version("stretto"),
@@ -122,6 +123,7 @@ class EngineEndpoints:
             "figures": _figures(figures),
             "hour": {"step_seconds": STEP_SECONDS, "samples": self._samples.report()},
             "settings": shown_settings(self._settings) if may(caller, "admin") else None,
+            "warnings": msgspec.to_builtins(last_warnings()) if may(caller, "admin") else None,
         }
         return EngineAnswer(engine)
 

@@ -149,7 +149,7 @@ class Gateway:
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
         pages = Pages(
             Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie,
-            TaskGraphs(self._endpoints.run_graphs),
+            TaskGraphs(self._endpoints.run_graphs), lambda: services.journal.unavailable is not None,
         )  # fmt: skip
         routes = [
             *probe_routes(instruments.registry, self._probes, readers.check, samples.take),

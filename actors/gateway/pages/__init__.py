@@ -23,6 +23,7 @@ run_timeline when its tasks ran, as a drawing
 run_context its context by version
 run_history its entries
 run_values  its inputs and its output
+run_definition the definition that it runs with, and how often each task ran
 filters     the filters of a page in its address
 definitions the list of definitions
 definition  one definition: its source beside its graph, its parameters, its last runs
@@ -32,6 +33,13 @@ start       the form that starts a run
 start_fields its fields, one a parameter
 form_texts  what people type, as values: JSON, YAML, one a line, CSV
 values      values as JSON, and links to large ones
+actions     the actions that definitions can call
+engine      the daemon itself: figures, limits, the last hour
+audit       who asked for which change
+tokens      list, make and revoke tokens
+queries     the query of a page's URL
+schemas     a JSON Schema as a table of fields
+sparklines  the last hour of a figure as a line
 grouping    lists in which many entries say nearly the same
 progress    how far a run is
 words       times, numbers and states as people read them

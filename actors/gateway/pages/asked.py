@@ -8,6 +8,7 @@ import msgspec
 
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.pages.item_states import FILTERS
+from stretto.actors.operations import API
 from stretto.definitions.errors import nearest
 
 VIEWS: Final = ("map", "table")
@@ -46,6 +47,17 @@ class Asked(msgspec.Struct, frozen=True):
         query = urlencode({name: value for name, value in fields.items() if value != defaults.get(name, self.run)})
         path = f"/runs/{quote(self.run, safe='')}"
         return f"{path}?{query}" if query else path
+
+    @property
+    def group_path(self) -> str:
+        """The path of the items of the group in the API, or "" without a group."""
+        if not self.group:
+            return ""
+        return f"{API}/runs/{quote(self.run, safe='')}/errors/{quote(self.group, safe='')}/items"
+
+    def url_of(self, page: str, task: str, item: int) -> str:
+        """Return the address of a page of the run that asks about an item."""
+        return f"/runs/{quote(self.run, safe='')}/{page}?{urlencode({'task': task, 'item': item})}"
 
     def url_of_definition(self, line: int) -> str:
         """Return the address of a line of the definition."""

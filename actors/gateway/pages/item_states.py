@@ -1,6 +1,6 @@
 """The states of a task's items, from the bytes of its map: counts, neighbours, and the rows of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -33,6 +33,15 @@ def filter_of(state: str) -> str:
     return next(name for name, codes in FILTERS.items() if code in codes)
 
 
+def chosen_of(ranges: Iterable[Sequence[int]]) -> bytes:
+    """Return a byte 1 for each item of some ranges [first, last], and 0 for each before the last of them."""
+    chosen = bytearray()
+    for first, last in ranges:
+        chosen.extend(bytes(max(0, last + 1 - len(chosen))))
+        chosen[first : last + 1] = b"\1" * (last + 1 - first)
+    return bytes(chosen)
+
+
 class ItemCell(msgspec.Struct, frozen=True):
     """An item of the table.
 
@@ -52,10 +61,10 @@ class ItemStates:
 
     Args:
         cells: A byte for each item, as the API has them.
-        chosen: The indexes of the only items that the filter shows, or None for all.
+        chosen: A byte for each item, 1 for the only ones that a filter shows, or None for all of them.
     """
 
-    def __init__(self, cells: bytes, chosen: frozenset[int] | None = None) -> None:
+    def __init__(self, cells: bytes, chosen: bytes | None = None) -> None:
         self._cells = cells
         self._states = cells.translate(_STATES_ALONE)
         self._chosen = chosen
@@ -109,8 +118,7 @@ class ItemStates:
         shown = self._states.translate(bytes(code in codes for code in range(256)))
         if self._chosen is None:
             return shown
-        chosen = bytearray(len(shown))
-        for index in self._chosen:
-            if index < len(shown):
-                chosen[index] = shown[index]
-        return bytes(chosen)
+        chosen = self._chosen.ljust(len(shown), b"\0")[: len(shown)]
+        # As two long numbers, which costs a thousandth of a loop over the items.
+        both = int.from_bytes(shown, "big") & int.from_bytes(chosen, "big")
+        return both.to_bytes(len(shown), "big")

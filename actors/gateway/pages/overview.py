@@ -14,7 +14,7 @@ from stretto.actors.gateway.pages.fan_out import FanOut, fan_out_of
 from stretto.actors.gateway.pages.focus import FactsOfTasks, TaskFacts, focus_of
 from stretto.actors.gateway.pages.grouping import like_errors, like_waits
 from stretto.actors.gateway.pages.item_panel import ItemPanels, Panel, ShownItem
-from stretto.actors.gateway.pages.item_states import ItemStates
+from stretto.actors.gateway.pages.item_states import ItemStates, chosen_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run_head import RunHead, read_head
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
@@ -22,6 +22,8 @@ from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
     Cells,
     CellsAnswer,
+    ErrorItems,
+    ErrorItemsAnswer,
     Errors,
     ErrorsAnswer,
     Task,
@@ -47,6 +49,7 @@ class Focus(msgspec.Struct, frozen=True):
         name: Its name.
         status: Its status.
         failed: The number of its failed items.
+        window: Its window as it is now, {concurrency, max_failures}, or None if it starts no items.
         facts: What its definition says, or None if that is not known.
         fan_out: Its items, or None for a task with one item, and for one that has not begun.
         groups: Why items failed, {groups, others}, or None if that has not been looked at, or is not known.
@@ -56,6 +59,7 @@ class Focus(msgspec.Struct, frozen=True):
     name: str
     status: str
     failed: int
+    window: dict[str, Any] | None
     facts: TaskFacts | None
     fan_out: FanOut | None
     groups: dict[str, Any] | None
@@ -91,7 +95,7 @@ class OverviewPage:
         return self._renderer.page(
             "run.html", viewer, path="/runs", head=head, asked=asked, waits=like_waits(waits),
             errors=like_errors(_unhandled(head, name)),
-            graph=graph, opens_list=graph is None or len(tasks) > MOST_DRAWN_ALONE,
+            graph=graph, opens_list=graph is None or graph.is_wide or len(tasks) > MOST_DRAWN_ALONE,
             tasks=dict(list(tasks.items())[:MOST_LISTED]), unlisted=max(len(tasks) - MOST_LISTED, 0),
             ended_tasks=sum(task["status"] in _ENDED for task in tasks.values()), task_count=len(tasks),
             focus=None if name is None else await self._focus(asked, head, name, caller),
@@ -101,7 +105,7 @@ class OverviewPage:
         report = head.status["tasks"][name]
         failed = report["items"]["failed"]
         facts = await self._facts.facts_of(asked.run, head.status["workflow"], name)
-        states = await self._states(asked.run, name, caller)
+        states = await self._states(asked, name, caller)
         is_one = report["items"]["total"] == 1 and not (facts is not None and facts.fans_out)
         fan_out = None
         if report["visits"] and not is_one:
@@ -113,11 +117,15 @@ class OverviewPage:
             shown = ShownItem(asked, name, index, states, None if facts is None else facts.where)
             panel = await self._panels.panel_of(shown, caller)
         groups = await self._groups(asked, name, failed, caller) if failed and not is_one else None
-        return Focus(name, report["status"], failed, facts, fan_out, groups, panel)
+        return Focus(name, report["status"], failed, report.get("window"), facts, fan_out, groups, panel)
 
-    async def _states(self, run: str, task: str, caller: Caller) -> ItemStates:
+    async def _states(self, asked: Asked, task: str, caller: Caller) -> ItemStates:
         with suppress(NoStore, StrettoError):  # the counts stand there without them
-            return ItemStates((await self._asker.ask(Cells(run, task), caller, CellsAnswer)).cells or b"")
+            cells = (await self._asker.ask(Cells(asked.run, task), caller, CellsAnswer)).cells or b""
+            if not asked.group:
+                return ItemStates(cells)
+            found = (await self._asker.ask(ErrorItems(asked.run, asked.group), caller, ErrorItemsAnswer)).items
+            return ItemStates(cells, chosen_of(found.get(task, [])))
         return ItemStates(b"")
 
     async def _times(self, run: str, task: str, caller: Caller) -> dict[str, Any]:

@@ -15,9 +15,12 @@ from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
+from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.asset_files import Assets
+from stretto.actors.gateway.pages.audit import AUDIT_PATH, AuditPage
 from stretto.actors.gateway.pages.definition import DefinitionPage
 from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH, DefinitionsPage
+from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import ErrorPages
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
@@ -26,6 +29,7 @@ from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.run_context import RunContextPage
 from stretto.actors.gateway.pages.run_controls import RunControls
+from stretto.actors.gateway.pages.run_definition import RunDefinitionPage
 from stretto.actors.gateway.pages.run_history import RunHistoryPage
 from stretto.actors.gateway.pages.run_items import RunItemsPage
 from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
@@ -34,11 +38,13 @@ from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
+from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
 _HTML: Final = "text/html"
 _Shown: TypeAlias = Callable[[Request, Caller, Viewer], Awaitable[Response]]
+_Answered: TypeAlias = Callable[[Request, Caller, Viewer, dict[str, str]], Awaitable[Response]]
 _Sent: TypeAlias = Callable[[Request, Caller, dict[str, str]], Awaitable[Response]]
 
 
@@ -51,11 +57,19 @@ class Pages:
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
         graphs: Makes graphs of runs.
+        store_is_down: Returns whether there is a store that cannot be used now.
     """
 
-    def __init__(
-        self, asker: Asker, senders: Senders, sessions: Sessions, cookie: SessionCookie, graphs: TaskGraphs
+    def __init__(  # noqa: PLR0913, PLR0917 - what pages are made from
+        self,
+        asker: Asker,
+        senders: Senders,
+        sessions: Sessions,
+        cookie: SessionCookie,
+        graphs: TaskGraphs,
+        store_is_down: Callable[[], bool],
     ) -> None:
+        self._store_is_down = store_is_down
         self._senders = senders
         self._sessions = sessions
         self._cookie = cookie
@@ -84,7 +98,20 @@ class Pages:
             *self._tabs(),
             *self._controls(),
             *self._catalogue(),
+            *self._console(),
             self._route(LEAVE_PATH, None, self._leave),
+        ]
+
+    def _console(self) -> list[Route]:
+        """Return the routes of the pages about the daemon and what it offers."""
+        actions, tokens = ActionsPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
+        return [
+            self._route(ACTIONS_PATH, actions.show),
+            self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
+            self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),
+            self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
+            self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
+            self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
         ]
 
     def _tabs(self) -> list[Route]:
@@ -96,6 +123,7 @@ class Pages:
             "context": RunContextPage(renderer, asker).show,
             "history": RunHistoryPage(renderer, asker).show,
             "values": RunValuesPage(renderer, asker).show,
+            "definition": RunDefinitionPage(renderer, asker).show,
         }
         return [self._route(f"/runs/{{run}}/{name}", show) for name, show in shown.items()]
 
@@ -142,10 +170,22 @@ class Pages:
         methods = [*(["GET"] if show else []), *(["POST"] if send else [])]
         return Route(path, answer, methods=methods)
 
+    def _seen(self, answer: _Answered) -> _Sent:
+        """Return what takes a form and answers with a page of its own."""
+
+        async def send(request: Request, caller: Caller, fields: dict[str, str]) -> Response:
+            return await answer(request, caller, self._viewer(request, caller), fields)
+
+        return send
+
     def _viewer(self, request: Request, caller: Caller) -> Viewer:
         secret = None if caller.session is None else self._cookie.secret_in(request)
         csrf = "" if secret is None else csrf_token(secret)
-        return Viewer(caller.who, caller.role, csrf, may(caller, "operator"))
+        sees_all = caller.workflows is None
+        return Viewer(
+            caller.who, caller.role, csrf, may(caller, "operator"), administers=sees_all and may(caller, "admin"),
+            sees_all=sees_all, store_is_down=self._store_is_down(),
+        )  # fmt: skip
 
     async def _keys(self, _request: Request) -> Response:
         return self._renderer.page("keys.html", None, path="/keys")

@@ -38,12 +38,18 @@ class Viewer(msgspec.Struct, frozen=True):
         role: The role.
         csrf: The token for the page's forms, or "" without a session.
         operates: Whether the viewer may change runs.
+        administers: Whether the viewer may see the audit and change tokens.
+        sees_all: Whether the viewer is restricted to no workflows.
+        store_is_down: Whether the daemon's store cannot be used now.
     """
 
     who: str
     role: str
     csrf: str
     operates: bool
+    administers: bool
+    sees_all: bool
+    store_is_down: bool
 
 
 class Renderer:
@@ -62,7 +68,7 @@ class Renderer:
         self._environment.filters |= {
             "ago": words.ago, "full": words.full_time, "moment": words.moment, "took": words.took,
             "grouped": words.grouped, "shape": words.shape_of, "status_word": words.status_word,
-            "short": words.short_id, "json": words.pretty_json, "bytes": words.size_text,
+            "short": words.short_id, "json": words.pretty_json, "compact": words.compact_json, "bytes": words.size_text,
             "clock": words.clock, "clocks": words.clocks, "file_name": words.file_name, "rate": words.rate,
             "seconds": words.seconds_text, "filter_of": filter_of,
         }  # fmt: skip

@@ -17,7 +17,9 @@ from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run_head import RunHead, read_head
 from stretto.actors.gateway.pages.values import ShownValue, shown_value
 from stretto.actors.operations import API, Context, ContextAnswer, ContextVersions, VersionsAnswer
+from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.data import encode_json
+from stretto.definitions.errors import LimitExceeded
 
 MOST_NAMES: Final = 500
 """Names of each part of a context on the page. The API has all of them."""
@@ -65,6 +67,10 @@ class Versions(msgspec.Struct, frozen=True):
         at = self.shown[0]["at"] if self.current is None and self.shown else self.current
         known = (each for each in self.shown if at is not None and each["at"] <= at and wanted in each["names"])
         return next(known, None)
+
+
+NO_VERSIONS: Final = Versions([], 0, None)
+"""In place of versions that are not known."""
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -118,16 +124,25 @@ class RunContextPage:
         head = await read_head(self._asker, request.path_params["run"], caller, "context")
         parts: list[Part] = []
         found: ContextAnswer | None = None
-        versions: Versions | None = None
+        versions = NO_VERSIONS
+        refusal = ""
         if head.run is not None:
-            listed = await self._asker.ask(ContextVersions(head.id), caller, VersionsAnswer)
-            found = await self._asker.ask(Context(head.id, at), caller, ContextAnswer)
-            before = None if than is None else (await self._asker.ask(Context(head.id, than), caller, ContextAnswer))
-            versions = _versions(listed, found.at)
-            parts = await asyncio.to_thread(_parts, head, found, before, versions)
+            try:
+                listed = await self._asker.ask(ContextVersions(head.id), caller, VersionsAnswer)
+            except (LimitExceeded, IllegalTransition) as error:
+                listed, refusal = VersionsAnswer([], 0), str(error)
+        if head.run is not None and (at is not None or not refusal):
+            try:
+                found = await self._asker.ask(Context(head.id, at), caller, ContextAnswer)
+                before = None if than is None else await self._asker.ask(Context(head.id, than), caller, ContextAnswer)
+            except (LimitExceeded, IllegalTransition) as error:
+                refusal = str(error)
+            else:
+                versions = _versions(listed, found.at)
+                parts = await asyncio.to_thread(_parts, head, found, before, versions)
         return self._renderer.page(
             "run_context.html", viewer, path="/runs", head=head, filters=filters, found=found, parts=parts,
-            versions=versions, most_versions=MOST_VERSIONS,
+            versions=versions, most_versions=MOST_VERSIONS, refusal=refusal,
         )  # fmt: skip
 
 

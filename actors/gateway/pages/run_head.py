@@ -33,6 +33,7 @@ TABS: Final = (
     Tab("context", "Context"),
     Tab("history", "History"),
     Tab("values", "Input and output"),
+    Tab("definition", "Definition"),
 )
 """The pages of a run, in the order of their tabs."""
 

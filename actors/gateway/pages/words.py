@@ -58,13 +58,15 @@ def full_time(text: str) -> str:
 
 
 def ago(text: str) -> str:
-    """Return how long ago something was, up to an hour, else the clock, with the day if it is not today's."""
+    """Return how long ago something was, up to an hour. Other times, and those to come, are a clock or a day."""
     at, now = moment(text), datetime.fromtimestamp(time.time(), UTC)
-    seconds = max((now - at).total_seconds(), 0.0)
-    if seconds < 1:
+    seconds = (now - at).total_seconds()
+    if -1 <= seconds < 1:
         return "just now"
-    if seconds < _HOUR:
+    if 1 <= seconds < _HOUR:
         return f"{seconds_text(seconds)} ago"
+    if at.year != now.year:
+        return f"{at:%d %b %Y}"
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%d %b %H:%M} UTC"
 
 
@@ -121,6 +123,16 @@ def size_text(size: int) -> str:
         if size >= bytes_of_it:
             return f"{grouped(size // bytes_of_it)} {unit}"
     return "1 byte" if size == 1 else f"{size} bytes"
+
+
+def short_duration(seconds: float) -> str:
+    """Return a duration, also one of less than a millisecond."""
+    return f"{seconds * 1000:.2g} ms" if seconds < 0.01 else seconds_text(seconds)
+
+
+def compact_json(value: Any) -> str:
+    """Return a value as JSON of one line."""
+    return encode_json(value).decode()
 
 
 def pretty_json(value: Any) -> str:

@@ -208,6 +208,7 @@ class AsyncRemoteEngine:
     item_input = _answered(RemoteEngine.item_input)
     cells = _answered(RemoteEngine.cells)
     errors = _answered(RemoteEngine.errors)
+    error_items = _answered(RemoteEngine.error_items)
     history = _answered(RemoteEngine.history)
     context = _answered(RemoteEngine.context)
     context_value = _answered(RemoteEngine.context_value)

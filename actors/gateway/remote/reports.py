@@ -17,6 +17,7 @@ from stretto.actors.operations import (
     ContextVersions,
     DefinitionGraph,
     Definitions,
+    ErrorItems,
     Errors,
     Export,
     FindRun,
@@ -164,6 +165,10 @@ class RemoteReports:
     def errors(self, run_id: str, task: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
         return self._calls.send(lambda: Errors(run_id, task), msgspec.structs.asdict)
+
+    def error_items(self, run_id: str, group: str) -> pykka.Future[dict[str, list[list[int]]]]:
+        """Return the failed items of a group of failures. See `Engine.error_items`."""
+        return self._calls.send(lambda: ErrorItems(run_id, group), lambda answer: answer.items)
 
     def history(
         self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE

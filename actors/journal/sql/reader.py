@@ -191,6 +191,8 @@ class SqlReader:
     def selected_entries(self, run_id: str, query: EntryQuery) -> list[tuple[int, Entry]]:
         """Return entries of a run that match a query, each with its number."""
         of_run = ENTRY.where(entries.c.run == number_of(run_id), entries.c.number > query.after)
+        if query.until is not None:
+            of_run = of_run.where(entries.c.number < query.until)
         if query.kind is not None:
             of_run = of_run.where(entries.c.kind.in_(words_of(query.kind)))
         if query.task is not None:

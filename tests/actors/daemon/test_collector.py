@@ -55,6 +55,10 @@ async def main(scheduled):
     collector = Collector(lambda: dispatcher.alive().get("ItemActor", 0), first_check=0.05)
     with collector.running() if scheduled else contextlib.nullcontext():
         gc.callbacks.append(counted)
+        if scheduled:  # the garbage of the start is collected first
+            await asyncio.wait_for(full.wait(), {PATIENCE})
+            full.clear()
+            counts.update({{0: 0, 1: 0, 2: 0}})
         count = await asyncio.to_thread(fan_out)
         during = dict(counts)
         if scheduled:
@@ -91,7 +95,7 @@ from stretto.actors import action
 
 @action("test.collector")
 def collector() -> list[int]:
-    return [*gc.get_threshold(), gc.get_freeze_count()]
+    return [*gc.get_threshold(), gc.get_freeze_count(), gc.isenabled()]
 """
 ASKS = """
 version: "1.0.0"
@@ -108,6 +112,7 @@ def test_the_daemon_freezes_what_it_has_loaded(tmp_path: Path) -> None:
         found = json.loads(daemon.run(tmp_path / "asks.yaml").stdout)["found"]
     assert tuple(found[:3]) == THRESHOLDS
     assert found[3] > 10_000
+    assert found[4] is True
 
 
 class Heap:
@@ -152,12 +157,30 @@ def in_a_loop(work: Any) -> None:
     asyncio.run(asyncio.wait_for(work, PATIENCE))
 
 
+def test_a_start_does_not_wait_for_a_collection(heap: Heap) -> None:
+    """What is loaded is frozen at once. Garbage among it is collected when no item is in flight."""
+
+    async def work() -> None:
+        with heap.collector().running():
+            assert heap.full.empty()
+            assert gc.get_freeze_count() > 10_000
+            assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
+            heap.items = 0
+            assert await heap.full.get() == 0
+
+    in_a_loop(work())
+
+
 def test_a_collection_waits_for_the_items_in_flight(heap: Heap) -> None:
     """It examines only what is newer than the last one."""
 
     async def work() -> None:
+        heap.items = 0
         with heap.collector().running():
-            assert await heap.full.get() == 0
+            await heap.full.get()
+            heap.items = 1
+            while not heap.checks.empty():
+                heap.checks.get_nowait()
             gc.collect(1)
             assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
             assert heap.full.empty()
@@ -172,10 +195,11 @@ def test_a_collection_that_memory_needs_does_not_wait(heap: Heap) -> None:
 
     async def work() -> None:
         with heap.collector().running():
-            await heap.full.get()
             heap.resident += 2**30
+            assert await heap.full.get() == 0
+            heap.resident += 2**31
             gc.collect(1)
-            await heap.full.get()
+            assert await heap.full.get() > 0
 
     in_a_loop(work())
 

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from stretto.actors.history import failure_groups
-from stretto.actors.history.failure_groups import group_errors, without_numbers
+from stretto.actors.history.failure_groups import group_errors, list_error_items, without_numbers
 from stretto.actors.history.masks import SEALED
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
@@ -84,6 +84,17 @@ def test_like_failures_are_one_group(store: Store) -> None:
         ("failed", {"file": "w.yaml", "line": 9, "column": 3}, 1),
     ]
     assert len({each["id"] for each in found["groups"]}) == 3
+
+
+def test_the_items_of_a_group_are_ranges(store: Store) -> None:
+    """Of another group, or of none, there are others."""
+    run = accepted(store, *(failing(index, "down" if index != 2 else "up") for index in range(5)))
+    groups = {each["sample"]: each["id"] for each in group_errors(store.reader, run.run_id)["groups"]}
+    assert list_error_items(store.reader, run.run_id, groups["down"]) == {"probe": [[0, 1], [3, 4]]}
+    assert list_error_items(store.reader, run.run_id, groups["up"]) == {"probe": [[2, 2]]}
+    assert list_error_items(store.reader, run.run_id, "none") == {}
+    with pytest.raises(UnknownRun):
+        list_error_items(store.reader, "none", groups["up"])
 
 
 def test_an_item_counts_by_its_last_attempt(store: Store) -> None:

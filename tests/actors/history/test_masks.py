@@ -53,6 +53,18 @@ def test_only_what_was_learned_is_read_of_the_record(store: Store) -> None:
     assert mask_of(store.reader, run.accepted).text("hunter2 and hunter3") == f"{MASK} and {MASK}"
 
 
+def test_no_result_is_decoded_for_a_mask(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first task of a run may have a large one."""
+    run = Conducted(store, SECRET, {"p": "hunter2"})
+    store.writer.write([happening(run.id, completed(0), secret=True)])
+
+    def refuse(_row: object) -> None:
+        raise AssertionError("an entry is decoded")
+
+    monkeypatch.setattr(store.reader, "restore_entry", refuse)
+    assert mask_of(store.reader, run.accepted).text("hunter2") == MASK
+
+
 def test_runs_above_and_below_share_their_secrets(store: Store) -> None:
     """A child knows those of its parent at once, a parent what its child has passed on."""
     parent = Conducted(store, SECRET, {"p": "hunter2"})

@@ -29,7 +29,7 @@ function rowOf(group) {
   cell(row, "", kind, ` ${withoutNumbers(group.message)}`);
   cell(row, "n", grouped(group.count));
   cell(row, "c-first", group.at ? clock.format(new Date(group.at)) : "");
-  const show = new URLSearchParams({ task: group.task, item: group.first, state: "failed" });
+  const show = new URLSearchParams({ task: group.task, item: group.first, ...(group.id ? { group: group.id } : { state: "failed" }) });
   const { rerun } = document.getElementById("errs").dataset;
   const again = rerun && group.id ? [" ", linkTo("Rerun these…", `${rerun}?error_group=${group.id}`)] : [];
   cell(row, "c-do", linkTo("Show", `?${show}`), ...again);

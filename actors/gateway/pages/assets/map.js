@@ -4,6 +4,7 @@ import { grouped } from "./marks.js";
 import { KINDS, Painter, planFor } from "./pixels.js";
 
 const MOST_SINGLE = 4000;
+const NOTE = "the more of its place a mark fills, the more it needs you";
 
 function colourOf(context, style, name) {
   context.fillStyle = style.getPropertyValue(`--${name}`).trim();
@@ -23,6 +24,7 @@ export class ItemMap {
     this.shown = KINDS.indexOf(element.dataset.state);
     this.item = element.dataset.item === undefined ? -1 : Number(element.dataset.item);
     this.cursor = Math.max(this.item, 0);
+    this.group = null;
     this.zoom = 0;
     this.first = 0;
     this.cells = new Cells(path, Number(element.dataset.total), (indexes) => this.change(indexes));
@@ -35,6 +37,21 @@ export class ItemMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     this.listen();
     this.cells.load();
+    if (element.dataset.group) this.loadGroup(element.dataset.group);
+  }
+
+  // Light the items of a group of failures.
+  async loadGroup(path) {
+    try {
+      const answer = await fetch(path);
+      if (!answer.ok) return;
+      const ranges = (await answer.json()).items[document.getElementById("overview").dataset.task] ?? [];
+      this.group = new Uint8Array(Math.max(this.cells.total, (ranges.at(-1)?.[1] ?? -1) + 1));
+      for (const [first, last] of ranges) this.group.fill(1, first, last + 1);
+      this.draw();
+    } catch {
+      // All items are lit, and the table has those of the group.
+    }
   }
 
   fit() {
@@ -43,6 +60,7 @@ export class ItemMap {
 
   // Paint all marks.
   draw() {
+    if (!this.box.clientWidth) return; // it is not shown yet
     performance.clearMeasures("map");
     const began = performance.now();
     const style = getComputedStyle(this.element);
@@ -51,7 +69,7 @@ export class ItemMap {
     this.plan = planFor(this.cells.total, this.width, this.zoom);
     const colours = { ground: colourOf(this.context, style, "card") };
     for (const name of KINDS) colours[name] = colourOf(this.context, style, name === "skipped" ? "edge" : name);
-    this.painter = new Painter(this.plan, this.ratio, colours, this.shown);
+    this.painter = new Painter(this.plan, this.ratio, colours, this.shown, this.group);
     this.items = 2 ** this.plan.bucket;
     this.marks = Math.min(Math.ceil(this.cells.total / this.items), this.plan.most);
     const farthest = Math.max(0, this.cells.total - this.marks * this.items);
@@ -115,9 +133,8 @@ export class ItemMap {
     const last = Math.min(this.first + this.marks * this.items, this.cells.total) - 1;
     this.element.querySelector("#scale-first").textContent = `item ${grouped(this.first)}`;
     this.element.querySelector("#scale-last").textContent = `item ${grouped(Math.max(last, 0))}`;
-    if (this.items > 1) {
-      this.element.querySelector("#scale-note").textContent = `each mark is ${grouped(this.items)} items: the worst, and how many of them`;
-    }
+    const many = `each mark is ${grouped(this.items)} items: the worst, and how many of them`;
+    this.element.querySelector("#scale-note").textContent = this.items > 1 ? many : NOTE;
   }
 
   showTip(index) {

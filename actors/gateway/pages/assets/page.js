@@ -4,6 +4,7 @@ import { useKeys } from "./keys.js";
 // Times: how long ago up to an hour, else the clock of the reader's own time zone.
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const exact = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hour12: false });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long", hour12: false });
 
@@ -23,8 +24,11 @@ function localise(root) {
     const at = new Date(element.dateTime);
     const seconds = (now - at) / 1000;
     const today = at.toDateString() === new Date(now).toDateString();
-    const long = today ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
-    const text = "clock" in element.dataset ? (today && element.dataset.clock === "s" ? exact.format(at) : long) : seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
+    const thisYear = at.getFullYear() === new Date(now).getFullYear();
+    const long = today ? clock.format(at) : thisYear ? `${day.format(at)} ${clock.format(at)}` : year.format(at);
+    const known = "clock" in element.dataset ? (today && element.dataset.clock === "s" ? exact.format(at) : long) : null;
+    const past = seconds < 1 ? "just now" : seconds < 3600 ? `${duration(seconds)} ago` : long;
+    const text = known ?? (seconds < -1 ? long : past);
     if (element.textContent !== text) element.textContent = text;
     element.title = full.format(at);
   }

@@ -1,4 +1,6 @@
 // The panel of an item: copy a value, follow the output of a process, stay where one is when another item is opened.
+import { whileSeen } from "./stream.js";
+
 const MOST_CHARACTERS = 64 * 1024;
 const KEPT = "stretto-scroll";
 
@@ -20,7 +22,6 @@ function useCopies() {
 function followOutput() {
   const text = document.getElementById("output-text");
   if (!text?.dataset.follow) return;
-  const source = new EventSource(text.dataset.follow);
   function show(added, before) {
     if (!added) return;
     document.getElementById("output-block").hidden = false;
@@ -28,16 +29,20 @@ function followOutput() {
     text.textContent = (before + added).slice(-MOST_CHARACTERS);
     if (isAtEnd) text.scrollTop = text.scrollHeight;
   }
-  source.addEventListener("output", ({ data }) => {
-    const { stdout, stderr } = JSON.parse(data);
-    show(`${stdout ?? ""}${stderr ?? ""}`, "");
+  whileSeen(() => {
+    const source = new EventSource(text.dataset.follow);
+    source.addEventListener("output", ({ data }) => {
+      const { stdout, stderr } = JSON.parse(data);
+      show(`${stdout ?? ""}${stderr ?? ""}`, "");
+    });
+    source.addEventListener("more", ({ data }) => {
+      const { stdout, stderr, left_out: leftOut } = JSON.parse(data);
+      show(`${leftOut ? "\n…\n" : ""}${stdout ?? ""}${stderr ?? ""}`, text.textContent);
+    });
+    source.addEventListener("ended", () => source.close());
+    addEventListener("pagehide", () => source.close());
+    return () => source.close();
   });
-  source.addEventListener("more", ({ data }) => {
-    const { stdout, stderr, left_out: leftOut } = JSON.parse(data);
-    show(`${leftOut ? "\n…\n" : ""}${stdout ?? ""}${stderr ?? ""}`, text.textContent);
-  });
-  source.addEventListener("ended", () => source.close());
-  addEventListener("pagehide", () => source.close());
 }
 
 // Another item or filter of the same run is another page: it begins where this one was.

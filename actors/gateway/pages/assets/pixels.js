@@ -53,17 +53,23 @@ function blended(colour, ground, part) {
   return (0xff << 24) | (channel(16) << 16) | (channel(8) << 8) | channel(0);
 }
 
-// `colours` has a number 0xAABBGGRR for each kind, and `ground`. `shown` is the kind that is not dimmed, or -1.
+// `colours` has a number 0xAABBGGRR for each kind, and `ground`. Dimmed are marks of other kinds than `shown` (-1 for
+// none), or, where `chosen` has a byte for each item, those whose byte is 0.
 export class Painter {
-  constructor(plan, ratio, colours, shown = -1) {
+  constructor(plan, ratio, colours, shown = -1, chosen = null) {
     this.plan = plan;
     this.size = Math.round(plan.pitch * ratio);
     this.ground = colours.ground;
     this.shown = shown;
-    this.shapes = KINDS.map((_, kind) => shape(kind, this.size));
-    this.colours = KINDS.map((name, kind) => (shown < 0 || kind === shown ? colours[name] : blended(colours[name], colours.ground, DIMMED)));
-    this.stamps = this.shapes.map((inside, kind) => Uint32Array.from(inside, (is) => (is ? this.colours[kind] : this.ground)));
+    this.chosen = chosen;
+    this.lit = KINDS.map((name) => colours[name]);
+    this.dimmed = this.lit.map((colour) => blended(colour, colours.ground, DIMMED));
+    const shapes = KINDS.map((_, kind) => shape(kind, this.size));
+    const stamps = (of) => shapes.map((inside, kind) => Uint32Array.from(inside, (is) => (is ? of[kind] : this.ground)));
+    [this.litStamps, this.dimmedStamps] = [stamps(this.lit), stamps(this.dimmed)];
     this.buckets = new Map();
+    this.counts = new Uint32Array(KINDS.length);
+    this.litCounts = new Uint32Array(KINDS.length);
   }
 
   // The pixels of a canvas for so many marks.
@@ -77,25 +83,55 @@ export class Painter {
     const { columns, bucket } = this.plan;
     const size = this.size;
     for (let mark = from; mark < to; mark++) {
-      const stamp = bucket ? this.bucketStamp(cells, first + mark * 2 ** bucket) : this.stamps[KIND_OF[cells[first + mark] & STATE_BITS]];
+      const stamp = bucket ? this.bucketStamp(cells, first + mark * 2 ** bucket) : this.stamp(cells, first + mark);
       let at = Math.floor(mark / columns) * size * width + (mark % columns) * size;
       for (let y = 0, of = 0; y < size; y++, at += width - size) for (let x = 0; x < size; x++) pixels[at++] = stamp[of++];
     }
   }
 
+  isLit(kind, index) {
+    if (this.chosen) return this.chosen[index] === 1;
+    return this.shown < 0 || kind === this.shown;
+  }
+
+  stamp(cells, index) {
+    const kind = KIND_OF[cells[index] & STATE_BITS];
+    return (this.isLit(kind, index) ? this.litStamps : this.dimmedStamps)[kind];
+  }
+
+  countChosen(cells, start, end) {
+    this.litCounts.fill(0);
+    for (let index = start; index < end; index++) if (this.chosen[index]) this.litCounts[KIND_OF[cells[index] & STATE_BITS]]++;
+    return this.litCounts;
+  }
+
+  countShown() {
+    if (this.shown < 0) return this.counts;
+    this.litCounts.fill(0);
+    this.litCounts[this.shown] = this.counts[this.shown];
+    return this.litCounts;
+  }
+
+  // The worst kind of those that are lit, else of all, as high as its share, on the kind that most of them have.
   bucketStamp(cells, start) {
     const end = Math.min(start + 2 ** this.plan.bucket, cells.length);
-    const counts = [0, 0, 0, 0, 0, 0, 0];
+    const { counts } = this;
+    counts.fill(0);
     for (let index = start; index < end; index++) counts[KIND_OF[cells[index] & STATE_BITS]]++;
-    const worst = this.shown >= 0 && counts[this.shown] ? this.shown : URGENCY.find((kind) => counts[kind]) ?? WAITING;
-    const common = counts.indexOf(Math.max(...counts));
-    if (worst === common) return this.stamps[worst];
-    const rows = Math.max(1, Math.round((this.size * counts[worst]) / (end - start)));
-    const key = (worst * 8 + common) * 256 + rows;
+    const lit = this.chosen ? this.countChosen(cells, start, end) : this.countShown();
+    const isLit = lit === counts || lit.some((count) => count);
+    const of = isLit ? lit : counts;
+    let at = 0;
+    while (!of[URGENCY[at]] && at < URGENCY.length - 1) at++;
+    const worst = URGENCY[at];
+    let common = 0;
+    for (let kind = 1; kind < counts.length; kind++) if (counts[kind] > counts[common]) common = kind;
+    const rows = Math.max(1, Math.round((this.size * of[worst]) / (end - start)));
+    const key = ((worst * 8 + common) * 256 + rows) * 4 + (isLit ? 2 : 0) + (lit[common] ? 1 : 0);
     let stamp = this.buckets.get(key);
     if (!stamp) {
-      stamp = this.stamps[common].slice();
-      stamp.fill(this.colours[worst], (this.size - rows) * this.size);
+      stamp = (lit[common] ? this.litStamps : this.dimmedStamps)[common].slice();
+      if (worst !== common) stamp.fill((isLit ? this.lit : this.dimmed)[worst], (this.size - rows) * this.size);
       this.buckets.set(key, stamp);
     }
     return stamp;

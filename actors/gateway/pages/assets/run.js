@@ -12,6 +12,8 @@ const said = document.getElementById("said");
 const SAY_MS = 10_000;
 const RELOAD_MS = 1000;
 const ENDED = ["succeeded", "failed", "timed_out", "abandoned", "cancelled", "skipped"];
+// Of these, the server shows another task as soon as one runs.
+const CALM = ["not_started", "succeeded", "skipped"];
 const reports = new Map();
 let spoken = 0;
 
@@ -46,8 +48,8 @@ function say(text) {
 // Another task asks for attention, or the page has no place for what there is now.
 function isOutdated(name, report) {
   if (name === task) return isNew(document.querySelector("#overview .focus"), report);
-  const isBusy = reports.get(task)?.status === "running";
-  return chosen === "false" && !isBusy && report.status === "running" && report.items.total !== 1;
+  const isCalm = CALM.includes(reports.get(task)?.status);
+  return chosen === "false" && isCalm && report.status === "running" && report.items.total !== 1;
 }
 
 function isNew(focus, report) {

@@ -1,10 +1,11 @@
 // The head of each page of a run: its status, title and buttons change with the one stream of the tab.
 import { useCancelDialog } from "./cancelling.js";
-import { setStatus, shapeOf } from "./marks.js";
+import { grouped, setStatus, shapeOf } from "./marks.js";
 import { follow } from "./stream.js";
 
 const run = document.getElementById("run").dataset;
 const progress = new Map();
+const items = document.querySelector("[data-count=items]");
 const icon = document.querySelector("link[rel=icon]");
 
 export const runPath = `/api/v1/runs/${encodeURIComponent(run.run)}`;
@@ -17,6 +18,7 @@ function showProgress(tasks) {
     ended += counts.succeeded + counts.failed;
     total += counts.total ?? 0;
   }
+  if (total && items) items.textContent = grouped(total);
   if (total) document.title = document.title.replace(/^\d+ %/, `${Math.floor((100 * ended) / total)} %`);
 }
 
@@ -39,5 +41,14 @@ export function followRun(listeners = {}) {
     take(data);
     listeners[name]?.(data);
   };
-  follow(`${runPath}/stream`, { ...listeners, hello: both("hello"), changes: both("changes"), ended: both("ended") });
+  const close = follow(`${runPath}/stream`, {
+    ...listeners,
+    hello: both("hello"),
+    changes: both("changes"),
+    ended: (data) => {
+      close();
+      both("ended")(data);
+      document.getElementById("live").hidden = true;
+    },
+  });
 }

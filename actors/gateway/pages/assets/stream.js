@@ -1,6 +1,22 @@
 // One stream of events a tab, which is closed while the tab is hidden: a browser has six connections for a host.
 const HIDDEN_MS = 5000;
 
+// Call `open` while the tab is seen, and what it returns once the tab has been hidden for a while.
+export function whileSeen(open) {
+  let close = open();
+  let timer = null;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (!document.hidden) close ??= open();
+    else {
+      timer = setTimeout(() => {
+        close?.();
+        close = null;
+      }, HIDDEN_MS);
+    }
+  });
+}
+
 export function follow(path, listeners) {
   const live = document.getElementById("live");
   const lost = document.getElementById("lost");
@@ -11,22 +27,35 @@ export function follow(path, listeners) {
   function news(handler) {
     return (event) => {
       heard = new Date();
-      live.hidden = false;
-      live.classList.remove("off");
-      lost.hidden = true;
+      showLive();
       handler(JSON.parse(event.data));
     };
+  }
+
+  function showLive() {
+    live.hidden = false;
+    live.classList.remove("off");
+    lost.hidden = true;
+  }
+
+  function showLost() {
+    live.classList.add("off");
+    lost.textContent = `No connection to the daemon. The page shows what was known at ${heard.toLocaleTimeString()}.`;
+    lost.hidden = false;
   }
 
   function open() {
     if (source) return;
     source = new EventSource(path);
     for (const [name, handler] of Object.entries(listeners)) source.addEventListener(name, news(handler));
-    source.addEventListener("bye", close);
+    source.addEventListener("open", showLive); // a stream that continues says nothing until there is news
+    source.addEventListener("bye", () => {
+      close();
+      showLost();
+      timer = setTimeout(open, HIDDEN_MS);
+    });
     source.addEventListener("error", () => {
-      live.classList.add("off");
-      lost.textContent = `No connection to the daemon. The page shows what was known at ${heard.toLocaleTimeString()}.`;
-      lost.hidden = false;
+      showLost();
       if (source?.readyState === EventSource.CLOSED) {
         source = null;
         setTimeout(open, HIDDEN_MS);

@@ -1,7 +1,7 @@
 """The states of a task's items, from the bytes of its map."""
 
 from stretto.actors.gateway.pages import item_states
-from stretto.actors.gateway.pages.item_states import FILTERS, ROWS, STATES, ItemCell, ItemStates, filter_of
+from stretto.actors.gateway.pages.item_states import FILTERS, ROWS, STATES, ItemCell, ItemStates, chosen_of, filter_of
 from stretto.actors.journal import ITEM_STATES
 
 
@@ -34,6 +34,17 @@ def test_the_table_has_the_items_of_a_filter_in_pages() -> None:
     assert states.rows("cancelled", 0) == ([], None)
     assert states.rows("", 10**9) == ([], None)
     assert len(states.rows("", 0)[0]) == ROWS
+
+
+def test_chosen_items_are_those_of_their_ranges() -> None:
+    """A filter shows only these, and counts stay those of all."""
+    assert chosen_of([[1, 2], [4, 4]]) == bytes([0, 1, 1, 0, 1])
+    states = ItemStates(bytes([4, 4, 3, 4, 4, 4]), chosen_of([[1, 2], [4, 9]]))
+    assert [row.index for row in states.rows("", 0)[0]] == [1, 2, 4, 5]
+    assert [row.index for row in states.rows("failed", 0)[0]] == [1, 4, 5]
+    assert states.neighbours("", 2) == (1, 4)
+    assert states.counts()["failed"] == 5
+    assert ItemStates(bytes([4]), chosen_of([])).rows("", 0) == ([], None)
 
 
 def test_neighbours_are_those_of_the_filter() -> None:

@@ -19,7 +19,7 @@ def test_a_failed_run_opens_on_its_first_failed_item(tmp_path: Path) -> None:
         page = await text_of(browser, f"/runs/{run}")
         assert '<h2 id="item-h">Item 2</h2>' in page
         assert "<mark>{{ 1 / item }}" in page
-        assert f"/runs/{run}/definition#L" in page
+        assert "test.items.yaml:3</" in page
         assert 'data-item="2"' in page
         assert f'data-key="j" href="/runs/{run}?task=each&amp;item=3"' in page
         assert re.search(rf'href="/runs/{run}/rerun\?error_group=[0-9a-f]+"', page)
@@ -28,6 +28,41 @@ def test_a_failed_run_opens_on_its_first_failed_item(tmp_path: Path) -> None:
         assert '<h2 id="item-h">Item 0</h2>' in await text_of(browser, f"/runs/{run}?task=each&item=0")
         viewer = await entered(client, url, name="eve", role="viewer")
         assert "error_group" not in await text_of(viewer, f"/runs/{run}")
+
+    with_runs(tmp_path, test)
+
+
+def test_a_group_of_failures_filters_the_items(tmp_path: Path) -> None:
+    """Of the table, the map, and the items next to the one that is shown."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.items", to_the_end=True)
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{run}")
+        found = re.search(r"task=each&amp;item=2&amp;group=([0-9a-f]+)", page)
+        assert found is not None
+        shown = await text_of(browser, f"/runs/{run}?task=each&item=2&group={found[1]}&view=table")
+        assert re.findall(r">(\d+)</a></th>", shown) == ["2", "3"]
+        assert 'data-key="k"' not in shown
+        assert f'href="/runs/{run}?task=each&amp;item=2&amp;view=table"' in shown  # without the group
+        mapped = await text_of(browser, f"/runs/{run}?task=each&group={found[1]}")
+        assert f'data-group="/api/v1/runs/{run}/errors/{found[1]}/items"' in mapped
+        assert "No item." in await text_of(browser, f"/runs/{run}?task=each&group=none&view=table")
+
+    with_runs(tmp_path, test)
+
+
+def test_an_operator_reruns_or_retries_the_item(tmp_path: Path) -> None:
+    """What the item and the role allow."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.items", to_the_end=True)
+        browser = await entered(client, url)
+        link = f"/runs/{run}/rerun?task=each&amp;item=2"
+        assert link in await text_of(browser, f"/runs/{run}")
+        assert (await browser.open(link.replace("&amp;", "&"))).status == 200
+        viewer = await entered(client, url, name="eve", role="viewer")
+        assert link not in await text_of(viewer, f"/runs/{run}")
 
     with_runs(tmp_path, test)
 

@@ -1,16 +1,21 @@
 """What all pages have in common."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.problems import STATUSES
+from stretto.actors.gateway.pages import words
 from stretto.actors.gateway.pages.asset_files import FOLDER, Assets
 from stretto.actors.gateway.pages.explanations import EXPLANATIONS
 from stretto.actors.gateway.pages.rendering import HEADERS, TEMPLATES, Renderer
+from stretto.actors.journal.link import JournalLink
 from tests.actors.gateway.http.test_sessions import with_tokens
+from tests.actors.gateway.pages.test_runs import entered, text_of, with_runs
 from tests.support.browsing import Browser
 from tests.support.paths import ROOT
 
@@ -94,3 +99,34 @@ def test_a_template_without_its_values_is_an_error() -> None:
     """A page with holes would be believed."""
     with pytest.raises(Exception, match="is undefined"):
         Renderer("/assets").text("runs.html", None)
+
+
+def test_all_pages_say_that_the_store_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what needs it is disabled, with the reason."""
+
+    async def test(client: Client, url: str) -> None:
+        browser = await entered(client, url)
+        assert "store-down" not in await text_of(browser, "/tokens")
+        monkeypatch.setattr(JournalLink, "unavailable", "disk I/O error")
+        for path in ("/actions", "/engine", "/tokens"):
+            assert 'id="store-down"' in await text_of(browser, path)
+        page = await text_of(browser, "/tokens")
+        assert '<button class="b main" type="submit" disabled aria-describedby="store-down">' in page
+        assert "disk I/O error" not in page
+
+    with_runs(tmp_path, test)
+
+
+def test_a_time_to_come_is_a_day_or_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of long ago has its year."""
+    monkeypatch.setattr(time, "time", lambda: words.moment("2026-11-28T12:00:00Z").timestamp())
+    shown = {
+        "2026-11-28T11:59:59.500Z": "just now",
+        "2026-11-28T11:59:00Z": "1 m 00 ago",
+        "2026-11-28T10:00:00Z": "10:00 UTC",
+        "2026-11-28T12:00:30Z": "12:00 UTC",
+        "2026-11-20T10:00:00Z": "20 Nov 10:00 UTC",
+        "2027-02-26T10:00:00Z": "26 Feb 2027",
+        "2025-11-28T12:00:00Z": "28 Nov 2025",
+    }
+    assert {text: words.ago(text) for text in shown} == shown

@@ -8,6 +8,7 @@ import pytest
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages import run_context, run_history, run_items
 from stretto.actors.gateway.pages.run_head import TABS
+from stretto.actors.history import contexts
 from tests.actors.gateway.pages.test_runs import HOSTILE, entered, start, text_of, with_runs
 
 
@@ -92,6 +93,21 @@ def test_the_context_has_versions_and_is_compared(tmp_path: Path) -> None:
         assert re.search(r'<tr class="new">\s*<th scope="row">echo', compared)
         assert "None yet." in await text_of(browser, f"/runs/{echo}/context?at=-1")
         await text_of(browser, f"/runs/{echo}/context?at=-2", 400)
+
+    with_runs(tmp_path, test)
+
+
+def test_a_context_whose_replay_is_too_long_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tab says why, and shows that of an earlier entry."""
+
+    async def test(client: Client, url: str) -> None:
+        echo = await start(client, "test.published", to_the_end=True, inputs={"text": "a"})
+        browser = await entered(client, url)
+        monkeypatch.setattr(contexts, "MAX_ENTRIES", 1)
+        page = await text_of(browser, f"/runs/{echo}/context")
+        assert "The context is not shown: a context is shown up to entry 0" in page
+        assert 'aria-current="page">Context</a>' in page
+        assert '<th scope="row">said' in await text_of(browser, f"/runs/{echo}/context?at=0")
 
     with_runs(tmp_path, test)
 

@@ -1,0 +1,224 @@
+"""Every page in every state, in a real browser: axe-core's rules, a focus that is seen, narrow screens.
+
+One browser looks at all of them, with the pages of an administrator unless the state says otherwise.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pytest
+
+from stretto.actors.gateway.pages.pages import Pages
+from stretto.actors.gateway.pages.task_graph import TaskGraphs
+from stretto.actors.operations import Pause, Submit, Watch
+from tests.support.accessibility import sideways, unseen_stops, violations
+from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
+from tests.support.gateways import Opened, opened_gateway
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = needs_chromium
+SLEEP: Final = "sleep_" + "so_very_long_" * 6
+DEFINITIONS: Final = {
+    "test.echo": "parameters: {text: {type: string, default: hello}, token: {type: string, secret: true, default: s}}\n"
+    "tasks: [{name: echo, action: core.echo, input: {message: '{{ parameters.text }}'}}]\n"
+    'output_map: {said: "{{ task.echo.result }}"}\n',
+    "test.items": "tasks: [{name: each, with_items: [1, 2, 0, 0, 3], action: core.echo, "
+    'input: {message: "{{ 1 / item }}"}}]\n',
+    "test.sleep": "cancellation_policy: cancel_running\n"
+    f"tasks: [{{name: {SLEEP}, with_items: [1, 2, 3], concurrency: 2, action: core.sleep, "
+    "input: {seconds: 1000}}]\n",
+    "test.refused": "tasks: [{name: a, action: core.noop, concurency: 3}]\n",
+}  # fmt: skip
+STATES: Final = {
+    "runs": "/",
+    "runs, a filter that none matches": "/?workflow=test.none",
+    "runs, failed in a day": "/?status=failed&since=24h",
+    "runs, a search": "/?q=ITEMS&label=env%3Dprod",
+    "several": "/several?do=cancel&run={sleep}&run={paused}",
+    "a run that has succeeded": "/runs/{echo}",
+    "a run that has failed": "/runs/{items}",
+    "a run with all errors": "/runs/{items}?errors=all",
+    "a run in progress": "/runs/{sleep}",
+    "a paused run": "/runs/{paused}",
+    "a cancellation": "/runs/{sleep}/cancel",
+    "input and output": "/runs/{echo}/values",
+    "items": "/runs/{items}/items",
+    "failed items": "/runs/{items}/items?task=each&state=failed",
+    "a timeline": "/runs/{items}/timeline",
+    "a context": "/runs/{echo}/context",
+    "a history": "/runs/{items}/history",
+    "a failed item": "/runs/{items}?task=each&item=2",
+    "an item in progress": "/runs/{sleep}?task={task}&item=0",
+    "a rerun": "/runs/{items}/rerun",
+    "a rerun of failed items": "/runs/{items}/rerun?scope=failed_items",
+    "an adjustment": "/runs/{sleep}/adjust",
+    "an item to skip": "/runs/{sleep}/item/skip?task={task}&item=0",
+    "definitions": "/definitions",
+    "definitions, a search that none matches": "/definitions?q=nothing-like-this",
+    "a definition": "/definitions/test.items",
+    "a definition that is refused": "/definitions/test.refused",
+    "a start": "/definitions/test.echo/start",
+    "a start with one field for all": "/definitions/test.echo/start?as=json",
+    "a start with earlier inputs": "/definitions/test.echo/start?from={echo}",
+    "actions": "/actions",
+    "actions, a search that none matches": "/actions?q=nothing-like-this",
+    "an action": "/actions/core.http",
+    "an action that takes anything": "/actions/core.noop",
+    "the engine": "/engine",
+    "the audit": "/audit",
+    "the audit, a filter that none matches": "/audit?who=nobody-like-this&since=1h",
+    "tokens": "/tokens",
+    "a token to revoke": "/tokens/{token}/revoke",
+    "keys": "/keys",
+    "a code": "/problems/store_unavailable",
+    "nothing there": "/rums",
+    "a run that is not there": "/runs/0199",
+    "an action that is not there": "/actions/core.slep",
+    "a bad request": "/?workflw=a",
+    "the log-in": "/enter",
+}
+"""The address of each state. Names in braces are those of runs and tokens."""
+NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task"}
+"""The names in braces."""
+
+
+class Shown(NamedTuple):
+    """A daemon, with what its addresses name."""
+
+    daemon: Opened
+    names: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """A daemon with runs that have ended, have failed, run and are paused."""
+    folder = tmp_path_factory.mktemp("states")
+    (folder / "definitions").mkdir()
+    for ref, text in DEFINITIONS.items():
+        (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
+    with opened_gateway(
+        folder, patience=1000, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")
+    ) as opened:
+        client = opened.client
+        names = {"task": SLEEP}
+        for ref, labels in (("echo", {"env": "prod"}), ("items", {"env": "prod"}), ("sleep", {}), ("paused", {})):
+            accepted: Any = client.ask(Submit(f"test.{ref}" if ref != "paused" else "test.sleep", labels=labels))
+            names[ref] = accepted.run
+        for ref in ("echo", "items"):
+            list(client.answers(Watch(names[ref])))
+        client.ask(Pause(names["paused"], note="for the picture"))
+        yield Shown(opened, names)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """One browser."""
+    with opened_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(chromium: "Browser", shown: Shown) -> "Iterator[Page]":
+    """The page of an administrator."""
+    with watched_context(chromium, shown.daemon.url, reduced_motion="reduce") as context:
+        page = enter(context, shown.daemon.client, shown.daemon.url)
+        page.goto(f"{shown.daemon.url}/tokens")
+        page.get_by_label("Name").fill("deploy-bot")
+        page.get_by_role("button", name="Make it").click()
+        link = page.get_by_role("link", name="Revoke").first.get_attribute("href") or ""
+        shown.names["token"] = link.split("/")[2]
+        yield page
+
+
+def look(page: "Page", shown: Shown, state: str) -> None:
+    """Open a page in a state."""
+    page.goto(shown.daemon.url + STATES[state].format(**shown.names))
+
+
+def test_every_page_is_among_the_states() -> None:
+    """A new page needs a state of its own here."""
+    nothing: Any = None
+    routes = Pages(nothing, nothing, nothing, nothing, TaskGraphs(lambda _layouts: nothing), nothing).routes()
+    names = dict.fromkeys(NAMES, "x")
+    paths = [each.partition("?")[0].format(**names) for each in STATES.values()]
+    unseen = [
+        route.path
+        for route in routes
+        if "GET" in (route.methods or ())
+        and not route.path.startswith("/assets/")
+        and route.path != "/runs"  # leads to another
+        and not any(route.path_regex.fullmatch(path) for path in paths)
+    ]
+    assert unseen == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_rule_of_axe_core_is_broken_and_no_width_scrolls_sideways(page: "Page", shown: Shown, state: str) -> None:
+    """Light and dark, in colours that the reader forces, and as wide as at 400 %."""
+    look(page, shown, state)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page) == [], scheme
+    page.emulate_media(color_scheme="light")
+    assert sideways(page) == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_stop_of_tab_is_seen(page: "Page", shown: Shown, state: str) -> None:
+    """Neither covered nor outside, on a wide screen and on a narrow one."""
+    look(page, shown, state)
+    for width in (1440, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        stops, unseen = unseen_stops(page)
+        assert unseen == [], width
+        assert stops >= 3
+
+
+def test_what_a_form_answers_breaks_no_rule(page: "Page", shown: Shown) -> None:
+    """A token that is shown once, and a form that is refused."""
+    page.goto(f"{shown.daemon.url}/tokens")
+    for name, wanted in (("second-bot", "Keep it"), ("second-bot", "second-bot")):
+        page.get_by_label("Name").fill(name)
+        page.get_by_role("button", name="Make it").click()
+        page.get_by_text(wanted).first.wait_for()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert violations(page) == []
+    page.emulate_media(color_scheme="light")
+
+
+def test_a_viewer_sees_no_button_that_is_not_his(chromium: "Browser", shown: Shown) -> None:
+    """And no rule is broken on his pages."""
+    with watched_context(chromium, shown.daemon.url) as context:
+        page = enter(context, shown.daemon.client, shown.daemon.url, "viewer")
+        for state in ("runs", "a run in progress", "a cancellation", "the engine", "an action", "tokens", "the audit"):
+            look(page, shown, state)
+            assert violations(page) == []
+            assert page.locator("main form[method=post], main .danger, main .stop").count() == 0
+            for refused in ("/tokens", "/audit"):
+                assert page.locator(f"nav a[href='{refused}']").count() == 0
+
+
+def test_nothing_moves_for_who_wants_no_motion_and_forced_colours_keep_the_edges(page: "Page", shown: Shown) -> None:
+    """What is told by a background alone would be gone."""
+    look(page, shown, "a run in progress")
+    page.locator("#live").wait_for()
+    assert page.evaluate("document.getAnimations().length") == 0
+    page.emulate_media(forced_colors="active")
+    edges = page.evaluate(
+        "() => [...document.querySelectorAll('.card, .b, .bar, .chip, input:not([type=hidden])')]"
+        ".filter((each) => each.checkVisibility() && parseFloat(getComputedStyle(each).borderTopWidth) < 1)"
+        ".map((each) => each.outerHTML.slice(0, 100))"
+    )
+    page.emulate_media(forced_colors="none")
+    assert edges == []
+
+
+def test_no_name_of_a_state_is_left_without_its_value(shown: Shown, page: "Page") -> None:
+    """Each address is whole."""
+    assert page.url
+    assert set(shown.names) == NAMES
+    assert {name for path in STATES.values() for name in re.findall(r"\{(\w+)\}", path)} == NAMES

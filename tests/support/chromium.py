@@ -1,0 +1,92 @@
+"""A real browser: the distribution's Chromium, and a watch over all that its pages say and ask for."""
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from stretto.actors.gateway.client import Client
+from stretto.actors.operations import CreateEnterCode, CreateToken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM: Final = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+_VIOLATIONS: Final = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+"""
+
+
+@contextmanager
+def opened_chromium(*arguments: str) -> "Iterator[Browser]":
+    """Run a browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """All that the pages of a context do and should not: console messages, violations of policy, foreign requests.
+
+    Args:
+        context: The context.
+        url: The URL of the daemon.
+    """
+
+    def __init__(self, context: "BrowserContext", url: str) -> None:
+        self.found: list[str] = []
+        """A line for each."""
+        self._origin = urlsplit(url).netloc
+        context.add_init_script(_VIOLATIONS)
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.found.append(f"error: {error.error}"))
+        context.on("request", self._asked)
+
+    def _said(self, message: Any) -> None:
+        page = message.page
+        # The browser says so of each page with a status of 400 or more, which some tests want.
+        is_the_page = page is not None and message.location.get("url") == page.url
+        if not (is_the_page and message.text.startswith("Failed to load resource")):
+            self.found.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _asked(self, request: Any) -> None:
+        place = urlsplit(request.url)
+        if place.scheme not in {"data", "blob"} and place.netloc != self._origin:
+            self.found.append(f"request: {request.url}")
+
+
+@contextmanager
+def watched_context(browser: "Browser", url: str, **options: Any) -> "Iterator[BrowserContext]":
+    """Open a context that knows nothing yet. At its end, its pages must have done nothing that `Watch` finds."""
+    context = browser.new_context(**options)
+    watch = Watch(context, url)
+    try:
+        yield context
+    finally:
+        context.close()
+    assert watch.found == []
+
+
+def enter(context: "BrowserContext", client: Client, url: str, role: str = "admin", **token: Any) -> "Page":
+    """Log in: as the daemon's user, or with a new token of another role or name. Return the page."""
+    page = context.new_page()
+    if role == "admin" and not token:
+        code: Any = client.ask(CreateEnterCode())
+        page.goto(code.url)
+    else:
+        made: Any = client.ask(CreateToken(token.pop("name", f"a-{role}"), role, **token))  # type: ignore[arg-type]
+        page.goto(f"{url}/enter")
+        page.get_by_label("Token").fill(made.text)
+        page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{url}/")
+    return page
