@@ -79,17 +79,18 @@ class BlockingReports:
         until: float | None = None,
         parent: str | None = None,
         id_prefix: str | None = None,
+        by: str | None = None,
     ) -> dict[str, Any]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         page: dict[str, Any] = self._get(
             self.proxy.runs(
                 status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
-                cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
+                cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix, by=by,
             )
         )  # fmt: skip
         return page
 
-    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> dict[str, Any]:
+    def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
         counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by))
         return counts

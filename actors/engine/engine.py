@@ -20,6 +20,7 @@ from stretto.actors.history import (
     ItemInput,
     RerunChoice,
     context_value,
+    count_runs,
     group_errors,
     list_entries,
     list_error_items,
@@ -397,6 +398,7 @@ class Engine(DispatchedActor):
         until: float | None = None,
         parent: str | None = None,
         id_prefix: str | None = None,
+        by: str | None = None,
     ) -> Deferred:
         """Return a page of stored runs, the newest first: those that match all arguments.
 
@@ -412,6 +414,7 @@ class Engine(DispatchedActor):
             until: Only runs that were accepted before this time, in seconds since the epoch.
             parent: Only the runs of this run's sub-workflows. "none" leaves out those of all sub-workflows.
             id_prefix: Only runs whose ids begin so.
+            by: Only runs that this token or user has started.
 
         Returns:
             {runs: [...], next}. `next` is the cursor of the next page, or None.
@@ -421,21 +424,22 @@ class Engine(DispatchedActor):
         """
         return self._core.store.read(
             reports.list_runs, status=status, workflow=workflow, since=since, labels=labels, search=search,
-            children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
+            children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix, by=by,
         )  # fmt: skip
 
-    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> Deferred:
+    def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> Deferred:
         """Return the number of stored runs by status, of those accepted at a time or later.
 
         Args:
             since: The time in seconds since the epoch.
-            by: "workflow" also counts them by workflow: the 1,000 workflows with the most runs.
+            by: "workflow" also counts them by workflow: the 1,000 workflows with the most runs. "hour" also counts
+                them by hour: the 24 hours from `since`.
 
         Returns:
             {since, statuses: {status: number}}, without the statuses that no such run has. By workflow, also
-            {workflows: {ref: {status: number}}}.
+            {workflows: {ref: {status: number}}}; by hour, also {hours: [{since, statuses}]}.
         """
-        return self._core.store.read(reports.count_runs, since, by)
+        return self._core.store.read(count_runs, since, by)
 
     def find_run(self, text: str) -> Any:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.

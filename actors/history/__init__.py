@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
     from stretto.actors.history.context_versions import list_versions
     from stretto.actors.history.contexts import UnknownPath, context_value, show_context
+    from stretto.actors.history.counts import count_runs
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import KINDS, UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
@@ -56,6 +57,7 @@ else:
             "context_versions": "list_versions",
             "contexts": "UnknownPath context_value show_context",
             "versions": "run_version",
+            "counts": "count_runs",
             "ends": "explain_end_of_tasks",
             "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
@@ -107,6 +109,7 @@ __all__ = [
     "accepted_run",
     "context_value",
     "count_cancelled",
+    "count_runs",
     "ended_output",
     "error_lines",
     "explain_end_of_tasks",

@@ -67,6 +67,7 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     until: float | None = None,
     parent: str | None = None,
     id_prefix: str | None = None,
+    by: str | None = None,
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
@@ -75,7 +76,7 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     query = RunQuery(
         status=_several(status),
         workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
-        parent=parent, id_prefix=id_prefix, cursor=cursor, limit=_page(limit),
+        parent=parent, id_prefix=id_prefix, requested_by=by, cursor=cursor, limit=_page(limit),
     )  # fmt: skip
     page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
@@ -100,15 +101,6 @@ def audit_of(
 
 def _audit_as_json(page: AuditPage) -> dict[str, Any]:
     return {"entries": [audit_as_json(row.entry) for row in page.rows], "next": page.next}
-
-
-def count_runs(reader: Reader, since: float, by: Literal["workflow"] | None = None) -> dict[str, Any]:
-    """Return the number of runs by status, of those accepted at a time or later: {since, statuses {status: number}}.
-
-    By workflow, also {workflows {ref: {status: number}}}. Raises `StoreUnavailable`.
-    """
-    counts = {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
-    return counts if by is None else {**counts, "workflows": dict(reader.counts_by_workflow(since))}
 
 
 def find_run(reader: Reader, text: str) -> str:

@@ -55,7 +55,16 @@ if TYPE_CHECKING:
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
-    from stretto.actors.journal.queries import MAX_PAGE, NO_PARENT, PAGE, STATUSES, EntryQuery, ItemQuery, RunQuery
+    from stretto.actors.journal.queries import (
+        HOUR_SECONDS,
+        MAX_PAGE,
+        NO_PARENT,
+        PAGE,
+        STATUSES,
+        EntryQuery,
+        ItemQuery,
+        RunQuery,
+    )
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Audited,
@@ -127,7 +136,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
+            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem "
@@ -154,6 +163,7 @@ __all__ = [
     "DAMAGED",
     "DONE",
     "FIRST_ENTRY",
+    "HOUR_SECONDS",
     "ITEM_STATES",
     "LOADING",
     "MAX_NOTE",

@@ -17,6 +17,9 @@ STATUSES: Final = (
 """The statuses of stored runs."""
 NO_PARENT: Final = "none"
 """In place of a parent: the runs that have none."""
+HOUR_SECONDS: Final = 3600.0
+COUNTED_HOURS: Final = 24
+"""Hours in which runs are counted one by one."""
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +43,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only the runs of this run's sub-workflows. "none" is as "folded"."""
     id_prefix: str | None = None
     """Only runs whose ids begin so."""
+    requested_by: str | None = None
+    """Only runs that this token or user has started."""
     cursor: str | None = None
     """The `next` of the previous page."""
     limit: int = PAGE

@@ -366,14 +366,14 @@ class Reader(Protocol):
     def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
         """Return the number of runs by workflow and status since a time, of the workflows with the most of them."""
 
+    def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
+        """Return the number of runs by status in each hour of the day that begins at a time."""
+
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
-        """Return when workflows last succeeded, in seconds since the epoch.
+        """Return the ends of workflows' last successful runs, in seconds since the epoch.
 
         Args:
             workflows: The workflows. Of each, only the newest `SUCCESSES_AMONG` runs are searched.
-
-        Returns:
-            The end of the last successful run of each workflow that has one there.
         """
 
     def close(self) -> None:

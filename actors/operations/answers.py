@@ -211,11 +211,12 @@ class DefinitionAnswer(msgspec.Struct, frozen=True, tag="definition"):
 
 
 class CountsAnswer(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_counts"):
-    """The number of runs by status, and by workflow and status, as `Engine.run_counts` returns it."""
+    """The number of runs by status, and by workflow or hour and status, as `Engine.run_counts` returns it."""
 
     since: str
     statuses: dict[str, int]
     workflows: dict[str, dict[str, int]] | None = None
+    hours: list[dict[str, Any]] | None = None
 
 
 class TasksAnswer(msgspec.Struct, frozen=True, tag="tasks"):

@@ -132,6 +132,7 @@ class Runs(Request, frozen=True, tag="runs"):
     until: float | None = None
     parent: str | None = None
     id_prefix: str | None = None
+    by: str | None = None
 
 
 class FindRun(Request, frozen=True, tag="find_run"):
@@ -324,11 +325,11 @@ class RunDefinition(Request, frozen=True, tag="definition"):
 class RunCounts(Request, frozen=True, tag="run_counts"):
     """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later.
 
-    `by` also returns them by workflow.
+    `by` also returns them by workflow, or for each of the 24 hours from then.
     """
 
     since: float
-    by: Literal["workflow"] | None = None
+    by: Literal["workflow", "hour"] | None = None
 
 
 class Cells(Request, frozen=True, tag="cells"):

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from stretto.actors.history import (
     context_value,
+    count_runs,
     group_errors,
     list_entries,
     list_error_items,
@@ -38,7 +39,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.ErrorItems: list_error_items,
     requests.History: list_entries,
     requests.RunDefinition: reports.show_definition,
-    requests.RunCounts: reports.count_runs,
+    requests.RunCounts: count_runs,
     requests.Cells: map_items,
     requests.Tasks: list_tasks,
     requests.Task: show_task,

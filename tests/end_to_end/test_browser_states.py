@@ -50,6 +50,7 @@ STATES: Final = {
     "a timeline": "/runs/{items}/timeline",
     "a context": "/runs/{echo}/context",
     "a history": "/runs/{items}/history",
+    "the definition of a run": "/runs/{items}/definition",
     "a failed item": "/runs/{items}?task=each&item=2",
     "an item in progress": "/runs/{sleep}?task={task}&item=0",
     "a rerun": "/runs/{items}/rerun",

@@ -32,6 +32,7 @@ OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned",
     help="Only runs with this label; several: with all of them.",
 )  # fmt: skip
 @click.option("--search", metavar="TEXT", help="Only runs with TEXT in the workflow's ref or in a label.")
+@click.option("--by", metavar="NAME", help="Only runs that this token or user has started.")
 @click.option("--parent", metavar="RUN", help="Only the runs of this run's sub-workflows.")
 @click.option("--all", "everything", is_flag=True, help="List the runs of sub-workflows, too.")
 @LIMIT
@@ -47,6 +48,7 @@ def list_runs(
     until: float | None,
     labels: dict[str, str] | None,
     search: str | None,
+    by: str | None,
     parent: str | None,
     everything: bool,
     limit: int,
@@ -65,7 +67,9 @@ def list_runs(
     """
     children: Literal["listed", "folded"] = "listed" if everything or parent is not None else "folded"
     above = None if parent is None else find_run(source, parent)
-    query = Runs(list(statuses) or None, workflow, since, labels, search, children, cursor, limit, until, above)
+    query = Runs(
+        list(statuses) or None, workflow, since, labels, search, children, cursor, limit, until, above, by=by
+    )  # fmt: skip
     page = source.ask(query, RunsAnswer)
     source.mark_interrupted(page.runs)
     if as_json:

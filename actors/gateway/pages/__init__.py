@@ -7,6 +7,7 @@ bundling    scripts with all that they import, as one file
 forms       what a page sends back
 enter       log in with a code or a token
 runs        the list of runs
+last_day    the runs of the last 24 hours as a drawing
 several     what is done to several runs of the list
 run_head    what all pages of a run begin with: facts, buttons, tabs
 overview    the overview of a run: the task that needs attention

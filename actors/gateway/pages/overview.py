@@ -31,6 +31,7 @@ from stretto.actors.operations import (
     WaitsAnswer,
     Why,
 )
+from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
 
 MOST_GROUPED_AT_ONCE: Final = 200
@@ -90,7 +91,8 @@ class OverviewPage:
         name = focus_of(tasks, asked.task)
         waits: list[dict[str, Any]] = []
         if not head.ended:
-            waits = (await self._asker.ask(Why(asked.run), caller, WaitsAnswer)).reasons
+            with suppress(IllegalTransition):  # the run has ended since: the stream says so at once
+                waits = (await self._asker.ask(Why(asked.run), caller, WaitsAnswer)).reasons
         graph = await self._graphs.graph_of(head.status)
         return self._renderer.page(
             "run.html", viewer, path="/runs", head=head, asked=asked, waits=like_waits(waits),

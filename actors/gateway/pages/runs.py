@@ -13,10 +13,20 @@ from starlette.responses import Response
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.pages.last_day import LastDays
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.journal import NoStore
-from stretto.actors.operations import CountsAnswer, RunCounts, Runs, RunsAnswer, Status, StatusAnswer
+from stretto.actors.operations import (
+    CountsAnswer,
+    Definitions,
+    DefinitionsAnswer,
+    RunCounts,
+    Runs,
+    RunsAnswer,
+    Status,
+    StatusAnswer,
+)
 from stretto.definitions.errors import StrettoError, nearest
 
 ROWS: Final = 50
@@ -25,6 +35,8 @@ MOST_PROGRESS: Final = 20
 """Runs in progress of a page that are asked for their progress."""
 STATUSES: Final = ("running", "paused", "failed", "succeeded", "cancelled")
 """The statuses that have a filter."""
+MOST_OFFERED: Final = 200
+"""Workflows and labels that the menus of the filters offer. Others can be typed."""
 _PERIODS: Final[Mapping[str, tuple[str, float]]] = {
     "1h": ("last hour", 3600.0),
     "24h": ("last 24 h", 86_400.0),
@@ -41,6 +53,8 @@ class Filters(msgspec.Struct, frozen=True):
         workflow: The ref.
         label: NAME=VALUE.
         since: A key of the periods.
+        by: Who started the runs.
+        parent: A run: the list has those of its sub-workflows.
         q: A text in the workflow's ref or in a label.
         cursor: Where the page begins.
     """
@@ -49,6 +63,8 @@ class Filters(msgspec.Struct, frozen=True):
     workflow: str = ""
     label: str = ""
     since: str = ""
+    by: str = ""
+    parent: str = ""
     q: str = ""
     cursor: str = ""
 
@@ -76,6 +92,14 @@ class Row(msgspec.Struct, frozen=True):
         return self.run["status"] in _IN_PROGRESS
 
 
+class Known(msgspec.Struct, frozen=True):
+    """The offers of the filters' menus: workflows of the catalogue, labels and people of the shown runs."""
+
+    workflows: list[str]
+    labels: list[str]
+    people: list[str]
+
+
 class RunsPage:
     """The page.
 
@@ -87,23 +111,35 @@ class RunsPage:
     def __init__(self, renderer: Renderer, asker: Asker) -> None:
         self._renderer = renderer
         self._asker = asker
+        self._last_days = LastDays(asker)
 
     async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show the runs that the URL asks for."""
         filters = _narrowed(filters_of(request.query_params.multi_items()), caller)
-        rows, older, has_store, counts = [], None, True, None
+        rows: list[Row] = []
+        older, has_store, counts, last_day = None, True, None, None
         try:
             page = await self._asker.ask(_query(filters), caller, RunsAnswer)
         except NoStore:
             has_store = False
         else:
-            rows = await self._rows(page.runs, caller)
             older = page.next and filters.url(cursor=page.next)
-            counts = await self._counts(filters, caller)
+            rows, counts, last_day = await asyncio.gather(
+                self._rows(page.runs, caller), self._counts(filters, caller), self._last_days.of(caller)
+            )
         return self._renderer.page(
             "runs.html", viewer, path="/", rows=rows, older=older, filters=filters, statuses=STATUSES,
-            periods=_PERIODS, has_store=has_store, counts=counts, workflows=caller.workflows,
+            periods=_PERIODS, has_store=has_store, counts=counts, last_day=last_day,
+            workflows=caller.workflows, known=await self._known(rows, caller),
         )  # fmt: skip
+
+    async def _known(self, rows: list[Row], caller: Caller) -> Known:
+        """Return what the menus of the filters offer."""
+        found = (await self._asker.ask(Definitions(), caller, DefinitionsAnswer)).definitions
+        usable = [each["ref"] for each in found if each["usable"]]
+        labels = (f"{name}={value}" for row in rows for name, value in row.run["labels"].items())
+        people = (row.run["requested_by"]["who"] for row in rows if row.run["requested_by"])
+        return Known(usable[:MOST_OFFERED], sorted(set(labels))[:MOST_OFFERED], sorted(set(people)))
 
     async def _rows(self, runs: list[dict[str, Any]], caller: Caller) -> list[Row]:
         shown = [run["id"] for run in runs if run["status"] in _IN_PROGRESS][:MOST_PROGRESS]
@@ -119,11 +155,14 @@ class RunsPage:
 
     async def _counts(self, filters: Filters, caller: Caller) -> dict[str, int] | None:
         """Return the numbers of runs of a period by status. Without a period they would have to count everything."""
-        only_time = Filters(since=filters.since, status=filters.status).url() == filters.url()
-        if not filters.since or not only_time or caller.workflows is not None:
+        counted = Filters(since=filters.since, status=filters.status, workflow=filters.workflow)
+        if not filters.since or counted.url() != filters.url() or caller.workflows is not None:
             return None
-        since = RunCounts(since=time.time() - _PERIODS[filters.since][1])
-        return (await self._asker.ask(since, caller, CountsAnswer)).statuses
+        since = time.time() - _PERIODS[filters.since][1]
+        if not filters.workflow:
+            return (await self._asker.ask(RunCounts(since), caller, CountsAnswer)).statuses
+        answer = await self._asker.ask(RunCounts(since, "workflow"), caller, CountsAnswer)
+        return (answer.workflows or {}).get(filters.workflow, {})
 
 
 def filters_of(query: list[tuple[str, str]]) -> Filters:
@@ -152,5 +191,6 @@ def _query(filters: Filters) -> Runs:
     return Runs(
         status=filters.status or None, workflow=filters.workflow or None, labels={name: value} if name else None,
         since=time.time() - _PERIODS[filters.since][1] if filters.since else None, search=filters.q or None,
-        children="folded", cursor=filters.cursor or None, limit=ROWS,
+        children="listed" if filters.parent else "folded", cursor=filters.cursor or None, limit=ROWS,
+        parent=filters.parent or None, by=filters.by or None,
     )  # fmt: skip

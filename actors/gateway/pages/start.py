@@ -27,6 +27,7 @@ from stretto.actors.gateway.pages.start_fields import (
     fields_as_sent,
     fields_of_schema,
     inputs_from,
+    sent_for,
 )
 from stretto.actors.journal import MAX_NOTE
 from stretto.actors.operations import (
@@ -114,7 +115,7 @@ class StartPage:
         schema = definition["parameters"]
         fields = await asyncio.to_thread(fields_of_schema, schema, run["inputs"])
         form = Form(uuid.uuid4().hex, source, fields, labels=_labels_text(run["labels"]))
-        if request.query_params.get("as") == "json":
+        if request.query_params.get("as") == "json" and all(field.kept is None for field in fields):
             form.json = await asyncio.to_thread(_json_text, schema, run["inputs"])
         return await self._page(form, definition, caller, viewer)
 
@@ -132,13 +133,8 @@ class StartPage:
             sent.get("json"), json_error, labels=sent.get("labels", ""), note=sent.get("note", ""),
         )  # fmt: skip
         act = sent.get(_DO, "start")
-        if act == "as_json":
-            form.json = await asyncio.to_thread(_json_text, schema, inputs.values)
-            form.fields = _without_errors(form.fields)
-            return await self._page(form, definition, caller, viewer)
-        if act == "as_fields" and not json_error:
-            form.json = None
-            form.fields = await asyncio.to_thread(fields_of_schema, schema, inputs.values)
+        if act in {"as_json", "as_fields"}:
+            await asyncio.to_thread(_turn, form, act, schema, inputs)
             return await self._page(form, definition, caller, viewer)
         labels = _labels_of(form)
         if len(form.note) > MAX_NOTE:
@@ -251,5 +247,13 @@ def _show(error: StrettoError | Problem, form: Form, schema: Mapping[str, Any]) 
     return STATUSES[error.code]
 
 
-def _without_errors(fields: list[Field]) -> list[Field]:
-    return [msgspec.structs.replace(field, error="") for field in fields]
+def _turn(form: Form, act: str, schema: Mapping[str, Any], inputs: Inputs) -> None:
+    """Give the form its other shape, with what was typed. JSON that cannot be read stays, and so do kept values."""
+    if act == "as_json" and all(field.kept is None for field in form.fields):
+        form.json = _json_text(schema, inputs.values)
+        form.fields = [msgspec.structs.replace(field, error="") for field in form.fields]
+    elif act == "as_fields" and not form.json_error:
+        form.json = None
+        form.fields = fields_as_sent(schema, sent_for(schema, inputs.values), {})
+    elif act == "as_json":
+        form.problems = ["A value of an earlier run that is kept has no place in JSON. Write it here first."]

@@ -97,7 +97,11 @@ def fields_of_schema(schema: Schema, given: Mapping[str, Any]) -> list[Field]:
         field = _empty(name, each, schema)
         if field.kind != "secret":
             value = given.get(name, each.get("default"))
-            _fill(field, each, "" if value is None else text_of(type_of(each), value))
+            text = "" if value is None else text_of(type_of(each), value)
+            if len(text) > MAX_PREFILLED:
+                field.kept = len(text.encode())
+            else:
+                _fill(field, each, text)
             if name in given and MASK in field.text:
                 field.notice = f"The earlier run keeps secrets as {MASK}: write the real ones."
         elif name in given:
@@ -128,6 +132,15 @@ def fields_as_sent(schema: Schema, sent: Mapping[str, str], errors: Mapping[str,
             field.format = chosen if chosen in FORMATS else "json"
         fields.append(field)
     return fields
+
+
+def sent_for(schema: Schema, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields that a form would send for some inputs, without secrets. A mark that is not set sends none."""
+    return {
+        VALUE + name: text_of(type_of(each), values[name])
+        for name, each in schema["properties"].items()
+        if values.get(name) is not None and values[name] is not False and not each.get("writeOnly")
+    }
 
 
 def inputs_from(schema: Schema, sent: Mapping[str, str], kept: Mapping[str, Any]) -> Inputs:
@@ -215,9 +228,6 @@ def _kind_of(kind: str, schema: Schema) -> str:
 
 
 def _fill(field: Field, schema: Schema, text: str) -> None:
-    if len(text) > MAX_PREFILLED:
-        field.kept = len(text.encode())
-        return
     field.text = text
     if field.kind in {"radio", "select"}:
         kind = type_of(schema)

@@ -107,17 +107,18 @@ class RemoteReports:
         until: float | None = None,
         parent: str | None = None,
         id_prefix: str | None = None,
+        by: str | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         wanted = None if labels is None else dict(labels)
         return self._calls.send(
             lambda: Runs(
-                listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix
+                listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix, by
             ),
             msgspec.structs.asdict,
         )
 
-    def run_counts(self, since: float, by: Literal["workflow"] | None = None) -> pykka.Future[dict[str, Any]]:
+    def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
         return self._calls.send(lambda: RunCounts(since, by), _counted)
 

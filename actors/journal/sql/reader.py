@@ -24,6 +24,7 @@ from stretto.actors.journal.records import (
     Suspicion,
     UnreadableRecord,
 )
+from stretto.actors.journal.sql import run_counts
 from stretto.actors.journal.sql.access import SqlAccessReader
 from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
@@ -51,7 +52,6 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
     LABELS,
     RUN_ROW,
-    counts_by_workflow,
     restore_end,
     restore_labels,
     restore_limits,
@@ -60,8 +60,6 @@ from stretto.actors.journal.sql.run_rows import (
     restore_rerun,
     restore_run_row,
     searchable,
-    select_counts,
-    select_counts_by_workflow,
     select_matching,
     select_runs,
 )
@@ -93,9 +91,6 @@ _UNFINISHED: Final = (
     .limit(_PORTION)
 )
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
-_COUNTS: Final = (
-    select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
-)
 ACCEPTED: Final = select(
     runs, run_inputs.c.parameters, run_inputs.c.parent_told, run_inputs.c.rerun_items, LABELS
 ).join(run_inputs)
@@ -341,15 +336,20 @@ class SqlReader:
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
-        return {row.status: row.runs for row in self._rows(_COUNTS)}
+        return {row.status: row.runs for row in self._rows(run_counts.COUNTS)}
 
     def counts_since(self, since: float) -> Mapping[str, int]:
         """Return the number of runs by status, of those accepted at a time or later."""
-        return {row.status: row.runs for row in self._rows(select_counts(since)) if row.runs}
+        return {row.status: row.runs for row in self._rows(run_counts.select_counts(since)) if row.runs}
 
     def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
         """Return the number of runs by workflow and status, of the workflows with the most runs since a time."""
-        return counts_by_workflow(self._rows(select_counts_by_workflow(since)))
+        return run_counts.counts_by_workflow(self._rows(run_counts.select_counts_by_workflow(since)))
+
+    def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
+        """Return the number of runs by status in each hour of the day that begins at a time."""
+        with self._reading() as connection:
+            return run_counts.counts_by_hour(connection, since)
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""

@@ -2,7 +2,7 @@
 
 A page is one statement. It follows an index in the order of acceptance, so that it stops when the page is full:
 
-    no filter, `search`            the primary key of `runs`
+    no filter, `search`, `by`      the primary key of `runs`
     `since`, `until`               a part of the primary key, whose ends runs_by_time has
     "folded", `parent`             runs_at_top, runs_by_parent
     `status`, `workflow`           runs_by_status (of each status, then together), runs_by_workflow
@@ -10,20 +10,17 @@ A page is one statement. It follows an index in the order of acceptance, so that
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final, get_args
 
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Select,
     Text,
     and_,
     exists,
     false,
     func,
-    literal,
     or_,
     select,
     union_all,
@@ -32,14 +29,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
-from stretto.actors.journal.queries import NO_PARENT, STATUSES, RunQuery
+from stretto.actors.journal.queries import NO_PARENT, RunQuery
 from stretto.actors.journal.records import Origin, Rerun, UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import MAX_COUNTED_WORKFLOWS, RunEnd, RunRow
+from stretto.actors.journal.store import RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 CLOCK_STEP_SECONDS: Final = 3600.0
@@ -134,9 +131,11 @@ def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
     elif query.parent is not None:
         page = page.where(runs.c.parent == searchable(query.parent))
     if query.since is not None:
-        page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - CLOCK_STEP_SECONDS))
+        page = page.where(runs.c.accepted_at >= query.since, number > last_before(query.since - CLOCK_STEP_SECONDS))
     if query.until is not None:
         page = page.where(runs.c.accepted_at < query.until, number < _first_since(query.until + CLOCK_STEP_SECONDS))
+    if query.requested_by is not None:
+        page = page.where(runs.c.requested_by == searchable(query.requested_by))
     if query.id_prefix is not None:
         page = page.where(_has_prefix(query.id_prefix.lower()))
     if query.search is not None:
@@ -144,38 +143,6 @@ def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
     if query.cursor is not None:
         page = page.where(number < decode_cursor("runs", query.cursor))
     return page
-
-
-def select_counts(since: float) -> CompoundSelect[Any]:
-    """Return the statement for the number of runs by status, of those accepted at a time or later."""
-    first = _last_before(since)
-    # Each status is a range of runs_by_status, so that no other run is looked at.
-    return union_all(
-        *(
-            select(literal(status).label("status"), func.count().label("runs")).where(
-                runs.c.status == status, runs.c.number > first
-            )
-            for status in STATUSES
-        )
-    )
-
-
-def select_counts_by_workflow(since: float) -> Select[Any]:
-    """Return the statement for the number of runs by workflow and status, of those accepted at a time or later."""
-    return (
-        select(runs.c.workflow, runs.c.status, func.count().label("runs"))
-        .where(runs.c.number > _last_before(since), runs.c.status.in_(STATUSES))
-        .group_by(runs.c.workflow, runs.c.status)
-    )
-
-
-def counts_by_workflow(rows: Iterable[Any]) -> dict[str, dict[str, int]]:
-    """Return the counts of the rows of `select_counts_by_workflow`, of the workflows with the most runs."""
-    counts: dict[str, dict[str, int]] = {}
-    for row in rows:
-        counts.setdefault(row.workflow, {})[row.status] = row.runs
-    most = sorted(counts, key=lambda workflow: (-sum(counts[workflow].values()), workflow))
-    return {workflow: counts[workflow] for workflow in most[:MAX_COUNTED_WORKFLOWS]}
 
 
 def select_matching(beginning: str, end: str) -> Select[Any]:
@@ -261,7 +228,7 @@ def _has_label(key: str, value: str) -> Any:
     )
 
 
-def _last_before(time: float) -> Any:
+def last_before(time: float) -> Any:
     """Return the number of the newest run that was accepted before a time, or 0."""
     earlier = runs.alias()
     newest = select(earlier.c.number).where(earlier.c.accepted_at < time)

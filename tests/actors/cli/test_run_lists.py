@@ -142,6 +142,7 @@ def test_runs_are_listed_by_label_time_and_text(url: str, store: Store) -> None:
     assert ids(url, "--label", "team=web", "--label", "env=prod") == ["new"]
     assert ids(url, "--since", "1970-01-02T00:00:00Z") == ["new"]
     assert ids(url, "--since", "1h") == []
+    assert ids(url, "--by", "nobody") == []
     assert ids(url, "--search", "PROD") == ["new"]
     assert ids(url, "--search", "tests.pro", "--label", "team=web", "--since", "1970-01-01T00:00:00Z") == ["new", "old"]
     assert listed(url)[0]["labels"] == {"env": "prod", "team": "web"}

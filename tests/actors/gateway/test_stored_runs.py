@@ -1,6 +1,7 @@
 """What clients ask of runs that a daemon's store keeps, over a real socket."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,6 +85,11 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
         assert [each["id"] for each in page.runs] == [failing, first]
         counts = await ask(client, requests.RunCounts(0.0), answers.CountsAnswer)
         assert counts.statuses == {"failed": 1, "succeeded": 1}
+        day = await ask(client, requests.RunCounts(time.time() - 3600.0, "hour"), answers.CountsAnswer)
+        assert [hour["statuses"] for hour in day.hours or []].count({}) in {22, 23}
+        mine = await ask(client, requests.Runs(by=page.runs[0]["requested_by"]["who"]), answers.RunsAnswer)
+        assert [each["id"] for each in mine.runs] == [failing, first]
+        assert (await ask(client, requests.Runs(by="nobody"), answers.RunsAnswer)).runs == []
         run = (await ask(client, requests.Run(first), answers.RunAnswer)).run
         assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
         items = await ask(client, requests.Items(first, limit=2), answers.ItemsAnswer)

@@ -40,4 +40,29 @@ function takeNews({ runs }) {
   }
 }
 
+// How many runs are selected, and the mark that selects all. Without one, the buttons would lead to a refusal.
+const boxes = [...document.querySelectorAll("input[name=run]")];
+const all = document.getElementById("all");
+
+function showSelected() {
+  const count = boxes.filter((box) => box.checked).length;
+  const text = document.getElementById("selected");
+  text.textContent = count ? `With ${grouped(count)} selected run${count === 1 ? "" : "s"}:` : text.dataset.none;
+  for (const button of document.querySelectorAll(".several button")) button.disabled = !count;
+  const box = all.querySelector("input");
+  box.checked = count === boxes.length;
+  box.indeterminate = count > 0 && count < boxes.length;
+}
+
+if (boxes.length) {
+  all.hidden = false;
+  all.querySelector("input").addEventListener("change", (event) => {
+    for (const box of boxes) box.checked = event.target.checked;
+    showSelected();
+  });
+  for (const box of boxes) box.addEventListener("change", showSelected);
+  addEventListener("pageshow", showSelected);
+  showSelected();
+}
+
 follow("/api/v1/stream", { hello: () => {}, run: takeNews });

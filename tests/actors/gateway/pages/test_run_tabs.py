@@ -2,13 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stretto.actors.access import Caller
 from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages import run_context, run_history, run_items
 from stretto.actors.gateway.pages.run_head import TABS
 from stretto.actors.history import bounded_replay
+from stretto.actors.operations import Request, Why
+from stretto.definitions.conductor import IllegalTransition
 from tests.actors.gateway.pages.test_runs import HOSTILE, entered, start, text_of, with_runs
 
 
@@ -105,7 +110,7 @@ def test_a_context_whose_replay_is_too_long_is_not_shown(tmp_path: Path, monkeyp
         browser = await entered(client, url)
         monkeypatch.setattr(bounded_replay, "MAX_ENTRIES", 1)
         page = await text_of(browser, f"/runs/{echo}/context")
-        assert "The context is not shown: a context is shown up to entry 0" in page
+        assert "The context is not shown: a replay takes at most 1 entries" in page
         assert 'aria-current="page">Context</a>' in page
         assert '<th scope="row">said' in await text_of(browser, f"/runs/{echo}/context?at=0")
 
@@ -181,3 +186,22 @@ def test_every_tab_opens_for_every_run(tmp_path: Path) -> None:
     for name, store in (("with", True), ("without", False)):
         (tmp_path / name).mkdir(mode=0o700)
         with_runs(tmp_path / name, test, store=store)
+
+
+def test_a_run_that_ends_while_its_page_is_made_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its waits are asked for after its status, and an ended run is refused then."""
+    asked = Asker.ask
+
+    async def ask(asker: Asker, request: Request, caller: Caller, kind: Any) -> Any:
+        if isinstance(request, Why):
+            raise IllegalTransition("cannot ask about the run: it has ended")
+        return await asked(asker, request, caller, kind)
+
+    monkeypatch.setattr(Asker, "ask", ask)
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.sleep")
+        browser = await entered(client, url)
+        assert 'data-ended="false"' in await text_of(browser, f"/runs/{run}")
+
+    with_runs(tmp_path, test)

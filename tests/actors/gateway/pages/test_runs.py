@@ -154,6 +154,37 @@ def test_a_run_shows_its_tasks_errors_waits_and_values(tmp_path: Path) -> None:
     with_runs(tmp_path, test)
 
 
+def test_the_filters_offer_what_there_is_and_a_parent_leads_to_its_sub_workflows(tmp_path: Path) -> None:
+    """A drawing has the last 24 hours, and an operator starts a run from here."""
+
+    async def test(client: Client, url: str) -> None:
+        browser = await entered(client, url)
+        empty = await text_of(browser, "/")
+        assert "No run yet." in empty
+        assert 'href="/definitions">Start one here</a>' in empty
+        top = await start(client, "test.calls", to_the_end=True, labels={"env": "prod"})
+        await start(client, "test.items", to_the_end=True)
+        children: Any = await asyncio.to_thread(client.ask, Runs(parent=top))
+        page = await text_of(browser, "/")
+        assert '<option value="test.calls"></option>' in page
+        assert '<option value="env=prod"></option>' in page
+        assert re.search(r'<datalist id="people"><option value="\w+"></option></datalist>', page)
+        assert f'href="/?parent={top}"' in page
+        assert shown(await text_of(browser, f"/?parent={top}")) == [children.runs[0]["id"]]
+        who = children.runs[0]["requested_by"] or re.findall(r'href="/\?by=(\w+)"', page)[0]
+        assert top in shown(await text_of(browser, f"/?by={who}"))
+        assert shown(await text_of(browser, "/?by=nobody")) == []
+        assert re.search(r"Succeeded\s*<b>1</b>", await text_of(browser, "/?since=24h&workflow=test.calls"))
+        assert 'data-key="s" href="/definitions"' in page
+        viewer = await entered(client, url, name="eve", role="viewer", workflows=["test.calls"])
+        seen = await text_of(viewer, "/")
+        assert "Start a run" not in seen
+        assert "last-day" not in seen
+        assert "test.items" not in seen
+
+    with_runs(tmp_path, test)
+
+
 def test_many_failed_items_are_grouped_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page with many of them is there at once, and has a link."""
     monkeypatch.setattr(overview, "MOST_GROUPED_AT_ONCE", 1)

@@ -154,6 +154,13 @@ def test_the_form_is_json_as_well(tmp_path: Path) -> None:
         fields = {"json": text, "in.token": "hush-hush", "csrf": browser.csrf}
         back = await browser.submit(PATH, **fields, do="as_fields")
         assert (back.status, 'value="4"' in back.body.decode()) == (200, True)
+        long = "x" * 100_000
+        turned = await browser.submit(
+            PATH, json=f'{{"servers": [{{"host": "{long}"}}]}}', csrf=browser.csrf, do="as_fields"
+        )
+        assert long in turned.body.decode()
+        refused = await browser.submit(PATH, **{"in.servers": f'"{long}"', "in.times": "two"}, csrf=browser.csrf)
+        assert (refused.status, long in refused.body.decode()) == (422, True)
         ran = await browser.submit(PATH, **fields, do="start")
         run = await run_of(client, ran.headers["location"])
         assert (run["output"]["times"], run["inputs"]["token"]) == (4, MASK)
@@ -205,12 +212,16 @@ def test_a_form_begins_with_the_inputs_of_an_earlier_run(tmp_path: Path, monkeyp
         sent = await browser.submit(PATH, **fields)
         run = await run_of(client, sent.headers["location"])
         assert run["inputs"]["servers"] == servers
+        turned = await browser.submit(PATH, **fields, do="as_json")
+        assert b"has no place in JSON" in turned.body
         masked = await start(client, "ops/deploy", to_the_end=True, inputs={**inputs, "servers": [{"host": MASK}] * 9})
         refused = await browser.submit(PATH, **{**fields, "from": masked})
         assert told(refused.body.decode()) == [
             f"the earlier run keeps secrets in 'servers' as {MASK}: write the value again"
         ]
         await text_of(browser, f"{PATH}?from=nobody", 404)
+        for shown in ("values", "rerun"):
+            assert f'href="{PATH}?from={earlier}"' in await text_of(browser, f"/runs/{earlier}/{shown}")
 
     with_runs(tmp_path, test, files=FILES)
 

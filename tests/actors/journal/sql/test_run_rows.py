@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
-from stretto.actors.journal.sql import run_rows
 from stretto.actors.journal.sql.run_rows import rerun_scope, restore_rerun
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import ends_of_ids
@@ -121,30 +121,14 @@ def test_runs_are_listed_by_the_beginning_of_their_ids(store: Store) -> None:
         assert listed(store, id_prefix=nothing) == []
 
 
-def test_runs_are_counted_by_status_since_a_time(store: Store) -> None:
-    """Runs that were accepted before it are not looked at."""
-    for number, status in enumerate(["failed", "succeeded", "succeeded", None]):
-        store.writer.write([acceptance(str(number), accepted_at=1000.0 + number)])
-        if status is not None:
-            store.writer.write([happening(str(number), ending=Ending(status, None, EMPTY_LIST, 2000.0))])
-    assert store.reader.counts_since(0.0) == {"failed": 1, "succeeded": 2, "running": 1}
-    assert store.reader.counts_since(1002.0) == {"succeeded": 1, "running": 1}
-    assert store.reader.counts_since(1002.5) == {"running": 1}
-    assert store.reader.counts_since(5000.0) == {}
-
-
-def test_runs_are_counted_by_workflow_since_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the workflows with the most of them."""
-    for number in range(6):
-        run = acceptance(str(number), accepted_at=1000.0 + number, workflow=probing(ref=f"tests.{number % 3 == 0}"))
-        store.writer.write([run])
-    store.writer.write([happening("5", ending=Ending("failed", None, EMPTY_LIST, 2000.0))])
-    assert store.reader.counts_by_workflow(0.0) == {
-        "tests.False": {"running": 3, "failed": 1}, "tests.True": {"running": 2},
-    }  # fmt: skip
-    assert store.reader.counts_by_workflow(1004.0) == {"tests.False": {"running": 1, "failed": 1}}
-    monkeypatch.setattr(run_rows, "MAX_COUNTED_WORKFLOWS", 1)
-    assert list(store.reader.counts_by_workflow(0.0)) == ["tests.False"]
+def test_runs_are_listed_by_who_started_them(store: Store) -> None:
+    """Exactly."""
+    for number, who in enumerate(["mira", "ci", "mira", None]):
+        by = None if who is None else RequestedBy(who, "cli")
+        store.writer.write([acceptance(str(number), requested_by=by)])
+    assert listed(store, requested_by="mira") == ["2", "0"]
+    assert listed(store, requested_by="mira", limit=1) == ["2"]
+    assert listed(store, requested_by="mir") == []
 
 
 def test_runs_are_searched_for_a_text(store: Store) -> None:
@@ -220,6 +204,7 @@ def test_counts_and_several_statuses_look_at_their_own_runs_only(file_store: Sto
     asked: list[Callable[[], Any]] = [
         lambda: reader.counts_since(90_000.0),
         lambda: reader.counts_by_workflow(90_000.0),
+        lambda: reader.counts_by_hour(90_000.0),
         lambda: reader.runs(RunQuery(status=("failed", "succeeded"), limit=10)),
         lambda: reader.runs(RunQuery(until=1000.5, limit=10)),
     ]
