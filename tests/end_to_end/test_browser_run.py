@@ -133,6 +133,17 @@ def test_a_failed_run_is_understood_with_keys_alone(page: "Page", daemon: Opened
     page.get_by_role("heading", name="first", exact=True).wait_for()
 
 
+def test_the_input_of_an_item_is_rendered_when_it_is_asked_for(page: "Page", daemon: Opened) -> None:
+    """In place, with a click; an item that failed for want of an input has none."""
+    run = start(daemon, "test.divides", to_the_end=True)
+    page.goto(f"{daemon.url}/runs/{run}?task=divide&item=2")
+    page.get_by_role("link", name="Render it again").click()
+    page.get_by_label("Input", exact=True).get_by_text('"message": 0.5').wait_for()
+    page.goto(f"{daemon.url}/runs/{run}?task=divide&item=1")
+    page.get_by_role("heading", name="Item 1").wait_for()
+    assert page.get_by_role("link", name="Render it again").count() == 0
+
+
 def test_a_group_of_failures_is_lit_in_the_map(page: "Page", daemon: Opened) -> None:
     """By its link, and all items again by another."""
     run = start(daemon, "test.divides", to_the_end=True)

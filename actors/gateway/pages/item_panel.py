@@ -61,6 +61,7 @@ class Panel(msgspec.Struct, frozen=True):
         source: The lines around that place.
         result: The result of its last ended attempt, or None.
         output: What it has printed: {stdout, stderr, truncated}, or None.
+        input: The address of its input, which is rendered again when it is asked for, or "" if it has none.
         follow: The address of the stream of its output, or "" if it is not in flight.
         previous: The item before it that the filter shows, or None.
         next: The one behind it.
@@ -76,6 +77,7 @@ class Panel(msgspec.Struct, frozen=True):
     source: list[SourceLine]
     result: ShownValue | None
     output: dict[str, Any] | None
+    input: str
     follow: str
     previous: int | None
     next: int | None
@@ -123,6 +125,8 @@ class ItemPanels:
         where = shown.where if error is None else error.get("where") or shown.where
         path = f"{API}/runs/{quote(run, safe='')}/tasks/{quote(task, safe='')}/items/{index}"
         result = found.get("result")
+        # Without a result of its expressions, an item never had one.
+        has_input = cell.state in _IN_FLIGHT if not found else error is None or error["kind"] != "expression"
         previous, behind = states.neighbours(shown.asked.state, index)
         return Panel(
             index=index, state=cell.state if len(states) or not found else found["outcome"], visit=found.get("visit"),
@@ -131,6 +135,7 @@ class ItemPanels:
             source=[] if error is None or where is None else await self._source(run, where, caller),
             result=None if result is None else await asyncio.to_thread(shown_value, result, f"{path}/result"),
             output=await self._output(ItemOutput(run, task, index), caller),
+            input=f"{path}/input" if has_input else "",
             follow=f"{path}/output?follow=1" if cell.state in _IN_FLIGHT else "", previous=previous, next=behind,
         )  # fmt: skip
 

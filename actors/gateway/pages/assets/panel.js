@@ -19,6 +19,28 @@ function useCopies() {
   }
 }
 
+// A value that takes time is asked for by a click, and then stands in place of its link.
+function useValues() {
+  for (const link of document.querySelectorAll("a[data-value]")) {
+    link.addEventListener("click", async (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      const shown = document.createElement("pre");
+      shown.tabIndex = 0;
+      shown.ariaLabel = "Input";
+      shown.textContent = "…";
+      link.replaceWith(shown);
+      try {
+        const answer = await fetch(link.href);
+        const found = await answer.json();
+        shown.textContent = (answer.ok ? JSON.stringify(found, null, 2) : found.detail).slice(0, MOST_CHARACTERS);
+      } catch {
+        shown.replaceWith(link);
+      }
+    });
+  }
+}
+
 function followOutput() {
   const text = document.getElementById("output-text");
   if (!text?.dataset.follow) return;
@@ -56,5 +78,6 @@ function keepPlace() {
 export function usePanel() {
   keepPlace();
   useCopies();
+  useValues();
   followOutput();
 }

@@ -21,6 +21,9 @@ def test_a_failed_run_opens_on_its_first_failed_item(tmp_path: Path) -> None:
         assert "<mark>{{ 1 / item }}" in page
         assert "test.items.yaml:3</" in page
         assert 'data-item="2"' in page
+        assert "/input" not in page, "it failed when its input was rendered"
+        fine = await text_of(browser, f"/runs/{run}?task=each&item=0")
+        assert f'href="/api/v1/runs/{run}/tasks/each/items/0/input"' in fine
         assert f'data-key="j" href="/runs/{run}?task=each&amp;item=3"' in page
         assert re.search(rf'href="/runs/{run}/rerun\?error_group=[0-9a-f]+"', page)
         closed = await text_of(browser, f"/runs/{run}?task=each")
@@ -99,6 +102,7 @@ def test_a_task_that_has_not_begun_or_is_not_known_says_so(tmp_path: Path) -> No
         browser = await entered(client, url)
         page = await text_of(browser, f"/runs/{run}?task=sleep&item=2")
         assert "This item has not begun." in page
+        assert "/input" not in page
         assert "a second" in page
         running = await text_of(browser, f"/runs/{run}?task=sleep&item=1")
         assert f'data-follow="/api/v1/runs/{run}/tasks/sleep/items/1/output?follow=1"' in running
