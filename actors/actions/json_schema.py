@@ -30,7 +30,9 @@ def input_schema(action: Action) -> Schema:
 
 
 def output_schema(action: Action) -> Schema:
-    """Return the JSON Schema of an action's result, as far as the function is annotated: {} is any value."""
+    """Return the JSON Schema of an action's result, as its pack or its function's annotation says. {} is any value."""
+    if action.result is not None:
+        return dict(action.result)
     kind, nullable = output_type(action.function)
     if kind == ANY:
         return {}

@@ -73,6 +73,7 @@ class Action:
         origin: The file that describes the action, if it is not a function of a module.
         secret: The inputs that are masked wherever Stretto shows them.
         literal: The inputs that are code. A definition must not compute any part of them.
+        result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
         code: Where another process finds the function, if it runs there.
     """
 
@@ -86,6 +87,7 @@ class Action:
     origin: str = ""
     secret: frozenset[Fields] = frozenset()
     literal: frozenset[str] = frozenset()
+    result: Mapping[str, Any] | None = None
     code: Code | None = None
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)

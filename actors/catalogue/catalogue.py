@@ -16,6 +16,7 @@ from stretto.definitions.context import NO_SECRECY, Secrecy
 from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
+from stretto.definitions.source import MAX_CLIENT_WORK, Work
 from stretto.definitions.validation import KnownActions
 
 if TYPE_CHECKING:
@@ -302,7 +303,8 @@ class Catalogue:
     def read_text(self, text: str, file: str) -> Workflow:
         """Read a definition's text.
 
-        No file is opened, because the text may be a client's. Its warnings are not logged for the same reason.
+        No file is opened, because the text may be a client's. Its warnings are not logged for the same reason, and the
+        work of reading it is bounded.
 
         Args:
             text: The definition.
@@ -315,7 +317,7 @@ class Catalogue:
 
     def read_definition_text(self, text: str, file: str) -> Definition:
         """Return a definition's text with all its findings. See `read_text`."""
-        definition = Definition(Path(file), read_with_findings(text, file))
+        definition = Definition(Path(file), read_with_findings(text, file, Work(MAX_CLIENT_WORK)))
         self._examine(definition, self._known())
         return definition
 

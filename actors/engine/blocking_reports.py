@@ -126,6 +126,12 @@ class BlockingReports:
         attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index, visit))
         return attempt
 
+    def item_input(
+        self, run_id: str, task: str, index: int = 0, visit: int | None = None, attempt: int | None = None
+    ) -> Any:
+        """Return the input of a stored run's item, rendered again. See `Engine.item_input`."""
+        return self._get(self.proxy.item_input(run_id, task, index, visit, attempt))
+
     def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> dict[str, Any]:
         """Return a map of the items of a stored run's task. See `Engine.cells`."""
         cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))

@@ -17,6 +17,7 @@ from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
 from stretto.actors.history import (
+    ItemInput,
     RerunChoice,
     context_value,
     count_runs,
@@ -496,6 +497,28 @@ class Engine(DispatchedActor):
             UnknownItem: No attempt of the item has ended.
         """
         return self._core.store.read(reports.show_item, run_id, task, index, visit)
+
+    def item_input(
+        self, run_id: str, task: str, index: int = 0, visit: int | None = None, attempt: int | None = None
+    ) -> Deferred:
+        """Return the input of a stored run's item, rendered again from the snapshot that it was started with.
+
+        A run does not record inputs, so the answer takes a replay, as that of `context` does. Secrets are masked.
+
+        Args:
+            run_id: The run.
+            task: The task.
+            index: The item's index.
+            visit: The visit of the task, or None for the newest one.
+            attempt: The attempt, or None for the last one that has started.
+
+        Raises:
+            UnknownTask, UnknownItem: There is no such task, or no such attempt has started.
+            ExpressionError: The input cannot be rendered.
+            LimitExceeded: The replay takes longer than 5 seconds, or has more than 1,000,000 entries.
+        """
+        item = ItemInput(task, index, visit, attempt)
+        return self._core.store.item_input(run_id, item, self._core.definitions.catalogue)
 
     def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> Any:
         """Return a map of the items of a stored run's task: a byte for each item.

@@ -10,7 +10,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.history import pruned, reports, show_timeline, stored_handle
+from stretto.actors.history import ItemInput, item_input, pruned, reports, show_timeline, stored_handle
 from stretto.actors.journal import (
     Audited,
     AuditEntries,
@@ -60,6 +60,10 @@ class StoreQueries:
             return catalogue.find_ref(ref).text if ref in catalogue.refs() else None
 
         return self.read(reports.show_definition, run_id, now)
+
+    def item_input(self, run_id: str, item: ItemInput, catalogue: Catalogue) -> Deferred:
+        """Return the input of an item. Secrets are masked, also those that only the catalogue's actions say."""
+        return self.read_long(item_input, run_id, item, catalogue.secrecy_of)
 
     def timeline(self, run_id: str) -> Deferred:
         """Return the timeline of a run, until now if it is in progress. See `Engine.timeline`."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.entries import KINDS, UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors, list_error_items
+    from stretto.actors.history.inputs import ItemInput, item_input
     from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
@@ -61,6 +62,7 @@ else:
             "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors list_error_items",
+            "inputs": "ItemInput item_input",
             "item_maps": "ItemMaps",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "loading": (
@@ -90,6 +92,7 @@ __all__ = [
     "RUNS_PATH",
     "Blockers",
     "EntriesRead",
+    "ItemInput",
     "ItemMaps",
     "OfflineRuns",
     "OldRunRead",
@@ -114,6 +117,7 @@ __all__ = [
     "find_rerun",
     "group_errors",
     "is_link",
+    "item_input",
     "item_result",
     "kept_report",
     "link",

@@ -8,19 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from stretto.actors.history.bounded_replay import accepted_to_replay, replay_up_to
 from stretto.actors.history.large import MAX_INLINE_BYTES, link, path_of_context, size_of
 from stretto.actors.history.masks import mask_of
-from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, replaying
+from stretto.actors.history.replay import Replay, conductor_of
 from stretto.actors.journal import Entry, Reader
-from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import Conductor, IllegalTransition
+from stretto.definitions.conductor import Conductor
 from stretto.definitions.context import Mask
-from stretto.definitions.errors import LimitExceeded, StrettoError, names_there, nearest
+from stretto.definitions.errors import StrettoError, names_there, nearest
 
-MAX_ENTRIES: Final = 1_000_000
-"""The entries of a replay."""
-MAX_SECONDS: Final = 5.0
-"""The duration of a replay."""
 MAX_MEMBERS: Final = 1000
 """The members of an object or a list in an answer. The others are counted."""
 
@@ -115,27 +111,13 @@ def replayed(
     Raises:
         UnknownRun, IllegalTransition, LimitExceeded, StoreUnavailable: As for `show_context`.
     """
-    accepted = reader.accepted(run_id)
-    if accepted is None:
-        raise UnknownRun(f"there is no run {run_id!r} in the store")
-    if reader.quarantine(run_id) is not None:
-        raise IllegalTransition(f"the run {run_id} is quarantined: its replay could crash this process as well")
+    accepted = accepted_to_replay(reader, run_id)
     last = reader.last_entry(run_id)
     last = last if at is None else min(at, last)
-    if last >= MAX_ENTRIES:
-        raise LimitExceeded(f"a context is shown up to entry {MAX_ENTRIES - 1:,}, got {last:,}: its replay is too long")
     conductor = conductor_of(accepted, mask_of(reader, accepted))
-    replay, ends_at = Replay(conductor, accepted.accepted_at), clock() + MAX_SECONDS
-    while True:
-        entries = reader.entries(run_id, replay.entries, min(READ_AT_ONCE, last + 1 - replay.entries))
-        with replaying(run_id):
-            feed(replay, conductor, entries)
-        if replay.entries > last or not entries:
-            return conductor, last
-        if clock() > ends_at:
-            raise LimitExceeded(
-                f"the replay up to entry {last:,} takes longer than {MAX_SECONDS:g} s: it got to {replay.entries - 1:,}"
-            )
+    replay = Replay(conductor, accepted.accepted_at)
+    replay_up_to(reader, run_id, replay, last, clock, feed=lambda entries: feed(replay, conductor, entries))
+    return conductor, last
 
 
 def _whole(conductor: Conductor) -> dict[str, Any]:

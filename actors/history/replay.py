@@ -31,7 +31,7 @@ from stretto.definitions.conductor import (
     StreamFailed,
     request_implied_by,
 )
-from stretto.definitions.context import NO_SECRECY, Mask
+from stretto.definitions.context import NO_SECRECY, Mask, Secrecy
 from stretto.definitions.errors import StrettoError
 
 READ_AT_ONCE: Final = 500
@@ -198,12 +198,12 @@ def has_begun(first: Sequence[Entry]) -> bool:
     return not any(isinstance(entry, EvaluationStopped) and not entry.begun for entry in first[:2])
 
 
-def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
+def conductor_of(accepted: RunAccepted, mask: Mask | None = None, secrecy: Secrecy = NO_SECRECY) -> Conductor:
     """Return the conductor of a run as it was accepted. It is for reading, and knows no actions."""
     parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
-        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY, limits=accepted.limits,
+        surroundings=accepted.surroundings, mask=mask, secrecy=secrecy, limits=accepted.limits,
     )  # fmt: skip
 
 

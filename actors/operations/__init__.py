@@ -127,6 +127,7 @@ if TYPE_CHECKING:
         FollowOutput,
         History,
         Item,
+        ItemInput,
         ItemOutput,
         ItemResult,
         Items,
@@ -207,10 +208,9 @@ else:
             "live": "ProgressRelay",
             "requests": (
                 "Audit Cells Context ContextValue ContextVersions CreateToken Definition DeleteRun Describe "
-                "DescribeApi ErrorItems Errors Export "
-                "FindRun FollowOutput History Item ItemOutput ItemResult Items OutcomeOf PreviewCancel PreviewRerun "
-                "Prune Recover Rerun RevokeToken Run RunCounts RunDefinition RunInputs RunOutput Runs Status Submit "
-                "Task Tasks Timeline Tokens Watch WatchAll Why"
+                "DescribeApi ErrorItems Errors Export FindRun FollowOutput History Item ItemInput ItemOutput "
+                "ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
+                "RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks Timeline Tokens Watch WatchAll Why"
             ),
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
@@ -287,6 +287,7 @@ __all__ = [
     "HistoryAnswer",
     "Item",
     "ItemAnswer",
+    "ItemInput",
     "ItemOutput",
     "ItemResult",
     "Items",

@@ -18,33 +18,19 @@ MAX_WAIT_SECONDS: Final = 60
 
 MAX_GROUP_CHARACTERS: Final = 100
 """The most characters of the id of a group of failures in a request."""
-
-
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 """Rows of a page."""
-
-
 Number = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is counted from 1."""
-
-
 # A list, not a tuple: msgspec 0.22 crashes on a union with a tuple of bounded integers.
 ChosenItems = dict[str, list[Index | Annotated[list[Index], msgspec.Meta(min_length=2, max_length=2)]]]
 """Of each task, indexes and pairs [first, last]."""
-
-
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_SECONDS)]
 """Seconds to wait for the end of a run."""
-
-
 TokenRole = Literal["viewer", "operator", "admin", "hook"]
 """The role of a token. `hook` is reserved for webhooks."""
-
-
 FileName = Annotated[str, msgspec.Meta(max_length=MAX_FILE_CHARACTERS)]
 """The name of a definition's file, which each finding has."""
-
-
 StoredNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A number that the store compares with its own."""
 
@@ -285,6 +271,19 @@ class RunOutput(Request, frozen=True, tag="run_output"):
 
 class ItemResult(Request, frozen=True, tag="item_result"):
     """Return the result of an item's ended attempt, however large it is: of the last one, or of another one."""
+
+    run: str
+    task: str
+    index: Index = 0
+    visit: Number | None = None
+    attempt: Number | None = None
+
+
+class ItemInput(Request, frozen=True, tag="item_input"):
+    """Return the input of an item's attempt, rendered again now: of the last one that has started, or of another one.
+
+    A run does not record inputs. A replay comes to the snapshot that the attempt was started with.
+    """
 
     run: str
     task: str

@@ -135,6 +135,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_TASK}/items", requests.Items, "viewer", answers.ItemsAnswer),
     Route("GET", f"{_RUN}/items", requests.Items, "viewer", answers.ItemsAnswer),
     Route("GET", _ITEM, requests.Item, "viewer", answers.ItemAnswer, "item"),
+    Route("GET", f"{_ITEM}/input", requests.ItemInput, "viewer", answers.ValueAnswer, "value"),
     Route("GET", f"{_ITEM}/result", requests.ItemResult, "viewer", answers.ValueAnswer, "value"),
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
     Route("GET", f"{_ITEM}/output?follow=1", requests.FollowOutput, "viewer", answers.OutputAnswer, media_type=EVENTS),

@@ -40,6 +40,7 @@ _ALL: Final = (
     _operation(requests.Run, answers.RunAnswer),
     _operation(requests.Items, lambda page: answers.ItemsAnswer(**page)),
     _operation(requests.Item, answers.ItemAnswer),
+    _operation(requests.ItemInput, answers.ValueAnswer),
     _operation(requests.ItemOutput, answers.OutputAnswer),
     _operation(requests.Why, answers.WaitsAnswer),
     _operation(requests.Audit, lambda page: answers.AuditAnswer(**page)),

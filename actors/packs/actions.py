@@ -108,7 +108,7 @@ def _call_action(described: PackCall) -> Action:
     return Action(
         described.ref, call, "async", parameters, description=described.description,
         find_problems=described.find_problems, origin=str(described.place),
-        secret=secret_fields(described.parameters), literal=described.literal,
+        secret=secret_fields(described.parameters), result=described.result, literal=described.literal,
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def _process_action(described: PackAction) -> Action:
     return Action(
         described.ref, call, "async", parameters, description=described.description,
         find_problems=problems if parameters else None, origin=str(described.place),
-        secret=secret_fields(described.parameters),
+        secret=secret_fields(described.parameters), result=described.result,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from stretto.actors.packs.model import (
     ParameterFormat,
     RunnerType,
 )
+from stretto.actors.packs.results import result_schema
 from stretto.definitions.context import secret_fields
 from stretto.definitions.dialects import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import nearest
@@ -28,7 +29,8 @@ _RUNNERS: Mapping[str, RunnerType] = {
     **dict.fromkeys(("nodejs", "node", "node.js"), "nodejs"),
     **dict.fromkeys(("native", "builtin", "standalone"), "native"),
 }
-_KEPT = ("label", "tags", "examples", "output", "output_schema", "meta", "metadata")
+_KEPT = ("label", "tags", "examples", "meta", "metadata")
+_RESULTS = ("output_schema", "output")
 _NOT_ACTED_ON = re.compile(
     r"worker_.*|.*permission_set_refs|log_retention_.*|runtime_version|required_worker_runtimes|accesses_.*"
 )
@@ -64,7 +66,7 @@ class _Metadata:
         workflow = self._fields.take("workflow_file")
         if workflow is not None:
             path = self._file(workflow, "'workflow_file' of the action", ("actions/workflows", "actions", "workflows"))
-            self._take(*_KEPT, "runner_type", "entry_point")
+            self._take(*_KEPT, *_RESULTS, "runner_type", "entry_point")
             if ref is None or path is None or not enabled:
                 return None
             return PackWorkflow(ref, self._manifest.ref, self._node.place, path, parameters, label, description)
@@ -75,13 +77,14 @@ class _Metadata:
         parameter_format = cast("ParameterFormat", self._choice("parameter_format", get_args(ParameterFormat), "json"))
         output_format = cast("OutputFormat", self._choice("output_format", get_args(OutputFormat), "text"))
         timeout = self._timeout()
+        result = result_schema([self._fields.take(name) for name in _RESULTS])
         self._take(*_KEPT)
         self._check_secrets(parameters, delivery)
         if ref is None or program is None or runner is None or not enabled:
             return None
         return PackAction(
             ref, self._manifest.ref, self._manifest.folder, self._node.place, runner, program, parameters,
-            delivery, parameter_format, output_format, timeout, description,
+            delivery, parameter_format, output_format, timeout, description, result,
         )  # fmt: skip
 
     def _take(self, *names: str) -> None:

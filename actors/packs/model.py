@@ -56,6 +56,8 @@ class PackAction:
     output_format: OutputFormat = "text"
     timeout: float | None = None
     description: str = ""
+    result: FrozenDict | None = None
+    """The JSON Schema of its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class PackCall:
         literal: The inputs that are code.
         rendered: Set if the action turns its input into code. Such an action needs core_local.rendered_cmd: allow.
         description: A text, for people.
+        result: The JSON Schema of its result.
     """
 
     ref: str
@@ -83,6 +86,7 @@ class PackCall:
     literal: frozenset[str] = frozenset()
     rendered: Finding | None = None
     description: str = ""
+    result: FrozenDict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
+        IdempotencyConflict,
         RememberedKeys,
         checked_key,
         conflict_error,
@@ -101,7 +102,8 @@ else:
             "child": "MAX_DEPTH",
             "file_rules": "FileRules",
             "idempotency": (
-                "MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of idempotency_of_rerun"
+                "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
+                "idempotency_of_rerun"
             ),
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "checked_labels",
@@ -150,6 +152,7 @@ __all__ = [
     "Forwarded",
     "GraceElapsed",
     "Grant",
+    "IdempotencyConflict",
     "ItemChanges",
     "ItemCounts",
     "LastChanges",

@@ -9,7 +9,6 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.dialects.choosing import (
-        MAX_FINDINGS,
         Reading,
         in_order,
         read_as_orquesta,
@@ -27,18 +26,18 @@ if TYPE_CHECKING:
     from stretto.definitions.dialects.orquesta.inspection import inspection
     from stretto.definitions.dialects.parallel import fork_name
     from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_parameters
-    from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+    from stretto.definitions.dialects.reading import MAX_FINDINGS, NAME, NAME_RULE, Fields, Reader
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "choosing": "MAX_FINDINGS Reading in_order read_as_orquesta read_with_findings read_workflow",
+            "choosing": "Reading in_order read_as_orquesta read_with_findings read_workflow",
             "item_files": "ON_BAD_LINE RESULTS SOURCES",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
             "parallel": "fork_name",
             "parameters": "ANNOTATIONS BOUNDS read_parameters",
-            "reading": "Fields NAME NAME_RULE Reader",
+            "reading": "MAX_FINDINGS Fields NAME NAME_RULE Reader",
         },
     )
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from stretto.definitions.dialects.foreign import find_foreign_language
 from stretto.definitions.dialects.native import read_native
 from stretto.definitions.dialects.orquesta import read_orquesta
-from stretto.definitions.dialects.reading import Reader
+from stretto.definitions.dialects.reading import MAX_FINDINGS, Reader
 from stretto.definitions.dialects.recognition import is_orquesta
 from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.model import Workflow
-from stretto.definitions.source import YAML_1_1, Node, compose
-
-MAX_FINDINGS = 200
+from stretto.definitions.source import YAML_1_1, Node, TooMuchWork, Work, compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +51,32 @@ def read_workflow(text: str, file: str) -> Workflow:
     return read_with_findings(text, file).usable()
 
 
-def read_with_findings(text: str, file: str) -> Reading:
+def read_with_findings(text: str, file: str, work: Work | None = None) -> Reading:
     """Read a definition in either dialect without raising.
 
     Args:
         text: The YAML text.
         file: The file's path for findings.
+        work: Counts the work. A definition that takes more than it allows is not read.
 
     Returns:
         The workflow as far as it could be read, with all findings.
     """
-    reader = Reader(file)
-    root = compose(text, file, reader.report)
+    work = work or Work()
+    try:
+        return _read(text, file, work)
+    except TooMuchWork as error:
+        return Reading(None, (error.finding,), None)
+
+
+def _read(text: str, file: str, work: Work) -> Reading:
+    reader = Reader(file, work)
+    root = compose(text, file, reader.report, work=work)
     other = find_foreign_language(root) if root is not None else None
     if other is not None:
         return Reading(None, (*reader.findings, other), root)
     if root is not None and is_orquesta(root):
-        return read_as_orquesta(text, file)
+        return _read_as_orquesta(text, file, (), work)
     workflow = read_native(reader, root) if root is not None else None
     return Reading(_with_text(workflow, text), tuple(reader.findings), root)
 
@@ -85,8 +92,12 @@ def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Rea
     Returns:
         The workflow as far as it could be read, with all findings.
     """
-    reader = Reader(file)
-    root = compose(text, file, reader.report, YAML_1_1)
+    return _read_as_orquesta(text, file, context, Work())
+
+
+def _read_as_orquesta(text: str, file: str, context: Collection[str], work: Work) -> Reading:
+    reader = Reader(file, work)
+    root = compose(text, file, reader.report, YAML_1_1, work)
     workflow = read_orquesta(reader, root, context) if root is not None else None
     return Reading(_with_text(workflow, text), tuple(reader.findings), root)
 

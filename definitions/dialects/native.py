@@ -8,7 +8,6 @@ from stretto.definitions.dialects.native_graph import check_graph
 from stretto.definitions.dialects.native_tasks import IGNORED_FIELDS, KEPT_FIELDS, read_assignments, read_tasks
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import Fields, Reader
-from stretto.definitions.errors import nearest
 from stretto.definitions.expressions import Site
 from stretto.definitions.model import Assignment, CancellationPolicy, Task, Workflow
 from stretto.definitions.source import MapNode, Node, to_data
@@ -89,7 +88,9 @@ def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) ->
     name = reader.text(node, what)
     if name is None or name in tasks:
         return name
-    reader.error("unknown_task", f"{what} names {name!r}, which does not exist", node.place, hint=nearest(name, tasks))
+    reader.error(
+        "unknown_task", f"{what} names {name!r}, which does not exist", node.place, hint=reader.nearest(name, tasks)
+    )
     return None
 
 

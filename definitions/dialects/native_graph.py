@@ -1,7 +1,6 @@
 """Checks the graph of a native workflow: targets, entries, joins and timeouts."""
 
 from stretto.definitions.dialects.reading import Reader
-from stretto.definitions.errors import nearest
 from stretto.definitions.model import Task, graph_of
 
 
@@ -65,5 +64,5 @@ def _check_targets(reader: Reader, tasks: dict[str, Task]) -> None:
                 if target not in tasks:
                     reader.error(
                         "unknown_task", f"the task {task.name!r} leads to {target!r}, which does not exist",
-                        place, hint=nearest(target, tasks),
+                        place, hint=reader.nearest(target, tasks),
                     )  # fmt: skip

@@ -9,7 +9,6 @@ from typing import Final, cast, get_args
 
 from stretto.definitions.data import Data, compiled, freeze
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
-from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter, ParameterType, problems_of
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, to_data
 
@@ -200,7 +199,7 @@ class _Schema:
         for name, node in required:
             if name not in named:
                 message = f"'required' of {self._what} names {name!r}, which is not under 'properties'"
-                self._reader.error("unknown_property", message, node.place, hint=nearest(name, named))
+                self._reader.error("unknown_property", message, node.place, hint=self._reader.nearest(name, named))
         wanted = {name for name, _ in required}
         read = {
             name: _read_member(self._reader, member, name, f"{name!r} of {self._what}", required=name in wanted)

@@ -1,7 +1,7 @@
 """Helpers that read YAML nodes. They report errors and continue, so one reading finds all errors."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import Finding, Place, nearest
@@ -14,8 +14,10 @@ from stretto.definitions.expressions import (
     compile_condition,
     compile_text,
 )
-from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, kind_of, to_data
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, Work, kind_of, to_data
 
+MAX_FINDINGS = 200
+"""The findings of a definition that are shown."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 NAME_RULE = "letters, digits, _ and -, not starting with a digit"
 
@@ -26,8 +28,9 @@ class Reader:
     The `what` of each method describes the value in messages.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, work: Work | None = None) -> None:
         self.file = file
+        self.work = work or Work()
         self.findings: list[Finding] = []
         self._templates: dict[tuple[int, Site], tuple[Node, Template]] = {}
 
@@ -42,6 +45,10 @@ class Reader:
     def warn(self, code: str, message: str, place: Place, **details: str) -> None:
         """Report a warning. `details` are the finding's found, expected and hint."""
         self.report(Finding(code, message, place, severity="warning", **details))
+
+    def nearest(self, name: str, known: Iterable[str]) -> str:
+        """Return a hint with the nearest name, or "" beyond `MAX_FINDINGS`, as comparing names takes long."""
+        return nearest(name, known) if len(self.findings) < MAX_FINDINGS else ""
 
     def wrong_type(self, what: str, node: Node, expected: str) -> None:
         """Report a value of the wrong type."""
@@ -105,7 +112,7 @@ class Reader:
         expected = ", ".join(options)
         self.error(
             "bad_choice", f"{what} has an invalid value", node.place, found=repr(text), expected=expected,
-            hint=nearest(text, options),
+            hint=self.nearest(text, options),
         )  # fmt: skip
         return None
 
@@ -121,6 +128,7 @@ class Reader:
     def _compiled(self, node: Node, site: Site) -> Template:
         if isinstance(node, ScalarNode):
             if isinstance(node.value, str):
+                self.work.charge_text(node.value, node.place)
                 return compile_text(node.value, node.locate, site, self.report)
             return Constant(node.value, node.place)
         members: list[Template]
@@ -137,6 +145,7 @@ class Reader:
     def condition(self, node: Node, what: str, site: Site) -> Template | None:
         """Compile a `when`, in which text is an expression even without braces."""
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
+            self.work.charge_condition(node.value, node.place)
             return compile_condition(node.value, node.locate, site, self.report)
         if isinstance(node, ScalarNode) and isinstance(node.value, bool):
             return Constant(node.value, node.place)
@@ -202,7 +211,7 @@ class Fields:
             if known is None:
                 self._reader.error(
                     "unknown_field", f"{self.what} has no field {name!r}", self.key_place(name),
-                    expected=", ".join(sorted(set(self._known))), hint=nearest(name, self._known),
+                    expected=", ".join(sorted(set(self._known))), hint=self._reader.nearest(name, self._known),
                 )  # fmt: skip
             elif known[0]:
                 severity, code, message = known

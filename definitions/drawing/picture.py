@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from stretto.definitions.dialects import fork_name
+from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.expressions import Constant, NoneOf, Template
 from stretto.definitions.model import Task, WithItems, Workflow, graph_of
 
+MAX_EDGES: Final = 20_000
+"""The most transitions to a target of a workflow that is drawn."""
 MAX_LABEL: Final = 48
 """Maximum length of an edge's label."""
 
@@ -63,7 +66,16 @@ class Picture:
 
 
 def picture_of(workflow: Workflow) -> Picture:
-    """Return the picture of a workflow."""
+    """Return the picture of a workflow.
+
+    Raises:
+        LimitExceeded: It has more than `MAX_EDGES` transitions.
+    """
+    count = sum(len(each.targets) for task in workflow.tasks.values() for each in task.transitions)
+    if count > MAX_EDGES:
+        raise LimitExceeded(
+            f"the graph is too large to be drawn: it has at most {MAX_EDGES:,} transitions (MAX_EDGES), got {count:,}"
+        )
     graph = graph_of(workflow.tasks)
     nodes = {name: _node(workflow, task, entry=name in graph.entries) for name, task in workflow.tasks.items()}
     edges = tuple(

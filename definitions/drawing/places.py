@@ -10,8 +10,8 @@ from typing import Final
 from stretto.definitions.drawing.picture import Edge, Picture
 from stretto.definitions.errors import LimitExceeded
 
-MAX_PLACES: Final = 50_000
-"""The most nodes and crossings of layers in one drawing."""
+MAX_PLACES: Final = 40_000
+"""The most nodes, and layers that all edges lead through together, in one drawing. Each is a piece of it."""
 
 LARGE: Final = 5_000
 """With more places, a drawing is improved less often, so that it takes no longer than people wait."""
@@ -48,6 +48,7 @@ class Places:
         self.above: list[list[int]] = [[] for _ in picture.nodes]
         self.below: list[list[int]] = [[] for _ in picture.nodes]
         self.beside: dict[int, int] = {}
+        _check_size(picture, layer_of)
         self._crossings: dict[tuple[int, int, bool], int] = {}
         self._links: set[tuple[int, int]] = set()
         self.ways = [self._way(edge) for edge in picture.edges]
@@ -88,11 +89,6 @@ class Places:
         place = self._crossings.get(key)
         if place is None:
             place = self._crossings[key] = len(self.layer)
-            if place >= MAX_PLACES:
-                raise LimitExceeded(
-                    f"the graph is too large to be drawn: it has more than {MAX_PLACES:,} tasks, and layers that long "
-                    "edges cross (MAX_PLACES)"
-                )
             self.layer.append(layer)
             self.width.append(0.0)
             self.height.append(0.0)
@@ -105,3 +101,13 @@ class Places:
             self._links.add((upper, lower))
             self.below[upper].append(lower)
             self.above[lower].append(upper)
+
+
+def _check_size(picture: Picture, layer_of: dict[str, int]) -> None:
+    """Raise LimitExceeded, before any place is made, for a drawing of too many pieces."""
+    count = len(picture.nodes) + sum(abs(layer_of[each.target] - layer_of[each.source]) + 1 for each in picture.edges)
+    if count > MAX_PLACES:
+        raise LimitExceeded(
+            f"the graph is too large to be drawn: it has at most {MAX_PLACES:,} tasks, and layers that its edges lead "
+            f"through (MAX_PLACES), got {count:,}"
+        )

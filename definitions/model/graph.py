@@ -42,8 +42,47 @@ def graph_of(tasks: Mapping[str, Task]) -> Graph:
 
 
 def cyclic_tasks(tasks: Mapping[str, Task]) -> frozenset[str]:
-    """Return the tasks that are part of a cycle."""
-    return frozenset(name for name in tasks if name in reachable_from(tasks, following(tasks, [name])))
+    """Return the tasks that are part of a cycle, in time that grows with the edges."""
+    return frozenset(
+        name for part in _strong_parts(tasks) for name in part if len(part) > 1 or name in following(tasks, [name])
+    )
+
+
+def _strong_parts(tasks: Mapping[str, Task]) -> Iterator[list[str]]:
+    """Yield the largest sets of tasks each of which leads to all others of its set (Tarjan's algorithm)."""
+    number: dict[str, int] = {}
+    least: dict[str, int] = {}
+    open_tasks: list[str] = []
+    is_open: set[str] = set()
+    for start in tasks:
+        if start in number:
+            continue
+        ways = [(start, iter(following(tasks, [start])))]
+        number[start] = least[start] = len(number)
+        open_tasks.append(start)
+        is_open.add(start)
+        while ways:
+            name, targets = ways[-1]
+            target = next(targets, None)
+            if target is not None and target not in number:
+                number[target] = least[target] = len(number)
+                open_tasks.append(target)
+                is_open.add(target)
+                ways.append((target, iter(following(tasks, [target]))))
+            elif target is not None:
+                if target in is_open:
+                    least[name] = min(least[name], number[target])
+            else:
+                ways.pop()
+                if ways:
+                    before = ways[-1][0]
+                    least[before] = min(least[before], least[name])
+                if least[name] == number[name]:
+                    part = [open_tasks.pop()]
+                    while part[-1] != name:
+                        part.append(open_tasks.pop())
+                    is_open.difference_update(part)
+                    yield part
 
 
 def following(tasks: Mapping[str, Task], names: Iterable[str]) -> list[str]:

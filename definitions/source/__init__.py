@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.source.work import MAX_CLIENT_WORK, TooMuchWork, Work
     from stretto.definitions.source.yaml_scalars import YAML_1_1
     from stretto.definitions.source.yaml_source import (
         OPENING,
@@ -22,12 +23,14 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "work": "MAX_CLIENT_WORK TooMuchWork Work",
             "yaml_scalars": "YAML_1_1",
             "yaml_source": "ListNode MapNode Node OPENING Report ScalarNode compose is_falsy kind_of to_data",
         },
     )
 
 __all__ = [
+    "MAX_CLIENT_WORK",
     "OPENING",
     "YAML_1_1",
     "ListNode",
@@ -35,6 +38,8 @@ __all__ = [
     "Node",
     "Report",
     "ScalarNode",
+    "TooMuchWork",
+    "Work",
     "compose",
     "is_falsy",
     "kind_of",

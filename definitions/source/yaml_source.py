@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from stretto.definitions.errors import Finding, Place
+from stretto.definitions.source.work import VALUE_UNITS, Work
 from stretto.definitions.source.yaml_scalars import YAML_1_2, Schema, key_text, shortened
 
 MAX_SOURCE_LENGTH = 4 * 1024 * 1024
@@ -108,7 +109,7 @@ def kind_of(node: Node) -> str:
     return f"the text {shortened(node.text)!r}"
 
 
-def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> Node | None:
+def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2, work: Work | None = None) -> Node | None:
     """Parse the one YAML document in `text`.
 
     Args:
@@ -116,9 +117,13 @@ def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> 
         file: The file's path for places.
         report: Receives the findings.
         schema: The meaning of scalars.
+        work: Counts the work.
 
     Returns:
         The root node, or None if the text cannot be parsed.
+
+    Raises:
+        TooMuchWork: It has more values than the work allows.
     """
     if len(text) > MAX_SOURCE_LENGTH:
         problem = f"a definition must have at most {MAX_SOURCE_LENGTH:,} characters, got {len(text):,}"
@@ -126,7 +131,7 @@ def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> 
         return None
     try:
         text.encode()
-        return _Composer(text, file, report, schema).compose()
+        return _Composer(text, file, report, schema, work or Work()).compose()
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         report(Finding("yaml_syntax", "this is not valid text: it contains a lone surrogate", Place(file, line, 1)))
@@ -166,7 +171,8 @@ def _begins_with_tab(text: str, number: int) -> bool:
 
 
 class _Composer:
-    def __init__(self, text: str, file: str, report: Report, schema: Schema) -> None:
+    def __init__(self, text: str, file: str, report: Report, schema: Schema, work: Work) -> None:
+        self._work = work
         self._schema = schema
         self._lines = _LINE_BREAK.split(text)
         self._file = file
@@ -192,6 +198,7 @@ class _Composer:
         return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1, path)
 
     def _count(self, nodes: int, place: Place) -> None:
+        self._work.charge(nodes * VALUE_UNITS, place)
         self._nodes += nodes
         if self._nodes > MAX_NODES:
             problem = (

@@ -1,18 +1,17 @@
 """The complete check of a definition: the findings of its reader and of all other checks."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from stretto.definitions.dialects import Reading, in_order, read_with_findings
 from stretto.definitions.errors import Finding
-from stretto.definitions.model import NATIVE, Task, Workflow, graph_of
+from stretto.definitions.model import NATIVE, Workflow, graph_of
 from stretto.definitions.source import Node
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.conditions import check_conditions
 from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check_inputs
 from stretto.definitions.validation.names import NameChecks
-from stretto.definitions.validation.paths import MAX_TASKS, Paths
+from stretto.definitions.validation.paths import MAX_EDGES, MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
 from stretto.definitions.validation.stackstorm import check_functions
 
@@ -120,7 +119,8 @@ def _checked(
     else:
         check_functions(workflow, findings)
     if actions is not None:
-        half_read = [task.name for task in workflow.tasks.values() if any(_of_input(each, task) for each in broken)]
+        touched = {path for error in broken for path in _may_hide(error)}
+        half_read = [task.name for task in workflow.tasks.values() if task.place.path in touched]
         check_inputs(workflow, actions, places, findings, half_read)
     if workflow.semantics is NATIVE:
         return list(findings)
@@ -142,14 +142,20 @@ def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding],
 
 
 def _paths(workflow: Workflow, findings: Findings) -> Paths | None:
-    if len(workflow.tasks) > MAX_TASKS:
-        first = next(iter(workflow.tasks.values()))
-        message = f"paths are not checked, because there are more than {MAX_TASKS:,} tasks"
+    first = next(iter(workflow.tasks.values()), None)
+    edges = sum(len(each.targets) for task in workflow.tasks.values() for each in task.transitions)
+    if first is not None and (len(workflow.tasks) > MAX_TASKS or edges > MAX_EDGES):
+        many = f"{MAX_TASKS:,} tasks" if len(workflow.tasks) > MAX_TASKS else f"{MAX_EDGES:,} transitions"
+        message = f"paths are not checked, because there are more than {many}"
         findings.warn("paths_not_checked", message, first.place)
         return None
     return Paths(workflow) if graph_of(workflow.tasks).entries else None
 
 
-def _of_input(error: Finding, task: Task) -> bool:
-    """Return whether an error is in the task itself or one of its fields, and so may hide its input."""
-    return re.fullmatch(rf"{re.escape(task.place.path)}(\.[^.\[]*)?", error.place.path) is not None
+def _may_hide(error: Finding) -> Iterator[str]:
+    """Yield the paths at which an error may hide the input of a task: its own, or that of which it is a field."""
+    path = error.place.path
+    yield path
+    task, dot, field = path.rpartition(".")
+    if dot and "[" not in field:
+        yield task

@@ -11,6 +11,8 @@ from stretto.definitions.validation.outcomes import Outcomes, outcomes_of
 
 MAX_TASKS = 500
 """Maximum number of tasks for which paths are followed, as the time grows with its square."""
+MAX_EDGES = 5_000
+"""Maximum number of transitions between tasks for which paths are followed, as the time grows with both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Paths:
         self._targets: dict[str, list[str]] = {name: [] for name in workflow.tasks}
         for edge in self.edges:
             self._targets[edge.source].append(edge.target)
+        self._order = self._order_of_paths()
         self.reachable = self.reachable_from(self.entries)
         self.anytime = self.reachable_from([workflow.on_cancel] if workflow.on_cancel in workflow.tasks else [])
         self._bits = {name: 1 << number for number, name in enumerate(workflow.tasks)}
@@ -65,10 +68,32 @@ class Paths:
                 pending += self._targets[name]
         return frozenset(seen)
 
+    def _order_of_paths(self) -> dict[str, int]:
+        """Return the place of each task in an order in which paths without a cycle go forward only."""
+        left: list[str] = []
+        seen: set[str] = set()
+        for start in (*self.entries, *self._tasks):
+            if start in seen:
+                continue
+            seen.add(start)
+            ways = [(start, iter(self._targets[start]))]
+            while ways:
+                target = next(ways[-1][1], None)
+                if target is None:
+                    left.append(ways.pop()[0])
+                elif target not in seen:
+                    seen.add(target)
+                    ways.append((target, iter(self._targets[target])))
+        return {name: place for place, name in enumerate(reversed(left))}
+
+    def _forward(self, edges: Iterable[Edge]) -> list[Edge]:
+        """Return edges in such an order that news goes along a path in one look at all of them, but for cycles."""
+        return sorted(edges, key=lambda edge: self._order[edge.source])
+
     def closure(self, edges: Iterable[Edge]) -> dict[str, int]:
         """Return for each task the bits of the tasks from which these edges lead to it."""
         before = dict.fromkeys(self._tasks, 0)
-        followed = tuple(edges)
+        followed = self._forward(edges)
         changed = True
         while changed:
             changed = False
@@ -112,7 +137,9 @@ class Paths:
 
     def _flow(self, at_first: int) -> dict[str, int]:
         known = dict.fromkeys(self._tasks, at_first)
-        given = [(edge, self._published(self._tasks[edge.source], edge.transition)) for edge in self.edges]
+        given = [
+            (edge, self._published(self._tasks[edge.source], edge.transition)) for edge in self._forward(self.edges)
+        ]
         changed = True
         while changed:
             changed = False

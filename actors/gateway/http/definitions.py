@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import pykka
 
-from stretto.actors.access import Caller
+from stretto.actors.access import Caller, may
 from stretto.actors.catalogue import (
     definition_source,
     describe_action,
@@ -166,7 +166,8 @@ class DefinitionEndpoints:
 
     async def _action(self, request: ShowAction, caller: Caller) -> ActionAnswer:
         action = await self._work(describe_action, await self._catalogue(), request.ref, _sees(caller))
-        return ActionAnswer(action)
+        # The place is a path of the server.
+        return ActionAnswer(action if may(caller, "operator") else action | {"place": None})
 
     async def _catalogue(self) -> "Catalogue":
         catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)

@@ -26,7 +26,7 @@ from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.restrictions import Restrictions
+from stretto.actors.gateway.http.restrictions import Restrictions, hiding_runs
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.starting import Starting
@@ -128,6 +128,7 @@ class Endpoints:
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
             requests.ItemResult: self._result,
+            requests.ItemInput: self._input,
             requests.ContextValue: self._context_value,
             requests.DeleteRun: self._delete_run,
             requests.Watch: self._watch,
@@ -192,7 +193,8 @@ class Endpoints:
             return await self._cells.answer(http, request)
         if route.tagged:
             return await self._tagged(route, request, http, caller)
-        return await self._answers.get(type(request), self._usual)(route, request, caller)
+        with hiding_runs(caller):
+            return await self._answers.get(type(request), self._usual)(route, request, caller)
 
     async def _tagged(
         self, route: Route, request: Request, http: HttpRequest, caller: Caller
@@ -294,6 +296,10 @@ class Endpoints:
     async def _result(self, route: Route, request: requests.ItemResult, _caller: Caller) -> Response:
         _run, *item = msgspec.structs.astuple(request)
         return await self._value(route, await call(self._engine, EngineHost.item_result, request.run, *item))
+
+    async def _input(self, route: Route, request: requests.ItemInput, _caller: Caller) -> Response:
+        _run, *item = msgspec.structs.astuple(request)
+        return await self._value(route, await call(self._engine, Engine.item_input, request.run, *item))
 
     async def _context_value(self, route: Route, request: requests.ContextValue, _caller: Caller) -> Response:
         value = await call(self._engine, Engine.context_value, request.run, request.at, request.path)

@@ -1,7 +1,7 @@
 """The restrictions of callers to some workflows: they see trees of runs whose top is a run of one of these."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -26,10 +26,22 @@ from stretto.actors.operations import (
     ShowAction,
 )
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.runs import IdempotencyConflict
 from stretto.definitions.errors import UnknownWorkflow
 
 _NARROWED_BY_THEMSELVES: Final = (Definitions, Actions, ShowAction)
 """The requests whose answers leave out what the caller does not see."""
+
+
+@contextmanager
+def hiding_runs(caller: Caller) -> Iterator[None]:
+    """Leave the run that has an idempotency key out of the error for a restricted caller, who may not see it."""
+    try:
+        yield
+    except IdempotencyConflict:
+        if caller.workflows is None:
+            raise
+        raise IdempotencyConflict("the idempotency key belongs to another request") from None
 
 
 class Restrictions:

@@ -205,6 +205,7 @@ class AsyncRemoteEngine:
     run = _answered(RemoteEngine.run)
     items = _answered(RemoteEngine.items)
     item = _answered(RemoteEngine.item)
+    item_input = _answered(RemoteEngine.item_input)
     cells = _answered(RemoteEngine.cells)
     errors = _answered(RemoteEngine.errors)
     error_items = _answered(RemoteEngine.error_items)

@@ -23,6 +23,7 @@ from stretto.actors.operations import (
     FindRun,
     History,
     Item,
+    ItemInput,
     ItemOutput,
     Items,
     PreviewCancel,
@@ -149,6 +150,12 @@ class RemoteReports:
     def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the last ended attempt of a stored run's item with its result, secrets masked."""
         return self._calls.send(lambda: Item(run_id, task, index, visit), lambda answer: answer.item)
+
+    def item_input(
+        self, run_id: str, task: str, index: int = 0, visit: int | None = None, attempt: int | None = None
+    ) -> pykka.Future[Any]:
+        """Return the input of a stored run's item, rendered again. See `Engine.item_input`."""
+        return self._calls.send(lambda: ItemInput(run_id, task, index, visit, attempt), lambda answer: answer.value)
 
     def cells(
         self, run_id: str, task: str, visit: int | None = None, known: int | None = None

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stretto.actors.actions import NO_SUDO
 from stretto.actors.locating import is_file
 from stretto.actors.packs.model import Manifest, PackCall, PackWorkflow
+from stretto.actors.packs.results import result_schema
 from stretto.actors.packs.stackstorm.inputs import Inputs
 from stretto.actors.packs.stackstorm.python_files import needs_stackstorm
 from stretto.actors.packs.stackstorm.runners import ALIASES, REFUSED, RUNNERS, Runner, Task
@@ -18,7 +19,10 @@ from stretto.definitions.errors import Finding, nearest
 from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
 
-_KEPT: Final = ("id", "metadata_file", "output_key", "output_schema", "ref", "tags", "uid")
+if TYPE_CHECKING:
+    from stretto.definitions.data import FrozenDict
+
+_KEPT: Final = ("id", "metadata_file", "output_key", "ref", "tags", "uid")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _NAME_RULE: Final = "letters, digits, _ and -, separated by dots"
 _ORQUESTA: Final = ("orquesta", "orchestra")
@@ -44,6 +48,7 @@ class _Metadata:
         self._node = node
         self._manifest = manifest
         self._fields = Fields(reader, node, "the action")
+        self._result: FrozenDict | None = None
 
     def read(self) -> PackCall | PackWorkflow | None:
         """Read every field, so that one wrong field does not hide the findings of the others."""
@@ -58,6 +63,7 @@ class _Metadata:
         parameters = self._fields.take("parameters")
         declared = Declared() if parameters is None else read_declared(self._reader, parameters, "'parameters'")
         entry = self._fields.take("entry_point")
+        self._result = result_schema([self._fields.take("output_schema")])
         for name in _KEPT:
             self._fields.take(name)
         self._fields.finish(_not_acted_on)
@@ -150,6 +156,7 @@ class _Metadata:
             literal=frozenset({"cmd"}) if is_command else frozenset(),
             rendered=self._rendered(declared) if is_command else None,
             description=description,
+            result=self._result,
         )
 
     def _rendered(self, declared: Declared) -> Finding | None:

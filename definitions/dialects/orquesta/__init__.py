@@ -36,7 +36,7 @@ def read_orquesta(reader: Reader, root: Node, context: Collection[str]) -> Workf
     form = read_form(reader, root)
     if form is None:
         return None
-    workflow = Builder(reader.file, reader.report).workflow(form)
+    workflow = Builder(reader.file, reader.report, reader.work).workflow(form)
     tasks = Tasks(form.tasks)
     check_graph(reader, form, tasks)
     Names(reader, form, tasks).check(context)

@@ -15,7 +15,7 @@ from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Template
 from stretto.definitions.expressions.orquesta import Given, KeyedTemplate, compile_text
 from stretto.definitions.model import ORQUESTA, Assignment, Parameter, Retry, Task, Transition, WithItems, Workflow
-from stretto.definitions.source import OPENING, ListNode, MapNode, Node, Report, ScalarNode, to_data
+from stretto.definitions.source import OPENING, ListNode, MapNode, Node, Report, ScalarNode, Work, to_data
 
 RETRIES_OF_THE_COMMAND: Final = 3
 
@@ -23,7 +23,8 @@ RETRIES_OF_THE_COMMAND: Final = 3
 class Builder:
     """Builds one workflow and reports the errors in its expressions."""
 
-    def __init__(self, file: str, report: Report) -> None:
+    def __init__(self, file: str, report: Report, work: Work) -> None:
+        self._work = work
         self._file = file
         self._report = report
         self._templates: dict[int, tuple[Node, Template]] = {}
@@ -66,6 +67,7 @@ class Builder:
     def _compiled(self, node: Node) -> Template:
         if isinstance(node, ScalarNode):
             if isinstance(node.value, str):
+                self._work.charge_text(node.value, node.place)
                 return compile_text(node.value, node.locate, self._report)
             return Constant(node.value, node.place)
         if isinstance(node, ListNode):
@@ -82,6 +84,7 @@ class Builder:
         return ObjectTemplate(values, node.place)
 
     def _key(self, key: str, place: Place) -> Template:
+        self._work.charge_text(key, place)
         return compile_text(key, lambda _offset: place, self._report)
 
     def _assignments(self, node: Node | None) -> tuple[Assignment, ...]:

@@ -6,7 +6,6 @@ from typing import Final
 
 from stretto.definitions.dialects.orquesta.forms import Target, TaskForm, WorkflowForm
 from stretto.definitions.dialects.reading import Reader
-from stretto.definitions.errors import nearest
 from stretto.definitions.source import is_falsy
 
 COMMANDS: Final = ("continue", "fail", "noop", "retry")
@@ -125,7 +124,7 @@ def _check_targets(reader: Reader, tasks: Tasks) -> None:
             if not tasks.defined(target.name):
                 reader.error(
                     "unknown_task", f"the task {name!r} leads to {target.name!r}, which does not exist", target.place,
-                    hint=nearest(target.name, (*tasks.tasks, *COMMANDS)),
+                    hint=reader.nearest(target.name, (*tasks.tasks, *COMMANDS)),
                 )  # fmt: skip
             elif target.name not in COMMANDS and target.name not in queued:
                 pending.append(target.name)

@@ -13,7 +13,7 @@ from typing import Final
 from stretto.definitions.dialects.orquesta.forms import TaskForm, TransitionForm, WorkflowForm, inline_list
 from stretto.definitions.dialects.orquesta.graph import COMMANDS, Tasks
 from stretto.definitions.dialects.reading import Reader
-from stretto.definitions.errors import Place, nearest
+from stretto.definitions.errors import Place
 from stretto.definitions.expressions.orquesta import cuts_of, languages_of
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
@@ -140,7 +140,11 @@ class Names:
             hint = f"it is set on another path, or later; give {name} an initial value in vars"
         else:
             message = f"nothing sets the variable {name!r}"
-            hint = _FROM_STACKSTORM.get(name) or nearest(name, known) or "declare it in input, or set it in vars"
+            hint = (
+                _FROM_STACKSTORM.get(name)
+                or self._reader.nearest(name, known)
+                or "declare it in input, or set it in vars"
+            )
         self._reader.error("unknown_variable", message, place, found=_shortened(text), hint=hint)
 
 

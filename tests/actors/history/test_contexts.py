@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.history import contexts
+from stretto.actors.history import bounded_replay, contexts
 from stretto.actors.history.contexts import UnknownPath, context_value, show_context
 from stretto.actors.journal.records import Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
@@ -121,12 +121,12 @@ def test_a_replay_has_its_limits(store: Store, monkeypatch: pytest.MonkeyPatch) 
     run = Conducted(store, TWO)
     run.succeed("one")
     run.succeed("two", 0)
-    monkeypatch.setattr(contexts, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(bounded_replay, "READ_AT_ONCE", 1)
     ticks = itertools.count(0, 6)
     with pytest.raises(LimitExceeded, match="the replay up to entry 1 takes longer than 5 s: it got to 0"):
         show_context(store.reader, run.id, clock=lambda: float(next(ticks)))
-    monkeypatch.setattr(contexts, "MAX_ENTRIES", 1)
-    with pytest.raises(LimitExceeded, match="a context is shown up to entry 0, got 1"):
+    monkeypatch.setattr(bounded_replay, "MAX_ENTRIES", 1)
+    with pytest.raises(LimitExceeded, match="a replay takes at most 1 entries"):
         show_context(store.reader, run.id)
     assert show_context(store.reader, run.id, 0)["at"] == 0
 

@@ -51,6 +51,7 @@ REQUESTS = [
     (requests.Cells("r1", "t", 2, 77), "GET /runs/r1/tasks/t/cells?visit=2&known=77", b""),
     (requests.ErrorItems("r1", "0a1b"), "GET /runs/r1/errors/0a1b/items", b""),
     (requests.Context("r1", 3, ("tasks", "t")), "GET /runs/r1/context?at=3&path=tasks&path=t", b""),
+    (requests.ItemInput("r1", "t", 3, 1, 2), "GET /runs/r1/tasks/t/items/3/input?visit=1&attempt=2", b""),
     (requests.ContextVersions("r1"), "GET /runs/r1/context/versions", b""),
     (requests.Timeline("r1"), "GET /runs/r1/timeline", b""),
     (requests.ContextValue("r1", 7, ("a", "b c")), "GET /runs/r1/context/value?at=7&path=a&path=b+c", b""),

@@ -1,10 +1,12 @@
 """Reading of packs: their contents, and every mistake with its place."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stretto.actors.packs import PackWorkflow, read_packs
+from stretto.actors.actions import ActionRegistry, output_schema
+from stretto.actors.packs import PackWorkflow, add_packs, read_packs
 from stretto.definitions.errors import InvalidDefinition
 from tests.support.paths import DOCS
 
@@ -171,3 +173,33 @@ def test_json_schema_keywords_in_a_parameter_are_understood(tmp_path: Path) -> N
     hosts = pack.actions[0].parameters["hosts"]
     assert (hosts.minimum, hosts.items and hosts.items.maximum) == (1, 9)
     assert [(each.code, each.place.column) for each in pack.warnings] == [("ignored_field", 84)]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("", {}),
+        ("output_schema: {type: object, properties: {n: {type: integer}}}", {
+            "type": "object", "properties": {"n": {"type": "integer"}},
+        }),
+        ("output_schema: {n: {type: integer}, type: {type: string}}", {
+            "type": "object", "properties": {"n": {"type": "integer"}, "type": {"type": "string"}},
+        }),
+        ("output: {hosts: {type: array}}", {"type": "object", "properties": {"hosts": {"type": "array"}}}),
+        ("output_schema: {anyOf: [{type: string}]}\noutput: {a: {type: string}}", {"anyOf": [{"type": "string"}]}),
+        ("output_schema: none", {}),
+        (f"output_schema: {{n: {{description: {'x' * 70_000}}}}}", {}),
+    ],
+)  # fmt: skip
+def test_the_schema_of_a_result_is_shown(tmp_path: Path, given: str, shown: dict[str, Any]) -> None:
+    """As JSON Schema, whichever way the metadata says it, in both kinds of packs."""
+    stackstorm = "name: go\nrunner_type: local-shell-script\nentry_point: go.sh\n"
+    packs = read_packs([
+        write_pack(tmp_path / "a", action=f"{ACTION}{given}\n"),
+        write_pack(tmp_path / "b", "name: other\nversion: 1.0.0\n", f"{stackstorm}{given}\n"),
+    ])  # fmt: skip
+    registry = ActionRegistry({})
+    add_packs(registry, packs)
+    assert output_schema(registry.get("tools.go")) == shown
+    if "output:" not in given:  # of Attune alone
+        assert output_schema(registry.get("other.go")) == shown

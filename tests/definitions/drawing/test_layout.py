@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from stretto.definitions.drawing import MAX_PLACES, Box, Layout, Line, as_data, lay_out
+from stretto.definitions.dialects import read_with_findings
+from stretto.definitions.drawing import MAX_PLACES, Box, Layout, Line, as_data, lay_out, picture_of
+from stretto.definitions.drawing.places import Places
 from stretto.definitions.errors import LimitExceeded
 from tests.support.drawn_pictures import chain, drawn, node, picture
 
@@ -112,3 +114,20 @@ def test_a_graph_that_needs_too_many_places_is_refused() -> None:
     with pytest.raises(LimitExceeded, match="MAX_PLACES"):
         lay_out(picture([node(name) for name in names], edges))
     assert (count // 2) ** 2 > MAX_PLACES
+
+
+def test_a_large_graph_is_refused_before_it_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No place is made of one with too many pieces, and no edge of one with too many transitions."""
+    monkeypatch.setattr(Places, "_way", lambda *_given: pytest.fail("a line was made"))
+    names = [f"t{number}" for number in range(200)]
+    edges = [(one, other, "") for one, other in itertools.combinations(names, 2)]
+    with pytest.raises(LimitExceeded, match="at most 40,000 tasks, and layers"):
+        lay_out(picture([node(name) for name in names], edges))
+    targets = ", ".join(f"t{number}" for number in range(1, 150))
+    tasks = "".join(
+        f"  t{number}: {{action: core.noop, join: 1, next: [{{do: [{targets}]}}]}}\n" for number in range(150)
+    )
+    workflow = read_with_findings(f'version: "1"\nref: a.b\ntasks:\n{tasks}', "f").workflow
+    assert workflow is not None
+    with pytest.raises(LimitExceeded, match="at most 20,000 transitions"):
+        picture_of(workflow)

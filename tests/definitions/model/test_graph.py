@@ -1,6 +1,8 @@
 """The graph, the joins and the tables that a run goes by."""
 
 import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 from stretto.definitions.conductor import ENDED, IllegalTransition
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.states import ITEM, RUN, TASK, Table, advance
-from stretto.definitions.model.graph import graph_of
+from stretto.definitions.dialects import read_with_findings
+from stretto.definitions.model import Task, graph
+from stretto.definitions.model.graph import cyclic_tasks, following, graph_of, reachable_from
 from tests.support.evaluating import SOME, reading
 
 EDGES = """\
@@ -83,3 +87,38 @@ def test_what_is_not_in_a_table_cannot_happen() -> None:
         if (state, event) not in RUN:
             with pytest.raises(IllegalTransition, match=f"cannot {event} what is {state}"):
                 advance(RUN, state, event)
+
+
+@given(st.lists(st.lists(st.integers(0, 7), max_size=3), min_size=1, max_size=8))
+@SOME
+def test_the_tasks_of_cycles(targets: list[list[int]]) -> None:
+    """Those from which a way leads back."""
+    known = range(len(targets))
+    tasks = _leading({number: [each for each in targets[number] if each in known] for number in known})
+    expected = {name for name in tasks if name in reachable_from(tasks, following(tasks, [name]))}
+    assert cyclic_tasks(tasks) == expected
+
+
+def test_cycles_are_found_in_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each task of a long chain is looked at as often as one of a short one."""
+    asked: list[Any] = []
+
+    def counted(tasks: Mapping[str, Task], names: Iterable[str]) -> list[str]:
+        asked.append(names)
+        return following(tasks, names)
+
+    monkeypatch.setattr(graph, "following", counted)
+    tasks = _leading({number: [number + 1] for number in range(1000)})
+    assert cyclic_tasks(tasks) == frozenset()
+    assert len(asked) <= 3 * len(tasks)
+
+
+def _leading(targets: dict[int, list[int]]) -> Mapping[str, Task]:
+    """Return tasks by the numbers of their targets."""
+    lines = [
+        f"  t{number}: {{action: core.noop, join: 1, next: [{{do: [{', '.join(f't{each}' for each in of_task)}]}}]}}"
+        for number, of_task in targets.items()
+    ]
+    workflow = read_with_findings("\n".join(['version: "1"', "ref: a.b", "tasks:", *lines]), "f").workflow
+    assert workflow is not None
+    return workflow.tasks

@@ -17,7 +17,14 @@ REPORTS = frozenset({"Finding", "Malformed", "error", "warn", "report", "_report
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 
 NEEDS_BYTES_OR_FOLDERS = {"not_readable", "not_utf8", "duplicate_ref", "shadowed_ref", "rehearsal_file"}
-NEEDS_MUCH = {"more_errors", "more_warnings", "paths_not_checked", "expression_too_long", "yaml_too_large"}
+NEEDS_MUCH = {
+    "more_errors",
+    "more_warnings",
+    "paths_not_checked",
+    "expression_too_long",
+    "yaml_too_large",
+    "too_much_work",
+}
 NEEDS_A_STORE = {"unreadable_definition"}
 NEEDS_A_CONFIGURATION = {"unknown_keystore_name", "unknown_config_name"}
 

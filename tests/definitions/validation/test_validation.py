@@ -1,12 +1,13 @@
 """Validation: about a hundred bad definitions with every finding of each, and good ones without any."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from stretto.definitions import Finding, read_workflow
-from stretto.definitions.dialects import MAX_FINDINGS
+from stretto.definitions.dialects import MAX_FINDINGS, reading
 from stretto.definitions.validation import check, examine
 from stretto.definitions.validation.paths import MAX_TASKS
 from tests.support.cpu_limit import cpu_limit
@@ -161,11 +162,11 @@ def test_very_many_findings_are_bounded() -> None:
 
 
 def test_the_time_for_a_large_graph_is_bounded() -> None:
-    """As many tasks as paths are followed for, each leading to all that come after it, take seconds at most."""
+    """As many tasks and transitions as paths are followed for take seconds at most."""
     names = [f"t{n}" for n in range(MAX_TASKS)]
     lines = ""
     for number, name in enumerate(names[:-1]):
-        next_ones = ", ".join(names[number + 1 : number + 60])
+        next_ones = ", ".join(names[number + 1 : number + 11])
         lines += f"  - {{name: {name}, join: {1 if number else 'null'}, action: core.noop, next: "
         lines += f"[{{when: succeeded(), publish: {{v{name}: 1}}, do: [{next_ones}]}}]}}\n"
     last = f"  - {{name: {names[-1]}, join: all, action: core.noop}}\n"
@@ -189,3 +190,32 @@ def test_hostile_expressions_take_little_time(message: str) -> None:
     """Nothing of an expression is run, and one that is too large is refused."""
     with cpu_limit(MOST_SECONDS):
         examine(f'{START}tasks: [{{name: a, action: core.echo, input: {{message: "{message}"}}}}]', "test.yaml")
+
+
+def test_the_time_for_many_mistakes_grows_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are compared for the findings that are shown, and no error with all tasks."""
+    compared: list[str] = []
+
+    def nearest(name: str, _known: Iterable[str]) -> str:
+        compared.append(name)
+        return ""
+
+    monkeypatch.setattr(reading, "nearest", nearest)
+    lines = "".join(f"  - {{name: t{n}, acton: core.noop, next: [{{do: [u{n}]}}]}}\n" for n in range(1000))
+    examination = examine(f"{START}tasks:\n{lines}", "test.yaml", FewActions())
+    assert len(examination.errors) == MAX_FINDINGS + 1
+    assert len(compared) <= MAX_FINDINGS
+
+
+def test_paths_of_very_many_transitions_are_not_followed() -> None:
+    """And of fewer, they are: also where the file has the tasks in the reverse of their order."""
+    targets = ", ".join(f"t{n}" for n in range(80))
+    dense = "".join(f"  - {{name: t{n}, action: core.noop, join: 1, next: [{{do: [{targets}]}}]}}\n" for n in range(80))
+    first = "  - {name: s, action: core.noop, next: [{do: [t0]}]}\n"
+    found = examine(f"{START}tasks:\n{first}{dense}", "test.yaml", FewActions()).findings
+    (finding,) = (each for each in found if each.code == "paths_not_checked")
+    assert finding.message == "paths are not checked, because there are more than 5,000 transitions"
+    leads = "next: [{publish: {v%d: 1}, do: [t%d]}]"
+    chain = "".join(f"  - {{name: t{n}, action: core.noop, {leads % (n, n - 1)}}}\n" for n in range(1, 300))
+    last = '  - {name: t0, action: core.echo, input: {message: "{{ workflow.v299 }}"}}\n'
+    assert examine(f"{START}tasks:\n{chain}{last}", "test.yaml", FewActions()).findings == ()

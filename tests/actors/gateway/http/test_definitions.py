@@ -47,14 +47,14 @@ class Served(NamedTuple):
     socket: str
     tokens: dict[str, str]
 
-    def ask(self, method: str, path: str, body: Any = None, token: str = "operator") -> Reply:
+    def ask(self, method: str, path: str, body: Any = None, token: str = "operator", **headers: str) -> Reply:
         """Return the answer to a request over the port."""
         data = b"" if body is None else msgspec.json.encode(body)
 
         async def exchange() -> Reply:
             place = urlsplit(self.url)
             reader, writer = await asyncio.open_connection(place.hostname, place.port)
-            writer.write(http(method, API + path, data, authorization=f"Bearer {self.tokens[token]}"))
+            writer.write(http(method, API + path, data, authorization=f"Bearer {self.tokens[token]}", **headers))
             try:
                 return read_reply(await reader.read())
             finally:
@@ -141,6 +141,8 @@ def test_actions_are_listed_and_described(served: Served) -> None:
     assert echo["used_by"] == ["ops.greet"]
     assert served.get("/actions/core.echo")["parameters"]["required"] == ["message"]
     assert served.ask("GET", "/actions/core.ech").json["code"] == "unknown_action"
+    assert served.get("/actions/core.echo", "operator")["place"].endswith(")")
+    assert served.get("/actions/core.echo", "viewer")["place"] is None
 
 
 def test_a_restricted_token_sees_its_workflows(served: Served, run: str) -> None:
@@ -156,6 +158,15 @@ def test_a_restricted_token_sees_its_workflows(served: Served, run: str) -> None
     assert refused.status == 403
     assert served.ask("POST", "/definitions:rehearse", {"workflow": "ops.greet"}, "restricted").status == 404
     assert served.ask("POST", "/definitions:rehearse", {"workflow": "ops/slash.ed"}, "restricted").status == 200
+
+
+def test_a_restricted_token_learns_no_run_from_a_key(served: Served) -> None:
+    """The key of another request is refused without the run that has it."""
+    started = served.ask("POST", "/runs", {"workflow": "ops.greet"}, "operator", idempotency_key="taken").json["run"]
+    for token, named in (("operator", True), ("restricted", False)):
+        refused = served.ask("POST", "/runs", {"workflow": "ops/slash.ed"}, token, idempotency_key="taken")
+        assert (refused.status, refused.json["code"]) == (422, "idempotency_conflict")
+        assert (started in refused.json["detail"]) == named
 
 
 def test_a_restricted_token_finds_its_runs_only(served: Served, run: str) -> None:

@@ -28,6 +28,18 @@ tasks:
   - {name: only, action: core.echo, input: {message: "{{ parameters.words }}"}}
 output_map: {said: "{{ task.only.result }}"}
 """,
+    "taking": """
+parameters: {word: {type: string}, key: {secret: true}}
+tasks: [{name: only, action: stored_values.gate}]
+""",
+    "secretive": """
+tasks:
+  - name: only
+    action: stored.taking
+    with_items: [a, b]
+    concurrency: 2
+    input: {word: plain, key: "{{ item ~ 'hunter2hunter' }}"}
+""",
     "gate": "tasks: [{name: only, action: stored_values.gate}]\n",
 }
 LARGE: Final = [f"word {number} {'x' * 80}" for number in range(1000)]
@@ -103,6 +115,22 @@ def test_large_values_are_links_to_where_they_are_whole(opened: Opened, large: s
         "/tasks/only/items/0/result?visit=1&attempt=1": WHOLE,
     }
     assert len(msgspec.json.encode([run, outcome, item])) < 5000
+
+
+def test_the_input_of_an_item_is_rendered_again(opened: Opened, large: str) -> None:
+    """Whole, with secrets masked: also one that is secret because of its taker, in flight."""
+    found = got(opened, f"/runs/{large}/tasks/only/items/0/input")
+    assert (found.status, found.json) == (200, {"message": WHOLE})
+    run = sent(opened, post(f"{API}/runs", {"workflow": "stored.secretive"})).json["run"]
+    has_begun()
+    has_begun()
+    path = f"/runs/{run}/tasks/only/items/1/input"
+    assert got(opened, path).json == {"word": "plain", "key": MASK}
+    assert got(opened, f"{path}?attempt=2").json["code"] == "unknown_item"
+    GATE.release()
+    GATE.release()
+    assert got(opened, f"/runs/{run}/outcome?wait=60").json["status"] == "succeeded"
+    assert got(opened, f"{path}?visit=1&attempt=1").json == {"word": "plain", "key": MASK}
 
 
 def links_in(value: Any) -> Iterator[dict[str, Any]]:

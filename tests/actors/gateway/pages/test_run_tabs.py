@@ -11,7 +11,7 @@ from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages import run_context, run_history, run_items
 from stretto.actors.gateway.pages.run_head import TABS
-from stretto.actors.history import contexts
+from stretto.actors.history import bounded_replay
 from stretto.actors.operations import Request, Why
 from stretto.definitions.conductor import IllegalTransition
 from tests.actors.gateway.pages.test_runs import HOSTILE, entered, start, text_of, with_runs
@@ -108,9 +108,9 @@ def test_a_context_whose_replay_is_too_long_is_not_shown(tmp_path: Path, monkeyp
     async def test(client: Client, url: str) -> None:
         echo = await start(client, "test.published", to_the_end=True, inputs={"text": "a"})
         browser = await entered(client, url)
-        monkeypatch.setattr(contexts, "MAX_ENTRIES", 1)
+        monkeypatch.setattr(bounded_replay, "MAX_ENTRIES", 1)
         page = await text_of(browser, f"/runs/{echo}/context")
-        assert "The context is not shown: a context is shown up to entry 0" in page
+        assert "The context is not shown: a replay takes at most 1 entries" in page
         assert 'aria-current="page">Context</a>' in page
         assert '<th scope="row">said' in await text_of(browser, f"/runs/{echo}/context?at=0")
 
