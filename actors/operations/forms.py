@@ -7,11 +7,13 @@ client: Answer <--answer_of---- JSON <------------------------- body_of <----- A
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
+import msgspec.inspect
 
 from stretto.actors.operations.answers import Answer, Done, NotEnded
 from stretto.actors.operations.base import Request
@@ -148,6 +150,7 @@ def request_of(
             pairs.remove(pair)
     if pairs and has_body(route) and not places.query:
         raise BadRequest(f"{route.method} {API}{route.place} takes no query, got {pairs[0][0][:100]!r}")
+    _check_null(pairs, route.request)
     given = {name: msgspec.Raw(encode_json(value)) for name, value in _parameters(pairs, places.query)}
     _check_known(given, places.query, places)
     if has_body(route):
@@ -181,6 +184,29 @@ def _check_known(given: Iterable[str], names: Sequence[str], places: Places) -> 
     elif unknown in places.body:
         hint = "give it in the body"
     raise BadRequest(f"there is no {unknown[:100]!r} here" + (f"; {hint}" if hint else ""))
+
+
+def _check_null(pairs: Iterable[tuple[str, str]], request: type[Request]) -> None:
+    """Raise `BadRequest` for the text "null" where no text fits: msgspec would read it as a parameter left out."""
+    for name, text in pairs:
+        if text.lower() == "null" and name in _without_text(request):
+            raise BadRequest(f"`{name}` must not be null: leave it out")
+
+
+@cache
+def _without_text(request: type[Request]) -> frozenset[str]:
+    """Return the fields of a request that no text fits."""
+    described = msgspec.inspect.type_info(request)
+    fields = described.fields if isinstance(described, msgspec.inspect.StructType) else ()
+    return frozenset(field.name for field in fields if not _fits_text(field.type))
+
+
+def _fits_text(described: msgspec.inspect.Type) -> bool:
+    parts = described.types if isinstance(described, msgspec.inspect.UnionType) else (described,)
+    return any(
+        isinstance(part, msgspec.inspect.StrType | msgspec.inspect.LiteralType | msgspec.inspect.AnyType)
+        for part in parts
+    )
 
 
 def _in_headers(names: Iterable[str], headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:

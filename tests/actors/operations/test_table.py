@@ -96,6 +96,6 @@ def test_a_requests_fields_are_a_calls_arguments() -> None:
         (),
         {
             "status": None, "workflow": None, "since": None, "labels": None, "search": None, "children": "listed",
-            "cursor": None, "limit": 3, "until": None, "parent": None, "id_prefix": None,
+            "cursor": None, "limit": 3, "until": None, "parent": None, "id_prefix": None, "by": None,
         },
     )  # fmt: skip
