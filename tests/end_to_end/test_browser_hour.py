@@ -1,0 +1,128 @@
+"""A page with a hundred thousand items that is left open: it stays as large as it was, and never blocks for long."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from stretto.actors.operations import Cancel, CreateEnterCode, Submit
+from tests.support.gateways import Opened, opened_gateway
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, CDPSession, Page
+
+CHROMIUM: Final = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+DEFINITION: Final = (
+    'version: "1.0.0"\nref: test.waits\n'
+    "cancellation_policy: cancel_running\n"
+    "tasks: [{name: wait, with_items: [1, 2], action: core.sleep, input: {seconds: 1000}}]\n"
+)
+ITEMS: Final = 100_000
+FRAMES: Final = 4 * 3600
+"""Those of an hour: a run sends at most four a second."""
+WARM_UP: Final = 400
+MOST_GROWTH: Final = 2 * 5 * 2**20
+MOST_BLOCKED_MS: Final = 2 * 50
+LOADS: Final = 6
+WATCHED: Final = """
+window.longest = 0;
+new PerformanceObserver((list) => {
+  for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
+}).observe({ type: "longtask", buffered: true });
+window.EventSource = class extends EventSource {
+  constructor(url) {
+    super(url);
+    window.stream = this;
+    this.addEventListener("hello", (event) => (window.hello = JSON.parse(event.data)));
+  }
+};
+"""
+NEWS: Final = """
+async ([frames, items]) => {
+  const report = window.hello.tasks.wait;
+  for (let frame = 0; frame < frames; frame++) {
+    const first = (frame * 97) % (items - 60);
+    const changed = { succeeded: [[first, first + 49]], failed: [first + 50], running: [[first + 51, first + 59]] };
+    const counts = { ...report.items, total: items, succeeded: frame % items, failed: frame % 1000, running: 9 };
+    const tasks = { wait: { ...report, items: counts } };
+    const data = { status: "running", entry: 10 + frame, tasks, items: { wait: changed } };
+    window.stream.dispatchEvent(new MessageEvent("changes", { data: JSON.stringify(data) }));
+    if (frame % 20 === 0) await new Promise(requestAnimationFrame);
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    folder = tmp_path_factory.mktemp("daemon")
+    (folder / "definitions").mkdir()
+    (folder / "definitions" / "test.waits.yaml").write_text(DEFINITION)
+    with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def context() -> "Iterator[BrowserContext]":
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser.new_context(viewport={"width": 1440, "height": 900})
+        browser.close()
+
+
+@pytest.fixture
+def page(context: "BrowserContext", daemon: Opened) -> "Iterator[Page]":
+    """The page of a run in progress, whose cells are those of 100,000 items."""
+    page = context.new_page()
+    page.add_init_script(WATCHED)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.route("**/cells", lambda route: route.fulfill(body=bytes([0x11]) * ITEMS, headers={"etag": '"1.9"'}))
+    made: Any = daemon.client.ask(CreateEnterCode())
+    page.goto(made.url)
+    page.wait_for_url(f"{daemon.url}/")
+    run: Any = daemon.client.ask(Submit("test.waits"))
+    open_run(page, f"{daemon.url}/runs/{run.run}")
+    yield page
+    assert errors == []
+    daemon.client.ask(Cancel(run.run))
+
+
+def open_run(page: "Page", url: str) -> None:
+    """Open the page of a run, and wait until it has the states of all items and follows the run."""
+    with page.expect_response("**/cells"):
+        page.goto(url)
+    page.wait_for_function("window.hello !== undefined")
+    page.locator("#marks canvas").wait_for()
+
+
+def heap_of(session: "CDPSession") -> float:
+    """Return the bytes that the page's objects use, after a collection."""
+    session.send("HeapProfiler.collectGarbage")
+    return float(session.send("Runtime.getHeapUsage")["usedSize"])
+
+
+def test_a_page_stays_as_large_as_it_was_over_the_frames_of_an_hour(context: "BrowserContext", page: "Page") -> None:
+    """Every frame changes sixty items; the memory grows by less than twice 5 MiB."""
+    session = context.new_cdp_session(page)
+    page.evaluate(NEWS, [WARM_UP, ITEMS])
+    before = heap_of(session)
+    page.evaluate(NEWS, [FRAMES, ITEMS])
+    growth = heap_of(session) - before
+    assert growth <= MOST_GROWTH
+    assert page.locator("#filters").get_by_text("Failed").count() == 1, "the frames were shown"
+
+
+def test_no_task_blocks_the_page(page: "Page") -> None:
+    """While it loads and draws, and while it takes frames: at most twice 50 ms, in the best of some loads."""
+    longest: list[float] = []
+    while len(longest) < LOADS and min(longest, default=MOST_BLOCKED_MS + 1) > MOST_BLOCKED_MS:
+        open_run(page, page.url)
+        page.evaluate(NEWS, [WARM_UP, ITEMS])
+        longest.append(page.evaluate("window.longest"))
+    assert min(longest) <= MOST_BLOCKED_MS
