@@ -70,7 +70,7 @@ def context() -> "Iterator[BrowserContext]":
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser.new_context(viewport={"width": 1440, "height": 900})
         browser.close()
 

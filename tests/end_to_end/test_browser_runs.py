@@ -41,7 +41,7 @@ def page(daemon: Opened) -> "Iterator[Page]":
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         made = browser.new_page()
         said: list[str] = []
         made.on("console", lambda message: said.append(message.text))

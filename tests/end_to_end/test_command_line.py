@@ -55,7 +55,9 @@ def test_inputs_of_a_file(tmp_path: Path) -> None:
         inputs.write_text(
             json.dumps({"servers": [{**each, "team": "web"} for each in servers.addresses], "timeout": PATIENCE})
         )
-        process = stretto_run(EXAMPLES / "health_checks" / "health_checks.yaml", "--inputs", inputs, "--json")
+        process = stretto_run(
+            EXAMPLES / "health_checks" / "health_checks.yaml", "--inputs", inputs, "--json", "--progress", "none"
+        )
     outcome = outcome_of(process)
     assert (outcome["workflow"], outcome["status"]) == ("ops.health_checks", "succeeded")
     down = [each["host"] for number, each in enumerate(servers.addresses) if not checks.is_healthy(number)]

@@ -10,6 +10,7 @@ import pytest
 
 from stretto.actors import BlockingEngine, Engine, Outcome, RunHandle, RunNotEnded, RunWasParked, UnknownRun, action
 from stretto.actors.engine import BlockingCalls
+from stretto.actors.engine.blocking_reports import BlockingReports
 from stretto.definitions import IllegalTransition, InvalidInput, UnknownWorkflow, read_workflow
 from tests.support.waiting import PATIENCE
 
@@ -82,7 +83,12 @@ def parameters_of(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
 
 def test_it_has_every_method_of_the_engine_with_the_same_arguments() -> None:
     """`run` is the exception: it runs a workflow, and `show_run` is the engine's `run`."""
-    ours, engines = public_methods(BlockingCalls) | public_methods(BlockingEngine), public_methods(Engine)
+    ours = {
+        name: method
+        for each in (BlockingReports, BlockingCalls, BlockingEngine)
+        for name, method in public_methods(each).items()
+    }
+    engines = public_methods(Engine)
     assert ours.keys() - engines.keys() == {"wait", "show_run"}
     assert engines.keys() <= ours.keys()
     engines["show_run"] = engines.pop("run")

@@ -105,7 +105,7 @@ def test_a_workflow_that_cannot_be_found_fails_its_item(bench: Bench, monkeypatc
         raise UnknownWorkflow(f"{name} is gone")
 
     workflow = bench.proxy.workflow(bench.write(CALL)).get(timeout=PATIENCE)
-    monkeypatch.setattr(Catalogue, "find", gone)
+    monkeypatch.setattr(Catalogue, "find_ref", gone)
     run = bench.proxy.submit(workflow).get(timeout=PATIENCE)
     assert outcome_of(run).output == {"got": "failed", "why": "unknown_workflow"}
 

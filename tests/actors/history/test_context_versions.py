@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from stretto.actors.history import context_versions, contexts, list_versions
+from stretto.actors.history import bounded_replay, context_versions, list_versions
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.errors import LimitExceeded
@@ -55,7 +55,7 @@ def test_a_replay_has_its_limits(store: Store, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(UnknownRun):
         list_versions(store.reader, "none")
     run.succeed("two", 0)
-    monkeypatch.setattr(contexts, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(bounded_replay, "READ_AT_ONCE", 1)
     ticks = itertools.count(0, 6)
     with pytest.raises(LimitExceeded, match="takes longer than 5 s"):
         list_versions(store.reader, run.id, clock=lambda: float(next(ticks)))

@@ -106,6 +106,8 @@ def test_unfinished_runs_recover_as_in_the_old_version(old_store: Path, monkeypa
     found = make.recover(old_store, RUNS, ledger)
     assert recorded
     assert not recorded & set(found["performed"])
+    # What the old version did not say yet.
+    assert found["paused before"]["fan"].pop("window") == {"concurrency": 1, "max_failures": None}
     assert found == expected("recovered.json")
     told = json.loads(listed(old_store, RUNS["fan_out"], "--json").stdout)["items"]
     times = [each["seconds"] is not None for each in told]
