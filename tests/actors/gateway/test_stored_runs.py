@@ -11,6 +11,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http import ended_runs
+from stretto.actors.gateway.live import hub
 from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import Request, answers, controls, exporting, requests
 from stretto.actors.operations.requests import Definition, Submit, Watch
@@ -172,6 +173,8 @@ def test_a_run_that_has_ended_is_watched_to_its_end(tmp_path: Path) -> None:
 def test_without_a_store_only_the_last_outcomes_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists say that there is no store; who would watch a run that ended long ago is told that it has ended."""
     monkeypatch.setattr(ended_runs, "MAX_REMEMBERED", 1)
+    # A run that ended while it was followed can be followed again for a while.
+    monkeypatch.setattr(hub, "MAX_IDLE_CHANNELS", 0)
 
     async def test(client: Client) -> None:
         run, last = await ended(client, FAILING), await ended(client, FAILING)
