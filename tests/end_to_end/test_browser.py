@@ -3,8 +3,6 @@
 The browser is the distribution's Chromium. Names of other sites lead to this machine, as in a DNS-rebinding attack.
 """
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,13 +13,13 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.operations import API, Cancel, CreateEnterCode, CreateToken, Runs, Submit, Watch
+from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+pytestmark = needs_chromium
 DEFINITIONS: Final = {
     "test.echo": "tasks: [{name: echo, action: core.noop}]\n",
     "test.sleep_" + "a_very_long_name_" * 8: "cancellation_policy: cancel_running\n"
@@ -92,15 +90,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     """One browser, to which all names of example lead to this machine."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP *.example 127.0.0.1"],
-        )
+    with opened_chromium("--host-resolver-rules=MAP *.example 127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

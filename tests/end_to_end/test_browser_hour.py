@@ -1,20 +1,18 @@
 """A page with a hundred thousand items that is left open: it stays as large as it was, and never blocks for long."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from stretto.actors.operations import Cancel, CreateEnterCode, Submit
+from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, CDPSession, Page
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+pytestmark = needs_chromium
 DEFINITION: Final = (
     'version: "1.0.0"\nref: test.waits\n'
     "cancellation_policy: cancel_running\n"
@@ -67,12 +65,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 @pytest.fixture
 def context() -> "Iterator[BrowserContext]":
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with opened_chromium() as browser:
         yield browser.new_context(viewport={"width": 1440, "height": 900})
-        browser.close()
 
 
 @pytest.fixture

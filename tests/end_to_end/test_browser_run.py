@@ -1,7 +1,5 @@
 """The page of a run in a real browser: the graph, the map of items, the panel of an item, and what they cost."""
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -12,13 +10,13 @@ import pytest
 from stretto.actors import action
 from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Submit, Watch
+from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+pytestmark = needs_chromium
 ITEMS: Final = 300
 HELD: Final = 200
 """The first item that waits until the test lets it go."""
@@ -65,12 +63,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     """One browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with opened_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,20 +1,18 @@
 """The list of runs in a real browser: its filters, and several runs at once with the keyboard alone."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from stretto.actors.operations import Cancel, CreateEnterCode, Status, Submit, Watch
+from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+pytestmark = needs_chromium
 SLEEP: Final = """ref: test.sleep
 version: "1"
 cancellation_policy: cancel_running
@@ -38,10 +36,7 @@ def daemon(tmp_path: Any) -> Iterator[Opened]:
 @pytest.fixture
 def page(daemon: Opened) -> "Iterator[Page]":
     """The list, which says nothing on its console."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with opened_chromium() as browser:
         made = browser.new_page()
         said: list[str] = []
         made.on("console", lambda message: said.append(message.text))
@@ -50,7 +45,6 @@ def page(daemon: Opened) -> "Iterator[Page]":
         made.goto(code.url)
         made.wait_for_url(f"{daemon.url}/")
         yield made
-        browser.close()
         assert said == []
 
 

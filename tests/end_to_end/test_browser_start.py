@@ -1,7 +1,5 @@
 """Journeys in a real browser: from the definitions through the form to the end of a run."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -9,13 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from stretto.actors.operations import CreateEnterCode, Runs
+from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+pytestmark = needs_chromium
 GREET: Final = """ref: ops/greet
 label: Greet <b>people</b>
 version: "1"
@@ -48,12 +46,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with opened_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Journeys in a real browser: a run is cancelled, adjusted and run again, and all of its tabs are read."""
 
-import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +11,14 @@ import pytest
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.run_head import TABS
 from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Status, Submit, Watch
+from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.daemons import serving
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM: Final = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+pytestmark = needs_chromium
 DEFINITIONS: Final = {
     "test.halves": "tasks: [{name: halve, with_items: [1, 2, 0, 0], action: core.echo, "
     'input: {message: "{{ 1 / item }}"}}]\n',
@@ -44,12 +42,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with opened_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def entered(browser: "Browser", client: Client, said: list[str], asked: list[str]) -> "Page":
