@@ -9,7 +9,7 @@ SHARE: Final = 0.15
 MAX_SAVED_SECONDS: Final = 0.02
 """The most CPU time that is saved up while no guest needs it."""
 MAX_DEBT_SECONDS: Final = 0.01
-"""The most CPU time that is owed. After a costly turn, guests wait for a fifth of a second of CPU time at most."""
+"""The most CPU time that is owed. After a costly turn, guests wait for `MAX_DEBT_SECONDS / SHARE` at most."""
 BUSY_SECONDS: Final = 0.05
 """The time for which runs count as busy after their last turn."""
 SHORTEST_WAIT_SECONDS: Final = 0.01
