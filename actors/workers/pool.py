@@ -1,4 +1,4 @@
-"""The pool of workers: one thread reads all answers. Whoever has a call sends it.
+"""The pool of workers: one thread reads all answers. The thread that has a call sends it.
 
 start --> the calls that wait --> an idle worker, or as many calls in one write as the busy ones finish soon
 thread <-- answers, text, log records, questions; it starts workers, ends idle ones, and keeps deadlines
