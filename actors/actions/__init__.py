@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         stackstorm_http,
         stackstorm_local,
     )
+    from stretto.actors.actions.elsewhere import Code, OwnWorker
     from stretto.actors.actions.entry_points import load_entry_points
     from stretto.actors.actions.errors import (
         MAX_RETRY_AFTER_SECONDS,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         DuplicateAction,
         InvalidAction,
         InvalidActionInput,
+        RemoteFailure,
         UnknownAction,
     )
     from stretto.actors.actions.json_schema import input_schema, output_schema
@@ -56,10 +58,11 @@ else:
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
             "core.stackstorm": ("COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local"),
+            "elsewhere": "Code OwnWorker",
             "entry_points": "load_entry_points",
             "errors": (
                 "MAX_RETRY_AFTER_SECONDS ActionFailed CannotLoadActions DuplicateAction InvalidAction "
-                "InvalidActionInput UnknownAction"
+                "InvalidActionInput RemoteFailure UnknownAction"
             ),
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
@@ -84,6 +87,7 @@ __all__ = [
     "AddressPolicy",
     "CannotLoadActions",
     "Child",
+    "Code",
     "DuplicateAction",
     "HttpSettings",
     "InvalidAction",
@@ -91,6 +95,8 @@ __all__ = [
     "OutputSlot",
     "OutputSoFar",
     "OutputWatchers",
+    "OwnWorker",
+    "RemoteFailure",
     "RenderedCommands",
     "UnknownAction",
     "action",

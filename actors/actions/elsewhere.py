@@ -4,10 +4,39 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from stretto.actors.actions.errors import InvalidAction
 from stretto.actors.actions.loading import MODULES_OF_FILES
+from stretto.definitions.data import FrozenDict
+from stretto.metrics import CallIds
+
+
+class OwnWorker(Protocol):
+    """How an action's calls run in a worker process that does not have Stretto."""
+
+    @property
+    def command(self) -> Any:
+        """The workers' command."""
+
+    @property
+    def timeout(self) -> float | None:
+        """How many seconds a call may take, or None."""
+
+    @property
+    def max_output(self) -> int:
+        """How many bytes of its standard output and standard error are kept."""
+
+    @property
+    def keeps_streams(self) -> bool:
+        """Whether both are kept for the result. Otherwise they are the item's text."""
+
+    def encode(self, given: FrozenDict, ids: CallIds) -> bytes:
+        """Return a call as data."""
+
+    def result(self, answer: bytes | bytearray, stdout: str, stderr: str) -> Any:
+        """Return the result of a call. Raises `ActionFailed` and `RemoteFailure`."""
+
 
 _MOVE = "move it to the top level of a module or a FILE.py, and load that with --actions"
 

@@ -1,7 +1,7 @@
 """The errors of actions: in registration, loading, look-up, input and execution."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from stretto.definitions.errors import Frame, StrettoError
 
@@ -33,6 +33,21 @@ class ActionFailed(StrettoError):
         self.result = result
         self.traceback = traceback
         self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RemoteFailure(Exception):
+    """The code of an action has failed in a process that does not have Stretto.
+
+    Args:
+        message: The reason, for people.
+        kind: "exception" or "not_data", as of an action in this process.
+        traceback: The frames of the exception, for people.
+    """
+
+    def __init__(self, message: str, kind: Literal["exception", "not_data"], traceback: tuple[Frame, ...] = ()) -> None:
+        self.kind = kind
+        self.traceback = traceback
         super().__init__(message)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-from stretto.actors.actions.elsewhere import Code, code_of
+from stretto.actors.actions.elsewhere import Code, OwnWorker, code_of
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
 from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.replaced import NOT_IN_STRETTO
@@ -74,7 +74,7 @@ class Action:
         secret: The inputs that are masked wherever Stretto shows them.
         literal: The inputs that are code. A definition must not compute any part of them.
         result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
-        code: Where another process finds the function, if it runs there.
+        code: Where another process finds the function, if it runs there, or how it runs in a worker without Stretto.
     """
 
     ref: str
@@ -88,7 +88,7 @@ class Action:
     secret: frozenset[Fields] = frozenset()
     literal: frozenset[str] = frozenset()
     result: Mapping[str, Any] | None = None
-    code: Code | None = None
+    code: Code | OwnWorker | None = None
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)

@@ -7,6 +7,7 @@ from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry,
 from stretto.actors.packs.environments import Kind, unmade
 from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, run_action
+from stretto.actors.packs.warm import warm_action
 from stretto.definitions.context import secret_fields
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import Finding, InvalidDefinition
@@ -140,6 +141,8 @@ def _call_action(described: PackCall) -> Action:
 
 
 def _process_action(described: PackAction) -> Action:
+    code = warm_action(described)
+
     async def call(**given: Any) -> Any:
         return await run_action(described, given)
 
@@ -152,9 +155,9 @@ def _process_action(described: PackAction) -> Action:
 
     parameters = tuple(map(_parameter, described.parameters.values()))
     return Action(
-        described.ref, call, "async", parameters, description=described.description,
-        find_problems=problems if parameters else None, origin=str(described.place),
-        secret=secret_fields(described.parameters), result=described.result,
+        described.ref, call, "async" if code is None else described.isolation, parameters,
+        description=described.description, find_problems=problems if parameters else None, origin=str(described.place),
+        secret=secret_fields(described.parameters), result=described.result, code=code,
     )  # fmt: skip
 
 

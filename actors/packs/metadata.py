@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -9,6 +10,7 @@ from stretto.actors.locating import is_file, is_folder
 from stretto.actors.packs.manifest import flat_parameters, not_acted_on
 from stretto.actors.packs.model import (
     Delivery,
+    Isolation,
     Manifest,
     OutputFormat,
     PackAction,
@@ -17,11 +19,12 @@ from stretto.actors.packs.model import (
     RunnerType,
 )
 from stretto.actors.packs.results import result_schema
+from stretto.actors.packs.warm import function_problem
 from stretto.definitions.context import secret_fields
 from stretto.definitions.dialects import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter
-from stretto.definitions.source import MapNode, Node, compose
+from stretto.definitions.source import MapNode, Node, ScalarNode, compose
 
 _RUNNERS: Mapping[str, RunnerType] = {
     **dict.fromkeys(("shell", "sh", "bash"), "shell"),
@@ -30,6 +33,7 @@ _RUNNERS: Mapping[str, RunnerType] = {
     **dict.fromkeys(("native", "builtin", "standalone"), "native"),
 }
 _KEPT = ("label", "tags", "examples", "meta", "metadata")
+_OF_STREAMS = ("parameter_delivery", "parameter_format", "output_format")
 _RESULTS = ("output_schema", "output")
 _NOT_ACTED_ON = re.compile(
     r"worker_.*|.*permission_set_refs|log_retention_.*|runtime_version|required_worker_runtimes|accesses_.*"
@@ -72,7 +76,11 @@ class _Metadata:
             return PackWorkflow(ref, self._manifest.ref, self._node.place, path, parameters, label, description)
         runner = self._runner()
         entry = self._fields.require("entry_point")
+        entry, function = _split(entry) if runner == "python" else (entry, "")
         program = self._file(entry, "'entry_point' of the action", ("actions",)) if entry is not None else None
+        if function and program is not None:
+            self._check_function(program, function)
+        isolation = self._isolation(runner, function)
         delivery = cast("Delivery", self._choice("parameter_delivery", get_args(Delivery), "stdin"))
         parameter_format = cast("ParameterFormat", self._choice("parameter_format", get_args(ParameterFormat), "json"))
         output_format = cast("OutputFormat", self._choice("output_format", get_args(OutputFormat), "text"))
@@ -84,7 +92,7 @@ class _Metadata:
             return None
         return PackAction(
             ref, self._manifest.ref, self._manifest.folder, self._node.place, runner, program, parameters,
-            delivery, parameter_format, output_format, timeout, description, result,
+            delivery, parameter_format, output_format, timeout, description, result, function, isolation,
         )  # fmt: skip
 
     def _take(self, *names: str) -> None:
@@ -135,6 +143,38 @@ class _Metadata:
             return None
         return "shell"  # Attune's default
 
+    def _isolation(self, runner: RunnerType | None, function: str) -> Isolation:
+        """Return where calls run: a function in a kept process, a program in one of its own, unless a word says so."""
+        default: Isolation = "worker" if function else "fresh"
+        for member, what in self._fields.given("isolation"):
+            if isinstance(member, ScalarNode) and member.value == "thread":
+                self._reader.error(
+                    "bad_choice", "a pack's code never runs on a thread of the daemon", member.place,
+                    found="'thread'", expected=", ".join(get_args(Isolation)),
+                    hint="write isolation: worker, whose calls cost little more",
+                )  # fmt: skip
+                continue
+            word = self._reader.choice(member, what, get_args(Isolation))
+            if word == "worker" and runner not in {"python", None}:
+                self._reader.error(
+                    "bad_choice", "only Python actions can run in a kept process", member.place,
+                    found=repr(word), expected="fresh",
+                )  # fmt: skip
+            return cast("Isolation", word or default)
+        return default
+
+    def _check_function(self, program: Path, function: str) -> None:
+        """Check that the program has the function, and that no field speaks of a program's streams."""
+        problem, hint = function_problem(program, function)
+        if problem:
+            self._reader.error("no_such_function", problem, self._fields.key_place("entry_point"), hint=hint)
+        for name in _OF_STREAMS:
+            if name in self._node.members:
+                message = (
+                    f"{name!r} is for programs: a function takes its parameters as arguments and returns its result"
+                )
+                self._reader.error("bad_choice", message, self._fields.key_place(name), hint=f"remove {name!r}")
+
     def _timeout(self) -> float | None:
         for member, what in self._fields.given("timeout"):
             timeout = self._reader.number(member, what)
@@ -177,6 +217,14 @@ class _Metadata:
         else:
             inherited = "every program that the action starts inherits its environment"
             self._reader.warn("secret_in_env", f"{message}, and {inherited}", place, hint="deliver on stdin")
+
+
+def _split(entry: Node | None) -> tuple[Node | None, str]:
+    """Split FILE:function."""
+    if not isinstance(entry, ScalarNode) or not isinstance(entry.value, str) or ":" not in entry.value:
+        return entry, ""
+    file, _, function = entry.value.rpartition(":")
+    return replace(entry, text=file, value=file), function
 
 
 def _near(pack: Path, folders: tuple[str, ...], given: str) -> str:

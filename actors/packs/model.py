@@ -13,6 +13,8 @@ from stretto.definitions.model import Parameter, Workflow
 RunnerType = Literal["python", "shell", "native", "nodejs"]
 Delivery = Literal["stdin", "file", "env", "argv"]
 ParameterFormat = Literal["json", "dotenv", "yaml"]
+Isolation = Literal["worker", "fresh"]
+"""Whether a call runs in a kept process, or in a process of its own."""
 OutputFormat = Literal["text", "json", "jsonl", "yaml"]
 _ENVIRONMENTS: Final[Mapping[RunnerType, Kind]] = {"python": "python", "nodejs": "node"}
 
@@ -60,6 +62,9 @@ class PackAction:
     description: str = ""
     result: FrozenDict | None = None
     """The JSON Schema of its result."""
+    function: str = ""
+    """The function of the program that is called, or "" to run the program."""
+    isolation: Isolation = "fresh"
 
     @property
     def needs(self) -> Kind | None:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from stretto.actors.actions import Action, ActionRegistry, CannotLoadActions, load_actions
+from stretto.actors.actions import Action, ActionRegistry, CannotLoadActions, Code, load_actions
 from stretto.actors.runners.base import Call, Finished, run_call
 from stretto.definitions.data import decode_json, encode_json, freeze
 from stretto.definitions.errors import Frame
@@ -45,8 +45,10 @@ _ends: Final = msgspec.json.Decoder(_End)
 def encode_call(call: Call) -> bytes:
     """Return a call as data. Its action runs in other processes."""
     code = call.action.code
-    if code is None:
-        raise ValueError(f"the action {call.action.ref} runs in this process")
+    if not isinstance(code, Code):
+        raise ValueError(  # noqa: TRY004 - the action is wrong here, not its type
+            f"the action {call.action.ref} runs in this process"
+        )
     return encode_json(_Request(call.action.ref, code.target, code.digest, call.input, call.ids))
 
 
@@ -79,7 +81,7 @@ def _action_of(asked: _Request) -> Action:
     if found is None:
         load_actions(asked.target)
         found = ActionRegistry.registered().find(asked.ref)
-    if found is None or found.code is None:
+    if found is None or not isinstance(found.code, Code):
         raise CannotLoadActions(asked.target, f"it has no action {asked.ref} any more: restart the daemon")
     if found.code.digest != asked.digest:
         raise CannotLoadActions(asked.target, "the file has changed since the daemon loaded it: restart the daemon")

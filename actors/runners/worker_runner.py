@@ -15,12 +15,16 @@ from typing import Final
 
 import msgspec
 
+from stretto.actors.actions import Code, OutputSoFar
 from stretto.actors.runners.base import Began, Call, Done, Running, cancelled, failure, report
+from stretto.actors.runners.own_worker_calls import OwnWorkerCall
 from stretto.actors.runners.printing import PrintSlot, append_printed
 from stretto.actors.runners.remote_calls import decode_end, encode_call, make_handler
 from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded, WorkerPool
 from stretto.metrics import get_logger
 
+PACK_WORKERS: Final = 16
+"""The most worker processes of all packs' Python actions."""
 STOP_SECONDS: Final = 10.0
 _CODE: Final = (
     "import json, sys; path, module, name = json.loads(sys.argv[1]); sys.path[:] = path; "
@@ -62,14 +66,21 @@ class _WorkerCall:
         if self.call.on_begin is not None:
             self.call.on_begin()
 
-    def wrote(self, _pipe: int, text: str) -> None:
+    def wrote(self, _pipe: int, text: str) -> str:
         append_printed(self.printed, text)
+        return ""
 
     def logged(self, _data: bytes | bytearray) -> None:
         """Functions of Stretto's own interpreter print their records."""
 
     def asked(self, _data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
         reply(b"")
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        self.printed.watch(watcher)
+
+    def output(self) -> None:
+        return None
 
     def ended(self, answer: bytes | bytearray | None, problem: str) -> None:
         if problem == CANCELLED:
@@ -89,7 +100,7 @@ class _Running:
 
     __slots__ = ("_call", "_pool")
 
-    def __init__(self, call: _WorkerCall, pool: WorkerPool) -> None:
+    def __init__(self, call: _WorkerCall | OwnWorkerCall, pool: WorkerPool) -> None:
         self._call = call
         self._pool = pool
 
@@ -105,10 +116,10 @@ class _Running:
         return self._pool.cancel(self._call)
 
     def watch(self, watcher: Callable[[], object]) -> None:
-        self._call.printed.watch(watcher)
+        self._call.watch(watcher)
 
-    def output(self) -> None:
-        return None
+    def output(self) -> OutputSoFar | None:
+        return self._call.output()
 
 
 class WorkerRunner:
@@ -121,7 +132,7 @@ class WorkerRunner:
         capture_output: Whether the text that functions print is kept with their calls.
     """
 
-    threads: Final = 1
+    threads: Final = 2
 
     def __init__(
         self,
@@ -137,15 +148,24 @@ class WorkerRunner:
         self._stop_seconds = stop_seconds
         self._path: list[str] = []
         self._command: WorkerCommand | None = None
+        self._captures = capture_output
         self._pool = WorkerPool(workers, "stretto-workers", captures=capture_output)
+        # What a pack's script prints is its result.
+        self._packs = WorkerPool(PACK_WORKERS, "stretto-packs", captures=True)
 
     @property
     def waiting(self) -> list[Call]:
         """The calls that wait for a process."""
-        return [job.call for job in self._pool.waiting if isinstance(job, _WorkerCall)]
+        waiting = [*self._pool.waiting, *self._packs.waiting]
+        return [job.call for job in waiting if isinstance(job, _WorkerCall | OwnWorkerCall)]
 
     def start(self, call: Call, done: Done) -> Running:
         """Queue the call for the next idle process."""
+        code = call.action.code
+        if code is not None and not isinstance(code, Code):
+            own = OwnWorkerCall(call, done, code, captures=self._captures)
+            self._packs.start(own)
+            return _Running(own, self._packs)
         if sys.path != self._path or self._command is None:
             self._path = list(sys.path)
             given = json.dumps([self._path, make_handler.__module__, make_handler.__name__])
@@ -155,7 +175,8 @@ class WorkerRunner:
         return _Running(job, self._pool)
 
     def stop(self) -> None:
-        """Cancel the queued calls, wait for the running ones, end their processes, and join the thread."""
-        for job in self._pool.stop(self._stop_seconds):
-            if isinstance(job, _WorkerCall):
+        """Cancel the queued calls, wait for the running ones, end their processes, and join the threads."""
+        deadline = time.monotonic() + self._stop_seconds
+        for job in (*self._pool.stop(self._stop_seconds), *self._packs.stop(max(deadline - time.monotonic(), 0.0))):
+            if isinstance(job, _WorkerCall | OwnWorkerCall):
                 _log.warning("action_stopped", action=job.call.action.ref, **job.call.ids.as_fields())

@@ -9,7 +9,8 @@ ANSWER: Final = 2
 LOG: Final = 3
 ASK: Final = 4
 REPLY: Final = 5
-_KINDS: Final = frozenset({CALL, ANSWER, LOG, ASK, REPLY})
+READY: Final = 6
+_KINDS: Final = frozenset({CALL, ANSWER, LOG, ASK, REPLY, READY})
 
 UNFIT: Final = 1
 """The flag of an answer after which the worker must end: its call has left a process behind."""
@@ -28,7 +29,7 @@ class Frame(NamedTuple):
     """A message between a daemon and a worker.
 
     Attributes:
-        kind: `CALL` and `REPLY` come from the daemon, `ANSWER`, `LOG` and `ASK` from the worker.
+        kind: `CALL` and `REPLY` come from the daemon, the others from the worker.
         flags: `UNFIT`, or 0.
         microseconds: How long the call took, if it is an answer.
         number: The number of the call.

@@ -13,6 +13,7 @@ from stretto.actors.workers.frames import (
     CALL,
     CHUNK_BYTES,
     LOG,
+    READY,
     REPLY,
     UNFIT,
     BrokenFrames,
@@ -51,8 +52,12 @@ class Job(Protocol):
     def began(self) -> None:
         """Take note that the call begins."""
 
-    def wrote(self, pipe: int, text: str) -> None:
-        """Take text that the call has printed, to standard output (0) or standard error (1)."""
+    def wrote(self, pipe: int, text: str) -> str:
+        """Take text that the call has printed, to standard output (0) or standard error (1).
+
+        Returns:
+            Why the call must be stopped, or "".
+        """
 
     def logged(self, data: bytes | bytearray) -> None:
         """Take a log record."""
@@ -94,6 +99,7 @@ class KeptWorker:
         ended: The calls that have ended since the pool last looked.
         events: Log records and questions since then.
         problem: Why the worker must end, or "".
+        ready_at: When it was ready for its first call, by `time.monotonic()`, or None.
         idle_since: Since when it has had no call, by `time.monotonic()`.
     """
 
@@ -107,6 +113,7 @@ class KeptWorker:
         self.problem = ""
         self.is_unfit = False
         self.is_lost = False
+        self.ready_at: float | None = None
         self.idle_since = time.monotonic()
         self._number = int.from_bytes(os.urandom(6), "big")
         self._reader = FrameReader()
@@ -117,6 +124,11 @@ class KeptWorker:
     def head(self) -> Sent | None:
         """The first call without an answer, or None."""
         return next((each for each in self.sent if each.answer is None), None)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there are calls behind the one that runs."""
+        return sum(each.answer is None for each in self.sent) > 1
 
     @property
     def wants_to_write(self) -> bool:
@@ -251,6 +263,10 @@ class KeptWorker:
         self.flush()
 
     def _take(self, frame: Frame) -> None:
+        if frame.kind == READY and self.ready_at is None:
+            self.ready_at = time.monotonic()
+            self._begin_next()
+            return
         sent = self.head
         if sent is None or frame.number != sent.number or frame.kind not in {ANSWER, LOG, ASK}:
             self.break_off("the worker process answered another call than it was asked")
@@ -273,7 +289,7 @@ class KeptWorker:
 
     def _begin_next(self) -> None:
         sent = self.head
-        if sent is not None and sent.began_at is None:
+        if sent is not None and sent.began_at is None and self.ready_at is not None:
             sent.began_at = time.monotonic()
             sent.job.began()
 
@@ -283,8 +299,10 @@ class KeptWorker:
             of = next((each for each in self.sent if not each.marks[pipe]), None)
             if of is None:
                 continue
-            if text:
-                of.job.wrote(pipe, text)
+            if text and (problem := of.job.wrote(pipe, text)) and not of.problem:
+                of.problem = problem
+                if of.answer is None:
+                    self.process.kill()
             of.marks[pipe] = is_whole
         self._complete()
 

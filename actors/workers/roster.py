@@ -45,6 +45,17 @@ class Group:
         """Since when the oldest call waits, by `time.monotonic()`."""
         return self.waiting[0][0]
 
+    @property
+    def grows_at(self) -> float | None:
+        """When a waiting call should have a process beyond one a core, or None while those that start are too many.
+
+        Their number doubles at most, so that many short calls do not start many processes.
+        """
+        ready = [worker.ready_at for worker in self.workers if worker.ready_at is not None]
+        if 2 * len(ready) <= len(self.workers):
+            return None
+        return max(self.waits_since, *ready) + STUCK_SECONDS
+
     def learn(self, microseconds: int) -> None:
         """Take note of how long a call took."""
         seconds = max(microseconds, 1) / 1e6
@@ -120,7 +131,7 @@ class Roster:
             elif sent.deadline is not None and now >= sent.deadline and not sent.problem:
                 sent.problem = f"it took longer than {sent.job.timeout:g} s and was stopped"
                 worker.process.kill()
-            elif len(worker.sent) > 1 and _is_stuck(worker, now) and self._has_room():
+            elif worker.is_ahead and _is_stuck(worker, now) and self._has_room():
                 self._requeue(group, worker.take_back())
 
     def next_deadline(self, now: float) -> float | None:
@@ -128,7 +139,11 @@ class Roster:
         if self.due:
             return 0.0
         has_room = self._has_room()
-        found = [group.waits_since + STUCK_SECONDS for group in self._groups.values() if group.waiting and has_room]
+        found = [
+            group.grows_at
+            for group in self._groups.values()
+            if group.waiting and has_room and group.grows_at is not None
+        ]
         for _, worker in self._all():
             sent = worker.head
             if sent is None:
@@ -136,7 +151,7 @@ class Roster:
                 continue
             if sent.deadline is not None and not sent.problem:
                 found.append(sent.deadline)
-            if len(worker.sent) > 1 and has_room and sent.began_at is not None:
+            if worker.is_ahead and has_room and sent.began_at is not None:
                 found.append(sent.began_at + STUCK_SECONDS)
         return max(0.0, min(found) - now) if found else None
 
@@ -209,7 +224,10 @@ class Roster:
 
     def _deserves_worker(self, group: Group, now: float) -> bool:
         """Return whether a call should have a new process: there is a core for it, or it has waited too long."""
-        return group.is_alone or len(group.workers) < self._cores or now >= group.waits_since + STUCK_SECONDS
+        if group.is_alone or len(group.workers) < self._cores:
+            return True
+        grows_at = group.grows_at
+        return grows_at is not None and now >= grows_at
 
     def _make_room(self, group: Group) -> bool:
         """Return whether a process can start. An idle one of another group may end for it."""

@@ -19,6 +19,7 @@ from stretto.actors.workers.frames import (
     ASK,
     CALL,
     LOG,
+    READY,
     REPLY,
     UNFIT,
     Frame,
@@ -72,6 +73,10 @@ class Line:
             while written < len(self._mark):
                 written += os.write(pipe, self._mark[written:])
         self._send(ANSWER, data, flags, nanoseconds // 1000)
+
+    def greet(self) -> None:
+        """Tell the daemon that calls can begin."""
+        self._send(READY, b"")
 
     def log(self, data: bytes) -> None:
         """Send a log record of the current call. Any thread may call this."""
@@ -130,6 +135,7 @@ def serve(given: str, handler: Callable[[bytes | bytearray], bytes]) -> None:
     threading.Thread(target=_end_with_the_daemon, args=(_taken_stdin(),), daemon=True).start()
     _lines[:] = [Line(options["channel"], options["tokens"], bytes.fromhex(options["mark"]), options["pipes"])]
     own, process = line(), os.getpid()
+    own.greet()
     while (call := own.next_call()) is not None:
         began = time.perf_counter_ns()
         answer = handler(call)

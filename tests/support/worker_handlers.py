@@ -94,8 +94,9 @@ class TextJob:
     def began(self) -> None:
         self.begins += 1
 
-    def wrote(self, pipe: int, text: str) -> None:
+    def wrote(self, pipe: int, text: str) -> str:
         self.printed[pipe] += text
+        return "it printed too much" if len(text) > 1_000_000 else ""
 
     def logged(self, data: bytes | bytearray) -> None:
         self.logs.append(data.decode())

@@ -1,0 +1,154 @@
+"""Calls in worker processes that do not have Stretto: those of packs' Python actions."""
+
+import codecs
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from stretto.actors.actions import ActionFailed, OutputSoFar, OutputWatchers, OwnWorker, RemoteFailure
+from stretto.actors.actions.output import WINDOW_BYTES
+from stretto.actors.runners.base import Began, Call, Done, Finished, cancelled, failure, message_of, report, returned
+from stretto.actors.runners.printing import PrintSlot, append_printed
+from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded
+from stretto.definitions.errors import NotData
+
+
+class OwnWorkerCall:
+    """A call of an action that says how it runs in a worker.
+
+    Args:
+        call: The call.
+        done: Receives its end.
+        code: How it runs.
+        captures: Whether the text that functions print is kept with their calls. Otherwise it goes to standard error.
+    """
+
+    __slots__ = ("_captures", "_code", "_streams", "began_at", "call", "command", "done", "is_alone", "printed")
+
+    def __init__(self, call: Call, done: Done, code: OwnWorker, *, captures: bool) -> None:
+        self.began_at: Began | None = None
+        self.call = call
+        self.command: WorkerCommand = code.command
+        self.is_alone = call.action.runner == "fresh"
+        self.done = done
+        self.printed = PrintSlot()
+        self._code = code
+        self._captures = captures
+        self._streams = _Streams(code.max_output) if code.keeps_streams else None
+
+    @property
+    def timeout(self) -> float | None:
+        """How many seconds the call may take, or None."""
+        return self._code.timeout
+
+    def encode(self) -> bytes:
+        """Return the call as data."""
+        return self._code.encode(self.call.input, self.call.ids)
+
+    def began(self) -> None:
+        """Take note that the call begins."""
+        self.began_at = Began(time.time(), time.monotonic())
+        if self.call.on_begin is not None:
+            self.call.on_begin()
+
+    def wrote(self, pipe: int, text: str) -> str:
+        """Take text that the call has printed. Return why it must be stopped, or ""."""
+        if self._streams is not None:
+            return self._streams.write(pipe, text)
+        if self._captures:
+            append_printed(self.printed, text)
+        else:
+            sys.stderr.write(text)
+        return ""
+
+    def logged(self, data: bytes | bytearray) -> None:
+        """Take a log record: those of packs are text on standard error."""
+
+    def asked(self, _data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
+        """Refuse a question: functions of packs have nothing to ask."""
+        reply(b"null")
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Call a function once, at the next output."""
+        if self._streams is None:
+            self.printed.watch(watcher)
+        else:
+            self._streams.watchers.add(watcher)
+
+    def output(self) -> OutputSoFar | None:
+        """Return the newest output of a script, or None for a function."""
+        return None if self._streams is None else self._streams.so_far()
+
+    def ended(self, answer: bytes | bytearray | None, problem: str) -> None:
+        """Report the end."""
+        report(self.done, self.call, self._finished(answer, problem))
+
+    def _finished(self, answer: bytes | bytearray | None, problem: str) -> Finished:
+        action = self.call.action
+        if problem == CANCELLED:
+            return cancelled()
+        if answer is None:
+            error = ActionFailed(f"{action.ref}: {problem}") if self.began_at is None else None
+            return failure(action, error or WorkerEnded(f"{action.ref}: {problem}"))
+        stdout, stderr = ("", "") if self._streams is None else self._streams.texts()
+        try:
+            return returned(action, self._code.result(answer, stdout, stderr))
+        except RemoteFailure as error:
+            return _failed(message_of(error), error.kind, error)
+        except (ActionFailed, NotData, msgspec.DecodeError) as error:
+            return failure(action, error)
+
+
+def _failed(message: str, kind: Literal["exception", "not_data"], error: RemoteFailure) -> Finished:
+    return Finished("failed", None, message, kind, time.monotonic(), error.traceback)
+
+
+class _Streams:
+    """The standard output and standard error of a call: the first bytes of each, and the newest ones. Thread-safe."""
+
+    def __init__(self, most: int) -> None:
+        self.watchers = OutputWatchers()
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept = (bytearray(), bytearray())
+        self._beyond = (bytearray(), bytearray())
+        self._written = [0, 0]
+
+    def write(self, pipe: int, text: str) -> str:
+        """Append a text. Return why the call must be stopped, or ""."""
+        data = text.encode("utf-8", "surrogatepass")
+        with self._lock:
+            kept, beyond = self._kept[pipe], self._beyond[pipe]
+            room = self._most - len(kept)
+            kept += data[:room]
+            beyond += data[room:]
+            del beyond[:-WINDOW_BYTES]
+            self._written[pipe] += len(data)
+            is_full = pipe == 0 and self._written[0] > self._most
+        self.watchers.call()
+        return f"it wrote more than {self._most:,} bytes to its standard output" if is_full else ""
+
+    def texts(self) -> tuple[str, str]:
+        """Return the kept text of both."""
+        with self._lock:
+            stdout, stderr = (bytes(kept).decode("utf-8", "replace") for kept in self._kept)
+        return stdout, stderr
+
+    def so_far(self) -> OutputSoFar:
+        """Return the newest text of both."""
+        (stdout, out_cut), (stderr, err_cut) = self._newest(0), self._newest(1)
+        return OutputSoFar(stdout, stderr, out_cut, err_cut)
+
+    def _newest(self, pipe: int) -> tuple[str, bool]:
+        with self._lock:
+            window = self._kept[pipe][-WINDOW_BYTES:] + self._beyond[pipe]
+            written = self._written[pipe]
+        del window[:-WINDOW_BYTES]
+        is_cut = written > len(window)
+        while is_cut and window and window[0] & 0xC0 == 0x80:
+            del window[:1]
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(window)), is_cut
