@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
-    from stretto.actors.actions.output import OutputSlot, OutputSoFar, OutputWatchers, output_slot
+    from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
     from stretto.actors.actions.schema import ANY, ActionParameter
     from stretto.actors.actions.tracebacks import frames_in, frames_of
@@ -66,7 +66,7 @@ else:
             ),
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
-            "output": "OutputSlot OutputSoFar OutputWatchers output_slot",
+            "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
             "registry": "Action ActionRegistry RenderedCommands action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -80,6 +80,7 @@ __all__ = [
     "MAX_HTTP_CONNECTIONS",
     "MAX_RETRY_AFTER_SECONDS",
     "NO_SUDO",
+    "WINDOW_BYTES",
     "Action",
     "ActionFailed",
     "ActionParameter",

@@ -154,16 +154,16 @@ class WarmAction:
             ActionFailed: The script has failed, or its output does not have the declared format.
             RemoteFailure: The function has raised an exception, or its result is not data.
         """
-        told = decode_json(bytes(answer))
-        if not isinstance(told, Mapping):
+        given = decode_json(bytes(answer))
+        if not isinstance(given, Mapping):
             raise ActionFailed(f"{self._action.ref}: the worker's answer is not an object")
-        if "result" in told:
-            return told["result"]
-        if "exit_code" in told:
-            ended = Ended(told["exit_code"], stdout, stderr)
+        if "result" in given:
+            return given["result"]
+        if "exit_code" in given:
+            ended = Ended(given["exit_code"], stdout, stderr)
             if ended.exit_code != 0:
                 raise ended.failure(self._action.ref, ended._asdict())
             return result_of(self._action.output_format, stdout, stderr)
-        if "not_data" in told:
-            raise RemoteFailure(str(told["not_data"]), "not_data")
-        raise RemoteFailure(str(told["error"]), "exception", frames_in(str(told["traceback"])))
+        if "not_data" in given:
+            raise RemoteFailure(str(given["not_data"]), "not_data")
+        raise RemoteFailure(str(given["error"]), "exception", frames_in(str(given["traceback"])))

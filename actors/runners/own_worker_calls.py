@@ -9,8 +9,14 @@ from typing import Literal
 
 import msgspec
 
-from stretto.actors.actions import ActionFailed, OutputSoFar, OutputWatchers, OwnWorker, RemoteFailure
-from stretto.actors.actions.output import WINDOW_BYTES
+from stretto.actors.actions import (
+    WINDOW_BYTES,
+    ActionFailed,
+    OutputSoFar,
+    OutputWatchers,
+    OwnWorker,
+    RemoteFailure,
+)
 from stretto.actors.runners.base import Began, Call, Done, Finished, cancelled, failure, message_of, report, returned
 from stretto.actors.runners.printing import PrintSlot, append_printed
 from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded

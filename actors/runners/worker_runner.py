@@ -150,7 +150,7 @@ class WorkerRunner:
         self._command: WorkerCommand | None = None
         self._captures = capture_output
         self._pool = WorkerPool(workers, "stretto-workers", captures=capture_output)
-        # What a pack's script prints is its result.
+        # The output of a pack's script is its result.
         self._packs = WorkerPool(PACK_WORKERS, "stretto-packs", captures=True)
 
     @property
