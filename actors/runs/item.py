@@ -110,19 +110,16 @@ class ItemActor(DispatchedActor):
         start, task = message.start, message.task
         prepared, facts = start.prepared, start.scope.facts
         try:
-            if prepared is None and type(task.input) is Constant:
+            value: Data
+            if prepared is not None:
+                ref, value = prepared.action, prepared.input
+            elif type(task.input) is Constant:
                 ref, value = task.action or "", task.input.value
-                assert isinstance(value, FrozenDict)  # noqa: S101 - as below
-                rendered = value
-            elif prepared is None:
-                ref = task.action or ""
-                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
-                value = services.guard.call(task.input.evaluate, start.scope, moment)
-                assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
-                rendered = value
             else:
-                ref, rendered = prepared.action, prepared.input
-            self._input = rendered
+                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
+                ref, value = task.action or "", services.guard.call(task.input.evaluate, start.scope, moment)
+            assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
+            self._input = rendered = value
             if facts.secrecy.inputs:
                 facts.see_input(start.task, rendered)
             if message.depth is not None:
