@@ -2,9 +2,9 @@
 
 Such a path reads (`ctx(x)`, `ctx().x.y`, `ctx().get(x)`, `item().x`, `result()[0]`), calls `succeeded()` and others,
 compares, adds, combines with `and`, `or`, `not`, tests for a value `in` a list, or calls the functions of `yaql_calls`.
-It handles only cases with an obvious meaning. In any other case (a missing field, a list in place of an object, text added to a number)
-it falls back to YAQL, which computes the value or the error. Expressions have no side effects, so evaluating twice is
-safe.
+It handles only cases with an obvious meaning. In any other case (a missing field, a list in place of an object, text
+added to a number) it falls back to YAQL, which computes the value or the error. Expressions have no side effects, so
+evaluating twice is safe.
 """
 
 import operator

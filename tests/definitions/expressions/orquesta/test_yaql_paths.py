@@ -41,7 +41,9 @@ def _extended(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def _called(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Calls of the functions that paths call directly. Within the queries, `$` is a member, or a field of it."""
-    members = st.sampled_from(["$", "$.x", "$.get(y)", "$ > 1", "$ = abc", "$.x = 1", "not $", "$ + 1", "len($)", "$.y.x"])
+    members = st.sampled_from(
+        ["$", "$.x", "$.get(y)", "$ > 1", "$ = abc", "$.x = 1", "not $", "$ + 1", "len($)", "$.y.x"]
+    )
     each = members | inner | st.tuples(members, inner).map(lambda parts: f"list({parts[0]}, {parts[1]})")
     arguments = st.lists(inner | LITERALS, min_size=1, max_size=3).map(", ".join)
     rules = st.lists(st.tuples(inner | LITERALS | NAMES, inner | LITERALS), min_size=1, max_size=3).map(
