@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stretto.actors import InvalidAction, action
-from stretto.actors.actions import ActionRegistry, load_actions
+from stretto.actors.actions import ActionRegistry, Code, load_actions
 from stretto.actors.actions.elsewhere import code_of
 from tests.support import isolated_actions
 
@@ -25,7 +25,7 @@ def test_a_function_of_a_file_is_found_by_the_files_path(tmp_path: Path) -> None
     load_actions(str(file))
     found = ActionRegistry.registered().find("elsewhere.own")
     assert found is not None
-    assert found.code is not None
+    assert isinstance(found.code, Code)
     assert (found.runner, found.code.target) == ("fresh", str(file))
 
 
