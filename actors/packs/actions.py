@@ -5,7 +5,7 @@ from typing import Any
 
 from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
 from stretto.actors.packs.environments import Kind, unmade
-from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
+from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, run_action
 from stretto.actors.packs.warm import warm_action
 from stretto.definitions.context import secret_fields
@@ -55,7 +55,7 @@ def add_pack(registry: ActionRegistry, pack: Pack) -> list[Finding]:
         if described.ref in registry.refused or _is_built_in(registry, described.ref):
             continue
         try:
-            registry.add(_action_of(described))
+            registry.add(_action_of(described, pack.manifest))
         except DuplicateAction as error:
             errors.append(Finding("duplicate_ref", str(error), described.place))
     return errors
@@ -118,8 +118,8 @@ def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
     return [each for each in refused if not _is_built_in(registry, each.ref)]
 
 
-def _action_of(described: PackAction | PackCall) -> Action:
-    return _process_action(described) if isinstance(described, PackAction) else _call_action(described)
+def _action_of(described: PackAction | PackCall, manifest: Manifest) -> Action:
+    return _process_action(described, manifest) if isinstance(described, PackAction) else _call_action(described)
 
 
 def _call_action(described: PackCall) -> Action:
@@ -134,14 +134,15 @@ def _call_action(described: PackCall) -> Action:
         for each in described.parameters.values()
     )
     return Action(
-        described.ref, call, "async", parameters, description=described.description,
-        find_problems=described.find_problems, origin=str(described.place),
+        described.ref, call, "async" if described.code is None else described.isolation, parameters,
+        description=described.description, find_problems=described.find_problems, origin=str(described.place),
         secret=secret_fields(described.parameters), result=described.result, literal=described.literal,
+        code=described.code,
     )  # fmt: skip
 
 
-def _process_action(described: PackAction) -> Action:
-    code = warm_action(described)
+def _process_action(described: PackAction, manifest: Manifest) -> Action:
+    code = warm_action(described, manifest)
 
     async def call(**given: Any) -> Any:
         return await run_action(described, given)

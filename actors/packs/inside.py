@@ -1,19 +1,25 @@
 """The worker's side of packs' Python actions: it runs their functions and scripts.
 
-It imports nothing but the standard library, because it runs in the pack's own interpreter.
+It imports nothing but the standard library and the worker's line to its daemon, because it runs in the pack's own
+interpreter.
 """
 
 import importlib.util
 import io
 import json
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, Final
 
+from stretto.actors.packs import stand_in
+from stretto.actors.workers.serving import DaemonLog
+
+_OWN: Final = frozenset({__file__, stand_in.__file__})
 _modules: dict[str, ModuleType] = {}
 _scripts: dict[str, CodeType] = {}
 
@@ -37,6 +43,7 @@ class Streams:
 def make_handler() -> Callable[[bytes | bytearray], bytes]:
     """Return the handler of a worker's calls."""
     streams = Streams()
+    logging.getLogger().addHandler(DaemonLog())
 
     def handle(data: bytes | bytearray) -> bytes:
         call = json.loads(data)
@@ -44,13 +51,33 @@ def make_handler() -> Callable[[bytes | bytearray], bytes]:
         os.chdir(call["folder"])
         os.environ.update(call["variables"])
         try:
-            answer = _call_function(call) if call["function"] else _run_script(call)
+            answer = _answer(call)
         finally:
             for name in call["variables"]:
                 os.environ.pop(name, None)
         return _encoded(answer)
 
     return handle
+
+
+def _answer(call: dict[str, Any]) -> dict[str, Any]:
+    if "failed" in call:
+        return {"failed": call["failed"]}
+    if call.get("class"):
+        return _call_class(call)
+    return _call_function(call) if call["function"] else _run_script(call)
+
+
+def _call_class(call: dict[str, Any]) -> dict[str, Any]:
+    """Run an action of a class, as StackStorm does: an exception is its end, with the traceback on standard error."""
+    stand_in.provide()
+    try:
+        found = getattr(_module(call["program"]), call["class"])
+        succeeded, result = stand_in.call_action(found, call["config"], call["parameters"])
+    except BaseException as error:  # noqa: BLE001 - as an interpreter does
+        sys.stderr.write(_traceback(error))
+        return {"exit_code": 1}
+    return {"exit_code": 0 if succeeded else 1, "value": result}
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:
@@ -65,7 +92,7 @@ def _call_function(call: dict[str, Any]) -> dict[str, Any]:
         function = getattr(_module(call["program"]), call["function"])
         return {"result": function(**call["parameters"])}
     except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the worker
-        return {"error": _described(error), "traceback": "".join(traceback.format_exception(error))}
+        return {"error": _described(error), "traceback": _traceback(error)}
 
 
 def _module(program: str) -> ModuleType:
@@ -100,8 +127,8 @@ def _run_script(call: dict[str, Any]) -> dict[str, Any]:
         exec(_scripts[program], module.__dict__)  # noqa: S102 - running the pack's script is what this is for
     except SystemExit as error:
         return {"exit_code": _exit_code(error.code)}
-    except BaseException:  # noqa: BLE001 - as an interpreter does
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - as an interpreter does
+        sys.stderr.write(_traceback(error))
         return {"exit_code": 1}
     finally:
         sys.modules["__main__"], sys.argv = main, argv
@@ -140,6 +167,14 @@ def _find_neighbours(program: str) -> None:
     folder = os.path.dirname(program)  # noqa: PTH120 - a call of each item
     if folder not in sys.path:
         sys.path.insert(0, folder)
+
+
+def _traceback(error: BaseException) -> str:
+    """Return an exception's traceback, without the frames of the worker's own code at its begin."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename in _OWN:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
 
 
 def _described(error: BaseException) -> str:

@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from stretto.actors.actions import OwnWorker
 from stretto.actors.packs.environments import Kind
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.model import Parameter, Workflow
+
+if TYPE_CHECKING:
+    from stretto.actors.workers import WorkerCommand
 
 RunnerType = Literal["python", "shell", "native", "nodejs"]
 Delivery = Literal["stdin", "file", "env", "argv"]
@@ -17,6 +21,19 @@ Isolation = Literal["worker", "fresh"]
 """Whether a call runs in a kept process, or in a process of its own."""
 OutputFormat = Literal["text", "json", "jsonl", "yaml"]
 _ENVIRONMENTS: Final[Mapping[RunnerType, Kind]] = {"python": "python", "nodejs": "node"}
+
+
+class Settings:
+    """The configuration of a pack and the command of its workers, once they are known.
+
+    Attributes:
+        values: The configuration by name.
+        command: The command of the pack's workers, once it is known.
+    """
+
+    def __init__(self) -> None:
+        self.values: FrozenDict = EMPTY_OBJECT
+        self.command: WorkerCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,7 @@ class Manifest:
         version: As written.
         config_schema: The parameters of the pack's configuration, or None if any configuration is valid.
         config: The defaults of the configuration.
+        settings: The whole configuration, for the pack's own actions.
     """
 
     ref: str
@@ -42,6 +60,7 @@ class Manifest:
     version: str = ""
     config_schema: Mapping[str, Parameter] | None = None
     config: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
+    settings: Settings = field(default_factory=Settings, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,9 @@ class PackCall:
     run: Callable[[Mapping[str, Any]], Awaitable[Any]]
     find_problems: Callable[[Mapping[str, Any]], list[str]]
     literal: frozenset[str] = frozenset()
+    code: OwnWorker | None = None
+    """How its calls run in a worker, instead of `run`."""
+    isolation: Isolation = "fresh"
     rendered: Finding | None = None
     description: str = ""
     result: FrozenDict | None = None

@@ -83,6 +83,7 @@ class PackConfiguration:
         defaults = {name: parameter.default for name, parameter in schema.items()}
         values = object_of({**defaults, **manifest.config, **given})
         secret = secret_fields(schema)
+        manifest.settings.values = values
         self._secrets.extend(found for fields in secret for found in within(values, fields))
         return values, frozenset(fields[0] for fields in secret)
 

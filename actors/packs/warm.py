@@ -11,7 +11,7 @@ from stretto.actors import workers
 from stretto.actors.actions import ActionFailed, RemoteFailure, frames_in, inherited_environment
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.environments import interpreter_of
-from stretto.actors.packs.model import PackAction
+from stretto.actors.packs.model import Manifest, PackAction
 from stretto.actors.packs.output import result_of
 from stretto.actors.packs.process import MAX_MEMORY_BYTES, MAX_OUTPUT_BYTES, Ended
 from stretto.actors.workers import WorkerCommand
@@ -82,8 +82,14 @@ def version_of(pack: Path) -> str:
     return digest.hexdigest()
 
 
-def command_of(pack: str, folder: Path) -> WorkerCommand:
-    """Return the command of a pack's workers. Each reads the pack's files once."""
+def command_of(manifest: Manifest) -> WorkerCommand:
+    """Return the command of a pack's workers. Raises `ActionFailed` if the pack's environment is not made."""
+    if manifest.settings.command is None:
+        manifest.settings.command = _command(manifest.ref, manifest.folder)
+    return manifest.settings.command
+
+
+def _command(pack: str, folder: Path) -> WorkerCommand:
     inside = Path(workers.__file__).parent
     folders = {
         "stretto": "",
@@ -99,7 +105,7 @@ def command_of(pack: str, folder: Path) -> WorkerCommand:
     )  # fmt: skip
 
 
-def warm_action(action: PackAction) -> "WarmAction | None":
+def warm_action(action: PackAction, manifest: Manifest) -> "WarmAction | None":
     """Return how the calls of an action run in a worker, or None if each has a process of another kind.
 
     An action whose environment is not made has None, too. Its calls fail with the command that makes the environment.
@@ -107,7 +113,7 @@ def warm_action(action: PackAction) -> "WarmAction | None":
     if not action.function and action.isolation == "fresh":
         return None
     try:
-        return WarmAction(action, command_of(action.pack, action.folder))
+        return WarmAction(action, command_of(manifest))
     except ActionFailed:
         return None
 
@@ -117,7 +123,6 @@ class WarmAction:
 
     Attributes:
         command: The workers that can run it.
-        timeout: How many seconds a call may take, or None.
         max_output: How many bytes a call may write to standard output.
         keeps_streams: Whether standard output and standard error are the result. Otherwise they are the item's text.
     """
@@ -126,9 +131,12 @@ class WarmAction:
 
     def __init__(self, action: PackAction, command: WorkerCommand) -> None:
         self.command = command
-        self.timeout = action.timeout
         self.keeps_streams = not action.function
         self._action = action
+
+    def timeout(self, _given: FrozenDict) -> float | None:
+        """Return how many seconds a call may take, or None."""
+        return self._action.timeout
 
     def encode(self, given: FrozenDict, ids: CallIds) -> bytes:
         """Return a call as data. The defaults are added."""

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,8 +19,12 @@ from stretto.actors.actions import (
 )
 from stretto.actors.runners.base import Began, Call, Done, Finished, cancelled, failure, message_of, report, returned
 from stretto.actors.runners.printing import PrintSlot, append_printed
+from stretto.actors.runners.worker_logs import WorkerLog
 from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded
 from stretto.definitions.errors import NotData
+
+NO_QUESTIONS: Final = b'{"error": "this engine answers no questions of workers", "kind": "no_key_value_store"}'
+"""The reply to a question of a worker, as long as there is no key-value store that could answer it."""
 
 
 class OwnWorkerCall:
@@ -33,7 +37,10 @@ class OwnWorkerCall:
         captures: Whether the text that functions print is kept with their calls. Otherwise it goes to standard error.
     """
 
-    __slots__ = ("_captures", "_code", "_streams", "began_at", "call", "command", "done", "is_alone", "printed")
+    __slots__ = (
+        "_captures", "_code", "_log", "_streams", "began_at", "call", "command", "done", "is_alone", "printed",
+        "timeout",
+    )  # fmt: skip
 
     def __init__(self, call: Call, done: Done, code: OwnWorker, *, captures: bool) -> None:
         self.began_at: Began | None = None
@@ -42,14 +49,11 @@ class OwnWorkerCall:
         self.is_alone = call.action.runner == "fresh"
         self.done = done
         self.printed = PrintSlot()
+        self.timeout = code.timeout(call.input)
         self._code = code
+        self._log = WorkerLog(call.ids)
         self._captures = captures
         self._streams = _Streams(code.max_output) if code.keeps_streams else None
-
-    @property
-    def timeout(self) -> float | None:
-        """How many seconds the call may take, or None."""
-        return self._code.timeout
 
     def encode(self) -> bytes:
         """Return the call as data."""
@@ -72,11 +76,12 @@ class OwnWorkerCall:
         return ""
 
     def logged(self, data: bytes | bytearray) -> None:
-        """Take a log record: those of packs are text on standard error."""
+        """Write a log record to the daemon's log."""
+        self._log.write(data)
 
     def asked(self, _data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
-        """Refuse a question: functions of packs have nothing to ask."""
-        reply(b"null")
+        """Refuse a question: an engine has no key-value store for workers."""
+        reply(NO_QUESTIONS)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""

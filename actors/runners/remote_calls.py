@@ -1,7 +1,6 @@
 """Calls of actions as data: on the way to a worker's process, and their ends on the way back."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Final, Literal
@@ -10,11 +9,10 @@ import msgspec
 
 from stretto.actors.actions import Action, ActionRegistry, CannotLoadActions, Code, load_actions
 from stretto.actors.runners.base import Call, Finished, run_call
+from stretto.actors.workers import DaemonLog
 from stretto.definitions.data import decode_json, encode_json, freeze
 from stretto.definitions.errors import Frame
 from stretto.metrics import CallIds
-
-LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
 
 
 class _Request(msgspec.Struct):
@@ -61,9 +59,7 @@ def decode_end(answer: bytes | bytearray) -> Finished:
 
 def make_handler() -> Callable[[bytes | bytearray], bytes]:
     """Return the worker's handler. It is called in the worker's process."""
-    records = logging.StreamHandler(sys.stderr)
-    records.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.getLogger().addHandler(records)
+    logging.getLogger().addHandler(DaemonLog())
     return _answer
 
 

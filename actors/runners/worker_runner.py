@@ -17,9 +17,10 @@ import msgspec
 
 from stretto.actors.actions import Code, OutputSoFar
 from stretto.actors.runners.base import Began, Call, Done, Running, cancelled, failure, report
-from stretto.actors.runners.own_worker_calls import OwnWorkerCall
+from stretto.actors.runners.own_worker_calls import NO_QUESTIONS, OwnWorkerCall
 from stretto.actors.runners.printing import PrintSlot, append_printed
 from stretto.actors.runners.remote_calls import decode_end, encode_call, make_handler
+from stretto.actors.runners.worker_logs import WorkerLog
 from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded, WorkerPool
 from stretto.metrics import get_logger
 
@@ -44,7 +45,7 @@ def default_workers() -> int:
 class _WorkerCall:
     """A call for a worker."""
 
-    __slots__ = ("began_at", "call", "command", "done", "is_alone", "printed")
+    __slots__ = ("_log", "began_at", "call", "command", "done", "is_alone", "printed")
 
     def __init__(self, call: Call, done: Done, command: WorkerCommand) -> None:
         self.began_at: Began | None = None
@@ -53,6 +54,7 @@ class _WorkerCall:
         self.is_alone = call.action.runner == "fresh"
         self.done = done
         self.printed = PrintSlot()
+        self._log = WorkerLog(call.ids)
 
     @property
     def timeout(self) -> float | None:
@@ -70,11 +72,11 @@ class _WorkerCall:
         append_printed(self.printed, text)
         return ""
 
-    def logged(self, _data: bytes | bytearray) -> None:
-        """Functions of Stretto's own interpreter print their records."""
+    def logged(self, data: bytes | bytearray) -> None:
+        self._log.write(data)
 
     def asked(self, _data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
-        reply(b"")
+        reply(NO_QUESTIONS)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         self.printed.watch(watcher)

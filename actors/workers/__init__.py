@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stretto.actors.workers.kept import Job
     from stretto.actors.workers.pool import CANCELLED, WorkerPool
     from stretto.actors.workers.process import WorkerCommand, WorkerEnded
-    from stretto.actors.workers.serving import line, serve
+    from stretto.actors.workers.serving import DaemonLog, line, serve
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -22,8 +22,8 @@ else:
             "kept": "Job",
             "pool": "CANCELLED WorkerPool",
             "process": "WorkerCommand WorkerEnded",
-            "serving": "line serve",
+            "serving": "DaemonLog line serve",
         },
     )
 
-__all__ = ["CANCELLED", "Job", "WorkerCommand", "WorkerEnded", "WorkerPool", "line", "serve"]
+__all__ = ["CANCELLED", "DaemonLog", "Job", "WorkerCommand", "WorkerEnded", "WorkerPool", "line", "serve"]

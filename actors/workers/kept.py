@@ -268,6 +268,8 @@ class KeptWorker:
             self._begin_next()
             return
         sent = self.head
+        if frame.kind == LOG and (sent is None or frame.number != sent.number):
+            return  # a thread that an earlier call has left
         if sent is None or frame.number != sent.number or frame.kind not in {ANSWER, LOG, ASK}:
             self.break_off("the worker process answered another call than it was asked")
             self._blame(frame.number)

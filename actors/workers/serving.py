@@ -4,6 +4,7 @@ It imports nothing but the standard library and `frames`, because a pack's inter
 """
 
 import json
+import logging
 import os
 import resource
 import socket
@@ -27,6 +28,9 @@ from stretto.actors.workers.frames import (
     head,
 )
 
+LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+MAX_LOG_CHARACTERS: Final = 20_000
+"""How many characters of a log record reach the daemon's log."""
 TOKEN_BYTES: Final = 8
 """The length of a call's number on the socket of tokens."""
 
@@ -119,6 +123,23 @@ _lines: list[Line] = []
 def line() -> Line:
     """Return the line of this worker to its daemon."""
     return _lines[0]
+
+
+class DaemonLog(logging.Handler):
+    """Writes log records to standard error, which is the item's text, and to the daemon's log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter(LOG_FORMAT))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            text = record.getMessage()[:MAX_LOG_CHARACTERS]
+            line().log(json.dumps([record.levelno, record.name, text]).encode())
+        except Exception:  # noqa: BLE001 - by logging's contract a bad record is reported, never raised to its caller
+            self.handleError(record)
 
 
 def serve(given: str, handler: Callable[[bytes | bytearray], bytes]) -> None:

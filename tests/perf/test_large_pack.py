@@ -9,13 +9,13 @@ from large_pack import MOST_PARAMETERS, write
 from stretto.actors.packs.folders import examine_packs
 
 
-def test_each_action_of_the_pack_needs_stackstorm_and_nothing_else_is_wrong(tmp_path: Path) -> None:
+def test_each_action_of_the_pack_can_run(tmp_path: Path) -> None:
     """As in the pack that it stands for."""
     actions = 2 * MOST_PARAMETERS
     write(tmp_path, actions)
     (pack,), errors = examine_packs([tmp_path])
     assert (pack.warnings, errors) == ((), [])
-    assert [[finding.code for finding in each.findings] for each in pack.refused] == [["stackstorm_action"]] * actions
+    assert (len(pack.actions), pack.refused) == (actions, ())
 
 
 def calls_for(folder: Path, actions: int) -> int:

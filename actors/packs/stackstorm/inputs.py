@@ -25,6 +25,11 @@ class Inputs:
         self._parameters = parameters
         self._computed = computed
 
+    def default(self, name: str, otherwise: Any) -> Any:
+        """Return the default of a parameter, or another value if it has none."""
+        parameter = self._parameters.get(name)
+        return otherwise if parameter is None or parameter.default is None else parameter.default
+
     def find_problems(self, given: Mapping[str, Any]) -> list[str]:
         """Return one sentence for each problem of the given values."""
         return [

@@ -4,16 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from stretto.actors.actions import NO_SUDO
 from stretto.actors.locating import is_file
-from stretto.actors.packs.model import Manifest, PackCall, PackWorkflow
+from stretto.actors.packs.model import Isolation, Manifest, PackCall, PackWorkflow
 from stretto.actors.packs.results import result_schema
 from stretto.actors.packs.stackstorm.inputs import Inputs
-from stretto.actors.packs.stackstorm.python_files import needs_stackstorm
+from stretto.actors.packs.stackstorm.python_files import PythonAction, read_python_action
 from stretto.actors.packs.stackstorm.runners import ALIASES, REFUSED, RUNNERS, Runner, Task
 from stretto.actors.packs.stackstorm.schema import Declared, check_computed, read_declared
+from stretto.actors.packs.stackstorm.warm import class_action
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Finding, nearest
 from stretto.definitions.model import Parameter
@@ -49,6 +50,7 @@ class _Metadata:
         self._manifest = manifest
         self._fields = Fields(reader, node, "the action")
         self._result: FrozenDict | None = None
+        self._word: Node | None = None
 
     def read(self) -> PackCall | PackWorkflow | None:
         """Read every field, so that one wrong field does not hide the findings of the others."""
@@ -64,6 +66,7 @@ class _Metadata:
         declared = Declared() if parameters is None else read_declared(self._reader, parameters, "'parameters'")
         entry = self._fields.take("entry_point")
         self._result = result_schema([self._fields.take("output_schema")])
+        self._word = self._fields.take("isolation")
         for name in _KEPT:
             self._fields.take(name)
         self._fields.finish(_not_acted_on)
@@ -129,8 +132,12 @@ class _Metadata:
         program = self._file(entry) if runner.takes_file else None
         if not runner.takes_file:
             self._check_no_file(entry)
-        if runner is RUNNERS["python-script"] and program is not None and (finding := needs_stackstorm(program)):
-            self._reader.report(finding)
+        found = PythonAction()
+        if runner is RUNNERS["python-script"] and program is not None:
+            found = read_python_action(program, self._manifest.folder)
+            if found.problem is not None:
+                self._reader.report(found.problem)
+        isolation = self._isolation(found)
         parameters = _together(runner, declared)
         check_computed(self._reader, declared, parameters)
         self._check_secrets(declared, runner)
@@ -157,8 +164,21 @@ class _Metadata:
             rendered=self._rendered(declared) if is_command else None,
             description=description,
             result=self._result,
+            code=class_action(task, found.class_name, inputs),
+            isolation=isolation,
             needs="python" if runner is RUNNERS["python-script"] else None,
         )
+
+    def _isolation(self, found: PythonAction) -> Isolation:
+        """Return where calls run: those of a class in a kept process, all others in one of their own."""
+        default: Isolation = "worker" if found.class_name else "fresh"
+        if self._word is None:
+            return default
+        word = self._reader.choice(self._word, "'isolation' of the action", get_args(Isolation))
+        if word == "worker" and default == "fresh":
+            message = "only classes that derive from Action run in a kept process"
+            self._reader.error("bad_choice", message, self._word.place, found=repr(word), expected="fresh")
+        return cast("Isolation", word or default)
 
     def _rendered(self, declared: Declared) -> Finding | None:
         template = declared.computed.get("cmd")

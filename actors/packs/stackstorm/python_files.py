@@ -1,47 +1,171 @@
-"""Detection of Python files that need StackStorm to run."""
+"""Python files of StackStorm's packs: plain scripts, classes that derive from `Action`, and files that need more.
+
+Files are parsed, and never imported.
+"""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
+from stretto.actors.locating import is_file
 from stretto.definitions.errors import Finding, Place
 
-_PORT = (
-    "make it a plain script: parameters = json.load(sys.stdin), then json.dump(RESULT, sys.stdout); workflows still "
-    "read it as result().result; see docs/stackstorm.md"
+MAX_FILES: Final = 50
+"""The pack's own files that are read for one action: those that it imports, and those that these import."""
+_ACTION: Final = frozenset({"st2common.runners.base_action.Action", "st2actions.runners.pythonrunner.Action"})
+_STAND_IN: Final = frozenset(name.rpartition(".")[0] for name in _ACTION)
+_PACKAGES: Final = frozenset({"st2common", "st2client", "st2reactor", "st2actions", "st2api", "st2auth", "st2tests"})
+_INSTEAD: Final = (
+    "only the base class Action of st2common.runners.base_action is there: call core.http, use self.action_service, or "
+    "make it a plain script; see docs/stackstorm.md"
 )
-_PACKAGES = frozenset({"st2common", "st2client", "st2reactor", "st2actions"})
 
 
-def needs_stackstorm(program: Path) -> Finding | None:
-    """Return the reason why a file cannot run without StackStorm or is not Python 3, or None."""
+class PythonAction(NamedTuple):
+    """An action's file.
+
+    Attributes:
+        class_name: The class that derives from `Action`, or "" for a plain script.
+        problem: Why the file cannot run, or None.
+    """
+
+    class_name: str = ""
+    problem: Finding | None = None
+
+
+def read_python_action(program: Path, pack: Path) -> PythonAction:
+    """Return what an action's file is.
+
+    Args:
+        program: The file.
+        pack: The pack's folder, whose `lib` and `actions` have the bases of its classes.
+    """
     try:
-        tree = ast.parse(program.read_bytes())
+        files = _Files(program, pack)
+        name = files.class_name()
+    except _Broken as error:
+        return PythonAction(problem=error.finding)
+    if files.problem is not None:
+        return PythonAction(problem=files.problem)
+    return PythonAction(name)
+
+
+class _Broken(Exception):
+    """A file is not Python 3."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.message)
+
+
+class _File:
+    """A parsed file: its classes, and what its names are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tree = _parsed(path)
+        self.names = dict(_imported_names(self.tree))
+        self.classes = {each.name: each for each in ast.walk(self.tree) if isinstance(each, ast.ClassDef)}
+
+
+class _Files:
+    """An action's file and those of its pack that it imports."""
+
+    def __init__(self, program: Path, pack: Path) -> None:
+        self._roots = (program.parent, pack / "actions", pack / "lib", pack)
+        self._read: dict[Path, _File] = {}
+        self._program = self._file(program)
+        self.problem = self._foreign_import()
+
+    def class_name(self) -> str:
+        """Return the first class that derives from `Action`, or ""."""
+        return next((name for name in self._program.classes if self._is_action(self._program, name, 0)), "")
+
+    def _file(self, path: Path) -> _File:
+        if path not in self._read:
+            self._read[path] = _File(path)
+        return self._read[path]
+
+    def _is_action(self, file: _File, name: str, depth: int) -> bool:
+        """Return whether a name of a file is `Action`, or a class that derives from it."""
+        if depth > MAX_FILES:
+            return False
+        if name in file.classes:
+            return any(self._is_action(file, _dotted(base), depth + 1) for base in file.classes[name].bases)
+        first, _, rest = name.partition(".")
+        full = file.names.get(first)
+        if full is None:
+            return False
+        target = f"{full}.{rest}" if rest else full
+        if target in _ACTION:
+            return True
+        module, _, member = target.rpartition(".")
+        found = self._find(module)
+        return found is not None and self._is_action(found, member, depth + 1)
+
+    def _find(self, module: str) -> _File | None:
+        """Return the pack's own file of a module, or None."""
+        relative = Path(*module.split(".")) if module else Path()
+        for root in self._roots:
+            for path in ((root / relative).with_suffix(".py"), root / relative / "__init__.py"):
+                if module and is_file(path) and (path in self._read or len(self._read) < MAX_FILES):
+                    return self._file(path)
+        return None
+
+    def _foreign_import(self) -> Finding | None:
+        """Return the first import, in the action's own files, of a part of StackStorm that is not there."""
+        seen: set[Path] = set()
+        left = [self._program]
+        while left:
+            file = left.pop()
+            if file.path in seen:
+                continue
+            seen.add(file.path)
+            for node, module in _imports(file.tree):
+                if module.partition(".")[0] not in _PACKAGES:
+                    left += [found for found in [self._find(module)] if found is not None]
+                elif module not in _STAND_IN:
+                    message = f"the file imports {module}, which is part of StackStorm"
+                    place = Place(str(file.path), node.lineno, node.col_offset + 1)
+                    return Finding("stackstorm_action", message, place, hint=_INSTEAD)
+        return None
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         message = f"the file is not valid Python 3: {getattr(error, 'msg', None) or error}"
-        return Finding(
-            "not_python", message, Place(str(program), line, column), hint="fix it, or port it from Python 2"
-        )
+        place = Place(str(path), line, column)
+        raise _Broken(Finding("not_python", message, place, hint="fix it, or port it from Python 2")) from None
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}"
+        raise _Broken(Finding("not_readable", message, Place(str(path), 1, 1))) from None
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
+    """Yield each import with its module. A relative one is as if from a folder of the path."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(_name(base).endswith("Action") for base in node.bases):
-            base = next(_name(base) for base in node.bases if _name(base).endswith("Action"))
-            message = f"the class {node.name} derives from {base}, which needs StackStorm"
-            return Finding(
-                "stackstorm_action", message, Place(str(program), node.lineno, node.col_offset + 1), hint=_PORT
-            )
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield node, full if full in _STAND_IN else node.module
+
+
+def _imported_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
-        if package := _PACKAGES & {name.partition(".")[0] for name in _imported(node)}:
-            message = f"the file imports {next(iter(package))}, which is part of StackStorm"
-            place = Place(str(program), node.lineno, node.col_offset + 1)  # type: ignore[attr-defined]
-            return Finding("stackstorm_action", message, place, hint=_PORT)
-    return None
-
-
-def _name(base: ast.expr) -> str:
-    return base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else ""
-
-
-def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0],) * 2
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)

@@ -86,7 +86,7 @@ async def _script(task: Task, values: Values) -> Any:
             ref=task.ref,
             command=limited(command, address_space=False),
             folder=values["cwd"] or str(task.manifest.folder),
-            variables=task.variables | _texts(values["env"]),
+            variables=task.variables | environment_texts(values["env"]),
             timeout=values["timeout"],
         )
     )
@@ -103,7 +103,7 @@ async def _python(task: Task, values: Values) -> Any:
             ref=task.ref,
             command=limited(python_command(task.program, task.manifest.folder), address_space=True),
             folder=str(task.manifest.folder),
-            variables=task.variables | _texts(values["env"]),
+            variables=task.variables | environment_texts(values["env"]),
             stdin=encode_json({name: values[name] for name in task.own}) + b"\n",
             timeout=values["timeout"],
         )
@@ -154,7 +154,8 @@ def _argument(name: str, value: Data) -> str:
     return text
 
 
-def _texts(env: Mapping[str, Any] | None) -> dict[str, str]:
+def environment_texts(env: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the texts of environment variables. Raises `ActionFailed` for a wrong name or value."""
     if problem := variable_problem(env or ()):
         raise ActionFailed(problem)
     return {name: _argument(name, value) for name, value in (env or {}).items()}

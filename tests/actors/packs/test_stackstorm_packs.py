@@ -169,14 +169,16 @@ def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], 
     assert (result["result"], result["exit_code"], result["stdout"]) == ({"sum": 7}, 0, '{"sum": 7}')
 
 
-def test_an_action_class_is_refused_with_a_hint_how_to_port_it(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """The finding points at the class, the pack's other actions stay, and a call fails with the hint."""
-    code = "from st2common.runners.base_action import Action\n\n\nclass Add(Action):\n    def run(self, a): return a\n"
+def test_an_action_that_needs_more_of_stackstorm_is_refused_with_a_hint(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """The finding points at the import, the pack's other actions stay, and a call fails with the hint."""
+    code = "from st2common.runners.base_action import Action\nimport st2client\n\n\nclass Add(Action):\n    pass\n"
     add(zoo, "add", "runner_type: python-script\nentry_point: add.py\n", add_py=code)
     bench = start_bench(packs=zoo)
     message = failure_of(call(bench, "zoo.add"))
-    assert f"{zoo}/zoo/actions/add.py:4:1: the class Add derives from Action" in message
-    assert "json.load(sys.stdin)" in message
+    assert f"{zoo}/zoo/actions/add.py:2:1: the file imports st2client" in message
+    assert "make it a plain script" in message
     assert result_of(call(bench, "zoo.greet", "{name: x}"))["return_code"] == 0
 
 

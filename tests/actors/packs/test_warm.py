@@ -18,7 +18,7 @@ from stretto.actors.packs import add_packs, examine_packs, read_packs, warm
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.runners.worker_runner import WorkerRunner
 from stretto.definitions.data import FrozenDict, freeze
-from stretto.metrics.logging import CallIds
+from stretto.metrics.logging import CallIds, call_ids
 from tests.support.harness import fifo
 from tests.support.waiting import PATIENCE
 
@@ -42,6 +42,9 @@ def see():
 def talk(text):
     print(text)
     os.write(2, f"{text} below\\n".encode())
+def log(text):
+    import logging
+    logging.getLogger("own").warning("%s", text)
 def fail():
     raise ValueError("a value is odd")
 def odd():
@@ -246,6 +249,18 @@ def _printed(tools: Tools, text: str) -> list[str]:
     running = tools.start("talk", text=text)
     assert tools.end().status == "succeeded"
     return [running.printed[0].newest()[0].replace(f"{text} below\n", "")]
+
+
+def test_log_records_reach_the_log_of_the_daemon(tools: Tools, caplog: pytest.LogCaptureFixture) -> None:
+    """With the ids of their call. They are text of the item as well."""
+    tools.describe("log", "tools.py:log", "parameters: {text: {type: string}}")
+    seen: list[Any] = []
+    caplog.handler.addFilter(lambda _record: bool(seen.append(call_ids.get())) or True)
+    running = tools.load().start("log", text="100% of it")
+    assert tools.end().status == "succeeded"
+    assert ("own", 30, "100% of it") in caplog.record_tuples
+    assert IDS in seen
+    assert running.printed[0].newest()[0] == "WARNING own: 100% of it\n"
 
 
 def test_a_script_stays_alone_unless_it_says_worker(tools: Tools) -> None:

@@ -1,0 +1,205 @@
+"""StackStorm's Python actions of classes: found without an import, and run in kept processes with a stand-in."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors import Outcome
+from stretto.actors.packs import Pack, examine_packs
+from tests.support.engines import Bench
+
+BASE = """
+from st2common.runners.base_action import Action
+class Base(Action):
+    def __init__(self, config=None, action_service=None):
+        super().__init__(config=config, action_service=action_service)
+        self.factor = self.config.get("factor", 1)
+"""
+GO = """
+import os
+from lib.base import Base
+from helping import HELP
+class Go(Base):
+    def run(self, n, way="ok"):
+        self.logger.info("going %s", n)
+        print("out")
+        if way == "tuple":
+            return True, [n]
+        if way == "false":
+            return False, {"n": n}
+        if way == "raise":
+            raise ValueError("a value is odd")
+        if way == "kv":
+            return self.action_service.get_value("name")
+        if way == "exit":
+            os._exit(7)
+        if way == "odd":
+            return {1}
+        return {"n": n * self.factor, "pid": os.getpid(), "help": HELP, "pack": os.environ["ST2_ACTION_PACK_NAME"]}
+"""
+METADATA = """
+name: {name}
+runner_type: python-script
+entry_point: {file}
+enabled: true
+parameters:
+  n: {{type: integer, required: true}}
+  way: {{type: string, default: ok}}
+{more}
+"""
+
+
+class Sample:
+    """A pack of StackStorm's in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("actions/lib", "lib"):
+            (folder / name).mkdir(parents=True)
+        (folder / "pack.yaml").write_text("ref: hosts\nname: hosts\nversion: 1.0.0\n")
+        (folder / "config.schema.yaml").write_text("factor: {type: integer, default: 2}\n")
+        (folder / "lib" / "helping.py").write_text("HELP = 'yes'\n")
+        self.write("lib/__init__.py", "")
+        self.write("lib/base.py", BASE)
+        self.add("go", GO)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of actions."""
+        (self.folder / "actions" / name).write_text(text)
+
+    def add(self, name: str, code: str, more: str = "") -> None:
+        """Write an action."""
+        self.write(f"{name}.py", code)
+        self.write(f"{name}.yaml", METADATA.format(name=name, file=f"{name}.py", more=more))
+
+    def read(self) -> Pack:
+        """Read the pack."""
+        (pack,), errors = examine_packs([self.folder])
+        assert errors == []
+        return pack
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    return Sample(tmp_path / "hosts")
+
+
+@pytest.fixture
+def run(start_bench: Callable[..., Bench], sample: Sample) -> Callable[..., Outcome]:
+    """Start an engine with the pack, and run its action."""
+    bench = start_bench(packs=sample.folder, pack_config={"hosts": {"factor": 3}})
+
+    def call(**given: Any) -> Outcome:
+        return bench.run(
+            f"tasks:\n- {{name: t, action: hosts.go, input: {given}}}\noutput_map: {{r: '{{{{ task.t.result }}}}'}}"
+        )
+
+    return call
+
+
+def result_of(outcome: Outcome) -> Any:
+    """Return the task's result."""
+    assert outcome.output is not None
+    return outcome.output["r"]
+
+
+def test_a_class_runs_in_a_kept_process_with_its_configuration(run: Callable[..., Outcome]) -> None:
+    """Its base is in the pack's own lib. The result has StackStorm's form."""
+    first, second = (result_of(run(n=number)) for number in (2, 3))
+    assert first == {
+        "result": {"n": 6, "pid": second["result"]["pid"], "help": "yes", "pack": "hosts"}, "exit_code": 0,
+        "stdout": "out\n", "stderr": "INFO st2.actions.python.Go: going 2\n",
+    }  # fmt: skip
+    assert "st2common" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("way", "result", "message"),
+    [
+        ("tuple", [1], None),
+        ("false", {"n": 1}, "hosts.go returned False and its result"),
+        ("raise", None, "ValueError: a value is odd"),
+        ("kv", None, "KeyValueStoreError: get_value: this engine answers no questions of workers"),
+    ],
+)
+def test_a_result_and_a_failure_have_the_form_of_stackstorm(
+    run: Callable[..., Outcome], way: str, result: Any, message: str | None
+) -> None:
+    """A tuple says whether the action has succeeded. An exception is a failure with its traceback."""
+    outcome = run(n=1, way=way)
+    ended = result_of(outcome)
+    assert (ended["result"], ended["exit_code"]) == (result, 0 if message is None else 1)
+    if message is None:
+        assert outcome.status == "succeeded"
+    else:
+        assert message in outcome.errors[0]["message"]
+    if way == "raise":
+        assert [frame["function"] for frame in outcome.errors[0]["traceback"]] == ["run"]
+        assert "inside.py" not in ended["stderr"]
+
+
+@pytest.mark.parametrize(("way", "message"), [("exit", "exit code 7"), ("odd", "not JSON-like data")])
+def test_the_end_of_a_process_fails_its_item(run: Callable[..., Outcome], way: str, message: str) -> None:
+    """The next one runs in another."""
+    assert message in run(n=1, way=way).errors[0]["message"]
+    assert run(n=1).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("from st2client.client import Client", "st2client.client"),
+        ("import st2common.util.jinja", "st2common.util.jinja"),
+        (
+            "from st2common.runners.base_action import Action\nfrom st2common.constants import pack",
+            "st2common.constants",
+        ),
+        ("import lib.more", "st2client"),
+    ],
+)
+def test_more_of_stackstorm_is_refused_by_name(sample: Sample, code: str, what: str) -> None:
+    """Also if a file of the pack imports it. The other actions stay."""
+    sample.write("lib/more.py", "import st2client\n")
+    sample.add("bad", code)
+    pack = sample.read()
+    assert [each.ref for each in pack.actions] == ["hosts.go"]
+    assert [finding.code for each in pack.refused for finding in each.findings] == ["stackstorm_action"]
+    assert f"imports {what}, which is part of StackStorm" in pack.refused[0].findings[0].message
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from st2common.runners.base_action import Action\nclass A(Action):\n    pass",
+        "from st2common.runners.base_action import Action as Base\nclass A(Base):\n    pass",
+        "import st2common.runners.base_action\nclass A(st2common.runners.base_action.Action):\n    pass",
+        "from st2common.runners import base_action\nclass A(base_action.Action):\n    pass",
+        "from st2actions.runners.pythonrunner import Action\nclass A(Action):\n    pass",
+        "from lib import base\nclass A(base.Base):\n    pass",
+    ],
+)
+def test_a_class_is_found_however_its_base_is_imported(sample: Sample, code: str) -> None:
+    """Without importing anything."""
+    sample.add("other", code)
+    found = {each.ref: each.code for each in sample.read().actions}  # type: ignore[union-attr]
+    assert found["hosts.other"] is not None
+
+
+def test_a_script_stays_a_script(sample: Sample) -> None:
+    """Also one with a class of another Action."""
+    sample.add("plain", "class Action:\n    pass\nclass A(Action):\n    pass\n")
+    found = {each.ref: each.code for each in sample.read().actions}  # type: ignore[union-attr]
+    assert found["hosts.plain"] is None
+
+
+def test_isolation_is_checked(sample: Sample) -> None:
+    """A class may ask for a process of its own; a script cannot have a kept one, and nothing runs on a thread."""
+    sample.add("alone", GO, "isolation: fresh")
+    sample.add("plain", "print(1)", "isolation: worker")
+    sample.add("thread", GO, "isolation: thread")
+    pack = sample.read()
+    assert {each.ref for each in pack.actions} == {"hosts.go", "hosts.alone"}
+    assert [each.findings[0].code for each in pack.refused] == ["bad_choice", "bad_choice"]
