@@ -4,12 +4,14 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from stretto.actors.actions.errors import InvalidAction
 from stretto.actors.actions.loading import MODULES_OF_FILES
-from stretto.definitions.data import FrozenDict
-from stretto.metrics import CallIds
+
+if TYPE_CHECKING:
+    from stretto.definitions.data import FrozenDict
+    from stretto.metrics import CallIds
 
 
 class OwnWorker(Protocol):
@@ -31,7 +33,7 @@ class OwnWorker(Protocol):
     def keeps_streams(self) -> bool:
         """Whether both are kept for the result. Otherwise they are the item's text."""
 
-    def encode(self, given: FrozenDict, ids: CallIds) -> bytes:
+    def encode(self, given: "FrozenDict", ids: "CallIds") -> bytes:
         """Return a call as data."""
 
     def result(self, answer: bytes | bytearray, stdout: str, stderr: str) -> Any:
