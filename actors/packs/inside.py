@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 from stretto.actors.packs import stand_in
-from stretto.actors.workers.serving import DaemonLog
+from stretto.actors.workers import DaemonLog
 
 _OWN: Final = frozenset({__file__, stand_in.__file__})
 _modules: dict[str, ModuleType] = {}

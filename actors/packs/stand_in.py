@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
-from stretto.actors.workers.serving import line
+from stretto.actors.workers import line
 
 _MODULES: Final = {
     "st2common.runners.base_action": ("Action",),

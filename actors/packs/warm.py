@@ -28,14 +28,16 @@ folders, path = json.loads(sys.argv[1])
 for name, folder in folders.items():
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [folder]
-from stretto.actors.workers.serving import serve
+from stretto.actors.workers import serving
+face = sys.modules["stretto.actors.workers"]
+face.DaemonLog, face.line = serving.DaemonLog, serving.line
 from stretto.actors.packs.inside import make_handler
 for name in [name for name in sys.modules if name.split(".")[0] == "stretto"]:
     del sys.modules[name]
 sys.path[:0] = path
 given = sys.argv.pop()
 del sys.argv[1:]
-serve(given, make_handler())
+serving.serve(given, make_handler())
 """
 """Loads the two modules of the worker's side without their packages, so that no other part of Stretto is needed.
 

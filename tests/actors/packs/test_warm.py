@@ -255,7 +255,12 @@ def test_log_records_reach_the_log_of_the_daemon(tools: Tools, caplog: pytest.Lo
     """With the ids of their call. They are text of the item as well."""
     tools.describe("log", "tools.py:log", "parameters: {text: {type: string}}")
     seen: list[Any] = []
-    caplog.handler.addFilter(lambda _record: bool(seen.append(call_ids.get())) or True)
+
+    def note(_record: object) -> bool:
+        seen.append(call_ids.get())
+        return True
+
+    caplog.handler.addFilter(note)
     running = tools.load().start("log", text="100% of it")
     assert tools.end().status == "succeeded"
     assert ("own", 30, "100% of it") in caplog.record_tuples
