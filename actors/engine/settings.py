@@ -5,6 +5,7 @@ from os import PathLike
 from typing import TypeAlias, TypedDict
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.journal import KeyLimits
 from stretto.actors.packs import Source
 from stretto.definitions.expressions import ExpressionLimits
 
@@ -29,6 +30,7 @@ class EngineSettings(TypedDict, total=False):
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
+    max_http_connections: int
     packs: Paths
     pack_config: Source | None
     keystore: Source | None
@@ -40,5 +42,6 @@ class EngineSettings(TypedDict, total=False):
     retain_runs: int | None
     protected: Paths
     expression_limits: ExpressionLimits
+    key_limits: KeyLimits
     files_read: Paths
     files_write: Paths

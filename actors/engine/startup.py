@@ -16,6 +16,9 @@ from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
+    DEFAULT_KEY_LIMITS,
+    KeyLimits,
+    KeyLink,
     NoJournal,
     NoReaders,
     OpenJournal,
@@ -27,6 +30,7 @@ from stretto.actors.journal import (
     files_of,
     open_journal,
 )
+from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
@@ -96,6 +100,7 @@ class EngineOptions:
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
+    max_http_connections: int
     packs: Paths
     pack_config: Source | None
     keystore: Source | None
@@ -105,6 +110,7 @@ class EngineOptions:
     retention: Retention
     protected: Paths
     expression_limits: ExpressionLimits
+    key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
 
@@ -137,6 +143,8 @@ class EngineParts:
     suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
     max_runs: int = MAX_RUNS
+    key_limits: KeyLimits = DEFAULT_KEY_LIMITS
+    key_link: KeyLink = field(default_factory=NoJournal)
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -171,6 +179,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        keys = () if journal is None else tuple(journal.store.reader.keys.all())
         suspects = () if journal is None else tuple(journal.store.reader.suspects())
         if journal is not None:
             _restore_last_successes(instruments, catalogue, journal.store.reader)
@@ -180,15 +189,18 @@ def start_parts(options: EngineOptions) -> EngineParts:
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
             max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
+            max_http_connections=options.max_http_connections,
             capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
         )  # fmt: skip
         stack.add("runners", runners.stop)
+        link = NoJournal() if journal is None else journal.link
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
-            journal=NoJournal() if journal is None else journal.link,
+            journal=link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
+            keys=HeldKeys(KeySnapshot.of(keys)),
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -202,6 +214,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
             suspects,
             options.retention,
             options.max_runs,
+            options.key_limits,
+            link,
             stack.pop_all(),
         )
 
@@ -278,11 +292,18 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "threads", "dispatchers"):
+    for name in (
+        "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
+        "dispatchers",
+    ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _check_limits(options.expression_limits)
+    for name in ("max_bytes", "max_keys", "max_value_bytes"):
+        value = getattr(options.key_limits, name)
+        if value < 1:
+            raise ValueError(f"{name} of key_limits must be at least 1, got {value}")
     if options.max_threads_left_behind < 0:
         raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     for name in ("workers", "max_worker_bytes"):

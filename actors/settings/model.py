@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from stretto.actors.actions import LINK_LOCAL_AND_METADATA, MAX_RETRY_AFTER_SECONDS
+from stretto.actors.actions import LINK_LOCAL_AND_METADATA, MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
@@ -15,6 +15,9 @@ MAX_ITEMS_IN_FLIGHT = 1024
 MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+MAX_KV_BYTES = 16 * 1024 * 1024
+MAX_KEYS = 10_000
+MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PORT = 8420
@@ -160,12 +163,16 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
         deny: The networks that core.http refuses.
         allow: The exceptions from them.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+        max_connections: The connections that core.http has open at a time. More requests wait for one.
     """
 
     deny: Networks = tuple(map(str, LINK_LOCAL_AND_METADATA))
     allow: Networks = ()
     max_retry_after: Annotated[float, Meta(ge=0, le=86_400, description="a number of seconds from 0 to 86400")] = (
         MAX_RETRY_AFTER_SECONDS
+    )
+    max_connections: Annotated[int, Meta(ge=1, le=65_536, description="a whole number from 1 to 65,536")] = (
+        MAX_HTTP_CONNECTIONS
     )
 
     def __post_init__(self) -> None:
@@ -224,6 +231,20 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `kv`: the bounds of the key-value store.
+
+    Attributes:
+        max_bytes: The bytes of all keys together: their names and their values as JSON.
+        max_keys: The number of keys.
+        max_value_bytes: The bytes of one value as JSON.
+    """
+
+    max_bytes: Count = MAX_KV_BYTES
+    max_keys: Count = MAX_KEYS
+    max_value_bytes: Count = MAX_VALUE_BYTES
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -244,6 +265,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     core_local: CoreLocalSettings = CoreLocalSettings()
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
+    kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()
 
 
