@@ -44,7 +44,7 @@ class Early:
     async def ask(self, path: str, **headers: str) -> Reply:
         """Send a request, and return the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port.getsockname()[1])
-        writer.write(http("GET", path, **headers))
+        writer.write(http("GET", path, b"", **headers))
         try:
             return read_reply(await reader.read())
         finally:
