@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 
 from stretto.actors.access import Access, Caller, Unauthenticated, require_unrestricted
-from stretto.actors.gateway.exposure import is_loopback
+from stretto.actors.gateway.exposure import is_loopback, network_of
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import CSRF_HEADER, check_csrf_token, check_is_of_own_page, is_safe
 from stretto.actors.gateway.http.problems import Problem
@@ -39,8 +39,8 @@ class Peer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name by which its connections are counted: the address, or the user."""
-        return self.address or ("" if self.caller is None else self.caller.who)
+        """The name by which its connections are counted: the network of the address, or the user."""
+        return network_of(self.address) or ("" if self.caller is None else self.caller.who)
 
 
 class Peers:
