@@ -179,14 +179,13 @@ class Catalogue:
 
     def _log_warnings(self, definition: Definition) -> None:
         """Log a definition's warnings, once for as long as they stay the same."""
-        warnings = [str(each) for each in definition.warnings]
+        found, file = definition.warnings, definition.file
+        warnings = [str(each) for each in found]
         if not warnings:
-            self._warned.pop(definition.file, None)
-        elif self._warned.get(definition.file) != warnings:
-            self._warned[definition.file] = warnings
-            self._rules.log(
-                "definition_doubtful", file=definition.file, workflow=definition.ref, findings=definition.warnings
-            )
+            self._warned.pop(file, None)
+        elif self._warned.get(file) != warnings:
+            self._warned[file] = warnings
+            self._rules.log("definition_doubtful", file=file, workflow=definition.ref, findings=found)
 
     def _keep_earlier(self) -> None:
         """Keep the earlier workflow of each file that has become invalid."""
