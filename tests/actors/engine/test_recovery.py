@@ -346,6 +346,7 @@ def test_a_request_that_crashes_its_supervisor_is_answered(start: Callable[..., 
     crashes.left = 1
     with pytest.raises(RunRestarting, match="the request may have taken effect"):
         bench.proxy.why(run.id).get(timeout=PATIENCE)
+    assert BEGUN.acquire(timeout=PATIENCE), "the item runs again"
     (reason,) = bench.proxy.why(run.id, "wait").get(timeout=PATIENCE)
     assert reason["kind"] == "item_in_flight"
     GATE.release(2)
