@@ -67,7 +67,7 @@ def kinds_of_the_code() -> tuple[set[str], set[tuple[str, str]]]:
                 if not isinstance(made, ast.Constant):
                     computed.add((path.relative_to(ROOT).as_posix(), ast.unparse(made)))
                 elif made.value is not None:
-                    literals.add(made.value)
+                    literals.add(str(made.value))
     return literals, computed
 
 
