@@ -37,6 +37,7 @@ from stretto.actors.gateway import (
     group_of,
     open_port,
 )
+from stretto.actors.journal import KeyLimits
 from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
@@ -141,7 +142,7 @@ class Daemon:
     @contextlib.asynccontextmanager
     async def _running_engine(self) -> AsyncIterator[pykka.ActorRef[Any]]:
         http = self._settings.http
-        engine = self._settings.engine
+        engine, kv = self._settings.engine, self._settings.kv
         policy = AddressPolicy(tuple(map(ip_network, http.deny)), tuple(map(ip_network, http.allow)))
         reference = await asyncio.to_thread(
             Engine.start, engine.definitions, engine.store, engine.actions,
@@ -156,6 +157,7 @@ class Daemon:
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
             retain_audit_days=self._settings.audit.retain_days,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
+            key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.

@@ -68,7 +68,7 @@ class Runners:
     def waiting_for_thread(self, run_id: str) -> frozenset[tuple[str, int, int]]:
         """Return the items (task, visit, index) of a run that wait for a thread."""
         calls = [each.call for each in list(self._threads.waiting)]
-        calls += [each.call for each in list(self._isolated.waiting)]
+        calls += self._isolated.waiting
         starts = [call.start for call in calls if call.ids.run_id == run_id]
         return frozenset((start.task, start.visit, start.index) for start in starts if start is not None)
 

@@ -13,7 +13,7 @@ from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import check_is_not_of_another_page
 from stretto.actors.gateway.http.failed_logins import FailedLogins
 from stretto.actors.gateway.http.origins import Origins, origin_of
-from stretto.actors.history import time_as_json
+from stretto.actors.journal import time_as_json
 from stretto.actors.operations import (
     CreateEnterCode,
     Done,
