@@ -283,7 +283,7 @@ def core_action_table() -> list[str]:
     rows = [_action_row(heading, action, sections[heading]) for heading, action in (native | variants).items()]
     return [
         "## Kinds of errors",
-        "`error.kind` in workflows and `kind` of `stretto_action_errors_total`: [a few](../language.md#kinds-of-errors).",
+        "`error.kind`, and `kind` in `stretto_action_errors_total`: [one of these](../language.md#kinds-of-errors).",
         "## Core actions",
         "Each links to its section in [../actions.md](../actions.md), with the meaning of each input.",
         "\n".join(["| action | inputs | result | fails |", "|---|---|---|---|", *rows]),
