@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from stretto.actors.actions.elsewhere import Code, code_of
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
+from stretto.actors.actions.keywords import keyword_inputs
 from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.replaced import NOT_IN_STRETTO
 from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
@@ -268,7 +269,8 @@ def stackstorm_action(
     """Register an async function as StackStorm's variant of `ref`. Orquesta definitions call this variant."""
 
     def decorate(function: Function) -> Function:
-        _stackstorm[ref] = replace(describe(ref, function, "async"), literal=literal, secret=secret)
+        found = describe(ref, function, "async")
+        _stackstorm[ref] = replace(found, literal=literal, secret=secret, **keyword_inputs(function, found.parameters))
         return function
 
     return decorate

@@ -160,9 +160,7 @@ def _workflow_alone(
     return PackWorkflow(ref, manifest.ref, ref_node.place, path.resolve(), reading.workflow.parameters)
 
 
-def _read_runtime(
-    path: Path, manifest: Manifest, errors: list[Finding], warnings: list[Finding]
-) -> dict[str, Runtime]:
+def _read_runtime(path: Path, manifest: Manifest, errors: list[Finding], warnings: list[Finding]) -> dict[str, Runtime]:
     text = _text(path, errors)
     if text is None:
         return {}

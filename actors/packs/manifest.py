@@ -48,7 +48,8 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
         name: next((reader.text(member, what) or "" for member, what in fields.given(name)), "")
         for name in ("label", "description", "version")
     }
-    texts["label"] = texts["label"] or next((reader.text(each, what) or "" for each, what in fields.given("name")), "")
+    name = next((reader.text(each, what) or "" for each, what in fields.given("name")), "")
+    texts["label"] = texts["label"] or name
     schema = _schema(reader, fields)
     _warn_of_folders(reader, folder, node)
     config = next((_defaults(reader, member, what, schema) for member, what in fields.given("config")), EMPTY_OBJECT)

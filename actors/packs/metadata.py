@@ -142,7 +142,8 @@ class _Metadata:
                 return _RUNNERS.get(text or "")
             self._reader.error(
                 "bad_choice", f"{what} has an unknown value", member.place, found=repr(text),
-                expected=", ".join((*get_args(RunnerType), *self._runtimes)), hint=nearest(text, (*_RUNNERS, *self._runtimes)),
+                expected=", ".join((*get_args(RunnerType), *self._runtimes)),
+                hint=nearest(text, (*_RUNNERS, *self._runtimes)),
             )  # fmt: skip
             return None
         return "shell"  # Attune's default

@@ -79,7 +79,9 @@ class _Config:
         if not text or binary is None:
             return None
         if not _BINARY.match(text):
-            self._reader.error("bad_name", "'binary' of the interpreter must be a program", binary.place, found=repr(text))
+            self._reader.error(
+                "bad_name", "'binary' of the interpreter must be a program", binary.place, found=repr(text)
+            )
             return None
         arguments = interpreter.members.get("args")
         given = arguments.members if isinstance(arguments, ListNode) else []

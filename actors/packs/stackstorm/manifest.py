@@ -16,7 +16,8 @@ _REF = re.compile(r"[a-z0-9_]+\Z")
 _REF_RULE = "lowercase letters, digits and _"
 _OF_ATTUNE: Final = frozenset({"label", "conf_schema", "config_schema", "config", "meta", "runtime_deps", "testing"})
 _RUNNER_OF_ATTUNE: Final = re.compile(
-    rb"^runner_type:\s*[\"']?(shell|sh|bash|python3?|nodejs|node(\.js)?|native|builtin|standalone)[\"']?\s*$", re.MULTILINE
+    rb"^runner_type:\s*[\"']?(shell|sh|bash|python3?|nodejs|node(\.js)?|native|builtin|standalone)[\"']?\s*$",
+    re.MULTILINE,
 )
 _FIRST_BYTES: Final = 64 * 1024
 _NOT_ACTED_ON: Final[Mapping[str, str]] = {
