@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from stretto.actors.locating import is_file, is_folder, packs_below, packs_in
 from stretto.actors.packs import stackstorm
@@ -16,6 +17,8 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place
 from stretto.definitions.source import MapNode
 
 _SUFFIXES = (".yaml", ".yml")
+MAX_ACTIONS: Final = 5000
+"""Files in a pack's `actions/`. The largest public pack has 3,578."""
 _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
@@ -86,7 +89,7 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
         runtimes |= _read_runtime(path, manifest, errors, warnings)
     actions: list[PackAction] = []
     workflows: list[PackWorkflow] = []
-    for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
+    for path in _metadata_files(manifest, folder, errors):
         described = _read_file(path, manifest, runtimes, errors, warnings)
         if isinstance(described, PackAction):
             actions.append(described)
@@ -106,7 +109,7 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
     actions: list[PackCall] = []
     workflows: list[PackWorkflow] = []
     refused: list[Refused] = []
-    for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
+    for path in _metadata_files(manifest, folder, errors):
         broken: list[Finding] = []
         action_reader = Reader(str(path))
         ref, described = stackstorm.read_action(action_reader, _text(path, broken) or "", manifest)
@@ -120,6 +123,16 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
         elif described is not None:
             workflows.append(described)
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused))
+
+
+def _metadata_files(manifest: Manifest, folder: Path, errors: list[Finding]) -> list[Path]:
+    """Return the files that describe actions, or none if there are too many."""
+    found = sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES)
+    if len(found) <= MAX_ACTIONS:
+        return found
+    message = f"a pack must have at most {MAX_ACTIONS:,} actions, and {manifest.ref!r} has {len(found):,}"
+    errors.append(Finding("too_many_actions", message, manifest.place, hint="divide it into several packs"))
+    return []
 
 
 def _standing_alone(
