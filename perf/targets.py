@@ -84,6 +84,13 @@ FEW: Mapping[str, Target] = {
         "runs whose end the last-submitted run's start waited for", "at most", 0, "runs", "20 large runs before it"
     ),
     "http": Target("1,000 core.http items of 1 s, concurrency 1,000", "at most", 2.5, "s", "1 s, the physical limit"),
+    "gets": Target(
+        "a GET of 1,000 on kept connections, 100 at once, core.http",
+        "at most",
+        1.35,
+        "x",
+        "aiohttp + gather, no engine",
+    ),
     "stretto --help": Target("stretto --help", "at most", 0.25, "s", BASELINE),
     "stretto validate": Target("stretto validate of a small file", "at most", 0.4, "s", BASELINE),
     "stretto serve": Target("stretto serve, SQLite, until ready", "at most", 1, "s", BASELINE),
