@@ -48,7 +48,7 @@ class _Versions:
     def feed(self, replay: Replay, conductor: Conductor, entries: Sequence[Entry]) -> None:
         """Give entries to a replay one by one."""
         if replay.entries == 0 and has_begun(entries):
-            replay.feed(())
+            replay.begin(entries)
             self._note(conductor, _BEGIN)
         for entry in entries:
             replay.feed((entry,))

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from stretto.actors.history.replay import READ_AT_ONCE, conductor_of, has_begun, replaying
 from stretto.actors.journal import Entry, EntryQuery, Reader, RunAccepted
-from stretto.definitions.context import Mask
+from stretto.definitions.context import Mask, reads_keys
 from stretto.definitions.errors import StrettoError
 
 SEALED: Final = "(sealed)"
@@ -33,8 +33,9 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
 def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     """Return a mask of all known secrets of a run and of the runs above it. Raises the errors of reading them."""
     parent = None if accepted.parent is None else reader.accepted(accepted.parent.run_id)
-    if parent is None and not accepted.secret and not reader.has_children(accepted.run_id):
-        # A run without secrets could learn only those of the runs above and below it.
+    alone = parent is None and not reader.has_children(accepted.run_id)
+    if alone and not accepted.secret and not reads_keys(accepted.workflow):
+        # A run without secrets could learn only those of the runs above and below it, or of keys.
         return Mask()
     # A run and its children share one mask, as they do in an engine.
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))

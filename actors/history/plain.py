@@ -10,6 +10,7 @@ from stretto.actors.journal import (
     Entry,
     ItemRow,
     KeptOutput,
+    KeysRead,
     Quarantine,
     RunRow,
     SecretsLearned,
@@ -18,7 +19,7 @@ from stretto.actors.journal import (
     time_as_json,
 )
 from stretto.definitions.conductor import Failure, ItemCompleted
-from stretto.definitions.context import Mask
+from stretto.definitions.context import MASK, Mask, ReadKey
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at"})
@@ -111,6 +112,9 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
     kind = kind_of(type(entry))
     if isinstance(entry, SecretsLearned):
         return {"number": number, "type": kind, "count": len(entry.texts)}
+    if isinstance(entry, KeysRead):
+        keys = [{**msgspec.to_builtins(key), "value": _shown_value(key, mask)} for key in entry.keys]
+        return {"number": number, "type": kind, "keys": keys}
     fields = msgspec.to_builtins(entry)
     if isinstance(entry, ItemCompleted):
         if not entry.taken_over:  # as almost always
@@ -122,6 +126,10 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}
+
+
+def _shown_value(key: ReadKey, mask: Mask) -> Any:
+    return MASK if key.secret else mask.anything(key.value)
 
 
 def kind_of(entry: type[Any]) -> str:

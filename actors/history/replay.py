@@ -11,6 +11,7 @@ from stretto.actors.journal import (
     Entry,
     ItemKey,
     ItemStarted,
+    KeysRead,
     Reader,
     ResultsWritten,
     RunAccepted,
@@ -92,6 +93,11 @@ class Replay:
         """Whether the last entry, or the begin, is an event that goes on in the next turn."""
         return self._then is not None
 
+    def begin(self, first: Sequence[Entry]) -> None:
+        """Begin the run before its first entries are fed, unless its begin was broken off."""
+        self._begin_before(first)
+        self._finish()
+
     def feed(self, entries: Sequence[Entry]) -> None:
         """Apply the next entries. The run begins before the first ones, unless its begin was broken off."""
         self._begin_before(entries)
@@ -140,8 +146,17 @@ class Replay:
     def _begin_before(self, entries: Sequence[Entry]) -> None:
         if not self._begun:
             self._begun = True
+            self._restore_keys_of_begin(entries)
             if has_begun(entries):
                 self._do(self._conductor.begin(), self._note)
+
+    def _restore_keys_of_begin(self, entries: Sequence[Entry]) -> None:
+        """Restore the keys that the begin has read: their entry is the first one, save for secrets."""
+        for entry in entries[:2]:
+            if isinstance(entry, KeysRead):
+                self._conductor.restore_keys(entry.keys)
+            if not isinstance(entry, SecretsLearned):
+                return
 
     def _take(self, entry: Entry) -> None:
         self.entries += 1
@@ -149,6 +164,8 @@ class Replay:
             self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
         elif isinstance(entry, SecretsLearned):
             self._conductor.mask.see(entry.texts)
+        elif isinstance(entry, KeysRead):
+            self._conductor.restore_keys(entry.keys)
         elif isinstance(entry, ResultsWritten):
             self.results.written(entry)
         else:

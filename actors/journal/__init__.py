@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         ItemKey,
         ItemStarted,
         KeptOutput,
+        KeysRead,
         Origin,
         ParentItem,
         Rerun,
@@ -159,9 +160,9 @@ else:
             "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem "
-                "Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions UnreadableRecord "
-                "Write check_rerun origin_of_rerun"
+                "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
+                "Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions "
+                "UnreadableRecord Write check_rerun origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -243,6 +244,7 @@ __all__ = [
     "KeyPlace",
     "KeyReader",
     "Keyring",
+    "KeysRead",
     "Link",
     "NoJournal",
     "NoReaders",

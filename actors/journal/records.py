@@ -12,7 +12,7 @@ import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.definitions.conductor import ChosenItems, Event
-from stretto.definitions.context import RunEnvironment
+from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
@@ -156,6 +156,12 @@ class SecretsLearned(msgspec.Struct, frozen=True):
     texts: tuple[str, ...]
 
 
+class KeysRead(msgspec.Struct, frozen=True):
+    """The keys of the key-value store that the next event, or the begin, has read in another version than before."""
+
+    keys: tuple[ReadKey, ...]
+
+
 class ResultsWritten(msgspec.Struct, frozen=True):
     """The first `lines` lines of a task's results file, in `size` bytes, are written.
 
@@ -171,7 +177,7 @@ class ResultsWritten(msgspec.Struct, frozen=True):
     at: float
 
 
-Entry: TypeAlias = Event | ItemStarted | SecretsLearned | ResultsWritten
+Entry: TypeAlias = Event | ItemStarted | SecretsLearned | KeysRead | ResultsWritten
 
 
 class TaskState(msgspec.Struct, frozen=True):

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from immutables import Map
 
-from stretto.actors.journal import KeyPlace, StoredKey
+from stretto.actors.journal import SCOPES, KeyPlace, StoredKey
+from stretto.definitions.context import ReadKey
 
 
 class KeySnapshot:
@@ -52,6 +53,18 @@ class HeldKeys:
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
 
+    def read(self, place: str, at: float) -> ReadKey:
+        """Return a key as an expression reads it at a time. It waits for nothing.
+
+        Args:
+            place: `system.NAME`, `user.OWNER.NAME` or `pack.OWNER.NAME`.
+            at: The time in seconds since the epoch.
+        """
+        found = self.snapshot.find(_place_of(place), at)
+        if found is None or found.problem is not None:
+            return ReadKey(place, 0)
+        return ReadKey(place, found.version, found.value, found.secret)
+
     def put(self, key: StoredKey) -> None:
         """Take over a key that was set."""
         self.snapshot = self.snapshot.with_key(key)
@@ -59,3 +72,13 @@ class HeldKeys:
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
         self.snapshot = self.snapshot.without(key.place)
+
+
+def _place_of(text: str) -> KeyPlace:
+    """Return the place of a key from its text. A place that no key can have is that of none."""
+    for scope in SCOPES:
+        if text.startswith(f"{scope}."):
+            rest = text.removeprefix(f"{scope}.")
+            owner, _, name = ("", "", rest) if scope == "system" else rest.partition(".")
+            return KeyPlace(scope, owner, name)
+    return KeyPlace("system", "", "")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from stretto.actors.actions import OwnWorker
 from stretto.actors.packs.environments import Kind
+from stretto.actors.packs.runtimes import Runtime
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.model import Parameter, Workflow
@@ -81,6 +82,8 @@ class PackAction:
     description: str = ""
     result: FrozenDict | None = None
     """The JSON Schema of its result."""
+    runtime: Runtime | None = None
+    """The pack's own interpreter, for the runner `native`."""
     function: str = ""
     """The function of the program that is called, or "" to run the program."""
     isolation: Isolation = "fresh"

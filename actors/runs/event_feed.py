@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from stretto.actors.dispatch import Deferred, Mailbox, Overran, handles
-from stretto.actors.journal import RunLog
+from stretto.actors.journal import KeysRead, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.in_flight import ItemsInFlight
@@ -63,7 +63,7 @@ class EventFeed(ABC):
     """
 
     __slots__ = (
-        "_guard", "_inbox", "_now", "begun", "conductor", "ended", "ending", "interrupted", "items", "log",
+        "_guard", "_inbox", "_keys", "_now", "begun", "conductor", "ended", "ending", "interrupted", "items", "log",
         "propagation", "run_id", "unfinished",
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ class EventFeed(ABC):
             services.journal, self.run_id, secretive=request.secrecy != NO_SECRECY, family=request.family,
             max_output_bytes=services.max_output_bytes,
         )  # fmt: skip
-        self._now, self._guard, self._inbox = services.now, services.guard, inbox
+        self._now, self._guard, self._inbox, self._keys = services.now, services.guard, inbox, services.keys
 
     @abstractmethod
     def carry_out(
@@ -110,15 +110,28 @@ class EventFeed(ABC):
 
     # ---- events
 
+    def connect(self, conductor: Conductor) -> None:
+        """Let a new conductor pause in long events, and read keys."""
+        conductor.pauses = True
+        conductor.connect_keys(self._keys.read)
+
     def begin(self, conductor: Conductor) -> None:
         """Carry out the conductor's first commands."""
+        conductor.follow_keys()
         before, at = conductor.status, self._now()
         commands = self._call(conductor, conductor.begin, None)
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(None, before)
             self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=at))
         else:
+            self.note_keys(conductor)
             self.carry_out(commands, None, at)
+
+    def note_keys(self, conductor: Conductor) -> None:
+        """Journal the keys that an event has read, before the event: a replay reads the same."""
+        keys = conductor.take_keys_read()
+        if keys:
+            self.log.note(KeysRead(keys), conductor.mask)
 
     @handles(ItemPaused, ItemResumed, ItemsRead, ResultsClosed, ItemCompleted, ItemsWithdrawn)
     def event(self, event: Event) -> None:
@@ -157,6 +170,7 @@ class EventFeed(ABC):
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(event, before)
             return commands
+        self.note_keys(conductor)
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:
@@ -221,6 +235,7 @@ class EventFeed(ABC):
             self.add_starts(unfinished.set_apart(commands), unfinished.preceding_end)
             return
         self.unfinished = None
+        self.note_keys(conductor)
         if unfinished.event is not None:
             self.log.audit(unfinished.audit)
             if self.log.durable:
@@ -251,6 +266,7 @@ class EventFeed(ABC):
         unfinished, self.unfinished = self.unfinished, None
         if unfinished is not None and self.conductor is not None and self.log.durable:
             self.log.audit(unfinished.audit)
+            self.note_keys(self.conductor)
             for event in unfinished.for_next_engine():
                 self.log.note(event, self.conductor.mask)
 

@@ -140,6 +140,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             first=replay.entries, learned=conductor.mask.seen_count, family=self._request.family,
             max_output_bytes=self._services.max_output_bytes,
         )  # fmt: skip
+        conductor.follow_keys()
+        run.note_keys(conductor)
         run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.
         outstanding, timers = conductor.outstanding(), conductor.timers()

@@ -206,7 +206,7 @@ class RunSupervisor(DispatchedActor):
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
             limits=request.limits,
         )  # fmt: skip
-        conductor.pauses = True
+        run.connect(conductor)
         # Also without secrets: those of its sub-workflows are added to this mask.
         mask_run(run.run_id, conductor.mask.anything)
         return conductor

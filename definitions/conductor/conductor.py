@@ -3,7 +3,7 @@
 It reads no clock and starts nothing. Events go in, commands come out, and the same events give the same commands.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from stretto.definitions.conductor import controls, inquiries, item_events
@@ -16,13 +16,29 @@ from stretto.definitions.conductor.turns import complete_turn, enter_run
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.conductor.waits import Wait
-from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY, Mask, RunEnvironment, Secrecy, Snapshot
+from stretto.definitions.context import (
+    NO_ENVIRONMENT,
+    NO_SECRECY,
+    KeySource,
+    Mask,
+    ReadKey,
+    RunEnvironment,
+    RunKeys,
+    Secrecy,
+    Snapshot,
+    reads_keys,
+)
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
 HANDLERS: Final[Handlers] = {**item_events.HANDLERS, **controls.HANDLERS}
 """The handler of each event."""
+
+
+def _unrecorded(place: str, _at: float) -> ReadKey:
+    """Return that a key is not there: a replay for reading has no source of keys."""
+    return ReadKey(place, 0)
 
 
 class Conductor:
@@ -143,6 +159,31 @@ class Conductor:
     def _take_commands(self) -> list[Command]:
         commands, self._state.commands = self._state.commands, []
         return commands
+
+    # ---- the key-value store
+
+    def connect_keys(self, source: KeySource) -> None:
+        """Read keys from a source, in a replay only those that are not restored. Called before the begin."""
+        if not reads_keys(self.workflow):
+            return
+        self._state.keys = RunKeys(source, self.mask)
+        self._state.known_moment = None  # which reads no keys
+
+    def follow_keys(self) -> None:
+        """Read the present keys from now on: all recorded events are replayed."""
+        if self._state.keys is not None:
+            self._state.keys.replaying = False
+
+    def restore_keys(self, keys: Iterable[ReadKey]) -> None:
+        """Take over the keys that the next event, or the begin, had read."""
+        if self._state.keys is None:
+            self.connect_keys(_unrecorded)
+        if self._state.keys is not None:
+            self._state.keys.restore(keys)
+
+    def take_keys_read(self) -> tuple[ReadKey, ...]:
+        """Return the keys that were read since the last call and are not recorded yet."""
+        return () if self._state.keys is None else self._state.keys.take_news()
 
     # ---- inquiries
 

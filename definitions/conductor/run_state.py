@@ -19,6 +19,7 @@ from stretto.definitions.context import (
     Mask,
     RunEnvironment,
     RunFacts,
+    RunKeys,
     Secrecy,
     secret_fields,
 )
@@ -53,7 +54,7 @@ class RunState:
     __slots__ = (
         "active", "arrivals", "at", "begun", "broken_off", "cancelled", "commands", "context", "deadline", "due",
         "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
-        "known_moment", "limits", "mask",
+        "keys", "known_moment", "limits", "mask",
         "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
         "status_table", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
@@ -98,6 +99,7 @@ class RunState:
         """The time of the current event."""
         self.event_count = 0
         self.known_moment: Moment | None = None
+        self.keys: RunKeys | None = None  # the key-value store, if the run reads it
 
         self.entered = self.begun = False
         self.initial = Branch(Map(initial)) if initial else NO_BRANCH
@@ -136,7 +138,9 @@ class RunState:
         """The current event as expressions see it. Most events evaluate none, so it is made on demand."""
         moment = self.known_moment
         if moment is None:
-            moment = self.known_moment = Moment(self.at, self.run_id, self.event_count, limits=self.limits)
+            moment = self.known_moment = Moment(
+                self.at, self.run_id, self.event_count, limits=self.limits, keys=self.keys
+            )
         return moment
 
     def masked(self, data: Masked) -> Masked:

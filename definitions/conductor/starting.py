@@ -12,8 +12,10 @@ from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
 from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
+from stretto.definitions.context import Snapshot, literal_places
 from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError
+from stretto.definitions.model import Task
 
 
 def start_as_reached(state: RunState) -> bool:
@@ -31,7 +33,7 @@ def start_as_reached(state: RunState) -> bool:
 def start_task(state: RunState, arrival: Arrival) -> None:
     """Begin a visit of a task, and start its first items or its delay."""
     task = state.workflow.tasks[arrival.task]
-    snapshot = state.context.snapshot_for(arrival.branch, arrival.route)
+    snapshot = _with_keys(state, task, state.context.snapshot_for(arrival.branch, arrival.route))
     kind = StreamedVisit if task.with_items is not None and task.with_items.streams else Visit
     visit = kind(task, arrival, snapshot, state.at, state.semantics)
     _begin_visit(state, visit)
@@ -48,6 +50,16 @@ def start_task(state: RunState, arrival: Arrival) -> None:
         start_delay(state, visit, delay)
     else:
         open_visit(state, visit)
+
+
+def _with_keys(state: RunState, task: Task, snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with the keys that the inputs of the task's items read."""
+    if state.keys is None:
+        return snapshot
+    places = frozenset(literal_places(task.input))
+    for place in sorted(places):
+        state.keys.find(place, state.at, state.moment.seed)
+    return snapshot.with_keys(state.keys.known) if places else snapshot
 
 
 def _condition_holds(state: RunState, visit: Visit) -> bool:

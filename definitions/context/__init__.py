@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         RunFacts,
         Snapshot,
     )
+    from stretto.definitions.context.keys import KeySource, OpenKeys, ReadKey, RunKeys, literal_places, reads_keys
     from stretto.definitions.context.masking import MASK, Mask, Secret
     from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Origins, Secrecy, secret_fields, within
     from stretto.definitions.context.task_record import TaskRecord
@@ -28,6 +29,7 @@ else:
                 "CompletionScope Context ItemScope NAMESPACES NO_ENVIRONMENT NO_SECRETS RESERVED_NAMES RunEnvironment "
                 "RunFacts Snapshot"
             ),
+            "keys": "KeySource OpenKeys ReadKey RunKeys literal_places reads_keys",
             "masking": "MASK Mask Secret",
             "secrecy": "Fields NO_SECRECY Origins Secrecy secret_fields within",
             "task_record": "TaskRecord",
@@ -45,14 +47,20 @@ __all__ = [
     "Context",
     "Fields",
     "ItemScope",
+    "KeySource",
     "Mask",
+    "OpenKeys",
     "Origins",
+    "ReadKey",
     "RunEnvironment",
     "RunFacts",
+    "RunKeys",
     "Secrecy",
     "Secret",
     "Snapshot",
     "TaskRecord",
+    "literal_places",
+    "reads_keys",
     "secret_fields",
     "within",
 ]

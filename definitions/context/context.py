@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from immutables import Map
 
+from stretto.definitions.context.keys import NO_KEYS, KeyNamespace, ReadKeys
 from stretto.definitions.context.masking import Mask, Secret
 from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Secrecy, of_origins, within
 from stretto.definitions.context.task_record import TaskRecord
@@ -134,7 +135,8 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_names", "facts", "readings", "route", "secret_tasks", "secret_variables", "tasks", "variables", "version",
+        "_names", "facts", "keys", "readings", "route", "secret_tasks", "secret_variables", "tasks", "variables",
+        "version",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the references of a snapshot; the last two are optional
@@ -146,8 +148,10 @@ class Snapshot:
         secrets: SecretNames = (NO_SECRETS, NO_SECRETS),
         *,
         route: int = 0,
+        keys: ReadKeys = NO_KEYS,
     ) -> None:
         self.version = version
+        self.keys = keys
         self.route = route
         self.facts = facts
         self.variables = variables
@@ -157,6 +161,11 @@ class Snapshot:
         self._names: dict[str, Namespace | Guarded] | None = None
         # Values that templates of a fan-out have read, for all its items.
         self.readings: dict[Read, tuple[Any, ...]] = {}
+
+    def with_keys(self, keys: ReadKeys) -> "Snapshot":
+        """Return the same version with the keys that the items' inputs read."""
+        secrets = self.secret_variables, self.secret_tasks
+        return Snapshot(self.version, self.facts, self.variables, self.tasks, secrets, route=self.route, keys=keys)
 
     def resolve(self, name: str) -> Any:
         """Return the namespace or the variable of that name, else `ABSENT`."""
@@ -199,6 +208,7 @@ class Snapshot:
             "tasks": tasks,
             "config": _guarded(Namespace("config", given.config), config),
             "keystore": _guarded(Namespace("keystore", given.keystore), dict.fromkeys(given.keystore, secret)),
+            "kv": KeyNamespace(self.keys, facts.mask),
             "system": Namespace("system", self.facts.system),
         }
 
@@ -215,7 +225,7 @@ class Snapshot:
         return self.facts.status_of(task, self.route if route is None else route)
 
 
-NAMESPACES = ("parameters", "workflow", "vars", "variables", "task", "tasks", "config", "keystore", "system")
+NAMESPACES = ("parameters", "workflow", "vars", "variables", "task", "tasks", "config", "keystore", "kv", "system")
 RESERVED_NAMES = frozenset({*NAMESPACES, "item", "index"})
 """Names that never refer to a variable. A variable of such a name is read as `workflow.NAME`."""
 

@@ -113,7 +113,7 @@ class _Tracing:
             self._origins_of("tasks", self._workflow.tasks, fields)
         elif root in _VARIABLES:
             self._origins_of("variables", [name for name, _, _ in self._assignments()], fields)
-        elif root not in {"system", "keystore", "index", "error"}:
+        elif root not in {"system", "keystore", "kv", "index", "error"}:
             self._origin("variables", root, tuple(fields))
 
     def _origins_of(self, namespace: str, names: Any, fields: list[str]) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stretto.actors.journal.sql.encoding import KINDS
 from stretto.definitions.conductor import BadLine, Failure, ItemCompleted, StreamProblem
+from stretto.definitions.context import ReadKey
 from stretto.definitions.data.frozen import freeze
 from stretto.definitions.errors import Place
 
@@ -52,6 +53,7 @@ FIELDS = {
     "at": TIMES,
     "indexes": st.lists(COUNTS).map(tuple),
     "seconds": st.floats(0, 1e9, exclude_min=True),
+    "keys": st.lists(st.builds(ReadKey, st.text(), COUNTS, VALUES, st.booleans()), max_size=3).map(tuple),
     "texts": st.lists(st.text()).map(tuple),
     "items": st.lists(VALUES, max_size=6).map(freeze),
     "start": OFFSETS,

@@ -18,6 +18,7 @@ _NAMING: Final = frozenset({"ItemCompleted", "RetryDue", "ItemStarted", "ItemPau
 _OTHER: Final = frozenset(
     {
         "SecretsLearned",
+        "KeysRead",
         "ResultsWritten",
         "ResultsOpened",
         "ResultsClosed",

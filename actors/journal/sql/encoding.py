@@ -9,7 +9,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned, UnreadableRecord
+from stretto.actors.journal.records import (
+    Entry,
+    ItemStarted,
+    KeysRead,
+    ResultsWritten,
+    SecretsLearned,
+    UnreadableRecord,
+)
 from stretto.actors.journal.sql.damage import DAMAGE, is_duration, is_time
 from stretto.definitions.conductor import (
     CancelRequested,
@@ -53,6 +60,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "skip_requested": SkipRequested,
     "retry_requested": RetryRequested,
     "secrets_learned": SecretsLearned,
+    "keys_read": KeysRead,
     "items_read": ItemsRead,
     "results_opened": ResultsOpened,
     "results_written": ResultsWritten,

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from stretto.actors.actions import NO_SUDO
 from stretto.actors.locating import is_file
 from stretto.actors.packs.model import Isolation, Manifest, PackCall, PackWorkflow
 from stretto.actors.packs.results import result_schema
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 _KEPT: Final = ("id", "metadata_file", "output_key", "ref", "tags", "uid")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _NAME_RULE: Final = "letters, digits, _ and -, separated by dots"
-_ORQUESTA: Final = ("orquesta", "orchestra")
+_SCRIPTS: Final = (RUNNERS["local-shell-script"], RUNNERS["remote-shell-script"])
+_WORKFLOWS: Final = ("orquesta", "orchestra", "action-chain")
 
 
 def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, PackCall | PackWorkflow | None]:
@@ -77,7 +77,7 @@ class _Metadata:
         self._fields.finish(_not_acted_on)
         if ref is None:
             return None
-        if runner in _ORQUESTA:
+        if runner in _WORKFLOWS:
             return self._workflow(ref, description, declared, entry)
         return self._call(ref, description, declared, RUNNERS[runner], entry)
 
@@ -102,7 +102,7 @@ class _Metadata:
         if said is None or node is None:
             return None
         runner = ALIASES.get(said, said)
-        if runner in RUNNERS or runner in _ORQUESTA:
+        if runner in RUNNERS or runner in _WORKFLOWS:
             return runner
         if runner in REFUSED:
             self._reader.error(
@@ -146,8 +146,6 @@ class _Metadata:
         parameters = _together(runner, declared)
         check_computed(self._reader, declared, parameters)
         self._check_secrets(declared, runner)
-        if (sudo := parameters.get("sudo")) is not None and sudo.default is True:
-            self._reader.error("unsupported_sudo", "the action asks for sudo", sudo.place, hint=NO_SUDO)
         inputs = Inputs(parameters, declared.computed)
         own = tuple(name for name in declared.parameters if name not in runner.parameters)
         positions = {name: place for name, place in declared.positions.items() if name in own}
@@ -157,7 +155,7 @@ class _Metadata:
         async def run(given: Mapping[str, Any]) -> Any:
             return await runner.run(task, inputs.complete(given))
 
-        is_command = runner is RUNNERS["local-shell-cmd"]
+        is_command = runner in (RUNNERS["local-shell-cmd"], RUNNERS["remote-shell-cmd"])
         return PackCall(
             ref=ref,
             pack=self._manifest.ref,
@@ -199,7 +197,7 @@ class _Metadata:
 
     def _check_secrets(self, declared: Declared, runner: Runner) -> None:
         for name, parameter in declared.parameters.items():
-            if parameter.secret and runner is RUNNERS["local-shell-script"] and name not in runner.parameters:
+            if parameter.secret and runner in _SCRIPTS and name not in runner.parameters:
                 message = f"{name!r} is secret, and all users of the machine can read a process's arguments"
                 hint = "use a python-script, which reads parameters from standard input"
                 self._reader.warn("secret_in_argv", message, parameter.place, hint=hint)

@@ -3,12 +3,19 @@
 import hashlib
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.budget import Budget
 from stretto.definitions.expressions.base.guarding import Source
 from stretto.definitions.expressions.base.limits import DEFAULT_LIMITS, ExpressionLimits
+
+
+class Keys(Protocol):
+    """The key-value store as the expressions of an event read it."""
+
+    def find(self, place: str, at: float, event: object) -> Any:
+        """Return a key, which is the same during one event."""
 
 
 class Moment:
@@ -21,16 +28,20 @@ class Moment:
         seed: Identifies this evaluation within all runs: the run's id and the event's number, and for an item's input
             also the task, visit and index.
         limits: The run's limits on expressions.
+        keys: The keys that the expressions of this event read. None in an item's input, which has a snapshot's.
 
     Attributes:
         sources: The sources of secrets that the current expression has read, or None.
     """
 
-    __slots__ = ("_budget", "_calls", "_first", "_limits", "_seed", "at", "sources")
+    __slots__ = ("_budget", "_calls", "_first", "_limits", "at", "keys", "seed", "sources")
 
-    def __init__(self, at: float, *seed: str | int, limits: ExpressionLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, at: float, *seed: str | int, limits: ExpressionLimits = DEFAULT_LIMITS, keys: Keys | None = None
+    ) -> None:
         self.at = at
-        self._seed = seed
+        self.seed = seed
+        self.keys = keys
         self._calls = 0
         self.sources: list[Source] | None = None
         self._limits = limits
@@ -77,6 +88,6 @@ class Moment:
     def uuid(self) -> str:
         """Return the next id of this moment as a version 4 UUID."""
         self._calls += 1
-        seed = "/".join(map(str, (*self._seed, self._calls)))
+        seed = "/".join(map(str, (*self.seed, self._calls)))
         digest = hashlib.blake2b(seed.encode(), digest_size=16).digest()
         return str(uuid.UUID(bytes=digest, version=4))

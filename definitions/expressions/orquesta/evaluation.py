@@ -44,6 +44,18 @@ class Evaluation:
         """Return the end of the current task, or None."""
         return self.scope.completion()
 
+    def keys(self) -> Any:
+        """Return the namespace of the key-value store.
+
+        A text that a value contains must not read keys: it may come from outside, and keys may be secret.
+
+        Raises:
+            ValueError: The expression is in a value.
+        """
+        if self._repetitions:
+            raise ValueError("an expression in a value cannot read the key-value store: a value may come from outside")
+        return self.opened(self.scope.resolve("kv"))
+
     def opened(self, value: Any) -> Any:
         """Return the value, or open a guarded one and note that it was read."""
         return value.open(self.moment) if isinstance(value, Guarded) else value

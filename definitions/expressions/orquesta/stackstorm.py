@@ -274,6 +274,31 @@ def _dirname(evaluation: Evaluation, path: Any) -> str:
     return posixpath.dirname(_path(evaluation, "dirname", path))
 
 
+_SCOPES = ("system.", "user.", "pack.")
+
+
+def _st2kv(evaluation: Evaluation, key: Any, **options: Any) -> Any:
+    place = _string("st2kv", key)
+    unknown = sorted(options.keys() - {"default", "decrypt"})
+    if unknown:
+        raise TypeError(f"st2kv() takes the options default and decrypt, got {unknown[0]!r}")
+    decrypt = options.get("decrypt", False)
+    if not isinstance(decrypt, bool):
+        raise TypeError(f"st2kv() takes true or false as decrypt, got a value of type {type_name(decrypt)}")
+    if not place.startswith(_SCOPES):
+        place = f"system.{place}"
+    keys = evaluation.keys()
+    found = keys.find(place)
+    if found is None:
+        if "default" in options:
+            return options["default"]
+        hint = "; a run has no user: name one as in user.NAME.KEY" if place.startswith("user.") else ""
+        raise ValueError(f"there is no key {place!r}{hint}")
+    if found.secret and not decrypt:
+        raise ValueError(f"the key {place!r} is secret: pass decrypt=true to read it")
+    return keys.value_of(found)
+
+
 def _beyond(name: str, instead: str) -> Callable[..., Any]:
     def refused(_evaluation: Evaluation, *_arguments: Any, **_options: Any) -> Any:
         raise ValueError(f"{name}() needs StackStorm; {instead}")
@@ -283,7 +308,6 @@ def _beyond(name: str, instead: str) -> Callable[..., Any]:
 
 _KEYSTORE = "pass the value to the workflow as an input, from the keystore of the caller"
 BEYOND = {
-    "st2kv": _KEYSTORE,
     "decrypt_kv": _KEYSTORE,
     "task": "publish the values that you need, and read them with ctx()",
 }
@@ -310,6 +334,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "regex_replace": _regex_replace,
     "regex_search": _regex_search,
     "regex_substring": _regex_substring,
+    "st2kv": _st2kv,
     "to_complex": _to_complex,
     "to_human_time_from_seconds": _to_human_time_from_seconds,
     "to_json_string": to_json_string,

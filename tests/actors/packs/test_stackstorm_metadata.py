@@ -6,6 +6,8 @@ import pytest
 
 from stretto.actors.packs import read_packs
 from stretto.actors.packs.model import Pack
+from stretto.actors.packs.stackstorm.runners import REFUSED, RUNNERS
+from tests.support.paths import DOCS
 
 SHELL = "name: go\nrunner_type: local-shell-cmd\nparameters:\n  cmd: {type: string, default: date, immutable: true}\n"
 
@@ -37,3 +39,14 @@ def test_the_last_of_two_equal_keys_counts(tmp_path: Path) -> None:
     """As PyYAML decides for StackStorm."""
     (action,) = read(tmp_path, SHELL + "description: one\ndescription: two\n").actions
     assert action.description == "two"
+
+
+@pytest.mark.parametrize("runner", [*RUNNERS, *REFUSED])
+def test_the_document_says_of_each_runner_whether_it_runs(runner: str) -> None:
+    """In the table of supported, mapped and refused features."""
+    rows = [line for line in (DOCS / "stackstorm.md").read_text().splitlines() if line.startswith("| ")]
+    family = runner.partition("-")[0] + "-*"
+    (row, *_) = [
+        line for line in rows if f"`{runner}`" in line.split(" | ")[0] or f"`{family}`" in line.split(" | ")[0]
+    ]
+    assert ("refused" in row.split(" | ")[1].split(":")[0].split(";")[0]) == (runner in REFUSED)

@@ -7,7 +7,14 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned, UnreadableRecord
+from stretto.actors.journal.records import (
+    Entry,
+    ItemStarted,
+    KeysRead,
+    ResultsWritten,
+    SecretsLearned,
+    UnreadableRecord,
+)
 from stretto.actors.journal.sql.encoding import COLUMN_OF, KINDS, Columns, decode_data, decode_entry, encode_entry
 from stretto.actors.journal.sql.tables import entries
 from stretto.definitions.conductor import BadLine, Event, Failure, ItemCompleted, ItemsRead, ItemsWithdrawn
@@ -31,6 +38,7 @@ STORED_MEMBERS = {
     "skip_requested": "",
     "retry_requested": "",
     "secrets_learned": "texts",
+    "keys_read": "keys",
     "items_read": "items start offset line ended bad_lines",
     "results_opened": "",
     "results_written": "lines size whole",
@@ -70,7 +78,7 @@ def test_each_type_of_entry_has_one_stored_word() -> None:
     assert len(set(types)) == len(types)
     differing = sorted(str(each) for each in set(types) ^ set(get_args(Entry)))
     assert not differing, f"KINDS in actors/journal/sql/encoding.py must have a word for each: {differing}"
-    assert set(types) - {ItemStarted, SecretsLearned, ResultsWritten} == set(get_args(Event))
+    assert set(types) - {ItemStarted, SecretsLearned, KeysRead, ResultsWritten} == set(get_args(Event))
 
 
 @pytest.mark.parametrize(("kind", "members"), STORED_MEMBERS.items())

@@ -193,7 +193,7 @@ def test_unknown_names_are_reported_on_evaluation(text: str) -> None:
         ("<% ctx(name).foo() %>", "there is no method foo()"),
         ("<% result() %>", "result() refers to the current task"),
         ("{{ succeeded() }}", "succeeded() refers to the current task"),
-        ("<% st2kv('system.x') %>", "keystore"),
+        ("<% st2kv('system.x') %>", "there is no key 'system.x'"),
         ("{{ 'x' | decrypt_kv }}", "keystore"),
         ("{{ ctx('name').append(1) }}", "'append'"),
         ("{{ ctx('l').append(1) }}", "build a new value"),
