@@ -24,11 +24,18 @@ if TYPE_CHECKING:
     from stretto.actors.actions.core.processes import Child
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
-        NO_SUDO,
+        NO_PASSWORD_FOR_SUDO,
         python_result,
         shell_result,
         stackstorm_http,
         stackstorm_local,
+        sudo_command,
+    )
+    from stretto.actors.actions.core.stackstorm_remote import (
+        MAX_HOSTS,
+        refuse_secrets,
+        remote_script,
+        stackstorm_remote,
     )
     from stretto.actors.actions.entry_points import load_entry_points
     from stretto.actors.actions.errors import (
@@ -55,7 +62,11 @@ else:
             "core.local": "describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
-            "core.stackstorm": ("COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local"),
+            "core.stackstorm": (
+                "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
+                "sudo_command"
+            ),
+            "core.stackstorm_remote": "MAX_HOSTS refuse_secrets remote_script stackstorm_remote",
             "entry_points": "load_entry_points",
             "errors": (
                 "MAX_RETRY_AFTER_SECONDS ActionFailed CannotLoadActions DuplicateAction InvalidAction "
@@ -74,9 +85,10 @@ __all__ = [
     "ANY",
     "COMMAND_SECONDS",
     "LINK_LOCAL_AND_METADATA",
+    "MAX_HOSTS",
     "MAX_HTTP_CONNECTIONS",
     "MAX_RETRY_AFTER_SECONDS",
-    "NO_SUDO",
+    "NO_PASSWORD_FOR_SUDO",
     "Action",
     "ActionFailed",
     "ActionParameter",
@@ -106,9 +118,13 @@ __all__ = [
     "output_schema",
     "output_slot",
     "python_result",
+    "refuse_secrets",
+    "remote_script",
     "shell_result",
     "stackstorm_http",
     "stackstorm_local",
+    "stackstorm_remote",
+    "sudo_command",
     "use_http_settings",
     "variable_problem",
 ]

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from stretto.actors.actions.elsewhere import Code, code_of
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
+from stretto.actors.actions.keywords import keyword_inputs
 from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.replaced import NOT_IN_STRETTO
 from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
@@ -271,8 +272,8 @@ def stackstorm_action(
     """
 
     def decorate(function: Function) -> Function:
-        runner: RunnerName = "async" if inspect.iscoroutinefunction(function) else "inline"
-        _stackstorm[ref] = replace(describe(ref, function, runner), literal=literal, secret=secret)
+        found = describe(ref, function, "async" if inspect.iscoroutinefunction(function) else "inline")
+        _stackstorm[ref] = replace(found, literal=literal, secret=secret, **keyword_inputs(function, found.parameters))
         return function
 
     return decorate

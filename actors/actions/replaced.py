@@ -7,10 +7,6 @@ NOT_IN_STRETTO: Final[Mapping[str, str]] = {
     "core.announcement": "Stretto has no announcements; call core.http with the receiver's URL, or write an action",
     "core.ask": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
     "core.inject_trigger": "Stretto has no triggers; call the workflow that the rule would start as an action",
-    "core.local_sudo": "use core.local with sudo in the command: {cmd: sudo -n ...}",
-    "core.remote": "use core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, COMMAND]}",
-    "core.remote_sudo": "use core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, sudo -n COMMAND]}",
-    "core.sendmail": "use core.local with the machine's mail program in argv, or core.http with a mail service",
     "core.winrm_cmd": "Stretto does not support WinRM; write an action in Python",
     "core.winrm_ps_cmd": "Stretto does not support WinRM; write an action in Python",
 }

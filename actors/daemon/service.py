@@ -113,22 +113,23 @@ class Daemon:
             if serve.watch:
                 # Before the engine reads the definitions: later changes reload them.
                 await stack.enter_async_context(self._watching_definitions())
-            self._engine = await stack.enter_async_context(self._running_engine())
-            self._services: Services = await call(self._engine, EngineHost.services)
-            self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
-            stack.enter_context(self._collector.running())
-            gc.enable()  # the command has disabled it for the start
             port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}
-            self._reloading = Reloading(self._engine, self._settings, self._collector.definitions_replaced)
-            daemon = DaemonSide(self._settings, self._reloading.reload)
-            gateway = self._gateway = Gateway(self._engine, probes, url, daemon, self._certificate)
-            await gateway.start(listener, port)
-            if (interval := interval_asked_for()) is not None:
-                ask = partial(call, self._engine, Engine.runs_in_progress)
-                stack.callback(asyncio.create_task(notify_while_answering(ask, interval)).cancel)
+            gateway = self._gateway = Gateway(probes, url, serve, self._certificate)
+            gateway.listen(listener, port)
+            _log.info("listening", url=url, socket=str(path))
             try:
+                self._engine = await stack.enter_async_context(self._running_engine())
+                self._services: Services = await call(self._engine, EngineHost.services)
+                self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
+                stack.enter_context(self._collector.running())
+                gc.enable()  # the command has disabled it for the start
+                self._reloading = Reloading(self._engine, self._settings, self._collector.definitions_replaced)
+                await gateway.start(self._engine, DaemonSide(self._settings, self._reloading.reload))
+                if (interval := interval_asked_for()) is not None:
+                    ask = partial(call, self._engine, Engine.runs_in_progress)
+                    stack.callback(asyncio.create_task(notify_while_answering(ask, interval)).cancel)
                 await self._serve_until_stopped(url, path)
             finally:
                 await gateway.stop()

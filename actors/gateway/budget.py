@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Generator
 from time import monotonic, process_time, thread_time
 from typing import Any, Final
 
-SHARE: Final = 0.15
+SHARE: Final = 0.1
 """The share of the daemon's CPU time that all guests have together while runs need it."""
 MAX_SAVED_SECONDS: Final = 0.02
 """The most CPU time that is saved up while no guest needs it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import select
 import selectors
 from collections import OrderedDict, deque
@@ -12,12 +13,18 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 4
 """How many sockets of guests have their turn at once."""
+REMEMBERED_ADDRESSES: Final = 4096
+"""Addresses whose last turn is remembered. The one whose turn is longest ago is forgotten, and comes first again."""
+_BEFORE_ALL: Final = -1
 _LOOKED_AT: Final = 256
 """How many sockets that have become ready are taken from the kernel at once."""
 
 
 class GuestQueue:
-    """Sockets of guests. Each address has a queue, and the addresses have their turns one after the other.
+    """Sockets of guests. Each address has a queue, and the one whose last turn is longest ago has the next turn.
+
+    So a client that asks now and then, as a probe does, goes before those that always have sockets waiting. Listeners
+    go before all.
 
     A socket that is ready is reported by the kernel once, and again after its turn. So a thousand sockets that wait for
     their turns cost nothing meanwhile.
@@ -33,8 +40,13 @@ class GuestQueue:
         self.door = self._epoll.fileno()
         self.guests: dict[int, Guest] = {}
         self.keys: dict[int, selectors.SelectorKey] = {}
-        self._ready: OrderedDict[str, deque[tuple[Guest, int]]] = OrderedDict()
-        """The sockets that wait for their turn. The address whose last turn is longest ago comes first."""
+        self._ready: dict[str, deque[tuple[Guest, int]]] = {}
+        """The sockets that wait for their turn, by their addresses."""
+        self._order: list[tuple[int, str]] = []
+        """A heap of these addresses, each with the number of its last turn."""
+        self._turns = 0
+        self._last_turns: OrderedDict[str, int] = OrderedDict()
+        """The number of the last turn of each address, the oldest first."""
         self._served: list[int] = []
         """The descriptors whose turn is not over."""
 
@@ -91,20 +103,39 @@ class GuestQueue:
         """Return the sockets that have their turn now."""
         for descriptor, bits in self._epoll.poll(0, _LOOKED_AT):
             guest = self.guests[descriptor]
-            self._ready.setdefault(guest.address, deque()).append((guest, _mask(bits)))
-            if not guest.address:
-                self._ready.move_to_end("", last=False)
+            queue = self._ready.get(guest.address)
+            if queue is None:
+                queue = self._ready[guest.address] = deque()
+                heapq.heappush(self._order, (self._last_turn_of(guest.address), guest.address))
+            queue.append((guest, _mask(bits)))
         taken: list[tuple[selectors.SelectorKey, int]] = []
-        while self._ready and len(taken) < AT_ONCE:
-            address, queue = self._ready.popitem(last=False)
-            guest, mask = queue.popleft()
-            if queue:
-                self._ready[address] = queue  # behind the others
+        while self._order and len(taken) < AT_ONCE:
+            guest, mask = self._next()
             key = self.keys.get(guest.descriptor)
             if key is not None and self.guests[guest.descriptor] is guest:  # else it was closed meanwhile
                 self._served.append(guest.descriptor)
                 taken.append((key, mask & key.events))
         return taken
+
+    def _next(self) -> tuple[Guest, int]:
+        """Take the socket whose turn is next."""
+        address = self._order[0][1]
+        queue = self._ready[address]
+        found = queue.popleft()
+        self._turns += 1
+        self._last_turns[address] = self._turns
+        self._last_turns.move_to_end(address)
+        if len(self._last_turns) > REMEMBERED_ADDRESSES:
+            self._last_turns.popitem(last=False)
+        if queue:
+            heapq.heapreplace(self._order, (self._last_turn_of(address), address))
+        else:
+            heapq.heappop(self._order)
+            del self._ready[address]
+        return found
+
+    def _last_turn_of(self, address: str) -> int:
+        return self._last_turns.get(address, 0) if address else _BEFORE_ALL
 
 
 def descriptor_of(fileobj: Any) -> int:

@@ -1,20 +1,24 @@
 """Reading of packs from folders, with all findings of all files."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from stretto.actors.locating import is_file, is_folder, packs_below, packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
+from stretto.actors.packs.runtimes import Runtime, read_runtime
 from stretto.actors.text_files import read_text
 from stretto.definitions.dialects import Reader, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
 from stretto.definitions.source import MapNode
 
 _SUFFIXES = (".yaml", ".yml")
+MAX_ACTIONS: Final = 5000
+"""Files in a pack's `actions/`. The largest public pack has 3,578."""
 _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
@@ -74,16 +78,19 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
     warnings: list[Finding] = []
     reader = Reader(str(folder / "pack.yaml"))
     text = _text(folder / "pack.yaml", errors)
-    if text is not None and stackstorm.is_of_stackstorm(text):
+    if text is not None and stackstorm.is_of_stackstorm(text, folder):
         return _read_stackstorm(reader, text, folder, errors)
     manifest = read_manifest(reader, text, folder) if text is not None else None
     _sort(reader, errors, warnings)
     if manifest is None:
         return None
+    runtimes: dict[str, Runtime] = {}
+    for path in sorted(each for each in (folder / "runtimes").glob("*") if each.suffix in _SUFFIXES):
+        runtimes |= _read_runtime(path, manifest, errors, warnings)
     actions: list[PackAction] = []
     workflows: list[PackWorkflow] = []
-    for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
-        described = _read_file(path, manifest, errors, warnings)
+    for path in _metadata_files(manifest, folder, errors):
+        described = _read_file(path, manifest, runtimes, errors, warnings)
         if isinstance(described, PackAction):
             actions.append(described)
         elif described is not None:
@@ -102,11 +109,12 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
     actions: list[PackCall] = []
     workflows: list[PackWorkflow] = []
     refused: list[Refused] = []
-    for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
+    for path in _metadata_files(manifest, folder, errors):
         broken: list[Finding] = []
         action_reader = Reader(str(path))
         ref, described = stackstorm.read_action(action_reader, _text(path, broken) or "", manifest)
         if not broken:
+            action_reader.findings[:] = map(stackstorm.as_stackstorm_loads, action_reader.findings)
             _sort(action_reader, broken, warnings)
         if broken:
             refused.append(Refused(ref, tuple(broken)))
@@ -115,6 +123,16 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
         elif described is not None:
             workflows.append(described)
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused))
+
+
+def _metadata_files(manifest: Manifest, folder: Path, errors: list[Finding]) -> list[Path]:
+    """Return the files that describe actions, or none if there are too many."""
+    found = sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES)
+    if len(found) <= MAX_ACTIONS:
+        return found
+    message = f"a pack must have at most {MAX_ACTIONS:,} actions, and {manifest.ref!r} has {len(found):,}"
+    errors.append(Finding("too_many_actions", message, manifest.place, hint="divide it into several packs"))
+    return []
 
 
 def _standing_alone(
@@ -155,14 +173,28 @@ def _workflow_alone(
     return PackWorkflow(ref, manifest.ref, ref_node.place, path.resolve(), reading.workflow.parameters)
 
 
+def _read_runtime(path: Path, manifest: Manifest, errors: list[Finding], warnings: list[Finding]) -> dict[str, Runtime]:
+    text = _text(path, errors)
+    if text is None:
+        return {}
+    reader = Reader(str(path))
+    found = read_runtime(reader, text, manifest.folder)
+    _sort(reader, errors, warnings)
+    return found
+
+
 def _read_file(
-    path: Path, manifest: Manifest, errors: list[Finding], warnings: list[Finding]
+    path: Path,
+    manifest: Manifest,
+    runtimes: Mapping[str, Runtime],
+    errors: list[Finding],
+    warnings: list[Finding],
 ) -> PackAction | PackWorkflow | None:
     text = _text(path, errors)
     if text is None:
         return None
     reader = Reader(str(path))
-    described = read_action(reader, text, manifest)
+    described = read_action(reader, text, manifest, runtimes)
     _sort(reader, errors, warnings)
     return described
 

@@ -3,20 +3,33 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from stretto.actors.locating import SUFFIXES
 from stretto.actors.packs.model import Manifest
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.definitions.dialects import Fields, Reader, read_parameters
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter, problems_of
-from stretto.definitions.source import Node, compose, to_data
+from stretto.definitions.source import MapNode, Node, compose, to_data
 
 _REF = re.compile(r"[a-z][a-z0-9_-]*\Z")
 _REF_RULE = "a lowercase letter, then lowercase letters, digits, _ and -"
 Explain: TypeAlias = Callable[[str], tuple[str, str, str] | None]
 
 _KEPT = ("author", "email", "system", "enabled", "meta", "tags", "runtime_deps", "testing", "license")
+_ALIASES: Final = {"name": "label", "config_schema": "conf_schema", "metadata": "meta", "keywords": "tags"}
+"""Names that Attune accepts for fields that are absent."""
+_FOLDERS: Final = {
+    "caches": "use files of items, docs/language.md",
+    "dashboards": "the daemon has pages of its own",
+    "policies": "write `retry` and `concurrency` into the workflow",
+    "queues": "start workflows with `stretto run --daemon`",
+    "rules": "start workflows with `stretto run --daemon`",
+    "sensors": "start workflows with `stretto run --daemon`",
+    "triggers": "Stretto has no rules that could wait for them",
+}
+"""The folders of Attune's packs that have no effect, each with its replacement."""
 _NOT_ACTED_ON = re.compile(r"worker_.*|dependencies|.*permission_set_refs|workflows_dir")
 
 
@@ -28,11 +41,17 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
         return None
     fields = Fields(reader, node, "the pack")
     ref = _ref(reader, fields)
+    _check_aliases(reader, node)
+    fields.take("metadata")
+    fields.take("keywords")
     texts = {
         name: next((reader.text(member, what) or "" for member, what in fields.given(name)), "")
         for name in ("label", "description", "version")
     }
+    name = next((reader.text(each, what) or "" for each, what in fields.given("name")), "")
+    texts["label"] = texts["label"] or name
     schema = _schema(reader, fields)
+    _warn_of_folders(reader, folder, node)
     config = next((_defaults(reader, member, what, schema) for member, what in fields.given("config")), EMPTY_OBJECT)
     for name in _KEPT:
         fields.take(name)
@@ -70,9 +89,23 @@ def _ref(reader: Reader, fields: Fields) -> str | None:
 
 
 def _schema(reader: Reader, fields: Fields) -> dict[str, Parameter] | None:
+    alias = fields.take("config_schema")
     for member, what in fields.given("conf_schema"):
         return flat_parameters(reader, member, what)
-    return None
+    return None if alias is None else flat_parameters(reader, alias, "'config_schema' of the pack")
+
+
+def _check_aliases(reader: Reader, node: MapNode) -> None:
+    """Warn of each alias next to the field that it stands for, which wins."""
+    for alias, canonical in _ALIASES.items():
+        if alias in node.members and canonical in node.members:
+            reader.warn("not_acted_on", f"{alias!r} is not acted on, because {canonical!r} is there", node.keys[alias])
+
+
+def _warn_of_folders(reader: Reader, folder: Path, node: MapNode) -> None:
+    for name, what in _FOLDERS.items():
+        if any(each.suffix in SUFFIXES for each in (folder / name).glob("*")):
+            reader.warn("not_acted_on", f"{name}/ is not acted on ({what})", node.place)
 
 
 def _defaults(reader: Reader, node: Node, what: str, schema: dict[str, Parameter] | None) -> FrozenDict:

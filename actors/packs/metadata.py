@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast, get_args
+from types import MappingProxyType
+from typing import Final, cast, get_args
 
 from stretto.actors.locating import is_file, is_folder
 from stretto.actors.packs.manifest import flat_parameters, not_acted_on
@@ -17,6 +18,7 @@ from stretto.actors.packs.model import (
     RunnerType,
 )
 from stretto.actors.packs.results import result_schema
+from stretto.actors.packs.runtimes import Runtime
 from stretto.definitions.context import secret_fields
 from stretto.definitions.dialects import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import nearest
@@ -29,14 +31,18 @@ _RUNNERS: Mapping[str, RunnerType] = {
     **dict.fromkeys(("nodejs", "node", "node.js"), "nodejs"),
     **dict.fromkeys(("native", "builtin", "standalone"), "native"),
 }
-_KEPT = ("label", "tags", "examples", "meta", "metadata")
+NO_RUNTIMES: Final[Mapping[str, Runtime]] = MappingProxyType({})
+_KEPT = ("label", "name", "tags", "examples", "meta", "metadata")
 _RESULTS = ("output_schema", "output")
 _NOT_ACTED_ON = re.compile(
     r"worker_.*|.*permission_set_refs|log_retention_.*|runtime_version|required_worker_runtimes|accesses_.*"
+    r"|reference_visibility|reference_allowed_pack_refs"
 )
 
 
-def read_action(reader: Reader, text: str, manifest: Manifest) -> PackAction | PackWorkflow | None:
+def read_action(
+    reader: Reader, text: str, manifest: Manifest, runtimes: Mapping[str, Runtime] = NO_RUNTIMES
+) -> PackAction | PackWorkflow | None:
     """Return the action that a file describes, or None if it is disabled or wrong.
 
     The reader collects the findings.
@@ -45,28 +51,30 @@ def read_action(reader: Reader, text: str, manifest: Manifest) -> PackAction | P
     node = reader.mapping(root, "an action") if root is not None else None
     if node is None:
         return None
-    return _Metadata(reader, node, manifest).read()
+    return _Metadata(reader, node, manifest, runtimes).read()
 
 
 class _Metadata:
     """The fields of one action's file."""
 
-    def __init__(self, reader: Reader, node: MapNode, manifest: Manifest) -> None:
+    def __init__(self, reader: Reader, node: MapNode, manifest: Manifest, runtimes: Mapping[str, Runtime]) -> None:
         self._reader = reader
         self._node = node
         self._manifest = manifest
+        self._runtimes = runtimes
+        self._runtime: Runtime | None = None
         self._fields = Fields(reader, node, "the action")
 
     def read(self) -> PackAction | PackWorkflow | None:
         """Read every field, so that one wrong field does not hide the findings of the others."""
         ref = self._ref()
         parameters = self._parameters()
-        label, description = self._text("label"), self._text("description")
+        label, description = self._text("label") or self._text("name"), self._text("description")
         enabled = all(self._reader.boolean(member, what) for member, what in self._fields.given("enabled"))
         workflow = self._fields.take("workflow_file")
         if workflow is not None:
             path = self._file(workflow, "'workflow_file' of the action", ("actions/workflows", "actions", "workflows"))
-            self._take(*_KEPT, *_RESULTS, "runner_type", "entry_point")
+            self._take(*_KEPT, *_RESULTS, "runner_type", "entry_point", "timeout_seconds")
             if ref is None or path is None or not enabled:
                 return None
             return PackWorkflow(ref, self._manifest.ref, self._node.place, path, parameters, label, description)
@@ -84,7 +92,7 @@ class _Metadata:
             return None
         return PackAction(
             ref, self._manifest.ref, self._manifest.folder, self._node.place, runner, program, parameters,
-            delivery, parameter_format, output_format, timeout, description, result,
+            delivery, parameter_format, output_format, timeout, description, result, self._runtime,
         )  # fmt: skip
 
     def _take(self, *names: str) -> None:
@@ -126,17 +134,26 @@ class _Metadata:
     def _runner(self) -> RunnerType | None:
         for member, what in self._fields.given("runner_type"):
             text = self._reader.text(member, what)
+            # A pack's own runtime may stand for no runner of Stretto: those have their environments and limits.
+            if text is not None and text not in _RUNNERS and (runtime := self._runtimes.get(text.lower())):
+                self._runtime = runtime
+                return "native"
             if text is None or text in _RUNNERS:
                 return _RUNNERS.get(text or "")
             self._reader.error(
                 "bad_choice", f"{what} has an unknown value", member.place, found=repr(text),
-                expected=", ".join(get_args(RunnerType)), hint=nearest(text, _RUNNERS),
+                expected=", ".join((*get_args(RunnerType), *self._runtimes)),
+                hint=nearest(text, (*_RUNNERS, *self._runtimes)),
             )  # fmt: skip
             return None
         return "shell"  # Attune's default
 
     def _timeout(self) -> float | None:
-        for member, what in self._fields.given("timeout"):
+        alias = self._fields.take("timeout_seconds")
+        given = list(self._fields.given("timeout"))
+        if alias is not None and not given:
+            given = [(alias, "'timeout_seconds' of the action")]
+        for member, what in given:
             timeout = self._reader.number(member, what)
             if timeout is not None and timeout <= 0:
                 self._reader.wrong_type(what, member, "a number of seconds above 0")

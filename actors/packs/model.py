@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from stretto.actors.packs.environments import Kind
+from stretto.actors.packs.runtimes import Runtime
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.model import Parameter, Workflow
@@ -60,6 +61,8 @@ class PackAction:
     description: str = ""
     result: FrozenDict | None = None
     """The JSON Schema of its result."""
+    runtime: Runtime | None = None
+    """The pack's own interpreter, for the runner `native`."""
 
     @property
     def needs(self) -> Kind | None:

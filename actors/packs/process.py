@@ -80,7 +80,7 @@ async def run_action(action: PackAction, given: dict[str, Any]) -> Any:
             ref=action.ref,
             command=[*_command(action), *arguments(action, parameters)],
             folder=str(action.folder),
-            variables=_run_variables() | environment(action, parameters),
+            variables={**_runtime_variables(action), **_run_variables(), **environment(action, parameters)},
             stdin=document(action, parameters),
             timeout=action.timeout,
         )
@@ -110,6 +110,9 @@ def missing(action: PackAction) -> str:
         return "`node` is not on the PATH; install Node.js"
     if action.runner == "nodejs" and (problem := unmade(action.folder, "node")):
         return problem
+    if action.runtime is not None:
+        binary = action.runtime.command[0]
+        return "" if shutil.which(binary) else f"`{binary}` of the runtime {action.runtime.ref} is not on the PATH"
     if action.runner == "native" and not os.access(action.program, os.X_OK):
         return f"{action.program} is not executable; run chmod +x on it"
     return "" if hasattr(os, "pidfd_open") else "packs need Linux, because they wait for processes by pidfd"
@@ -137,6 +140,10 @@ def _run_variables() -> dict[str, str]:
     return {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
 
 
+def _runtime_variables(action: PackAction) -> Mapping[str, str]:
+    return action.runtime.variables if action.runtime is not None else {}
+
+
 def _start(program: Program) -> Child:
     try:
         variables = {**inherited_environment(), **program.variables}
@@ -147,7 +154,9 @@ def _start(program: Program) -> Child:
 
 def _command(action: PackAction) -> list[str]:
     program = str(action.program)
-    if action.runner == "python":
+    if action.runtime is not None:
+        command = [*action.runtime.command, program]
+    elif action.runner == "python":
         command = python_command(action.program, action.folder)
     elif action.runner == "shell":
         command = [_shell(action.program), program]

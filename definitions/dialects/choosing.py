@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from stretto.definitions.dialects.chain import is_chain, read_chain
 from stretto.definitions.dialects.foreign import find_foreign_language
 from stretto.definitions.dialects.native import read_native
 from stretto.definitions.dialects.orquesta import read_orquesta
@@ -75,6 +76,8 @@ def _read(text: str, file: str, work: Work) -> Reading:
     other = find_foreign_language(root) if root is not None else None
     if other is not None:
         return Reading(None, (*reader.findings, other), root)
+    if root is not None and is_chain(root):
+        return _read_as_chain(text, file, work)
     if root is not None and is_orquesta(root):
         return _read_as_orquesta(text, file, (), work)
     workflow = read_native(reader, root) if root is not None else None
@@ -99,6 +102,13 @@ def _read_as_orquesta(text: str, file: str, context: Collection[str], work: Work
     reader = Reader(file, work)
     root = compose(text, file, reader.report, YAML_1_1, work)
     workflow = read_orquesta(reader, root, context) if root is not None else None
+    return Reading(_with_text(workflow, text), tuple(reader.findings), root)
+
+
+def _read_as_chain(text: str, file: str, work: Work) -> Reading:
+    reader = Reader(file, work)
+    root = compose(text, file, reader.report, YAML_1_1, work)
+    workflow = read_chain(reader, root) if root is not None else None
     return Reading(_with_text(workflow, text), tuple(reader.findings), root)
 
 

@@ -1,17 +1,13 @@
-"""Recognizes StackStorm's older languages, ActionChain and Mistral, and explains how to port them to Orquesta."""
+"""Recognizes Mistral, an older language of StackStorm, and explains how to port it to Orquesta."""
 
 from typing import Final
 
 from stretto.definitions.errors import Finding
-from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
+from stretto.definitions.source import MapNode, Node, ScalarNode
 
 _MISTRAL_TASK_FIELDS: Final = frozenset({"on-success", "on-error", "on-complete", "with-items", "keep-result"})
 _MISTRAL_TYPES: Final = frozenset({"direct", "reverse"})
 
-CHAIN_HINT: Final = (
-    "rewrite it in Orquesta's dialect with `version: 1.0`: each entry of the chain becomes a task under `tasks` with "
-    "`action` and `input` (from `ref` and `parameters`), `on-success` and `on-failure` become transitions in `next`"
-)
 MISTRAL_HINT: Final = (
     "rewrite it in Orquesta's dialect with `version: 1.0`: `with-items` becomes `with`; `on-success`, `on-error` and "
     "`on-complete` become transitions in `next` with `when: <% succeeded() %>`, `when: <% failed() %>` or no `when`; "
@@ -23,9 +19,6 @@ def find_foreign_language(root: Node) -> Finding | None:
     """Return the finding for a document in another language, or None."""
     if not isinstance(root, MapNode):
         return None
-    if isinstance(root.members.get("chain"), ListNode) and "tasks" not in root.members:
-        place = root.keys.get("chain", root.place)
-        return Finding("other_language", "this is an ActionChain, which is not supported", place, hint=CHAIN_HINT)
     version = root.members.get("version")
     if isinstance(version, ScalarNode) and version.text == "2.0" and _looks_like_mistral(root):
         return Finding(

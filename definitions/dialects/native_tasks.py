@@ -110,7 +110,7 @@ def _task(reader: Reader, node: MapNode, given_name: str, place: Place) -> list[
 
 def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) -> Task:
     node = fields.node
-    site = Site(items="with_items" in node.members)
+    site = Site(items="with_items" in node.members or "iterate_cache" in node.members)
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
@@ -168,7 +168,9 @@ def _published(reader: Reader, node: Node, what: str) -> tuple[Assignment, ...]:
 
 
 def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
-    node = fields.require("action")
+    # A task that waits for an inquiry has no action, and is refused for its wait alone.
+    waits = "wait_for" in fields.node.members
+    node = fields.take("action") if waits else fields.require("action")
     if node is None:
         return "", fields.place
     ref = reader.text(node, f"'action' of {fields.what}") or ""
@@ -229,7 +231,7 @@ def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
             source, concurrency, batch_size, max_failures, place, kind=kind, results=results, on_bad_line=on_bad_line
         )
     for name in ("concurrency", "batch_size", "max_failures", "results"):
-        if name in fields.node.members and "with_items" not in fields.node.members:
+        if name in fields.node.members and fields.node.members.keys().isdisjoint({"with_items", "iterate_cache"}):
             reader.error("without_items", f"{name!r} needs with_items", fields.key_place(name))
     return None
 

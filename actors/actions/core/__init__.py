@@ -3,11 +3,11 @@
 basic       noop, echo, fail, log, sleep
 http        one request, bounded in time, redirects, size and addresses
 local       one command in its own process group, bounded in time and output
-stackstorm  the inputs and results that Orquesta definitions expect
+stackstorm  the inputs and results that Orquesta definitions expect; _remote through ssh, _mail through sendmail
 
 docs/actions.md describes every action. A test compares that page with the code.
 """
 
-from stretto.actors.actions.core import basic, http, local, stackstorm
+from stretto.actors.actions.core import basic, http, local, stackstorm, stackstorm_mail, stackstorm_remote
 
-__all__ = ["basic", "http", "local", "stackstorm"]
+__all__ = ["basic", "http", "local", "stackstorm", "stackstorm_mail", "stackstorm_remote"]

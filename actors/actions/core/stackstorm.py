@@ -23,7 +23,7 @@ SUCCESS: Final = tuple(range(200, 207))
 TIMED_OUT: Final = -9
 _JSON: Final = re.compile(r"\s*[\[{\"0-9tfn-]")
 """The beginning of a text that may be JSON."""
-NO_SUDO: Final = "sudo is not supported; omit it and write `sudo -n` into the command"
+NO_PASSWORD_FOR_SUDO: Final = "sudo_password is not supported; permit the command in sudoers with NOPASSWD"  # noqa: S105 - a message
 
 
 @stackstorm_action("core.local", literal=frozenset({"cmd"}), secret=frozenset({("sudo_password",)}))
@@ -46,17 +46,45 @@ async def stackstorm_local(  # noqa: PLR0913 - these are the action's inputs
         cwd: the working directory
         env: environment variables
         timeout: seconds after which the command is stopped
-        sudo: must be false
+        sudo: whether the command runs as root, through `sudo -n -E -u root`
         sudo_password: must be null
         kwarg_op: ignored
     """
-    if sudo or sudo_password is not None:
-        raise ActionFailed(NO_SUDO)
+    if sudo_password is not None:
+        raise ActionFailed(NO_PASSWORD_FOR_SUDO)
+    if sudo:
+        argv, cmd = sudo_command(argv if argv is not None else ["/bin/sh", "-c", cmd or ""]), None
     try:
         return shell_result(await own_local(argv=argv, cmd=cmd, env=env, cwd=cwd, timeout=timeout))
     except ActionFailed as error:
         result = None if error.result is None else shell_result(error.result)
         raise ActionFailed(str(error), result) from None
+
+
+@stackstorm_action("core.local_sudo", literal=frozenset({"cmd"}))
+async def stackstorm_local_sudo(
+    *,
+    cmd: str,
+    cwd: str | None = None,
+    env: Mapping[str, Any] | None = None,
+    timeout: float | None = COMMAND_SECONDS,  # noqa: ASYNC109 - it is an input
+    kwarg_op: str | None = None,  # noqa: ARG001 - accepted because StackStorm accepts it
+) -> dict[str, Any]:
+    """Run a command as root through sudo, and return what core.local returns.
+
+    Args:
+        cmd: a literal text for /bin/sh
+        cwd: the working directory
+        env: environment variables
+        timeout: seconds after which the command is stopped
+        kwarg_op: ignored
+    """
+    return await stackstorm_local(cmd=cmd, cwd=cwd, env=env, timeout=timeout, sudo=True)
+
+
+def sudo_command(argv: list[Any]) -> list[Any]:
+    """Return a command that runs as root. sudo asks for nothing (-n) and keeps the variables that it may keep (-E)."""
+    return ["sudo", "-n", "-E", "-u", "root", "--", *argv]
 
 
 @stackstorm_action("core.echo")

@@ -71,6 +71,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "too_many_runs": 429,
     "too_many_streams": 429,
     "busy": 503,
+    "engine_starting": 503,
     "engine_stopping": 503,
     "engine_stopped": 503,
     "store_unavailable": 503,

@@ -60,6 +60,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "too_many_runs": "As many runs are in progress as engine.max_runs allows. Try again later.",
     "too_many_streams": "There are too many open pages or streams. Close some.",
     "busy": "The daemon receives as many large requests as it can. Try again in a moment.",
+    "engine_starting": "The daemon is starting. Try again in a moment.",
     "engine_stopping": "The daemon is stopping. Try again when it has started again.",
     "engine_stopped": "The daemon has stopped. Try again when it has started again.",
     "store_unavailable": "The store cannot be used now. The daemon keeps trying, and its log has the reason.",

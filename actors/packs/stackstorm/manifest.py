@@ -10,10 +10,16 @@ from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.stackstorm.schema import read_schema
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.model import Parameter
-from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 
 _REF = re.compile(r"[a-z0-9_]+\Z")
 _REF_RULE = "lowercase letters, digits and _"
+_OF_ATTUNE: Final = frozenset({"label", "conf_schema", "config_schema", "config", "meta", "runtime_deps", "testing"})
+_RUNNER_OF_ATTUNE: Final = re.compile(
+    rb"^runner_type:\s*[\"']?(shell|sh|bash|python3?|nodejs|node(\.js)?|native|builtin|standalone)[\"']?\s*$",
+    re.MULTILINE,
+)
+_FIRST_BYTES: Final = 64 * 1024
 _NOT_ACTED_ON: Final[Mapping[str, str]] = {
     "aliases": "Stretto has no chat commands",
     "policies": "write `retry` and `concurrency` into the workflow",
@@ -23,15 +29,25 @@ _NOT_ACTED_ON: Final[Mapping[str, str]] = {
 }
 
 
-def is_of_stackstorm(text: str) -> bool:
-    """Return whether a pack.yaml is StackStorm's, which has a name but no label as Attune's has."""
+def is_of_stackstorm(text: str, folder: Path) -> bool:
+    """Return whether a pack is StackStorm's. Its `pack.yaml` has a name, but no field that only Attune's has.
+
+    Attune's may have a name instead of its label. Then the runners of its actions decide.
+    """
     root = compose(text, "", lambda _finding: None)
-    return isinstance(root, MapNode) and "name" in root.members and "label" not in root.members
+    if not isinstance(root, MapNode) or "name" not in root.members or not _OF_ATTUNE.isdisjoint(root.members):
+        return False
+    return "ref" not in root.members or not any(map(_runs_as_attune, sorted((folder / "actions").glob("*.yaml"))))
+
+
+def _runs_as_attune(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _RUNNER_OF_ATTUNE.search(file.read(_FIRST_BYTES)) is not None
 
 
 def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
     """Return the manifest, or None if it has no valid ref. The reader collects the findings."""
-    root = compose(text, reader.file, reader.report, YAML_1_1)
+    root = compose(text, reader.file, reader.report, YAML_1_1_OF_PACKS)
     node = reader.mapping(root, "a pack") if root is not None else None
     if node is None:
         return None

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stretto.actors.actions import NO_SUDO
 from stretto.actors.locating import is_file
 from stretto.actors.packs.model import Manifest, PackCall, PackWorkflow
 from stretto.actors.packs.results import result_schema
@@ -17,7 +16,7 @@ from stretto.actors.packs.stackstorm.schema import Declared, check_computed, rea
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Finding, nearest
 from stretto.definitions.model import Parameter
-from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 
 if TYPE_CHECKING:
     from stretto.definitions.data import FrozenDict
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 _KEPT: Final = ("id", "metadata_file", "output_key", "ref", "tags", "uid")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _NAME_RULE: Final = "letters, digits, _ and -, separated by dots"
-_ORQUESTA: Final = ("orquesta", "orchestra")
+_SCRIPTS: Final = (RUNNERS["local-shell-script"], RUNNERS["remote-shell-script"])
+_WORKFLOWS: Final = ("orquesta", "orchestra", "action-chain")
 
 
 def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, PackCall | PackWorkflow | None]:
@@ -33,11 +33,16 @@ def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, Pac
 
     The reader collects the findings. If the file has no `name`, the ref comes from the file's name.
     """
-    root = compose(text, reader.file, reader.report, YAML_1_1)
+    root = compose(text, reader.file, reader.report, YAML_1_1_OF_PACKS)
     node = reader.mapping(root, "an action") if root is not None else None
     name = None if node is None else _text(node.members.get("name"))
     stem = Path(reader.file).name.rpartition(".")[0].removesuffix(".meta")
     return f"{manifest.ref}.{name or stem}", None if node is None else _Metadata(reader, node, manifest).read()
+
+
+def as_stackstorm_loads(finding: Finding) -> Finding:
+    """Return a finding with the severity of StackStorm, which loads a default that its parameter does not accept."""
+    return replace(finding, severity="warning") if finding.code == "bad_default" else finding
 
 
 class _Metadata:
@@ -69,7 +74,7 @@ class _Metadata:
         self._fields.finish(_not_acted_on)
         if ref is None:
             return None
-        if runner in _ORQUESTA:
+        if runner in _WORKFLOWS:
             return self._workflow(ref, description, declared, entry)
         return self._call(ref, description, declared, RUNNERS[runner], entry)
 
@@ -94,7 +99,7 @@ class _Metadata:
         if said is None or node is None:
             return None
         runner = ALIASES.get(said, said)
-        if runner in RUNNERS or runner in _ORQUESTA:
+        if runner in RUNNERS or runner in _WORKFLOWS:
             return runner
         if runner in REFUSED:
             self._reader.error(
@@ -134,8 +139,6 @@ class _Metadata:
         parameters = _together(runner, declared)
         check_computed(self._reader, declared, parameters)
         self._check_secrets(declared, runner)
-        if (sudo := parameters.get("sudo")) is not None and sudo.default is True:
-            self._reader.error("unsupported_sudo", "the action asks for sudo", sudo.place, hint=NO_SUDO)
         inputs = Inputs(parameters, declared.computed)
         own = tuple(name for name in declared.parameters if name not in runner.parameters)
         positions = {name: place for name, place in declared.positions.items() if name in own}
@@ -145,7 +148,7 @@ class _Metadata:
         async def run(given: Mapping[str, Any]) -> Any:
             return await runner.run(task, inputs.complete(given))
 
-        is_command = runner is RUNNERS["local-shell-cmd"]
+        is_command = runner in (RUNNERS["local-shell-cmd"], RUNNERS["remote-shell-cmd"])
         return PackCall(
             ref=ref,
             pack=self._manifest.ref,
@@ -174,7 +177,7 @@ class _Metadata:
 
     def _check_secrets(self, declared: Declared, runner: Runner) -> None:
         for name, parameter in declared.parameters.items():
-            if parameter.secret and runner is RUNNERS["local-shell-script"] and name not in runner.parameters:
+            if parameter.secret and runner in _SCRIPTS and name not in runner.parameters:
                 message = f"{name!r} is secret, and all users of the machine can read a process's arguments"
                 hint = "use a python-script, which reads parameters from standard input"
                 self._reader.warn("secret_in_argv", message, parameter.place, hint=hint)
@@ -182,8 +185,8 @@ class _Metadata:
     def _check_no_file(self, entry: Node | None) -> None:
         if isinstance(entry, ScalarNode) and entry.text:
             hint = "write `runner_type: local-shell-script`, or remove the entry point"
-            message = "this runner does not take an entry point"
-            self._reader.error("useless_entry_point", message, entry.place, found=repr(entry.text), hint=hint)
+            message = "this runner does not take an entry point, so it is not used"
+            self._reader.warn("useless_entry_point", message, entry.place, found=repr(entry.text), hint=hint)
 
     def _file(self, entry: Node | None) -> Path | None:
         """Return the resolved entry point. A path that leaves the actions folder, also by links, is an error."""

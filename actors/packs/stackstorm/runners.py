@@ -10,16 +10,21 @@ import msgspec
 
 from stretto.actors.actions import (
     COMMAND_SECONDS,
-    NO_SUDO,
+    NO_PASSWORD_FOR_SUDO,
     ActionFailed,
     python_result,
+    refuse_secrets,
+    remote_script,
     shell_result,
     stackstorm_http,
     stackstorm_local,
+    stackstorm_remote,
+    sudo_command,
     variable_problem,
 )
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.process import Program, limited, python_command, run_program
+from stretto.actors.text_files import read_text
 from stretto.definitions.data import Data, encode_json
 from stretto.definitions.errors import Place
 from stretto.definitions.model import Parameter
@@ -77,10 +82,11 @@ async def _command(task: Task, values: Values) -> Any:
 
 
 async def _script(task: Task, values: Values) -> Any:
-    if values["sudo"] or values["sudo_password"] is not None:
-        raise ActionFailed(NO_SUDO)
+    if values["sudo_password"] is not None:
+        raise ActionFailed(NO_PASSWORD_FOR_SUDO)
     assert task.program is not None  # noqa: S101 - the reader has seen to it
     command = [*_interpreter(task.program), str(task.program), *arguments(task, values)]
+    command = sudo_command(command) if values["sudo"] else command
     ended = await run_program(
         Program(
             ref=task.ref,
@@ -94,6 +100,21 @@ async def _script(task: Task, values: Values) -> Any:
     if ended.exit_code != 0:
         raise ended.failure(task.ref, result)
     return result
+
+
+async def _remote_command(_task: Task, values: Values) -> Any:
+    refuse_secrets(values)
+    given = {name: values[name] for name in _REMOTE if name not in _NO_REMOTE}
+    return await stackstorm_remote(cmd=values["cmd"], **given)
+
+
+async def _remote_script(task: Task, values: Values) -> Any:
+    assert task.program is not None  # noqa: S101 - the reader has seen to it
+    try:
+        script = read_text(task.program)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ActionFailed(f"{task.program} cannot be sent: {error}") from None
+    return await remote_script(script, arguments(task, values), values)
 
 
 async def _python(task: Task, values: Values) -> Any:
@@ -195,6 +216,25 @@ _SHELL: Final = _named(
     _parameter("sudo_password", "string", secret=True),
     _parameter("timeout", "number", COMMAND_SECONDS),
 )
+_NO_REMOTE: Final = frozenset({"dir", "kwarg_op", "passphrase", "password", "sudo_password"})
+"""The parameters that only the script's runner takes, and those that are refused."""
+_REMOTE: Final = _named(
+    _parameter("bastion_host", "string"),
+    _parameter("cwd", "string"),
+    _parameter("dir", "string"),
+    _parameter("env", "object"),
+    _parameter("hosts", "string", required=True),
+    _parameter("kwarg_op", "string", "--"),
+    _parameter("parallel", "boolean", True),  # noqa: FBT003 - a value
+    _parameter("passphrase", "string", secret=True),
+    _parameter("password", "string", secret=True),
+    _parameter("port", "integer"),
+    _parameter("private_key", "string"),
+    _parameter("sudo", "boolean", False),  # noqa: FBT003 - a value
+    _parameter("sudo_password", "string", secret=True),
+    _parameter("timeout", "number", COMMAND_SECONDS),
+    _parameter("username", "string"),
+)
 _NO_REQUEST: Final = {
     "auth": "give username and password, or an Authorization header",
     "file_content": "send the text in body, with a content-type header",
@@ -211,6 +251,8 @@ _REQUEST: Final = (
 RUNNERS: Final[Mapping[str, Runner]] = {
     "local-shell-cmd": Runner(_command, {**_SHELL, "cmd": _parameter("cmd", "string", required=True)}),
     "local-shell-script": Runner(_script, _SHELL, takes_file=True),
+    "remote-shell-cmd": Runner(_remote_command, {**_REMOTE, "cmd": _parameter("cmd", "string", required=True)}),
+    "remote-shell-script": Runner(_remote_script, _REMOTE, takes_file=True),
     "python-script": Runner(
         _python,
         _named(
@@ -248,19 +290,13 @@ ALIASES: Final = {
 }
 """Older names of runners."""
 
-_SSH: Final = (
-    "call core.local with argv [ssh, -o, BatchMode=yes, HOST, COMMAND], or write a local-shell-script that does"
-)
 _OTHER_WORKFLOW: Final = "write the workflow in the Orquesta dialect or in the native one (docs/language.md)"
 _WINDOWS: Final = "Stretto does not support WinRM; write an action in Python"
 REFUSED: Final[Mapping[str, str]] = {
-    "action-chain": _OTHER_WORKFLOW,
     "announcement": "Stretto has no announcements; call core.http with the receiver's URL",
     "cloudslang": _OTHER_WORKFLOW,
     "inquirer": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
     "mistral-v2": _OTHER_WORKFLOW,
-    "remote-shell-cmd": _SSH,
-    "remote-shell-script": _SSH,
     "winrm-cmd": _WINDOWS,
     "winrm-ps-cmd": _WINDOWS,
     "winrm-ps-script": _WINDOWS,

@@ -1,11 +1,13 @@
 """Sockets of guests have their turns by their addresses, and cost nothing while they wait for them."""
 
+import os
 import selectors
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from stretto.actors.gateway import guest_queue
 from stretto.actors.gateway.guest_queue import AT_ONCE, GuestQueue
 from stretto.actors.gateway.guests import Guest
 
@@ -31,10 +33,12 @@ class Guests:
         return guests
 
     def turns(self) -> list[str]:
-        """Return the addresses of the guests that have their turn now, whose turn is then over."""
-        taken = [key.data for key, mask in self.queue.take() if mask == selectors.EVENT_READ]
+        """Return the addresses of the guests that have their turn now, and read what they have sent."""
+        taken = [key for key, mask in self.queue.take() if mask == selectors.EVENT_READ]
+        for key in taken:
+            assert os.read(key.fd, 2) == b"x"
         self.queue.renew()
-        return taken
+        return [key.data for key in taken]
 
 
 @pytest.fixture
@@ -53,7 +57,8 @@ def test_addresses_have_their_turns_one_after_the_other(guests: Guests) -> None:
     first = guests.turns()
     assert len(first) == AT_ONCE
     assert first[:3] == ["many", "one", "many"]
-    assert guests.turns() == ["many", "one", "many", "many"][:AT_ONCE]
+    guests.come("one")
+    assert guests.turns() == ["one", *["many"] * (AT_ONCE - 1)]
 
 
 def test_a_newcomer_waits_for_one_turn_of_each_address(guests: Guests) -> None:
@@ -95,3 +100,25 @@ def test_a_guest_that_has_left_has_no_turn(guests: Guests) -> None:
     assert "a" not in [*guests.turns(), *guests.turns()]
     assert guests.queue.remove(left) is None
     assert guests.queue.guests[again.descriptor] is again
+
+
+def test_an_address_that_has_rested_goes_before_those_that_never_do(guests: Guests) -> None:
+    """As a probe does, which comes every few seconds. The turn that it had before is remembered."""
+    guests.come("probe")
+    for number in range(AT_ONCE):
+        guests.come(f"attacker {number}", count=10)
+    assert "probe" in guests.turns() + guests.turns()
+    guests.turns()
+    guests.come("probe")
+    assert guests.turns()[0] == "probe"
+
+
+def test_few_addresses_are_remembered(guests: Guests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is forgotten comes first, as a new one does."""
+    monkeypatch.setattr(guest_queue, "REMEMBERED_ADDRESSES", 2)
+    for address in ("a", "b", "c"):
+        guests.come(address)
+        guests.turns()
+    for address in ("c", "b", "a"):
+        guests.come(address)
+    assert guests.turns()[:3] == ["a", "b", "c"]

@@ -14,7 +14,10 @@ from stretto.actors.packs import InvalidPackConfig, read_packs
 from stretto.actors.packs.model import PackCall
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 from tests.support.engines import Bench, outcome_of
+from tests.support.stand_in_programs import StandIns, stand_ins
 from tests.support.waiting import PATIENCE
+
+__all__ = ["stand_ins"]
 
 GREET = """
 name: greet
@@ -181,17 +184,13 @@ def test_an_action_class_is_refused_with_a_hint_how_to_port_it(start_bench: Call
 
 
 REFUSED = {
-    "runner_type: remote-shell-cmd\n": ("unsupported_runner", 2, "ssh"),
     "runner_type: winrm-ps-cmd\n": ("unsupported_runner", 2, "WinRM"),
     "runner_type: inquirer\n": ("unsupported_runner", 2, "inquiries"),
     "runner_type: announcement\n": ("unsupported_runner", 2, "core.http"),
-    "runner_type: action-chain\nentry_point: chains/x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
     "runner_type: mistral-v2\nentry_point: x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
     "runner_type: local-shell-scrpt\n": ("unsupported_runner", 2, "did you mean 'local-shell-script'?"),
-    "runner_type: local-shell-cmd\nentry_point: x.sh\n": ("useless_entry_point", 3, "local-shell-script"),
     "runner_type: local-shell-script\nentry_point: gret.sh\n": ("no_such_file", 3, "greet.sh"),
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
-    "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),
     "runner_type: http-request\nparameters:\n  url: {default: 'x{{ config_context.host }}', immutable: true}\n": (
         "needs_stackstorm", 4, "remove `immutable`",
     ),
@@ -295,11 +294,11 @@ def test_native_definitions_keep_strettos_core(start_bench: Callable[..., Bench]
     assert bench.run(text).output == {"r": "hello"}
 
 
-@pytest.mark.parametrize("ref", ["core.ask", "core.remote", "core.sendmail", "core.local_sudo"])
+@pytest.mark.parametrize("ref", ["core.ask", "core.announcement"])
 def test_missing_core_actions_have_a_replacement(start_bench: Callable[..., Bench], ref: str) -> None:
     """The message has more than the nearest name."""
     message = failure_of(call(start_bench(), ref))
-    assert any(words in message for words in ("use core.local", "end the workflow"))
+    assert any(words in message for words in ("call core.http", "end the workflow"))
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -391,9 +390,9 @@ def test_a_disabled_action_is_left_out(zoo: Path) -> None:
 
 def test_an_unsupported_workflow_fails_with_the_reason(start_bench: Callable[..., Bench], zoo: Path) -> None:
     """The reason comes with a submission by its ref, and with a call from another workflow."""
-    add(zoo, "chain", "runner_type: action-chain\nentry_point: chain.yaml\n")
+    add(zoo, "chain", "runner_type: mistral-v2\nentry_point: chain.yaml\n")
     bench = start_bench(definitions=zoo)
-    with pytest.raises(UnknownWorkflow, match=r"Stretto does not support the runner 'action-chain'"):
+    with pytest.raises(UnknownWorkflow, match=r"Stretto does not support the runner 'mistral-v2'"):
         bench.proxy.submit("zoo.chain").get(timeout=PATIENCE)
     (zoo / "zoo" / "actions" / "workflows" / "visit.yaml").write_text(
         "version: 1.0\ntasks: {a: {action: zoo.nothing}}\n"
@@ -401,3 +400,58 @@ def test_an_unsupported_workflow_fails_with_the_reason(start_bench: Callable[...
     assert "there is no action 'zoo.nothing'" in failure_of(
         call(start_bench(definitions=zoo), "zoo.visit", "{animal: x}")
     )
+
+
+CHAIN = """
+vars: {loudly: true}
+chain:
+  - name: first
+    ref: zoo.greet
+    params: {name: "{{ animal }}", loud: "{{ loudly }}"}
+    publish: {said: "{{ first.stdout }}"}
+    on-success: fails
+  - {name: fails, ref: core.local, parameters: {cmd: "exit 3"}, on-success: never, on-failure: last}
+  - {name: never, ref: core.noop}
+  - name: last
+    ref: core.echo
+    params: {message: "{{ said }} {{ fails.return_code }}"}
+    publish: {code: "{{ last.stdout }}"}
+default: first
+"""
+
+
+def test_an_action_chain_runs_with_its_results_and_published_variables(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """A failure that `on-failure` handles does not fail the chain."""
+    metadata = "runner_type: action-chain\nentry_point: chains/chain.yaml\nparameters: {animal: {type: string}}\n"
+    (zoo / "zoo" / "actions" / "chains").mkdir()
+    (zoo / "zoo" / "actions" / "chains" / "chain.yaml").write_text(CHAIN)
+    add(zoo, "chain", metadata)
+    bench = start_bench(definitions=zoo)
+    outcome = outcome_of(bench.proxy.submit("zoo.chain", {"animal": "cat"}).get(timeout=PATIENCE))
+    assert outcome.status == "succeeded", outcome.errors
+    assert outcome.output == {"said": "[--loud][cat][1][]", "code": "[--loud][cat][1][] 3"}
+
+
+def test_a_chain_whose_task_fails_without_a_handler_fails(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    (zoo / "zoo" / "actions" / "chain.yml").write_text(
+        "name: chain\nrunner_type: action-chain\nentry_point: workflows/broken.yaml\n"
+    )
+    (zoo / "zoo" / "actions" / "workflows" / "broken.yaml").write_text(
+        "chain: [{name: a, ref: core.local, params: {cmd: 'exit 3'}, on-success: b}, {name: b, ref: core.noop}]\n"
+    )
+    bench = start_bench(definitions=zoo)
+    assert outcome_of(bench.proxy.submit("zoo.chain").get(timeout=PATIENCE)).status == "failed"
+
+
+def test_scripts_run_on_hosts_and_as_root(start_bench: Callable[..., Bench], zoo: Path, stand_ins: StandIns) -> None:
+    """With the runners `remote-shell-script` and `remote-shell-cmd`, and `sudo` in the metadata."""
+    add(zoo, "there", GREET.replace("local-shell-script", "remote-shell-script").replace("name: greet", ""))
+    result = result_of(call(start_bench(packs=zoo), "zoo.there", "{name: cat, hosts: 'a,b'}"))
+    assert {host: each["stdout"] for host, each in result.items()} == {"a": "[cat][1][]", "b": "[cat][1][]"}
+    add(zoo, "root", GREET.replace("parameters:", "parameters:\n  sudo: {default: true}").replace("name: greet", ""))
+    assert result_of(call(start_bench(packs=zoo), "zoo.root", "{name: cat}"))["stdout"] == "[cat][1][]"
+    assert stand_ins.calls()[-1][:6] == ["sudo", "-n", "-E", "-u", "root", "--"]
+    add(zoo, "cmd", "runner_type: remote-shell-cmd\nparameters: {cmd: {default: 'echo $HOST', immutable: true}}\n")
+    assert result_of(call(start_bench(packs=zoo), "zoo.cmd", "{hosts: x}"))["x"]["stdout"] == "x"

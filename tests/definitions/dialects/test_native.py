@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.definitions import Finding, InvalidDefinition, Workflow, read_workflow
+from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model.workflow import Share
+from stretto.definitions.validation import examine_reading
 from tests.support.evaluating import finding_of, findings_of, reading, snapshot_of
 
 CHECK = """\
@@ -470,3 +472,16 @@ def test_the_delivery_of_a_task_is_one_of_two_words() -> None:
     assert finding.expected == "at_least_once, at_most_once"
     parallel = "{name: p, type: parallel, delivery: at_most_once, tasks: [{name: x, action: core.noop}]}"
     assert finding_of(f'version: "1"\ntasks: [{parallel}]\n').code == "unknown_field"
+
+
+def test_iterate_cache_and_wait_for_are_one_finding_each() -> None:
+    """What only follows from them is not reported: `item`, `batch_size`, and a task without an action."""
+    text = (
+        'ref: a.b\nversion: "1"\ntasks:\n'
+        "  - {name: a, action: core.echo, iterate_cache: {namespace: users}, batch_size: 10, concurrency: 4, "
+        'input: {message: "{{ item }} {{ index }}"}, next: [{do: [b]}]}\n'
+        '  - {name: b, wait_for: {inquiry: "{{ task.a.result }}"}, '
+        'next: [{publish: [{r: "{{ inquiry.b.response }}"}]}]}\n'
+    )
+    found = examine_reading(read_with_findings(text, "x.yaml"), None).findings
+    assert [each.code for each in found] == ["unsupported_field", "unsupported_field"]

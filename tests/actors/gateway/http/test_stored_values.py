@@ -220,6 +220,9 @@ def test_tasks_are_those_of_now(opened: Opened, large: str) -> None:
     run = sent(opened, post(f"{API}/runs", {"workflow": "stored.gate"})).json["run"]
     has_begun()
     with connect(opened.client.url) as engine:
+        # They are answered when all that was before is in the store: the task's start, whose time is read there.
+        for control in (engine.pause, engine.resume):
+            control(run).get(timeout=PATIENCE)
         assert engine.task(run, "only").get(timeout=PATIENCE)["items"]["running"] == 1
         assert engine.tasks(run).get(timeout=PATIENCE) == [engine.task(run, "only", 1).get(timeout=PATIENCE)]
     running = got(opened, f"/runs/{run}/output")

@@ -1,0 +1,111 @@
+"""Reading of `runtimes/*.yaml`: interpreters that a pack brings for the actions that name them as their runner."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stretto.definitions.dialects import Fields, Reader
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose
+
+_KEPT: Final = ("pack_ref", "description", "label", "distributions", "installation", "tags", "meta", "enabled")
+_MADE_BY_SETUP: Final = frozenset({"virtualenv", "venv", "node_modules"})
+_PLACEHOLDER: Final = re.compile(r"\{(pack_dir|env_dir|interpreter|manifest_path)\}")
+_BINARY: Final = re.compile(r"[A-Za-z0-9_.+/{}-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A way to run an action's file.
+
+    Attributes:
+        ref: Its name in the pack.
+        command: The interpreter and its arguments. The action's file follows.
+        variables: Environment variables for the process.
+    """
+
+    ref: str
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+
+
+def read_runtime(reader: Reader, text: str, folder: Path) -> dict[str, Runtime]:
+    """Return the runtime that a file describes under each of its names, or nothing if it has no interpreter.
+
+    The reader collects the findings.
+
+    Args:
+        reader: The reader of the file.
+        text: Its text.
+        folder: The pack's folder, resolved.
+    """
+    root = compose(text, reader.file, reader.report)
+    node = reader.mapping(root, "a runtime") if root is not None else None
+    if node is None:
+        return {}
+    fields = Fields(reader, node, "the runtime")
+    ref_node = fields.require("ref")
+    ref = (reader.text(ref_node, "'ref' of the runtime") if ref_node is not None else None) or ""
+    names = [ref, ref.rpartition(".")[2]]
+    names += [reader.text(each, what) or "" for each, what in fields.given("name")]
+    for member, what in fields.given("aliases"):
+        names += [reader.text(each, what) or "" for each in reader.sequence(member, what)]
+    for name in _KEPT:
+        fields.take(name)
+    if (versions := fields.take("versions")) is not None:
+        reader.warn("not_acted_on", "'versions' of a runtime is not acted on", versions.place)
+    config = fields.take("execution_config")
+    fields.finish(lambda _name: None)
+    runtime = _Config(reader, config, folder).read(ref) if isinstance(config, MapNode) else None
+    return {name.lower(): runtime for name in names if name} if runtime is not None else {}
+
+
+class _Config:
+    """The `execution_config` of a runtime."""
+
+    def __init__(self, reader: Reader, node: MapNode, folder: Path) -> None:
+        self._reader = reader
+        self._node = node
+        self._folder = folder
+
+    def read(self, ref: str) -> Runtime | None:
+        self._check_environment()
+        interpreter = self._node.members.get("interpreter")
+        if not isinstance(interpreter, MapNode):
+            return None
+        binary = interpreter.members.get("binary")
+        text = self._reader.text(binary, "'binary' of the interpreter") if binary is not None else None
+        if not text or binary is None:
+            return None
+        if not _BINARY.match(text):
+            self._reader.error(
+                "bad_name", "'binary' of the interpreter must be a program", binary.place, found=repr(text)
+            )
+            return None
+        arguments = interpreter.members.get("args")
+        given = arguments.members if isinstance(arguments, ListNode) else []
+        command = (text, *(each.text for each in given if isinstance(each, ScalarNode)))
+        return Runtime(ref, tuple(map(self._filled, command)), self._variables(self._node.members.get("env_vars")))
+
+    def _check_environment(self) -> None:
+        """Warn of environments that `stretto packs setup` does not make: their commands are the pack's own code."""
+        environment = self._node.members.get("environment")
+        kind = environment.members.get("env_type") if isinstance(environment, MapNode) else None
+        if environment is not None and not (isinstance(kind, ScalarNode) and kind.text in _MADE_BY_SETUP):
+            message = "'environment' of a runtime is not acted on, except a virtualenv and node_modules"
+            self._reader.warn("not_acted_on", message, environment.place)
+
+    def _variables(self, node: Node | None) -> dict[str, str]:
+        variables: dict[str, str] = {}
+        for name, value in node.members.items() if isinstance(node, MapNode) else ():
+            if isinstance(value, ScalarNode):
+                variables[name] = self._filled(value.text)
+            elif isinstance(value, MapNode) and isinstance(value.members.get("value"), ScalarNode):
+                # The process inherits no variable that a value could be added to.
+                text = value.members["value"]
+                variables[name] = self._filled(text.text if isinstance(text, ScalarNode) else "")
+        return variables
+
+    def _filled(self, text: str) -> str:
+        return _PLACEHOLDER.sub(lambda found: str(self._folder) if found[1] == "pack_dir" else "", text)

@@ -1,0 +1,213 @@
+"""Reads StackStorm's ActionChains as Orquesta workflows, for the same conductor.
+
+    chain --tasks, transitions--> an Orquesta document --read_orquesta--> Workflow
+
+Each task publishes its result under its name, as a chain's expressions read it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from stretto.definitions.dialects.chain_names import STORED, names_in, with_context
+from stretto.definitions.dialects.orquesta import read_orquesta
+from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.errors import Place
+from stretto.definitions.model import Workflow
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
+
+_FIRST: Final = "start_of_chain"
+"""The task that leads to the default task of a chain that comes back to it."""
+_CONDITIONS: Final = {"on-success": "<% succeeded() %>", "on-failure": "<% failed() %>"}
+_OF_STACKSTORM: Final = frozenset({"action_context", "config_context"})
+"""Names whose values only StackStorm has: nothing sets them here."""
+
+
+def is_chain(root: Node) -> bool:
+    """Return whether a document is an ActionChain."""
+    return isinstance(root, MapNode) and isinstance(root.members.get("chain"), ListNode) and "tasks" not in root.members
+
+
+@dataclass(slots=True)
+class _Link:
+    """A task of a chain."""
+
+    name: str
+    place: Place
+    action: Node
+    input: Node | None
+    publish: Node | None
+    targets: dict[str, ScalarNode] = field(default_factory=dict)
+
+
+def read_chain(reader: Reader, root: Node) -> Workflow | None:
+    """Read a chain. The reader collects the findings.
+
+    Args:
+        reader: The reader of the file.
+        root: The document, in YAML 1.1.
+
+    Returns:
+        The workflow without the parts that cannot be read, or None.
+    """
+    node = reader.mapping(root, "an ActionChain")
+    if node is None:
+        return None
+    fields = Fields(reader, node, "the chain")
+    chain = fields.require("chain")
+    variables = fields.take("vars")
+    default = fields.take("default")
+    description = fields.take("description")
+    for name in ("notify", "display_published", "name", "version"):
+        fields.take(name)
+    fields.finish(lambda _name: None)
+    links = _links(reader, reader.sequence(chain, "'chain'") if chain is not None else [])
+    first = _first(reader, links, default)
+    if first is None:
+        return None
+    reached = _reached(links, first)
+    for link in links.values():
+        if link.name not in reached:
+            reader.warn("unreachable_task", f"no path leads to the task {link.name!r}", link.place)
+    document = _document(node.place, {name: links[name] for name in links if name in reached}, first, variables)
+    if description is not None:
+        _put(document, "description", description)
+    return read_orquesta(reader, document, ())
+
+
+def _links(reader: Reader, members: Iterable[Node]) -> dict[str, _Link]:
+    links: dict[str, _Link] = {}
+    for member in members:
+        link = _link(reader, member)
+        if link is None:
+            continue
+        if link.name in links:
+            message = f"duplicate task name {link.name!r}"
+            hint = f"the first is on line {links[link.name].place.line}"
+            reader.error("duplicate_task", message, link.place, hint=hint)
+        else:
+            links[link.name] = link
+    return links
+
+
+def _link(reader: Reader, member: Node) -> _Link | None:
+    node = reader.mapping(member, "a task of the chain")
+    if node is None:
+        return None
+    fields = Fields(reader, node, "a task of the chain")
+    name_node, action = fields.require("name"), fields.require("ref")
+    name = reader.text(name_node, "the name of a task") if name_node is not None else None
+    fields.what = f"the task {name!r}" if name else fields.what
+    params, parameters = fields.take("params"), fields.take("parameters")
+    publish = fields.take("publish")
+    targets = {}
+    for field_name in _CONDITIONS:
+        for target, what in fields.given(field_name):
+            if reader.text(target, what) and isinstance(target, ScalarNode):
+                targets[field_name] = target
+    fields.take("description")
+    fields.finish(_explain)
+    if not name or action is None:
+        return None
+    given = params if params is not None else parameters
+    return _Link(name, node.place, action, given, publish, targets)
+
+
+def _explain(name: str) -> tuple[str, str, str] | None:
+    return ("warning", "ignored_field", "'notify' is known, but has no effect in Stretto") if name == "notify" else None
+
+
+def _first(reader: Reader, links: Mapping[str, _Link], default: Node | None) -> str | None:
+    """Return the task that begins: the default, or else the first one that no other task names."""
+    if default is not None and not (isinstance(default, ScalarNode) and not default.text):
+        name = reader.text(default, "'default' of the chain")
+        if name is None or name in links:
+            return name
+        message = f"'default' of the chain names {name!r}, which does not exist"
+        reader.error("unknown_task", message, default.place, hint=reader.nearest(name, links))
+        return None
+    named = {target.text for link in links.values() for target in link.targets.values()}
+    return next((name for name in links if name not in named), next(iter(links), None))
+
+
+def _reached(links: Mapping[str, _Link], first: str) -> set[str]:
+    reached, pending = set[str](), [first]
+    while pending:
+        name = pending.pop()
+        if name not in reached and name in links:
+            reached.add(name)
+            pending += [target.text for target in links[name].targets.values()]
+    return reached
+
+
+def _document(place: Place, links: Mapping[str, _Link], first: str, variables: Node | None) -> MapNode:
+    """Return the chain as an Orquesta document."""
+    document, tasks = MapNode(place), MapNode(place)
+    named = {target.text for link in links.values() for target in link.targets.values()}
+    if first in named:
+        start = MapNode(place)
+        _put(start, "action", _scalar(place, "core.noop"))
+        _put(start, "next", ListNode(place, [_transition(place, "<% succeeded() %>", [], _scalar(place, first))]))
+        _put(tasks, _FIRST, start)
+    for link in links.values():
+        _put(tasks, link.name, _task(link))
+    published = [key for link in links.values() if isinstance(link.publish, MapNode) for key in link.publish.members]
+    known = {*links, *published, *(variables.members if isinstance(variables, MapNode) else ())}
+    read = [name for link in links.values() for part in (link.input, link.publish) if part is not None
+            for name in names_in(part)]  # fmt: skip
+    read += names_in(variables) if variables is not None else ()
+    inputs = dict.fromkeys(name for name in read if name not in known | STORED | _OF_STACKSTORM)
+    _put(document, "version", ScalarNode(place, 1.0, "1.0"))
+    if inputs:
+        _put(document, "input", ListNode(place, [_scalar(place, name) for name in inputs]))
+    results = [_pair(place, name, ScalarNode(place, None, "null")) for name in dict.fromkeys([*links, *published])]
+    given = variables.members.items() if isinstance(variables, MapNode) else ()
+    own = [_pair(value.place, name, with_context(value)) for name, value in given]
+    _put(document, "vars", ListNode(place, [*results, *own]))
+    output: list[Node] = [
+        _pair(place, name, _scalar(place, "{{ ctx('" + name + "') }}")) for name in dict.fromkeys(published)
+    ]
+    if output:
+        _put(document, "output", ListNode(place, output))
+    _put(document, "tasks", tasks)
+    return document
+
+
+def _task(link: _Link) -> MapNode:
+    task = MapNode(link.place)
+    _put(task, "action", with_context(link.action))
+    if isinstance(link.input, MapNode):
+        _put(task, "input", with_context(link.input))
+    entries: list[Node] = [_pair(link.place, link.name, _scalar(link.place, "<% result() %>"))]
+    if isinstance(link.publish, MapNode):
+        entries += [_pair(value.place, name, with_context(value)) for name, value in link.publish.members.items()]
+    transitions: list[Node] = [
+        _transition(link.place, condition, entries, link.targets.get(name)) for name, condition in _CONDITIONS.items()
+    ]
+    _put(task, "next", ListNode(link.place, transitions))
+    return task
+
+
+def _transition(place: Place, when: str, publish: list[Node], target: ScalarNode | None) -> MapNode:
+    transition = MapNode(place)
+    _put(transition, "when", _scalar(place, when))
+    if publish:
+        _put(transition, "publish", ListNode(place, publish))
+    if target is not None:
+        _put(transition, "do", target)
+    return transition
+
+
+def _put(node: MapNode, name: str, member: Node) -> None:
+    node.members[name] = member
+    node.keys[name] = member.place
+
+
+def _pair(place: Place, name: str, value: Node) -> MapNode:
+    pair = MapNode(place)
+    _put(pair, name, value)
+    return pair
+
+
+def _scalar(place: Place, text: str) -> ScalarNode:
+    return ScalarNode(place, text, text, text)

@@ -1,0 +1,97 @@
+"""Names in the expressions of an ActionChain as variables of the context: `{{ a.b }}` is `{{ ctx('a').b }}`."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from jinja2 import Environment, TemplateSyntaxError
+
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
+
+_JINJA: Final = Environment(autoescape=True)
+"""Used for its lexer only."""
+_WORDS: Final = frozenset(
+    {
+        "and", "or", "not", "in", "is", "if", "else", "elif", "endif", "for", "endfor", "set", "endset", "recursive",
+        "loop", "true", "false", "none", "True", "False", "None", "filter", "endfilter", "raw", "endraw", "do",
+    }
+)  # fmt: skip
+STORED: Final = frozenset({"st2kv", "system"})
+"""The names of StackStorm's datastore. `system.KEY` is the older form of `st2kv.system.KEY`."""
+
+
+def names_in(node: Node) -> Iterator[str]:
+    """Yield the names that the expressions in a node read."""
+    for text in _texts(node):
+        for _index, name in _free_names(_tokens(text)):
+            yield name
+
+
+def with_context(node: Node) -> Node:
+    """Return a node whose expressions read the context."""
+    if isinstance(node, MapNode):
+        return MapNode(node.place, {key: with_context(each) for key, each in node.members.items()}, node.keys)
+    if isinstance(node, ListNode):
+        return ListNode(node.place, [with_context(each) for each in node.members])
+    if not isinstance(node.value, str) or "{" not in node.text:
+        return node
+    text = _rewritten(node.text)
+    return ScalarNode(node.place, text, text, node.source)
+
+
+def _texts(node: Node) -> Iterator[str]:
+    if isinstance(node, MapNode):
+        for each in node.members.values():
+            yield from _texts(each)
+    elif isinstance(node, ListNode):
+        for each in node.members:
+            yield from _texts(each)
+    elif isinstance(node.value, str) and "{" in node.text:
+        yield node.text
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """Return the kind and the text of each token, or nothing for a text that is not valid: the reader reports it."""
+    try:
+        return [(kind, value) for _line, kind, value in _JINJA.lex(text)]
+    except TemplateSyntaxError:
+        return []
+
+
+def _free_names(tokens: list[tuple[str, str]]) -> list[tuple[int, str]]:
+    """Return the index and the name of each name that is not an attribute, a filter, a function or a loop's own."""
+    meant = [index for index, (kind, _value) in enumerate(tokens) if kind != "whitespace"]
+    found, own = [], set[str]()
+    for before, index, after in zip([-1, *meant], meant, [*meant[1:], -1], strict=False):
+        kind, name = tokens[index]
+        follows = tokens[before][1] if before >= 0 else ""
+        leads = tokens[after][1] if after >= 0 else ""
+        if kind != "name" or name in _WORDS or follows in {".", "|", "is"} or leads in {"(", "="}:
+            own |= {name} if kind == "name" and leads == "=" else set()
+        elif follows in {"for", "set"} or (follows == "," and leads in {"in", ","}):
+            own.add(name)
+        else:
+            found.append((index, name))
+    return [(index, name) for index, name in found if name not in own]
+
+
+def _rewritten(text: str) -> str:
+    tokens = _tokens(text)
+    if not tokens:
+        return text
+    pieces = [value for _kind, value in tokens]
+    for index, name in _free_names(tokens):
+        if name in STORED:
+            _read_stored(pieces, index, name)
+        else:
+            pieces[index] = f"ctx('{name}')"
+    return "".join(pieces)
+
+
+def _read_stored(pieces: list[str], index: int, name: str) -> None:
+    """Write `st2kv.system.KEY` and `system.KEY` as a call of the function `st2kv`."""
+    path, last = ["system"] if name == "system" else [], index + 1
+    while last + 1 < len(pieces) and pieces[last] == ".":
+        path.append(pieces[last + 1])
+        pieces[last] = pieces[last + 1] = ""
+        last += 2
+    pieces[index] = f"st2kv('{'.'.join(path)}')"

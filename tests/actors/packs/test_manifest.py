@@ -1,0 +1,82 @@
+"""Attune's aliases, and the folders of its packs that have no effect."""
+
+from pathlib import Path
+
+import pytest
+
+from stretto.actors.packs import read_packs
+from stretto.actors.packs.manifest import _FOLDERS
+from stretto.actors.packs.model import PackAction
+from tests.support.pack_files import CODE
+from tests.support.paths import DOCS
+
+ALIASED = """\
+ref: tools
+name: Tools
+version: "1.0"
+config_schema: {region: {type: string, default: eu}}
+metadata: {category: x}
+keywords: [a]
+"""
+ACTION = """\
+ref: tools.greet
+name: Greet
+runner_type: python
+entry_point: greet.py
+timeout_seconds: 5
+reference_visibility: allowlist
+reference_allowed_pack_refs: [other]
+"""
+
+
+def write(folder: Path, manifest: str = ALIASED, action: str = ACTION) -> Path:
+    (folder / "actions").mkdir(parents=True)
+    (folder / "pack.yaml").write_text(manifest)
+    (folder / "actions/greet.yaml").write_text(action)
+    (folder / "actions/greet.py").write_text(CODE)
+    return folder
+
+
+def test_aliases_stand_for_absent_fields(tmp_path: Path) -> None:
+    (pack,) = read_packs([write(tmp_path)])
+    assert pack.manifest.label == "Tools"
+    assert pack.manifest.config_schema is not None
+    assert pack.manifest.config_schema["region"].default == "eu"
+    (action,) = pack.actions
+    assert isinstance(action, PackAction)
+    assert (action.ref, action.timeout) == ("tools.greet", 5)
+    assert {each.message for each in pack.warnings} == {
+        "'reference_visibility' is not acted on", "'reference_allowed_pack_refs' is not acted on"
+    }  # fmt: skip
+
+
+def test_a_name_and_a_ref_alone_are_attunes_if_its_runners_are_used(tmp_path: Path) -> None:
+    """StackStorm's manifest may have these two, too, but its runners have other names."""
+    (pack,) = read_packs([write(tmp_path, "ref: tools\nname: Tools\nversion: '1.0'\n")])
+    assert isinstance(pack.actions[0], PackAction)
+
+
+def test_an_alias_beside_its_field_is_not_used(tmp_path: Path) -> None:
+    (pack,) = read_packs([write(tmp_path, ALIASED + "label: Real\n", ACTION + "timeout: 9\n")])
+    assert pack.manifest.label == "Real"
+    assert "'name' is not acted on, because 'label' is there" in {each.message for each in pack.warnings}
+    (action,) = pack.actions
+    assert isinstance(action, PackAction)
+    assert action.timeout == 9
+
+
+@pytest.mark.parametrize("name", sorted(_FOLDERS))
+def test_a_folder_without_effect_is_one_warning(tmp_path: Path, name: str) -> None:
+    write(tmp_path)
+    (tmp_path / name).mkdir()
+    for number in range(3):
+        (tmp_path / name / f"{number}.yaml").write_text("ref: tools.x\n")
+    (pack,) = read_packs([tmp_path])
+    assert [each.message for each in pack.warnings if each.message.startswith(f"{name}/")] == [
+        f"{name}/ is not acted on ({_FOLDERS[name]})"
+    ]
+
+
+def test_the_document_names_these_folders() -> None:
+    row = next(line for line in (DOCS / "attune.md").read_text().splitlines() if "`rules/`" in line)
+    assert [name for name in _FOLDERS if f"`{name}/`" not in row] == []

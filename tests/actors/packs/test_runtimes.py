@@ -1,0 +1,68 @@
+"""A pack's own runtime runs the actions that name it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stretto.actors.packs import findings_of, read_packs
+from tests.support.engines import Bench
+
+RUNTIME = """\
+ref: tools.posix
+pack_ref: tools
+name: Posix Shell
+aliases: [posix, dash]
+execution_config:
+  interpreter: {binary: sh, args: ["-u"], file_extension: .posix}
+  env_vars:
+    GREETING: "hello from {pack_dir}"
+    NAMES: {operation: prepend, value: Ada, separator: ":"}
+"""
+ACTION = "ref: tools.say\nrunner_type: posix\nentry_point: say.posix\n"
+CALL = "tasks:\n  - {name: t, action: tools.say}\noutput_map: {result: '{{ task.t.result.stdout }}'}\n"
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    folder = tmp_path / "tools"
+    for name, text in (
+        ("pack.yaml", "ref: tools\nlabel: Tools\n"), ("runtimes/posix.yaml", RUNTIME), ("actions/say.yaml", ACTION),
+        ("actions/say.posix", 'echo "$GREETING, $NAMES"\n'),
+    ):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_an_action_runs_in_the_interpreter_of_its_packs_runtime(pack: Path, start_bench: Callable[..., Bench]) -> None:
+    outcome = start_bench(packs=str(pack)).run(CALL)
+    assert outcome.output == {"result": f"hello from {pack}, Ada\n"}, outcome.errors
+
+
+def test_an_interpreter_that_is_not_installed_is_a_warning(pack: Path) -> None:
+    from stretto.actors.catalogue import core_actions
+
+    assert shutil.which("no-such-shell") is None
+    (pack / "runtimes/posix.yaml").write_text(RUNTIME.replace("binary: sh", "binary: no-such-shell"))
+    (found,) = findings_of(read_packs([pack])[0], core_actions())
+    assert (found.code, found.message) == (
+        "cannot_perform", "`no-such-shell` of the runtime tools.posix is not on the PATH"
+    )  # fmt: skip
+
+
+def test_commands_that_make_other_environments_are_not_run(pack: Path) -> None:
+    """They would be the pack's own code. `stretto packs setup` makes those of Python and Node.js."""
+    environment = "  environment: {env_type: custom, create_command: [touch, x]}\n"
+    (pack / "runtimes/posix.yaml").write_text(RUNTIME + environment)
+    (warning,) = read_packs([pack])[0].warnings
+    assert warning.message.startswith("'environment' of a runtime is not acted on")
+
+
+def test_an_unknown_runner_suggests_the_packs_runtimes(pack: Path) -> None:
+    from stretto.actors.packs import examine_packs
+
+    (pack / "actions/say.yaml").write_text(ACTION.replace("posix\n", "posixx\n", 1))
+    _, (error,) = examine_packs([pack])
+    assert (error.code, "posix" in error.hint) == ("bad_choice", True)

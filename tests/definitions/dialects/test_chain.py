@@ -1,0 +1,78 @@
+"""ActionChains are read as Orquesta workflows."""
+
+import pytest
+
+from stretto.definitions import read_workflow
+from stretto.definitions.dialects import read_with_findings
+from stretto.definitions.dialects.chain_names import names_in, with_context
+from stretto.definitions.errors import InvalidDefinition, Place
+from stretto.definitions.source import ScalarNode
+
+CHAIN = """\
+vars: {url: "https://{{ host }}/"}
+chain:
+  - name: get
+    ref: core.http
+    params: {url: "{{ url }}{{ path }}"}
+    publish: {page: "{{ get.body }}"}
+    on-success: say
+  - {name: say, ref: core.echo, parameters: {message: "{{ page | upper }}"}, on-failure: mend}
+  - {name: mend, ref: core.noop, on-success: say}
+default: get
+"""
+
+
+def test_tasks_transitions_and_inputs_are_those_of_the_chain() -> None:
+    workflow = read_workflow(CHAIN, "chain.yaml")
+    assert [*workflow.tasks] == ["get", "say", "mend"]
+    assert set(workflow.parameters) == {"host", "path"}
+    assert workflow.tasks["get"].transitions[0].targets == ("say",)
+    assert workflow.tasks["say"].transitions[1].targets == ("mend",)
+
+
+def rewritten(text: str) -> str:
+    node = with_context(ScalarNode(Place("x", 1, 1), text, text, text))
+    assert isinstance(node, ScalarNode)
+    return node.text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ a.b }} and {{c}}", "{{ ctx('a').b }} and {{ctx('c')}}"),
+        ("{{ a[b] | join(',') }}", "{{ ctx('a')[ctx('b')] | join(',') }}"),
+        ("{% for x in xs %}{{ x.y }}{% endfor %}", "{% for x in ctx('xs') %}{{ x.y }}{% endfor %}"),
+        ("{% set n = a %}{{ n }}", "{% set n = ctx('a') %}{{ n }}"),
+        ("{{ a if b is defined else none }}", "{{ ctx('a') if ctx('b') is defined else none }}"),
+        ("{{ st2kv.system.key }}/{{ system.other }}", "{{ st2kv('system.key') }}/{{ st2kv('system.other') }}"),
+        ("no {{", "no {{"),
+        ("plain a.b", "plain a.b"),
+    ],
+)
+def test_names_become_variables_of_the_context(text: str, expected: str) -> None:
+    assert rewritten(text) == expected
+
+
+def test_names_of_loops_are_not_inputs() -> None:
+    text = "{% for x in xs %}{{ x }}{{ y }}{% endfor %}"
+    assert list(names_in(ScalarNode(Place("x", 1, 1), text, text, text))) == ["xs", "y"]
+
+
+def test_a_task_that_nothing_leads_to_is_left_out_with_a_warning() -> None:
+    """In Orquesta it would begin together with the default task."""
+    text = "chain:\n  - {name: a, ref: core.noop}\n  - {name: b, ref: core.noop}\ndefault: a\n"
+    reading = read_with_findings(text, "chain.yaml")
+    assert [*reading.usable().tasks] == ["a"]
+    assert [each.code for each in reading.findings] == ["unreachable_task"]
+
+
+def test_a_chain_that_comes_back_to_its_first_task_begins_there() -> None:
+    text = "chain:\n  - {name: a, ref: core.noop, on-failure: b}\n  - {name: b, ref: core.noop, on-success: a}\n"
+    workflow = read_workflow(text + "default: a\n", "chain.yaml")
+    assert [*workflow.tasks] == ["start_of_chain", "a", "b"]
+
+
+def test_a_name_that_only_stackstorm_sets_is_an_error() -> None:
+    text = 'chain:\n  - {name: a, ref: core.echo, params: {message: "{{ action_context.user }}"}}\n'
+    with pytest.raises(InvalidDefinition, match="action_context"):
+        read_workflow(text, "chain.yaml")
