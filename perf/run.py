@@ -200,7 +200,7 @@ def measure_many(report: Report, effort: Effort) -> None:
     report.measured["watched chain"] = watched.target(samples)
     samples = pooled(streams.measure, effort.store_rounds, 1)
     report.show(streams.table(samples), samples)
-    report.measured["streams"] = streams.target(samples)
+    report.measured |= streams.targets(samples)
 
 
 def measure_garbage(report: Report, effort: Effort) -> None:

@@ -1,220 +1,174 @@
-"""A fan-out that 500 event streams follow, and a chain that one does, beside the same without; a stream's memory."""
+"""Runs of a daemon that 500 event streams follow, or one does, beside the same without; and a stream's memory."""
 
-import asyncio
-import threading
-import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import process_time
 from typing import Any
 
-from engines import RUN_SECONDS, engine
+from daemons import Daemon, daemon
 from measure import Samples, interleave_singly, ratio
 from report import Measured, Table, timing
 from targets import of_ratio
 
-from stretto.actors import action
-from stretto.actors.gateway.live.endpoints import ON_LEAVING, SEND_AT_ONCE, RunStream
-from stretto.actors.gateway.live.hub import LiveHub
-from stretto.actors.gateway.live.source import EngineSource
-
+READERS = Path(__file__).parent / "stream_readers.py"
+GATE = Path(__file__).parent / "gate.py"
 STREAMS = 500
-ITEMS = 100_000
-"""A second of work: the end of 500 streams takes 15 ms, whatever they have followed."""
+SIZES = (10_000, 100_000)
+"""Items of the fan-outs."""
 TASKS = 300
-CHAINS = 3
-"""Chains in a round, one after the other."""
-FAN_OUT = f"""
-ref: perf.followed
-version: "1.0.0"
-tasks:
-  - {{name: opens, action: perf.gate, next: [{{do: [many]}}]}}
-  - name: many
+REPEATED = 4
+"""Small fan-outs and chains in a round, one after the other."""
+MEMORY_STREAMS = 250
+"""Streams of which the memory is measured: as many are opened before."""
+OPENS = '  - {name: opens, action: perf.gate, input: {pipe: "{{ parameters.pipe }}"}, next: [{do: [first]}]}\n'
+HEAD = 'version: "1.0.0"\nparameters: {pipe: {type: string}, items: {type: integer, default: 1}}\ntasks:\n' + OPENS
+FAN_OUT = f"""ref: perf.followed
+{HEAD}  - name: first
     action: core.noop
-    with_items: "{{{{ range({ITEMS}) | list }}}}"
+    with_items: "{{{{ range(parameters['items']) | list }}}}"
     concurrency: 256
 """
-CHAIN = 'ref: perf.followed_chain\nversion: "1.0.0"\ntasks:\n'
-CHAIN += "  - {name: opens, action: perf.gate, next: [{do: [t0]}]}\n"
-CHAIN += "".join(f"  - {{name: t{at}, action: core.noop, next: [{{do: [t{at + 1}]}}]}}\n" for at in range(TASKS - 1))
+CHAIN = f"ref: perf.followed_chain\n{HEAD}"
+CHAIN += "".join(
+    f"  - {{name: {name}, action: core.noop, next: [{{do: [t{at + 1}]}}]}}\n"
+    for at, name in enumerate(["first", *(f"t{at}" for at in range(1, TASKS - 1))])
+)
 CHAIN += f"  - {{name: t{TASKS - 1}, action: core.noop}}\n"
-FAN_OUTS = ("fan-out, no stream", f"fan-out, {STREAMS} streams")
-CHAINED = ("chain, no stream", "chain, one stream")
+UNFOLLOWED, FOLLOWED = "no stream", f"{STREAMS} streams"
+CHAINED = (f"chain of {TASKS}, no stream", f"chain of {TASKS}, one stream")
 
 
-_open = threading.Semaphore(0)
+def fan_outs(items: int) -> tuple[str, str]:
+    """Return the names of the two cases of a fan-out."""
+    return f"{items:,} items, {UNFOLLOWED}", f"{items:,} items, {FOLLOWED}"
 
 
-@action("perf.gate")
-def gate() -> None:
-    """Wait until the streams are open."""
-    _open.acquire()
+class Readers:
+    """A process with connections that each read the stream of a run to its end."""
+
+    def __init__(self, of: Daemon, run_id: str, streams: int) -> None:
+        path = f"/api/v1/runs/{run_id}/stream"
+        command = [sys.executable, str(READERS), of.url, path, of.token, str(streams)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._expect("open")
+
+    def ended(self) -> None:
+        """Wait until each has the run's outcome, and its connection is closed."""
+        self._expect("ended")
+        self._process.wait()
+
+    def _expect(self, line: str) -> None:
+        assert self._process.stdout is not None
+        found = self._process.stdout.readline()
+        assert found == f"{line}\n", found
 
 
-class Followers:
-    """A hub in an event loop of its own thread, and streams of one run after the other."""
+class GatedRuns:
+    """Runs of a daemon that wait at a gate until their streams are open."""
 
-    def __init__(self, proxy: Any) -> None:
-        self._engine = proxy.actor_ref
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self.hub = self.call(self._start)
+    def __init__(self, of: Daemon, folder: Path) -> None:
+        self._daemon = of
+        self._pipe = folder / "gate"
+        os.mkfifo(self._pipe)
 
-    def call(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """Run a coroutine in the loop, and wait for it."""
+    def begun(self, workflow: str, items: int = 1) -> str:
+        """Start a run, and return its id. It waits at the gate."""
+        inputs = {"pipe": str(self._pipe), "items": items}
+        accepted: dict[str, Any] = self._daemon.ask("POST", "/runs", {"workflow": workflow, "inputs": inputs})
+        run_id: str = accepted["run"]
+        return run_id
 
-        async def main() -> Any:
-            return await work(*arguments)
+    def finished(self, run_id: str) -> None:
+        """Open the gate, and wait for the run's outcome."""
+        self._pipe.write_bytes(b"1")
+        outcome = self._daemon.ask("GET", f"/runs/{run_id}/outcome?wait=60")
+        assert outcome["status"] == "succeeded", outcome
 
-        return asyncio.run_coroutine_threadsafe(main(), self._loop).result(RUN_SECONDS)
+    def case(self, workflow: str, items: int, streams: int, times: int) -> Callable[[], Samples]:
+        """Return a case: runs one after the other. It returns the seconds of the daemon's processor.
 
-    async def _start(self) -> LiveHub:
-        hub = LiveHub(EngineSource(self._engine), max_session_streams=STREAMS)
-        await hub.start()
-        return hub
+        Those from the opening of the gate count, up to the outcome, and the end of the last connection.
+        """
 
-    async def follow(self, run_id: str, streams: int) -> list["asyncio.Task[bytes]"]:
-        """Open streams of a run, which have its state when this returns. Each returns its last frame."""
-        opened = asyncio.Semaphore(0)
-        tasks = [asyncio.ensure_future(self._read(run_id, opened)) for _ in range(streams)]
-        for _ in tasks:
-            await opened.acquire()
-        return tasks
+        def measured() -> Samples:
+            seconds = 0.0
+            for _ in range(times):
+                run_id = self.begun(workflow, items)
+                readers = Readers(self._daemon, run_id, streams) if streams else None
+                began = self._daemon.processor_seconds
+                self.finished(run_id)
+                if readers is not None:
+                    readers.ended()
+                seconds += self._daemon.processor_seconds - began
+            return {"processor": [seconds]}
 
-    async def _read(self, run_id: str, opened: asyncio.Semaphore) -> bytes:
-        last = b""
-        gone: asyncio.Future[Any] = self._loop.create_future()
-
-        async def send(message: Any) -> None:
-            nonlocal last
-            last = message.get("body") or last
-            if b"event: hello\n" in last:
-                opened.release()
-
-        async def receive() -> Any:
-            return await gone
-
-        def send_at_once(frame: bytes) -> bool:
-            nonlocal last
-            last = frame
-            return True
-
-        scope = {
-            "type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id},
-            "extensions": {SEND_AT_ONCE: send_at_once, ON_LEAVING: lambda _leaves: None},
-        }  # fmt: skip
-        await RunStream(self.hub)(scope, receive, send)
-        return last
-
-    async def ended(self, streams: list["asyncio.Task[bytes]"]) -> None:
-        """Wait for the end of the streams, each of which has the run's outcome."""
-        for frame in await asyncio.gather(*streams):
-            assert b"event: ended\n" in frame, frame
-
-    def stop(self) -> None:
-        """End the loop."""
-        self.call(self.hub.stop)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-def runs(proxy: Any, workflow: Path, count: int, followers: Followers, streams: int) -> Callable[[], Samples]:
-    """Run a workflow some times; return the seconds of the processor, without those that open the streams."""
-
-    def case() -> Samples:
-        seconds = 0.0
-        for _ in range(count):
-            handle = proxy.submit(str(workflow), {}).get(timeout=RUN_SECONDS)
-            opened = followers.call(followers.follow, handle.id, streams)
-            began = process_time()
-            _open.release()
-            assert handle.outcome.get(timeout=RUN_SECONDS).status == "succeeded"
-            followers.call(followers.ended, opened)
-            seconds += process_time() - began
-        return {"processor": [seconds]}
-
-    return case
+        return measured
 
 
 @contextmanager
-def _prepared() -> Iterator[tuple[Any, Followers, Path, Path]]:
-    with TemporaryDirectory() as folder, engine() as proxy:
-        fan_out, long_chain = Path(folder) / "fan_out.yaml", Path(folder) / "long_chain.yaml"
-        fan_out.write_text(FAN_OUT, encoding="utf-8")
-        long_chain.write_text(CHAIN, encoding="utf-8")
-        followers = Followers(proxy)
-        try:
-            yield proxy, followers, fan_out, long_chain
-        finally:
-            followers.stop()
+def _runs() -> Iterator[tuple[Daemon, GatedRuns]]:
+    definitions = {"fan_out.yaml": FAN_OUT, "chain.yaml": CHAIN}
+    with TemporaryDirectory() as folder, daemon(definitions, "--actions", str(GATE)) as running:
+        yield running, GatedRuns(running, Path(folder))
 
 
 def measure(rounds: int) -> Samples:
     """Run followed fan-outs and chains in turn with those that no one follows."""
-    with _prepared() as (proxy, followers, fan_out, long_chain):
-        cases = {
-            FAN_OUTS[0]: runs(proxy, fan_out, 1, followers, 0),
-            FAN_OUTS[1]: runs(proxy, fan_out, 1, followers, STREAMS),
-            CHAINED[0]: runs(proxy, long_chain, CHAINS, followers, 0),
-            CHAINED[1]: runs(proxy, long_chain, CHAINS, followers, 1),
-        }
+    with _runs() as (_, runs):
+        cases: dict[str, Callable[[], Samples]] = {}
+        for items in SIZES:
+            times = REPEATED if items == SIZES[0] else 1
+            for name, streams in zip(fan_outs(items), (0, STREAMS), strict=True):
+                cases[name] = runs.case("perf.followed", items, streams, times)
+        for name, streams in zip(CHAINED, (0, 1), strict=True):
+            cases[name] = runs.case("perf.followed_chain", 1, streams, REPEATED)
         return interleave_singly(cases, rounds)
 
 
 def memory() -> float:
-    """Return the bytes that one of 500 streams takes while nothing happens."""
-    held = """
-ref: perf.held
-version: "1.0.0"
-cancellation_policy: cancel_running
-tasks: [{name: waits, action: core.sleep, input: {seconds: 1000}}]
-"""
-
-    async def opened(followers: Followers, run_id: str) -> float:
-        first = await followers.follow(run_id, 1)
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
-        others = await followers.follow(run_id, STREAMS - 1)
-        taken = tracemalloc.get_traced_memory()[0] - before
-        tracemalloc.stop()
-        for task in (*first, *others):
-            task.cancel()
-        await asyncio.gather(*first, *others, return_exceptions=True)
-        return taken / (STREAMS - 1)
-
-    with TemporaryDirectory() as folder, engine() as proxy:
-        path = Path(folder) / "held.yaml"
-        path.write_text(held, encoding="utf-8")
-        handle = proxy.submit(str(path)).get(timeout=RUN_SECONDS)
-        followers = Followers(proxy)
-        try:
-            taken: float = followers.call(opened, followers, handle.id)
-        finally:
-            followers.stop()
-            proxy.cancel(handle.id).get(timeout=RUN_SECONDS)
-        return taken
+    """Return the bytes of a daemon's memory that a stream takes while nothing happens."""
+    with _runs() as (running, runs):
+        run_id = runs.begun("perf.followed")
+        first = Readers(running, run_id, STREAMS - MEMORY_STREAMS)
+        before = running.resident_bytes
+        others = Readers(running, run_id, MEMORY_STREAMS)
+        taken = running.resident_bytes - before
+        runs.finished(run_id)
+        first.ended()
+        others.ended()
+        return taken / MEMORY_STREAMS
 
 
 def table(samples: Samples) -> Table:
     """Show `measure`."""
     made = Table(
-        f"Runs that {STREAMS} event streams follow",
+        "Runs that event streams follow",
         ["", "processor time", "ratio"],
-        f"No store. A fan-out of {ITEMS:,} items, and {CHAINS} chains of {TASKS} tasks. The streams are ASGI "
-        "callables; their frames are dropped.",
+        f"A daemon without a store. The streams are connections to its port, from another process. {REPEATED} fan-outs "
+        f"of {SIZES[0]:,} items or chains, or one fan-out of {SIZES[1]:,}: the daemon's processor time from their "
+        "first item up to the end of the last connection.",
     )
-    for names in (FAN_OUTS, CHAINED):
+    for names in (*map(fan_outs, SIZES), CHAINED):
         for name in names:
             values = samples[f"{name}, processor"]
             made.add(name, timing(values, "ms"), f"{ratio(values, samples[f'{names[0]}, processor']):.2f}")
     return made
 
 
-def target(samples: Samples) -> Measured:
-    """Compare a followed fan-out with one that no one follows."""
-    followed, unfollowed = (samples[f"{name}, processor"] for name in reversed(FAN_OUTS))
-    return of_ratio(followed, unfollowed, f"a stream takes {memory() / 1024:.1f} KiB")
+def targets(samples: Samples) -> dict[str, Measured]:
+    """Compare followed runs with those that no one follows, and say what a stream takes."""
+
+    def compared(names: tuple[str, str]) -> Measured:
+        unfollowed, followed = (samples[f"{name}, processor"] for name in names)
+        return of_ratio(followed, unfollowed)
+
+    return {
+        "streams, 10,000": compared(fan_outs(SIZES[0])),
+        "streams, 100,000": compared(fan_outs(SIZES[1])),
+        "followed chain": compared(CHAINED),
+        "stream, memory": Measured(memory() / 1024),
+    }

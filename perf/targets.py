@@ -112,9 +112,12 @@ MANY: Mapping[str, Target] = {
     "attacked, probe": Target(
         "/healthz beside 1,000 idle and 1,000 slow connections and a fan-out, slowest", "at most", 1, "s", ITSELF
     ),
-    "streams": Target(
-        "100,000 items that 500 event streams follow, no store", "at most", 1.1, "x", "the same, not followed"
+    "streams, 10,000": Target(
+        "10,000 items that 500 connections follow, no store, CPU", "at most", 1.1, "x", "the same, not followed"
     ),
+    "streams, 100,000": Target("the same, 100,000 items", "at most", 1.1, "x", "the same, not followed"),
+    "followed chain": Target("a chain of 300 tasks that one follows, CPU", "at most", 1.1, "x", "not followed"),
+    "stream, memory": Target("the daemon's memory of such a connection", "at most", 16, "KiB", ITSELF),
     "watched chain": Target("a watched chain of 300 tasks, no store", "at most", 1.1, "x", "the same, unwatched"),
     "stored item": Target("an item of 100,000 read from the store, SQLite", "at most", 20, "ms", ITSELF),
     "failed items": Target("queries for the errors of 500 failed items", "at most", 1, "queries", ITSELF),

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from stretto.actors.gateway.http import bodies, connections
+from stretto.actors.gateway.http import bodies, connections, open_connections
 from stretto.actors.operations import API
 from stretto.metrics import configure_logging
 from tests.support.gateways import Opened, opened_gateway
@@ -253,8 +253,8 @@ def test_others_are_served_beside_as_many_connections_as_there_may_be(
 ) -> None:
     """Idle ones, slow ones, and ones that the bound of a peer refuses: each new client takes the place of the one
     that has been without a request for longest."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 64)
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS_OF_A_PEER", 16)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS", 64)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS_OF_A_PEER", 16)
     with ExitStack() as stack:
         held: list[list[Raw]] = []
         for number in range(2, 6):

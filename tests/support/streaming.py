@@ -261,28 +261,58 @@ def state_of(driver: Driver) -> Any:
     return conductor.tasks(), items
 
 
+class Taken:
+    """A connection as a stream writes to it. It keeps what was written; a test says whether it is full."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self.written: list[bytes] = []
+        self.last: bytes | None = None
+        self.hurried: list[float] = []
+
+    def write(self, frames: bytes) -> None:
+        """Keep a part."""
+        assert not self.is_full
+        self.written.append(frames)
+
+    def end(self, frames: bytes) -> None:
+        """Keep the last part."""
+        assert not self.is_full
+        assert self.last is None
+        self.last = frames
+
+    def hurry(self, seconds: float) -> None:
+        """Note how long the client may take."""
+        self.hurried.append(seconds)
+
+
 class Connection:
     """A client's connection to a hub: a stream that is open until it is cut."""
 
     def __init__(self, hub: LiveHub, client: Client, session: str = "") -> None:
-        self._stream = hub.follow_run(RUN, client.last_id, session)
+        self._hub = hub
+        self._session = session
         self.client = client
         self.subscription: Subscription | None = None
         client.over = False
 
     async def open(self) -> None:
         """Open the stream: this waits for the engine's answer."""
-        self.subscription = await self._stream.__aenter__()
+        self.subscription = await self._hub.follow_run(RUN, self.client.last_id, self._session)
 
     async def read(self, most: int = 1_000_000) -> None:
         """Read frames that wait, as a client that may be cut off in the middle of a report."""
         subscription = self.subscription
         while subscription is not None and most and (subscription._first or subscription._frames):
-            self.client.read((subscription._first or subscription._frames).popleft())
+            waiting = subscription._first or subscription._frames
+            frame, end, rest = waiting.popleft().partition(b"\n\n")
+            if rest:
+                waiting.appendleft(rest)
+            self.client.read(frame + end)
             most -= 1
 
     async def cut(self) -> None:
         """Close the connection."""
         if self.subscription is not None:
+            self.subscription.close()
             self.subscription = None
-            await self._stream.__aexit__(None, None, None)

@@ -10,7 +10,7 @@ from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http import connections as bounds
 from stretto.actors.gateway.http.application import MAX_HEADER_BYTES
 from stretto.actors.gateway.http.callers import Peer
-from stretto.actors.gateway.http.connections import Connections
+from stretto.actors.gateway.http.open_connections import Connections
 
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 _LAST_CONTROL: Final = ord(" ")

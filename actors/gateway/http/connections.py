@@ -5,26 +5,21 @@ import logging
 import secrets
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS
 from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
-from stretto.actors.gateway.http.complaints import Complaints
+from stretto.actors.gateway.http.outlets import SocketOutlet, StreamSockets, TransportOutlet
 from stretto.actors.gateway.http.problems import Problem, written
+from stretto.actors.gateway.live import Subscription
 
-MAX_CONNECTIONS: Final = 1024
-"""At this number, the connection that has been idle for longest is closed for a new one: a guest's, if there is one."""
-MAX_CONNECTIONS_OF_A_PEER: Final = 256
 HEADER_SECONDS: Final = 5.0
 """How long a client may take from its connection, or from the last answer, to the end of a request's headers."""
 HANDSHAKE_SECONDS: Final = 5.0
@@ -33,108 +28,20 @@ IDLE_SECONDS: Final = 60
 """How long a connection is kept open between two requests."""
 
 
-class Open(Protocol):
-    """A connection as `Connections` has it."""
-
-    peer: Peer
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a request is being answered."""
-
-    @property
-    def is_guest(self) -> bool:
-        """Whether its client has not said who it is."""
-
-    def close(self) -> None:
-        """Close it at once."""
-
-    def end_after_answer(self) -> None:
-        """Close it now if it is idle, or after its answer."""
-
-    def abort(self) -> None:
-        """Close it at once and drop unsent data."""
-
-
-class Connections:
-    """All open connections, from the one that has been without a request for longest to the busy ones.
-
-    Attributes:
-        state: What uvicorn's connections share.
-        complaints: Reports why clients were refused or cut off.
-    """
-
-    def __init__(self) -> None:
-        self.state = ServerState()
-        self.complaints = Complaints()
-        self._open: dict[Open, None] = {}
-        self._of_peers: Counter[str] = Counter()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def admit(self, peer: Peer) -> bool:
-        """Return whether a peer may have another connection. Make room for it if there is none."""
-        is_bounded = not (peer.is_owner or peer.is_proxy)
-        if is_bounded and self._of_peers[peer.name] >= MAX_CONNECTIONS_OF_A_PEER:
-            return False
-        if len(self._open) < MAX_CONNECTIONS:
-            return True
-        if is_bounded and self._of_peers[peer.name] > MAX_CONNECTIONS // len(self._of_peers):
-            return False  # it has more than its part
-        idle = (each for each in self._open if not each.is_busy)
-        idlest = next((each for each in self._open if each.is_guest and not each.is_busy), None) or next(idle, None)
-        if idlest is None:
-            return False
-        idlest.close()
-        self.remove(idlest)  # its end comes later, and another one must make room for the next client
-        return True
-
-    def add(self, connection: Open) -> None:
-        """Count an open connection."""
-        self._open[connection] = None
-        self._of_peers[connection.peer.name] += 1
-
-    def remove(self, connection: Open) -> bool:
-        """Forget a connection that is closed. Return whether it was open."""
-        if self._open.pop(connection, self) is not None:
-            return False
-        name = connection.peer.name
-        self._of_peers[name] -= 1
-        if not self._of_peers[name]:
-            del self._of_peers[name]
-        return True
-
-    def was_used(self, connection: Open) -> None:
-        """Note that a connection has had a request just now."""
-        self._open[connection] = self._open.pop(connection, None)
-
-    def shut_down(self) -> None:
-        """Close the idle connections now and the others after their answer."""
-        for connection in tuple(self._open):
-            connection.end_after_answer()
-
-    def abort(self) -> None:
-        """Close all connections at once."""
-        for connection in tuple(self._open):
-            connection.abort()
-
-
 class Connection(H11Protocol):
     """A connection with a deadline for the headers of each request. It counts as open from before its handshake."""
 
     def __init__(
-        self, config: Config, connections: Connections, peer: Peer, place: Guest, lost: Callable[[], None],
-    ) -> None:  # fmt: skip
+        self, config: Config, streams: StreamSockets, peer: Peer, place: Guest, lost: Callable[[], None]
+    ) -> None:
+        connections = streams.connections
         state = {
             "peer": peer,
             "identified": place.release,
             "refused": place.restrict,
             "cut_off": self.cut_off,
             "complain": self._complain,
-            "send_chunk": self._send_chunk,
-            "end_chunks": self._end_chunks,
-            "on_leaving": self._call_on_leaving,
+            "hand_over": self._hand_over,
         }
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._opening: asyncio.Task[Any] | None = None
@@ -147,7 +54,10 @@ class Connection(H11Protocol):
         self.peer = peer
         self._lost = lost
         self._deadline: asyncio.TimerHandle | None = None
-        self._on_leaving: Callable[[], object] | None = None
+        self._socket: socket.socket | None = None
+        self._streams = streams
+        self._outlet: TransportOutlet | None = None
+        """The end of the stream that the transport writes for."""
         self._unread = 0
         """The bytes of a request's body that have come after its answer."""
 
@@ -163,7 +73,7 @@ class Connection(H11Protocol):
             OSError: The client has left, or its handshake failed or took too long.
         """
         self._opening = asyncio.current_task()
-        self._head = head
+        self._socket, self._head = connection, head
         self._all.add(self)
         try:
             if tls is None:
@@ -211,12 +121,21 @@ class Connection(H11Protocol):
         self._place.use()
         self._meet_deadline()
         super().connection_lost(exc)
-        if self._on_leaving is not None:
-            self._on_leaving()
+        if self._outlet is not None:
+            self._outlet.lose()
         self._forget()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
+        if self._outlet is None:
+            self._take(data)
+            return
+        self._unread += len(data)
+        if self._unread > MAX_REQUEST_BYTES:
+            self._complain("it goes on after its answer")
+            self.close()
+
+    def _take(self, data: bytes) -> None:
         if self._deadline is None and not self.is_busy:
             self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
         self._unread = self._unread + len(data) if self.conn.our_state is h11.DONE else 0
@@ -268,31 +187,33 @@ class Connection(H11Protocol):
         elif not self.transport.is_closing():
             self.transport.close()
 
-    def _send_chunk(self, data: bytes) -> bool:
-        """Send a chunk of an answer without a task, if all before it is sent. Return whether it is."""
-        if not self._takes_chunks():
-            return False
-        self.transport.write(_chunk(data))
-        return True
-
-    def _end_chunks(self, data: bytes) -> bool:
-        """Send the last chunk of an answer in the same way, then close the connection. Return whether it is sent."""
-        if not self._takes_chunks():
-            return False
-        self.transport.write(_last_chunk(data))
+    def _hand_over(self, stream: Subscription) -> SocketOutlet | TransportOutlet:
+        """Let a stream write to the connection, behind the head of its answer. HTTP is over on it."""
         self.cycle.disconnected = True  # nothing more is expected of the application
-        self.conn.send_failed()  # the chunks have bypassed h11, which now expects nothing of the client either
+        self.conn.send_failed()  # the stream bypasses h11, which now expects nothing of the client either
+        is_chunked = self.scope["http_version"] == "1.1"
+        is_plain = is_chunked and self.scheme == "http" and not self.transport.get_write_buffer_size()
+        if self._socket is None or not is_plain or self.transport.is_closing():
+            self._outlet = TransportOutlet(self.transport, stream, self._complain, chunked=is_chunked)
+            if self.flow.write_paused:
+                self._outlet.fill()
+            return self._outlet
+        self._forget()
+        outlet = self._streams.open(self._socket, self.peer, stream)
         self.transport.close()
-        return True
+        return outlet
 
-    def _takes_chunks(self) -> bool:
-        return not (self.flow.write_paused or self.transport.is_closing() or self.transport.get_write_buffer_size())
+    def pause_writing(self) -> None:
+        """Note that the client reads too slowly."""
+        super().pause_writing()
+        if self._outlet is not None:
+            self._outlet.fill()
 
-    def _call_on_leaving(self, function: Callable[[], object] | None) -> None:
-        """Call a function when the client leaves. None forgets the one before."""
-        self._on_leaving = function
-        if function is not None and self.transport.is_closing():
-            function()
+    def resume_writing(self) -> None:
+        """Note that the client has read."""
+        super().resume_writing()
+        if self._outlet is not None:
+            self._outlet.drain()
 
     def end_after_answer(self) -> None:
         """Close the connection now if it is idle, or after its answer."""
@@ -322,17 +243,6 @@ class Connection(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-
-@lru_cache(maxsize=1)
-def _chunk(data: bytes) -> bytes:
-    """Return a chunk of an answer: one object for all clients that get the same one after the other."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-@lru_cache(maxsize=1)
-def _last_chunk(data: bytes) -> bytes:
-    return _chunk(data) + b"0\r\n\r\n"
 
 
 def configuration(application: Any) -> Config:

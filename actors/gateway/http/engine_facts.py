@@ -14,8 +14,8 @@ from stretto.actors.access import Caller, may, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.http.asking import Answering
-from stretto.actors.gateway.http.connections import MAX_CONNECTIONS
 from stretto.actors.gateway.http.daemon_side import DaemonSide
+from stretto.actors.gateway.http.open_connections import MAX_CONNECTIONS
 from stretto.actors.gateway.live import MAX_STREAMS
 from stretto.actors.journal import NoStore, StoreUnavailable
 from stretto.actors.operations import EngineAnswer, Reload, Reloaded, Request, ShowEngine

@@ -20,7 +20,7 @@ from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.callers import Peers, Readers, Senders
-from stretto.actors.gateway.http.connections import Connection, Connections, configuration
+from stretto.actors.gateway.http.connections import Connection, configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.ended_runs import EndedRuns
@@ -28,7 +28,9 @@ from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.in_flight import RequestsInFlight
+from stretto.actors.gateway.http.open_connections import Connections
 from stretto.actors.gateway.http.origins import Origins
+from stretto.actors.gateway.http.outlets import StreamSockets
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.proxies import Proxies
@@ -138,6 +140,7 @@ class Gateway:
             raise
         self._ended.stored = services.journal.durable
         await self._hub.start()
+        self._stream_sockets = StreamSockets(self._connections)
         streams = Streams(self._hub, self._access)
         samples = Samples(services.instruments)
         cookie = SessionCookie(urlsplit(self._url).port or 0)
@@ -191,13 +194,13 @@ class Gateway:
         self._ended.waits.close()
         await self._hub.stop()
         self._connections.shut_down()
-        tasks = tuple(self._connections.state.tasks)
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        tasks = self._loop.create_task(self._hub.left()), *self._connections.state.tasks
+        _, late = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         self._connections.abort()
+        self._stream_sockets.close()
         self._endpoints.close()
         await asyncio.to_thread(self._access.close)
 
@@ -218,7 +221,7 @@ class Gateway:
     def _open(self, arrival: Arrival, head: bytes) -> None:
         connection, place = arrival.connection, arrival.place
         tls = None if self._certificate is None or not arrival.peer.address else self._certificate.context
-        opened = Connection(self._config, self._connections, arrival.peer, place, partial(give_back, connection))
+        opened = Connection(self._config, self._stream_sockets, arrival.peer, place, partial(give_back, connection))
         task = self._loop.create_task(_opened(place.charged(opened.open(connection, tls, head)), connection))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)

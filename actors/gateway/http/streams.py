@@ -2,20 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from stretto.actors.access import Access, Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.live import (
-    ABORT,
-    END_AT_ONCE,
-    ON_LEAVING,
-    SEND_AT_ONCE,
-    EngineStream,
-    LiveHub,
-    OutputStream,
-    RunStream,
-)
+from stretto.actors.gateway.live import HAND_OVER, EngineStream, LiveHub, Outlet, OutputStream, RunStream, Subscription
 
 
 class Streams:
@@ -29,7 +21,7 @@ class Streams:
     def __init__(self, hub: LiveHub, access: Access) -> None:
         self.hub = hub
         self._access = access
-        self._callers: dict[str, Caller] = {}
+        self._callers: dict[Subscription, Caller] = {}
         self._of_run = RunStream(hub, _name_of)
         self._of_output = OutputStream(hub, _name_of)
         self._of_engine = EngineStream(hub, _name_of, _may_see)
@@ -38,48 +30,56 @@ class Streams:
 
     def of_run(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows a run."""
-        return Stream(self._of_run, caller, self._callers)
+        return Stream(self._of_run, caller, self._followed_by)
 
     def of_output(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows an item's output."""
-        return Stream(self._of_output, caller, self._callers)
+        return Stream(self._of_output, caller, self._followed_by)
 
     def of_engine(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows all runs."""
-        return Stream(self._of_engine, caller, self._callers)
+        return Stream(self._of_engine, caller, self._followed_by)
 
     def forget(self, run: str) -> None:
         """Forget a run that was deleted: no client reads its last frames any more."""
         self.hub.forget(run)
 
+    def _followed_by(self, subscription: Subscription, caller: Caller) -> None:
+        self._callers[subscription] = caller
+        subscription.call_on_close(partial(self._callers.pop, subscription))
+        if not self._access.is_valid(caller):  # it was revoked while the stream was opened
+            self._end(subscription)
+
     def _end_revoked(self) -> None:
-        for request_id, caller in list(self._callers.items()):
+        for subscription, caller in list(self._callers.items()):
             if not self._access.is_valid(caller):
-                self.hub.end_session(_session(caller, request_id), "the token or session is not valid any more")
+                self._end(subscription)
+
+    def _end(self, subscription: Subscription) -> None:
+        self.hub.end_session(subscription.session, "the token or session is not valid any more")
 
 
 class Stream:
     """The answer to one caller."""
 
-    def __init__(self, endpoint: Callable[..., Any], caller: Caller, callers: dict[str, Caller]) -> None:
+    def __init__(
+        self, endpoint: Callable[..., Any], caller: Caller, followed_by: Callable[[Subscription, Caller], None]
+    ) -> None:
         self._endpoint = endpoint
         self._caller = caller
-        self._callers = callers
+        self._followed_by = followed_by
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events until the stream ends."""
+        """Begin the stream. Its events come without this task."""
         state = scope["state"]
         request_id: str = state["request_id"]
         state["caller"], state["stream"] = self._caller, _session(self._caller, request_id)
-        extensions = scope.setdefault("extensions", {})
-        extensions[ABORT], extensions[ON_LEAVING] = state["cut_off"], state["on_leaving"]
-        if scope["http_version"] == "1.1":  # an older one has no chunks
-            extensions[SEND_AT_ONCE], extensions[END_AT_ONCE] = state["send_chunk"], state["end_chunks"]
-        self._callers[request_id] = self._caller
-        try:
-            await self._endpoint(scope, receive, send)
-        finally:
-            self._callers.pop(request_id, None)
+        scope.setdefault("extensions", {})[HAND_OVER] = partial(self._hand_over, state["hand_over"])
+        await self._endpoint(scope, receive, send)
+
+    def _hand_over(self, hand_over: Callable[[Subscription], Outlet], subscription: Subscription) -> Outlet:
+        self._followed_by(subscription, self._caller)
+        return hand_over(subscription)
 
 
 def _session(caller: Caller, request_id: str) -> str:

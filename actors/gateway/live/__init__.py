@@ -1,6 +1,6 @@
 """Live events: the changes of a run, and the news of the engine, as server-sent events.
 
-    supervisors, engine --messages--> Source --> RunChannel, NewsChannel --frames--> Subscription --> RunStream
+    supervisors, engine --messages--> Source --> RunChannel, NewsChannel --frames--> Subscription --> Outlet
                                         ^              |
                                         '---- asks ----'  at most four times a second and run, only if there is news
 
@@ -23,36 +23,29 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.gateway.live.endpoints import (
-        ABORT,
-        END_AT_ONCE,
-        ON_LEAVING,
-        SEND_AT_ONCE,
-        EngineStream,
-        OutputStream,
-        RunStream,
-    )
+    from stretto.actors.gateway.live.endpoints import HAND_OVER, EngineStream, OutputStream, RunStream
     from stretto.actors.gateway.live.hub import MAX_STREAMS, LiveHub
     from stretto.actors.gateway.live.source import EngineSource
+    from stretto.actors.gateway.live.subscription import Outlet, Subscription
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "endpoints": "ABORT END_AT_ONCE ON_LEAVING SEND_AT_ONCE EngineStream OutputStream RunStream",
+            "endpoints": "HAND_OVER EngineStream OutputStream RunStream",
             "hub": "LiveHub MAX_STREAMS",
             "source": "EngineSource",
+            "subscription": "Outlet Subscription",
         },
     )
 
 __all__ = [
-    "ABORT",
-    "END_AT_ONCE",
+    "HAND_OVER",
     "MAX_STREAMS",
-    "ON_LEAVING",
-    "SEND_AT_ONCE",
     "EngineSource",
     "EngineStream",
     "LiveHub",
+    "Outlet",
     "OutputStream",
     "RunStream",
+    "Subscription",
 ]

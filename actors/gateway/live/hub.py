@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -73,6 +74,7 @@ class LiveHub:
         self._sessions: Counter[str] = Counter()
         self._keep_alive: Timer | None = None
         self._stopped = False
+        self._left: asyncio.Future[None] | None = None
         self.dropped = 0
         """Clients that were dropped because they were too slow."""
 
@@ -94,6 +96,12 @@ class LiveHub:
             self._keep_alive = None
         await self._source.stop()
 
+    async def left(self) -> None:
+        """Wait until no stream is open: each client has taken its last frames, or has left."""
+        if self._open:
+            self._left = asyncio.get_running_loop().create_future()
+            await self._left
+
     @property
     def streams(self) -> int:
         """The number of open streams."""
@@ -108,9 +116,8 @@ class LiveHub:
 
     # ---- streams
 
-    @asynccontextmanager
-    async def follow_run(self, run_id: str, last_id: str = "", session: str = "") -> AsyncIterator[Subscription]:
-        """Open a stream of one run for the time of a block.
+    async def follow_run(self, run_id: str, last_id: str = "", session: str = "") -> Subscription:
+        """Open a stream of one run. It is open until the subscription is closed.
 
         Args:
             run_id: The run, in progress or ended.
@@ -121,29 +128,18 @@ class LiveHub:
             UnknownRun: There is no such run.
             TooManyStreams, HubStopped: No stream can be opened now.
         """
-        subscription = self._admitted(session)
-        try:
+        with self._admitted(session) as subscription:
             channel = self._channels.get(run_id)
             if channel is None:
                 channel = RunChannel(run_id, self._source, self._memory, self._call_later)
                 self._channels[run_id] = channel
             channel.users += 1
-            try:
-                await self._join(channel, subscription, last_id)
-                yield subscription
-            finally:
-                channel.subscriptions.discard(subscription)
-                channel.users -= 1
-                if not channel.users:
-                    self._rest(channel)
-        finally:
-            self._leave(subscription)
+            subscription.call_on_close(partial(self._leave_run, channel, subscription))
+            await self._join(channel, subscription, last_id)
+        return subscription
 
-    @asynccontextmanager
-    async def follow_engine(
-        self, last_id: str = "", session: str = "", accepts: Accepts | None = None
-    ) -> AsyncIterator[Subscription]:
-        """Open a stream of the news of all runs for the time of a block.
+    async def follow_engine(self, last_id: str = "", session: str = "", accepts: Accepts | None = None) -> Subscription:
+        """Open a stream of the news of all runs. It is open until the subscription is closed.
 
         Args:
             last_id: The id of the last frame that the client has, or "".
@@ -153,17 +149,13 @@ class LiveHub:
         Raises:
             TooManyStreams, HubStopped: No stream can be opened now.
         """
-        subscription = self._admitted(session)
-        try:
+        with self._admitted(session) as subscription:
+            subscription.call_on_close(partial(self._news.leave, subscription))
             await self._news.join(subscription, last_id, accepts)
-            yield subscription
-        finally:
-            self._news.leave(subscription)
-            self._leave(subscription)
+        return subscription
 
-    @asynccontextmanager
-    async def follow_output(self, item: FollowedItem, session: str = "") -> AsyncIterator[Subscription]:
-        """Open a stream of an item's output for the time of a block. It ends with the item's attempt.
+    async def follow_output(self, item: FollowedItem, session: str = "") -> Subscription:
+        """Open a stream of an item's output. It ends with the item's attempt, or when the subscription is closed.
 
         Args:
             item: The item.
@@ -173,16 +165,12 @@ class LiveHub:
             UnknownRun, ItemNotInFlight, UnknownItem: As of `Engine.item_output`.
             TooManyStreams, HubStopped: No stream can be opened now.
         """
-        subscription, key = self._admitted(session), uuid4().hex
-        try:
+        with self._admitted(session) as subscription:
+            key = uuid4().hex
             channel = self._outputs[key] = OutputChannel(key, subscription, self._source, self._call_later)
-            try:
-                await channel.begin(item)
-                yield subscription
-            finally:
-                self._outputs.pop(key).close()
-        finally:
-            self._leave(subscription)
+            subscription.call_on_close(partial(self._leave_output, key))
+            await channel.begin(item)
+        return subscription
 
     def item_states(self, run_id: str, task: str) -> tuple[int, int, bytes] | None:
         """Return the states of a task's items, for a client that was sent "many".
@@ -216,7 +204,9 @@ class LiveHub:
         subscription.begin(first)
         subscription.end(last)
 
-    def _admitted(self, session: str) -> Subscription:
+    @contextmanager
+    def _admitted(self, session: str) -> Iterator[Subscription]:
+        """Admit a client. It leaves if the block, which opens its stream, fails."""
         if self._stopped:
             raise HubStopped("the daemon is stopping: it opens no more streams")
         if len(self._open) >= self._max_streams:
@@ -233,7 +223,21 @@ class LiveHub:
         self._sessions[session] += 1
         if self._keep_alive is None:
             self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
-        return subscription
+        subscription.call_on_close(partial(self._leave, subscription))
+        try:
+            yield subscription
+        except BaseException:
+            subscription.close()
+            raise
+
+    def _leave_run(self, channel: RunChannel, subscription: Subscription) -> None:
+        channel.subscriptions.discard(subscription)
+        channel.users -= 1
+        if not channel.users:
+            self._rest(channel)
+
+    def _leave_output(self, key: str) -> None:
+        self._outputs.pop(key).close()
 
     def _leave(self, subscription: Subscription) -> None:
         del self._open[subscription]
@@ -241,9 +245,12 @@ class LiveHub:
         self._sessions[subscription.session] -= 1
         if not self._sessions[subscription.session]:
             del self._sessions[subscription.session]
-        if not self._open and self._keep_alive is not None:
-            self._keep_alive.cancel()
-            self._keep_alive = None
+        if not self._open:
+            if self._keep_alive is not None:
+                self._keep_alive.cancel()
+                self._keep_alive = None
+            if self._left is not None and not self._left.done():
+                self._left.set_result(None)
 
     def _comment(self) -> None:
         self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)

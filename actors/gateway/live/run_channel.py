@@ -192,6 +192,10 @@ class RunChannel:
             return
         if self._asking or self._timer is not None:
             self._stale = True
+        elif len(self.subscriptions) > STREAMS_OF_A_FRAME:
+            # A short run costs a crowd no frame before its last one.
+            self._stale = True
+            self._timer = self._call_later(FRAME_SECONDS, self._rested)
         else:
             self._ask()
 
@@ -298,8 +302,9 @@ class RunChannel:
 
     def _end_all(self, *frames: bytes) -> None:
         subscriptions, self.subscriptions = self.subscriptions, set()
+        last = b"".join(frames)
         for each in subscriptions:
-            each.end(*frames)
+            each.end(last)
 
     # ---- frames
 

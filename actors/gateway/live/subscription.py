@@ -1,98 +1,113 @@
-"""One client of a stream: the frames that it has not taken yet."""
+"""One client of a stream: the frames that its connection has not taken yet."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from stretto.actors.gateway.live.frames import KEEP_ALIVE, RETRY_MILLISECONDS, event
 
 QUEUE_FRAMES: Final = 64
 """Frames that wait for one client. A client that is further behind is dropped."""
+LAST_WORDS_SECONDS: Final = 5.0
+"""How long a client that was too slow may take to read that it was dropped."""
+
+
+class Outlet(Protocol):
+    """A client's connection, as a stream writes to it. No method calls the stream before it returns."""
+
+    is_full: bool
+    """Whether the client has not taken what was written. The stream then writes nothing."""
+
+    def write(self, frames: bytes) -> None:
+        """Write a part of the answer."""
+
+    def end(self, frames: bytes) -> None:
+        """Write the last part, and close the connection when the client has taken it."""
+
+    def hurry(self, seconds: float) -> None:
+        """Close the connection if the client does not take what was written within so many seconds."""
 
 
 class Subscription:
-    """The queue of one client. It is ended once, and its frames are taken by one task."""
+    """The queue of one client. Its connection takes the frames at once as long as the client reads."""
 
-    __slots__ = (
-        "_first", "_frames", "_waiter", "end_at_once", "ended", "is_sent", "lagging", "on_lagging", "send_at_once",
-        "session",
-    )  # fmt: skip
+    __slots__ = ("_first", "_frames", "_on_close", "_outlet", "ended", "lagging", "session")
 
     def __init__(self, session: str) -> None:
         self.session = session
         self.ended = False
         """Whether no frame follows those that wait."""
-        self.is_sent = False
-        """Whether the last frame is sent, and the answer ended."""
         self.lagging = False
-        self.on_lagging: Callable[[], object] | None = None
-        """Called once when the client is dropped because it is too slow."""
-        self.send_at_once: Callable[[bytes], bool] | None = None
-        """Sends a frame if the client has taken all before it, and returns whether it has. Without it, a task takes the
-        frames: that costs several times as much."""
-        self.end_at_once: Callable[[bytes], bool] | None = None
-        """Sends the last frames in the same way, and ends the answer."""
         self._first: deque[bytes] = deque([b"retry: %d\n\n" % RETRY_MILLISECONDS])
         """The frames from before the client was added. They do not count as waiting: no one could take them before."""
         self._frames: deque[bytes] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._outlet: Outlet | None = None
+        self._on_close: list[Callable[[], object]] = []
+
+    def call_on_close(self, function: Callable[[], object]) -> None:
+        """Call a function when the client has left. The one that was added last is called first."""
+        self._on_close.append(function)
 
     def begin(self, frames: Iterable[bytes]) -> None:
         """Set the frames that come first."""
         self._first.extend(frames)
-        self._wake()
+
+    def attach(self, outlet: Outlet) -> None:
+        """Write to a connection from now on, first the frames that wait."""
+        self._outlet = outlet
+        self.flush()
 
     def put(self, frame: bytes) -> None:
         """Add a frame. A client that has not taken QUEUE_FRAMES frames is dropped."""
         if self.ended:
             return
-        if len(self._frames) >= QUEUE_FRAMES:
+        outlet = self._outlet
+        if outlet is not None and not outlet.is_full:
+            outlet.write(frame)
+        elif len(self._frames) < QUEUE_FRAMES:
+            self._frames.append(frame)
+        else:
             self.lagging = True
             self._first.clear()
             self._frames.clear()
             self.end(event("lagging", {"reason": f"{QUEUE_FRAMES} frames were waiting", "queue_frames": QUEUE_FRAMES}))
-            if self.on_lagging is not None:
-                self.on_lagging()
-            return
-        if self.send_at_once is not None and not self._frames and self.send_at_once(frame):
-            return
-        self._frames.append(frame)
-        self._wake()
+            if outlet is not None:
+                # It may be slow, and read why it is dropped; or it reads nothing.
+                outlet.hurry(LAST_WORDS_SECONDS)
 
     def keep_alive(self) -> None:
         """Add a comment, unless something else waits for the client already."""
         if not self._first and not self._frames:
             self.put(KEEP_ALIVE)
 
-    def end(self, *frames: bytes) -> None:
+    def end(self, frames: bytes) -> None:
         """Add the last frames."""
         if self.ended:
             return
         self.ended = True
-        if self.end_at_once is not None and not self._frames and self.end_at_once(b"".join(frames)):
-            self.is_sent = True
+        if self._outlet is not None and not self._outlet.is_full:
+            self._outlet.end(frames)
         else:
-            self._frames.extend(frames)
-        self._wake()
+            self._frames.append(frames)
 
-    def cut(self) -> None:
-        """Drop all frames and end: the client has left."""
+    def flush(self) -> None:
+        """Write the frames that wait. The connection calls this when it is not full any more."""
+        outlet = self._outlet
+        if outlet is None or outlet.is_full:
+            return
+        frames = b"".join((*self._first, *self._frames))
+        self._first.clear()
+        self._frames.clear()
+        if self.ended:
+            outlet.end(frames)
+        elif frames:
+            outlet.write(frames)
+
+    def close(self) -> None:
+        """Note that the client has left. Idempotent."""
         self.ended = True
         self._first.clear()
         self._frames.clear()
-        self._wake()
-
-    async def take(self) -> bytes:
-        """Return the frames that wait, when there are some, or b"" at the end."""
-        while not self._first and not self._frames and not self.ended:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        frames = [*self._first, *self._frames]
-        self._first.clear()
-        self._frames.clear()
-        return frames[0] if len(frames) == 1 else b"".join(frames)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._outlet = None
+        while self._on_close:
+            self._on_close.pop()()

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -312,23 +315,23 @@ def test_runs_are_deleted(tmp_path: Path) -> None:
 
 def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: Path) -> None:
     """The daemon ends before the run: that is no outcome."""
-    following: list[Any] = []
+    following: list[Future[answers.Refused]] = []
+
+    def refusal_while_following(client: Client, run: str, follows: Callable[[], object]) -> answers.Refused:
+        with pytest.raises(RequestRefused) as raised:
+            deque((follows() for _ in client.answers(Watch(run))), maxlen=0)
+        return raised.value.refusal
 
     async def test(client: Client) -> None:
         run = (await ask(client, Submit(SLEEP, {}), answers.Accepted)).run
-        following.append(asyncio.ensure_future(refusal_while_following(client, run)))
-        await ask(client, controls.Pause(run), answers.StatusAnswer)  # answered after the other has begun to follow
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+        follows = partial(loop.call_soon_threadsafe, begun.set)
+        following.append(follower.submit(refusal_while_following, client, run, follows))
+        await begun.wait()
 
-    async def refusal_while_following(client: Client, run: str) -> answers.Refused:
-        with pytest.raises(RequestRefused) as raised:
-            await answers_to(client, Watch(run))
-        return raised.value.refusal
-
-    async def both(client: Client) -> None:
-        await test(client)
-
-    with_store(tmp_path, both)
-    refused = following[0].result()
+    with ThreadPoolExecutor(1) as follower:
+        with_store(tmp_path, test)
+        refused = following[0].result(PATIENCE)
     assert refused.code == "engine_stopped"
     assert "continues when a daemon opens its store again" in refused.message
 

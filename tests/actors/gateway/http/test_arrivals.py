@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.http import connections
+from stretto.actors.gateway.http import open_connections
 from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.connections import Connection
 from tests.support.gateways import http, with_port
@@ -111,7 +111,7 @@ def test_a_body_behind_the_head_is_read(tmp_path: Path) -> None:
 
 def test_guests_make_room_before_known_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long these have been idle."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS", 3)
 
     async def test(client: Client, url: str) -> None:
         known, knows = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))

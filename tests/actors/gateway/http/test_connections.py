@@ -1,14 +1,13 @@
 """Connections are bounded in time and number."""
 
 import asyncio
-from functools import lru_cache
+import socket
 from pathlib import Path
 
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.http import application, connections
-from stretto.actors.gateway.http.callers import Peer
+from stretto.actors.gateway.http import connections, open_connections, outlets
 from stretto.actors.operations import API
 from stretto.actors.operations.requests import Definition, Submit
 from tests.support.gateways import exchange, http, post, with_gateway, with_port
@@ -33,10 +32,12 @@ def test_a_client_that_is_slow_with_its_headers_is_cut_off(
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.01)
 
     async def test(client: Client) -> None:
-        reader, writer = await connected(client)
-        writer.write(sent)
-        assert await reader.read() == b""
-        writer.close()
+        # All of it has come when the gateway accepts the connection: no byte comes after its end.
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(client.url.removeprefix("unix://"))
+            connection.sendall(sent)
+            connection.setblocking(False)
+            assert await asyncio.get_running_loop().sock_recv(connection, 1) == b""
 
     with_gateway(tmp_path, test)
 
@@ -71,7 +72,7 @@ def test_headers_that_are_too_long_or_wrong(tmp_path: Path) -> None:
 
 def test_the_connection_that_is_idle_for_longest_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new client is answered at the limit. A connection with a request in progress is not closed."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS", 3)
 
     async def test(client: Client) -> None:
         sleep = 'version: "1.0.0"\nref: test.sleep\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n'
@@ -96,7 +97,7 @@ def test_the_connection_that_is_idle_for_longest_makes_room(tmp_path: Path, monk
 
 def test_a_peer_has_a_bound_of_its_own_on_the_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its next connection is closed. The socket's clients are not counted with it."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS_OF_A_PEER", 2)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS_OF_A_PEER", 2)
 
     async def test(client: Client, url: str) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
@@ -114,39 +115,6 @@ def test_a_peer_has_a_bound_of_its_own_on_the_port(tmp_path: Path, monkeypatch: 
     with_port(tmp_path, test)
 
 
-class Idle:
-    """A connection of a guest that is idle."""
-
-    is_busy = False
-    is_guest = True
-
-    def __init__(self, address: str) -> None:
-        self.peer = Peer(address, None)
-        self.is_closed = False
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    end_after_answer = abort = close
-
-
-def test_at_the_limit_an_address_with_more_than_its_part_gets_no_further_connection(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It is refused without a look at its request. Others get one of the connections of guests."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 6)
-    every = connections.Connections()
-    held = [Idle(address) for address in ("attacker", "attacker", "attacker", "attacker", "client", "other")]
-    for each in held:
-        every.add(each)
-    assert not every.admit(Peer("attacker", None))
-    assert not any(each.is_closed for each in held)
-    for address in ("client", "newcomer"):
-        assert every.admit(Peer(address, None))
-        every.add(Idle(address))
-    assert [each.is_closed for each in held] == [True, True, False, False, False, False]
-
-
 def test_a_client_that_does_not_read_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that leaves its answer unread harms nobody: others are answered, and its connection is closed."""
 
@@ -155,7 +123,7 @@ def test_a_client_that_does_not_read_is_given_up(tmp_path: Path, monkeypatch: py
             lambda: list(client.answers(Submit(Definition("big.yaml", BIG), {"text": "x" * 3_000_000})))
         )
         run = said[-1].run  # type: ignore[union-attr]  # the outcome
-        monkeypatch.setattr(application, "SEND_SECONDS", 0.01)
+        monkeypatch.setattr(outlets, "SEND_SECONDS", 0.01)
         reader, writer = await connected(client)
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket
         writer.write(http("GET", f"{API}/runs/{run}/stream"))
@@ -187,48 +155,5 @@ def test_a_stream_ends_when_its_client_leaves(tmp_path: Path) -> None:
         writer.close()
         while await streams(client) != b"stretto_streams 0.0":
             pass
-
-    with_gateway(tmp_path, test)
-
-
-def test_a_frame_is_encoded_once_for_all_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last one ends the answers and the connections, without the tasks of the streams."""
-    encoded: list[bytes] = []
-    ended: list[bytes] = []
-    chunk, end_chunks = connections._chunk.__wrapped__, connections.Connection._end_chunks
-
-    def counted(data: bytes) -> bytes:
-        encoded.append(data)
-        return chunk(data)
-
-    def noted(self: connections.Connection, data: bytes) -> bool:
-        is_sent = end_chunks(self, data)
-        ended.extend([data] * is_sent)
-        return is_sent
-
-    monkeypatch.setattr(connections, "_chunk", lru_cache(maxsize=1)(counted))
-    monkeypatch.setattr(connections.Connection, "_end_chunks", noted)
-
-    async def test(client: Client) -> None:
-        sleep = 'version: "1.0.0"\nref: test.sleep\ncancellation_policy: cancel_running\n'
-        sleep += "tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
-        accepted = await exchange(client, post(f"{API}/runs", {"workflow": {"file": "s.yaml", "text": sleep}}))
-        run = accepted.headers["location"]
-        clients = [await connected(client) for _ in range(5)]
-        for reader, writer in clients:
-            writer.write(http("GET", f"{run}/stream", connection="keep-alive"))
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert b"\r\nconnection: close\r\n" in head.lower()
-            await reader.readuntil(b"event: hello\n")
-            await reader.readuntil(b"\n\n\r\n")
-        await exchange(client, post(f"{run}/cancel", {}))
-        rests = [await reader.read() for reader, _ in clients]
-        assert len(set(rests)) == 1
-        assert b"event: ended\n" in rests[0]
-        assert rests[0].endswith(b"\n\n\r\n0\r\n\r\n")
-        assert len(ended) == 5
-        assert len(encoded) == len(set(encoded))
-        for _, writer in clients:
-            writer.close()
 
     with_gateway(tmp_path, test)

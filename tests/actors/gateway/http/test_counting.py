@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from stretto.actors.gateway.http.application import NO_ROUTE
+from stretto.actors.gateway.http.outlets import SocketOutlet
 from stretto.actors.gateway.http.problems import STATUSES
-from stretto.actors.gateway.live import endpoints, subscription
+from stretto.actors.gateway.live import subscription
 from stretto.actors.operations import API
 from stretto.metrics import Instruments
 from tests.support.gateways import Opened, opened_gateway
@@ -125,13 +126,21 @@ def test_a_stream_is_counted_and_not_timed(tmp_path: Path) -> None:
 
 
 def test_a_dropped_stream_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a queue of no frames, the first news finds it full."""
+    """Its client takes the first frames only, and no other one may wait."""
     monkeypatch.setattr(subscription, "QUEUE_FRAMES", 0)
-    monkeypatch.setattr(endpoints, "LAST_WORDS_SECONDS", float(PATIENCE))
+    monkeypatch.setattr(subscription, "LAST_WORDS_SECONDS", 0.0)
+    write = SocketOutlet.write
+
+    def fill(self: SocketOutlet, frames: bytes) -> None:
+        write(self, frames)
+        self.is_full = True
+
+    monkeypatch.setattr(SocketOutlet, "write", fill)
 
     def ask(opened: Opened, _instruments: Instruments) -> None:
         with client_of(opened) as client, client.stream("GET", STREAM) as stream:
             assert client.post(f"{API}/runs", json={"workflow": NOOP}).status_code == 202
-            assert "event: lagging" in stream.read().decode()
+            with pytest.raises(httpx.RemoteProtocolError):
+                stream.read()
 
     assert value(counted(tmp_path, ask), "streams_dropped_total") == 1

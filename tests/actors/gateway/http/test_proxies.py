@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.access import access_of_file, local_caller
-from stretto.actors.gateway.http import connections
+from stretto.actors.gateway.http import open_connections
 from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.gateway.http.hosts import hosts_of
 from stretto.actors.gateway.http.problems import Problem
@@ -170,7 +170,7 @@ def test_metrics_can_be_open(tmp_path: Path) -> None:
 
 def test_a_proxy_has_as_many_connections_as_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of a peer is that of one client."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS_OF_A_PEER", 1)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS_OF_A_PEER", 1)
 
     async def test(_client: Any, url: str) -> None:
         host, _, port = url.partition("://")[2].partition(":")

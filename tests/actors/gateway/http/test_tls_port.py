@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.gateway.http import connections
+from stretto.actors.gateway.http import connections, open_connections
 from stretto.actors.operations import API
 from stretto.actors.settings import ServeSettings
 from tests.support.certificates import Authority
@@ -93,13 +93,13 @@ def test_a_handshake_that_takes_too_long_is_cut_off(
 
 def test_a_handshake_counts_as_a_connection(with_tls: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     """At the limit, the oldest one makes room, or another one of the same peer is closed."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS", 2)
 
     async def test(_client: Any, port: Port) -> None:
         silent = [await port.connect(tls=False) for _ in range(2)]
         assert (await port.ask(http("GET", "/healthz"))).status == 200
         assert await silent[0][0].read() == b""
-        monkeypatch.setattr(connections, "MAX_CONNECTIONS_OF_A_PEER", 1)
+        monkeypatch.setattr(open_connections, "MAX_CONNECTIONS_OF_A_PEER", 1)
         reader, writer = await port.connect(tls=False)
         assert await reader.read() == b""
         for each in (writer, *(writer for _, writer in silent)):
@@ -112,7 +112,7 @@ def test_idle_connections_with_tls_make_room_at_once(
     with_tls: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for the goodbye of a client that is idle."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS", 1)
 
     async def test(_client: Any, port: Port) -> None:
         for _ in range(3):

@@ -15,11 +15,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
-from stretto.actors.gateway.live import endpoints
-from stretto.actors.gateway.live.endpoints import ABORT, EngineStream, RunStream
+from stretto.actors.gateway.guests import Guest
+from stretto.actors.gateway.http.callers import Peer
+from stretto.actors.gateway.http.connections import Connection
+from stretto.actors.gateway.http.open_connections import Connections
+from stretto.actors.gateway.http.outlets import StreamSockets
+from stretto.actors.gateway.live import subscription as subscriptions
+from stretto.actors.gateway.live.endpoints import HAND_OVER, EngineStream, RunStream
 from stretto.actors.gateway.live.hub import MAX_SESSION_STREAMS, LiveHub
 from stretto.actors.gateway.live.source import EngineSource
 from stretto.definitions.errors import StrettoError
@@ -60,7 +63,6 @@ class Listener:
 
     def __init__(self, bench: Bench, max_session_streams: int = MAX_SESSION_STREAMS) -> None:
         self.hub = LiveHub(EngineSource(bench.proxy.actor_ref), max_session_streams=max_session_streams)
-        self.protocols: list[H11Protocol] = []
 
     async def start(self) -> None:
         """Start to listen."""
@@ -68,28 +70,37 @@ class Listener:
             Route("/runs/{run}/stream", RunStream(self.hub)),
             Route("/stream", EngineStream(self.hub, may_see=lambda _scope, root: root != "test.hidden")),
         ]
-        app = Starlette(routes=routes, exception_handlers={StrettoError: refused})
+        starlette = Starlette(routes=routes, exception_handlers={StrettoError: refused})
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope["extensions"] = {HAND_OVER: scope["state"]["hand_over"]}
+            await starlette(scope, receive, send)
+
         config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False)
         config.load()
-        state = ServerState()
-
-        def protocol() -> asyncio.Protocol:
-            made = Abortable(config=config, server_state=state, app_state={})
-            self.protocols.append(made)
-            return made
-
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.port = listening.getsockname()[1]
-        self.server = await asyncio.get_running_loop().create_server(protocol, sock=listening)
+        self.sockets = StreamSockets(Connections())
+        self._config = config
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(0)
+        self.port = self._listening.getsockname()[1]
+        self._accepting = asyncio.ensure_future(self._accept())
         await self.hub.start()
+
+    async def _accept(self) -> None:
+        while True:
+            raw, _ = await asyncio.get_running_loop().sock_accept(self._listening)
+            place = Guest(raw.fileno(), "127.0.0.1", None)
+            await Connection(self._config, self.sockets, Peer("127.0.0.1", None), place, lambda: None).open(
+                raw, None, b""
+            )
 
     async def stop(self) -> None:
         """Stop to listen. Every stream ends at once."""
         await self.hub.stop()
-        self.server.close()
-        await self.server.wait_closed()
-        for each in self.protocols:
-            each.transport.abort()
+        self._accepting.cancel()
+        self._listening.close()
+        self.sockets.connections.abort()
+        self.sockets.close()
 
     @asynccontextmanager
     async def get(
@@ -108,17 +119,6 @@ class Listener:
             yield Response(reader)
         finally:
             writer.transport.abort()
-
-
-class Abortable(H11Protocol):
-    """A protocol that lets a stream cut off its connection."""
-
-    def handle_events(self) -> None:
-        """Add the extension to the scope of each request."""
-        super().handle_events()
-        if self.scope is not None:
-            extensions: dict[str, Any] = {ABORT: self.transport.abort}
-            self.scope["extensions"] = extensions
 
 
 class Response:
@@ -269,6 +269,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(bench: Bench) -> None:
     async def test(listener: Listener) -> None:
         async with listener.get(f"/runs/{run_id}/stream") as response:
             await response.status()
+            assert await response.frame() is not None
             assert listener.hub.streams == 1
         while listener.hub.streams:  # noqa: ASYNC110 - it ends in the turns of this loop
             await asyncio.sleep(0)
@@ -293,7 +294,7 @@ def test_what_cannot_be_streamed_is_refused(bench: Bench) -> None:
 
 def test_a_reader_that_stops_is_cut_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds neither memory nor the connection: what its system does not take is dropped."""
-    monkeypatch.setattr(endpoints, "LAST_WORDS_SECONDS", 0.0)
+    monkeypatch.setattr(subscriptions, "LAST_WORDS_SECONDS", 0.0)
     run_id = bench.submit(HELD).id
 
     async def test(listener: Listener) -> None:
@@ -354,43 +355,35 @@ def test_the_news_of_runs_are_streamed_and_selected(bench: Bench) -> None:
 
 
 def test_a_stream_takes_little_memory(bench: Bench) -> None:
-    """16 KiB at most, with its tasks. What it sends is shared by all streams of a run."""
+    """16 KiB at most, with its connection. What it sends is shared by all streams of a run."""
     run_id = bench.submit(HELD).id
     streams = 100
 
-    async def open_stream(hub: LiveHub, opened: asyncio.Semaphore) -> None:
-        never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        async def receive() -> Any:
-            return await never
-
-        async def send(message: Any) -> None:
-            if b"event: hello" in message.get("body", b""):
-                opened.release()
-
-        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run": run_id}}
-        await RunStream(hub)(scope, receive, send)
-
     async def test(listener: Listener) -> None:
-        opened = asyncio.Semaphore(0)
+        clients: list[socket.socket] = []
 
-        async def more(count: int) -> list["asyncio.Task[None]"]:
-            tasks = [asyncio.ensure_future(open_stream(listener.hub, opened)) for _ in range(count)]
-            for _ in tasks:
-                await opened.acquire()
-            return tasks
+        async def more(count: int) -> None:
+            for _ in range(count):
+                client, connection = socket.socketpair()
+                clients.append(client)
+                stream = await listener.hub.follow_run(run_id)
+                stream.attach(listener.sockets.open(connection, Peer("127.0.0.1", None), stream))
+                connection.close()
 
-        first = await more(1)
+        await more(1)
         tracemalloc.start()
         try:
             before = tracemalloc.get_traced_memory()[0]
-            others = await more(streams)
+            await more(streams)
             taken = (tracemalloc.get_traced_memory()[0] - before) / streams
         finally:
             tracemalloc.stop()
         assert taken <= 16 * 1024
         await listener.hub.stop()
-        await asyncio.gather(*first, *others)
+        await listener.hub.left()
+        assert not listener.sockets.connections
+        for each in clients:
+            each.close()
         bench.proxy.cancel(run_id).get(timeout=PATIENCE)
 
     serve(bench, test, max_session_streams=streams + 1)

@@ -1,82 +1,93 @@
 """One client's queue: frames in their order, at once if the client reads as fast."""
 
-import asyncio
+from stretto.actors.gateway.live.subscription import LAST_WORDS_SECONDS, QUEUE_FRAMES, Subscription
+from tests.support.streaming import Taken
 
-from stretto.actors.gateway.live.subscription import QUEUE_FRAMES, Subscription
+
+def attached() -> tuple[Subscription, Taken]:
+    """Return a stream and its connection, which has taken the first frame."""
+    subscription, outlet = Subscription("s"), Taken()
+    subscription.begin([b"hello"])
+    subscription.attach(outlet)
+    assert outlet.written.pop().endswith(b"hello")
+    return subscription, outlet
 
 
 def test_a_client_that_reads_gets_frames_at_once() -> None:
-    """No task is woken for them. Without a way to end the answer at once, the last frames wait for the task."""
-
-    async def test() -> None:
-        subscription, sent = Subscription("s"), list[bytes]()
-        subscription.begin([b"hello"])
-        assert b"hello" in await subscription.take()
-
-        def send(frame: bytes) -> bool:
-            sent.append(frame)
-            return True
-
-        subscription.send_at_once = send
-        subscription.put(b"1")
-        subscription.put(b"2")
-        subscription.end(b"3", b"4")
-        subscription.put(b"5")
-        assert sent == [b"1", b"2"]
-        assert await subscription.take() == b"34"
-
-    asyncio.run(test())
+    """Nothing comes behind the last ones."""
+    subscription, outlet = attached()
+    subscription.put(b"1")
+    subscription.put(b"2")
+    subscription.end(b"34")
+    subscription.put(b"5")
+    subscription.end(b"6")
+    assert (outlet.written, outlet.last) == ([b"1", b"2"], b"34")
 
 
 def test_frames_wait_for_a_client_that_does_not_read() -> None:
-    """None overtakes another one, and a client that is too far behind is dropped."""
+    """None overtakes another one. They are written together when there is room."""
+    subscription, outlet = attached()
+    outlet.is_full = True
+    subscription.put(b"1")
+    subscription.put(b"2")
+    subscription.flush()
+    assert outlet.written == []
+    outlet.is_full = False
+    subscription.flush()
+    subscription.flush()
+    assert outlet.written == [b"12"]
 
-    async def test() -> None:
-        subscription, asked, takes = Subscription("s"), list[bytes](), False
-        await subscription.take()
 
-        def send(frame: bytes) -> bool:
-            asked.append(frame)
-            return takes
+def test_the_last_frames_wait_behind_the_others() -> None:
+    """They end the answer."""
+    subscription, outlet = attached()
+    outlet.is_full = True
+    subscription.put(b"1")
+    subscription.end(b"2")
+    assert outlet.last is None
+    outlet.is_full = False
+    subscription.flush()
+    assert outlet.written == []
+    assert outlet.last == b"12"
 
-        subscription.send_at_once = send
+
+def test_a_client_that_is_too_far_behind_is_dropped() -> None:
+    """It is told why, if it reads that within a bounded time."""
+    subscription, outlet = attached()
+    outlet.is_full = True
+    for _ in range(QUEUE_FRAMES):
         subscription.put(b"1")
-        takes = True
-        subscription.put(b"2")
-        assert (asked, await subscription.take()) == ([b"1"], b"12")
-        subscription.put(b"3")
-        assert asked == [b"1", b"3"]
-        takes = False
-        for _ in range(QUEUE_FRAMES + 1):
-            subscription.put(b"4")
-        assert (subscription.ended, subscription.lagging) == (True, True)
-        assert b"event: lagging" in await subscription.take()
-
-    asyncio.run(test())
+    assert not subscription.lagging
+    subscription.put(b"2")
+    assert (subscription.ended, subscription.lagging, outlet.hurried) == (True, True, [LAST_WORDS_SECONDS])
+    outlet.is_full = False
+    subscription.flush()
+    assert outlet.last is not None
+    assert outlet.last.startswith(b"event: lagging\n")
 
 
-def test_the_last_frames_end_the_answer_at_once_if_the_client_reads() -> None:
-    """Otherwise they wait behind the others for the task."""
+def test_frames_from_before_the_connection_come_first() -> None:
+    """Also the end of a stream that was not begun."""
+    subscription, outlet = Subscription("s"), Taken()
+    subscription.begin([b"hello"])
+    subscription.put(b"1")
+    subscription.end(b"2")
+    subscription.attach(outlet)
+    assert outlet.written == []
+    assert outlet.last is not None
+    assert outlet.last.endswith(b"hello12")
 
-    async def test() -> None:
-        for takes in (True, False):
-            subscription, ended = Subscription("s"), list[bytes]()
-            await subscription.take()
 
-            def end(frames: bytes, takes: bool = takes, ended: list[bytes] = ended) -> bool:
-                ended.append(frames)
-                return takes
-
-            subscription.end_at_once = end
-            subscription.end(b"1", b"2")
-            subscription.end(b"3")
-            assert ended == [b"12"]
-            assert (subscription.is_sent, await subscription.take()) == ((True, b"") if takes else (False, b"12"))
-        behind = Subscription("s")
-        await behind.take()
-        behind.put(b"0")
-        behind.end_at_once = end
-        behind.end(b"1")
-        assert await behind.take() == b"01"
-
-    asyncio.run(test())
+def test_who_waits_for_a_clients_leave_is_called_once() -> None:
+    """The last one first. Nothing is written then."""
+    subscription, outlet = attached()
+    called: list[int] = []
+    subscription.call_on_close(lambda: called.append(1))
+    subscription.call_on_close(lambda: called.append(2))
+    subscription.close()
+    subscription.close()
+    subscription.put(b"1")
+    subscription.end(b"2")
+    subscription.flush()
+    assert called == [2, 1]
+    assert (outlet.written, outlet.last) == ([], None)
