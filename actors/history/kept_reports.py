@@ -55,7 +55,7 @@ class KeptReports:
         return report
 
     def keep(self, key: ReportKey, report: dict[str, Any]) -> None:
-        """Keep a report, which nobody may change from now on."""
+        """Keep a report, which must not be changed from now on."""
         size = size_of(report)
         with self._lock:
             self.size -= self._reports.pop(key, ({}, 0))[1]

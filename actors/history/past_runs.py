@@ -1,4 +1,4 @@
-"""What a rerun must know of an ended run, from the rows of its visits and its errors: no replay is needed.
+"""The facts of an ended run that a rerun needs, from the rows of its visits and its errors, without a replay.
 
 A run's rows say how each visit ended, its errors whether that was handled. Together they decide why the run failed,
 except where the order of events matters. Then there is no answer, and a replay gives it.

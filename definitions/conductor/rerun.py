@@ -86,7 +86,7 @@ class OldRun(Protocol):
 
 
 class RerunTasks(msgspec.Struct, frozen=True):
-    """What a rerun does with each task of an old run. All others run again as a whole.
+    """The part of each task of an old run that a rerun repeats. All other tasks run again as a whole.
 
     Attributes:
         kept: The tasks that are reused as a whole.

@@ -35,7 +35,7 @@ def record_list(store: "Store", runs: int) -> None:
         new = [
             acceptance(
                 ids[number], accepted_at=first + _SECONDS_BETWEEN * number,
-                labels={"env": f"stage-{number % 5}", "ticket": f"T-{number}"},
+                labels={"env": f"stage-{number % 5}", "region": f"eu-{number % 40}"},
                 requested_by=RequestedBy(_PEOPLE[number % len(_PEOPLE)], "api"),
             )
             for number in range(begin, min(begin + PORTION, runs))
