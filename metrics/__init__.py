@@ -5,7 +5,7 @@
     actors <--callables, at each scrape--- gauges -------'                 (or `expose`, in another server)
 
     actors, actions --structlog events--.
-    pykka, httpx ... --logging records--+--> configure_logging's one chain --> one stream
+    pykka ... --logging records---------+--> configure_logging's one chain --> one stream
     call_ids (of the action that runs) -'
 
 Metrics: `catalogue` names them, `Instruments` counts them, `exposition` serves them.

@@ -2,7 +2,7 @@
 
     stretto, actions --> structlog --> call ids, time, level --.
                                                                |--> JSON line or console line --> one stream
-    pykka, httpx, asyncio, any `logging` user --> root handler-'
+    pykka, asyncio, any `logging` user --> root handler-'
 
 Inside this module `logging` is the standard library's module.
 """
@@ -30,8 +30,8 @@ Style = Literal["auto", "json", "console"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _NUMBERS = logging.getLevelNamesMapping()
-# Pykka logs each exception that it returns to a caller at INFO with a traceback. httpx logs each request at INFO,
-# httpcore each step of a request at DEBUG.
+# Pykka logs each exception that it returns to a caller at INFO with a traceback. Actions may use httpx, which logs the
+# URL of each request at INFO, and httpcore, which logs its headers at DEBUG: both may hold secrets.
 _NOISY_LOGGERS = ("pykka", "httpx", "httpcore", "alembic")
 
 

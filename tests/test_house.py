@@ -242,7 +242,7 @@ def loaded_by(statement: str) -> set[str]:
 def test_messages_are_light() -> None:
     """They load neither what runs actions, nor expressions, nor databases."""
     loaded = loaded_by("import stretto.actors.runs.messages, stretto.actors.journal.messages")
-    heavy = {"stretto.actors.runners.base", "jinja2", "httpx", "sqlalchemy", "stretto.definitions.expressions"}
+    heavy = {"stretto.actors.runners.base", "jinja2", "aiohttp", "sqlalchemy", "stretto.definitions.expressions"}
     assert not heavy & loaded
     assert not {name for name in loaded if name.startswith("stretto.actors.runners.")}
 
@@ -250,6 +250,6 @@ def test_messages_are_light() -> None:
 def test_the_package_is_lazy() -> None:
     """`import stretto.actors` loads no room."""
     loaded = loaded_by("import stretto.actors")
-    assert not {"jinja2", "httpx", "sqlalchemy"} & loaded
+    assert not {"jinja2", "aiohttp", "sqlalchemy"} & loaded
     rooms = {room_of(name.removeprefix("stretto.")) for name in loaded if name.startswith("stretto.")}
     assert rooms <= {None, "definitions.lazy_face"}

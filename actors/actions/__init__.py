@@ -13,7 +13,12 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
-    from stretto.actors.actions.core.http_settings import close_clients, use_policy
+    from stretto.actors.actions.core.http_settings import (
+        MAX_HTTP_CONNECTIONS,
+        HttpSettings,
+        close_connections,
+        use_http_settings,
+    )
     from stretto.actors.actions.core.local import describe_exit, inherited_environment, last_lines, variable_problem
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
@@ -46,7 +51,7 @@ else:
         __name__,
         {
             "core.addresses": "AddressPolicy",
-            "core.http_settings": "close_clients use_policy",
+            "core.http_settings": "MAX_HTTP_CONNECTIONS HttpSettings close_connections use_http_settings",
             "core.local": "describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
@@ -69,6 +74,7 @@ __all__ = [
     "ANY",
     "COMMAND_SECONDS",
     "LINK_LOCAL_AND_METADATA",
+    "MAX_HTTP_CONNECTIONS",
     "MAX_RETRY_AFTER_SECONDS",
     "NO_SUDO",
     "Action",
@@ -79,6 +85,7 @@ __all__ = [
     "CannotLoadActions",
     "Child",
     "DuplicateAction",
+    "HttpSettings",
     "InvalidAction",
     "InvalidActionInput",
     "OutputSlot",
@@ -87,7 +94,7 @@ __all__ = [
     "RenderedCommands",
     "UnknownAction",
     "action",
-    "close_clients",
+    "close_connections",
     "describe_exit",
     "frames_in",
     "frames_of",
@@ -102,6 +109,6 @@ __all__ = [
     "shell_result",
     "stackstorm_http",
     "stackstorm_local",
-    "use_policy",
+    "use_http_settings",
     "variable_problem",
 ]

@@ -78,7 +78,7 @@ def load_library(  # noqa: PLR0913 - keywords, each a choice that stands alone
     elif earlier is None:
         _load_installed(rules.log)
     among = [pack for each in surveys for pack in each.packs]
-    loaded = _load_packs(registry, [*map(Path, packs)], among, findings)
+    loaded = _load_packs(registry, [*map(Path, packs)], among, findings, rules)
     catalogue = Catalogue(wrap(registry), earlier, rules)
     for pack in loaded:
         catalogue.add_pack(pack)
@@ -102,14 +102,23 @@ def _load_installed(log: LogEvent) -> None:
 
 
 def _load_packs(
-    registry: ActionRegistry, named: list[Path], among: list[Path], findings: list[Finding] | None
+    registry: ActionRegistry, named: list[Path], among: list[Path], findings: list[Finding] | None, rules: Rules
 ) -> "tuple[Pack, ...]":
     if not named and not among:
         return ()
-    from stretto.actors.packs import add_pack, add_packs, examine_packs, findings_of, read_packs  # noqa: PLC0415 - slow
+    from stretto.actors.packs import (  # noqa: PLC0415 - slow
+        add_pack,
+        add_packs,
+        examine_packs,
+        findings_of,
+        read_packs,
+        refuse_unmade,
+    )
 
     if findings is None:
         read = read_packs([*named, *among])
+        if rules.runs_actions:
+            refuse_unmade(registry, read)
         add_packs(registry, read)
         return tuple(read)
     read = read_packs(named)

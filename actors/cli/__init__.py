@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",
     "graph": "Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.",
+    "packs": "Install packs, make their environments, and list, show and remove them.",
     "actions": "List the actions that workflows can call, or show one.",
     "completion": "Print a shell completion script.",
 }

@@ -45,7 +45,7 @@ def examine_paths(
     of_packs: list[Finding] = []
     library = load_or_exit(
         [*surveys, Survey((), (), tuple(sorted(enclosing)))], actions=actions, packs=packs, findings=of_packs,
-        rules=Rules(log=log_nothing), when_needed=True,
+        rules=Rules(log=log_nothing, runs_actions=False), when_needed=True,
     )  # fmt: skip
     names = _names_check(configuration, library.packs)
     examined = _Examined(library.catalogue, PackFiles(library.packs, of_packs), names)

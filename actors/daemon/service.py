@@ -149,7 +149,7 @@ class Daemon:
             max_threads_left_behind=engine.max_threads_left_behind,
             workers=engine.workers, max_worker_bytes=engine.max_worker_bytes,
             max_runs=engine.max_runs, max_result_bytes=engine.max_result_bytes, addresses=policy,
-            max_retry_after=http.max_retry_after, packs=engine.packs,
+            max_retry_after=http.max_retry_after, max_http_connections=http.max_connections, packs=engine.packs,
             max_output_bytes=engine.max_output_bytes, capture_output=True,
             pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,

@@ -23,7 +23,7 @@ LONGEST_SECONDS: Final = 2.0
 """When a change is reported even though more changes keep coming."""
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
-_PASSED_OVER: Final = frozenset({".git", ".venv", "__pycache__", "node_modules"})
+_PASSED_OVER: Final = frozenset({".git", ".stretto", ".venv", "__pycache__", "node_modules"})
 """Folders with many others below them, none of which contains definitions."""
 _log = get_logger("stretto.daemon")
 

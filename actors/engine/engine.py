@@ -10,7 +10,7 @@ from typing import Any, Literal, Unpack
 
 import pykka
 
-from stretto.actors.actions import MAX_RETRY_AFTER_SECONDS, AddressPolicy, RenderedCommands
+from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, AddressPolicy, RenderedCommands
 from stretto.actors.dispatch import Deferred, DispatchedActor
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
@@ -84,6 +84,7 @@ class Engine(DispatchedActor):
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
+        max_http_connections: int = MAX_HTTP_CONNECTIONS,
         packs: Paths = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
@@ -117,6 +118,7 @@ class Engine(DispatchedActor):
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
+            max_http_connections: The connections that core.http has open at a time. More requests wait for one.
             packs: Folders of packs, or packs.
             pack_config: The values of `config.*` in expressions, or the path of a YAML file with them.
             keystore: The values of `keystore.*` in expressions, or the path of a YAML file with them.
@@ -147,6 +149,7 @@ class Engine(DispatchedActor):
             workers=workers, max_worker_bytes=max_worker_bytes,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
+            max_http_connections=max_http_connections,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 

@@ -29,6 +29,7 @@ class EngineSettings(TypedDict, total=False):
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
+    max_http_connections: int
     packs: Paths
     pack_config: Source | None
     keystore: Source | None

@@ -96,6 +96,7 @@ class EngineOptions:
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
+    max_http_connections: int
     packs: Paths
     pack_config: Source | None
     keystore: Source | None
@@ -180,6 +181,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
             max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
+            max_http_connections=options.max_http_connections,
             capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
         )  # fmt: skip
         stack.add("runners", runners.stop)
@@ -278,7 +280,10 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "threads", "dispatchers"):
+    for name in (
+        "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
+        "dispatchers",
+    ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

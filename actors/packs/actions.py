@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
+from stretto.actors.packs.environments import Kind, unmade
 from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, run_action
 from stretto.definitions.context import secret_fields
@@ -59,6 +60,19 @@ def add_pack(registry: ActionRegistry, pack: Pack) -> list[Finding]:
     return errors
 
 
+def refuse_unmade(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
+    """Refuse the actions that need an environment which is not made, before their packs are added.
+
+    Args:
+        registry: Where the refusals go. Each has the command that makes the environment.
+        packs: The packs.
+    """
+    for pack in packs:
+        for described in pack.actions:
+            if described.needs is not None and (problem := unmade(pack.manifest.folder, described.needs)):
+                registry.refuse(described.ref, problem)
+
+
 def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
     """Return the findings of a pack.
 
@@ -67,11 +81,12 @@ def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
         registry: The registry to which the pack is added.
 
     Returns:
-        An error for each refused action, then warnings: doubtful fields in the pack's files, actions that this
-        machine cannot run, and actions that one of Stretto's own replaces.
+        An error for each refused action, then warnings: doubtful fields in the pack's files, environments that are
+        not made, actions that this machine cannot run, and actions that one of Stretto's own replaces.
     """
     found = [finding for refused in _refusals(registry, pack) for finding in refused.findings]
     found += pack.warnings
+    found += _unmade_environments(pack)
     for described in pack.actions:
         if isinstance(described, PackAction) and (problem := missing(described)):
             found.append(Finding("cannot_perform", problem, described.place, severity="warning"))
@@ -79,6 +94,18 @@ def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
             message = f"Stretto's own action {described.ref} is used instead of the pack's"
             found.append(Finding("built_in_action", message, described.place, severity="warning"))
     return found
+
+
+def _unmade_environments(pack: Pack) -> list[Finding]:
+    needed: dict[Kind, int] = {}
+    for described in pack.actions:
+        if described.needs is not None:
+            needed[described.needs] = needed.get(described.needs, 0) + 1
+    return [
+        Finding("environment_not_made", f"{problem} ({count} actions need it)", pack.manifest.place, severity="warning")
+        for kind, count in needed.items()
+        if (problem := unmade(pack.manifest.folder, kind))
+    ]
 
 
 def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from stretto.actors.packs.environments import Kind
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.model import Parameter, Workflow
@@ -13,6 +14,7 @@ RunnerType = Literal["python", "shell", "native", "nodejs"]
 Delivery = Literal["stdin", "file", "env", "argv"]
 ParameterFormat = Literal["json", "dotenv", "yaml"]
 OutputFormat = Literal["text", "json", "jsonl", "yaml"]
+_ENVIRONMENTS: Final[Mapping[RunnerType, Kind]] = {"python": "python", "nodejs": "node"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class PackAction:
     result: FrozenDict | None = None
     """The JSON Schema of its result."""
 
+    @property
+    def needs(self) -> Kind | None:
+        """The kind of environment that it runs in, if its pack has one."""
+        return _ENVIRONMENTS.get(self.runner)
+
 
 @dataclass(frozen=True, slots=True)
 class PackCall:
@@ -75,6 +82,7 @@ class PackCall:
         rendered: Set if the action turns its input into code. Such an action needs core_local.rendered_cmd: allow.
         description: A text, for people.
         result: The JSON Schema of its result.
+        needs: The kind of environment that it runs in, if its pack has one.
     """
 
     ref: str
@@ -87,6 +95,7 @@ class PackCall:
     rendered: Finding | None = None
     description: str = ""
     result: FrozenDict | None = None
+    needs: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import resource
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from stretto.actors.actions import ActionFailed, Child, describe_exit, frames_in, inherited_environment, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
+from stretto.actors.packs.environments import interpreter_of, unmade
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
 from stretto.metrics import call_ids
@@ -108,6 +108,8 @@ def missing(action: PackAction) -> str:
     """Return what this machine lacks to run the action, or ""."""
     if action.runner == "nodejs" and shutil.which("node") is None:
         return "`node` is not on the PATH; install Node.js"
+    if action.runner == "nodejs" and (problem := unmade(action.folder, "node")):
+        return problem
     if action.runner == "native" and not os.access(action.program, os.X_OK):
         return f"{action.program} is not executable; run chmod +x on it"
     return "" if hasattr(os, "pidfd_open") else "packs need Linux, because they wait for processes by pidfd"
@@ -145,19 +147,23 @@ def _start(program: Program) -> Child:
 
 def _command(action: PackAction) -> list[str]:
     program = str(action.program)
-    commands = {
-        "python": python_command(action.program, action.folder),
-        "shell": [_shell(action.program), program],
-        "nodejs": ["node", program],
-        "native": [program],
-    }
+    if action.runner == "python":
+        command = python_command(action.program, action.folder)
+    elif action.runner == "shell":
+        command = [_shell(action.program), program]
+    else:
+        command = [*(["node"] if action.runner == "nodejs" else []), program]
     # Node.js and Go reserve gigabytes of address space and use little of it, so their writable memory is limited.
-    return limited(commands[action.runner], address_space=action.runner in {"python", "shell"})
+    return limited(command, address_space=action.runner in {"python", "shell"})
 
 
 def python_command(program: Path, pack: Path) -> list[str]:
-    """Return the command that runs a file in an isolated interpreter, with the pack's `lib` on the path."""
-    return [sys.executable, "-I", "-B", "-c", _PYTHON, str(program), str(pack / "lib")]
+    """Return the command that runs a file in the pack's interpreter, isolated, with the pack's `lib` on the path.
+
+    Raises:
+        ActionFailed: The pack's environment is not made.
+    """
+    return [interpreter_of(pack), "-I", "-B", "-c", _PYTHON, str(program), str(pack / "lib")]
 
 
 def limited(command: list[str], *, address_space: bool) -> list[str]:

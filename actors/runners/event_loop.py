@@ -9,13 +9,15 @@ from contextvars import Context
 from typing import Any, Final
 
 from stretto.actors.actions import (
+    MAX_HTTP_CONNECTIONS,
     MAX_RETRY_AFTER_SECONDS,
     AddressPolicy,
+    HttpSettings,
     OutputSlot,
     OutputSoFar,
-    close_clients,
+    close_connections,
     output_slot,
-    use_policy,
+    use_http_settings,
 )
 from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
@@ -81,6 +83,7 @@ class EventLoopRunner:
     Args:
         addresses: The addresses that core.http may connect to.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+        max_http_connections: The connections that core.http has open at a time.
         stop_seconds: How long `stop` waits for the actions.
         capture_output: Whether the text that functions print is kept with their calls.
     """
@@ -92,11 +95,11 @@ class EventLoopRunner:
         *,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
+        max_http_connections: int = MAX_HTTP_CONNECTIONS,
         stop_seconds: float = STOP_SECONDS,
         capture_output: bool = False,
     ) -> None:
-        self._addresses = addresses or AddressPolicy()
-        self._max_retry_after = max_retry_after
+        self._http = HttpSettings(addresses or AddressPolicy(), max_retry_after, max_http_connections)
         self._stop_seconds = stop_seconds
         self._captures = capture_output
         self._lock = threading.Lock()
@@ -129,7 +132,7 @@ class EventLoopRunner:
         return running
 
     def stop(self) -> None:
-        """Cancel the running calls, wait for them, close the loop's HTTP clients, and join the threads."""
+        """Cancel the running calls, wait for them, close the loop's HTTP connections, and join the threads."""
         with self._lock:
             first, self._stopped = not self._stopped, True
             loop, thread, helpers = self._loop, self._thread, self._helpers
@@ -160,7 +163,7 @@ class EventLoopRunner:
         protected = ProtectedLoop()
         loop = self._loop = protected.loop
         loop.set_exception_handler(self._log_stray)
-        use_policy(loop, self._addresses, self._max_retry_after)
+        use_http_settings(loop, self._http)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")
         loop.set_default_executor(self._helpers)
         # A daemon thread, because an action that blocks the loop must not keep the process from ending.
@@ -260,7 +263,7 @@ class EventLoopRunner:
             task.cancel()
         await _wait(strays, CLEAN_UP_SECONDS)
         async with asyncio.timeout(CLEAN_UP_SECONDS):
-            await close_clients()
+            await close_connections()
             await asyncio.get_running_loop().shutdown_asyncgens()
 
     def _log_stray(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

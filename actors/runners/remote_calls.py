@@ -50,14 +50,14 @@ def encode_call(call: Call) -> bytes:
     return encode_json(_Request(call.action.ref, code.target, code.digest, call.input, call.ids))
 
 
-def decode_end(answer: bytes) -> Finished:
+def decode_end(answer: bytes | bytearray) -> Finished:
     """Return the end that a worker reports. Raises `msgspec.DecodeError` if it is none."""
     end = _ends.decode(answer)
     result = decode_json(bytes(end.result))
     return Finished(end.status, result, end.error, end.kind, time.monotonic(), end.traceback, end.retry_after)
 
 
-def make_handler() -> Callable[[bytes], bytes]:
+def make_handler() -> Callable[[bytes | bytearray], bytes]:
     """Return the worker's handler. It is called in the worker's process."""
     records = logging.StreamHandler(sys.stderr)
     records.setFormatter(logging.Formatter(LOG_FORMAT))
@@ -65,7 +65,7 @@ def make_handler() -> Callable[[bytes], bytes]:
     return _answer
 
 
-def _answer(data: bytes) -> bytes:
+def _answer(data: bytes | bytearray) -> bytes:
     asked = _requests.decode(data)
     try:
         action = _action_of(asked)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stretto.actors.actions import MAX_RETRY_AFTER_SECONDS, AddressPolicy
+from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, AddressPolicy
 from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.printing import capture_prints
@@ -21,6 +21,7 @@ class Runners:
         addresses: The addresses that core.http may connect to.
         capture_output: Whether the text that functions print is kept with their calls, and not printed.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+        max_http_connections: The connections that core.http has open at a time.
         workers: How many processes run functions that are isolated, or None for one a core.
         max_worker_bytes: The most memory that such a process may take, or None.
     """
@@ -33,6 +34,7 @@ class Runners:
         addresses: AddressPolicy | None = None,
         capture_output: bool = False,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
+        max_http_connections: int = MAX_HTTP_CONNECTIONS,
         workers: int | None = None,
         max_worker_bytes: int | None = None,
     ) -> None:
@@ -45,7 +47,10 @@ class Runners:
             "worker": isolated,
             "fresh": isolated,
             "async": EventLoopRunner(
-                addresses=addresses, max_retry_after=max_retry_after, capture_output=capture_output
+                addresses=addresses,
+                max_retry_after=max_retry_after,
+                max_http_connections=max_http_connections,
+                capture_output=capture_output,
             ),
         }
         self._end_capture = capture_prints() if capture_output else None
@@ -63,7 +68,7 @@ class Runners:
     def waiting_for_thread(self, run_id: str) -> frozenset[tuple[str, int, int]]:
         """Return the items (task, visit, index) of a run that wait for a thread."""
         calls = [each.call for each in list(self._threads.waiting)]
-        calls += [each.call for each in list(self._isolated.waiting)]
+        calls += self._isolated.waiting
         starts = [call.start for call in calls if call.ids.run_id == run_id]
         return frozenset((start.task, start.visit, start.index) for start in starts if start is not None)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from stretto.actors.actions import LINK_LOCAL_AND_METADATA, MAX_RETRY_AFTER_SECONDS
+from stretto.actors.actions import LINK_LOCAL_AND_METADATA, MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
@@ -160,12 +160,16 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
         deny: The networks that core.http refuses.
         allow: The exceptions from them.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+        max_connections: The connections that core.http has open at a time. More requests wait for one.
     """
 
     deny: Networks = tuple(map(str, LINK_LOCAL_AND_METADATA))
     allow: Networks = ()
     max_retry_after: Annotated[float, Meta(ge=0, le=86_400, description="a number of seconds from 0 to 86400")] = (
         MAX_RETRY_AFTER_SECONDS
+    )
+    max_connections: Annotated[int, Meta(ge=1, le=65_536, description="a whole number from 1 to 65,536")] = (
+        MAX_HTTP_CONNECTIONS
     )
 
     def __post_init__(self) -> None:

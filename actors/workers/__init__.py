@@ -1,8 +1,9 @@
 """Kept processes that run Python calls, one call at a time each. A call is bytes, and so is its answer.
 
-Worker.call(bytes) --frame--> serve() of the worker's process --> handler(bytes) -> bytes --frame--> back
+WorkerPool.start(Job) --tokens, frames--> serve() of a worker's process --> handler(bytes) -> bytes --frame--> Job.ended
+    tokens: the numbers of calls that may begin. The daemon can take back those that have not begun.
     stdin:  open for as long as its daemon lives; its end ends the worker
-    stdout, stderr: the text that calls print
+    stdout, stderr: the text that calls print, with a mark at each call's end
 """
 
 from typing import TYPE_CHECKING
@@ -10,9 +11,19 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.workers.process import Worker, WorkerCommand, WorkerEnded
-    from stretto.actors.workers.serving import serve
+    from stretto.actors.workers.kept import Job
+    from stretto.actors.workers.pool import CANCELLED, WorkerPool
+    from stretto.actors.workers.process import WorkerCommand, WorkerEnded
+    from stretto.actors.workers.serving import line, serve
 else:
-    __getattr__ = lazy_face(__name__, {"process": "Worker WorkerCommand WorkerEnded", "serving": "serve"})
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "kept": "Job",
+            "pool": "CANCELLED WorkerPool",
+            "process": "WorkerCommand WorkerEnded",
+            "serving": "line serve",
+        },
+    )
 
-__all__ = ["Worker", "WorkerCommand", "WorkerEnded", "serve"]
+__all__ = ["CANCELLED", "Job", "WorkerCommand", "WorkerEnded", "WorkerPool", "line", "serve"]

@@ -1,34 +1,52 @@
-"""Frames: a length of 8 bytes, big-endian, then so many bytes."""
+"""Frames: a head with the kind, the number of the call and the length, then so many bytes."""
 
 import socket
-from typing import Final
+import struct
+from typing import Final, NamedTuple
 
-HEAD_BYTES: Final = 8
-TOKEN_BYTES: Final = 8
-"""How many bytes before a call its answer must repeat."""
+CALL: Final = 1
+ANSWER: Final = 2
+LOG: Final = 3
+ASK: Final = 4
+REPLY: Final = 5
+_KINDS: Final = frozenset({CALL, ANSWER, LOG, ASK, REPLY})
+
+UNFIT: Final = 1
+"""The flag of an answer after which the worker must end: its call has left a process behind."""
+HEAD: Final = struct.Struct(">BBIQQ")
+CHUNK_BYTES: Final = 65_536
+"""How much is read at once. A frame with more data is read into a buffer of its own, without another copy."""
 MAX_FRAME_BYTES: Final = 2**30
 """The largest frame: as large as data can be."""
 
 
-class FrameTooLarge(Exception):
-    """A frame says that it has more than `MAX_FRAME_BYTES`."""
+class BrokenFrames(Exception):
+    """A frame has an unknown kind, or more than `MAX_FRAME_BYTES`."""
 
 
-def send_frame(connection: socket.socket, data: bytes) -> None:
-    """Send a frame. Raises `OSError` if the other end is gone, and `FrameTooLarge`."""
-    if len(data) > MAX_FRAME_BYTES:
-        raise FrameTooLarge(f"{len(data):,} bytes are more than the {MAX_FRAME_BYTES:,} of a frame")
-    connection.sendall(len(data).to_bytes(HEAD_BYTES, "big"))
-    connection.sendall(data)
+class Frame(NamedTuple):
+    """A message between a daemon and a worker.
+
+    Attributes:
+        kind: `CALL` and `REPLY` come from the daemon, `ANSWER`, `LOG` and `ASK` from the worker.
+        flags: `UNFIT`, or 0.
+        microseconds: How long the call took, if it is an answer.
+        number: The number of the call.
+        data: The data.
+    """
+
+    kind: int
+    flags: int
+    microseconds: int
+    number: int
+    data: bytes | bytearray
 
 
-def receive_frame(connection: socket.socket) -> bytes | None:
-    """Wait for a frame and return it, or None at the end. Raises `FrameTooLarge`, and `OSError`."""
-    reader = FrameReader()
-    while (frame := reader.frame()) is None:
-        if not reader.read(connection):
-            return None
-    return frame
+def head(kind: int, number: int, length: int, flags: int = 0, microseconds: int = 0) -> bytes:
+    """Return the head of a frame. Raises `BrokenFrames` if it has too much data."""
+    if length > MAX_FRAME_BYTES:
+        raise BrokenFrames(f"{length:,} bytes are more than the {MAX_FRAME_BYTES:,} of a frame")
+    return HEAD.pack(kind, flags, min(microseconds, 2**32 - 1), number, length)
 
 
 class FrameReader:
@@ -36,27 +54,55 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._at = 0
+        self._begun: Frame | None = None
+        self._room = memoryview(b"")
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing has arrived that is not part of a frame that was taken."""
-        return not self._buffer
+        return self._begun is None and self._at == len(self._buffer)
 
     def read(self, connection: socket.socket) -> bool:
-        """Read once. Returns False at the end."""
-        chunk = connection.recv(2**20)
+        """Read once. Returns False at the end. Raises `OSError`."""
+        if self._begun is not None:
+            count = connection.recv_into(self._room)
+            self._room = self._room[count:]
+            return count > 0
+        chunk = connection.recv(CHUNK_BYTES)
+        if self._at:
+            del self._buffer[: self._at]
+            self._at = 0
         self._buffer += chunk
         return bool(chunk)
 
-    def frame(self) -> bytes | None:
-        """Take the next frame, or return None if it is not complete. Raises `FrameTooLarge`."""
-        if len(self._buffer) < HEAD_BYTES:
+    def frame(self) -> Frame | None:
+        """Take the next frame, or return None if it is not complete. Raises `BrokenFrames`."""
+        if self._begun is not None:
+            if self._room:
+                return None
+            taken, self._begun = self._begun, None
+            return taken
+        begins = self._at + HEAD.size
+        if len(self._buffer) < begins:
             return None
-        end = HEAD_BYTES + int.from_bytes(self._buffer[:HEAD_BYTES], "big")
-        if end > HEAD_BYTES + MAX_FRAME_BYTES:
-            raise FrameTooLarge(f"a frame of {end - HEAD_BYTES:,} bytes")
-        if len(self._buffer) < end:
-            return None
-        taken = bytes(memoryview(self._buffer)[HEAD_BYTES:end])
-        del self._buffer[:end]
-        return taken
+        kind, flags, microseconds, number, length = HEAD.unpack_from(self._buffer, self._at)
+        if kind not in _KINDS or length > MAX_FRAME_BYTES:
+            raise BrokenFrames(f"a frame of the kind {kind} with {length:,} bytes")
+        if len(self._buffer) >= begins + length:
+            self._at = begins + length
+            data = bytes(memoryview(self._buffer)[begins : self._at])
+            return Frame(kind, flags, microseconds, number, data)
+        if length > CHUNK_BYTES:
+            self._begin_large(Frame(kind, flags, microseconds, number, bytearray(length)), begins)
+        return None
+
+    def _begin_large(self, frame: Frame, begins: int) -> None:
+        """Move what has arrived of a large frame to a buffer of its own, into which the rest is read."""
+        arrived = len(self._buffer) - begins
+        self._room = memoryview(frame.data)
+        self._room[:arrived] = self._buffer[begins:]
+        self._room = self._room[arrived:]
+        self._begun = frame
+        self._buffer = bytearray()
+        self._at = 0

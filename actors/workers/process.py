@@ -1,28 +1,19 @@
-"""The daemon's side of a worker: starts its process, calls it, and ends it."""
+"""The process of a worker: its start, its sockets and pipes, its end."""
 
-import codecs
+import json
 import os
-import selectors
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from stretto.actors.workers.frames import TOKEN_BYTES, FrameReader, FrameTooLarge, send_frame
-
 END_SECONDS: Final = 2.0
-_CHUNK_BYTES: Final = 65_536
-# Nothing of the worker's own is imported before its path is set: the code is text, and its arguments are data.
-_CODE: Final = (
-    "import json, sys; path, module, name, channel, most, *given = json.loads(sys.argv[1]); sys.path[:] = path; "
-    "from importlib import import_module; "
-    "import_module('stretto.actors.workers.serving').serve("
-    "channel, most, getattr(import_module(module), name)(*given))"
-)
+MARK_BYTES: Final = 16
+_TOKEN_BYTES: Final = 8
+_TOKENS: Final = 8192
 
 
 class WorkerEnded(Exception):
@@ -30,133 +21,102 @@ class WorkerEnded(Exception):
 
 
 class WorkerCommand(NamedTuple):
-    """The function of a worker.
+    """The program of a worker. Workers of one command can run each other's calls.
 
     Attributes:
-        module: The module of the function that makes the worker's handler.
-        name: The function's name.
-        arguments: Its arguments: texts and numbers.
+        argv: The program and its arguments. One more argument follows, with what `serve` needs.
+        folder: The working directory, or None for that of the daemon.
+        variables: The environment, or None for that of the daemon.
         max_bytes: The most memory that the process may take, or None.
+        separate: Whether standard output and standard error have a pipe each. Otherwise they share one.
+        ends_with_children: Whether the process ends after a call that has left a process behind.
+        version: A text that changes with the code that the process runs.
     """
 
-    module: str
-    name: str
-    arguments: tuple[str | int | None, ...] = ()
+    argv: tuple[str, ...]
+    folder: str | None = None
+    variables: tuple[tuple[str, str], ...] | None = None
     max_bytes: int | None = None
+    separate: bool = False
+    ends_with_children: bool = False
+    version: str = ""
+
+    @property
+    def environment(self) -> Mapping[str, str] | None:
+        """The environment as a mapping, or None for that of the daemon."""
+        return None if self.variables is None else dict(self.variables)
 
 
-class Worker:
-    """A process that answers calls. One thread calls it; any thread may kill it.
-
-    The process ends with the daemon, however that ends: its standard input is closed then.
+class WorkerProcess:
+    """A started worker. It ends with the daemon, however that ends: its standard input is closed then.
 
     Args:
         command: What it runs.
-        printed: Gets the text that the process writes, or None to leave it to the daemon's own streams.
+        captures: Whether what it prints comes here. Otherwise it goes to the daemon's own streams.
+
+    Attributes:
+        channel: The socket with the frames. It does not block.
+        outputs: The pipes with what the process prints, which do not block.
+        mark: The bytes that end the text of a call on each pipe.
 
     Raises:
         OSError: The process cannot be started.
     """
 
-    def __init__(self, command: WorkerCommand, printed: Callable[[str], object] | None) -> None:
-        import json  # noqa: PLC0415 - an engine without workers does not need it
-
-        self._printed = printed
+    def __init__(self, command: WorkerCommand, *, captures: bool) -> None:
+        self.mark = os.urandom(MARK_BYTES)
         self._killing = threading.Lock()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._reader = FrameReader()
-        self._connection, theirs = socket.socketpair()
-        with theirs:
-            arguments = [sys.path, command.module, command.name, theirs.fileno(), command.max_bytes, *command.arguments]
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-P", "-c", _CODE, json.dumps(arguments)],
-                stdin=subprocess.PIPE,
-                stdout=None if printed is None else subprocess.PIPE,
-                stderr=None if printed is None else subprocess.STDOUT,
-                pass_fds=(theirs.fileno(),),
-                bufsize=0,
-                start_new_session=True,
-            )
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._connection, selectors.EVENT_READ)
-        self._output = self._process.stdout
-        if self._output is not None:
-            os.set_blocking(self._output.fileno(), False)
-            self._selector.register(self._output, selectors.EVENT_READ)
+        self.channel, theirs = socket.socketpair()
+        self._send_tokens, self._tokens = socket.socketpair()
+        pipe = subprocess.PIPE if captures else None
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - the command is the runners' own
+                    [*command.argv, self._given(command, theirs, captures=captures)],
+                    cwd=command.folder,
+                    env=command.environment,
+                    stdin=subprocess.PIPE,
+                    stdout=pipe,
+                    stderr=subprocess.STDOUT if captures and not command.separate else pipe,
+                    pass_fds=(theirs.fileno(), self._tokens.fileno()),
+                    bufsize=0,
+                    start_new_session=True,
+                )
+        except BaseException:
+            self._close_sockets()
+            raise
+        os.set_blocking(self.channel.fileno(), False)
+        pipes = (self._process.stdout, self._process.stderr)
+        self.outputs = tuple(each for each in pipes if each is not None)
+        for output in self.outputs:
+            os.set_blocking(output.fileno(), False)
 
     @property
     def pid(self) -> int:
         """The process's id."""
         return self._process.pid
 
-    @property
-    def is_fit(self) -> bool:
-        """Whether the process can take a call: it has not ended, and has not written unasked."""
-        return not any(key.fileobj is self._connection for key, _ in self._selector.select(0))
+    def allow(self, numbers: list[int]) -> None:
+        """Let the worker begin calls, in this order."""
+        self._send_tokens.sendall(b"".join(number.to_bytes(_TOKEN_BYTES, "big") for number in numbers))
 
-    def call(self, data: bytes) -> bytes:
-        """Return the handler's answer to a call.
-
-        Args:
-            data: The call.
-
-        Raises:
-            WorkerEnded: The process has ended, or has answered another call.
-        """
-        token = os.urandom(TOKEN_BYTES)
-        try:
-            send_frame(self._connection, token + data)
-            answer = self._answer()
-        except FrameTooLarge as error:
-            raise WorkerEnded(f"the worker process broke its protocol: {error}") from None
-        except OSError:  # it was killed, or has ended by itself
-            answer = None
-        self._read_output()
-        if answer is None:
-            raise WorkerEnded(self._how_it_ended())
-        if not answer.startswith(token) or not self._reader.is_empty:
-            raise WorkerEnded("the worker process answered another call than it was asked")
-        return answer[TOKEN_BYTES:]
+    def take_back(self) -> list[int]:
+        """Return the numbers of all calls that were allowed and have not begun. The worker begins none of them."""
+        taken = b""
+        with suppress(BlockingIOError):
+            taken = self._tokens.recv(_TOKENS * _TOKEN_BYTES, socket.MSG_DONTWAIT)
+        return [int.from_bytes(taken[at : at + _TOKEN_BYTES], "big") for at in range(0, len(taken), _TOKEN_BYTES)]
 
     def kill(self) -> None:
-        """End the process and what it has started. The call that runs raises `WorkerEnded`."""
+        """End the process and what it has started. Any thread may call this."""
         with self._killing:
             # Unreaped, it keeps its process group, so that the id cannot belong to others.
             if self._process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(self._process.pid, signal.SIGKILL)
 
-    def close(self) -> None:
-        """End the process, and give its descriptors back."""
-        self._connection.close()
-        self.kill()
-        with self._killing, suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_SECONDS)
-        self._selector.close()
-        for pipe in (self._process.stdin, self._output):
-            if pipe is not None:
-                pipe.close()
-
-    def _answer(self) -> bytes | None:
-        while (answer := self._reader.frame()) is None:
-            ready = [key.fileobj for key, _ in self._selector.select()]
-            if self._output in ready:
-                self._read_output()
-            if self._connection in ready and not self._reader.read(self._connection):
-                return None
-        return answer
-
-    def _read_output(self) -> None:
-        if self._output is None or self._printed is None:
-            return
-        with suppress(BlockingIOError, ValueError):
-            while chunk := os.read(self._output.fileno(), _CHUNK_BYTES):
-                self._printed(self._decoder.decode(chunk))
-            self._selector.unregister(self._output)
-            self._output.close()
-            self._output = None
-
-    def _how_it_ended(self) -> str:
+    def how_it_ended(self) -> str:
+        """Return how the process ended, which has closed its channel."""
         with self._killing:
             try:
                 code = self._process.wait(END_SECONDS)
@@ -165,3 +125,30 @@ class Worker:
         if code < 0:
             return f"the worker process was ended by signal {-code} ({signal.Signals(-code).name})"
         return f"the worker process ended with exit code {code}"
+
+    def close(self) -> None:
+        """End the process, and give its descriptors back."""
+        self.kill()
+        self._close_sockets()
+        with self._killing, suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)
+        for pipe in (self._process.stdin, *self.outputs):
+            if pipe is not None:
+                pipe.close()
+
+    def _given(self, command: WorkerCommand, theirs: socket.socket, *, captures: bool) -> str:
+        pipes = ([1, 2] if command.separate else [1]) if captures else []
+        return json.dumps(
+            {
+                "channel": theirs.fileno(),
+                "tokens": self._tokens.fileno(),
+                "mark": self.mark.hex(),
+                "pipes": pipes,
+                "max_bytes": command.max_bytes,
+                "ends_with_children": command.ends_with_children,
+            }
+        )
+
+    def _close_sockets(self) -> None:
+        for each in (self.channel, self._send_tokens, self._tokens):
+            each.close()

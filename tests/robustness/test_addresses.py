@@ -8,14 +8,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-import httpcore
 import pytest
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.actions.core import http
 from stretto.actors.actions.core.addresses import AddressPolicy
-from stretto.actors.actions.core.checked_backend import CheckedBackend
-from stretto.actors.actions.core.http_settings import close_clients, use_policy
+from stretto.actors.actions.core.http_connection import Origin, connect
+from stretto.actors.actions.core.http_errors import AddressDenied
+from stretto.actors.actions.core.http_settings import HttpSettings, close_connections, use_http_settings
 from stretto.actors.actions.core.networks import addresses_reached
 
 LOOPBACK: Final = AddressPolicy(deny=(ipaddress.ip_network("127.0.0.0/8"),))
@@ -107,12 +107,12 @@ def listener() -> Iterator[Listener]:
 
 def request(url: str, policy: AddressPolicy) -> dict[str, Any]:
     async def once() -> dict[str, Any]:
-        use_policy(asyncio.get_running_loop(), policy, 300.0)
+        use_http_settings(asyncio.get_running_loop(), HttpSettings(policy))
         try:
             result: dict[str, Any] = await http.http(url=url, timeout=5)
             return result
         finally:
-            await close_clients()
+            await close_connections()
 
     return asyncio.run(once())
 
@@ -180,14 +180,13 @@ def test_the_peer_of_a_connection_is_judged_before_anything_is_sent(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second line: a kernel that connects to another address than the judged one."""
-    backend = CheckedBackend(LOOPBACK)
-    connect = httpcore.AnyIOBackend.connect_tcp
+    sock_connect = asyncio.SelectorEventLoop.sock_connect
 
-    async def elsewhere(self: Any, host: str, *rest: Any) -> Any:
-        return await connect(self, "127.0.0.1", *rest)
+    async def elsewhere(self: Any, made: socket.socket, _address: Any) -> None:
+        await sock_connect(self, made, ("127.0.0.1", listener.port))
 
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", elsewhere)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", elsewhere)
     before = listener.accepted
-    with pytest.raises(httpcore.ConnectError, match=r"127\.0\.0\.1 is denied"):
-        asyncio.run(backend.connect_tcp("192.0.2.1", listener.port, 5))
+    with pytest.raises(AddressDenied, match=r"127\.0\.0\.1 is denied"):
+        asyncio.run(connect(Origin("http", "192.0.2.1", listener.port, verify=True), LOOPBACK, None))
     assert listener.accepted == before

@@ -1,33 +1,35 @@
 """The code of core.http: one HTTP request, bounded in time, redirects and size."""
 
 import asyncio
-import os
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-import httpcore
-import httpx
-
-from stretto.actors.actions.core.http_body import BadBody, decode_text, parse_json, read_body
-from stretto.actors.actions.core.http_client import shared_client
+from stretto.actors.actions.core.http_body import decode_text, parse_json
+from stretto.actors.actions.core.http_connections import shared_connections
+from stretto.actors.actions.core.http_errors import FAULTS, BadBody, cause_of
+from stretto.actors.actions.core.http_exchange import Exchange, Request
 from stretto.actors.actions.core.http_settings import http_settings
+from stretto.actors.actions.core.http_url import BadUrl, Target, target_of
 from stretto.actors.actions.errors import ActionFailed
 from stretto.definitions.data import encode_json
 
 MAX_RESPONSE_BYTES: Final = 10 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
-MAX_SHOWN: Final = 300
 NO_STATUS: Final = 0
 """The `status_code` of a request without a complete response."""
-TRANSPORT_ERRORS: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HTTP_URL: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"})
+"""The methods whose requests say nothing of a body if they have none."""
+_DEFAULT_HEADERS: Final = {
+    "accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "stretto",
+}  # fmt: skip
 
 
 async def request(  # noqa: PLR0913 - the action's inputs
@@ -48,33 +50,29 @@ async def request(  # noqa: PLR0913 - the action's inputs
     if timeout <= 0:
         raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
     began = time.monotonic()
-    client = shared_client(verify=verify)
-    content, content_type = _content(json, body)
-    made = client.build_request(
-        _checked_method(method),
-        _target(url, params),
-        headers=_header_lines(headers or {}, content_type),
-        content=content,
-    )
-    label = f"{made.method} {masked(made.url)}"
+    made = _made(method, _target(url, params), headers or {}, *_content(json, body))
+    exchange = Exchange(shared_connections(), verify=verify, most=MAX_RESPONSE_BYTES)
     try:
-        async with asyncio.timeout(timeout):
-            response, received = await _exchange(client, made, allow_redirects=allow_redirects)
-    except TimeoutError:
-        raise ActionFailed(f"{label} took longer than {timeout:g} s", _no_response(began)) from None
-    except (httpx.HTTPError, *TRANSPORT_ERRORS) as error:
-        raise ActionFailed(f"{label} failed: {_cause(error)}", _no_response(began)) from error
-    except BadBody as error:
-        raise ActionFailed(f"{label} {error}", _no_response(began)) from error
-    text = decode_text(response, received)
+        async with asyncio.timeout(timeout) as bound:
+            response = await exchange.run(made, redirects=MAX_REDIRECTS if allow_redirects else None)
+    except (BadBody, *FAULTS) as error:
+        label = f"{made.method} {made.target.masked}"
+        if bound.expired():
+            reason = f"took longer than {timeout:g} s{exchange.wait}"
+        else:
+            reason = str(error) if isinstance(error, BadBody) else f"failed: {cause_of(exchange.lost or error)}"
+        raise ActionFailed(f"{label} {reason}", _no_response(began)) from error
+    content_type = response.headers.get("content-type", "")
+    text = decode_text(content_type, response.body)
     result = {
-        "status_code": response.status_code,
-        "headers": dict(response.headers.items()),
+        "status_code": response.status,
+        "headers": response.headers,
         "body": text,
-        "json": parse_json(response, text),
+        "json": parse_json(content_type, response.body, text),
         "elapsed": time.monotonic() - began,
     }
-    _check_status(label, response.status_code, expected, result)
+    if not (response.status < 400 if expected is None else response.status in expected):
+        raise _status_error(f"{made.method} {made.target.masked}", response.status, expected, result)
     return result
 
 
@@ -84,49 +82,33 @@ def _no_response(began: float) -> dict[str, Any]:
     return {"status_code": NO_STATUS, "headers": {}, "body": "", "json": None, "elapsed": elapsed}
 
 
-def masked(url: httpx.URL) -> str:
-    """Return a URL for messages, without user, password, fragment and the values of its query."""
-    parts = [part.partition("=") for part in url.query.decode("ascii").split("&") if part]
-    query = "&".join(f"{name}=..." if equals else "..." for name, equals, _ in parts)
-    bare = str(url.copy_with(userinfo=b"", query=None, fragment=None))
-    text = f"{bare}?{query}" if query else bare
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
-
-
-async def _exchange(
-    client: httpx.AsyncClient, request: httpx.Request, *, allow_redirects: bool
-) -> tuple[httpx.Response, bytes]:
-    # Redirects are followed here because httpx would read the body of each without a bound.
-    for _ in range(MAX_REDIRECTS + 1):
-        if request.url.scheme not in {"http", "https"}:
-            raise httpx.UnsupportedProtocol(f"the response redirects to a {request.url.scheme} URL")
-        response = await client.send(request, stream=True, follow_redirects=False)
-        try:
-            if not allow_redirects or response.next_request is None:
-                return response, await read_body(response, MAX_RESPONSE_BYTES)
-            request = response.next_request
-        finally:
-            await response.aclose()
-    raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
-
-
-def _target(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
+def _target(url: str, params: Mapping[str, Any] | None) -> Target:
+    if not _HTTP_URL.match(url):
+        raise ActionFailed("url must begin with http:// or https:// and name a host")
     try:
-        parsed = httpx.URL(url)
-        if params:
-            parsed = parsed.copy_merge_params(httpx.QueryParams(_query(params)))
-    except (httpx.InvalidURL, ValueError):
+        target = target_of(url)
+    except BadUrl:
         # The parser's message may quote a password that it mistook for a port.
         raise ActionFailed("url is not a valid URL") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ActionFailed("url must begin with http:// or https:// and name a host")
-    return parsed
+    return target.with_params(_query(params)) if params else target
 
 
-def _checked_method(method: str) -> str:
+def _made(method: str, target: Target, headers: Mapping[str, Any], body: bytes | None, content_type: str) -> Request:
     if not _TOKEN.fullmatch(method) or method.upper() == "CONNECT":
         raise ActionFailed(f"method must be an HTTP method other than CONNECT, got {method!r}")
-    return method.upper()
+    method = method.upper()
+    lines = _DEFAULT_HEADERS | _header_lines(headers)
+    if content_type:
+        lines.setdefault("content-type", content_type)
+    if target.authorization is not None:
+        lines["authorization"] = target.authorization
+    chunked = lines.get("transfer-encoding", "").lower()
+    length = None if chunked or (body is None and method in _WITHOUT_BODY) else str(len(body or b""))
+    if chunked not in {"", "chunked"} or lines.get("content-length", length) != length:
+        raise ActionFailed(f"{method} {target.masked} failed: the request is not valid HTTP")
+    if length is not None:
+        lines["content-length"] = length
+    return Request(method, target, lines, body)
 
 
 def _content(json: Any, body: str | None) -> tuple[bytes | None, str]:
@@ -138,20 +120,21 @@ def _content(json: Any, body: str | None) -> tuple[bytes | None, str]:
     return (None, "") if body is None else (body.encode(), "text/plain; charset=utf-8")
 
 
-def _query(params: Mapping[str, Any]) -> list[tuple[str, str | int | float | bool | None]]:
-    pairs: list[tuple[str, str | int | float | bool | None]] = []
+def _query(params: Mapping[str, Any]) -> dict[str, list[str]]:
+    pairs: dict[str, list[str]] = {}
     for name, value in params.items():
         for member in value if isinstance(value, list) else [value]:
             if member is None:
                 continue
             if not isinstance(member, str | int | float):
                 raise ActionFailed(f"params.{name} must be text, a number, a boolean, or a list of them")
-            pairs.append((name, member))
+            text = str(member).lower() if isinstance(member, bool) else str(member)
+            pairs.setdefault(name, []).append(text)
     return pairs
 
 
-def _header_lines(headers: Mapping[str, Any], content_type: str) -> list[tuple[bytes, bytes]]:
-    lines = []
+def _header_lines(headers: Mapping[str, Any]) -> dict[str, str]:
+    lines = {}
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
             raise ActionFailed(f"{name!r} is not a valid header name")
@@ -160,9 +143,7 @@ def _header_lines(headers: Mapping[str, Any], content_type: str) -> list[tuple[b
         text = str(value).strip()
         if _CONTROL.search(text):
             raise ActionFailed(f"the header {name} contains a line break or another control character")
-        lines.append((name.lower().encode(), text.encode()))
-    if content_type and not any(name == b"content-type" for name, _ in lines):
-        lines.append((b"content-type", content_type.encode()))
+        lines[name.lower()] = text
     return lines
 
 
@@ -175,15 +156,13 @@ def _expected_statuses(expected: Any) -> frozenset[int] | None:
     return frozenset(statuses)
 
 
-def _check_status(label: str, status: int, expected: frozenset[int] | None, result: dict[str, Any]) -> None:
-    if status < 400 if expected is None else status in expected:
-        return
+def _status_error(label: str, status: int, expected: frozenset[int] | None, result: dict[str, Any]) -> ActionFailed:
     try:
         answered = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         answered = str(status)
     wanted = f", expected {' or '.join(map(str, sorted(expected)))}" if expected is not None else ""
-    raise ActionFailed(f"{label} answered {answered}{wanted}", result, retry_after=_retry_after(result["headers"]))
+    return ActionFailed(f"{label} answered {answered}{wanted}", result, retry_after=_retry_after(result["headers"]))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -197,20 +176,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), http_settings().max_retry_after)
-
-
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason of an error. The outer layers of httpcore say little about it."""
-    if isinstance(error, httpcore.LocalProtocolError):
-        return "the request is not valid HTTP"
-    innermost: BaseException = error
-    while innermost.__cause__ is not None:
-        innermost = innermost.__cause__
-    if isinstance(innermost, ssl.SSLCertVerificationError):
-        return f"the certificate is not valid: {innermost.verify_message}"
-    if isinstance(innermost, ssl.SSLError):
-        return f"TLS failed: {innermost.reason or innermost}"
-    if isinstance(innermost, OSError) and innermost.errno is not None:
-        # Errors of look-ups have negative numbers and their own texts.
-        return os.strerror(innermost.errno) if innermost.errno > 0 else str(innermost.strerror)
-    return str(innermost) or str(error) or type(error).__name__

@@ -1,15 +1,18 @@
-"""The operator's settings of an event loop's HTTP requests, and its clients. Importing it loads no httpx."""
+"""The operator's settings of an event loop's HTTP requests, and its connections. Importing it loads no aiohttp."""
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from stretto.actors.actions.core.addresses import AddressPolicy
 from stretto.actors.actions.errors import MAX_RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
-    import httpx
+    from stretto.actors.actions.core.http_connections import Connections
+
+MAX_HTTP_CONNECTIONS: Final = 1_024
+"""The connections that core.http has open at a time, unless the engine has another setting."""
 
 
 @dataclass(slots=True)
@@ -19,23 +22,22 @@ class HttpSettings:
     Attributes:
         policy: The addresses that requests may connect to.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
-        clients: The clients of the loop, with (True) or without verification of TLS certificates.
+        max_connections: The connections that are open at a time.
+        connections: The connections of the loop, once there was a request.
     """
 
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     max_retry_after: float = MAX_RETRY_AFTER_SECONDS
-    clients: dict[bool, "httpx.AsyncClient"] = field(default_factory=dict)
+    max_connections: int = MAX_HTTP_CONNECTIONS
+    connections: "Connections | None" = None
 
 
 _settings: WeakKeyDictionary[asyncio.AbstractEventLoop, HttpSettings] = WeakKeyDictionary()
 
 
-def use_policy(loop: asyncio.AbstractEventLoop, policy: AddressPolicy, max_retry_after: float) -> None:
-    """Set the address policy of a loop's clients, and the longest wait that a server can ask for, in seconds.
-
-    Call before the loop's first request.
-    """
-    _settings[loop] = HttpSettings(policy, max_retry_after)
+def use_http_settings(loop: asyncio.AbstractEventLoop, settings: HttpSettings) -> None:
+    """Set the settings of a loop's requests. Call before the loop's first request."""
+    _settings[loop] = settings
 
 
 def http_settings() -> HttpSettings:
@@ -43,8 +45,8 @@ def http_settings() -> HttpSettings:
     return _settings.setdefault(asyncio.get_running_loop(), HttpSettings())
 
 
-async def close_clients() -> None:
-    """Close the running loop's clients and their connections."""
+async def close_connections() -> None:
+    """Close the connections of the running loop."""
     settings = _settings.pop(asyncio.get_running_loop(), None)
-    for client in settings.clients.values() if settings else ():
-        await client.aclose()
+    if settings is not None and settings.connections is not None:
+        await settings.connections.close()

@@ -51,7 +51,7 @@ def load_or_exit(
     try:
         library = load_library(
             definitions, actions=actions, packs=packs, rendered_commands=rendered_commands(),
-            rules=rules or Rules(log=log_nothing), findings=findings, when_needed=when_needed,
+            rules=rules or Rules(log=log_nothing, runs_actions=False), findings=findings, when_needed=when_needed,
         )  # fmt: skip
     except InvalidDefinition as error:
         give_up_with_findings("the packs cannot be used", error.findings, USAGE)
@@ -74,6 +74,11 @@ def rendered_commands() -> "RenderedCommands":
 def expression_limits() -> "ExpressionLimits":
     """Return the settings of the section `expressions`. An invalid config file ends the process."""
     return _settings().expressions.as_limits()
+
+
+def packs_of_the_config() -> tuple[str, ...]:
+    """Return the setting `engine.packs`. An invalid config file ends the process."""
+    return tuple(_settings().engine.packs)
 
 
 def _settings() -> "Settings":

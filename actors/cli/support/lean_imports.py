@@ -1,7 +1,7 @@
 """Keeps rich out of processes that draw nothing with it.
 
-structlog imports rich for tracebacks with local variables, and httpx for a command line of its own. Stretto uses
-neither. Together they would take each process 0.1 s and 4 MB, also one without a terminal.
+structlog imports rich for tracebacks with local variables, which Stretto does not use. That would take each process
+0.1 s and 4 MB, also one without a terminal.
 """
 
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from importlib.abc import Loader  # importing it takes longer than all of `stretto --help`
     from types import ModuleType
 
-_IMPORTERS: Final = frozenset({"httpx", "structlog"})
+_IMPORTERS: Final = frozenset({"structlog"})
 """The packages that use rich if it is installed, and do without it otherwise."""
 
 

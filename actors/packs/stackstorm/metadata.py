@@ -157,6 +157,7 @@ class _Metadata:
             rendered=self._rendered(declared) if is_command else None,
             description=description,
             result=self._result,
+            needs="python" if runner is RUNNERS["python-script"] else None,
         )
 
     def _rendered(self, declared: Declared) -> Finding | None:

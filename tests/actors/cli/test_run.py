@@ -209,7 +209,7 @@ def test_help_is_quick_because_it_imports_little() -> None:
     code = (
         "import sys\nfrom stretto.actors.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "print([name for name in ('pykka', 'jinja2', 'yaml', 'httpx', 'structlog') if name in sys.modules])"
+        "print([name for name in ('pykka', 'jinja2', 'yaml', 'aiohttp', 'structlog') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -323,7 +323,7 @@ def test_no_engine_is_loaded(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom stretto.actors.cli import main\n"
         f"try: main(['validate', {path!r}])\nexcept SystemExit as error: assert not error.code\n"
-        "unwanted = {'pykka', 'httpx', 'httpcore', 'structlog', 'prometheus_client', 'stretto.actors.engine.engine'}\n"
+        "unwanted = {'pykka', 'aiohttp', 'yarl', 'structlog', 'prometheus_client', 'stretto.actors.engine.engine'}\n"
         "assert not unwanted & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

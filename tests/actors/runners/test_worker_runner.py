@@ -13,8 +13,8 @@ import pytest
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.runners import Call, Finished
-from stretto.actors.runners import worker_runner as module
 from stretto.actors.runners.worker_runner import WorkerRunner
+from stretto.actors.workers import roster
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds
 from tests.support import isolated_actions
@@ -84,7 +84,7 @@ def test_calls_share_the_kept_processes_but_fresh_ones_do_not(
 
 def test_a_process_is_replaced_after_many_calls(monkeypatch: pytest.MonkeyPatch, ends: "SimpleQueue[Finished]") -> None:
     """So that what functions leave behind does not grow for ever."""
-    monkeypatch.setattr(module, "CALLS_OF_A_WORKER", 2)
+    monkeypatch.setattr(roster, "CALLS_OF_A_WORKER", 2)
     runner = WorkerRunner(1)
     pids = []
     for _ in range(5):
@@ -96,7 +96,7 @@ def test_a_process_is_replaced_after_many_calls(monkeypatch: pytest.MonkeyPatch,
 
 def test_an_idle_process_is_ended(monkeypatch: pytest.MonkeyPatch, ends: "SimpleQueue[Finished]") -> None:
     """The next call gets a new one."""
-    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(roster, "IDLE_SECONDS", 0.0)
     runner = WorkerRunner(1)
     runner.start(call("count"), ends.put)
     with suppress(ProcessLookupError):  # it has ended already

@@ -1,13 +1,14 @@
 """Frames between a daemon and its workers: whole, bounded, and however they arrive."""
 
 import socket
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.workers.frames import HEAD_BYTES, FrameReader, FrameTooLarge, receive_frame, send_frame
+from stretto.actors.workers.frames import ANSWER, CALL, CHUNK_BYTES, BrokenFrames, FrameReader, head
 
 
 @pytest.fixture
@@ -17,37 +18,64 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield one, other
 
 
-def test_what_is_sent_is_received(ends: tuple[socket.socket, socket.socket]) -> None:
-    """Empty frames, too; the end is None."""
-    one, other = ends
-    for data in (b"", b"text", bytes(1000)):
-        send_frame(one, data)
-        assert receive_frame(other) == data
-    one.close()
-    assert receive_frame(other) is None
-
-
-@given(st.lists(st.binary(max_size=30), max_size=5), st.lists(st.integers(1, 7), min_size=1))
+@given(
+    st.lists(st.binary(max_size=30) | st.integers(0, 3 * CHUNK_BYTES).map(bytes), max_size=5),
+    st.lists(st.integers(1, 2 * CHUNK_BYTES), min_size=1),
+)
 def test_frames_are_put_together_from_any_pieces(frames: list[bytes], sizes: list[int]) -> None:
-    """Several in one piece, or one in many."""
-    stream = b"".join(len(frame).to_bytes(HEAD_BYTES, "big") + frame for frame in frames)
+    """Several in one piece, or one in many; small and large ones."""
+    stream = b"".join(head(CALL, number, len(data), 1, 7) + data for number, data in enumerate(frames))
     one, other = socket.socketpair()
-    reader, received, at = FrameReader(), [], 0
+    reader, received, at, turn = FrameReader(), [], 0, 0
     with one, other:
+        other.setblocking(False)
         while at < len(stream):
-            size = sizes[at % len(sizes)]
-            one.sendall(stream[at : at + size])
-            at += size
-            assert reader.read(other)
-            while (frame := reader.frame()) is not None:
-                received.append(frame)
-    assert received == frames
+            one.sendall(stream[at : at + sizes[turn % len(sizes)]])
+            at += sizes[turn % len(sizes)]
+            turn += 1
+            while True:
+                try:
+                    assert reader.read(other)
+                except BlockingIOError:
+                    break
+                while (frame := reader.frame()) is not None:
+                    received.append(frame)
+    assert [bytes(each.data) for each in received] == frames
+    assert [each[:4] for each in received] == [(CALL, 1, 7, number) for number in range(len(frames))]
     assert reader.is_empty
 
 
-def test_a_length_beyond_the_bound_is_refused(ends: tuple[socket.socket, socket.socket]) -> None:
+@pytest.mark.parametrize("first", [b"\xff" * 22, b"\x02" + b"\x00" * 13 + (2**40).to_bytes(8, "big"), b"\x00" * 22])
+def test_an_impossible_head_is_refused(ends: tuple[socket.socket, socket.socket], first: bytes) -> None:
     """Before its bytes are awaited or kept."""
     one, other = ends
-    one.sendall((2**40).to_bytes(HEAD_BYTES, "big"))
-    with pytest.raises(FrameTooLarge):
-        receive_frame(other)
+    one.sendall(first)
+    reader = FrameReader()
+    assert reader.read(other)
+    with pytest.raises(BrokenFrames):
+        reader.frame()
+
+
+def test_too_much_data_is_not_sent() -> None:
+    """The other end would refuse it."""
+    with pytest.raises(BrokenFrames, match="are more than"):
+        head(CALL, 1, 2**31)
+
+
+def test_a_large_frame_is_read_into_one_buffer(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Its bytes are copied once, from the kernel."""
+    one, other = ends
+    data = bytes(32 * CHUNK_BYTES)
+    reader, sent = FrameReader(), memoryview(head(ANSWER, 1, len(data)) + data)
+    one.setblocking(False)
+    tracemalloc.start()
+    try:
+        while (frame := reader.frame()) is None:
+            if sent:
+                sent = sent[one.send(sent) :]
+            assert reader.read(other)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(frame.data) == len(data)
+    assert most < len(data) + 4 * CHUNK_BYTES

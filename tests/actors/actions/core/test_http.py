@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from stretto.actors.actions import ActionFailed, ActionRegistry, InvalidActionInput
 from stretto.actors.actions.core import http, http_request
 from stretto.actors.actions.core.addresses import AddressPolicy
-from stretto.actors.actions.core.http_settings import close_clients, use_policy
-from stretto.actors.actions.core.http_transport import Transport
+from stretto.actors.actions.core.http_settings import HttpSettings, close_connections, use_http_settings
 from tests.support.waiting import PATIENCE
 
 HTTP = ActionRegistry.registered().get("core.http")
@@ -94,7 +93,7 @@ async def once(**values: Any) -> dict[str, Any]:
         result: dict[str, Any] = await http.http(**values)
         return result
     finally:
-        await close_clients()
+        await close_connections()
 
 
 def run(**values: Any) -> dict[str, Any]:
@@ -233,7 +232,7 @@ def test_the_bound_of_the_wait_can_be_set(server: Server) -> None:
     url = server.on("/busy", sends(503, b"", ("Retry-After", "7")))
 
     async def ask() -> float | None:
-        use_policy(asyncio.get_running_loop(), AddressPolicy(), 2.5)
+        use_http_settings(asyncio.get_running_loop(), HttpSettings(max_retry_after=2.5))
         with pytest.raises(ActionFailed) as caught:
             await once(url=url)
         return caught.value.retry_after
@@ -294,33 +293,6 @@ def test_connections_are_used_again(server: Server) -> None:
 
     asyncio.run(some())
     assert len(server.connections) == 2
-
-
-def test_idle_connections_are_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of idle connections is bounded, and closing the client closes them."""
-    monkeypatch.setattr("stretto.actors.actions.core.http_transport.KEPT_ALIVE", 3)
-    meet = threading.Barrier(10)
-
-    def answer(handler: Handler) -> None:
-        meet.wait(PATIENCE)
-        handler.send(200)
-
-    url = server.on("/", answer)
-    kept = []
-    release = Transport.release
-
-    async def watched(self: Transport, *args: Any) -> None:
-        await release(self, *args)
-        kept.append(len(self._idle))
-
-    monkeypatch.setattr(Transport, "release", watched)
-
-    async def burst() -> None:
-        await asyncio.gather(*(http.http(url=url) for _ in range(10)))
-        await close_clients()
-
-    asyncio.run(burst())
-    assert max(kept) == 3
 
 
 def test_a_large_body_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -512,7 +484,7 @@ def test_the_policy_of_a_loop_decides(server: Server) -> None:
     loopback = (ipaddress.ip_network("127.0.0.0/8"),)
 
     async def with_policy(policy: AddressPolicy) -> dict[str, Any]:
-        use_policy(asyncio.get_running_loop(), policy, 300.0)
+        use_http_settings(asyncio.get_running_loop(), HttpSettings(policy))
         return await once(url=url)
 
     with pytest.raises(ActionFailed, match=r"127\.0\.0\.1 is denied"):
@@ -546,7 +518,7 @@ def test_many_requests_are_in_flight_on_one_thread(server: Server) -> None:
         results = await asyncio.gather(*(http.http(url=url, timeout=100) for _ in range(requests)))
         ours = {thread.name for thread in set(threading.enumerate()) - before}
         assert all("process_request_thread" in name for name in ours)
-        await close_clients()
+        await close_connections()
         return results
 
     assert [result["body"] for result in asyncio.run(all_at_once())] == ["met"] * requests
@@ -562,7 +534,7 @@ def test_proxies_of_the_environment_are_not_trusted(
 
 
 def test_no_url_reaches_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """httpx would log every URL with its query at INFO. That is silenced."""
+    """Neither at DEBUG."""
     with caplog.at_level(logging.DEBUG):
         run(url=server.on("/", echoes) + "?token=s3cret")
     assert "s3cret" not in caplog.text

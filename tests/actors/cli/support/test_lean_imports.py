@@ -9,7 +9,7 @@ import pytest
 from tests.support.harness import write_workflow
 
 QUICK = "tasks: [{name: only, action: core.noop}]\n"
-REPORT = "print(*(name for name in ('rich', 'structlog', 'httpx') if name in sys.modules))"
+REPORT = "print(*(name for name in ('rich', 'structlog', 'aiohttp') if name in sys.modules))"
 
 
 OF_THE_GATEWAY = "print([name for name in ('starlette', 'uvicorn', 'h11', 'cryptography') if name in sys.modules])"
