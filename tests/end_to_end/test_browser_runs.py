@@ -109,7 +109,7 @@ def test_the_list_leads_to_sub_workflows_and_to_what_someone_has_started(page: "
     page.keyboard.press("Escape")
     page.get_by_label("Other workflow").wait_for(state="hidden")
     page.locator("summary").filter(has_text="Workflow").click()
-    page.get_by_role("link", name="test.calls").wait_for()
+    page.locator("details[open]").get_by_role("link", name="test.calls").wait_for()
     page.locator("details[open]").get_by_role("button", name="Show").click()
     page.get_by_text("No run matches these filters.").wait_for()
     page.keyboard.press("s")

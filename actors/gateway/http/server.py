@@ -28,6 +28,7 @@ from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.in_flight import RequestsInFlight
+from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.open_connections import Connections
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.outlets import StreamSockets
@@ -155,7 +156,8 @@ class Gateway:
         readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
         pages = Pages(
             Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie,
-            TaskGraphs(self._endpoints.run_graphs), lambda: services.journal.unavailable is not None,
+            TaskGraphs(self._endpoints.run_graphs), ItemValues(self._engine),
+            lambda: services.journal.unavailable is not None,
         )  # fmt: skip
         routes = [
             *probe_routes(instruments.registry, self._probes, readers.check, samples.take),

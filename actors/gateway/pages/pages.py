@@ -14,6 +14,7 @@ from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
+from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.asset_files import Assets
@@ -58,6 +59,7 @@ class Pages:
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
         graphs: Makes graphs of runs.
+        values: Finds values of items.
         store_is_down: Returns whether there is a store that cannot be used now.
     """
 
@@ -68,6 +70,7 @@ class Pages:
         sessions: Sessions,
         cookie: SessionCookie,
         graphs: TaskGraphs,
+        values: ItemValues,
         store_is_down: Callable[[], bool],
     ) -> None:
         self._store_is_down = store_is_down
@@ -79,6 +82,7 @@ class Pages:
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
         self._graphs = graphs
+        self._values = values
         self.errors = ErrorPages(self._renderer)
         """The pages of refusals."""
 
@@ -95,7 +99,7 @@ class Pages:
             self._route("/", runs.show),
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
-            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
+            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs, self._values).show),
             *self._tabs(),
             *self._controls(),
             *self._catalogue(),
