@@ -31,6 +31,11 @@ class Nearest(msgspec.Struct, frozen=True):
     path: str
 
 
+def without_suggestion(detail: str) -> str:
+    """Return the detail of a problem without the name that it suggests, for a page that has a link instead."""
+    return _SUGGESTED.sub("", detail).rstrip("; ")
+
+
 def nearest_place(path: str, problem: Problem) -> Nearest | None:
     """Return the page that a problem suggests in place of the one at a path, or None."""
     found = _SUGGESTED.search(problem.detail)
@@ -70,10 +75,12 @@ class ErrorPages:
         if b"text/html" not in accepted or scope["path"].startswith(f"{API}/"):
             return None
         status = STATUSES[problem.code]
+        meant = nearest_place(scope["path"], problem)
         query = scope["query_string"].decode("ascii", "replace")
         asked = quote(scope["path"]) + (f"?{query}" if query else "")
         text = self._renderer.text(
-            "refused.html", scope["state"].get(VIEWER), problem=problem, nearest=nearest_place(scope["path"], problem),
+            "refused.html", scope["state"].get(VIEWER), problem=problem, nearest=meant,
+            detail=problem.detail if meant is None else without_suggestion(problem.detail),
             store_is_down=problem.code in _OF_THE_STORE, again=asked if scope["method"] == "GET" else "",
             status=status, title=HTTPStatus(status).phrase,
             request_id=request_id, explanation=EXPLANATIONS[problem.code],

@@ -28,6 +28,7 @@ def test_a_name_that_does_not_exist_leads_to_the_nearest_one(tmp_path: Path) -> 
         ):
             page = await text_of(browser, wrong, 404)
             assert f'Did you mean <a class="mono" href="{right}">' in page, wrong
+            assert page.lower().count("did you mean") == 1, wrong
         assert '<span class="role">admin</span>' in await text_of(browser, "/definitions/test.ecko", 404)
         assert "Did you mean" not in await text_of(browser, "/nothing-like-it", 404)
 
