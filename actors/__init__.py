@@ -40,8 +40,12 @@ if TYPE_CHECKING:
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.deletion import RunNeeded
+    from stretto.actors.journal.encryption import StoreKeyMissing
+    from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.readers import NoStore
+    from stretto.actors.journal.records import UnreadableRecord
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
+    from stretto.actors.kv.rules import InvalidKey
     from stretto.actors.outcome import AmbiguousRun, EngineStopping, Outcome, RunHandle, RunWasParked, UnknownRun
     from stretto.actors.packs.secrets import InvalidPackConfig
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
@@ -70,8 +74,12 @@ else:
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",
             "journal.deletion": "RunNeeded",
+            "journal.encryption": "StoreKeyMissing",
+            "journal.records": "UnreadableRecord",
+            "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
+            "kv.rules": "InvalidKey",
             "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
             "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
@@ -101,9 +109,12 @@ __all__ = [
     "InvalidAction",
     "InvalidCursor",
     "InvalidIdempotencyKey",
+    "InvalidKey",
     "InvalidLabels",
     "InvalidPackConfig",
     "ItemNotInFlight",
+    "KeyConflict",
+    "KeyLimits",
     "NoStore",
     "Outcome",
     "RefusedFile",
@@ -115,13 +126,16 @@ __all__ = [
     "RunNotEnded",
     "RunProgressed",
     "RunWasParked",
+    "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
     "UnknownItem",
+    "UnknownKey",
     "UnknownKind",
     "UnknownPath",
     "UnknownRun",
     "UnknownVisit",
+    "UnreadableRecord",
     "action",
     "connect",
     "connect_async",

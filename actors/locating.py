@@ -80,7 +80,8 @@ def files_beside(path: Path) -> list[Path]:
 
 def is_path(name: str) -> bool:
     """Return whether the name of a workflow is a file's path, and not a ref."""
-    return "/" in name or Path(name).suffix in SUFFIXES
+    stem, dot, ending = name.rpartition(".")
+    return "/" in name or (stem != "" and f"{dot}{ending}" in SUFFIXES)
 
 
 def may_be_ref(name: str) -> bool:

@@ -50,7 +50,11 @@ class Histogram(Collector):
         Raises:
             ValueError: The value is NaN or infinite.
         """
-        self.observe_many((value,))
+        if not isfinite(value):
+            raise ValueError(f"observations of {self._metric.name} must be finite numbers")
+        with self._lock:
+            self._counts[bisect_left(self._bounds, value)] += 1
+            self._sum += value
 
     def observe_many(self, values: Sequence[float]) -> None:
         """Record a batch of observations, all of them or none.

@@ -34,7 +34,8 @@ class LastSuccesses(Collector):
             workflow: The value of the label.
             at: Seconds since the epoch.
         """
-        workflow = encodable(workflow)
+        if workflow not in self._times:
+            workflow = encodable(workflow)
         with self._lock:
             self._times[workflow] = max(at, self._times.get(workflow, at))
 

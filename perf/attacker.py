@@ -45,7 +45,7 @@ class Attacker:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 0
         self._held: list[asyncio.StreamWriter] = []
-        self._made = 0
+        self._made = self._lost = 0
         self._stopped = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
     async def attack(self) -> dict[str, float]:
@@ -59,7 +59,7 @@ class Attacker:
         beside_flood, _, _ = await asyncio.gather(self._probe(math.inf), self._flood(), trickling)
         return {
             "made": self._made, "probes": len(beside_held), "slowest": max(beside_held),
-            "flooded": max(beside_flood, default=0.0),
+            "flooded": max(beside_flood, default=0.0), "lost": self._lost,
         }  # fmt: skip
 
     async def _connect(self, at: int, data: bytes) -> None:
@@ -72,13 +72,25 @@ class Attacker:
         times: list[float] = []
         while not self._stopped.done() and perf_counter() < until:
             began = perf_counter()
-            reader, writer = await asyncio.open_connection(self._host, self._port)
-            writer.write(GET + b"connection: close\r\n\r\n")
-            assert (await reader.read()).endswith(b"\n")
+            while not await self._is_answered():
+                self._lost += 1
             times.append(perf_counter() - began)
-            writer.close()
             await asyncio.sleep(PROBE_SECONDS)
         return times
+
+    async def _is_answered(self) -> bool:
+        """Send a probe, and return whether it is answered. The daemon may close its connection to make room."""
+        try:
+            reader, writer = await asyncio.open_connection(self._host, self._port)
+        except ConnectionError:
+            return False
+        try:
+            writer.write(GET + b"connection: close\r\n\r\n")
+            return (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        except ConnectionError:
+            return False
+        finally:
+            writer.close()
 
     async def _flood(self) -> None:
         while self._made < CONNECTIONS and not self._stopped.done():

@@ -85,7 +85,8 @@ def table(samples: Samples, seen: dict[str, float]) -> Table:
         f"{ITEMS:,} items, no store, the attacker on the same machine. {HELD:,} idle and {HELD:,} slow connections are "
         f"held, and {seen['made']:,.0f} are made and left during the fan-out, with requests of {len(PIECES)} kinds. "
         f"/healthz is answered within {seen['slowest'] * 1000:.0f} ms beside the held ones, at most "
-        f"({seen['probes']:.0f} requests), and within {seen['flooded'] * 1000:.0f} ms beside the others.",
+        f"({seen['probes']:.0f} requests), and within {seen['flooded'] * 1000:.0f} ms beside the others. "
+        f"{seen['lost']:.0f} probes were reset and sent again.",
     )
     for name in (ALONE, ATTACKED):
         item, processor = (samples[f"{name}, {kind}"] for kind in ("item", "processor"))

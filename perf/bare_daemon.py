@@ -26,8 +26,11 @@ class Gateway:
     def __init__(self, *_arguments: Any) -> None:
         pass
 
-    async def start(self, *_listeners: socket.socket) -> None:
+    def listen(self, *_listeners: socket.socket) -> None:
         """Accept no connection."""
+
+    async def start(self, *_arguments: Any) -> None:
+        """Answer nothing."""
 
     async def stop(self) -> None:
         """Have nothing to stop."""

@@ -16,6 +16,7 @@ from tests.support.databases import (
     postgres_url,
     sqlite_url,
 )
+from tests.support.drawn_requests import DRAWN
 from tests.support.engines import bench, start_bench
 from tests.support.paths import ROOT, TESTS
 from tests.support.restoring import restored_logging
@@ -53,6 +54,14 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     """Let garbage collections pass over the modules and the thousands of tests, which stay to the end."""
     gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show how many requests were drawn for each role."""
+    for report in terminalreporter.getreports("passed"):
+        for name, count in report.user_properties:
+            if report.when == "call" and name == DRAWN:
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {count:,} requests")
 
 
 SLOW = tuple(line for line in (TESTS / "slow_tests.txt").read_text().splitlines() if line and not line.startswith("#"))

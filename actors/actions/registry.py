@@ -265,10 +265,14 @@ def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Acti
 def stackstorm_action(
     ref: str, *, literal: frozenset[str] = frozenset(), secret: frozenset[Fields] = frozenset()
 ) -> Callable[[Function], Function]:
-    """Register an async function as StackStorm's variant of `ref`. Orquesta definitions call this variant."""
+    """Register a function as StackStorm's variant of `ref`. Orquesta definitions call this variant.
+
+    A plain function runs on the caller's thread, so it must never wait.
+    """
 
     def decorate(function: Function) -> Function:
-        _stackstorm[ref] = replace(describe(ref, function, "async"), literal=literal, secret=secret)
+        runner: RunnerName = "async" if inspect.iscoroutinefunction(function) else "inline"
+        _stackstorm[ref] = replace(describe(ref, function, runner), literal=literal, secret=secret)
         return function
 
     return decorate

@@ -88,10 +88,9 @@ class Catalogue:
 
         manifest = pack.manifest
         findings = findings_of(pack, self.actions)
-        for finding in findings:
-            if str(finding) not in self._warned.get(manifest.place.file, ()):
-                event = "action_refused" if finding.severity == "error" else "pack_doubtful"
-                self._rules.log(event, pack=manifest.ref, finding=str(finding))
+        fresh = [each for each in findings if str(each) not in self._warned.get(manifest.place.file, ())]
+        if fresh:
+            self._rules.log("pack_doubtful", pack=manifest.ref, folder=str(manifest.folder), findings=fresh)
         self._warned[manifest.place.file] = [str(each) for each in findings]
         for described in pack.workflows:
             self._described[described.path] = described
@@ -180,12 +179,13 @@ class Catalogue:
 
     def _log_warnings(self, definition: Definition) -> None:
         """Log a definition's warnings, once for as long as they stay the same."""
-        warnings = [str(each) for each in definition.warnings]
+        found, file = definition.warnings, definition.file
+        warnings = [str(each) for each in found]
         if not warnings:
-            self._warned.pop(definition.file, None)
-        elif self._warned.get(definition.file) != warnings:
-            self._warned[definition.file] = warnings
-            self._rules.log("definition_doubtful", file=definition.file, findings=definition.warnings)
+            self._warned.pop(file, None)
+        elif self._warned.get(file) != warnings:
+            self._warned[file] = warnings
+            self._rules.log("definition_doubtful", file=file, workflow=definition.ref, findings=found)
 
     def _keep_earlier(self) -> None:
         """Keep the earlier workflow of each file that has become invalid."""

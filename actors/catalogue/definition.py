@@ -52,6 +52,12 @@ def _is_config_document(root: Node | None) -> bool:
     return isinstance(root, MapNode) and "tasks" not in root.members and not _CONFIG_KEYS.isdisjoint(root.members)
 
 
+def _is_runner_document(root: Node | None) -> bool:
+    """Return whether a YAML document is StackStorm's description of its runners (`runner.yaml`)."""
+    runners = root.members if isinstance(root, ListNode) else [root]
+    return bool(runners) and all(isinstance(each, MapNode) and "runner_module" in each.members for each in runners)
+
+
 def is_rehearsal_document(root: Node | None) -> bool:
     """Return whether a YAML document is a rehearsal file's, and not a definition's."""
     if not isinstance(root, MapNode) or not _DEFINITION_KEYS.isdisjoint(root.members):
@@ -94,7 +100,7 @@ class Definition:
         workflow: The workflow as far as it could be read, None if nothing could.
         findings: Errors and warnings, in the file's order. Until `examine`, only those of reading.
         is_rehearsal: Whether the file looks like a rehearsal file or a script. It has no workflow then.
-        is_other: Whether the file looks like one of these, or like a daemon's config file.
+        is_other: Whether the file looks like one of these, a daemon's config file, or StackStorm's `runner.yaml`.
         ref_place: The place of the ref, in the file or in the pack's file that describes the workflow.
     """
 
@@ -119,7 +125,7 @@ class Definition:
         self._described = described
         self.workflow = None if reading.workflow is None else self._completed(reading.workflow)
         self.findings = reading.findings
-        self.is_other = self.is_rehearsal or _is_config_document(reading.root)
+        self.is_other = self.is_rehearsal or _is_config_document(reading.root) or _is_runner_document(reading.root)
         self.ref_place = self._place_of_ref(reading.root)
         self._examined = False
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "open": "Open the pages of a daemon in a browser, logged in.",
     "store": "Check, back up and upgrade a store of runs, or make its key.",
     "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
+    "kv": "Get, set, list and delete keys of the key-value store.",
     "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",
     "graph": "Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.",

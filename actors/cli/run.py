@@ -104,7 +104,7 @@ def run(
     from stretto.definitions.errors import StrettoError
 
     try:
-        log_run(log_level)
+        log_run(log_level, workflow=workflow)
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
     if resume is not None:

@@ -37,6 +37,7 @@ from stretto.actors.gateway import (
     group_of,
     open_port,
 )
+from stretto.actors.journal import KeyLimits
 from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
@@ -112,22 +113,23 @@ class Daemon:
             if serve.watch:
                 # Before the engine reads the definitions: later changes reload them.
                 await stack.enter_async_context(self._watching_definitions())
-            self._engine = await stack.enter_async_context(self._running_engine())
-            self._services: Services = await call(self._engine, EngineHost.services)
-            self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
-            stack.enter_context(self._collector.running())
-            gc.enable()  # the command has disabled it for the start
             port, url = open_port(serve.host, serve.port, "http" if self._certificate is None else "https")
             stack.callback(_close, port)
             probes = {"/healthz": self._health, "/readyz": self._readiness}
-            self._reloading = Reloading(self._engine, self._settings, self._collector.definitions_replaced)
-            daemon = DaemonSide(self._settings, self._reloading.reload)
-            gateway = self._gateway = Gateway(self._engine, probes, url, daemon, self._certificate)
-            await gateway.start(listener, port)
-            if (interval := interval_asked_for()) is not None:
-                ask = partial(call, self._engine, Engine.runs_in_progress)
-                stack.callback(asyncio.create_task(notify_while_answering(ask, interval)).cancel)
+            gateway = self._gateway = Gateway(probes, url, serve, self._certificate)
+            gateway.listen(listener, port)
+            _log.info("listening", url=url, socket=str(path))
             try:
+                self._engine = await stack.enter_async_context(self._running_engine())
+                self._services: Services = await call(self._engine, EngineHost.services)
+                self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
+                stack.enter_context(self._collector.running())
+                gc.enable()  # the command has disabled it for the start
+                self._reloading = Reloading(self._engine, self._settings, self._collector.definitions_replaced)
+                await gateway.start(self._engine, DaemonSide(self._settings, self._reloading.reload))
+                if (interval := interval_asked_for()) is not None:
+                    ask = partial(call, self._engine, Engine.runs_in_progress)
+                    stack.callback(asyncio.create_task(notify_while_answering(ask, interval)).cancel)
                 await self._serve_until_stopped(url, path)
             finally:
                 await gateway.stop()
@@ -141,7 +143,7 @@ class Daemon:
     @contextlib.asynccontextmanager
     async def _running_engine(self) -> AsyncIterator[pykka.ActorRef[Any]]:
         http = self._settings.http
-        engine = self._settings.engine
+        engine, kv = self._settings.engine, self._settings.kv
         policy = AddressPolicy(tuple(map(ip_network, http.deny)), tuple(map(ip_network, http.allow)))
         reference = await asyncio.to_thread(
             Engine.start, engine.definitions, engine.store, engine.actions,
@@ -156,6 +158,7 @@ class Daemon:
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
             retain_audit_days=self._settings.audit.retain_days,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
+            key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.

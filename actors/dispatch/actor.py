@@ -146,6 +146,28 @@ class DispatchedActor(pykka.Actor):
             actor._refuse()
         return mailbox
 
+    @classmethod
+    def take_first_turn(cls, dispatcher: Dispatcher | Lane, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
+        """Start an actor as `start_with` does, and let it handle its first message within the caller's turn.
+
+        For work that is mostly over after that message. It saves the way through the dispatcher's queue.
+
+        Args:
+            dispatcher: The dispatcher that runs its further turns, or a lane of it.
+            message: The first message.
+            args: Arguments of the constructor.
+
+        Returns:
+            The actor's mailbox.
+        """
+        actor = cls(*args)
+        mailbox = actor.actor_inbox
+        mailbox.waiting.append(message)
+        mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
+        if actor._take_turn(1, monotonic()) and not dispatcher.submit(actor):
+            actor._abandon()
+        return mailbox
+
     def on_receive(self, message: Any) -> Any:
         """Pass a message to the method that `handles` it."""
         handler = self._message_handlers.get(type(message))

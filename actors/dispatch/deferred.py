@@ -20,11 +20,100 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pykka._actor import ActorInbox
+    from pykka._types import OptExcInfo
 
 T = TypeVar("T")
 
 
-class Reply(pykka.ThreadingFuture[T]):
+class SparseFuture(pykka.Future[T]):
+    """A future for threads, as Pykka's, with a lock for each thread that waits in place of a condition.
+
+    A condition takes more than a kilobyte and most of the time of a short answer. Most outcomes have no caller that
+    waits for them, and ten thousand runs can be in progress.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._result: tuple[Any, OptExcInfo | None] | None = None
+        self._waiting: tuple[threading.Lock, ...] = ()
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """Wait for the value.
+
+        Args:
+            timeout: Seconds, or None to wait without a limit.
+
+        Returns:
+            The value.
+
+        Raises:
+            pykka.Timeout: There is no value yet.
+            Exception: The exception that was set in place of a value.
+        """
+        if self._result is None and self._get_hook is None:
+            self._wait(timeout)
+        if self._result is None:
+            return super().get(timeout=timeout)
+        value, exc_info = self._result
+        if exc_info is None:
+            return value
+        kind, error, traceback = exc_info
+        assert kind is not None  # noqa: S101 - for the type checker
+        raise (kind() if error is None else error).with_traceback(traceback)
+
+    def _wait(self, timeout: float | None) -> None:
+        """Wait for a result or a hook."""
+        waiter = threading.Lock()
+        waiter.acquire()
+        with self._lock:
+            if self._is_set():
+                return
+            self._waiting += (waiter,)
+        if waiter.acquire(timeout=-1 if timeout is None else min(max(timeout, 0.0), threading.TIMEOUT_MAX)):
+            return
+        with self._lock:
+            self._waiting = tuple(each for each in self._waiting if each is not waiter)
+            if not self._is_set():
+                raise pykka.Timeout(f"{timeout} seconds")
+
+    def set(self, value: Any = None) -> None:
+        """Set the value.
+
+        Raises:
+            queue.Full: It was set before.
+        """
+        self._settle((value, None))
+
+    def set_exception(self, exc_info: OptExcInfo | None = None) -> None:
+        """Set an exception in place of a value, by default the one that is handled now. Raises as `set` does."""
+        self._settle((None, sys.exc_info() if exc_info is None else exc_info))
+
+    def set_get_hook(self, func: Callable[[float | None], Any]) -> None:
+        """Let `get` call a function for the value. Raises as `set` does."""
+        with self._lock:
+            if self._result is not None:
+                raise queue.Full
+            super().set_get_hook(func)
+            waiting, self._waiting = self._waiting, ()
+        for waiter in waiting:
+            waiter.release()
+
+    def _is_set(self) -> bool:
+        return self._result is not None or self._get_hook is not None
+
+    def _settle(self, result: tuple[Any, OptExcInfo | None]) -> None:
+        with self._lock:
+            if self._is_set():
+                raise queue.Full
+            self._result = result
+            waiting, self._waiting = self._waiting, ()
+        # After the lock, which a woken thread would have to wait for.
+        for waiter in waiting:
+            waiter.release()
+
+
+class Reply(SparseFuture[T]):
     """The answer to one `ask`, which can also wait for the end of a thread.
 
     If `wait_for_thread` was set before the value, `get()` returns after that thread has ended, unless that
@@ -47,31 +136,6 @@ class Reply(pykka.ThreadingFuture[T]):
             if thread.is_alive():
                 raise pykka.Timeout(f"{timeout} seconds")
         return value
-
-
-_MAKING = threading.Lock()
-
-
-class SparseFuture(pykka.ThreadingFuture[T]):
-    """A future that makes its condition, of more than a kilobyte, when it is first used.
-
-    Most outcomes have no caller that waits for them, and ten thousand runs can be in progress.
-    """
-
-    _made: threading.Condition | None = None
-
-    def __init__(self) -> None:
-        # Not ThreadingFuture's, which makes the condition.
-        pykka.Future.__init__(self)
-        self._result = None
-
-    @property
-    def _condition(self) -> threading.Condition:  # type: ignore[override]
-        if self._made is None:
-            with _MAKING:
-                if self._made is None:
-                    self._made = threading.Condition()
-        return self._made
 
 
 def answer(reply: pykka.Future[Any], value: object) -> None:

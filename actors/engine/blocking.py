@@ -12,7 +12,7 @@ import pykka
 
 from stretto.actors.engine.blocking_calls import BlockingCalls
 from stretto.actors.engine.watching import states_of
-from stretto.actors.journal import GivenItems, Origin, Requester, RerunScope
+from stretto.actors.journal import GivenItems, Origin, Requester, RerunScope, Scope
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.model import Workflow
 
@@ -153,6 +153,42 @@ class BlockingEngine(BlockingCalls):
     def delete_run(self, run_id: str, *, by: Requester | None = None) -> None:
         """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""
         self._get(self.proxy.delete_run(run_id, by=by))
+
+    def set_key(  # noqa: PLR0913 - as of `Engine.set_key`
+        self,
+        name: str,
+        value: Any,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        secret: bool = False,
+        lasts: float | None = None,
+        version: int | None = None,
+        by: Requester | None = None,
+    ) -> dict[str, Any]:
+        """Set a key of the key-value store. See `Engine.set_key`."""
+        key: dict[str, Any] = self._get(
+            self.proxy.set_key(name, value, scope, owner, secret=secret, lasts=lasts, version=version, by=by)
+        )
+        return key
+
+    def delete_key(
+        self,
+        name: str,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        version: int | None = None,
+        by: Requester | None = None,
+    ) -> None:
+        """Delete a key of the key-value store. See `Engine.delete_key`."""
+        self._get(self.proxy.delete_key(name, scope, owner, version=version, by=by))
+
+    def key_value(
+        self, name: str, scope: Scope = "system", owner: str | None = None, *, by: Requester | None = None
+    ) -> Any:
+        """Return the value of a key in clear. See `Engine.key_value`."""
+        return self._get(self.proxy.key_value(name, scope, owner, by=by))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""

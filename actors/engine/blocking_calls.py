@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pykka
 
 from stretto.actors.engine.blocking_reports import BlockingReports
-from stretto.actors.journal import GivenItems, RerunScope
+from stretto.actors.journal import GivenItems, RerunScope, Scope
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
@@ -183,6 +183,33 @@ class BlockingCalls(BlockingReports):
         """Return the handle of a run in progress, or of an ended one in the store."""
         handle: RunHandle = self._get(self.proxy.handle(run_id))
         return handle
+
+    def set_key(  # noqa: PLR0913 - as of `Engine.set_key`
+        self,
+        name: str,
+        value: Any,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        secret: bool = False,
+        lasts: float | None = None,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """Set a key of the key-value store. See `Engine.set_key`."""
+        key: dict[str, Any] = self._get(
+            self.proxy.set_key(name, value, scope, owner, secret=secret, lasts=lasts, version=version)
+        )
+        return key
+
+    def delete_key(
+        self, name: str, scope: Scope = "system", owner: str | None = None, *, version: int | None = None
+    ) -> None:
+        """Delete a key of the key-value store. See `Engine.delete_key`."""
+        self._get(self.proxy.delete_key(name, scope, owner, version=version))
+
+    def key_value(self, name: str, scope: Scope = "system", owner: str | None = None) -> Any:
+        """Return the value of a key in clear. See `Engine.key_value`."""
+        return self._get(self.proxy.key_value(name, scope, owner))
 
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from stretto.actors.journal import PAGE, GivenItems, RerunScope
+from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
 
 
 class BlockingReports:
@@ -89,6 +89,26 @@ class BlockingReports:
             )
         )  # fmt: skip
         return page
+
+    def keys(
+        self,
+        *,
+        scope: Scope | None = None,
+        owner: str | None = None,
+        prefix: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of the key-value store without the values. See `Engine.keys`."""
+        page: dict[str, Any] = self._get(
+            self.proxy.keys(scope=scope, owner=owner, prefix=prefix, cursor=cursor, limit=limit)
+        )
+        return page
+
+    def key(self, name: str, scope: Scope = "system", owner: str | None = None) -> dict[str, Any]:
+        """Return a key with its value, masked if it is secret. See `Engine.key`."""
+        key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
+        return key
 
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""

@@ -166,8 +166,15 @@ class RunRequests:
         quarantine = self._quarantine.of(run_id)
         if quarantine is not None:
             return [quarantine_wait(quarantine)]
-        if self._table.get(run_id) is not None:
-            return self._forward(run_id, "ask about", ExplainWaits(task, self._quarantine.children_of(run_id)))
+        run = self._table.get(run_id)
+        if run is None:
+            return self._explained_end(run_id, task)
+        # The run may end before its supervisor answers.
+        request = run.add_request(None, lambda: self._explained_end(run_id, task))
+        run.tell(Forwarded(ExplainWaits(task, self._quarantine.children_of(run_id)), request))
+        return request
+
+    def _explained_end(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         if self._services.journal.durable:
             return self._services.readers.ask_deferred(lambda reader: self._explained_from(reader, run_id, task))
         ended = self._table.ended(run_id)

@@ -5,6 +5,7 @@ from os import PathLike
 from typing import TypeAlias, TypedDict
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.journal import KeyLimits
 from stretto.actors.packs import Source
 from stretto.definitions.expressions import ExpressionLimits
 
@@ -41,5 +42,6 @@ class EngineSettings(TypedDict, total=False):
     retain_runs: int | None
     protected: Paths
     expression_limits: ExpressionLimits
+    key_limits: KeyLimits
     files_read: Paths
     files_write: Paths

@@ -16,6 +16,9 @@ from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
+    DEFAULT_KEY_LIMITS,
+    KeyLimits,
+    KeyLink,
     NoJournal,
     NoReaders,
     OpenJournal,
@@ -27,6 +30,7 @@ from stretto.actors.journal import (
     files_of,
     open_journal,
 )
+from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
@@ -106,6 +110,7 @@ class EngineOptions:
     retention: Retention
     protected: Paths
     expression_limits: ExpressionLimits
+    key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
 
@@ -138,6 +143,8 @@ class EngineParts:
     suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
     max_runs: int = MAX_RUNS
+    key_limits: KeyLimits = DEFAULT_KEY_LIMITS
+    key_link: KeyLink = field(default_factory=NoJournal)
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -172,6 +179,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        keys = () if journal is None else tuple(journal.store.reader.keys.all())
         suspects = () if journal is None else tuple(journal.store.reader.suspects())
         if journal is not None:
             _restore_last_successes(instruments, catalogue, journal.store.reader)
@@ -185,12 +193,14 @@ def start_parts(options: EngineOptions) -> EngineParts:
             capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
         )  # fmt: skip
         stack.add("runners", runners.stop)
+        link = NoJournal() if journal is None else journal.link
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
-            journal=NoJournal() if journal is None else journal.link,
+            journal=link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
+            keys=HeldKeys(KeySnapshot.of(keys)),
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -204,6 +214,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
             suspects,
             options.retention,
             options.max_runs,
+            options.key_limits,
+            link,
             stack.pop_all(),
         )
 
@@ -288,6 +300,10 @@ def _check(options: EngineOptions) -> None:
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _check_limits(options.expression_limits)
+    for name in ("max_bytes", "max_keys", "max_value_bytes"):
+        value = getattr(options.key_limits, name)
+        if value < 1:
+            raise ValueError(f"{name} of key_limits must be at least 1, got {value}")
     if options.max_threads_left_behind < 0:
         raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     for name in ("workers", "max_worker_bytes"):

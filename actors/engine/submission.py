@@ -24,7 +24,7 @@ from stretto.actors.runs import (
     idempotency_of,
 )
 from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError, UnknownWorkflow
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import Workflow, once_per_workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
@@ -136,13 +136,18 @@ class Submissions:
         while left:
             each = left.pop()
             found += configuration.missing_names(each)
-            called = {task.action for task in each.tasks.values() if task.action in nested} - seen
+            called = (_actions_of(each) & nested) - seen
             seen |= called
             for ref in sorted(called):
                 with contextlib.suppress(UnknownWorkflow):  # its item fails when it comes to it
                     left.append(scope.find_ref(ref))
         if found:
             raise InvalidDefinition(found)
+
+
+@once_per_workflow
+def _actions_of(workflow: Workflow) -> frozenset[str]:
+    return frozenset(task.action for task in workflow.tasks.values() if task.action is not None)
 
 
 def checked_watcher(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:

@@ -3,7 +3,8 @@
 import ipaddress
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from stretto.actors.gateway.socket_file import CannotServe
 from stretto.actors.settings import ServeSettings
@@ -13,12 +14,33 @@ if TYPE_CHECKING:
     from stretto.actors.journal import TokenRecord
 
 
+NETWORK_BITS: Final = 64
+"""The bits of an IPv6 address that clients are counted by."""
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host is a loopback address, which no other machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Return the name by which the clients of an address are counted together.
+
+    It is the address itself, but of IPv6 the first 64 bits: a single machine has all addresses that begin with them.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.is_loopback:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), NETWORK_BITS), strict=False))
 
 
 def is_exposed(serve: ServeSettings) -> bool:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from stretto.actors.history.plain import (
         kept_report,
         pruned,
-        time_as_json,
         token_as_json,
     )
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
@@ -75,7 +74,7 @@ else:
             ),
             "offline": "OfflineRuns",
             "outputs": "ended_output",
-            "plain": ("kept_report pruned time_as_json token_as_json"),
+            "plain": ("kept_report pruned token_as_json"),
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
@@ -151,7 +150,6 @@ __all__ = [
     "stored_handle",
     "task_of",
     "tasks_of",
-    "time_as_json",
     "token_as_json",
     "tolerated_lines",
     "unless_large",

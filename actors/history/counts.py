@@ -2,8 +2,7 @@
 
 from typing import Any, Literal
 
-from stretto.actors.history.plain import time_as_json
-from stretto.actors.journal import HOUR_SECONDS, Reader
+from stretto.actors.journal import HOUR_SECONDS, Reader, time_as_json
 
 
 def count_runs(reader: Reader, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:

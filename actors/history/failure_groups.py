@@ -10,8 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.history.masks import SEALED, mask_of, unless_sealed
-from stretto.actors.history.plain import time_as_json
-from stretto.actors.journal import ItemError, Reader, RunAccepted
+from stretto.actors.journal import ItemError, Reader, RunAccepted, time_as_json
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import check_task, ranges_of
 from stretto.definitions.context import Mask

@@ -1,8 +1,7 @@
 """Records and rows of a store as plain data for JSON."""
 
 import re
-from datetime import UTC, datetime
-from typing import Any, Final, overload
+from typing import Any, Final
 
 import msgspec
 
@@ -16,31 +15,13 @@ from stretto.actors.journal import (
     SecretsLearned,
     TaskRow,
     TokenRecord,
+    time_as_json,
 )
 from stretto.definitions.conductor import Failure, ItemCompleted
 from stretto.definitions.context import Mask
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at"})
-
-
-@overload
-def time_as_json(at: float) -> str: ...
-
-
-@overload
-def time_as_json(at: None) -> None: ...
-
-
-@overload
-def time_as_json(at: float | None) -> str | None: ...
-
-
-def time_as_json(at: float | None) -> str | None:
-    """Return a time as RFC 3339 in UTC, to the microsecond; None stays None."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from stretto.actors.history.plain import (
     quarantine_as_json,
     run_as_json,
     task_as_json,
-    time_as_json,
 )
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
@@ -36,6 +35,7 @@ from stretto.actors.journal import (
     RunQuery,
     RunRow,
     TaskRow,
+    time_as_json,
 )
 from stretto.actors.outcome import MOST_AMBIGUOUS, UnknownRun, chosen_run, ends_of_ids, is_abbreviated
 from stretto.definitions.conductor import check_task

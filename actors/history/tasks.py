@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stretto.actors.history.cells import UnknownVisit
-from stretto.actors.history.plain import time_as_json
 from stretto.actors.history.reports import status_of
-from stretto.actors.journal import Reader, TaskRow
+from stretto.actors.journal import Reader, TaskRow, time_as_json
 from stretto.definitions.conductor import UnknownTask
 from stretto.definitions.errors import names_there, nearest
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from stretto.actors.history.masks import unless_sealed
-from stretto.actors.history.plain import time_as_json
-from stretto.actors.journal import Reader, TaskRow
+from stretto.actors.journal import Reader, TaskRow, time_as_json
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.model import Workflow
 

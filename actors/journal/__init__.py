@@ -50,7 +50,21 @@ if TYPE_CHECKING:
         unpacked,
     )
     from stretto.actors.journal.key_files import keyring_for
-    from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, Link, NoJournal, Notifications
+    from stretto.actors.journal.kv import (
+        DEFAULT_KEY_LIMITS,
+        SCOPES,
+        KeyConflict,
+        KeyLimits,
+        KeyPlace,
+        KeyReader,
+        PutKey,
+        RemoveKey,
+        Scope,
+        StoredKey,
+        UnknownKey,
+        unknown_key_error,
+    )
+    from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, KeyLink, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
@@ -100,6 +114,7 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
+        InvalidCursor,
         ItemRow,
         Prune,
         Quarantine,
@@ -113,6 +128,7 @@ if TYPE_CHECKING:
         Unfinished,
         Unrecordable,
     )
+    from stretto.actors.journal.times import time_as_json
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -131,7 +147,11 @@ else:
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
             ),
             "key_files": "keyring_for",
-            "link": "Answers JournalLink Link MAX_PENDING NoJournal Notifications",
+            "kv": (
+                "DEFAULT_KEY_LIMITS KeyConflict KeyLimits KeyPlace KeyReader PutKey RemoveKey SCOPES Scope StoredKey "
+                "UnknownKey unknown_key_error"
+            ),
+            "link": "Answers JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
@@ -149,8 +169,9 @@ else:
             "sql.backup": "backup check",
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
+            "times": "time_as_json",
             "store": (
-                "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
+                "CannotOpenStore Child InvalidCursor ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
                 "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
@@ -161,6 +182,7 @@ __all__ = [
     "BEGINNING",
     "CODES",
     "DAMAGED",
+    "DEFAULT_KEY_LIMITS",
     "DONE",
     "FIRST_ENTRY",
     "HOUR_SECONDS",
@@ -175,6 +197,7 @@ __all__ = [
     "PAGE",
     "QUARANTINED",
     "RESTARTED",
+    "SCOPES",
     "SKIP_REQUEST",
     "STATE_BITS",
     "STATUSES",
@@ -205,6 +228,7 @@ __all__ = [
     "Happened",
     "Idempotency",
     "InFile",
+    "InvalidCursor",
     "ItemError",
     "ItemKey",
     "ItemQuery",
@@ -213,6 +237,11 @@ __all__ = [
     "JournalHasRoom",
     "JournalLink",
     "KeptOutput",
+    "KeyConflict",
+    "KeyLimits",
+    "KeyLink",
+    "KeyPlace",
+    "KeyReader",
     "Keyring",
     "Link",
     "NoJournal",
@@ -228,10 +257,12 @@ __all__ = [
     "Prune",
     "PruneAudit",
     "PruneRuns",
+    "PutKey",
     "Quarantine",
     "Reader",
     "Readers",
     "ReadingStopped",
+    "RemoveKey",
     "ReplayTrace",
     "RequestedBy",
     "Requester",
@@ -246,6 +277,7 @@ __all__ = [
     "RunQuery",
     "RunRow",
     "RunUnrecordable",
+    "Scope",
     "SecretsLearned",
     "SessionRecord",
     "Store",
@@ -254,11 +286,13 @@ __all__ = [
     "StoreInUse",
     "StoreLost",
     "StoreUnavailable",
+    "StoredKey",
     "Suspicion",
     "Suspicions",
     "TaskRow",
     "TokenRecord",
     "Unfinished",
+    "UnknownKey",
     "UnreadableRecord",
     "Unrecordable",
     "Write",
@@ -277,6 +311,8 @@ __all__ = [
     "open_store",
     "origin_of_rerun",
     "read_key_file",
+    "time_as_json",
+    "unknown_key_error",
     "unpacked",
     "upgrade",
 ]

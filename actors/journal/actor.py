@@ -19,9 +19,11 @@ from stretto.actors.dispatch import TimedInbox, Timers
 from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
 from stretto.actors.journal.deletion import DeleteRun
+from stretto.actors.journal.kv import KeyWriter
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
     ChangeAccess,
+    ChangeKey,
     PruneRuns,
     Record,
     RetryCommit,
@@ -81,6 +83,7 @@ class JournalActor(pykka.ThreadingActor):
         link: JournalLink,
         *,
         access: AccessWriter,
+        keys: KeyWriter,
         timers: Timers,
         instruments: Instruments,
         engine: Callable[[], pykka.ActorRef[Any]],
@@ -90,6 +93,7 @@ class JournalActor(pykka.ThreadingActor):
         self._pruning = pruning
         self._link = link
         self._access = access
+        self._keys = keys
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
@@ -109,9 +113,9 @@ class JournalActor(pykka.ThreadingActor):
 
     def on_receive(self, message: Any) -> Any:
         """Gather a record; commit when the mailbox is empty, which is soon: to send a record takes far longer."""
-        if type(message) is ChangeAccess:
+        if isinstance(message, ChangeAccess | ChangeKey):
             try:
-                return self._change_access(message)
+                return self._change(message)
             finally:
                 self._work_off()
         if type(message) is Record:
@@ -282,13 +286,15 @@ class JournalActor(pykka.ThreadingActor):
         self._failing, self._backlog = [], Backlog()
         self._tell_engine(StoreGone(str(error)))
 
-    # ---- access
+    # ---- access and keys
 
-    def _change_access(self, message: ChangeAccess) -> bool:
-        """Write a change in its own transaction. Raises StoreUnavailable or StoreLost, which its sender gets."""
+    def _change(self, message: ChangeAccess | ChangeKey) -> Any:
+        """Write a change in its own transaction. Raises what the sender gets, such as StoreUnavailable."""
         if self._failing:
             raise StoreUnavailable(f"the store cannot be written: {self._link.unavailable}")
         try:
+            if isinstance(message, ChangeKey):
+                return self._keys.apply(message.change, message.audit)
             return self._access.apply(message.change, message.audit)
         except StoreLost as error:
             self._lose(error)

@@ -13,7 +13,9 @@ from stretto.actors.dispatch import Deferred, RightOfWay, ask_deferred
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
-from stretto.actors.journal.messages import ChangeAccess, JournalHasRoom, Record
+from stretto.actors.journal.kv import KeyChange, StoredKey
+from stretto.actors.journal.kv_memory import MemoryKeys
+from stretto.actors.journal.messages import ChangeAccess, ChangeKey, JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write, run_of
 from stretto.actors.journal.store import StoreClosed
 
@@ -61,6 +63,20 @@ class Link(Protocol):
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
 
 
+class KeyLink(Protocol):
+    """The journal as the engine's key-value store sees it."""
+
+    durable: bool
+    """Whether there is a store."""
+
+    def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey | Deferred:
+        """Make a change of the key-value store together with its audit.
+
+        Returns:
+            The key, once it is durable: see `KeyWriter.apply`, whose errors this raises or fails with.
+        """
+
+
 class NoJournal:
     """The link of an engine without a store: every record counts as durable at once.
 
@@ -74,6 +90,7 @@ class NoJournal:
 
     def __init__(self) -> None:
         self.audit = AuditRing()
+        self._keys = MemoryKeys()
 
     def record(
         self,
@@ -90,6 +107,12 @@ class NoJournal:
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:  # noqa: ARG002 - no one waits
         """Return True."""
         return True
+
+    def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
+        """Change the keys in memory. Only the engine's turns call this."""
+        key = self._keys.apply(change)
+        self.audit.add(audit)
+        return key
 
 
 class JournalLink:
@@ -158,12 +181,19 @@ class JournalLink:
             Whether the change was made, once that is durable. Fails with `StoreUnavailable`, also as `StoreClosed`, or
             with `StoreLost`.
         """
+        return self._ask(ChangeAccess(change, audit))
+
+    def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> Deferred:
+        """Write a change of the key-value store with its audit, in a transaction of its own; see `KeyLink`."""
+        return self._ask(ChangeKey(change, audit))
+
+    def _ask(self, message: ChangeAccess | ChangeKey) -> Deferred:
         stopping = StoreClosed("the store cannot be written: the engine is being stopped")
         if self._journal is None or not self._journal.is_alive():
             answer = Deferred()
             answer.fail(stopping)
             return answer
-        return ask_deferred(self._journal.actor_inbox, ChangeAccess(change, audit), stopping)
+        return ask_deferred(self._journal.actor_inbox, message, stopping)
 
     # ---- called by the journal's actor
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.deletion import DeleteRun
+    from stretto.actors.journal.kv import KeyChange
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
 
@@ -80,4 +81,11 @@ class ChangeAccess(msgspec.Struct, frozen=True):
     """Write a change of tokens, sessions or codes with its audit. Answered with whether it was made."""
 
     change: AccessChange
+    audit: AuditEntries = ()
+
+
+class ChangeKey(msgspec.Struct, frozen=True):
+    """Write a change of the key-value store with its audit. Answered with the key."""
+
+    change: KeyChange
     audit: AuditEntries = ()

@@ -46,8 +46,8 @@ class OpenJournal:
             engine: Returns the actor to report to. It is called later, so that the engine may start after the journal.
         """
         self.actor = JournalActor.start(
-            self.store.writer, self.store.deletion, self.link, access=self.store.access, timers=timers,
-            instruments=instruments, engine=engine,
+            self.store.writer, self.store.deletion, self.link, access=self.store.access, keys=self.store.keys,
+            timers=timers, instruments=instruments, engine=engine,
         )  # fmt: skip
         self._thread = self.actor.proxy().thread().get()
         self.link.connect(self.actor)

@@ -19,6 +19,7 @@ from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
+    from stretto.actors.journal.kv import KeyReader
 
 SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
@@ -243,6 +244,10 @@ class Reader(Protocol):
     @property
     def access(self) -> "AccessReader":
         """Reads tokens, sessions and the audit."""
+
+    @property
+    def keys(self) -> "KeyReader":
+        """Reads the key-value store."""
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Yield the runs that have not ended, in the order of their acceptance."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
+        KeyAnswer,
+        KeysAnswer,
         MeAnswer,
         NotEnded,
         OutputAnswer,
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
         route_of,
         written_as,
     )
+    from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
     from stretto.actors.operations.links import HAS_LARGE_VALUES, linked_values, with_links, with_value
     from stretto.actors.operations.live import ProgressRelay
     from stretto.actors.operations.requests import (
@@ -181,8 +184,8 @@ else:
             "answers": (
                 "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer "
                 "DefinitionAnswer Described Done Ended EnterCodeCreated EntriesAnswer ErrorItemsAnswer ErrorsAnswer "
-                "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer MeAnswer NotEnded OutputAnswer "
-                "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
+                "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer KeyAnswer KeysAnswer MeAnswer NotEnded "
+                "OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer TaskAnswer "
                 "TasksAnswer TimelineAnswer TokenCreated TokensAnswer ValueAnswer VersionsAnswer WaitsAnswer"
             ),
             "asking": "ask",
@@ -204,6 +207,7 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
+            "keys": "DeleteKey Key KeyValue Keys SetKey",
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
@@ -262,6 +266,7 @@ __all__ = [
     "DefinitionSource",
     "Definitions",
     "DefinitionsAnswer",
+    "DeleteKey",
     "DeleteRun",
     "Describe",
     "DescribeApi",
@@ -292,6 +297,11 @@ __all__ = [
     "ItemResult",
     "Items",
     "ItemsAnswer",
+    "Key",
+    "KeyAnswer",
+    "KeyValue",
+    "Keys",
+    "KeysAnswer",
     "LogIn",
     "LogOut",
     "Me",
@@ -334,6 +344,7 @@ __all__ = [
     "RunsAnswer",
     "Schemas",
     "SetConcurrency",
+    "SetKey",
     "SetMaxFailures",
     "ShowAction",
     "ShowDefinition",

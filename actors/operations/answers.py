@@ -142,6 +142,19 @@ class AuditAnswer(msgspec.Struct, frozen=True, tag="audit"):
     next: str | None
 
 
+class KeysAnswer(msgspec.Struct, frozen=True, tag="keys"):
+    """A page of keys, as `Engine.keys` returns it; `next` is the cursor of the next page."""
+
+    keys: list[dict[str, Any]]
+    next: str | None
+
+
+class KeyAnswer(msgspec.Struct, frozen=True, tag="key"):
+    """A key, as `Engine.key` and `Engine.set_key` return it."""
+
+    key: dict[str, Any]
+
+
 class TokensAnswer(msgspec.Struct, frozen=True, tag="tokens"):
     """All tokens {id, name, role, made_at, made_by, expires_at, used_on, workflows, revoked_at}, the oldest first."""
 
@@ -298,6 +311,8 @@ Answer: TypeAlias = (
     | ExportAnswer
     | EntriesAnswer
     | AuditAnswer
+    | KeysAnswer
+    | KeyAnswer
     | TokensAnswer
     | TokenCreated
     | MeAnswer

@@ -33,7 +33,7 @@ _LISTS: Final = frozenset({"status", "outcome", _PATH})
 """The parameters of a query that may be given several times."""
 _NUMBERS: Final = frozenset({"wait"})
 """The parameters of a query that are numbers, also of a request with a body, whose members have types."""
-_IN_THE_BODY: Final = frozenset({"POST", "PATCH"})
+_IN_THE_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _EARLIEST: Final = -62_000_000_000.0
 _LATEST: Final = 250_000_000_000.0
 """The bounds of instants, in the years 5 and 9892: others cannot be shown in every time zone."""

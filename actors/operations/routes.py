@@ -1,8 +1,8 @@
 """The routes of the HTTP API: where each request is found, who may send it, and what its answer is.
 
 A request's fields are the names in braces of its path, and headers (`HEADERS`); the others are the query of a GET or a
-DELETE, and members of the JSON object that is the body of a POST or a PATCH. Gateway and clients take all of that from
-this table.
+DELETE, and members of the JSON object that is the body of a POST, a PUT or a PATCH. Gateway and clients take all of
+that from this table.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, requests, sessions
+from stretto.actors.operations import answers, keys, requests, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -76,6 +76,7 @@ class Route(NamedTuple):
 _RUN: Final = "/runs/{run}"
 _TASK: Final = "/runs/{run}/tasks/{task}"
 _DEFINITION: Final = "/definitions/{ref}"
+_KEY: Final = "/keys/{name}"
 _ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
 
 _CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
@@ -147,6 +148,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/tokens", requests.Tokens, "admin", answers.TokensAnswer),
     Route("POST", "/tokens", requests.CreateToken, "admin", answers.TokenCreated, status=201),
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
+    Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
+    Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
+    Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),
+    Route("PUT", _KEY, keys.SetKey, "admin", answers.KeyAnswer, "key"),
+    Route("DELETE", _KEY, keys.DeleteKey, "admin", answers.Done),
     Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", catalogue.Definitions, "viewer", about.DefinitionsAnswer),
     Route("GET", _DEFINITION, catalogue.ShowDefinition, "viewer", about.DefinitionShown, "definition"),

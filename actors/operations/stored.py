@@ -20,7 +20,8 @@ from stretto.actors.history import (
     show_timeline,
 )
 from stretto.actors.journal import Reader
-from stretto.actors.operations import requests
+from stretto.actors.kv import key_value, list_keys, show_key
+from stretto.actors.operations import keys, requests
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.table import OPERATIONS, arguments_of
@@ -49,6 +50,9 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.ContextValue: context_value,
     requests.ContextVersions: list_versions,
     requests.Timeline: show_timeline,
+    keys.Keys: list_keys,
+    keys.Key: show_key,
+    keys.KeyValue: key_value,
 }
 """The requests that a store answers, each with its report."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, requests, sessions
+from stretto.actors.operations import answers, definition_requests, keys, requests, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -45,6 +45,11 @@ _ALL: Final = (
     _operation(requests.Why, answers.WaitsAnswer),
     _operation(requests.Audit, lambda page: answers.AuditAnswer(**page)),
     _operation(requests.Prune, answers.Pruned),
+    _operation(keys.Keys, lambda page: answers.KeysAnswer(**page)),
+    _operation(keys.Key, answers.KeyAnswer),
+    _operation(keys.KeyValue, answers.ValueAnswer),
+    _operation(keys.SetKey, answers.KeyAnswer),
+    _operation(keys.DeleteKey, lambda _result: answers.Done()),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -68,7 +73,16 @@ OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: opera
 STARTS_A_RUN: Final[frozenset[type[Request]]] = frozenset({requests.Rerun})
 """The operations whose engine method also takes the origin of the new run. No request has it as a field."""
 AUDITED: Final[frozenset[type[Request]]] = frozenset(
-    {requests.Rerun, requests.Recover, requests.Prune, requests.DeleteRun, *(control.request for control in CONTROLS)}
+    {
+        requests.Rerun,
+        requests.Recover,
+        requests.Prune,
+        requests.DeleteRun,
+        keys.KeyValue,
+        keys.SetKey,
+        keys.DeleteKey,
+        *(control.request for control in CONTROLS),
+    }
 )
 """The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (

@@ -1,7 +1,9 @@
 """Registration of a pack's actions with an engine."""
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
 from stretto.actors.packs.environments import Kind, unmade
@@ -14,6 +16,7 @@ from stretto.definitions.model import Parameter, problems_of
 from stretto.metrics import get_logger
 
 _log = get_logger("stretto.packs")
+_QUOTED: Final = re.compile(r"'[^']*'")
 
 
 def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
@@ -85,15 +88,39 @@ def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
         not made, actions that this machine cannot run, and actions that one of Stretto's own replaces.
     """
     found = [finding for refused in _refusals(registry, pack) for finding in refused.findings]
-    found += pack.warnings
+    found += gathered(pack.warnings)
     found += _unmade_environments(pack)
+    cannot, built_in = list[Finding](), list[Finding]()
     for described in pack.actions:
         if isinstance(described, PackAction) and (problem := missing(described)):
-            found.append(Finding("cannot_perform", problem, described.place, severity="warning"))
+            cannot.append(Finding("cannot_perform", problem, described.place, severity="warning"))
         if _is_built_in(registry, described.ref):
             message = f"Stretto's own action {described.ref} is used instead of the pack's"
-            found.append(Finding("built_in_action", message, described.place, severity="warning"))
-    return found
+            built_in.append(Finding("built_in_action", message, described.place, severity="warning"))
+    return [*found, *gathered(cannot), *gathered(built_in)]
+
+
+def gathered(warnings: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for each kind of warning, the first one with the number of the others.
+
+    Warnings are of one kind if they have one code and differ only in the names that they quote. The field of
+    `not_acted_on` is no such name.
+    """
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for each in warnings:
+        kinds.setdefault((each.code, _kind_of(each)), []).append(each)
+    return [
+        first if not others else replace(first, message=f"{first.message}, and {len(others):,} more like it")
+        for first, *others in kinds.values()
+    ]
+
+
+def _kind_of(finding: Finding) -> str:
+    """Return a message without the names that differ between findings of one kind."""
+    field, quoted, rest = finding.message.partition("' of the parameter ")
+    if finding.code == "not_acted_on":
+        return field + quoted if rest else finding.message
+    return _QUOTED.sub("", finding.message) if finding.code not in {"cannot_perform", "built_in_action"} else ""
 
 
 def _unmade_environments(pack: Pack) -> list[Finding]:

@@ -107,6 +107,7 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
         action_reader = Reader(str(path))
         ref, described = stackstorm.read_action(action_reader, _text(path, broken) or "", manifest)
         if not broken:
+            action_reader.findings[:] = map(stackstorm.as_stackstorm_loads, action_reader.findings)
             _sort(action_reader, broken, warnings)
         if broken:
             refused.append(Refused(ref, tuple(broken)))

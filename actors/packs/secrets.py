@@ -68,6 +68,8 @@ class PackConfiguration:
             if len(self._names) >= MAX_WORKFLOWS:
                 self._names.clear()
             self._names[workflow.ref] = workflow, names
+        if not names:
+            return ()
         given = self.of_workflow(workflow.ref)
         return missing_names(names, given.keystore.keys(), given.config.keys())
 

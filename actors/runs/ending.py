@@ -78,8 +78,10 @@ class RunEnding:
         masked = outcome
         if conductor is not None:
             # The parent's task works with the unmasked output.
-            masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
-            log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
+            if conductor.mask:
+                masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
+            if log.durable:
+                log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
             for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
                 log.tell(follower, last)
         inputs = RunInputs(self._workflow, self.parameters, self._origin, self._labels)

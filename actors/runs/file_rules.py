@@ -6,10 +6,17 @@ from typing import Final, Literal
 from stretto.actors.files import FileAccess, Opener
 from stretto.actors.journal import Origin
 from stretto.definitions.expressions import Constant, Template
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import Workflow, once_per_workflow
 
 Use = Literal["items", "results"]
 """The use that a task makes of a file."""
+
+
+@once_per_workflow
+def _tasks_with_files(workflow: Workflow) -> tuple[str, ...]:
+    return tuple(
+        name for name, task in workflow.tasks.items() if task.with_items is not None and task.with_items.streams
+    )
 
 
 class FileRules:
@@ -38,7 +45,7 @@ class FileRules:
         Raises:
             RefusedFile: A path is refused.
         """
-        for task in self._workflow.tasks:
+        for task in _tasks_with_files(self._workflow):
             for use, template in self._paths(task):
                 if isinstance(template, Constant) and isinstance(template.value, str):
                     self.opener(task, use).check(template.value)

@@ -163,7 +163,10 @@ class ItemsInFlight:
         message = RunItem(
             start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child
         )
-        return ItemActor.start_with(self._lane, message, services, self._run_id, workflow.ref)
+        # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
+        alone = not self._waiting and not self._running and not self._children and not self._being_recorded
+        start_actor = ItemActor.take_first_turn if alone and task.with_items is None else ItemActor.start_with
+        return start_actor(self._lane, message, services, self._run_id, workflow.ref)
 
     # ---- items in flight
 

@@ -52,7 +52,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
 from stretto.definitions.errors import ExpressionError
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import Constant, Moment
 from stretto.definitions.model import Task
 from stretto.metrics import CallIds, get_logger
 
@@ -101,7 +101,7 @@ class ItemActor(DispatchedActor):
                 "failed", Failure("internal", "the item's actor crashed; see the log", retryable=False)
             )
 
-    def _begin_attempt(self, message: RunItem) -> None:
+    def _begin_attempt(self, message: RunItem) -> None:  # noqa: C901 - a call less for each item
         self._request = message
         services = self._services
         self._began = services.timers.monotonic()
@@ -110,15 +110,16 @@ class ItemActor(DispatchedActor):
         start, task = message.start, message.task
         prepared, facts = start.prepared, start.scope.facts
         try:
-            if prepared is None:
-                ref = task.action or ""
-                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
-                value = services.guard.call(task.input.evaluate, start.scope, moment)
-                assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
-                rendered = value
+            value: Data
+            if prepared is not None:
+                ref, value = prepared.action, prepared.input
+            elif type(task.input) is Constant:
+                ref, value = task.action or "", task.input.value
             else:
-                ref, rendered = prepared.action, prepared.input
-            self._input = rendered
+                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
+                ref, value = task.action or "", services.guard.call(task.input.evaluate, start.scope, moment)
+            assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
+            self._input = rendered = value
             if facts.secrecy.inputs:
                 facts.see_input(start.task, rendered)
             if message.depth is not None:

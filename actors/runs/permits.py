@@ -74,6 +74,8 @@ class PermitPool:
 
     def share_out(self) -> list[Grant | Reclaim]:
         """Return the changes for the engine to send."""
+        if not self._asked and not self._ledger.waited_for:
+            return []  # a request that comes now asks for another call
         with self._lock:
             self._asked = False
             return self._ledger.share_out()
@@ -134,6 +136,8 @@ class PermitLedger:
 
     def forget(self, run_id: str) -> None:
         """Return all permits of an ended run."""
+        if run_id not in self._held and run_id not in self._wanted:
+            return
         self._want(run_id, 0)
         self._hold(run_id, 0)
         self._reclaim_no_more_than(run_id, 0)

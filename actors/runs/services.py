@@ -12,6 +12,7 @@ from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.files import FileThreads, FileWork
 from stretto.actors.history import ItemMaps
 from stretto.actors.journal import MAX_OUTPUT_BYTES, Link, NoJournal, NoReaders, Readers
+from stretto.actors.kv import HeldKeys
 from stretto.actors.outcome import new_run_id
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.permits import PermitPool
@@ -47,6 +48,7 @@ class Services:
         guard: Breaks off evaluations that take too long.
         max_result_bytes: The bound on the size of one action's result.
         max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
+        keys: The key-value store, as of the last change.
         item_maps: The maps of items of runs that clients look at.
         context_bytes: The context's weight by run. Each run updates its own.
         news_wanted: Whether someone listens to the engine, so that supervisors report changes of their status.
@@ -69,6 +71,7 @@ class Services:
     guard: Guard = field(default_factory=Unguarded)
     max_result_bytes: int = MAX_RESULT_BYTES
     max_output_bytes: int = MAX_OUTPUT_BYTES
+    keys: HeldKeys = field(default_factory=HeldKeys)
     item_maps: ItemMaps = field(default_factory=ItemMaps)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)

@@ -68,6 +68,8 @@ _POSTPONED: Final = frozenset({*EXECUTION_HANDLERS, ReportChanges})
 """The requests that wait for the end of an unfinished event: a report would be ahead of the entry that it names."""
 
 
+_RECORDED: Final = RunRecorded()
+
 _VERSIONS: Final = itertools.count()
 """The versions of all runs: no supervisor has one of another, nor of the one before it."""
 
@@ -188,8 +190,12 @@ class RunSupervisor(DispatchedActor):
             return
         accepted_at = self._services.now()
         conductor = self._make_conductor(parameters, accepted_at)
+        if not run.log.durable and not request.audit:
+            request.accepted.resolve(request.handle)
+            self._start_conducting(_RECORDED)
+            return
         accepted = request.acceptance(parameters, accepted_at, secret=bool(conductor.mask))
-        run.log.accept(accepted, (self.actor_ref, RunRecorded()), (request.accepted, request.handle))
+        run.log.accept(accepted, (self.actor_ref, _RECORDED), (request.accepted, request.handle))
 
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:
         run, request = self._run, self._request
@@ -218,6 +224,8 @@ class RunSupervisor(DispatchedActor):
         run.begin(run.conductor)
         run.catch_up_with_parent()
         run.start_items()
+        if self._services.news_wanted and not run.ended:
+            self._report_status(run.conductor)  # now: the run may end in this turn
         self._handle_early()
 
     def _handle_early(self) -> None:

@@ -1,7 +1,6 @@
 """The metrics and log lines of one run, gathered in a turn and written at its end."""
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import Any
 
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.messages import ItemEnded
@@ -11,9 +10,6 @@ from stretto.definitions.errors import ExpressionLimitExceeded
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
 
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
-
 _log = get_logger("stretto.runs")
 
 
@@ -21,7 +17,7 @@ class RunTelemetry:
     """Counts one run, and logs its steps."""
 
     __slots__ = (
-        "_began", "_bound", "_counted", "_errors", "_instruments", "_items", "_over", "_retries", "_run_id",
+        "_began", "_counted", "_errors", "_instruments", "_items", "_over", "_retries", "_run_id",
         "_seconds", "_services", "_snapshots", "_workflow",
     )  # fmt: skip
 
@@ -30,9 +26,8 @@ class RunTelemetry:
         self._workflow = workflow
         self._run_id = run_id
         self._instruments = services.instruments.workflow(workflow.ref)
-        self._bound: FilteringBoundLogger | None = None
         self._began = services.timers.monotonic()
-        self._errors: Counter[tuple[str, str]] = Counter()
+        self._errors: dict[tuple[str, str], int] = {}
         # Items by task, visit and outcome: those that have ended, and those of them that are in the metrics.
         self._items: dict[tuple[str, int, str], int] = {}
         self._counted: dict[tuple[str, int, str], int] = {}
@@ -41,16 +36,13 @@ class RunTelemetry:
         self._retries = 0
         self._snapshots = 0
 
-    @property
-    def _log(self) -> "FilteringBoundLogger":
-        """The run's logger, kept until the turn's end: ten thousand runs that wait log nothing."""
-        if self._bound is None:
-            self._bound = _log.bind(run_id=self._run_id, workflow=self._workflow.ref)
-        return self._bound
+    def _fields(self) -> dict[str, Any]:
+        """Return the run's ids for a line. Not a bound logger, which takes longer than a line that is not shown."""
+        return {"run_id": self._run_id, "workflow": self._workflow.ref}
 
     def started(self) -> None:
         """Log that the run was accepted."""
-        self._log.info("run_started")
+        _log.info("run_started", **self._fields())
 
     def recovered(self, entries: int, outstanding: int, accepted_at: float) -> None:
         """Log that the run was recovered.
@@ -62,17 +54,17 @@ class RunTelemetry:
         """
         self._began -= max(self._services.now() - accepted_at, 0.0)
         self._services.instruments.runs_recovered.inc()
-        self._log.info("run_recovered", entries=entries, outstanding=outstanding)
+        _log.info("run_recovered", **self._fields(), entries=entries, outstanding=outstanding)
 
     def parked(self) -> None:
         """Log that the run was parked."""
         self._leave()
-        self._log.info("run_parked")
+        _log.info("run_parked", **self._fields())
 
     def evaluation_stopped(self, error: ExpressionLimitExceeded) -> None:
         """Count and log an evaluation that was stopped because it took too long."""
         self._services.instruments.evaluations_stopped.inc()
-        self._log.error("evaluation_stopped", place=str(error.place), expression=error.expression)
+        _log.error("evaluation_stopped", **self._fields(), place=str(error.place), expression=error.expression)
 
     def attempt_ended(self, message: ItemEnded, outcome: str, *, final: bool) -> None:
         """Count an attempt.
@@ -89,9 +81,11 @@ class RunTelemetry:
             self._items[key] = self._items.get(key, 0) + 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action or ""
-            self._errors[action, completed.failure.kind] += 1
-            self._log.debug(
-                "item_failed", task=completed.task, attempt=completed.attempt, kind=completed.failure.kind,
+            error = action, completed.failure.kind
+            self._errors[error] = self._errors.get(error, 0) + 1
+            _log.debug(
+                "item_failed", **self._fields(), task=completed.task, attempt=completed.attempt,
+                kind=completed.failure.kind,
                 item_index=completed.index if self._workflow.tasks[completed.task].with_items else None,
             )  # fmt: skip
 
@@ -102,31 +96,33 @@ class RunTelemetry:
     def task_ended(self, ended: TaskEnded) -> None:
         """Count a task, and its items without a last attempt: those cancelled while they waited."""
         visit = ended.task, ended.visit
-        outcomes = {outcome for *of, outcome in self._items if tuple(of) == visit}
-        for outcome in sorted(outcomes | ended.outcomes.keys()):
+        outcomes = {outcome for task, number, outcome in self._items if (task, number) == visit}
+        outcomes.update(ended.outcomes)
+        for outcome in sorted(outcomes):
             key = *visit, outcome
             count = max(ended.outcomes.get(outcome, 0), self._items.pop(key, 0))
             self._count_items(key, count - self._counted.pop(key, 0))
         self._instruments.task(ended.task).finished(ended.outcome)
-        self._log.info(
-            "task_ended", task=ended.task, visit=ended.visit, outcome=ended.outcome, items=ended.items,
-            failed=ended.failed, seconds=round(ended.seconds, 6),
+        _log.info(
+            "task_ended", **self._fields(), task=ended.task, visit=ended.visit, outcome=ended.outcome,
+            items=ended.items, failed=ended.failed, seconds=round(ended.seconds, 6),
         )  # fmt: skip
 
     def ended(self, outcome: Outcome) -> None:
         """Log and count the run's end."""
         seconds = self._end(outcome.status)
-        unhandled = [error for error in outcome.errors if not error.get("handled")]
-        first = {"error": unhandled[0]["message"], "where": unhandled[0].get("where")} if unhandled else {}
-        self._log.info(
-            "run_ended", outcome=outcome.status, errors=len(outcome.errors), seconds=round(seconds, 6), **first
-        )
+        first = next((error for error in outcome.errors if not error.get("handled")), None) if outcome.errors else None
+        cause = {} if first is None else {"error": first["message"], "where": first.get("where")}
+        _log.info(
+            "run_ended", **self._fields(), outcome=outcome.status, errors=len(outcome.errors),
+            seconds=round(seconds, 6), **cause,
+        )  # fmt: skip
 
     def crashed(self, reason: str) -> None:
         """Log that the supervisor has failed. The engine decides whether the run is recovered."""
         self.flush(None)
         self._leave()
-        self._log.error("run_crashed", reason=reason)
+        _log.error("run_crashed", **self._fields(), reason=reason)
 
     def interrupted(self) -> None:
         """Count what is known of a run that another supervisor continues."""
@@ -145,11 +141,10 @@ class RunTelemetry:
 
     def engine_gone(self) -> None:
         """Log that the engine has stopped before the run."""
-        self._log.debug("engine_gone")
+        _log.debug("engine_gone", **self._fields())
 
     def flush(self, conductor: Conductor | None) -> None:
         """Add the gathered counts to the metrics."""
-        self._bound = None
         if self._seconds or self._errors:
             self._flush_items()
         if self._retries:

@@ -15,6 +15,9 @@ MAX_ITEMS_IN_FLIGHT = 1024
 MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+MAX_KV_BYTES = 16 * 1024 * 1024
+MAX_KEYS = 10_000
+MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PORT = 8420
@@ -228,6 +231,20 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `kv`: the bounds of the key-value store.
+
+    Attributes:
+        max_bytes: The bytes of all keys together: their names and their values as JSON.
+        max_keys: The number of keys.
+        max_value_bytes: The bytes of one value as JSON.
+    """
+
+    max_bytes: Count = MAX_KV_BYTES
+    max_keys: Count = MAX_KEYS
+    max_value_bytes: Count = MAX_VALUE_BYTES
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -248,6 +265,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     core_local: CoreLocalSettings = CoreLocalSettings()
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
+    kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

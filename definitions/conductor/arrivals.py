@@ -8,13 +8,14 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.joins import Join
-from stretto.definitions.conductor.routes import Routes
+from stretto.definitions.conductor.routes import Routes, splits_of
 from stretto.definitions.conductor.visit import Arrival, Visit
-from stretto.definitions.model import COMMANDS, Edge, Graph, Task, Workflow, cyclic_tasks
+from stretto.definitions.model import COMMANDS, Edge, Graph, Task, Workflow, cyclic_tasks, graph_of, once_per_workflow
 
 
 class WaitingJoin:
@@ -55,18 +56,38 @@ class Arrivals(Protocol):
         """Return the status of a task's last visit on a route, or on the nearest route that leads to it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Laps:
+    """The part of `LapArrivals` that all runs of a workflow share. `joins` has the arrivals that each join needs."""
+
+    inbound: Mapping[str, tuple[str, ...]]
+    entries: tuple[str, ...]
+    joins: tuple[tuple[str, int], ...]
+
+
+@once_per_workflow
+def _laps_of(workflow: Workflow) -> _Laps:
+    graph = graph_of(workflow.tasks)
+    return _Laps(
+        graph.inbound,
+        tuple(name for name in graph.entries if name != workflow.on_cancel),
+        tuple((name, graph.needed(task)) for name, task in workflow.tasks.items() if task.join is not None),
+    )
+
+
 class LapArrivals:
     """Arrivals `by_lap`, on one route."""
 
-    def __init__(self, workflow: Workflow, graph: Graph) -> None:
+    __slots__ = ("_joins", "_laps", "waiting")
+
+    def __init__(self, workflow: Workflow) -> None:
         self.waiting: list[Arrival] = []
-        self._graph = graph
-        self._entries = [name for name in graph.entries if name != workflow.on_cancel]
-        self._joins = {name: Join(graph.needed(task)) for name, task in workflow.tasks.items() if task.join is not None}
+        self._laps = laps = _laps_of(workflow)
+        self._joins = {name: Join(needed) for name, needed in laps.joins}
 
     def begin(self, branch: Branch) -> None:
         """Add the entry tasks."""
-        self.waiting += [Arrival(name, 0, branch) for name in self._entries]
+        self.waiting += [Arrival(name, 0, branch) for name in self._laps.entries]
 
     def started(self, visit: Visit) -> None:
         """Do nothing: joins count arrivals, not visits."""
@@ -86,7 +107,7 @@ class LapArrivals:
     def joining(self) -> list[WaitingJoin]:
         """Return the joins that wait."""
         return [
-            WaitingJoin(name, 0, join.missing(self._graph.inbound[name]))
+            WaitingJoin(name, 0, join.missing(self._laps.inbound[name]))
             for name, join in self._joins.items()
             if join.waiting
         ]
@@ -100,19 +121,37 @@ class LapArrivals:
         return None  # no function of this dialect calls it: expressions read `task.NAME.outcome`
 
 
+@dataclass(frozen=True, slots=True)
+class _RouteMap:
+    """The part of `RouteArrivals` that all runs of a workflow share: reachable inbound tasks, entries and splits."""
+
+    inbound: Mapping[str, tuple[str, ...]]
+    entries: tuple[str, ...]
+    splits: frozenset[str]
+
+
+@once_per_workflow
+def _route_map_of(workflow: Workflow) -> _RouteMap:
+    tasks, graph = workflow.tasks, graph_of(workflow.tasks)
+    entries = tuple(sorted(name for name in graph.entries if not graph.inbound[name]))
+    reachable = Graph(entries, graph.inbound).reachable(tasks)
+    inbound = {
+        name: tuple(source for source in sources if source in reachable) for name, sources in graph.inbound.items()
+    }
+    return _RouteMap(inbound, entries, splits_of(tasks, cyclic_tasks(tasks)))
+
+
 class RouteArrivals:
     """Arrivals `by_route`."""
 
-    def __init__(self, workflow: Workflow, graph: Graph) -> None:
+    __slots__ = ("_entries", "_inbound", "_last", "_routes", "_tasks", "waiting")
+
+    def __init__(self, workflow: Workflow) -> None:
         self.waiting: list[Arrival] = []
         self._tasks = workflow.tasks
-        entries = {name for name in graph.entries if not graph.inbound[name]}
-        reachable = Graph(tuple(entries), graph.inbound).reachable(workflow.tasks)
-        self._entries = sorted(entries)
-        self._inbound = {
-            name: tuple(source for source in sources if source in reachable) for name, sources in graph.inbound.items()
-        }
-        self._routes = Routes(workflow.tasks, cyclic_tasks(workflow.tasks))
+        shared = _route_map_of(workflow)
+        self._entries, self._inbound = shared.entries, shared.inbound
+        self._routes = Routes(shared.splits)
         self._last: dict[tuple[str, int], Visit] = {}
 
     def begin(self, branch: Branch) -> None:

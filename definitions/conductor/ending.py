@@ -28,7 +28,7 @@ def end_visit(state: RunState, visit: Visit) -> Steps[None]:
         return
     outcome = close(visit)
     record = record_of(visit)
-    if (yield from _retries(state, visit, outcome, record.result)):
+    if state.semantics.retries == "visit" and (yield from _retries(state, visit, outcome, record.result)):
         return
     state.visits.end(visit)
     state.context.record_task(record)
@@ -54,7 +54,7 @@ def end_visit(state: RunState, visit: Visit) -> Steps[None]:
 
 def _retries(state: RunState, visit: Visit, outcome: str, result: Data) -> Steps[bool]:
     """Retry the whole visit if its `retry` asks for it; return whether the visit has not ended after all."""
-    if state.semantics.retries != "visit" or state.status not in {"running", "paused"} or visit.all_skipped:
+    if state.status not in {"running", "paused"} or visit.all_skipped:
         return False
     try:
         if not visit_wants_retry(visit, outcome, result, state.moment):
@@ -94,10 +94,10 @@ def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
     _record_failures(state, visit, outcome, handled=handled)
     arrived = [state.arrivals.arrive(visit, edge, target, branch) for edge, target, branch in followed.taken]
     _change_run(state, visit, followed, outcome, handled=handled)
-    _run_engine_commands(state, [each for each in arrived if each is not None])
+    if arrived:
+        _run_engine_commands(state, [each for each in arrived if each is not None])
     _keep_terminal_branch(state, visit)
-    if state.semantics.starts == "as_reached":
-        start_as_reached(state)
+    start_as_reached(state)
 
 
 def _take_transitions(state: RunState, visit: Visit, outcome: str, result: Data) -> Followed:

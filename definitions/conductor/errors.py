@@ -11,7 +11,7 @@ from stretto.definitions.conductor.items import ItemFailure
 from stretto.definitions.conductor.outcomes import failures_as_a_whole, failures_in_order
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.context import Mask
-from stretto.definitions.data import FrozenList, freeze
+from stretto.definitions.data import EMPTY_LIST, FrozenList, freeze
 from stretto.definitions.errors import ExpressionError, Frame, Place
 
 MAX_MESSAGE_LENGTH = 4096
@@ -168,6 +168,8 @@ class ErrorLog:
 
     def frozen(self) -> FrozenList:
         """Return all records, frozen."""
+        if not self._records:
+            return EMPTY_LIST
         records = list(self._records)
         if self._more:
             records.append(blank_record("more_errors", f"{self._more:,} more errors not shown"))

@@ -56,6 +56,8 @@ def count_outcomes(visit: Visit) -> dict[str, int]:
     """Count the items by outcome, without those that never started."""
     if visit.task.action is None or visit.broken:
         return {}
+    if not visit.failures and not visit.skipped and not visit.streams:
+        return {"succeeded": visit.succeeded}
     counts = Counter(failed.outcome for failed in visit.failures)
     if isinstance(visit, StreamedVisit):
         counts.update(visit.more_failed)

@@ -9,20 +9,27 @@ from collections.abc import Mapping
 from stretto.definitions.model import COMMANDS, Edge, Task
 
 
+def splits_of(tasks: Mapping[str, Task], cyclic: frozenset[str]) -> frozenset[str]:
+    """Return the tasks and engine commands to which each edge opens a route of its own."""
+    inbound: dict[str, int] = {}
+    for task in tasks.values():
+        for transition in task.transitions:
+            for target in transition.targets:
+                inbound[target] = inbound.get(target, 0) + 1
+    return frozenset(
+        name
+        for name, edges in inbound.items()
+        if edges > 1 and name not in cyclic and (name in COMMANDS or tasks[name].join is None)
+    )
+
+
 class Routes:
     """The routes of one run, numbered in the order in which they were opened."""
 
-    def __init__(self, tasks: Mapping[str, Task], cyclic: frozenset[str]) -> None:
-        inbound: dict[str, int] = {}
-        for task in tasks.values():
-            for transition in task.transitions:
-                for target in transition.targets:
-                    inbound[target] = inbound.get(target, 0) + 1
-        self._splits = frozenset(
-            name
-            for name, edges in inbound.items()
-            if edges > 1 and name not in cyclic and (name in COMMANDS or tasks[name].join is None)
-        )
+    __slots__ = ("_passed", "_splits")
+
+    def __init__(self, splits: frozenset[str]) -> None:
+        self._splits = splits
         self._passed: list[tuple[str, ...]] = [()]
 
     def after(self, edge: Edge, target: str, route: int) -> int:

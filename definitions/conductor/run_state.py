@@ -15,15 +15,16 @@ from stretto.definitions.conductor.visits import ItemId, Visits
 from stretto.definitions.context import (
     NO_ENVIRONMENT,
     NO_SECRECY,
+    Fields,
     Mask,
     RunEnvironment,
     RunFacts,
     Secrecy,
     secret_fields,
 )
-from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, object_of
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits, Moment
-from stretto.definitions.model import Workflow, graph_of
+from stretto.definitions.model import Workflow, once_per_workflow
 
 if TYPE_CHECKING:
     from stretto.definitions.conductor.commands import Command
@@ -34,6 +35,16 @@ Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
 _NO_ITEMS: Final[frozenset[ItemId]] = frozenset()
 """Shared: an empty set of its own would take 216 bytes of each run."""
+
+
+@once_per_workflow
+def _task_names(workflow: Workflow) -> frozenset[str]:
+    return frozenset(workflow.tasks)
+
+
+@once_per_workflow
+def _secret_fields(workflow: Workflow) -> frozenset[Fields]:
+    return secret_fields(workflow.parameters)
 
 
 class RunState:
@@ -90,15 +101,14 @@ class RunState:
 
         self.entered = self.begun = False
         self.initial = Branch(Map(initial)) if initial else NO_BRANCH
-        self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
-        system = freeze(
+        self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow)
+        system = object_of(
             {"workflow_start": self.moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
-        assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
         facts = RunFacts(
-            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
-            limits=limits, secret_parameters=secret_fields(workflow.parameters), status_of=self.arrivals.status_of,
+            parameters, system, _task_names(workflow), surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            limits=limits, secret_parameters=_secret_fields(workflow), status_of=self.arrivals.status_of,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
         self.transitions = Transitions(workflow, self.context)

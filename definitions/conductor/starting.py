@@ -16,17 +16,10 @@ from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError
 
 
-def start_arrivals(state: RunState) -> Steps[bool]:
-    """Start the tasks that may start; return whether any did."""
-    if state.semantics.starts == "as_reached":
-        return start_as_reached(state)
-    return (yield from _start_together(state))
-
-
 def start_as_reached(state: RunState) -> bool:
     """Start the tasks that were reached (`Semantics.starts`: as_reached); return whether any did."""
     waiting = state.arrivals.waiting
-    if state.broken_off or state.status != "running" or not waiting:
+    if not waiting or state.broken_off or state.status != "running" or state.semantics.starts != "as_reached":
         return False
     state.arrivals.waiting = []
     for arrival in waiting:
@@ -74,7 +67,8 @@ def _condition_holds(state: RunState, visit: Visit) -> bool:
     return False
 
 
-def _start_together(state: RunState) -> Steps[bool]:
+def start_together(state: RunState) -> Steps[bool]:
+    """Start the tasks that are ready (`Semantics.starts`: together); return whether any did."""
     if state.broken_off:
         return False
     due, state.due = state.due, []

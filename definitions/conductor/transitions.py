@@ -10,7 +10,7 @@ from stretto.definitions.context import CompletionScope
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.model import EDGES, Edge, Task, Workflow
+from stretto.definitions.model import EDGES, Edge, Task, Workflow, once_per_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +27,21 @@ class Followed:
     errors: list[tuple[ExpressionError, Edge]] = field(default_factory=list)
 
 
+@once_per_workflow
+def _edges_of(workflow: Workflow) -> "Mapping[str, tuple[Edge, ...]]":
+    """Return the edges of each task in the order in which they are evaluated."""
+    order = EDGES[workflow.semantics.edges]
+    return {name: tuple(order(task)) for name, task in workflow.tasks.items()}
+
+
 class Transitions:
     """Follows the transitions of a workflow's tasks according to its semantics."""
 
+    __slots__ = ("_contexts", "_each_target_once", "_edges", "_stops")
+
     def __init__(self, workflow: Workflow, contexts: Contexts) -> None:
         semantics = workflow.semantics
-        order = EDGES[semantics.edges]
-        self._edges: Mapping[str, list[Edge]] = {name: list(order(task)) for name, task in workflow.tasks.items()}
+        self._edges = _edges_of(workflow)
         self._contexts = contexts
         self._stops = semantics.broken_expression == "stops"
         self._each_target_once = semantics.edges == "in_order"

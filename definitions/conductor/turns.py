@@ -7,7 +7,7 @@ from stretto.definitions.conductor.events import RunTimedOut
 from stretto.definitions.conductor.item_events import pause_from_below
 from stretto.definitions.conductor.output import render_output
 from stretto.definitions.conductor.run_state import RunState
-from stretto.definitions.conductor.starting import start_arrivals, start_task
+from stretto.definitions.conductor.starting import start_as_reached, start_task, start_together
 from stretto.definitions.conductor.states import ENDED
 from stretto.definitions.conductor.status import abort, break_run, change_status, record_unsatisfied_joins
 from stretto.definitions.conductor.steps import Steps
@@ -54,22 +54,26 @@ def _first_branch(state: RunState) -> tuple[Branch, bool]:
 
 def complete_turn(state: RunState) -> Steps[None]:
     """Do everything that follows from the event: start tasks, settle visits, end the run."""
-    yield from refill_in_portions(state)
+    if state.visits.refilling:
+        yield from refill_in_portions(state)
     if state.begun and (state.ended or state.due or state.arrivals.waiting):
         yield from _settle(state)
     if state.paused_items:
         pause_from_below(state)
     while not state.active and _is_done(state):
         _finish(state)
-        yield from refill_in_portions(state)
-        yield from _settle(state)
+        if state.ended or state.due or state.arrivals.waiting or state.visits.refilling:
+            yield from refill_in_portions(state)
+            yield from _settle(state)
 
 
 def _settle(state: RunState) -> Steps[None]:
     """Settle the visits that have ended, and start what follows, until nothing more does."""
     instant = 0
-    while state.ended or (yield from start_arrivals(state)):
-        yield from refill_in_portions(state)
+    together = state.semantics.starts == "together"
+    while state.ended or start_as_reached(state) or (together and (yield from start_together(state))):
+        if state.visits.refilling:
+            yield from refill_in_portions(state)
         while state.ended:
             instant += 1
             if instant > MAX_INSTANT_TASKS and state.status == "running":
@@ -77,7 +81,8 @@ def _settle(state: RunState) -> Steps[None]:
                 state.errors.of_run("limit_exceeded", message, state.ended[0].task.place)
                 abort(state)
             yield from end_visit(state, state.ended.pop(0))
-            yield from refill_in_portions(state)
+            if state.visits.refilling:
+                yield from refill_in_portions(state)
 
 
 def _is_done(state: RunState) -> bool:

@@ -100,15 +100,22 @@ class RunFacts:
         self.task_names = frozenset(task_names)
         self.surroundings = surroundings
         self.mask = Mask() if mask is None else mask
+        self.secrecy = secrecy
+        self.secret_parameters = self.partly_secret = NO_NAMES
         marked = frozenset(secret_parameters)
+        if marked or secrecy is not NO_SECRECY:
+            self._see_secrets(marked)
+
+    def _see_secrets(self, marked: frozenset[Fields]) -> None:
+        """Add the secrets that are known at the run's start to the mask."""
+        parameters, secrecy = self.parameters, self.secrecy
         self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1) or NO_NAMES
         self.partly_secret = (frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()) or NO_NAMES
-        self.secrecy = secrecy
         for fields in sorted(marked):  # a set's order differs between processes
             self.mask.see(within(parameters, fields))
         self.mask.see(secrecy.constants)
         self.mask.see(of_origins(secrecy.parameters, parameters))
-        self.mask.see(of_origins(secrecy.config, surroundings.config))
+        self.mask.see(of_origins(secrecy.config, self.surroundings.config))
 
     def see_input(self, task: str, rendered: FrozenDict) -> None:
         """Add the secrets in a rendered input of a task to the mask."""

@@ -51,7 +51,7 @@ class Mask:
         self._whole: dict[str, None] = {}
         self._forms: dict[str, None] = {}
         self._parts: list[str] = []
-        if base is not None:
+        if base:
             self._whole, self._forms, self._parts = base.known()
         # The lengths of the forms that begin with these characters.
         self._lengths: dict[str, dict[int, None]] = {}
@@ -62,7 +62,8 @@ class Mask:
         self.seen: dict[str, None] = {}
         self._derived: dict[str, None] = {}
         self._learned: dict[str, None] = {}
-        self.add(secrets)
+        if secrets:
+            self.add(secrets)
 
     def __bool__(self) -> bool:
         return bool(self._whole)

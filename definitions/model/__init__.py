@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.model.derived import once_per_workflow
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
@@ -29,6 +30,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "derived": "once_per_workflow",
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
@@ -68,6 +70,7 @@ __all__ = [
     "following",
     "graph_of",
     "inputs_schema",
+    "once_per_workflow",
     "parameter_schema",
     "parameters_schema",
     "problems_of",

@@ -221,6 +221,7 @@ class Workflow:
         text: The source. It does not count when workflows are compared.
         installed: Whether it was read from a file on the engine's machine, so that its fixed paths are the operator's.
             It does not count either.
+        derived: The values of `once_per_workflow`, by the function that computes them. A copy has none yet.
     """
 
     ref: str
@@ -244,3 +245,4 @@ class Workflow:
     warnings: tuple[Finding, ...] = ()
     text: str = field(default="", repr=False, compare=False)
     installed: bool = field(default=False, repr=False, compare=False)
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -6,7 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.source.work import MAX_CLIENT_WORK, TooMuchWork, Work
-    from stretto.definitions.source.yaml_scalars import YAML_1_1
+    from stretto.definitions.source.yaml_scalars import YAML_1_1, YAML_1_1_OF_PACKS
     from stretto.definitions.source.yaml_source import (
         OPENING,
         ListNode,
@@ -24,7 +24,7 @@ else:
         __name__,
         {
             "work": "MAX_CLIENT_WORK TooMuchWork Work",
-            "yaml_scalars": "YAML_1_1",
+            "yaml_scalars": "YAML_1_1 YAML_1_1_OF_PACKS",
             "yaml_source": "ListNode MapNode Node OPENING Report ScalarNode compose is_falsy kind_of to_data",
         },
     )
@@ -33,6 +33,7 @@ __all__ = [
     "MAX_CLIENT_WORK",
     "OPENING",
     "YAML_1_1",
+    "YAML_1_1_OF_PACKS",
     "ListNode",
     "MapNode",
     "Node",

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -49,11 +49,13 @@ class Schema:
         plain: Reads a plain scalar.
         tagged: Reads a scalar with a tag, for each tag that is allowed.
         odd_key: The severity of a key that is not text. A warning means that its JSON text is used as the key.
+        repeated_key: The severity of a key that an object has twice. A warning means that the last one counts.
     """
 
     plain: Read
     tagged: Mapping[str, Read]
     odd_key: Literal["error", "warning"]
+    repeated_key: Literal["error", "warning"] = "error"
 
 
 def key_text(value: Scalar) -> str:
@@ -152,3 +154,5 @@ YAML_1_1 = Schema(
     {_TAG + kind: partial(_tagged_1_1, _TAG + kind) for kind in ("str", "int", "float", "bool", "null", "map", "seq")},
     "warning",
 )
+YAML_1_1_OF_PACKS = replace(YAML_1_1, repeated_key="warning")
+"""YAML 1.1 as StackStorm reads the metadata of packs."""

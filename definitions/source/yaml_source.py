@@ -256,10 +256,13 @@ class _Composer:
             if key in node.members:
                 first = node.keys[key]
                 problem = f"duplicate key {key!r}; the first is on line {first.line}"
-                self._report(Finding("yaml_duplicate_key", problem, key_place))
-            else:
-                node.members[key] = member
-                node.keys[key] = key_place
+                severity = self._schema.repeated_key
+                hint = "the last one counts" if severity == "warning" else ""
+                self._report(Finding("yaml_duplicate_key", problem, key_place, hint=hint, severity=severity))
+                if severity == "error":
+                    continue
+            node.members[key] = member
+            node.keys[key] = key_place
         return node
 
     def _key(self, node: Node, place: Place, start: Any) -> str:

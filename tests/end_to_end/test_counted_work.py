@@ -86,6 +86,24 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     assert needed <= most, calls.most_common(120)
 
 
+MOST_CALLS_OF_A_RUN = 425
+"""Of functions of the engine and of Pykka, for a run of one task without a store."""
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python call for other things")
+def test_calls_of_a_run(tmp_path: Path) -> None:
+    """What follows from the definition alone is computed once a workflow, not once a run."""
+    write_workflow(tmp_path, "small", f"ref: counted.small\n{ONE_TASK}")
+    calls: Counter[str] = Counter()
+    with profiled(calls), running_engine(definitions=str(tmp_path)) as bed:
+        bed.run("counted.small")
+        before = sum(calls.values())
+        for _ in range(SMALL_RUNS):
+            bed.run("counted.small")
+        needed = (sum(calls.values()) - before) / SMALL_RUNS
+    assert needed <= MOST_CALLS_OF_A_RUN, calls.most_common(120)
+
+
 ONE_TASK = "tasks: [{name: only, action: core.noop}]\n"
 WAITS = "tasks: [{name: wait, action: core.noop, delay: 1000}]\n"
 SMALL_RUNS = 50

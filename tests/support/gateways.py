@@ -97,8 +97,9 @@ def _with_engine(
         folders = (str(definitions),) if isinstance(definitions, str | Path) else tuple(map(str, definitions))
         daemon = Settings(engine=EngineSettings(definitions=folders, store=settings.get("store")), serve=serve)
         reloading = Reloading(engine, daemon, lambda: None)
-        gateway = Gateway(engine, {"/healthz": fine}, url, DaemonSide(daemon, reloading.reload), certificate)
-        await gateway.start(file.open(), port)
+        gateway = Gateway({"/healthz": fine}, url, serve, certificate)
+        gateway.listen(file.open(), port)
+        await gateway.start(engine, DaemonSide(daemon, reloading.reload))
         try:
             await test(Opened(Client(f"unix://{folder}/s"), url, engine))
         finally:

@@ -6,6 +6,7 @@ They follow `contrib/core` and `contrib/runners` of StackStorm 3.9. The inputs t
 
 import asyncio
 import json as jsonlib
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -20,6 +21,8 @@ COMMAND_SECONDS: Final = 60.0
 SUCCESS: Final = tuple(range(200, 207))
 """The response statuses that mean success."""
 TIMED_OUT: Final = -9
+_JSON: Final = re.compile(r"\s*[\[{\"0-9tfn-]")
+"""The beginning of a text that may be JSON."""
 NO_SUDO: Final = "sudo is not supported; omit it and write `sudo -n` into the command"
 
 
@@ -57,7 +60,7 @@ async def stackstorm_local(  # noqa: PLR0913 - these are the action's inputs
 
 
 @stackstorm_action("core.echo")
-async def echo(message: Any) -> dict[str, Any]:
+def echo(message: Any) -> dict[str, Any]:
     """Return the message in the form of a command's standard output.
 
     Args:
@@ -67,7 +70,7 @@ async def echo(message: Any) -> dict[str, Any]:
 
 
 @stackstorm_action("core.error")
-async def error(message: Any) -> dict[str, Any]:
+def error(message: Any) -> dict[str, Any]:
     """Return the message in the form of a command's standard error.
 
     Args:
@@ -203,6 +206,8 @@ def _stripped(text: str) -> str:
 
 
 def _parsed(text: str) -> Any:
+    if not _JSON.match(text):
+        return text  # as most texts: the error of a failed parse takes longer than the rest of core.echo
     try:
         return jsonlib.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):

@@ -13,21 +13,25 @@ from stretto.actors.cli.support.stores import keyring_of
 from stretto.actors.gateway import StreamEvent
 from stretto.actors.history import OfflineRuns, reports
 from stretto.actors.journal import Store, is_in_use, open_reader, open_store
+from stretto.actors.kv import OfflineKeys
 from stretto.actors.operations import (
     REPORTS,
     Accepted,
     Answer,
     ControlRequest,
+    DeleteKey,
     DeleteRun,
     Done,
     FollowOutput,
     ItemOutput,
+    KeyAnswer,
     OutputAnswer,
     Prune,
     Pruned,
     Recover,
     Request,
     Rerun,
+    SetKey,
     event_of,
     note_of,
     report,
@@ -56,7 +60,7 @@ class StoreRuns:
         self._reader.close()
 
     def ask(self, request: Request, kind: type[A]) -> A:
-        """Read the answer from the store; `Recover`, `Rerun`, `DeleteRun` and `Prune` change the store."""
+        """Read the answer from the store; those that change it open it as its owner."""
         answer = self._answer(request)
         if not isinstance(answer, kind):
             raise TypeError(f"the answer to {type(request).__name__} must be {kind.__name__}, got {answer!r:.100}")
@@ -108,10 +112,25 @@ class StoreRuns:
             with self._owned() as store:
                 self._offline(store, request).delete(request.run)
             return Done()
+        if isinstance(request, SetKey | DeleteKey):
+            with self._owned() as store:
+                key = self._change_key(store, request)
+            return Done() if key is None else KeyAnswer(key)
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(self._offline(store, request).prune(request.older_than_seconds, request.keep))
         raise TypeError(f"a store has no answer to {type(request).__name__}")
+
+    @staticmethod
+    def _change_key(store: Store, request: SetKey | DeleteKey) -> dict[str, Any] | None:
+        keys = OfflineKeys(store, by=local_caller(os.getuid()).asks(note_of(request)))
+        if isinstance(request, DeleteKey):
+            keys.delete(request.name, request.scope, request.owner, request.version)
+            return None
+        return keys.set(
+            request.name, request.value, request.scope, request.owner, secret=request.secret, lasts=request.lasts,
+            version=request.version,
+        )  # fmt: skip
 
     @staticmethod
     def _offline(store: Store, request: Request) -> OfflineRuns:

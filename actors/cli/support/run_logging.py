@@ -1,28 +1,33 @@
 """The log of `stretto run`: by default, warnings, among them those of definitions, and what core.log writes."""
 
-import functools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import click
 import msgspec
+from structlog import DropEvent
 
 from stretto.actors.cli.findings import framed
 from stretto.actors.cli.support.printable import printable
+from stretto.actors.locating import is_path, pack_of
+from stretto.definitions.errors import Finding
 from stretto.metrics import LoggerStyle, configure_logging
 
 DEFAULT_LEVEL: Final = "WARNING"
+_SEE: Final = "see stretto validate"
 
 
-def log_run(level: str | None, stream: TextIO | None = None) -> None:
+def log_run(level: str | None, stream: TextIO | None = None, workflow: str | None = None) -> None:
     """Send the logs of this process to a stream.
 
     Args:
         level: The lowest level to show. None shows warnings, those of definitions as `stretto validate` does, and what
             core.log writes from INFO on as plain lines.
         stream: The stream, by default standard error.
+        workflow: The workflow that is run, a ref or a file. The findings of a pack's other files are one line.
 
     Raises:
         ValueError: There is no such level.
@@ -32,7 +37,7 @@ def log_run(level: str | None, stream: TextIO | None = None) -> None:
         return
     loggers = {
         "stretto.core.log": LoggerStyle("INFO", core_log_line),
-        "stretto.catalogue": LoggerStyle(DEFAULT_LEVEL, functools.partial(findings_shown, in_colour=_colour(stream))),
+        "stretto.catalogue": LoggerStyle(DEFAULT_LEVEL, FindingsShown(workflow, in_colour=_colour(stream)).line),
     }
     configure_logging(DEFAULT_LEVEL, stream, loggers=loggers)
 
@@ -50,16 +55,52 @@ def core_log_line(event: Mapping[str, Any]) -> str:
     return "\n  ".join(map(printable, f"{event.get('task')}{item}: {level}{text}".splitlines()))
 
 
-def findings_shown(event: Mapping[str, Any], *, in_colour: bool) -> str | None:
-    """Return a definition's warnings as `stretto validate` shows them, or None for another event.
+class FindingsShown:
+    """Shows the warnings of definitions, and one line for each pack that has findings."""
 
-    The errors of definitions that are left out are counted: those of the workflow that is run follow.
-    """
-    if event["event"] == "definition_doubtful":
-        shown = "\n".join(framed(each.finding) for each in event["findings"])
-        return shown if in_colour else click.unstyle(shown)
-    if event["event"] == "definition_refused":
-        errors = len(event["findings"])
-        counted = f"{errors:,} error{'' if errors == 1 else 's'}"
-        return printable(f"{event['file']} is left out: it has {counted}, see stretto validate {event['file']}")
-    return None
+    def __init__(self, workflow: str | None, *, in_colour: bool) -> None:
+        """Take the workflow that is run, as it was named: its warnings are shown also in a pack."""
+        self._workflow = workflow
+        self._in_colour = in_colour
+        self._packs: set[str] = set()
+
+    def line(self, event: Mapping[str, Any]) -> str | None:
+        """Return a definition's warnings as `stretto validate` shows them, or None for another event.
+
+        The errors of definitions that are left out are counted: those of the workflow that is run follow.
+
+        Raises:
+            DropEvent: The pack's line is shown already.
+        """
+        if event["event"] == "pack_doubtful":
+            return self._pack(event["folder"], [each.finding for each in event["findings"]])
+        if event["event"] not in {"definition_doubtful", "definition_refused"}:
+            return None
+        pack = pack_of(Path(event["file"]))
+        if pack is not None and not self._is_run(event):
+            return self._pack(str(pack), ())
+        if event["event"] == "definition_doubtful":
+            shown = "\n".join(framed(each.finding) for each in event["findings"])
+            return shown if self._in_colour else click.unstyle(shown)
+        return printable(
+            f"{event['file']} is left out: it has {_errors(len(event['findings']))}, {_SEE} {event['file']}"
+        )
+
+    def _is_run(self, event: Mapping[str, Any]) -> bool:
+        file = Path(event["file"])
+        return self._workflow in {event.get("workflow"), file.stem, str(file)} or (
+            self._workflow is not None and is_path(self._workflow) and Path(self._workflow).resolve() == file.resolve()
+        )
+
+    def _pack(self, folder: str, findings: Sequence[Finding]) -> str:
+        """Return the line of a pack, once."""
+        if folder in self._packs:
+            raise DropEvent
+        self._packs.add(folder)
+        refused = sum(each.severity == "error" for each in findings)
+        counted = f": {_errors(refused)}, {len(findings) - refused:,} kinds of warnings" if findings else ""
+        return printable(f"{folder} has findings{counted}; {_SEE} {folder}")
+
+
+def _errors(count: int) -> str:
+    return f"{count:,} error{'' if count == 1 else 's'}"

@@ -43,13 +43,14 @@ REPORTED: Final = frozenset(
 )  # fmt: skip
 """The codes of refusals that the log has: who is refused for these may be an attacker."""
 
-_DEFAULTS: Final = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
+DEFAULT_HEADERS: Final = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
     # A browser that is led to an answer, a drawing say, runs nothing in it.
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
 """The headers of answers that have no others of these names."""
+_DEFAULTS: Final = tuple((name.encode(), value.encode()) for name, value in DEFAULT_HEADERS.items())
 
 _log = get_logger("stretto.gateway")
 

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 
 from stretto.actors.access import Access, Caller, Unauthenticated, require_unrestricted
-from stretto.actors.gateway.exposure import is_loopback
+from stretto.actors.gateway.exposure import is_loopback, network_of
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import CSRF_HEADER, check_csrf_token, check_is_of_own_page, is_safe
 from stretto.actors.gateway.http.problems import Problem
@@ -39,8 +39,8 @@ class Peer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name by which its connections are counted: the address, or the user."""
-        return self.address or ("" if self.caller is None else self.caller.who)
+        """The name by which its connections are counted: the network of the address, or the user."""
+        return network_of(self.address) or ("" if self.caller is None else self.caller.who)
 
 
 class Peers:
@@ -137,19 +137,34 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == _SCHEME else None
 
 
+class OpenProbes:
+    """Knows which addresses may read the metrics and the probes without a token.
+
+    Args:
+        proxies: The proxies before the port: with one, a request from this machine may be anybody's.
+        open_to_all: Whether everybody may read them (`serve.open_metrics`).
+    """
+
+    def __init__(self, proxies: Proxies, *, open_to_all: bool) -> None:
+        self._trusts_loopback = not proxies
+        self._open_to_all = open_to_all
+
+    def to(self, address: str) -> bool:
+        """Return whether a client with an address may. "" is the socket."""
+        return self._open_to_all or not address or (self._trusts_loopback and is_loopback(address))
+
+
 class Readers:
     """Knows who may read the metrics and the probes.
 
     Args:
         senders: Finds out who sends a request.
-        proxies: The proxies before the port: with one, a request from this machine may be anybody's.
-        open_to_all: Whether everybody may read them (`serve.open_metrics`).
+        open_probes: Knows who needs no token.
     """
 
-    def __init__(self, senders: Senders, proxies: Proxies, *, open_to_all: bool) -> None:
+    def __init__(self, senders: Senders, open_probes: OpenProbes) -> None:
         self._senders = senders
-        self._trusts_loopback = not proxies
-        self._open_to_all = open_to_all
+        self._open_probes = open_probes
 
     def check(self, request: Request) -> None:
         """Refuse a request whose sender may not read them.
@@ -159,6 +174,6 @@ class Readers:
             Forbidden: Its token is for some workflows only, or has no role.
         """
         address = request.scope["state"]["peer"].address
-        if self._open_to_all or not address or (self._trusts_loopback and is_loopback(address)):
+        if self._open_probes.to(address):
             return
         require_unrestricted(self._senders.sender_of(request), "viewer")

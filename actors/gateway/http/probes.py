@@ -64,7 +64,11 @@ def probe_routes(
 def _endpoint(probe: Probe, check_reader: Callable[[Request], object]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         check_reader(request)
-        well, reason = await probe()
-        return PlainTextResponse(f"{reason}\n", HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
+        return as_response(await probe())
 
     return answer
+
+
+def as_response(check: Check) -> Response:
+    """Return the answer to a probe."""
+    return PlainTextResponse(f"{check.reason}\n", HTTPStatus.OK if check.well else HTTPStatus.SERVICE_UNAVAILABLE)

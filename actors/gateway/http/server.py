@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.asking import Asker
-from stretto.actors.gateway.http.callers import Peers, Readers, Senders
+from stretto.actors.gateway.http.callers import OpenProbes, Peers, Readers, Senders
 from stretto.actors.gateway.http.connections import Connection, configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.daemon_side import DaemonSide
@@ -30,6 +30,7 @@ from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.in_flight import RequestsInFlight
 from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.open_connections import Connections
+from stretto.actors.gateway.http.opening import Opening
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.outlets import StreamSockets
 from stretto.actors.gateway.http.probes import Probe, probe_routes
@@ -51,6 +52,7 @@ from stretto.metrics.exposition import CannotExpose, open_listener
 if TYPE_CHECKING:
     from stretto.actors.gateway.tls import Certificate
     from stretto.actors.runs import Services
+    from stretto.actors.settings import ServeSettings
 
 LAST_WORDS_SECONDS: Final = 5.0
 """How long clients may take to read their last answer when the daemon stops."""
@@ -87,23 +89,15 @@ class Gateway:
     """Serves run requests. All of it runs in the event loop that starts it.
 
     Args:
-        engine: The engine.
         probes: The probe of each path.
         url: The URL of the port.
-        daemon: The daemon, whose settings are those of the port and the socket.
+        settings: The settings of the port and the socket.
         certificate: The certificate of the port, or None without TLS.
     """
 
     def __init__(
-        self,
-        engine: pykka.ActorRef[Any],
-        probes: Mapping[str, Probe],
-        url: str,
-        daemon: DaemonSide,
-        certificate: "Certificate | None" = None,
+        self, probes: Mapping[str, Probe], url: str, settings: "ServeSettings", certificate: "Certificate | None" = None
     ) -> None:
-        settings = daemon.settings.serve
-        self._daemon = daemon
         self._url = url
         self._settings = settings
         self._certificate = certificate
@@ -111,28 +105,49 @@ class Gateway:
         self._peers = Peers(socket_users(settings), self._proxies)
         self._origins = Origins(url, settings.public_url)
         self._hosts = Hosts(settings.hosts, self._origins.public_host)
-        self._engine = engine
         self._probes = probes
-        self._ended = EndedRuns(engine)
-        self._hub = LiveHub(self._ended.source)
+        self._open_probes = OpenProbes(self._proxies, open_to_all=settings.open_metrics)
+        self._opening = Opening(self._hosts, self._open_probes)
+        self._config = configuration(self._opening)
         self._tokens_file = None if settings.tokens_file is None else Path(settings.tokens_file)
         self._connections = Connections()
+        self._stream_sockets = StreamSockets(self._connections)
         self._acceptors: list[Acceptor] = []
-        self._opening: set[asyncio.Task[None]] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._on_pause: Callable[[], object] = _nothing
+        self._loop = asyncio.get_running_loop()
+        self._guests = self._loop.guests if isinstance(self._loop, PacedLoop) else None
+        self._has_started = False
 
     @property
     def abandoned(self) -> int:
         """How many runs have ended because the engine was stopped."""
         return self._ended.abandoned
 
-    async def start(self, *listeners: socket.socket) -> None:
+    def listen(self, *listeners: socket.socket) -> None:
         """Start accepting connections. The caller closes the listeners.
+
+        The probes are answered from now on, and other requests wait for `start`.
+        """
+        for each in listeners:
+            if each.family != socket.AF_UNIX:
+                Guest(each.fileno(), "", self._guests).restrict()
+        self._acceptors = [Acceptor(each, self._serve, on_pause=self._count_pause) for each in listeners]
+
+    async def start(self, engine: pykka.ActorRef[Any], daemon: DaemonSide) -> None:
+        """Answer all requests.
+
+        Args:
+            engine: The engine.
+            daemon: The daemon.
 
         Raises:
             CannotServe: Other machines reach the port, and no token is valid.
             CannotUseTokensFile, StoreUnavailable: The tokens cannot be loaded.
         """
-        services: Services = await call(self._engine, EngineHost.services)
+        self._ended = EndedRuns(engine)
+        self._hub = LiveHub(self._ended.source)
+        services: Services = await call(engine, EngineHost.services)
         self._access = await asyncio.to_thread(open_access, services.journal, services.readers, self._tokens_file)
         try:
             check_tokens(self._settings, await asyncio.to_thread(self._access.tokens))
@@ -141,22 +156,21 @@ class Gateway:
             raise
         self._ended.stored = services.journal.durable
         await self._hub.start()
-        self._stream_sockets = StreamSockets(self._connections)
         streams = Streams(self._hub, self._access)
         samples = Samples(services.instruments)
         cookie = SessionCookie(urlsplit(self._url).port or 0)
         senders = Senders(self._access, cookie)
         self._sessions = Sessions(self._access, cookie, self._origins)
         self._endpoints = Endpoints(
-            self._engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
-            sessions=self._sessions, about_engine=EngineEndpoints(self._engine, self._daemon, samples),
+            engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
+            sessions=self._sessions, about_engine=EngineEndpoints(engine, daemon, samples),
             in_flight=RequestsInFlight(self._settings.max_requests_of_a_client),
         )  # fmt: skip
         instruments = services.instruments
-        readers = Readers(senders, self._proxies, open_to_all=self._settings.open_metrics)
+        readers = Readers(senders, self._open_probes)
         pages = Pages(
-            Asker(self._engine, self._endpoints.answers), senders, self._sessions, cookie,
-            TaskGraphs(self._endpoints.run_graphs), ItemValues(self._engine),
+            Asker(engine, self._endpoints.answers), senders, self._sessions, cookie,
+            TaskGraphs(self._endpoints.run_graphs), ItemValues(engine),
             lambda: services.journal.unavailable is not None,
         )  # fmt: skip
         routes = [
@@ -169,19 +183,17 @@ class Gateway:
             routes, paths, hosts=self._hosts, origins=self._origins, proxies=self._proxies,
             counting=instruments.http(STATUSES), page_of=pages.errors.page_of,
         )  # fmt: skip
-        self._config = configuration(application)
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
-        self._loop = asyncio.get_running_loop()
-        self._guests = self._loop.guests if isinstance(self._loop, PacedLoop) else None
         if self._guests is not None:
             self._guests.budget.bind(services.dispatcher.is_busy)
             self._guests.on_wait = instruments.guest_waits.inc
-        paused = instruments.accept_pauses.inc
-        for each in listeners:
-            if each.family != socket.AF_UNIX:
-                Guest(each.fileno(), "", self._guests).restrict()
-        self._acceptors = [Acceptor(each, self._serve, on_pause=paused) for each in listeners]
+        self._on_pause = instruments.accept_pauses.inc
+        self._has_started = True
+        self._opening.open(application)
+
+    def _count_pause(self) -> None:
+        self._on_pause()
 
     async def enter_url(self, caller: Caller) -> str:
         """Return a URL that begins a session with a caller's rights in a browser, once, within a minute."""
@@ -191,20 +203,26 @@ class Gateway:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
         for acceptor in self._acceptors:
             acceptor.close()
-        # Every outcome has reached the streams when they are ended.
-        await self._ended.source.drain()
-        self._ended.waits.close()
-        await self._hub.stop()
+        if not self._has_started:
+            self._opening.give_up()
+        waited_for = [*self._connections.state.tasks]
+        if self._has_started:
+            # Every outcome has reached the streams when they are ended.
+            await self._ended.source.drain()
+            self._ended.waits.close()
+            await self._hub.stop()
+            waited_for.append(self._loop.create_task(self._hub.left()))
         self._connections.shut_down()
-        tasks = self._loop.create_task(self._hub.left()), *self._connections.state.tasks
-        _, late = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        if waited_for:
+            _, late = await asyncio.wait(waited_for, timeout=LAST_WORDS_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         self._connections.abort()
         self._stream_sockets.close()
-        self._endpoints.close()
-        await asyncio.to_thread(self._access.close)
+        if self._has_started:
+            self._endpoints.close()
+            await asyncio.to_thread(self._access.close)
 
     def _serve(self, connection: socket.socket, address: tuple[str, int] | None) -> None:
         peer = self._peers.of(connection, address)
@@ -225,8 +243,12 @@ class Gateway:
         tls = None if self._certificate is None or not arrival.peer.address else self._certificate.context
         opened = Connection(self._config, self._stream_sockets, arrival.peer, place, partial(give_back, connection))
         task = self._loop.create_task(_opened(place.charged(opened.open(connection, tls, head)), connection))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+
+def _nothing() -> None:
+    """Do nothing: there is no engine yet whose metrics count the pauses."""
 
 
 def _close(arrival: Arrival) -> None:

@@ -9,11 +9,12 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from stretto.actors.access import LOCAL, Access, Caller, Unauthenticated, csrf_token, require
+from stretto.actors.gateway.exposure import network_of
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import check_is_not_of_another_page
 from stretto.actors.gateway.http.failed_logins import FailedLogins
 from stretto.actors.gateway.http.origins import Origins, origin_of
-from stretto.actors.history import time_as_json
+from stretto.actors.journal import time_as_json
 from stretto.actors.operations import (
     CreateEnterCode,
     Done,
@@ -169,5 +170,4 @@ class Sessions:
 
 
 def _address_of(http: HttpRequest) -> str:
-    address: str = http.scope["state"]["peer"].address
-    return address or LOCAL
+    return network_of(http.scope["state"]["peer"].address) or LOCAL

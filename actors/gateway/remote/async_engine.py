@@ -219,6 +219,11 @@ class AsyncRemoteEngine:
     definition_graph = _answered(RemoteEngine.definition_graph)
     export = _answered(RemoteEngine.export)
     audit = _answered(RemoteEngine.audit)
+    keys = _answered(RemoteEngine.keys)
+    key = _answered(RemoteEngine.key)
+    key_value = _answered(RemoteEngine.key_value)
+    set_key = _answered(RemoteEngine.set_key)
+    delete_key = _answered(RemoteEngine.delete_key)
     prune = _answered(RemoteEngine.prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:

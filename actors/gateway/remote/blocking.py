@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stretto.actors.engine import BlockingCalls
-from stretto.actors.journal import GivenItems, RerunScope
+from stretto.actors.journal import GivenItems, RerunScope, Scope
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.model import Workflow
 
@@ -128,6 +128,35 @@ class BlockingRemoteEngine(BlockingCalls):
     ) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return self.proxy.prune(older_than_seconds, keep, note=note).get()
+
+    def set_key(  # noqa: PLR0913 - as of `Engine.set_key`
+        self,
+        name: str,
+        value: Any,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        secret: bool = False,
+        lasts: float | None = None,
+        version: int | None = None,
+        note: str | None = None,
+    ) -> dict[str, Any]:
+        """Set a key of the key-value store. See `Engine.set_key`."""
+        return self.proxy.set_key(
+            name, value, scope, owner, secret=secret, lasts=lasts, version=version, note=note
+        ).get()
+
+    def delete_key(
+        self,
+        name: str,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        version: int | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Delete a key of the key-value store. See `Engine.delete_key`."""
+        self.proxy.delete_key(name, scope, owner, version=version, note=note).get()
 
     def delete_run(self, run_id: str, *, note: str | None = None) -> None:
         """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""

@@ -13,13 +13,15 @@ from stretto.actors.gateway.remote.blocking import BlockingRemoteEngine
 from stretto.actors.gateway.remote.calls import Calls, Sender
 from stretto.actors.gateway.remote.following import handle_of, output_of, states_of
 from stretto.actors.gateway.remote.reports import RemoteReports
-from stretto.actors.journal import GivenItems, RerunScope
+from stretto.actors.journal import GivenItems, RerunScope, Scope
 from stretto.actors.operations import (
     Accepted,
     Cancel,
+    DeleteKey,
     DeleteRun,
     Extend,
     FollowOutput,
+    KeyValue,
     Pause,
     Prune,
     Recover,
@@ -27,6 +29,7 @@ from stretto.actors.operations import (
     Resume,
     RetryItem,
     SetConcurrency,
+    SetKey,
     SetMaxFailures,
     SkipItem,
     Status,
@@ -210,6 +213,40 @@ class RemoteEngine(RemoteReports):
     def recover(self, run_id: str, *, note: str | None = None) -> pykka.Future[None]:
         """Try again to recover a quarantined run."""
         return self._calls.send(lambda: Recover(run_id, note=note), lambda _answer: None)
+
+    def key_value(self, name: str, scope: Scope = "system", owner: str | None = None) -> pykka.Future[Any]:
+        """Return the value of a key in clear. See `Engine.key_value`."""
+        return self._calls.send(lambda: KeyValue(name, scope, owner), lambda answer: answer.value)
+
+    def set_key(  # noqa: PLR0913 - as of `Engine.set_key`
+        self,
+        name: str,
+        value: Any,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        secret: bool = False,
+        lasts: float | None = None,
+        version: int | None = None,
+        note: str | None = None,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Set a key of the key-value store. See `Engine.set_key`."""
+        plain = thaw(value)
+        return self._calls.send(
+            lambda: SetKey(name, plain, scope, owner, secret, lasts, version, note=note), lambda answer: answer.key
+        )
+
+    def delete_key(
+        self,
+        name: str,
+        scope: Scope = "system",
+        owner: str | None = None,
+        *,
+        version: int | None = None,
+        note: str | None = None,
+    ) -> pykka.Future[None]:
+        """Delete a key of the key-value store. See `Engine.delete_key`."""
+        return self._calls.send(lambda: DeleteKey(name, scope, owner, version, note=note), lambda _answer: None)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None

@@ -17,8 +17,8 @@ MAX_PAUSE_SECONDS: Final = 2.0
 """The pauses between attempts to reach a daemon that has gone away."""
 PASSING: Final = frozenset(
     {
-        "busy", "engine_stopped", "engine_stopping", "run_parked", "run_restarting", "store_lost", "store_unavailable",
-        "stream_interrupted", "too_many_requests", "too_many_streams",
+        "busy", "engine_starting", "engine_stopped", "engine_stopping", "run_parked", "run_restarting", "store_lost",
+        "store_unavailable", "stream_interrupted", "too_many_requests", "too_many_streams",
     }
 )  # fmt: skip
 """The codes of refusals after which the run goes on, with this daemon or the next."""

@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.gateway.remote.arguments import listed, plain_items, run_of_export
 from stretto.actors.gateway.remote.calls import Sender
-from stretto.actors.journal import PAGE, GivenItems, RerunScope
+from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
 from stretto.actors.operations import (
     Audit,
     Cells,
@@ -26,6 +26,8 @@ from stretto.actors.operations import (
     ItemInput,
     ItemOutput,
     Items,
+    Key,
+    Keys,
     PreviewCancel,
     PreviewRerun,
     Run,
@@ -117,6 +119,22 @@ class RemoteReports:
             ),
             msgspec.structs.asdict,
         )
+
+    def keys(
+        self,
+        *,
+        scope: Scope | None = None,
+        owner: str | None = None,
+        prefix: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the key-value store without the values. See `Engine.keys`."""
+        return self._calls.send(lambda: Keys(scope, owner, prefix, cursor, limit), msgspec.structs.asdict)
+
+    def key(self, name: str, scope: Scope = "system", owner: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Return a key with its value, masked if it is secret. See `Engine.key`."""
+        return self._calls.send(lambda: Key(name, scope, owner), lambda answer: answer.key)
 
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""

@@ -47,6 +47,7 @@ from stretto.actors.journal.sql.item_rows import (
     select_items,
     select_last_attempt,
 )
+from stretto.actors.journal.sql.kv import SqlKeyReader
 from stretto.actors.journal.sql.outputs import output_query, restore_output
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
@@ -91,9 +92,7 @@ _UNFINISHED: Final = (
     .limit(_PORTION)
 )
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
-ACCEPTED: Final = select(
-    runs, run_inputs.c.parameters, run_inputs.c.parent_told, run_inputs.c.rerun_items, LABELS
-).join(run_inputs)
+ACCEPTED: Final = select(runs, *(each for each in run_inputs.c if each.name != "run"), LABELS).join(run_inputs)
 
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
@@ -118,6 +117,7 @@ class SqlReader:
         self._store = store
         self._shared = SharedObjects(keyring)
         self.access = SqlAccessReader(engine, store)
+        self.keys = SqlKeyReader(engine, keyring, store)
 
     # ---- recovery
 

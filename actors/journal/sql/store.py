@@ -18,6 +18,7 @@ from stretto.actors.journal.sql.audit import AuditPruning
 from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.deletion import RunDeletion
 from stretto.actors.journal.sql.errors import reason
+from stretto.actors.journal.sql.kv import SqlKeyWriter
 from stretto.actors.journal.sql.ownership import Guard, Ownership
 from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
@@ -37,6 +38,7 @@ class Store:
         self.url = guard.store
         self.writer = SqlWriter(ownership, keyring)
         self.access = SqlAccessWriter(ownership)
+        self.keys = SqlKeyWriter(ownership, keyring)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)
         self._ownership = ownership
 

@@ -10,6 +10,7 @@
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
+    kv                               the key-value store; secret values are encrypted
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
 unless it is selected. Bodies are JSON texts or encrypted ones (`encryption`). Times are seconds since the epoch.
@@ -303,6 +304,28 @@ audit = _table(
 )
 Index("audit_by_who", audit.c.who, audit.c.number)
 Index("audit_by_time", audit.c.at)
+
+kv = _table(
+    "kv",
+    # Each change of a key makes a new row, so a version is never used again.
+    Column("version", _BIG, primary_key=True, autoincrement=True),
+    # `system`, `user` or `pack`.
+    Column("scope", Text, nullable=False),
+    # The name of a user or a pack, or empty.
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # 1 for a value that is encrypted.
+    Column("secret", Integer, nullable=False),
+    Column("set_at", _TIME, nullable=False),
+    # The token or user that has set it.
+    Column("set_by", Text),
+    Column("expires_at", _TIME),
+    # The bytes of the value and of the name.
+    Column("size", _BIG, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("kv_by_place", kv.c.scope, kv.c.owner, kv.c.name, unique=True)
 
 ownership = _table(
     "ownership",

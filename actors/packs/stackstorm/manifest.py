@@ -10,7 +10,7 @@ from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.stackstorm.schema import read_schema
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.model import Parameter
-from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 
 _REF = re.compile(r"[a-z0-9_]+\Z")
 _REF_RULE = "lowercase letters, digits and _"
@@ -31,7 +31,7 @@ def is_of_stackstorm(text: str) -> bool:
 
 def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
     """Return the manifest, or None if it has no valid ref. The reader collects the findings."""
-    root = compose(text, reader.file, reader.report, YAML_1_1)
+    root = compose(text, reader.file, reader.report, YAML_1_1_OF_PACKS)
     node = reader.mapping(root, "a pack") if root is not None else None
     if node is None:
         return None

@@ -17,7 +17,7 @@ from stretto.actors.packs.stackstorm.schema import Declared, check_computed, rea
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Finding, nearest
 from stretto.definitions.model import Parameter
-from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 
 if TYPE_CHECKING:
     from stretto.definitions.data import FrozenDict
@@ -33,11 +33,16 @@ def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, Pac
 
     The reader collects the findings. If the file has no `name`, the ref comes from the file's name.
     """
-    root = compose(text, reader.file, reader.report, YAML_1_1)
+    root = compose(text, reader.file, reader.report, YAML_1_1_OF_PACKS)
     node = reader.mapping(root, "an action") if root is not None else None
     name = None if node is None else _text(node.members.get("name"))
     stem = Path(reader.file).name.rpartition(".")[0].removesuffix(".meta")
     return f"{manifest.ref}.{name or stem}", None if node is None else _Metadata(reader, node, manifest).read()
+
+
+def as_stackstorm_loads(finding: Finding) -> Finding:
+    """Return a finding with the severity of StackStorm, which loads a default that its parameter does not accept."""
+    return replace(finding, severity="warning") if finding.code == "bad_default" else finding
 
 
 class _Metadata:
@@ -182,8 +187,8 @@ class _Metadata:
     def _check_no_file(self, entry: Node | None) -> None:
         if isinstance(entry, ScalarNode) and entry.text:
             hint = "write `runner_type: local-shell-script`, or remove the entry point"
-            message = "this runner does not take an entry point"
-            self._reader.error("useless_entry_point", message, entry.place, found=repr(entry.text), hint=hint)
+            message = "this runner does not take an entry point, so it is not used"
+            self._reader.warn("useless_entry_point", message, entry.place, found=repr(entry.text), hint=hint)
 
     def _file(self, entry: Node | None) -> Path | None:
         """Return the resolved entry point. A path that leaves the actions folder, also by links, is an error."""

@@ -11,7 +11,7 @@ from stretto.definitions.dialects import Reader, read_parameters
 from stretto.definitions.errors import Place, nearest
 from stretto.definitions.expressions import RESERVED_FUNCTIONS, Site, Template, compile_text
 from stretto.definitions.model import Parameter
-from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 from stretto.definitions.validation import references_of
 
 PREFIX: Final = "the_parameter_"
@@ -55,7 +55,7 @@ class Declared:
 
 def read_schema(reader: Reader, text: str) -> Declared | None:
     """Return the schema in a whole file, or None if the file is empty or cannot be read."""
-    root = compose(text, reader.file, reader.report, YAML_1_1)
+    root = compose(text, reader.file, reader.report, YAML_1_1_OF_PACKS)
     if isinstance(root, ScalarNode) and root.value is None:
         return None
     return read_declared(reader, root, "the configuration's schema") if root is not None else None

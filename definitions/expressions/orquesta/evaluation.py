@@ -17,14 +17,18 @@ _NO_VARIABLES = Namespace("ctx()", {})
 
 
 class Evaluation:
-    """A scope, a moment, and the fuel of an expression and its nested evaluations."""
+    """A scope, a moment, and the fuel of an expression and its nested evaluations.
 
-    __slots__ = ("_repetitions", "fuel", "moment", "scope")
+    `member` is the member of a list for which a path of YAQL is evaluated now, or `ABSENT`.
+    """
+
+    __slots__ = ("_repetitions", "fuel", "member", "moment", "scope")
 
     def __init__(self, scope: Scope, moment: Moment) -> None:
         self.scope = scope
         self.moment = moment
         self.fuel = moment.fuel()
+        self.member: Any = ABSENT
         self._repetitions = 0
 
     def variables(self) -> Readable:

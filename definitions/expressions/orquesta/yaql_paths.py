@@ -1,23 +1,31 @@
 """Compiles the most common YAQL expressions to plain functions, which take a few lookups.
 
 Such a path reads (`ctx(x)`, `ctx().x.y`, `ctx().get(x)`, `item().x`, `result()[0]`), calls `succeeded()` and others,
-compares, adds, combines with `and`, `or`, `not`, counts with `len()`, or tests for a value `in` a list. It handles only
-cases with an obvious meaning. In any other case (a missing field, a list in place of an object, text added to a number)
-it falls back to YAQL, which computes the value or the error. Expressions have no side effects, so evaluating twice is
-safe.
+compares, adds, combines with `and`, `or`, `not`, tests for a value `in` a list, or calls the functions of `yaql_calls`.
+It handles only cases with an obvious meaning. In any other case (a missing field, a list in place of an object, text
+added to a number) it falls back to YAQL, which computes the value or the error. Expressions have no side effects, so
+evaluating twice is safe.
 """
 
 import operator
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.expressions.base.namespaces import ABSENT
 from stretto.definitions.expressions.orquesta import functions
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
-
-Step: TypeAlias = Callable[[Evaluation], Any]
-"""Returns a value, or `ABSENT` to fall back to YAQL."""
+from stretto.definitions.expressions.orquesta.yaql_calls import (
+    Step,
+    called,
+    is_true,
+    length,
+    list_of,
+    member_of_list,
+    object_of,
+    plain,
+    query,
+)
 
 _ASKING: dict[str, Step] = {
     "succeeded": functions.succeeded,
@@ -26,10 +34,12 @@ _ASKING: dict[str, Step] = {
     "result": functions.result,
     "item": functions.item,
 }
+_READERS = frozenset({"ctx", "item", "task_status"})
 _EQUALITIES = {"=": operator.eq, "!=": operator.ne}
 _ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _SUMS = {"+": operator.add, "-": operator.sub}
 _NUMBERS = frozenset({int, float})
+_MADE = frozenset({tuple, list, dict})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
@@ -44,8 +54,11 @@ def path_of(tree: Any) -> Callable[[Evaluation], tuple[Any] | None] | None:
         try:
             value = taken(evaluation)
         except Exception:  # noqa: BLE001 - YAQL raises the right error, as it may evaluate in another order
+            evaluation.member = ABSENT  # it may come from within a query
             return None
-        return None if value is ABSENT else (value,)
+        if value is ABSENT:
+            return None
+        return (plain(value) if type(value) in _MADE else value,)
 
     return run
 
@@ -65,6 +78,12 @@ def _step_of(tree: Any) -> Step | None:
         return lambda _evaluation: value
     if kind == "Wrap":
         return _step_of(tree.expr)
+    if kind == "GetContextValue" and tree.path.value == "$":
+        return member_of_list
+    if kind == "ListExpression":
+        return list_of(tree.args, _step_of)
+    if kind == "MapExpression":
+        return object_of(tree.args, _step_of)
     if kind == "Function":
         return _called(tree)
     if kind == "IndexExpression" and len(tree.args) == 2:
@@ -75,11 +94,13 @@ def _step_of(tree: Any) -> Step | None:
 
 
 def _called(tree: Any) -> Step | None:
+    if not tree.args:
+        return _ASKING.get(tree.name)
+    if tree.name not in _READERS:
+        return called(tree.name, tree.args, _step_of)
     if not all(map(_is_constant, tree.args)):
         return None
     names = [argument.value for argument in tree.args]
-    if not names:
-        return _ASKING.get(tree.name)
     if len(names) > 1 or type(names[0]) is not str or not names[0] or names[0].startswith("__"):
         return None
     name: str = names[0]
@@ -87,9 +108,7 @@ def _called(tree: Any) -> Step | None:
         return _variable(name)
     if tree.name == "item":
         return _field_of(functions.item, name)
-    if tree.name == "task_status":
-        return lambda evaluation: functions.task_status(evaluation, name)
-    return None
+    return lambda evaluation: functions.task_status(evaluation, name)
 
 
 def _variable(name: str) -> Step:
@@ -129,7 +148,12 @@ def _dot(tree: Any) -> Step | None:
             return _variable(member.value)
         step = _step_of(owner)
         return None if step is None else _field_of(step, member.value)
-    if _kind(member) != "Function" or not all(map(_is_constant, member.args)):
+    if _kind(member) != "Function":
+        return None
+    if member.name in {"select", "where"} and len(member.args) == 1:
+        collection = _step_of(owner)
+        return None if collection is None else query(member.name, collection, member.args[0], _step_of)
+    if not all(map(_is_constant, member.args)):
         return None
     arguments = [argument.value for argument in member.args]
     if member.name == "get" and 1 <= len(arguments) <= 2 and type(arguments[0]) is str:
@@ -137,7 +161,8 @@ def _dot(tree: Any) -> Step | None:
             return None
         default = arguments[1] if len(arguments) == 2 else None
         return _get_variable(arguments[0], default) if is_ctx else _get(_step_of(owner), arguments[0], default)
-    return _length(_step_of(owner)) if member.name == "len" and not arguments else None
+    counted = _step_of(owner) if member.name == "len" and not arguments else None
+    return None if counted is None else length(counted)
 
 
 def _get_variable(name: str, default: Any) -> Step:
@@ -158,18 +183,6 @@ def _get(owner: Step | None, name: str, default: Any) -> Step | None:
         return value.get(name, default) if type(value) is FrozenDict else ABSENT
 
     return get
-
-
-def _length(owner: Step | None) -> Step | None:
-    if owner is None:
-        return None
-    read = owner
-
-    def length(evaluation: Evaluation) -> Any:
-        value = read(evaluation)
-        return len(value) if type(value) in {str, FrozenList, FrozenDict} else ABSENT
-
-    return length
 
 
 def _index(tree: Any) -> Step | None:
@@ -242,7 +255,7 @@ def _sum(compute: Callable[[Any, Any], Any], left: Step, right: Step) -> Step:
 def _junction(left: Step, right: Step, *, is_and: bool) -> Step:
     def join(evaluation: Evaluation) -> Any:
         value = left(evaluation)
-        return right(evaluation) if value is not ABSENT and bool(value) is is_and else value
+        return right(evaluation) if value is not ABSENT and is_true(value) is is_and else value
 
     return join
 
@@ -255,6 +268,6 @@ def _negation(tree: Any) -> Step | None:
 
     def negate(evaluation: Evaluation) -> Any:
         value = operand(evaluation)
-        return value if value is ABSENT else not value
+        return value if value is ABSENT else not is_true(value)
 
     return negate

@@ -168,3 +168,9 @@ def test_a_broken_workflow_that_calls_itself_has_only_its_own_errors(
     with pytest.raises(InvalidDefinition) as raised:
         catalogue.find("t.a" if as_folder else str(path))
     assert [each.code for each in raised.value.findings] == ["unknown_field"]
+
+
+def test_stackstorms_descriptions_of_its_runners_are_no_workflows(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """`runner.yaml`, which stands in folders next to packs."""
+    write("runners/noop/runner.yaml", "- name: noop\n  runner_package: noop_runner\n  runner_module: noop_runner\n")
+    assert load_library([tmp_path]).catalogue.findings == {}

@@ -18,9 +18,12 @@ from stretto.actors.daemon.service import Daemon
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine import EngineHost
 from stretto.actors.journal import Requester
+from stretto.actors.operations import API
 from stretto.actors.settings import Settings
-from tests.support.daemons import ECHO, Served, serving
+from tests.support.access import token_in
+from tests.support.daemons import ECHO, STRETTO, Served, serving
 from tests.support.engines import Bench
+from tests.support.raw_clients import Raw
 from tests.support.waiting import PATIENCE
 
 SIGNALLED_AT_THE_END = """
@@ -140,3 +143,38 @@ def test_a_reload_does_not_wait_for_the_entry_of_the_one_before(
         await asyncio.wait_for(asyncio.gather(*reloads), PATIENCE)
 
     asyncio.run(test())
+
+
+SLOW_TO_LOAD = """
+from pathlib import Path
+Path({pipe!r}).read_bytes()
+"""
+
+
+def test_a_daemon_that_starts_slowly_answers_probes_and_lets_tokens_wait(tmp_path: Path) -> None:
+    """A valid token is not refused because it comes early."""
+    pipe, store = tmp_path / "pipe", f"sqlite:///{tmp_path}/store.db"
+    os.mkfifo(pipe)
+    (tmp_path / "slow_actions.py").write_text(SLOW_TO_LOAD.format(pipe=str(pipe)))
+    token = token_in(store, "viewer")
+    command = [*STRETTO, "serve", "--actions", str(tmp_path / "slow_actions.py"), "--store", store, "--no-watch"]
+    command += ["--socket", str(tmp_path / "run" / "s"), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        daemon = Served(process, tmp_path)
+        daemon.url = daemon.wait_for("listening")["url"]
+        try:
+            assert daemon.probe("/healthz") == (200, "healthy: starting")
+            assert daemon.probe("/readyz") == (503, "starting")
+            with Raw.of_port(daemon.url) as client:
+                client.send(
+                    f"GET {API}/runs HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n".encode()
+                )
+                assert daemon.probe("/healthz") == (200, "healthy: starting")
+                assert not client.has_ended()
+                pipe.write_bytes(b"")
+                assert client.next_answer().status == 200
+            daemon.wait_for("ready")
+            assert daemon.probe("/readyz") == (200, "ready")
+        finally:
+            daemon.signal(signal.SIGTERM)
+            daemon.ended()

@@ -123,16 +123,59 @@ def test_a_handlers_value_is_handed_on_now_or_when_it_is_there() -> None:
         outcome_of(answers[2])
 
 
-def test_a_sparse_future_makes_its_condition_when_it_is_used() -> None:
-    """It behaves like any other future of Pykka's."""
+def test_a_sparse_future_behaves_like_any_other_of_pykkas() -> None:
+    """A caller that gives up leaves nothing behind, and the first value or exception stays."""
     future: SparseFuture[str] = SparseFuture()
-    assert "_made" not in vars(future)
-    with pytest.raises(pykka.Timeout):
-        future.get(timeout=0)
+    for timeout in (0, -1.0, 0.001):
+        with pytest.raises(pykka.Timeout):
+            future.get(timeout=timeout)
+    assert future._waiting == ()
     future.set("here")
-    assert future.get(timeout=0) == "here"
+    assert future.get(timeout=0) == future.get() == "here"
     with pytest.raises(queue.Full):
         future.set("again")
+    with pytest.raises(queue.Full):
+        future.set_exception()
+    with pytest.raises(queue.Full):
+        future.set_get_hook(lambda _timeout: "hook")
+    mapped = SparseFuture[str]()
+    mapped.set_get_hook(lambda timeout: f"within {timeout}")
+    assert mapped.get(timeout=3) == "within 3"
+    with pytest.raises(queue.Full):
+        mapped.set("late")
+    assert future.map(len).get(timeout=PATIENCE) == 4
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_sparse_future_wakes_all_threads_that_wait(fails: bool) -> None:
+    """With the value, or the exception."""
+    future: SparseFuture[str] = SparseFuture()
+    got: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            got.put(future.get(timeout=PATIENCE))
+        except KeyError as error:
+            got.put(error)
+
+    threads = [threading.Thread(target=wait, daemon=True) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    error = KeyError("lost")
+    if fails:
+        future.set_exception((KeyError, error, None))
+    else:
+        future.set("here")
+    assert {id(got.get(timeout=PATIENCE)) for _ in threads} == {id(error if fails else "here")}
+
+
+def test_a_hook_wakes_a_thread_that_waits_for_a_value() -> None:
+    """It then gets the hook's value."""
+    future: SparseFuture[str] = SparseFuture()
+    got: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=lambda: got.put(future.get(timeout=PATIENCE)), daemon=True).start()
+    future.set_get_hook(lambda _timeout: "hook")
+    assert got.get(timeout=PATIENCE) == "hook"
 
 
 class Kept(pykka.ThreadingActor):

@@ -287,6 +287,46 @@ def test_performing_begins_with_a_message(seen: list[object], dispatcher: Dispat
         mailbox.tell("later still")
 
 
+class Brief(ShortLived):
+    """Keeps the thread of each message, and fails at "fail"."""
+
+    def __init__(self, turns: list[object]) -> None:
+        super().__init__([])
+        self._turns = turns
+
+    def on_receive(self, message: Any) -> Any:
+        self._turns.append((message, threading.current_thread()))
+        if message == "fail":
+            raise ValueError(message)
+        if message == "end":
+            self._stop()
+
+    def on_failure(self, *_exc_info: object) -> None:
+        self._turns.append("on_failure")
+
+
+def test_a_first_turn_is_taken_within_that_of_the_caller(dispatcher: Dispatcher) -> None:
+    """Before the call returns, and also if it is the last one. Further turns are the dispatcher's."""
+    here = threading.current_thread()
+    turns: list[Any] = []
+    ended = Brief.take_first_turn(dispatcher, "end", turns)
+    assert turns == [("end", here)]
+    assert ended.closed
+    assert dispatcher.alive() == {"Brief": 0}
+    failed = Brief.take_first_turn(dispatcher, "fail", turns)
+    assert turns[1:] == [("fail", here), "on_failure"]
+    assert failed.closed
+    living = Brief.take_first_turn(dispatcher, "begin", turns)
+    assert dispatcher.alive() == {"Brief": 1}
+    living.tell("end")
+    dispatcher.stop()
+    (begin, first), (end, second) = turns[3:]
+    assert (begin, first, end) == ("begin", here, "end")
+    assert second is not here
+    with pytest.raises(pykka.ActorDeadError):
+        living.tell("late")
+
+
 def test_performing_is_refused_when_the_dispatcher_has_stopped(dispatcher: Dispatcher) -> None:
     """As starting is."""
     dispatcher.stop()
@@ -455,7 +495,9 @@ def test_proxy_calls_reads_and_writes(ref: pykka.ActorRef[Probe]) -> None:
 def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> None:
     """Beyond Pykka's own names, a proxy offers only what the actor's class declares for its users."""
     offered = {name for name in dir(DispatchedActor) if not name.startswith("_")}
-    assert offered - set(dir(pykka.Actor)) == {"actor_urn", "registered", "start_on", "start_with", "on_turn_end"}
+    assert offered - set(dir(pykka.Actor)) == {
+        "actor_urn", "registered", "start_on", "start_with", "take_first_turn", "on_turn_end",
+    }  # fmt: skip
 
 
 def test_futures_combine(ref: pykka.ActorRef[Probe]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.dispatch import Deferred
 from stretto.actors.history import reports
 from stretto.actors.history.cells import UnknownVisit
 from stretto.actors.history.reports import UnknownItem
@@ -16,6 +17,7 @@ from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.records import Ending
 from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.runs import ExplainWaits, RunSupervisor
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.conducted import Conducted
@@ -143,6 +145,23 @@ def test_why_of_an_ended_run_without_a_store_names_its_failed_tasks(start_bench:
         bench.proxy.why(run.id, "b").get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
         bench.proxy.why("nobody").get(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_why_of_a_run_that_ends_meanwhile_is_how_it_ended(
+    start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored: bool
+) -> None:
+    """The question is forgotten by a supervisor that ends."""
+    monkeypatch.setitem(RunSupervisor._message_handlers, ExplainWaits, lambda _supervisor, _message: Deferred())
+    bench = start_bench(**({"store": f"sqlite:///{tmp_path}/runs.db"} if stored else {}))
+    run = bench.submit(
+        "cancellation_policy: cancel_running\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
+    )
+    asked, unknown = bench.proxy.why(run.id), bench.proxy.why(run.id, "b")
+    bench.proxy.cancel(run.id).get(timeout=PATIENCE)
+    assert asked.get(timeout=PATIENCE)[0]["kind"] == "ended"
+    with pytest.raises(UnknownTask):
+        unknown.get(timeout=PATIENCE)
 
 
 def test_an_export_delays_no_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -346,6 +346,7 @@ def test_a_request_that_crashes_its_supervisor_is_answered(start: Callable[..., 
     crashes.left = 1
     with pytest.raises(RunRestarting, match="the request may have taken effect"):
         bench.proxy.why(run.id).get(timeout=PATIENCE)
+    assert BEGUN.acquire(timeout=PATIENCE), "the item runs again"
     (reason,) = bench.proxy.why(run.id, "wait").get(timeout=PATIENCE)
     assert reason["kind"] == "item_in_flight"
     GATE.release(2)
@@ -369,7 +370,7 @@ def test_questions_that_wait_when_a_supervisor_crashes_are_answered_too(
 
 
 def test_a_run_that_crashes_for_good_ends_with_its_children(start: Callable[..., Bench], crashes: Crashes) -> None:
-    """Requests get the error of an ended run; the run that performs its item is cancelled by its own policy."""
+    """Questions are answered from its end, and requests get its error; the run of its item is cancelled."""
     bench = start()
     run = bench.submit(CALL)
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -379,8 +380,9 @@ def test_a_run_that_crashes_for_good_ends_with_its_children(start: Callable[...,
     for _ in range(MAX_RESTARTS):
         with pytest.raises(RunRestarting):
             bench.proxy.why(run.id).get(timeout=PATIENCE)
+    assert [each["kind"] for each in bench.proxy.why(run.id).get(timeout=PATIENCE)] == ["ended", "error"]
     with pytest.raises(IllegalTransition, match=r"it has ended \(failed\)"):
-        bench.proxy.why(run.id).get(timeout=PATIENCE)
+        bench.proxy.pause(run.id).get(timeout=PATIENCE)
     (error,) = outcome_of(run).errors
     assert (error["code"], error["message"]) == ("supervisor_crashed", "ZeroDivisionError: a fault of the supervisor's")
     GATE.release()

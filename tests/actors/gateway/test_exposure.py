@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stretto.actors.gateway.exposure import certificate_of, check_exposure, check_tokens, is_loopback
+from stretto.actors.gateway.exposure import certificate_of, check_exposure, check_tokens, is_loopback, network_of
 from stretto.actors.gateway.socket_file import CannotServe
 from stretto.actors.journal import TokenRecord
 from stretto.actors.settings import ServeSettings
@@ -26,6 +26,22 @@ def token(expires_at: float | None = None, revoked_at: float | None = None) -> T
 def test_which_hosts_only_this_machine_can_reach(host: str, loopback: bool) -> None:
     """Loopback addresses, and `localhost`."""
     assert is_loopback(host) == loopback
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::1", "::1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_clients_of_ipv6_are_counted_by_their_network(address: str, network: str) -> None:
+    """A machine has all addresses of its own."""
+    assert network_of(address) == network
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from hypothesis import given
 
-from stretto.actors.history.plain import entry_as_json, failure_as_json, run_as_json, task_as_json, time_as_json
+from stretto.actors.history.plain import entry_as_json, failure_as_json, run_as_json, task_as_json
 from stretto.actors.journal.records import Entry, SecretsLearned
 from stretto.actors.journal.store import RunRow, TaskRow
+from stretto.actors.journal.times import time_as_json
 from stretto.definitions.conductor import Failure, RetryDue
 from stretto.definitions.context.masking import MASK, Mask
 from stretto.definitions.data.frozen import freeze

@@ -16,6 +16,7 @@ from stretto.actors.journal.access import AccessChange, EndSession, PruneAudit
 from stretto.actors.journal.actor import PRUNE_PORTION, JournalActor
 from stretto.actors.journal.audit import AuditEntries, Requester
 from stretto.actors.journal.backlog import PORTION_ENTRIES
+from stretto.actors.journal.kv import KeyChange, KeyPlace, RemoveKey, StoredKey, UnknownKey
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Audited, Ending, Happened, RunAccepted, Write, run_of
@@ -98,6 +99,13 @@ class Book:
         self.closed = True
 
 
+class KeyBook:
+    """Takes changes of keys, of which each is refused."""
+
+    def apply(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
+        raise UnknownKey(f"{change} {audit}")
+
+
 class Desk:
     """A journal's actor with its book, its clock, and an engine that records its messages."""
 
@@ -123,6 +131,7 @@ class Desk:
             self.book.pruning,
             self.link,
             access=self.book,
+            keys=KeyBook(),
             timers=services.timers,
             instruments=services.instruments,
             engine=lambda: self.engine,
@@ -167,6 +176,14 @@ def wait_for(waiter: "pykka.ActorRef[Inbox]") -> None:
 
 def runs_of(transactions: list[list[Write]]) -> list[list[str]]:
     return [[run_id for write in each if (run_id := run_of(write)) is not None] for each in transactions]
+
+
+def test_a_refused_change_of_a_key_harms_no_one(desk: Desk) -> None:
+    """Its sender gets the error, and the journal continues."""
+    change = RemoveKey(KeyPlace("system", "", "gone"), None, 0.0)
+    with pytest.raises(UnknownKey):
+        get(desk.link.change_key(change))
+    wait_for(desk.record("a"))
 
 
 def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.operations import Answer, DefinitionsAnswer, Request, answers, controls, requests, sessions, table
+from stretto.actors.operations import (
+    Answer,
+    DefinitionsAnswer,
+    Request,
+    answers,
+    controls,
+    keys,
+    requests,
+    sessions,
+    table,
+)
 from stretto.actors.operations import definition_requests as about
 from stretto.actors.operations.forms import (
     BadRequest,
@@ -131,6 +141,20 @@ REQUESTS = [
     (sessions.CreateEnterCode("r1"), "POST /enter-codes", b'{"run":"r1"}'),
     (requests.RevokeToken("ci", "lost"), "DELETE /tokens/ci?note=lost", b""),
     (requests.Audit(5.5, "ci", "c", 7), "GET /audit?since=5.5&who=ci&cursor=c&limit=7", b""),
+    (keys.Keys(), "GET /keys?limit=50", b""),
+    (
+        keys.Keys("pack", "ops", "a", "pack/ops/a", 7),
+        "GET /keys?scope=pack&owner=ops&prefix=a&cursor=pack%2Fops%2Fa&limit=7",
+        b"",
+    ),
+    (keys.Key("a.b:c@d"), "GET /keys/a.b%3Ac%40d?scope=system", b""),
+    (keys.KeyValue("a", "user", "mira"), "GET /keys/a/value?scope=user&owner=mira", b""),
+    (
+        keys.SetKey("a", [1, None], "pack", "ops", True, 60.0, 0, note="n"),
+        "PUT /keys/a",
+        b'{"value":[1,null],"scope":"pack","owner":"ops","secret":true,"lasts":60.0,"version":0,"note":"n"}',
+    ),
+    (keys.DeleteKey("a", version=3), "DELETE /keys/a?scope=system&version=3", b""),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [

@@ -188,7 +188,6 @@ REFUSED = {
     "runner_type: action-chain\nentry_point: chains/x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
     "runner_type: mistral-v2\nentry_point: x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
     "runner_type: local-shell-scrpt\n": ("unsupported_runner", 2, "did you mean 'local-shell-script'?"),
-    "runner_type: local-shell-cmd\nentry_point: x.sh\n": ("useless_entry_point", 3, "local-shell-script"),
     "runner_type: local-shell-script\nentry_point: gret.sh\n": ("no_such_file", 3, "greet.sh"),
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
     "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),

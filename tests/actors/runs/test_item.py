@@ -171,7 +171,7 @@ def test_cancel_running_stops_what_can_be_stopped_and_leaves_threads(bench: Benc
 def test_an_item_whose_actor_breaks_is_reported(bench: Bench) -> None:
     """A bug in the item's actor fails the item: its supervisor does not wait for it for ever."""
     with patch("stretto.actors.runs.item.Moment", side_effect=RuntimeError("a bug")):
-        error = failed_with(bench, "action: core.noop")
+        error = failed_with(bench, "action: core.echo\n    input: {message: '{{ now() }}'}")
     assert error["code"] == "internal"
 
 

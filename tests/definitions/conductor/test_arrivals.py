@@ -8,7 +8,7 @@ from stretto.definitions import Workflow, thaw
 from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals, LapArrivals, RouteArrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.visit import Arrival
-from stretto.definitions.model.graph import Edge, edges_in_order, graph_of
+from stretto.definitions.model.graph import Edge, edges_in_order
 from stretto.definitions.model.semantics import NATIVE, ORQUESTA
 from tests.support.evaluating import frozen_object, reading
 from tests.support.following import edge_of, orquesta, visit_of
@@ -31,12 +31,12 @@ NATIVE_JOIN = reading(
 
 def by_route(workflow: Workflow) -> RouteArrivals:
     """Return a workflow's arrivals."""
-    return RouteArrivals(workflow, graph_of(workflow.tasks))
+    return RouteArrivals(workflow)
 
 
 def by_lap(workflow: Workflow) -> LapArrivals:
     """Return a native workflow's arrivals."""
-    return LapArrivals(workflow, graph_of(workflow.tasks))
+    return LapArrivals(workflow)
 
 
 def publishing(**values: object) -> Branch:

@@ -1,7 +1,7 @@
 """Routes: a task with several inbound edges, no join and in no cycle is visited once for each edge taken."""
 
 from stretto.definitions import Workflow
-from stretto.definitions.conductor.routes import Routes
+from stretto.definitions.conductor.routes import Routes, splits_of
 from stretto.definitions.model.graph import cyclic_tasks
 from tests.support.following import edge_of, orquesta
 
@@ -18,7 +18,7 @@ DIAMOND = orquesta(
 
 def routes_of(workflow: Workflow) -> Routes:
     """Return a workflow's routes."""
-    return Routes(workflow.tasks, cyclic_tasks(workflow.tasks))
+    return Routes(splits_of(workflow.tasks, cyclic_tasks(workflow.tasks)))
 
 
 def test_an_edge_to_a_task_with_one_inbound_edge_stays_on_the_route() -> None:

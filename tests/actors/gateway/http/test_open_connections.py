@@ -6,6 +6,17 @@ from stretto.actors.gateway.http import open_connections
 from stretto.actors.gateway.http.callers import Peer
 
 
+def test_addresses_of_one_ipv6_network_share_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has many addresses of it gets no more connections than one that has a single address."""
+    monkeypatch.setattr(open_connections, "MAX_CONNECTIONS_OF_A_PEER", 2)
+    every = open_connections.Connections()
+    for address in ("2001:db8::1", "2001:db8::2"):
+        assert every.admit(Peer(address, None))
+        every.add(Idle(address))
+    assert not every.admit(Peer("2001:db8::3", None))
+    assert every.admit(Peer("2001:db8:0:1::1", None))
+
+
 class Idle:
     """A connection of a guest that is idle."""
 

@@ -208,7 +208,7 @@ def test_each_change_takes_a_note() -> None:
     for owner in (RemoteEngine, AsyncRemoteEngine, BlockingRemoteEngine):
         ours = public_methods(owner)
         audited = {name for name in ours.keys() & engines.keys() if "by" in engines[name].parameters}
-        changes = audited - {"export", "run_counts", "runs"}
+        changes = audited - {"export", "key_value", "run_counts", "runs"}
         of_facade = {"run"} if owner is BlockingRemoteEngine else set()
         assert {name for name, each in ours.items() if "note" in each.parameters} == changes | of_facade
 

@@ -35,6 +35,30 @@ def _extended(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(
             inner, st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "+", "-", "and", "or"]), inner | LITERALS
         ).map(lambda parts: f"{parts[0]} {parts[1]} {parts[2]}"),
+        _called(inner),
+    )
+
+
+def _called(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Calls of the functions that paths call directly. Within the queries, `$` is a member, or a field of it."""
+    members = st.sampled_from(
+        ["$", "$.x", "$.get(y)", "$ > 1", "$ = abc", "$.x = 1", "not $", "$ + 1", "len($)", "$.y.x"]
+    )
+    each = members | inner | st.tuples(members, inner).map(lambda parts: f"list({parts[0]}, {parts[1]})")
+    arguments = st.lists(inner | LITERALS, min_size=1, max_size=3).map(", ".join)
+    rules = st.lists(st.tuples(inner | LITERALS | NAMES, inner | LITERALS), min_size=1, max_size=3).map(
+        lambda pairs: ", ".join(f"{source} => {value}" for source, value in pairs)
+    )
+    return st.one_of(
+        st.tuples(st.sampled_from(["switch", "dict"]), rules).map(lambda parts: f"{parts[0]}({parts[1]})"),
+        rules.map(lambda pairs: f"{{{pairs}}}"),
+        st.tuples(st.sampled_from(["concat", "list", "str", "len", "switch", "dict"]), arguments).map(
+            lambda parts: f"{parts[0]}({parts[1]})"
+        ),
+        arguments.map(lambda members: f"[{members}]"),
+        st.tuples(inner, st.sampled_from(["select", "where"]), each).map(
+            lambda parts: f"{parts[0]}.{parts[1]}({parts[2]})"
+        ),
     )
 
 
@@ -77,6 +101,9 @@ def test_a_path_means_what_yaql_means(source: str, x: Any, y: Any, other: Any, i
         "ctx(x)", "ctx().x.y", "ctx().get(x)", "ctx().get(nope, 1)", "item().x", "item(x)", "result().x", "succeeded()",
         "succeeded() and result().x.y = 2", "not ctx().get(nope)", "ctx(x).y > 1", "ctx(x).y + 1", "ctx(x).len()",
         "ctx(l)[0]", "ctx(x).y in list(1, 2)", "task_status(t) = succeeded", "(ctx(x).y) - 1", "ctx(s) + '!'",
+        "switch(ctx(x).y > 2 => a, true => b)", "concat(ctx(s), '!')", "str(ctx(x).y)", "len(ctx(l))", "[1, ctx(s)]",
+        "ctx(l).select($ + 1)", "ctx(rows).where($.a > 1).select($.b)", "ctx(rows).select($.l.select($ + 1))",
+        "dict(a => ctx(s), ctx(s) => 2)", "{a => 1}", "list(1, ctx(x).y)", "not (ctx(x).y > 1 or ctx(s) = abc)",
     ],
 )  # fmt: skip
 def test_the_common_expressions_are_paths(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +113,16 @@ def test_the_common_expressions_are_paths(source: str, monkeypatch: pytest.Monke
         raise AssertionError("YAQL was asked")
 
     monkeypatch.setattr(YaqlExpression, "run_by_yaql", refuse)
-    variables = {"x": {"y": 2}, "l": [1], "s": "text"}
+    variables = {"x": {"y": 2}, "l": [1], "s": "text", "rows": [{"a": 2, "b": 1, "l": [1]}]}
     scope: Scope = completed("succeeded", {"x": {"y": 2}}, variables)
     if "item" in source:
         scope = ItemScope(snapshot_of(variables), freeze({"x": 1}), 0)
     YaqlExpression(source).run(Evaluation(scope, moment()))
+
+
+def test_a_query_that_fails_leaves_no_member_behind() -> None:
+    """Another expression of the same text has no `$`."""
+    evaluation = Evaluation(snapshot_of({"l": [{"a": 1}]}), moment())
+    with pytest.raises(Exception, match="nope"):
+        YaqlExpression("ctx(l).select($.nope)").run(evaluation)
+    assert YaqlExpression("$").run(evaluation) == YaqlExpression("$").run_by_yaql(evaluation)

@@ -1,0 +1,28 @@
+"""Keys in memory: snapshots never change."""
+
+from stretto.actors.journal.kv import KeyPlace
+from stretto.actors.kv.held import HeldKeys, KeySnapshot
+from tests.support.keys import PLACE, stored_key
+
+OTHER = KeyPlace("pack", "ops", "color")
+
+
+def test_a_snapshot_keeps_what_is_changed_behind_it() -> None:
+    """Both a key that is set and one that is deleted."""
+    held = HeldKeys(KeySnapshot.of([stored_key()]))
+    before = held.snapshot
+    held.put(stored_key(OTHER))
+    between = held.snapshot
+    held.remove(stored_key())
+    held.remove(stored_key())
+    assert [key.place for key in before.sorted(0.0)] == [PLACE]
+    assert [key.place for key in between.sorted(0.0)] == [OTHER, PLACE]
+    assert [key.place for key in held.snapshot.sorted(0.0)] == [OTHER]
+
+
+def test_an_expired_key_is_not_found() -> None:
+    """From the second of its end on."""
+    keys = KeySnapshot.of([stored_key(expires_at=10.0)])
+    assert keys.find(PLACE, 9.9) is not None
+    assert keys.find(PLACE, 10.0) is None
+    assert keys.sorted(10.0) == []
