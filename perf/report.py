@@ -50,10 +50,16 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured for a target: a number in its unit, or None and why there is none."""
+    """What was measured for a target: a number in its unit, or None and why there is none.
+
+    `spread` is the median absolute deviation of the rounds' values, as a share of the number. `floor` is that of what
+    it was compared with. Both are None for what is measured once, or counted.
+    """
 
     value: float | None
     remark: str = ""
+    spread: float | None = None
+    floor: float | None = None
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ import counts
 import crowd
 import engine
 import garbage
+import gets
 import graphs
 import idle
 import large_pack
@@ -156,10 +157,13 @@ def measure_contention(report: Report, effort: Effort) -> None:
 
 
 def measure_web(report: Report, effort: Effort) -> None:
-    """Many requests in flight."""
+    """Many requests in flight, and many short ones on kept connections."""
     samples = pooled(web.measure, effort.store_rounds // 2, 1)
     report.show(web.table(samples), samples)
     report.measured |= web.targets(samples)
+    samples = pooled(gets.measure, effort.store_rounds, effort.processes)
+    report.show(gets.table(samples), samples)
+    report.measured |= gets.targets(samples)
 
 
 def measure_attacks(report: Report, effort: Effort) -> None:

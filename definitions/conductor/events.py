@@ -16,7 +16,7 @@ StreamProblem: TypeAlias = Literal["unreadable_source", "unwritable_results"]
 class Failure(msgspec.Struct, frozen=True):
     """Why an item's attempt did not succeed.
 
-    `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, workflow).
+    `kind` is a stable word. docs/language.md lists all of them, and a test compares.
     Only failures of the action itself can be `retryable`. `result` is the result of a failed action, if it has one.
     `details` are further fields of `error`; for a sub-workflow, its run's id and errors. `traceback` has the frames of
     the action's own code, the outermost first, if it raised an exception.

@@ -273,7 +273,7 @@ def _code(text: str) -> str:
 
 
 def core_action_table() -> list[str]:
-    """Return the core actions with their inputs, results and failures, and the kinds of errors."""
+    """Return the core actions with their inputs, results and failures, and where the kinds of errors are."""
     page = ACTIONS.read_text(encoding="utf-8")
     sections = {part.split("\n")[0]: part for part in re.split(r"^### ", page, flags=re.MULTILINE)[1:]}
     registry = core_actions()
@@ -281,11 +281,9 @@ def core_action_table() -> list[str]:
     orquesta = {ref: registry.get(ref, "stackstorm") for ref in registry.refs("stackstorm") if ref.startswith("core.")}
     variants = {f"{ref} in Orquesta": action for ref, action in orquesta.items() if native.get(ref) is not action}
     rows = [_action_row(heading, action, sections[heading]) for heading, action in (native | variants).items()]
-    kinds = re.findall(r"^  (\|.*\|)$", page, re.MULTILINE)
     return [
         "## Kinds of errors",
-        "`error.kind` in a workflow, and `kind` in the metric `stretto_action_errors_total`:",
-        "\n".join(kinds),
+        "`error.kind`, and `kind` in `stretto_action_errors_total`: [one of these](../language.md#kinds-of-errors).",
         "## Core actions",
         "Each links to its section in [../actions.md](../actions.md), with the meaning of each input.",
         "\n".join(["| action | inputs | result | fails |", "|---|---|---|---|", *rows]),

@@ -7,19 +7,37 @@ from targets import FEW, MANY, TARGETS, largest_to_smallest, of_ratio, of_time, 
 
 @pytest.mark.parametrize(
     ("key", "value", "met"),
-    [("fan-out", 1.25, "yes"), ("fan-out", 1.26, "**no**"), ("peers", 8.0, "yes"), ("peers", 7.9, "**no**")],
+    [("fan-out", 1.2, "yes"), ("fan-out", 1.21, "**no**"), ("peers", 8.0, "yes"), ("peers", 7.9, "**no**")],
 )
 def test_a_target_is_met_up_to_its_limit(key: str, value: float, met: str) -> None:
     """Some limits are upper ones, some lower ones."""
     (row,) = table({key: Measured(value, "beside a pool")}, [key], "Targets").rows
-    assert row[3:] == [met, TARGETS[key].beside, "beside a pool"]
+    assert row[3:] == [met, TARGETS[key].beside, "", "beside a pool"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "spread", "met"),
+    [
+        ("fan-out", 1.1, 0.05, "yes"), ("fan-out", 1.19, 0.05, "uncertain"), ("fan-out", 1.25, 0.05, "**no**"),
+        ("peers", 9.0, 0.05, "yes"), ("peers", 8.1, 0.05, "uncertain"), ("peers", 7.9, 0.05, "**no**"),
+    ],
+)  # fmt: skip
+def test_a_target_is_met_only_when_the_spread_of_its_ratio_allows_it(
+    key: str, value: float, spread: float, met: str
+) -> None:
+    """The table shows how steady the ratio and its floor were."""
+    made = table({key: Measured(value, spread=spread, floor=0.14)}, [key], "Targets")
+    (row,) = made.rows
+    assert row[2].endswith(" ±5%")
+    assert (row[3], row[5]) == (met, "±14%")
+    assert ("1 more would be met" in made.note) == (met == "uncertain")
 
 
 def test_what_was_not_measured_says_why() -> None:
     """It counts neither as met nor as missed."""
     measured = {"http": Measured(None, "no server"), "fan-out": Measured(1.0)}
     made = table(measured, ["http", "fan-out", "submit"], "Targets")
-    assert [row[5] for row in made.rows] == ["not measured: no server", "", "not measured: not part of this run"]
+    assert [row[6] for row in made.rows] == ["not measured: no server", "", "not measured: not part of this run"]
     assert made.note.startswith("1 of 1 measured targets")
 
 
@@ -48,7 +66,10 @@ def test_what_is_measured_for_no_target_is_an_error() -> None:
 
 def test_a_ratio_is_the_median_of_the_rounds_own() -> None:
     """A disturbed round disturbs both of its values."""
-    assert of_ratio([2.0, 20.0, 2.2], [1.0, 10.0, 1.0]).value == 2.0
+    measured = of_ratio([2.0, 20.0, 2.2], [1.0, 10.0, 1.0])
+    assert (measured.value, measured.spread, measured.floor) == (2.0, 0.0, 0.0)
+    unsteady = of_ratio([2.0, 3.0, 4.0], [1.0, 2.0, 1.0])
+    assert (unsteady.value, unsteady.spread, unsteady.floor) == (2.0, 0.25, 0.0)
 
 
 def test_a_time_is_in_the_targets_unit() -> None:

@@ -8,6 +8,7 @@ Redirects connect through here as well. The Host header and the TLS server name 
 import asyncio
 import socket
 import ssl
+from select import POLLIN, poll
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from aiohttp import StreamReader
@@ -59,11 +60,22 @@ class Connection(ResponseHandler):
         self.lost: BaseException | None = None
         self._head_bytes = 0
         self._expects_head = False
+        self._poll = poll()
 
     @property
     def is_reusable(self) -> bool:
         """Whether another request can be sent: nothing is left of the last response, and none came unasked."""
         return self.is_connected() and not self.should_close
+
+    @property
+    def has_unseen_input(self) -> bool:
+        """Whether something has come, such as the end of the connection, that the event loop has not handled yet."""
+        return bool(self._poll.poll(0))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the open transport."""
+        super().connection_made(transport)
+        self._poll.register(transport.get_extra_info("socket"), POLLIN)
 
     def send(self, request: bytes, *, has_body: bool) -> None:
         """Send a request.

@@ -143,7 +143,8 @@ class Connections:
         while siblings := self._idle_by_origin.get(origin):
             connection = next(reversed(siblings))
             self._forget(connection)
-            if connection.is_reusable and time.monotonic() - connection.idle_since <= KEPT_ALIVE_SECONDS:
+            is_young = time.monotonic() - connection.idle_since <= KEPT_ALIVE_SECONDS
+            if connection.is_reusable and is_young and not connection.has_unseen_input:
                 return connection
             connection.abort()
         return None

@@ -93,7 +93,9 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
 
 def inherited_environment() -> dict[str, str]:
     """Return the variables of this process that a command inherits."""
-    inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
+    # The names as bytes: to decode all of them takes longer than most commands' part of the engine's time.
+    locales = [os.fsdecode(name) for name in os.environb if name.startswith(b"LC_")]
+    inherited = {name: os.environ[name] for name in (*INHERITED, *locales) if name in os.environ}
     inherited.setdefault("PATH", os.defpath)
     return inherited
 

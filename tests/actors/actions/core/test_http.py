@@ -581,6 +581,26 @@ def test_certificates_are_verified_by_default(server: Server, tls: TLS, monkeypa
     assert set(tls.names) == {"localhost"}
 
 
+def test_a_request_that_verifies_uses_no_connection_of_one_that_does_not(
+    server: Server, tls: TLS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each kind uses its own again."""
+    server.on("/", echoes)
+    server.socket = tls.context.wrap_socket(server.socket, server_side=True)
+    url = f"https://localhost:{server.server_port}/"
+    resolve_to(monkeypatch, *[["127.0.0.1"]] * 2)
+
+    async def three() -> str:
+        for _ in range(2):
+            await http.http(url=url, verify=False)
+        with pytest.raises(ActionFailed) as caught:
+            await once(url=url)
+        return str(caught.value)
+
+    assert "the certificate is not valid" in asyncio.run(three())
+    assert len(server.connections) == 1
+
+
 def test_plain_http_on_a_tls_port_is_reported(server: Server) -> None:
     """Speaking TLS to a server that does not is an error in words."""
     error = failing(url=f"https://127.0.0.1:{server.server_port}/", verify=False)

@@ -2,10 +2,12 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stretto.actors import Engine
 from stretto.actors.actions import ActionFailed
 from stretto.actors.actions.core import http, http_connections
 from stretto.actors.actions.core.addresses import AddressPolicy
@@ -14,6 +16,7 @@ from stretto.actors.actions.core.http_connections import Connections
 from stretto.actors.actions.core.http_settings import HttpSettings, close_connections, http_settings, use_http_settings
 from tests.support.engines import Bench
 from tests.support.scripted_servers import ScriptedServer, serving
+from tests.support.waiting import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -270,3 +273,65 @@ def test_a_timeout_says_if_there_was_no_connection() -> None:
         assert asyncio.run(two(server)).endswith(
             " took longer than 0.2 s; all 1 connections of http.max_connections are in use"
         )
+
+
+GETS = """version: "1.0.0"
+parameters: {url: {type: string}, items: {type: array}}
+tasks:
+  - name: get
+    action: core.http
+    with_items: "{{ parameters.items }}"
+    concurrency: 10
+    input: {url: "{{ parameters.url }}{{ item }}", timeout: 100}
+"""
+
+
+def test_the_setting_bounds_the_connections_of_an_engine_and_its_end_closes_them(tmp_path: Path) -> None:
+    """More items than connections wait, and none fails."""
+    closed = threading.Semaphore(0)
+
+    def script(connection: socket.socket, server: ScriptedServer) -> None:
+        answers(connection, server)
+        closed.release()
+
+    definition = tmp_path / "gets.yaml"
+    definition.write_text(GETS)
+    with serving(script) as server:
+        with Engine.open(max_http_connections=2) as engine:
+            outcome = engine.run(definition, {"url": server.url, "items": list(range(50))})
+            assert outcome.status == "succeeded"
+            assert len(server.requests) == 50
+            assert server.accepted <= 2
+        for _ in range(server.accepted):
+            assert closed.acquire(timeout=PATIENCE)
+
+
+def test_an_engine_without_connections_is_refused() -> None:
+    """The error names the argument."""
+    with pytest.raises(ValueError, match="max_http_connections must be at least 1, got 0"):
+        Engine.start(max_http_connections=0)
+
+
+def test_an_end_that_the_event_loop_has_not_seen_yet_is_seen() -> None:
+    """A server closes a kept connection while the loop is busy: the next request goes to a new one."""
+    may_close, closed = threading.Event(), threading.Event()
+
+    def script(connection: socket.socket, server: ScriptedServer) -> None:
+        server.next_request(connection)
+        connection.sendall(OK)
+        if server.accepted == 1:
+            may_close.wait(PATIENCE)
+            connection.shutdown(socket.SHUT_RDWR)
+            closed.set()
+
+    async def two(server: ScriptedServer) -> str:
+        await http.http(url=server.url)
+        may_close.set()
+        assert closed.wait(PATIENCE)  # the loop sees nothing meanwhile
+        body: str = (await http.http(url=server.url))["body"]
+        await close_connections()
+        return body
+
+    with serving(script) as server:
+        assert asyncio.run(two(server)) == "hi"
+        assert server.accepted == 2
