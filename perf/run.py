@@ -27,6 +27,7 @@ import large_pack
 import lazy
 import many
 import origin
+import page_costs
 import pages
 import parts
 import scale
@@ -222,6 +223,13 @@ def measure_stored(report: Report, effort: Effort) -> None:
     report.measured["large pack"] = large_pack.measure(effort.share)
 
 
+def measure_page_costs(report: Report, effort: Effort) -> None:
+    """Pages of a daemon with a large store."""
+    samples = in_fresh_process(page_costs.measure, effort.share)
+    report.show(page_costs.table(samples, effort.share), samples)
+    report.measured |= page_costs.targets(samples, effort.share)
+
+
 def measure_graphs(report: Report, effort: Effort) -> None:
     """The places of large graphs."""
     samples = pooled(graphs.measure, effort.engine_rounds, 1)
@@ -250,6 +258,7 @@ TARGETED: dict[str, Section] = {
     "garbage": measure_garbage,
     "stored": measure_stored,
     "graphs": measure_graphs,
+    "pages": measure_page_costs,
 }
 """What the targets are about, but for what takes a minute by itself."""
 SECTIONS: dict[str, Section] = TARGETED | {

@@ -130,6 +130,8 @@ MANY: Mapping[str, Target] = {
     "watched chain": Target("a watched chain of 300 tasks, no store", "at most", 1.1, "x", "the same, unwatched"),
     "stored item": Target("an item of 100,000 read from the store, SQLite", "at most", 20, "ms", ITSELF),
     "failed items": Target("queries for the errors of 500 failed items", "at most", 1, "queries", ITSELF),
+    "runs page": Target("the list of 100,000 runs as a page, CPU, 95 of 100", "at most", 50, "ms", ITSELF),
+    "run page": Target("the page of a run of 100,000 items, CPU, 95 of 100", "at most", 80, "ms", ITSELF),
     "store check": Target("store check of 100,000 runs, SQLite, CPU", "at most", 8, "s", ITSELF),
     "graph of 300": Target("the graph of 300 tasks is laid out", "at most", 100, "ms", ITSELF),
     "graph of 1,000": Target("that of 1,000 tasks", "at most", 500, "ms", ITSELF),

@@ -144,7 +144,8 @@ async def _look_at_every_page(client: Client, url: str) -> None:
     fields = {"run": run.run, "ref": "test.echo", "token": token.token["id"], "code": "busy", "act": "skip"}
     nothing: Any = None
     linked: set[str] = set()
-    for route in Pages(nothing, nothing, nothing, nothing, TaskGraphs(lambda _layouts: nothing), nothing).routes():
+    graphs = TaskGraphs(lambda _layouts: nothing)
+    for route in Pages(nothing, nothing, nothing, nothing, graphs, nothing, nothing).routes():
         if "GET" in (route.methods or ()) and not route.path.startswith("/assets/"):
             path = route.path
             for name, value in (fields | ({"ref": "core.noop"} if path.startswith("/actions") else {})).items():

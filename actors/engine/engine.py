@@ -622,7 +622,7 @@ class Engine(DispatchedActor):
             UnknownPath: The context has no such value.
             LimitExceeded: The replay takes longer than 5 seconds, or has more than 1,000,000 entries.
         """
-        return self._core.store.read_long(show_context, run_id, at, path)
+        return self._core.store.read_kept(show_context, run_id, at, path)
 
     def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Deferred:
         """Return a value of a stored run's context, however large it is. See `context`."""
@@ -639,7 +639,7 @@ class Engine(DispatchedActor):
         Raises:
             LimitExceeded: As for `context`.
         """
-        return self._core.store.read_long(list_versions, run_id)
+        return self._core.store.read_kept(list_versions, run_id)
 
     def timeline(self, run_id: str) -> Deferred:
         """Return when the tasks of a stored run ran, and when the items of its fan-outs ended.

@@ -1,5 +1,6 @@
 """The daemon's side of an engine, which users do not need: `engine.proxy().host`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -11,7 +12,7 @@ from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
-from stretto.actors.history import accepted_run, item_result, map_items, run_inputs
+from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
 
@@ -46,6 +47,7 @@ class EngineHost:
         self._news = news
         self._following = following
         self._requests = requests
+        self._item_values = KeptReports()
 
     def services(self) -> Services:
         """Return what the engine's actors share."""
@@ -168,6 +170,13 @@ class EngineHost:
     def workflow_of_run(self, run_id: str) -> Deferred:
         """Answer with the definition of a stored run. Raises `UnknownRun`, `NoStore`, `StoreUnavailable`."""
         return self._services.readers.ask_deferred(lambda reader: accepted_run(reader, run_id).workflow)
+
+    def item_values(self, run_id: str, task: str, visit: int, indexes: Sequence[int]) -> Deferred:
+        """Answer with the values of items of a task's newest visit by their indexes. See `history.item_values`."""
+        kept = self._item_values
+        return self._services.readers.ask_deferred(
+            lambda reader: item_values(reader, run_id, task, visit, indexes, kept=kept)
+        )
 
     def store_facts(self) -> Deferred:
         """Answer with the kind, the version and the size of the store. Raises `NoStore`, `StoreUnavailable`."""

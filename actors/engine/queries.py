@@ -10,7 +10,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.history import ItemInput, item_input, pruned, reports, show_timeline, stored_handle
+from stretto.actors.history import ItemInput, KeptReports, item_input, pruned, reports, show_timeline, stored_handle
 from stretto.actors.journal import (
     Audited,
     AuditEntries,
@@ -44,6 +44,7 @@ class StoreQueries:
     def __init__(self, services: Services, table: RunTable) -> None:
         self._services = services
         self._table = table
+        self._reports = KeptReports()
 
     def read(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
         """Answer with a report, a function that takes the reader, then `arguments` and `options`."""
@@ -52,6 +53,10 @@ class StoreQueries:
     def read_long(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
         """Answer with a report that reads or replays a whole run, in the lane of long reads."""
         return self._services.readers.long.ask_deferred(lambda reader: report(reader, *arguments, **options))
+
+    def read_kept(self, report: Callable[..., Any], *arguments: Any) -> Deferred:
+        """Answer with a report of a replay, which is kept: it takes the reports that are kept as `kept`."""
+        return self.read_long(report, *arguments, kept=self._reports)
 
     def definition(self, run_id: str, catalogue: Catalogue) -> Deferred:
         """Return the definition of a run, compared with that of the catalogue. See `Engine.definition`."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stretto.actors.history.failure_groups import group_errors, list_error_items
     from stretto.actors.history.inputs import ItemInput, item_input
     from stretto.actors.history.item_maps import ItemMaps
+    from stretto.actors.history.item_values import item_values
+    from stretto.actors.history.kept_reports import KeptReports
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
@@ -63,7 +65,9 @@ else:
             "failure_groups": "group_errors list_error_items",
             "inputs": "ItemInput item_input",
             "item_maps": "ItemMaps",
+            "item_values": "item_values",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
+            "kept_reports": "KeptReports",
             "loading": (
                 "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
                 "stored_handle"
@@ -93,6 +97,7 @@ __all__ = [
     "EntriesRead",
     "ItemInput",
     "ItemMaps",
+    "KeptReports",
     "OfflineRuns",
     "OldRunRead",
     "Replay",
@@ -118,6 +123,7 @@ __all__ = [
     "is_link",
     "item_input",
     "item_result",
+    "item_values",
     "kept_report",
     "link",
     "list_entries",

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from stretto.actors.history.contexts import replayed
+from stretto.actors.history.contexts import context_report, replayed
+from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.history.replay import Replay, has_begun
 from stretto.actors.journal import Entry, Reader
 from stretto.definitions.conductor import Conductor
@@ -16,13 +17,16 @@ MAX_VERSION_NAMES: Final = 100
 _BEGIN: Final = -1
 
 
-def list_versions(reader: Reader, run_id: str, *, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
+def list_versions(
+    reader: Reader, run_id: str, *, clock: Callable[[], float] = time.monotonic, kept: KeptReports | None = None
+) -> dict[str, Any]:
     """Return the versions of a run's context, the newest first: {versions, left_out}.
 
     Args:
         reader: Reads the store.
         run_id: The run.
         clock: Returns seconds.
+        kept: The reports that are kept. The replay adds the present context to them.
 
     Returns:
         Each version is {version, at, names}. `at` is the number of the entry that has made it, -1 for the begin of the
@@ -32,10 +36,17 @@ def list_versions(reader: Reader, run_id: str, *, clock: Callable[[], float] = t
     Raises:
         UnknownRun, IllegalTransition, LimitExceeded, StoreUnavailable: As for a context.
     """
-    versions = _Versions()
-    replayed(reader, run_id, None, clock, versions.feed)
-    found = versions.found[::-1]
-    return {"versions": found[:MAX_VERSIONS], "left_out": max(len(found) - MAX_VERSIONS, 0)}
+    last = reader.last_entry(run_id)
+
+    def report() -> dict[str, Any]:
+        versions = _Versions()
+        conductor, number = replayed(reader, run_id, last, clock, versions.feed)
+        if kept is not None:
+            kept.keep(("context", run_id, number, ()), context_report(conductor, run_id, number))
+        found = versions.found[::-1]
+        return {"versions": found[:MAX_VERSIONS], "left_out": max(len(found) - MAX_VERSIONS, 0)}
+
+    return report() if kept is None else kept.of(reader, ("versions", run_id, last, ()), report)
 
 
 class _Versions:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stretto.actors.history.bounded_replay import accepted_to_replay, replay_up_to
+from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.history.large import MAX_INLINE_BYTES, link, path_of_context, size_of
 from stretto.actors.history.masks import mask_of
 from stretto.actors.history.replay import Replay, conductor_of
@@ -27,13 +28,14 @@ class UnknownPath(StrettoError):
     code = "unknown_path"
 
 
-def show_context(
+def show_context(  # noqa: PLR0913 - the last four are optional
     reader: Reader,
     run_id: str,
     at: int | None = None,
     path: Sequence[str] = (),
     *,
     clock: Callable[[], float] = time.monotonic,
+    kept: KeptReports | None = None,
 ) -> dict[str, Any]:
     """Return a value of a run's context behind an entry: {at, value, bytes, left_out}, secrets masked.
 
@@ -44,6 +46,7 @@ def show_context(
         path: The names and indexes that lead to the value. The whole context is {parameters, variables, tasks}, with
             {outcome, result, errors} of each task that has ended.
         clock: Returns seconds.
+        kept: The reports that are kept. Without it, there is a replay each time.
 
     Returns:
         `at` is the number of the last entry before the context, -1 for none. `bytes` is the size of the whole value.
@@ -57,7 +60,20 @@ def show_context(
         LimitExceeded: The replay is too long.
         StoreUnavailable: The store cannot be read now.
     """
-    value, last = _replayed_value(reader, run_id, at, path, clock)
+    last = reader.last_entry(run_id)
+    last = last if at is None else min(at, last)
+    key = ("context", run_id, last, tuple(path))
+
+    def report() -> dict[str, Any]:
+        conductor, number = replayed(reader, run_id, last, clock)
+        return context_report(conductor, run_id, number, path)
+
+    return report() if kept is None else kept.of(reader, key, report)
+
+
+def context_report(conductor: Conductor, run_id: str, last: int, path: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a value of a conductor's context behind an entry. See `show_context`, also for errors."""
+    value = _masked(_value_at(_whole(conductor), path), conductor.mask)
     size = size_of(value)
     if size <= MAX_INLINE_BYTES:
         shown, left_out = value, 0

@@ -33,8 +33,8 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
 def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     """Return a mask of all known secrets of a run and of the runs above it. Raises the errors of reading them."""
     parent = None if accepted.parent is None else reader.accepted(accepted.parent.run_id)
-    alone = parent is None and not reader.has_children(accepted.run_id)
-    if alone and not accepted.secret and not reads_keys(accepted.workflow):
+    may_learn = accepted.secret or reads_keys(accepted.workflow)
+    if parent is None and not may_learn and not reader.has_children(accepted.run_id):
         # A run without secrets could learn only those of the runs above and below it, or of keys.
         return Mask()
     # A run and its children share one mask, as they do in an engine.

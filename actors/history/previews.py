@@ -1,13 +1,28 @@
 """The effects of a cancellation or of a rerun in numbers, without doing either."""
 
-from typing import Any
+from typing import Any, Final
 
+from stretto.actors.history.cells import map_items
 from stretto.actors.history.loading import load_reuse_plan
+from stretto.actors.history.past_runs import PastRun, last_visits, read_past_run
 from stretto.actors.history.replay import replay
 from stretto.actors.history.rerun_choices import RerunChoice
-from stretto.actors.journal import GivenItems, Reader, RerunScope, TaskRow
+from stretto.actors.journal import (
+    CODES,
+    STATE_BITS,
+    GivenItems,
+    Reader,
+    RerunScope,
+    RunAccepted,
+    RunRow,
+    TaskRow,
+)
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import ENDED, Conductor, IllegalTransition
+from stretto.definitions.conductor import ENDED, Conductor, IllegalTransition, tasks_of_rerun
+
+_REUSED: Final = frozenset({CODES["succeeded"], CODES["failed"], CODES["timed_out"], CODES["skipped"]})
+_WHETHER_REUSED: Final = bytes(cell & STATE_BITS in _REUSED for cell in range(256))
+"""Of the items that a rerun does not choose, those that have an outcome are reused."""
 
 
 def count_cancelled(conductor: Conductor) -> dict[str, Any]:
@@ -61,10 +76,28 @@ def preview_rerun(  # noqa: PLR0913 - the fields of a rerun
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     if row.ended_at is None:
         raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-    plan = load_reuse_plan(reader, accepted, choice.of(run_id, reader))
-    last: dict[str, TaskRow] = {}
-    for visit in sorted(reader.tasks(run_id), key=lambda each: each.visit):
-        last[visit.task] = visit
-    again = [visit for name, visit in last.items() if plan is None or not plan.keeps(name)]
-    reused = 0 if plan is None else sum(plan.reused_of(visit.task) for visit in again)
+    rerun = choice.of(run_id, reader)
+    last = last_visits(reader, run_id)
+    past = None if rerun.scope == "everything" else _past_run(reader, accepted, row)
+    if past is None or rerun.scope == "everything":
+        plan = load_reuse_plan(reader, accepted, rerun)
+        again = [visit for name, visit in last.items() if plan is None or not plan.keeps(name)]
+        reused = 0 if plan is None else sum(plan.reused_of(visit.task) for visit in again)
+    else:
+        found = tasks_of_rerun(past, rerun.scope, rerun.task, rerun.items)
+        again = [visit for name, visit in last.items() if name not in found.kept]
+        reused = sum(_reused_of(reader, run_id, last[task], found.chosen.get(task)) for task in found.in_part)
     return {"tasks": len(again), "items": sum(visit.items for visit in again) - reused}
+
+
+def _past_run(reader: Reader, accepted: RunAccepted, row: RunRow) -> PastRun | None:
+    return None if reader.quarantine(row.id) is not None else read_past_run(reader, accepted, row)
+
+
+def _reused_of(reader: Reader, run_id: str, visit: TaskRow, chosen: frozenset[int] | None) -> int:
+    """Return how many items of a visit a rerun reuses of which only some run again: the chosen or the failed ones."""
+    if chosen is None:
+        return visit.succeeded
+    cells: bytes = map_items(reader, run_id, visit.task, visit.visit)["cells"]
+    reused = cells.translate(_WHETHER_REUSED)
+    return reused.count(1) - sum(reused[index] for index in chosen if index < len(reused))

@@ -117,6 +117,7 @@ def find_run(reader: Reader, text: str) -> str:
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     """Return a run as in lists, with its deadline, inputs, output, errors, tasks and the ids of its children.
 
+    `entries` is the number of its entries.
     `quarantine` is {run, at, reason}, only if the run, or one above it, is quarantined.
     The deadline is None if the run has none, or has ended, or is on its way to its end.
     Raises `UnknownRun`, `StoreUnavailable`.
@@ -133,6 +134,7 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
         "errors": [] if end is None else end.errors,
         "tasks": [task_as_json(each) for each in reader.tasks(run_id)],
         "children": [child.run_id for child in reader.children(run_id)],
+        "entries": reader.last_entry(run_id) + 1,
     }
 
 

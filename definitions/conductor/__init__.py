@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         WriteResult,
     )
     from stretto.definitions.conductor.conductor import Conductor
-    from stretto.definitions.conductor.errors import blank_record
+    from stretto.definitions.conductor.errors import MAX_RECORDS, blank_record
     from stretto.definitions.conductor.events import (
         BadLine,
         CancelRequested,
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         ReuseScope,
         plan_reuse,
         reads_a_file,
+        tasks_of_rerun,
     )
     from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
     from stretto.definitions.conductor.streamed import FILED_FIELDS
@@ -98,7 +99,7 @@ else:
                 "StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
             ),
             "conductor": "Conductor",
-            "errors": "blank_record",
+            "errors": "MAX_RECORDS blank_record",
             "events": (
                 "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
                 "ItemCompleted ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed "
@@ -110,7 +111,7 @@ else:
             "items": "ItemFailure error_object",
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
-            "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
+            "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file tasks_of_rerun",
             "states": "ENDED IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
             "visit": "Visit",
@@ -122,6 +123,7 @@ __all__ = [
     "ENDED",
     "FILED_FIELDS",
     "MAX_RANGES",
+    "MAX_RECORDS",
     "NO_BRANCH",
     "BadLine",
     "CancelItem",
@@ -183,5 +185,6 @@ __all__ = [
     "ranges_of",
     "reads_a_file",
     "request_implied_by",
+    "tasks_of_rerun",
     "was_missed",
 ]

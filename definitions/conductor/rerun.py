@@ -10,8 +10,8 @@ completions (`ReusePlan.position`), before anything runs: then publications and 
 the old run.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Container, Iterable, Mapping, Sequence, Sized
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -24,7 +24,7 @@ from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.context import ItemScope
 from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.model import Task, following, reachable_from
+from stretto.definitions.model import Task, Workflow, following, reachable_from
 
 ReuseScope: TypeAlias = Literal["failed_tasks", "failed_items", "items"]
 """The scope of a rerun.
@@ -50,6 +50,53 @@ class CannotKeep(StrettoError):
     """A task's results cannot be reused: its items came from a file, or its failure would end the rerun."""
 
     code = "cannot_keep"
+
+
+class OldVisit(Protocol):
+    """The last visit of a task in an old run."""
+
+    @property
+    def visit(self) -> int:
+        """Its number."""
+
+    @property
+    def items(self) -> Sized:
+        """Its items."""
+
+
+class OldRun(Protocol):
+    """A run that has ended: its conductor, or a report that says the same."""
+
+    @property
+    def workflow(self) -> Workflow:
+        """The definition that it ran with."""
+
+    @property
+    def status(self) -> str:
+        """How it ended."""
+
+    def failed_tasks(self) -> frozenset[str]:
+        """Return the tasks because of which it did not succeed."""
+
+    def partly_failed_tasks(self) -> frozenset[str]:
+        """Return the tasks whose last visit succeeded although items failed."""
+
+    def last_visit(self, task: str) -> OldVisit | None:
+        """Return the last visit of a task."""
+
+
+class RerunTasks(msgspec.Struct, frozen=True):
+    """The part of each task of an old run that a rerun repeats. All other tasks run again as a whole.
+
+    Attributes:
+        kept: The tasks that are reused as a whole.
+        in_part: The last visit of each task of which only some items run again.
+        chosen: The indexes of the chosen items, by task.
+    """
+
+    kept: frozenset[str]
+    in_part: dict[str, int]
+    chosen: dict[str, frozenset[int]]
 
 
 class ReusePlan:
@@ -139,6 +186,18 @@ def plan_reuse(
         CannotKeep: A task's items came from a file, or it failed the run and is not `task`: its results cannot be
             reused.
     """
+    found = tasks_of_rerun(old, scope, task, chosen)
+    items = {name: each.items for name in found.in_part if (each := old.last_visit(name)) is not None}
+    if scope == "items":
+        chosen_of = {(name, visit): found.chosen[name] for name, visit in found.in_part.items()}
+        return ReusePlan(found.kept, _completed_unless_chosen(old, completions, found.kept, chosen_of), items)
+    return ReusePlan(found.kept, _completed(old, completions, found.kept, found.in_part), items)
+
+
+def tasks_of_rerun(
+    old: OldRun, scope: ReuseScope, task: str | None = None, chosen: ChosenItems | None = None
+) -> RerunTasks:
+    """Return what a rerun does with each task. See `plan_reuse`, also for errors."""
     tasks = old.workflow.tasks
     indexes = _chosen(old, chosen or {}) if scope == "items" else {}
     first = frozenset(indexes) if scope == "items" else _failed(old, scope, task)
@@ -148,19 +207,15 @@ def plan_reuse(
     if scope != "failed_tasks":
         led_to = reachable_from(tasks, following(tasks, first))
         visits = {name: old.last_visit(name) for name in first if name not in led_to}
-        in_part = {name: each.visit for name, each in visits.items() if each is not None and each.task.with_items}
+        in_part = {name: each.visit for name, each in visits.items() if each is not None and tasks[name].with_items}
     for name in sorted(kept):
         _check_source(old, name, "its results")
     for name in in_part:
         _check_source(old, name, "the results of its succeeded items", "the failed tasks as a whole, or the whole run")
-    items = {name: each.items for name in in_part if (each := old.last_visit(name)) is not None}
-    if scope == "items":
-        chosen_of = {(name, visit): indexes[name] for name, visit in in_part.items()}
-        return ReusePlan(kept, _completed_unless_chosen(old, completions, kept, chosen_of), items)
-    return ReusePlan(kept, _completed(old, completions, kept, in_part), items)
+    return RerunTasks(kept, in_part, indexes)
 
 
-def _failed(old: Conductor, scope: ReuseScope, task: str | None) -> frozenset[str]:
+def _failed(old: OldRun, scope: ReuseScope, task: str | None) -> frozenset[str]:
     """Return the tasks that failed, or the one that is asked for. Raises as `_narrowed` does."""
     failed = old.failed_tasks()
     if scope == "failed_items":
@@ -173,7 +228,7 @@ def _failed(old: Conductor, scope: ReuseScope, task: str | None) -> frozenset[st
     return failed
 
 
-def _chosen(old: Conductor, chosen: ChosenItems) -> dict[str, frozenset[int]]:
+def _chosen(old: OldRun, chosen: ChosenItems) -> dict[str, frozenset[int]]:
     """Return the indexes that run again by task. Raises as `plan_reuse` does."""
     if not chosen:
         raise NothingToRerun("nothing to rerun: no item is chosen")
@@ -185,13 +240,13 @@ def _chosen(old: Conductor, chosen: ChosenItems) -> dict[str, frozenset[int]]:
             when = "has not started" if visit is None else "starts only when the run is cancelled"
             raise NothingToRerun(f"nothing to rerun: the task {task!r} {when}")
         _check_source(old, task, "the results of its other items")
-        check_within(task, ranges, len(visit.items) if visit.task.with_items else 1)
+        check_within(task, ranges, len(visit.items) if old.workflow.tasks[task].with_items else 1)
         found[task] = indexes_of(ranges)
     _check_others(old, frozenset(found), "Choose items of it, too")
     return found
 
 
-def _narrowed(old: Conductor, failed: frozenset[str], task: str) -> frozenset[str]:
+def _narrowed(old: OldRun, failed: frozenset[str], task: str) -> frozenset[str]:
     """Return the one task whose failed items run again. Raises `UnknownTask`, `NothingToRerun` and `CannotKeep`."""
     check_task(old.workflow, task)
     if task not in failed or old.last_visit(task) is None:
@@ -202,7 +257,7 @@ def _narrowed(old: Conductor, failed: frozenset[str], task: str) -> frozenset[st
     return frozenset({task})
 
 
-def _check_others(old: Conductor, again: frozenset[str], remedy: str) -> None:
+def _check_others(old: OldRun, again: frozenset[str], remedy: str) -> None:
     """Raise `CannotKeep` if a task failed the run that does not run again with these."""
     others_failed = sorted(old.failed_tasks() - reachable_from(old.workflow.tasks, again))
     if others_failed:
@@ -211,7 +266,7 @@ def _check_others(old: Conductor, again: frozenset[str], remedy: str) -> None:
         )
 
 
-def _check_source(old: Conductor, name: str, what: str, others: str = "the whole run") -> None:
+def _check_source(old: OldRun, name: str, what: str, others: str = "the whole run") -> None:
     """Raise `CannotKeep` if a task that has started reads its items from a file."""
     if reads_a_file(old.workflow.tasks[name]) and old.last_visit(name) is not None:
         raise CannotKeep(f"the task {name!r} reads its items from a file, so {what} cannot be reused. Rerun {others}")

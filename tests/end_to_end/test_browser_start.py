@@ -193,7 +193,7 @@ def test_without_script_a_run_is_started_as_json(chromium: "Browser", daemon: Op
     page.goto(daemon.url + PATH)
     assert page.get_by_text("Choose a file").is_hidden()
     page.locator("#p1").fill('["Ada"]')
-    page.get_by_role("button", name="as JSON").click()
+    page.get_by_role("switch", name="as JSON").click()
     assert '"Ada"' in page.locator("#json").input_value()
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url("**/runs/*")

@@ -142,7 +142,8 @@ def look(page: "Page", shown: Shown, state: str) -> None:
 def test_every_page_is_among_the_states() -> None:
     """A new page needs a state of its own here."""
     nothing: Any = None
-    routes = Pages(nothing, nothing, nothing, nothing, TaskGraphs(lambda _layouts: nothing), nothing).routes()
+    graphs = TaskGraphs(lambda _layouts: nothing)
+    routes = Pages(nothing, nothing, nothing, nothing, graphs, nothing, nothing).routes()
     names = dict.fromkeys(NAMES, "x")
     paths = [each.partition("?")[0].format(**names) for each in STATES.values()]
     unseen = [

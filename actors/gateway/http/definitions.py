@@ -103,10 +103,11 @@ class DefinitionEndpoints:
 
     async def _definitions(self, request: Definitions, caller: Caller) -> DefinitionsAnswer:
         found = await self._work(list_definitions, await self._catalogue(), request.q, _sees(caller))
-        return DefinitionsAnswer(found)
+        return DefinitionsAnswer([_without_paths(each, caller) for each in found])
 
     async def _definition(self, request: ShowDefinition, caller: Caller) -> DefinitionShown:
         definition = await self._work(describe_definition, await self._catalogue(), request.ref)
+        definition = _without_paths(definition, caller)
         return DefinitionShown(definition | {"runs": await self._last_runs(request.ref, caller)})
 
     async def _last_runs(self, ref: str, caller: Caller) -> list[dict[str, Any]]:
@@ -118,8 +119,9 @@ class DefinitionEndpoints:
         runs: list[dict[str, Any]] = page["runs"]
         return runs
 
-    async def _source(self, request: DefinitionSource, _caller: Caller) -> SourceAnswer:
+    async def _source(self, request: DefinitionSource, caller: Caller) -> SourceAnswer:
         source = await self._work(definition_source, await self._catalogue(), request.ref)
+        source = _without_paths(source, caller)
         return SourceAnswer(**source)
 
     async def _validate(self, request: Validate, _caller: Caller) -> ValidationAnswer:
@@ -175,6 +177,20 @@ class DefinitionEndpoints:
 
     async def _work(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+
+def _without_paths(definition: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Return a definition in which a viewer sees names of files only: paths are of the server."""
+    if may(caller, "operator"):
+        return definition
+    shown = definition | {"file": _file_name(definition["file"])}
+    if "findings" in definition:
+        shown["findings"] = [each | {"file": _file_name(each["file"])} for each in definition["findings"]]
+    return shown
+
+
+def _file_name(path: str | None) -> str | None:
+    return None if path is None else path.rpartition("/")[2]
 
 
 def _sees(caller: Caller) -> "Sees":

@@ -28,6 +28,7 @@ from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.in_flight import RequestsInFlight
+from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.open_connections import Connections
 from stretto.actors.gateway.http.opening import Opening
 from stretto.actors.gateway.http.origins import Origins
@@ -76,6 +77,9 @@ def open_port(host: str, port: int, scheme: str = "http") -> tuple[socket.socket
         raise CannotServe(f"cannot serve on {host} port {port}: {error.reason}; {error.remedy}") from error
     listener.listen(BACKLOG)
     listener.settimeout(0)
+    # Connections inherit it. asyncio sets it only for a socket that names its protocol, which an accepted one does not,
+    # and without it the end of an answer waits up to 40 ms for the client's acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     withhold(listener)
     bound: int = listener.getsockname()[1]
     return listener, f"{scheme}://[{host}]:{bound}" if ":" in host else f"{scheme}://{host}:{bound}"
@@ -166,7 +170,8 @@ class Gateway:
         readers = Readers(senders, self._open_probes)
         pages = Pages(
             Asker(engine, self._endpoints.answers), senders, self._sessions, cookie,
-            TaskGraphs(self._endpoints.run_graphs), lambda: services.journal.unavailable is not None,
+            TaskGraphs(self._endpoints.run_graphs), ItemValues(engine),
+            lambda: services.journal.unavailable is not None,
         )  # fmt: skip
         routes = [
             *probe_routes(instruments.registry, self._probes, readers.check, samples.take),

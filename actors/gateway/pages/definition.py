@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
-from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH
+from stretto.actors.gateway.pages.definition_paths import DEFINITIONS_PATH
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.source_lines import Source, source_of
 from stretto.actors.operations import (
@@ -57,8 +57,11 @@ class DefinitionPage:
         self._asker = asker
 
     async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
-        """Show a definition."""
-        ref = request.path_params["ref"]
+        """Show the definition of the address."""
+        return await self.page_of(request.path_params["ref"], caller, viewer)
+
+    async def page_of(self, ref: str, caller: Caller, viewer: Viewer) -> Response:
+        """Return the page of a definition. Raises `UnknownWorkflow`, and as the engine does."""
         definition = (await self._asker.ask(ShowDefinition(ref), caller, DefinitionShown)).definition
         graph, too_large = None, ""
         if definition["usable"]:

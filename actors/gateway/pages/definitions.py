@@ -11,12 +11,12 @@ from starlette.responses import Response
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.pages.definition_paths import DEFINITIONS_PATH
 from stretto.actors.gateway.pages.past_runs import PastRuns, past_runs
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.operations import Definitions, DefinitionsAnswer
 from stretto.definitions.errors import nearest
 
-DEFINITIONS_PATH: Final = "/definitions"
 ROWS: Final = 25
 """Definitions of a page."""
 MAX_SEARCH: Final = 200

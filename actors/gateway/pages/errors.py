@@ -1,8 +1,12 @@
 """Why a request was refused, as a page; and the pages that say what each code means."""
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote, urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +15,42 @@ from stretto.actors.gateway.pages.explanations import EXPLANATIONS
 from stretto.actors.gateway.pages.rendering import HEADERS, Renderer
 from stretto.actors.operations import API
 from stretto.definitions.errors import nearest
+
+VIEWER: Final = "viewer"
+"""The name of the viewer in the state of a request's scope, once that is known."""
+_OF_THE_STORE: Final = frozenset({"store_unavailable", "store_lost"})
+_SUGGESTED: Final = re.compile(r"did you mean '([^']+)'\?")
+_PLACES: Final[Mapping[str, str]] = {"unknown_workflow": "/definitions/{}", "unknown_action": "/actions/{}"}
+"""The address of a name that is meant instead of an unknown one, by the code of the problem."""
+
+
+class Nearest(msgspec.Struct, frozen=True):
+    """The page that may have been meant: its name and its address."""
+
+    name: str
+    path: str
+
+
+def without_suggestion(detail: str) -> str:
+    """Return the detail of a problem without the name that it suggests, for a page that has a link instead."""
+    return _SUGGESTED.sub("", detail).rstrip("; ")
+
+
+def nearest_place(path: str, problem: Problem) -> Nearest | None:
+    """Return the page that a problem suggests in place of the one at a path, or None."""
+    found = _SUGGESTED.search(problem.detail)
+    if found is None:
+        return None
+    name = found[1]
+    if problem.code in _PLACES:
+        return Nearest(name, _PLACES[problem.code].format(quote(name)))
+    if problem.code == "unknown_task":
+        return Nearest(name, f"{quote(path)}?{urlencode({'task': name})}")
+    if problem.code != "not_found":
+        return None
+    if not name.startswith("/"):
+        return Nearest(name, f"/problems/{quote(name)}") if path.startswith("/problems/") else None
+    return None if "{" in name or name.startswith("/api/") else Nearest(name, name)
 
 
 class ErrorPages:
@@ -35,8 +75,14 @@ class ErrorPages:
         if b"text/html" not in accepted or scope["path"].startswith(f"{API}/"):
             return None
         status = STATUSES[problem.code]
+        meant = nearest_place(scope["path"], problem)
+        query = scope["query_string"].decode("ascii", "replace")
+        asked = quote(scope["path"]) + (f"?{query}" if query else "")
         text = self._renderer.text(
-            "refused.html", None, problem=problem, status=status, title=HTTPStatus(status).phrase,
+            "refused.html", scope["state"].get(VIEWER), problem=problem, nearest=meant,
+            detail=problem.detail if meant is None else without_suggestion(problem.detail),
+            store_is_down=problem.code in _OF_THE_STORE, again=asked if scope["method"] == "GET" else "",
+            status=status, title=HTTPStatus(status).phrase,
             request_id=request_id, explanation=EXPLANATIONS[problem.code],
         )  # fmt: skip
         return {**HEADERS, "content-type": "text/html; charset=utf-8", **problem.headers}, text.encode()

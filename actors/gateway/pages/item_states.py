@@ -55,6 +55,11 @@ class ItemCell(msgspec.Struct, frozen=True):
     state: str
     attempts: str
 
+    @property
+    def has_started(self) -> bool:
+        """Whether one of its attempts has begun."""
+        return self.attempts != "0"
+
 
 class ItemStates:
     """The items of one visit.

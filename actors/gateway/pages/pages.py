@@ -14,15 +14,17 @@ from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
+from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.gateway.pages.audit import AUDIT_PATH, AuditPage
 from stretto.actors.gateway.pages.definition import DefinitionPage
-from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH, DefinitionsPage
+from stretto.actors.gateway.pages.definition_paths import DEFINITIONS_PATH, START
+from stretto.actors.gateway.pages.definitions import DefinitionsPage
 from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
-from stretto.actors.gateway.pages.errors import ErrorPages
+from stretto.actors.gateway.pages.errors import VIEWER, ErrorPages
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
 from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
@@ -57,6 +59,7 @@ class Pages:
         sessions: Begins and ends the sessions of browsers.
         cookie: The cookie that has a session.
         graphs: Makes graphs of runs.
+        values: Finds values of items.
         store_is_down: Returns whether there is a store that cannot be used now.
     """
 
@@ -67,6 +70,7 @@ class Pages:
         sessions: Sessions,
         cookie: SessionCookie,
         graphs: TaskGraphs,
+        values: ItemValues,
         store_is_down: Callable[[], bool],
     ) -> None:
         self._store_is_down = store_is_down
@@ -78,6 +82,7 @@ class Pages:
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
         self._graphs = graphs
+        self._values = values
         self.errors = ErrorPages(self._renderer)
         """The pages of refusals."""
 
@@ -94,7 +99,7 @@ class Pages:
             self._route("/", runs.show),
             Route("/runs", _to_runs, methods=["GET"]),
             self._route(SEVERAL_PATH, several.ask, several.act),
-            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs).show),
+            self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs, self._values).show),
             *self._tabs(),
             *self._controls(),
             *self._catalogue(),
@@ -142,11 +147,12 @@ class Pages:
     def _catalogue(self) -> list[Route]:
         """Return the routes of definitions, whose refs may have slashes."""
         one = f"{DEFINITIONS_PATH}/{{ref:path}}"
-        start = StartPage(self._renderer, self._asker, self._viewer)
+        definition = DefinitionPage(self._renderer, self._asker)
+        start = StartPage(self._renderer, self._asker, self._viewer, definition)
         return [
             self._route(DEFINITIONS_PATH, DefinitionsPage(self._renderer, self._asker).show),
-            self._route(f"{one}/start", start.show, start.send, START_FORM),
-            self._route(one, DefinitionPage(self._renderer, self._asker).show),
+            self._route(f"{one}{START}", start.show, start.send, START_FORM),
+            self._route(one, definition.show),
         ]
 
     def _route(self, path: str, show: _Shown | None, send: _Sent | None = None, form: FormBounds = SMALL_FORM) -> Route:
@@ -160,6 +166,7 @@ class Pages:
                     raise
                 return _to_enter(request)
             require(caller, "viewer")
+            request.scope["state"][VIEWER] = self._viewer(request, caller)  # for the page of a refusal
             if show is not None and request.method != "POST":
                 return await show(request, caller, self._viewer(request, caller))
             fields = await fields_of(request, self._memory, form)

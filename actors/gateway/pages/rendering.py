@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from stretto.actors.gateway.pages import words
+from stretto.actors.gateway.pages.definition_paths import definition_url
 from stretto.actors.gateway.pages.item_states import filter_of
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -70,7 +71,7 @@ class Renderer:
             "grouped": words.grouped, "shape": words.shape_of, "status_word": words.status_word,
             "short": words.short_id, "json": words.pretty_json, "compact": words.compact_json, "bytes": words.size_text,
             "clock": words.clock, "clocks": words.clocks, "file_name": words.file_name, "rate": words.rate,
-            "seconds": words.seconds_text, "filter_of": filter_of,
+            "seconds": words.seconds_text, "filter_of": filter_of, "definition_url": definition_url,
         }  # fmt: skip
 
     def text(self, template: str, viewer: Viewer | None, **values: Any) -> str:

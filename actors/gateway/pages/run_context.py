@@ -139,6 +139,7 @@ class RunContextPage:
                 refusal = str(error)
             else:
                 versions = _versions(listed, found.at)
+                head = _with_count(head, listed)
                 parts = await asyncio.to_thread(_parts, head, found, before, versions)
         return self._renderer.page(
             "run_context.html", viewer, path="/runs", head=head, filters=filters, found=found, parts=parts,
@@ -151,6 +152,11 @@ def _versions(listed: VersionsAnswer, at: int) -> Versions:
     every = [{**each, "before": before} for each, before in behind]
     current = next((each["at"] for each in every if each["at"] <= at), None)
     return Versions(every, listed.left_out, current)
+
+
+def _with_count(head: RunHead, listed: VersionsAnswer) -> RunHead:
+    newest = max((each["version"] for each in listed.versions), default=0)
+    return msgspec.structs.replace(head, counts=head.counts | {"context": f"v{newest}"}) if newest else head
 
 
 def _parts(head: RunHead, found: ContextAnswer, before: ContextAnswer | None, versions: Versions) -> list[Part]:

@@ -94,9 +94,10 @@ async def read_head(asker: Asker, run_id: str, caller: Caller, tab: str = "") ->
     run: dict[str, Any] | None = None
     with suppress(NoStore):  # without one, the engine knows no more than the status
         run = (await asker.ask(Run(run_id), caller, RunAnswer)).run
-    return RunHead(status, run, tab, counts=_counts(status))
+    return RunHead(status, run, tab, counts=_counts(status, run))
 
 
-def _counts(status: dict[str, Any]) -> dict[str, str]:
+def _counts(status: dict[str, Any], run: dict[str, Any] | None) -> dict[str, str]:
     progress = progress_of(status["tasks"])
-    return {} if progress is None else {"items": grouped(progress.total)}
+    items = {} if progress is None else {"items": grouped(progress.total)}
+    return items if run is None else items | {"history": grouped(run["entries"])}

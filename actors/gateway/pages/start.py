@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -16,7 +15,8 @@ from stretto.actors.access import Caller, Forbidden
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.bodies import Most
 from stretto.actors.gateway.http.problems import STATUSES, Problem
-from stretto.actors.gateway.pages.definitions import DEFINITIONS_PATH
+from stretto.actors.gateway.pages.definition import DefinitionPage
+from stretto.actors.gateway.pages.definition_paths import DEFINITIONS_PATH, SHOWN, START, definition_url
 from stretto.actors.gateway.pages.form_texts import FORMATS, UnreadableText, container_of
 from stretto.actors.gateway.pages.forms import FormBounds
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
@@ -44,7 +44,7 @@ from stretto.actors.operations import (
 )
 from stretto.definitions.context import MASK
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
+from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError, UnknownWorkflow
 
 MAX_START_BYTES: Final = 4 * 1024 * 1024
 """The bound on the form of a run."""
@@ -98,16 +98,32 @@ class StartPage:
         renderer: Makes the page.
         asker: Asks the engine.
         viewer_of: Returns who looks, for the page that answers a form.
+        definitions: The page of a definition whose ref ends like the address of a form.
     """
 
-    def __init__(self, renderer: Renderer, asker: Asker, viewer_of: Callable[[Request, Caller], Viewer]) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        asker: Asker,
+        viewer_of: Callable[[Request, Caller], Viewer],
+        definitions: DefinitionPage,
+    ) -> None:
         self._renderer = renderer
         self._asker = asker
         self._viewer_of = viewer_of
+        self._definitions = definitions
 
     async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show a new form, with the defaults or with the inputs of an earlier run."""
-        definition = await self._definition(request, caller)
+        whole = f"{request.path_params['ref']}{START}"
+        if request.query_params.get("show") == SHOWN:
+            return await self._definitions.page_of(whole, caller, viewer)
+        try:
+            definition = await self._definition(request, caller)
+        except UnknownWorkflow:
+            with suppress(UnknownWorkflow):
+                return await self._definitions.page_of(whole, caller, viewer)
+            raise
         if not definition["usable"]:
             return _to(definition["ref"])
         source = request.query_params.get("from", "")
@@ -175,7 +191,7 @@ class StartPage:
 
 
 def _to(ref: str) -> Response:
-    return RedirectResponse(f"{DEFINITIONS_PATH}/{quote(ref)}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(definition_url(ref), HTTPStatus.SEE_OTHER)
 
 
 def _read(schema: Mapping[str, Any], sent: Mapping[str, str], earlier: Mapping[str, Any]) -> tuple[Inputs, str]:

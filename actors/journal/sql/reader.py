@@ -233,7 +233,7 @@ class SqlReader:
 
     def runs(self, query: RunQuery = ALL_RUNS) -> RunPage:
         """Return a page of runs, the newest first. Raises InvalidCursor."""
-        rows, following = self._page("runs", select_runs(query), query.limit)
+        rows, following = self._page("runs", select_runs(query, self._rows), query.limit)
         return RunPage(tuple(map(restore_run_row, rows)), following)
 
     def matching(self, beginning: str, end: str, most: int) -> list[str]:

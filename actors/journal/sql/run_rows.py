@@ -1,8 +1,11 @@
 """The queries of runs for lists, and the decoding of a run's columns.
 
-A page is one statement. It follows an index in the order of acceptance, so that it stops when the page is full:
+A page is one statement, and a search has three before it. It follows an index in the order of acceptance, so that it
+stops when the page is full:
 
-    no filter, `search`, `by`      the primary key of `runs`
+    no filter                      the primary key of `runs`
+    `by`                           runs_by_requester
+    `search`                       runs_by_workflow and run_labels_by_value of what contains the text (`run_search`)
     `since`, `until`               a part of the primary key, whose ends runs_by_time has
     "folded", `parent`             runs_at_top, runs_by_parent
     `status`, `workflow`           runs_by_status (of each status, then together), runs_by_workflow
@@ -10,6 +13,7 @@ A page is one statement. It follows an index in the order of acceptance, so that
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, get_args
 
 import msgspec
@@ -35,6 +39,7 @@ from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
+from stretto.actors.journal.sql.run_search import Ask, Matches, find_matches
 from stretto.actors.journal.sql.tables import run_labels, runs
 from stretto.actors.journal.store import RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
@@ -88,9 +93,18 @@ RUN_ROW: Final = select(
 """A run of a list, see `restore_run_row`."""
 
 
-def select_runs(query: RunQuery) -> Select[Any]:
-    """Return the statement of a page without its limit. Raises InvalidCursor."""
+def select_runs(query: RunQuery, ask: Ask) -> Select[Any]:
+    """Return the statement of a page without its limit. Raises InvalidCursor.
+
+    Args:
+        query: What to list.
+        ask: Executes the statements that find the workflows and labels with the text to search for.
+    """
     statuses = (query.status,) if isinstance(query.status, str) else query.status
+    if query.search is not None and not query.labels:
+        matches = find_matches(searchable(query.search), ask)
+        if matches is not None:
+            return _newest(_pages_of_matches(query, statuses, matches))
     if statuses is None or len(statuses) == 1 or query.labels:
         page, number = _joined_to_labels(RUN_ROW, query)
         page = _filtered(page, query, number)
@@ -102,13 +116,37 @@ def select_runs(query: RunQuery) -> Select[Any]:
         _filtered(select(runs.c.number), query, runs.c.number)
         .where(runs.c.status == searchable(status))
         .order_by(runs.c.number.desc())
-        .limit(query.limit + 1)
-        .subquery()
         for status in statuses
     ]
-    # The newest of each status, each found by its index, have the newest of all among them.
-    newest = union_all(*(select(each.c.number) for each in pages))
+    return _newest([page.limit(query.limit + 1) for page in pages])
+
+
+def _newest(pages: Sequence[Select[Any]]) -> Select[Any]:
+    """Return the runs of some pages of numbers: the newest of each, by its index, have the newest of all among them."""
+    if not pages:
+        return RUN_ROW.where(false())
+    newest = union_all(*(select(each.subquery().c.number) for each in pages))
     return RUN_ROW.where(runs.c.number.in_(newest)).order_by(runs.c.number.desc())
+
+
+def _pages_of_matches(query: RunQuery, statuses: Sequence[str] | None, matches: Matches) -> list[Select[Any]]:
+    others = msgspec.structs.replace(query, search=None)
+
+    def shown(page: Select[Any], number: Any) -> Select[Any]:
+        page = _filtered(page, others, number).where(runs.c.status != PRUNED)
+        if statuses is not None:
+            page = page.where(runs.c.status.in_(list(map(searchable, statuses))))
+        return page.order_by(number.desc()).limit(query.limit + 1)
+
+    run, numbers = run_labels.c.run, select(runs.c.number)
+    labelled = numbers.join(run_labels, run == runs.c.number)
+    return [
+        *(shown(numbers.where(runs.c.workflow == workflow), runs.c.number) for workflow in matches.workflows),
+        *(
+            shown(labelled.where(run_labels.c.key == key, run_labels.c.value == value), run)
+            for key, value in matches.labels
+        ),
+    ]
 
 
 def _joined_to_labels(page: Select[Any], query: RunQuery) -> tuple[Select[Any], Any]:

@@ -106,7 +106,7 @@ class Schema:
 
 SCHEMA: Final = Schema(
     Path(__file__).parent / "migrations",
-    ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009", "0010", "0011", "0012"),
+    ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009", "0010", "0011", "0012", "0013"),
     metadata,
 )
 """The versions that this Stretto knows."""

@@ -116,6 +116,8 @@ Index("runs_at_top", runs.c.number, sqlite_where=_AT_TOP, postgresql_where=_AT_T
 Index("runs_by_time", runs.c.accepted_at, runs.c.number)
 _CHILD = runs.c.parent.is_not(None)
 Index("runs_by_parent", runs.c.parent, runs.c.number, sqlite_where=_CHILD, postgresql_where=_CHILD)
+_REQUESTED = runs.c.requested_by.is_not(None)
+Index("runs_by_requester", runs.c.requested_by, runs.c.number, sqlite_where=_REQUESTED, postgresql_where=_REQUESTED)
 # The remaining indexes are for pruning, which looks for references.
 _RERUN = runs.c.rerun_of.is_not(None)
 Index("runs_by_rerun", runs.c.rerun_of, sqlite_where=_RERUN, postgresql_where=_RERUN)

@@ -34,6 +34,21 @@ function localise(root) {
   }
 }
 
+// Menus close when the focus leaves them, and by Escape.
+for (const menu of document.querySelectorAll("details.menu")) {
+  menu.addEventListener("focusout", ({ relatedTarget }) => {
+    if (relatedTarget && !menu.contains(relatedTarget)) menu.open = false;
+  });
+  menu.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}
+addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+
 localise(document);
 setInterval(() => localise(document), 10_000);
 useKeys();

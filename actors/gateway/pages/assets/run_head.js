@@ -6,6 +6,7 @@ import { follow } from "./stream.js";
 const run = document.getElementById("run").dataset;
 const progress = new Map();
 const items = document.querySelector("[data-count=items]");
+const entries = document.querySelector("[data-count=history]");
 const icon = document.querySelector("link[rel=icon]");
 
 export const runPath = `/api/v1/runs/${encodeURIComponent(run.run)}`;
@@ -28,8 +29,9 @@ function showStatus(status) {
   for (const act of document.querySelectorAll("[data-when]")) act.hidden = !act.dataset.when.split(" ").includes(status);
 }
 
-function take({ status, tasks = {} }) {
+function take({ status, entry, tasks = {} }) {
   showStatus(status);
+  if (entries && Number.isInteger(entry)) entries.textContent = grouped(entry + 1);
   showProgress(tasks);
 }
 

@@ -149,6 +149,16 @@ def test_a_port_that_is_taken() -> None:
         open_port("127.0.0.1", 99_999)
 
 
+def test_the_end_of_an_answer_waits_for_no_acknowledgement() -> None:
+    """The kernel sends small segments of a connection at once, so that a client on loopback does not wait 40 ms."""
+    port, url = open_port("127.0.0.1", 0)
+    with port, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))):
+        port.settimeout(None)
+        connection, _ = port.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
 def test_the_gateway_loads_no_library_of_databases_or_of_tls() -> None:
     """A daemon without a store, and without a certificate, would have 24 MiB for nothing."""
     code = (

@@ -156,3 +156,40 @@ def test_a_parameter_has_its_type_in_words(schema: dict[str, Any], words: str) -
     assert described_type(schema) == words
     (row,) = parameter_rows({"properties": {"p": schema}, "required": ["p"]})
     assert (row.name, row.type, row.required, row.default) == ("p", words, True, "")
+
+
+def test_a_ref_that_ends_like_the_address_of_a_form_has_its_page(tmp_path: Path) -> None:
+    """The links to it say that they mean the definition, where the same address is that of another one's form."""
+
+    async def test(client: Client, url: str) -> None:
+        browser = await entered(client, url)
+        page = await text_of(browser, "/definitions")
+        assert 'href="/definitions/ops/deploy/start?show=definition">ops/deploy/start</a>' in page
+        meant = await text_of(browser, "/definitions/ops/deploy/start?show=definition")
+        assert "<h1>ops/deploy/start</h1>" in meant
+        assert 'href="/definitions/ops/deploy/start/start"' in meant
+        assert "<h1>Start Deploy" in await text_of(browser, "/definitions/ops/deploy/start")
+        assert "<h1>only/start</h1>" in await text_of(browser, "/definitions/only/start")
+        assert "<h1>Start only/start</h1>" in await text_of(browser, "/definitions/only/start/start")
+        assert "no/such" in await text_of(browser, "/definitions/no/such/start", 404)
+
+    text = 'version: "1.0.0"\nref: {}\ntasks: [{{name: a, action: core.noop}}]\n'
+    files = {"deploy": SLASHED, "a": text.format("ops/deploy/start"), "b": text.format("only/start")}
+    with_runs(tmp_path, test, files=files)
+
+
+def test_a_viewer_sees_names_of_files_and_no_paths(tmp_path: Path) -> None:
+    """In the list, on the page of a definition, and in its findings; through the API as well."""
+
+    async def test(client: Client, url: str) -> None:
+        owner = await entered(client, url)
+        viewer = await entered(client, url, name="eve", role="viewer")
+        for path in ("/definitions", "/definitions/test.broken", "/definitions/test.echo"):
+            assert str(tmp_path) in await text_of(owner, path)
+            page = await text_of(viewer, path)
+            assert str(tmp_path) not in page, path
+            assert "test.echo.yaml" in page or "broken.yaml" in page
+            for end in ("", "/source") if path.count("/") > 1 else ("",):
+                assert str(tmp_path).encode() not in (await viewer.fetch("GET", f"{path}{end}")).body
+
+    with_runs(tmp_path, test, files=FILES)

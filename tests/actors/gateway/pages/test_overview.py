@@ -147,3 +147,22 @@ def test_without_a_store_the_page_shows_what_the_engine_knows(tmp_path: Path) ->
         assert 'class="node running' in page
 
     with_runs(tmp_path, test, store=False)
+
+
+def test_the_items_show_their_values(tmp_path: Path) -> None:
+    """In the table and on the panel, once they have started: secrets are known then."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.items", to_the_end=True)
+        browser = await entered(client, url)
+        table = await text_of(browser, f"/runs/{run}?task=each&view=table")
+        assert re.findall(r'<td class="c-item mono">([^<]*)</td>', table) == ["1", "2", "0", "0"]
+        assert '<pre tabindex="0" aria-label="Value of the item">2</pre>' in await text_of(
+            browser, f"/runs/{run}?task=each&item=1"
+        )
+        waiting = await start(client, "test.sleep")
+        table = await text_of(browser, f"/runs/{waiting}?task=sleep&view=table")
+        assert re.findall(r'<td class="c-item mono">([^<]*)</td>', table) == ["1", "2", ""]
+        assert "Value of the item" not in await text_of(browser, f"/runs/{waiting}?task=sleep&item=2")
+
+    with_runs(tmp_path, test)

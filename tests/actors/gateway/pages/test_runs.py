@@ -166,9 +166,11 @@ def test_the_filters_offer_what_there_is_and_a_parent_leads_to_its_sub_workflows
         await start(client, "test.items", to_the_end=True)
         children: Any = await asyncio.to_thread(client.ask, Runs(parent=top))
         page = await text_of(browser, "/")
-        assert '<option value="test.calls"></option>' in page
-        assert '<option value="env=prod"></option>' in page
-        assert re.search(r'<datalist id="people"><option value="\w+"></option></datalist>', page)
+        assert '<li><a href="/?workflow=test.calls">test.calls</a></li>' in page
+        assert '<li><a href="/?label=env%3Dprod">env=prod</a></li>' in page
+        assert re.search(r'<li><a href="/\?by=(\w+)">\1</a></li>', page)
+        chosen = await text_of(browser, "/?label=env%3Dprod")
+        assert '<li><a href="/">any</a></li><li><a href="/?label=env%3Dprod" aria-current="true">' in chosen
         assert f'href="/?parent={top}"' in page
         assert shown(await text_of(browser, f"/?parent={top}")) == [children.runs[0]["id"]]
         who = children.runs[0]["requested_by"] or re.findall(r'href="/\?by=(\w+)"', page)[0]
