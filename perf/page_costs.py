@@ -13,7 +13,7 @@ RUNS, ITEMS = 100_000, 100_000
 TIMES = 100
 LIST = {"all runs": "/", "of a status": "/?status=failed", "of somebody rare": "/?by=nobody", "a rare text": "/?q=zzzz"}
 RUN = {"overview": "", "an item": f"?task={TASK}&item=4999", "failed items": f"?task={TASK}&state=failed",
-       "timeline": "/timeline", "rerun": "/rerun", "context": "/context"}  # fmt: skip
+       "timeline": "/timeline", "rerun": "/rerun"}  # fmt: skip
 """The pages by their names, and the end of each one's address."""
 
 
