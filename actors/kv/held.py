@@ -63,7 +63,7 @@ class HeldKeys:
 
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
-        self._put_since = 0
+        self._kept = len(snapshot)
 
     def read(self, place: str, at: float) -> ReadKey:
         """Return a key as an expression reads it at a time. It waits for nothing.
@@ -80,12 +80,11 @@ class HeldKeys:
         return ReadKey(place, found.version, found.value, found.secret)
 
     def put(self, key: StoredKey) -> None:
-        """Take over a key that was set. From time to time, the keys that have expired are dropped."""
+        """Take over a key that was set. Those that have expired are dropped when the number has doubled."""
         self.snapshot = self.snapshot.with_key(key)
-        self._put_since += 1
-        if self._put_since >= len(self.snapshot):
+        if len(self.snapshot) > 2 * self._kept:
             self.snapshot = self.snapshot.without_expired(key.set_at)
-            self._put_since = 0
+            self._kept = len(self.snapshot)
 
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
