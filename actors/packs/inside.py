@@ -49,12 +49,16 @@ def make_handler() -> Callable[[bytes | bytearray], bytes]:
         call = json.loads(data)
         streams.restore()
         os.chdir(call["folder"])
+        before = {name: os.environ.get(name) for name in call["variables"]}
         os.environ.update(call["variables"])
         try:
             answer = _answer(call)
         finally:
-            for name in call["variables"]:
-                os.environ.pop(name, None)
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
         return _encoded(answer)
 
     return handle

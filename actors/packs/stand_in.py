@@ -97,7 +97,10 @@ def call_action(found: Any, config: Any, parameters: dict[str, Any]) -> tuple[bo
     """Run an action of a class. Return whether it has succeeded, and its result."""
     try:
         made = found(config=config, action_service=ActionService())
-    except TypeError:  # an older class, whose __init__ takes the configuration alone
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        # An older class, whose __init__ takes the configuration alone.
         made = found(config)
         made.action_service = ActionService()
     result = made.run(**parameters)

@@ -110,7 +110,12 @@ class OwnWorkerCall:
             return returned(action, self._code.result(answer, stdout, stderr))
         except RemoteFailure as error:
             return _failed(message_of(error), error.kind, error)
-        except (ActionFailed, NotData, msgspec.DecodeError) as error:
+        except ActionFailed as error:
+            return failure(action, error)
+        except (NotData, UnicodeError, RecursionError, msgspec.DecodeError) as error:
+            message = f"the action's result is not JSON-like data: {error}"
+            return Finished("failed", None, message, "not_data", time.monotonic())
+        except Exception as error:  # noqa: BLE001 - the answer is the pack's, and must not end the pool's thread
             return failure(action, error)
 
 

@@ -47,7 +47,7 @@ class Job(Protocol):
         """How many seconds the call may take, or None."""
 
     def encode(self) -> bytes:
-        """Return the call as data."""
+        """Return the call as data. If it raises an exception, `ended` follows with its message."""
 
     def began(self) -> None:
         """Take note that the call begins."""
@@ -147,20 +147,27 @@ class KeptWorker:
                 each.problem = problem
         self.process.kill()
 
-    def send(self, jobs: list[Job]) -> None:
-        """Send calls in one write. Raises `BrokenFrames` if one is too large; none is sent then."""
+    def send(self, jobs: list[Job]) -> dict[Job, str]:
+        """Send calls in one write. Returns those that cannot be sent, each with the reason."""
         parts: list[bytes] = []
         numbered: list[Sent] = []
-        for number, job in enumerate(jobs, self._number + 1):
-            data = job.encode()
-            parts += (head(CALL, number, len(data)), data)
-            numbered.append(Sent(job, number))
+        failed: dict[Job, str] = {}
+        for job in jobs:
+            number = self._number + len(numbered) + 1
+            try:
+                data = job.encode()
+                parts += (head(CALL, number, len(data)), data)
+            except Exception as error:  # noqa: BLE001 - a call that cannot be encoded must not end the pool's thread
+                failed[job] = f"its input cannot be sent: {error}"
+            else:
+                numbered.append(Sent(job, number))
         self._number += len(numbered)
         self.calls += len(numbered)
         self.sent.extend(numbered)
         self._begin_next()
         self.process.allow([each.number for each in numbered])
         self._write(parts)
+        return failed
 
     def reply(self, number: int, data: bytes) -> None:
         """Send the reply to a question."""
@@ -221,6 +228,12 @@ class KeptWorker:
         except OSError:
             self.is_lost = True
 
+    def read_last(self) -> None:
+        """Take the last frames of an ended process. A process that it has left behind may keep the channel open."""
+        for _ in range(MAX_READS):
+            self.read_channel()
+        self.is_lost = True
+
     def read_output(self, pipe: int) -> bool:
         """Take the text that has arrived on a pipe. Returns False at its end."""
         try:
@@ -242,8 +255,10 @@ class KeptWorker:
     def fail_rest(self) -> list[Sent]:
         """Return the calls that another worker can run after the loss of this one. The others have ended."""
         for pipe in range(len(self._texts)):
-            while self.read_output(pipe) and self._texts[pipe].has_progressed():
-                pass
+            # A process that the worker has left behind may write for ever.
+            for _ in range(MAX_READS):
+                if not self.read_output(pipe) or not self._texts[pipe].has_progressed():
+                    break
         for each in self.sent:
             each.marks = [True, True]
         self._complete()

@@ -58,7 +58,7 @@ class WorkerPool:
                 raise RuntimeError("the worker runner is stopped")
             if self._roster is None or self._watch is None:
                 self._watch = WorkerWatch()
-                self._roster = Roster(self._limit, self._watch, captures=self._captures)
+                self._roster = Roster(self._limit, self._watch, self._lock, captures=self._captures)
             if self._thread is None:
                 thread = threading.Thread(
                     target=self._run, args=(self._roster, self._watch), name=self._name, daemon=True

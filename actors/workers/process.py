@@ -57,6 +57,7 @@ class WorkerProcess:
     Attributes:
         channel: The socket with the frames. It does not block.
         outputs: The pipes with what the process prints, which do not block.
+        ended: A descriptor that is readable when the process has ended, even if another process keeps its channel.
         mark: The bytes that end the text of a call on each pipe.
 
     Raises:
@@ -84,6 +85,12 @@ class WorkerProcess:
                 )
         except BaseException:
             self._close_sockets()
+            raise
+        try:
+            self.ended = os.pidfd_open(self._process.pid)
+        except OSError:
+            self.kill()
+            self._close_streams()
             raise
         os.set_blocking(self.channel.fileno(), False)
         pipes = (self._process.stdout, self._process.stderr)
@@ -129,12 +136,8 @@ class WorkerProcess:
     def close(self) -> None:
         """End the process, and give its descriptors back."""
         self.kill()
-        self._close_sockets()
-        with self._killing, suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_SECONDS)
-        for pipe in (self._process.stdin, *self.outputs):
-            if pipe is not None:
-                pipe.close()
+        os.close(self.ended)
+        self._close_streams()
 
     def _given(self, command: WorkerCommand, theirs: socket.socket, *, captures: bool) -> str:
         pipes = ([1, 2] if command.separate else [1]) if captures else []
@@ -148,6 +151,14 @@ class WorkerProcess:
                 "ends_with_children": command.ends_with_children,
             }
         )
+
+    def _close_streams(self) -> None:
+        self._close_sockets()
+        with self._killing, suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def _close_sockets(self) -> None:
         for each in (self.channel, self._send_tokens, self._tokens):

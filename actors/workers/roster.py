@@ -1,12 +1,13 @@
 """The workers of a pool, and which call each of them gets."""
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from stretto.actors.workers.frames import ASK, BrokenFrames, Frame
+from stretto.actors.workers.frames import ASK, Frame
 from stretto.actors.workers.kept import Job, KeptWorker, Sent
 from stretto.actors.workers.process import WorkerCommand
 from stretto.actors.workers.watching import WorkerWatch
@@ -72,6 +73,7 @@ class Roster:
     Args:
         limit: The most processes.
         watch: What waits for the workers.
+        lock: The pool's lock. A reply to a question takes it, because it comes on any thread.
         captures: Whether what the processes print comes to their calls.
 
     Attributes:
@@ -79,11 +81,12 @@ class Roster:
         due: What to call without the lock: the calls' ends, log records and questions.
     """
 
-    def __init__(self, limit: int, watch: WorkerWatch, *, captures: bool) -> None:
+    def __init__(self, limit: int, watch: WorkerWatch, lock: threading.Lock, *, captures: bool) -> None:
         self.places: dict[Job, KeptWorker | None] = {}
         self.due: list[Callable[[], object]] = []
         self._limit = limit
         self._watch = watch
+        self._lock = lock
         self._captures = captures
         self._cores = len(os.sched_getaffinity(0))
         self._groups: dict[tuple[WorkerCommand, bool], Group] = {}
@@ -185,9 +188,10 @@ class Roster:
 
     def _replying(self, worker: KeptWorker, sent: Sent) -> Callable[[bytes], None]:
         def reply(answer: bytes) -> None:
-            if not worker.is_lost:
-                worker.reply(sent.number, answer)
-                self._watch.update(worker)
+            with self._lock:
+                if not worker.is_lost:
+                    worker.reply(sent.number, answer)
+                    self._watch.update(worker)
 
         return reply
 
@@ -289,11 +293,8 @@ class Roster:
     def _send(self, worker: KeptWorker, jobs: list[Job]) -> None:
         for job in jobs:
             self.places[job] = worker
-        try:
-            worker.send(jobs)
-        except BrokenFrames as error:
-            for job in jobs:
-                self._fail(job, str(error))
+        for job, problem in worker.send(jobs).items():
+            self._fail(job, problem)
         self._watch.update(worker)
 
 

@@ -52,22 +52,27 @@ class Line:
         self._sending = threading.Lock()
         self._asking = threading.Lock()
         self._number = 0
+        self._has_ended = True
 
     def next_call(self) -> bytes | bytearray | None:
         """Wait for the next call that the daemon has not taken back. Returns None at the end."""
         token = self._tokens.recv(TOKEN_BYTES)
         if len(token) < TOKEN_BYTES:
             return None
-        self._number = int.from_bytes(token, "big")
-        while self._number not in self._calls:
-            frame = self._next_frame()
-            if frame is None:
-                return None
-            if frame.kind == CALL:
-                self._calls[frame.number] = frame.data
-        call = self._calls.pop(self._number)
-        for taken_back in [number for number in self._calls if number < self._number]:
-            del self._calls[taken_back]
+        wanted = int.from_bytes(token, "big")
+        # A thread that an earlier call has left may wait for its reply: one thread at a time reads the channel.
+        with self._asking:
+            while wanted not in self._calls:
+                frame = self._next_frame()
+                if frame is None:
+                    return None
+                if frame.kind == CALL:
+                    self._calls[frame.number] = frame.data
+            call = self._calls.pop(wanted)
+            for taken_back in [number for number in self._calls if number < wanted]:
+                del self._calls[taken_back]
+        with self._sending:
+            self._number, self._has_ended = wanted, False
         return call
 
     def answer(self, data: bytes, flags: int, nanoseconds: int) -> None:
@@ -90,7 +95,7 @@ class Line:
         """Ask the daemon something for the current call, and return its reply. Any thread may call this.
 
         Raises:
-            EOFError: The daemon has ended.
+            EOFError: The daemon has ended, or the call.
         """
         with self._asking:
             self._send(ASK, data)
@@ -101,8 +106,11 @@ class Line:
         raise EOFError("the daemon has ended")
 
     def _send(self, kind: int, data: bytes, flags: int = 0, microseconds: int = 0) -> None:
-        first = head(kind, self._number, len(data), flags, microseconds)
         with self._sending:
+            if kind == ASK and self._has_ended:
+                raise EOFError("the call has ended")
+            self._has_ended = self._has_ended or kind == ANSWER
+            first = head(kind, self._number, len(data), flags, microseconds)
             sent = self._channel.sendmsg([first, data])
             if sent < len(first) + len(data):
                 self._channel.sendall(

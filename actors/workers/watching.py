@@ -29,6 +29,7 @@ class WorkerWatch:
     def add(self, worker: KeptWorker) -> None:
         """Watch a worker."""
         self._selector.register(worker.process.channel, selectors.EVENT_READ, _Channel(self, worker))
+        self._selector.register(worker.process.ended, selectors.EVENT_READ, _End(worker))
         for number, pipe in enumerate(worker.process.outputs):
             self._selector.register(pipe, selectors.EVENT_READ, _Output(self, worker, number))
 
@@ -42,7 +43,8 @@ class WorkerWatch:
     def remove(self, worker: KeptWorker) -> None:
         """Watch a worker no more."""
         watched = self._selector.get_map()
-        for each in (worker.process.channel.fileno(), *(pipe.fileno() for pipe in worker.process.outputs)):
+        process = worker.process
+        for each in (process.channel.fileno(), process.ended, *(pipe.fileno() for pipe in process.outputs)):
             if each in watched:
                 self._selector.unregister(each)
 
@@ -75,6 +77,17 @@ class _Channel:
             self._watch.update(self._worker)
         if mask & selectors.EVENT_READ:
             self._worker.read_channel()
+
+
+class _End:
+    """Handles the end of a worker's process."""
+
+    def __init__(self, worker: KeptWorker) -> None:
+        self._worker = worker
+
+    def __call__(self, _mask: int) -> None:
+        if not self._worker.is_lost:
+            self._worker.read_last()
 
 
 class _Output:

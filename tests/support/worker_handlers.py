@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -43,6 +44,20 @@ def _wait(paths: str) -> str:
         return opened.readline().strip()
 
 
+def _linger(paths: str) -> None:
+    gate, _, told = paths.partition(" ")
+    opened = os.fdopen(os.open(gate, os.O_RDWR))
+
+    def ask() -> None:
+        opened.readline()
+        try:
+            line().ask(b"late")
+        except EOFError as error:
+            Path(told).write_text(f"{error}\n")
+
+    threading.Thread(target=ask, daemon=True).start()
+
+
 def _fork(_nothing: str) -> int:
     return os.fork()
 
@@ -65,6 +80,7 @@ DOINGS: dict[str, Callable[[str], object]] = {
     "ask": lambda question: bytes(line().ask(question.encode())).decode(),
     "leave": _leave,
     "fork": _fork,
+    "linger": _linger,
     "channel": lambda _nothing: line()._channel.fileno(),
 }
 

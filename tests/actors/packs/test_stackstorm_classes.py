@@ -36,6 +36,8 @@ class Go(Base):
             return self.action_service.get_value("name")
         if way == "exit":
             os._exit(7)
+        if way == "path":
+            return [os.environ.get(name) for name in ("PATH", "MORE")]
         if way == "odd":
             return {1}
         return {"n": n * self.factor, "pid": os.getpid(), "help": HELP, "pack": os.environ["ST2_ACTION_PACK_NAME"]}
@@ -203,3 +205,25 @@ def test_isolation_is_checked(sample: Sample) -> None:
     pack = sample.read()
     assert {each.ref for each in pack.actions} == {"hosts.go", "hosts.alone"}
     assert [each.findings[0].code for each in pack.refused] == ["bad_choice", "bad_choice"]
+
+
+def test_variables_of_a_call_leave_the_process_as_it_was(run: Callable[..., Outcome], sample: Sample) -> None:
+    """A variable that the process has had gets its value back."""
+    first = result_of(run(n=1, way="path"))["result"]
+    assert result_of(run(n=1, way="path", env={"PATH": "/none", "MORE": "1"}))["result"] == ["/none", "1"]
+    assert result_of(run(n=1, way="path"))["result"] == first
+    assert first[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("signature", "made"),
+    [
+        ("self, config=None, action_service=None", 1),
+        ("self, config", 2),
+        ("self, configuration", 2),
+    ],
+)
+def test_an_error_of_a_constructor_is_its_own(
+    start_bench: Callable[..., Bench], sample: Sample, signature: str, made: int
+) -> None:
+    """Only a constructor that does not take StackStorm's arguments is called with the configuration alone."""

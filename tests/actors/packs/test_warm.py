@@ -57,6 +57,20 @@ def hang(told):
     time.sleep(3600)
 def quit():
     sys.exit("why")
+def surrogate():
+    return "\\ud800"
+def deep():
+    value = []
+    for _ in range(900):
+        value = [value]
+    return value
+def escape(told):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(3600)
+    with open(told, "w") as line:
+        line.write("up\\n")
+    time.sleep(3600)
 """
 SCRIPT = """
 import json, os, sys
@@ -139,7 +153,7 @@ class Tools:
 @pytest.fixture
 def tools(tmp_path: Path) -> Iterator[Tools]:
     made = Tools(tmp_path)
-    for name in ("move", "see", "fail", "odd", "leave", "quit"):
+    for name in ("move", "see", "fail", "odd", "leave", "quit", "surrogate", "deep"):
         made.describe(name, f"tools.py:{name}")
     made.describe("count", "tools.py:count", "parameters: {n: {type: integer, default: 5}}")
     made.describe("alone", "tools.py:count", "parameters: {n: {type: integer, default: 5}}", "isolation: fresh")
@@ -186,6 +200,8 @@ def test_what_a_call_leaves_is_as_documented(tools: Tools) -> None:
         ("fail", "exception", "ValueError: a value is odd"),
         ("odd", "not_data", "the action's result is not JSON-like data"),
         ("quit", "exception", "SystemExit: why"),
+        ("surrogate", "not_data", "the action's result is not JSON-like data"),
+        ("deep", "not_data", "the action's result is not JSON-like data"),
     ],
 )
 def test_a_failed_call_has_its_kind(tools: Tools, name: str, kind: str, message: str) -> None:
@@ -233,6 +249,29 @@ def test_a_cancel_and_a_timeout_end_the_process(tools: Tools, tmp_path: Path) ->
         ended = tools.load().call("hang", told=str(told.path))
     assert ended.error is not None
     assert "it took longer than 0.5 s and was stopped" in ended.error
+    assert tools.result("count")["calls"] == 1
+
+
+def test_a_process_that_keeps_the_channel_does_not_keep_the_call(tools: Tools, tmp_path: Path) -> None:
+    """A forked child in a session of its own is not killed with its worker. The call ends all the same."""
+    tools.describe("escape", "tools.py:escape", "parameters: {told: {type: string}}")
+    with fifo(tmp_path / "told") as told:
+        running = tools.load().start("escape", told=str(told.path))
+        told.lines(1)
+        assert running.cancel()
+        assert tools.end().status == "cancelled"
+    assert tools.result("count")["calls"] == 1
+
+
+def test_an_input_that_cannot_be_sent_fails_its_call_alone(tools: Tools) -> None:
+    """With the reason. Calls after it run."""
+    tools.describe(
+        "words", "script.py", "parameters: {word: {type: string}}", "isolation: worker", "parameter_delivery: argv"
+    )
+    ended = tools.load().call("words", word="a\0b")
+    assert (ended.status, ended.kind) == ("failed", "failed")
+    assert ended.error is not None
+    assert "word must not contain a null character" in ended.error
     assert tools.result("count")["calls"] == 1
 
 

@@ -88,9 +88,9 @@ def test_calls_that_wait_travel_in_batches(one: Pools, monkeypatch: pytest.Monke
     sizes: list[int] = []
     send = kept.KeptWorker.send
 
-    def counted(worker: kept.KeptWorker, jobs: list[kept.Job]) -> None:
+    def counted(worker: kept.KeptWorker, jobs: list[kept.Job]) -> dict[kept.Job, str]:
         sizes.append(len(jobs))
-        send(worker, jobs)
+        return send(worker, jobs)
 
     monkeypatch.setattr(kept.KeptWorker, "send", counted)
     one.start("say ready").answer()
@@ -258,6 +258,30 @@ def test_a_call_may_log_and_ask(one: Pools) -> None:
     job = one.start("log it rains")
     assert job.answer() == "did logged"
     assert job.logs == ["it rains"]
+
+
+def test_a_thread_that_a_call_has_left_asks_nothing_more(one: Pools, tmp_path: Path) -> None:
+    """Its question would belong to no call. The worker goes on."""
+    with fifo(tmp_path / "gate") as gate, fifo(tmp_path / "told") as told:
+        assert one.start(f"linger {gate.path} {told.path}").answer() == "did None"
+        pid = one.start("pid").answer()
+        gate.path.write_text("open\n")
+        assert told.lines(1) == ["the call has ended"]
+    assert one.start("pid").answer() == pid
+
+
+def test_a_call_that_cannot_be_encoded_fails_alone(one: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calls that are sent with it run."""
+    encode = TextJob.encode
+
+    def refused(job: TextJob) -> bytes:
+        if job.text == "say bad":
+            raise ValueError("it is odd")
+        return encode(job)
+
+    monkeypatch.setattr(TextJob, "encode", refused)
+    jobs = [one.start(text) for text in ("say a", "say bad", "say b", "say bad", "say c")]
+    assert [job.end()[1] for job in jobs] == ["", "its input cannot be sent: it is odd"] * 2 + [""]
 
 
 def test_a_process_that_a_call_leaves_behind_ends_with_its_worker(one: Pools) -> None:
