@@ -98,7 +98,7 @@ def target_of(text: str) -> Target:
         text.encode()  # yarl would leave lone surrogates out
         host, port, netloc, authorization = _place(scheme.lower(), authority)
         path, query = _quoted(_TO_QUOTE_IN_PATH, path), query and _quoted(_TO_QUOTE_IN_QUERY, query)
-    except ValueError as error:
+    except (ValueError, IndexError) as error:  # yarl raises IndexErrors for brackets at wrong places
         raise BadUrl from error
     return Target(scheme.lower(), host, port, netloc, _without_dots(path) or "/", query, authorization)
 
@@ -107,10 +107,11 @@ def target_of(text: str) -> Target:
 def _place(scheme: str, authority: str) -> tuple[str, int, str, str | None]:
     """Return host, port, the value of the Host header, and that of the Authorization header or None.
 
-    Raises ValueError.
+    Raises ValueError and IndexError.
     """
     url = URL(f"{scheme}://{authority}/")
-    host, port, netloc = url.raw_host or "", url.port or SCHEMES.get(scheme, 0), url.host_port_subcomponent or ""
+    host, netloc = url.raw_host or "", url.host_port_subcomponent or ""
+    port = SCHEMES.get(scheme, 0) if url.port is None else url.port
     if not _HOST.fullmatch(host):
         raise BadUrl
     if url.user is None and url.password is None:

@@ -1,6 +1,7 @@
 """One client's connection: uvicorn's HTTP/1.1 with bounds on time and number."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import socket
@@ -199,15 +200,16 @@ class Connection(H11Protocol):
         self.conn.send_failed()  # the stream bypasses h11, which now expects nothing of the client either
         is_chunked = self.scope["http_version"] == "1.1"
         is_plain = is_chunked and self.scheme == "http" and not self.transport.get_write_buffer_size()
-        if self._socket is None or not is_plain or self.transport.is_closing():
-            self._outlet = TransportOutlet(self.transport, stream, self._complain, chunked=is_chunked)
-            if self.flow.write_paused:
-                self._outlet.fill()
-            return self._outlet
-        self._forget()
-        outlet = self._streams.open(self._socket, self.peer, stream)
-        self.transport.close()
-        return outlet
+        if self._socket is not None and is_plain and not self.transport.is_closing():
+            with contextlib.suppress(OSError):  # no descriptor is left for a copy
+                outlet = self._streams.open(self._socket, self.peer, stream)
+                self._forget()
+                self.transport.close()
+                return outlet
+        self._outlet = TransportOutlet(self.transport, stream, self._complain, chunked=is_chunked)
+        if self.flow.write_paused:
+            self._outlet.fill()
+        return self._outlet
 
     def pause_writing(self) -> None:
         """Note that the client reads too slowly."""

@@ -1,7 +1,7 @@
 """Connections of event streams: one small object each, which the streams write to. None has a task.
 
 Connection --hand over--+--> SocketOutlet      a copy of its socket, without a transport
-'--> TransportOutlet   its transport: with TLS, in HTTP/1.0, or if bytes wait in it
+'--> TransportOutlet   its transport: with TLS, in HTTP/1.0, if bytes wait in it, or if no descriptor is left
 """
 
 import asyncio
@@ -45,12 +45,20 @@ class StreamSockets:
         self._loop.add_reader(self._epoll.fileno(), self._look)
 
     def open(self, connection: socket.socket, peer: Peer, stream: Subscription) -> "SocketOutlet":
-        """Return the connection of a stream: a copy of a socket, whose own end is not the connection's end."""
+        """Return the connection of a stream: a copy of a socket, whose own end is not the connection's end.
+
+        Raises:
+            OSError: The daemon has as many descriptors open as it may have.
+        """
         own = connection.dup()
-        own.settimeout(0)
+        try:
+            own.settimeout(0)
+            self._epoll.register(own.fileno(), _READABLE)
+        except OSError:
+            own.close()
+            raise
         withhold(own)
         outlet = self._outlets[own.fileno()] = SocketOutlet(own, self, peer, stream)
-        self._epoll.register(own.fileno(), _READABLE)
         self.connections.add(outlet)
         return outlet
 

@@ -36,13 +36,18 @@ def test_a_url_is_sent_as_it_is_given_but_for_what_must_be_quoted(url: str, netl
     [
         "", "/path", "h", "http:/h", "http://", "http:///x", "http://h /", "http://h:port/", "http://h:70000/",
         "http://h\n/", "http://h/\r\nX: y", "http://h/\x00", "http://h/\ud800", "http://\ud800:a@h/", "http://[::1/",
-        "http://u:\ud800@h/", "http://a|b/", "http://h/" + "x" * MAX_URL_LENGTH,
+        "http://u:\ud800@h/", "http://a|b/", "http://[v1.a]b[v1.a]@", "http://h/" + "x" * MAX_URL_LENGTH,
     ],
 )  # fmt: skip
 def test_what_is_no_url_is_refused_without_a_word_of_it(url: str) -> None:
     """It may contain a password."""
     with pytest.raises(BadUrl, match=r"^$"):
         target_of(url)
+
+
+def test_port_0_is_not_the_default_port() -> None:
+    """No server listens there. The request must not go to another one."""
+    assert target_of("http://h:0/").port == 0
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

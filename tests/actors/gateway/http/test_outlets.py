@@ -1,6 +1,8 @@
 """Connections of streams: what they take, and how they end."""
 
 import asyncio
+import errno
+import os
 import select
 import socket
 from collections.abc import Awaitable, Callable
@@ -237,6 +239,29 @@ def test_a_stream_has_chunks_unless_the_client_is_too_old(tmp_path: Path, versio
         rest = await reader.read()
         assert b"event: ended\n" in rest
         assert rest.endswith(b"\n\n\r\n0\r\n\r\n" if version == "1.1" else b"}\n\n")
+        writer.close()
+
+    with_gateway(tmp_path, test)
+
+
+def test_a_stream_needs_no_descriptor_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If none is left for a copy of its socket, its transport writes."""
+
+    def refuse(*_of: object) -> SocketOutlet:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(StreamSockets, "open", refuse)
+
+    async def test(client: Client) -> None:
+        accepted = await exchange(client, post(f"{API}/runs", {"workflow": {"file": "s.yaml", "text": SLEEP}}))
+        run = accepted.headers["location"]
+        reader, writer = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))
+        writer.write(http("GET", f"{run}/stream"))
+        await reader.readuntil(b"event: hello\n")
+        await exchange(client, post(f"{run}/cancel", {}))
+        rest = await reader.read()
+        assert b"event: ended\n" in rest
+        assert rest.endswith(b"0\r\n\r\n")
         writer.close()
 
     with_gateway(tmp_path, test)
