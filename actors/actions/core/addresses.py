@@ -1,4 +1,4 @@
-"""The addresses that core.http may connect to. `checked_backend` checks the address of each connection."""
+"""The addresses that core.http may connect to. `http_connection` checks that of each connection."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """The action core.http: its name and its inputs. The first request imports its code, `http_request`.
 
-httpx takes longer to import than `stretto validate` takes to read a definition, and validation needs only the inputs.
+aiohttp takes longer to import than `stretto validate` takes to read a definition, and validation needs only the inputs.
 """
 
 from collections.abc import Mapping

@@ -50,6 +50,7 @@ class Connection(ResponseHandler):
     Attributes:
         origin: The place that it leads to.
         idle_since: The instant of `time.monotonic()` at which its last response was complete.
+        is_idle: Whether it waits for its next request. Bytes that come then close it.
         lost: The error with which it ended, or None.
     """
 
@@ -57,6 +58,7 @@ class Connection(ResponseHandler):
         super().__init__(loop)
         self.origin = origin
         self.idle_since = 0.0
+        self.is_idle = False
         self.lost: BaseException | None = None
         self._head_bytes = 0
         self._expects_head = False
@@ -68,9 +70,9 @@ class Connection(ResponseHandler):
         return self.is_connected() and not self.should_close
 
     @property
-    def has_unseen_input(self) -> bool:
-        """Whether something has come, such as the end of the connection, that the event loop has not handled yet."""
-        return bool(self._poll.poll(0))
+    def is_still_reusable(self) -> bool:
+        """The same after a while: nothing has come that the loop has not handled, such as the connection's end."""
+        return self.is_reusable and not self._poll.poll(0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the open transport."""
@@ -112,13 +114,17 @@ class Connection(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the transport."""
+        if self.is_idle:
+            # No one asked for them, and nothing else bounds the responses that wait to be read.
+            self.abort()
+            return
         super().data_received(data)
         if self._expects_head:
             # The head is not complete, so all of these bytes are part of it.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
+                self.abort()  # first, because it forgets the error
                 self.set_exception(HttpProcessingError(message=TOO_LONG_HEAD))
-                self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Take the end of the connection from the transport."""

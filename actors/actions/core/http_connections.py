@@ -106,8 +106,12 @@ class Connections:
             elif entry in self._waiting:
                 self._waiting.remove(entry)
             raise
-        if connection is not None:
-            self._opening -= 1
+        if connection is None:
+            return None
+        if not connection.is_still_reusable:  # the server has closed it in the same moment
+            connection.abort()
+            return None
+        self._opening -= 1
         return connection
 
     def _hand_over(self, connection: Connection | None) -> None:
@@ -130,6 +134,7 @@ class Connections:
 
     def _keep(self, connection: Connection) -> None:
         connection.idle_since = now = time.monotonic()
+        connection.is_idle = True
         self._idle[connection] = None
         self._idle_by_origin.setdefault(connection.origin, {})[connection] = None
         while self._idle:
@@ -144,7 +149,7 @@ class Connections:
             connection = next(reversed(siblings))
             self._forget(connection)
             is_young = time.monotonic() - connection.idle_since <= KEPT_ALIVE_SECONDS
-            if connection.is_reusable and is_young and not connection.has_unseen_input:
+            if is_young and connection.is_still_reusable:
                 return connection
             connection.abort()
         return None
@@ -154,6 +159,7 @@ class Connections:
         connection.abort()
 
     def _forget(self, connection: Connection) -> None:
+        connection.is_idle = False
         del self._idle[connection]
         siblings = self._idle_by_origin[connection.origin]
         del siblings[connection]

@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from stretto.actors.gateway.guests import Guest
-from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS
+from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS, ClientLeft
 from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.gateway.http.outlets import SocketOutlet, StreamSockets, TransportOutlet
@@ -188,7 +188,13 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def _hand_over(self, stream: Subscription) -> SocketOutlet | TransportOutlet:
-        """Let a stream write to the connection, behind the head of its answer. HTTP is over on it."""
+        """Let a stream write to the connection, behind the head of its answer. HTTP is over on it.
+
+        Raises:
+            ClientLeft: The connection has ended.
+        """
+        if not self._is_open:  # nothing would end the stream
+            raise ClientLeft("it left while its stream was opened")
         self.cycle.disconnected = True  # nothing more is expected of the application
         self.conn.send_failed()  # the stream bypasses h11, which now expects nothing of the client either
         is_chunked = self.scope["http_version"] == "1.1"

@@ -36,11 +36,13 @@ class Opening:
     def __init__(self, hosts: Hosts, open_probes: OpenProbes) -> None:
         self._hosts = hosts
         self._open_probes = open_probes
+        self._application: Application | None = None
         self._opened: asyncio.Future[Application] = asyncio.get_running_loop().create_future()
         self._waiting = 0
 
     def open(self, application: Application) -> None:
         """Let the application answer all requests, first those that wait."""
+        self._application = application
         self._opened.set_result(application)
 
     def give_up(self) -> None:
@@ -50,7 +52,7 @@ class Opening:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = self._opened.result() if self._opened.done() else await self._answer_to(scope)
+        answer = self._application or await self._answer_to(scope)
         if isinstance(answer, Response):
             answer.headers.update(DEFAULT_HEADERS)
         await answer(scope, receive, send)

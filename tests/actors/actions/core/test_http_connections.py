@@ -163,6 +163,63 @@ def test_more_bytes_than_the_length_says_are_no_answer_to_the_next_request() -> 
         assert server.accepted == 2
 
 
+def test_bytes_that_no_request_asks_for_end_an_idle_connection() -> None:
+    """They are not kept, however many come."""
+    is_idle = threading.Event()
+
+    def script(connection: socket.socket, server: ScriptedServer) -> None:
+        server.next_request(connection)
+        connection.sendall(OK)
+        is_idle.wait(PATIENCE)
+        while not server.stopping.is_set():
+            connection.sendall(OK * 1000)
+
+    async def one(server: ScriptedServer) -> int:
+        connections = Connections(AddressPolicy(), 100)
+        connection = await used(connections, origin_of(server))
+        connections.give_back(connection)
+        closed = connection.closed
+        assert closed is not None
+        is_idle.set()
+        await asyncio.wait_for(closed, PATIENCE)
+        await connections.close()
+        return len(connection)
+
+    with serving(script) as server:
+        assert asyncio.run(one(server)) == 0
+
+
+def test_a_connection_that_has_just_been_closed_is_not_handed_over() -> None:
+    """The server closes it unannounced while another request waits: that one opens its own."""
+    may_close, closed = threading.Event(), threading.Event()
+
+    def script(connection: socket.socket, server: ScriptedServer) -> None:
+        server.next_request(connection)
+        connection.sendall(OK)
+        if server.accepted == 1:
+            may_close.wait(PATIENCE)
+            connection.shutdown(socket.SHUT_RDWR)
+            closed.set()
+
+    async def two(server: ScriptedServer) -> None:
+        connections = Connections(AddressPolicy(), 1)
+        first = await used(connections, origin_of(server))
+        waiting = asyncio.create_task(used(connections, origin_of(server)))
+        await asyncio.sleep(0)
+        may_close.set()
+        assert closed.wait(PATIENCE)  # the loop sees nothing meanwhile
+        connections.give_back(first)
+        second = await waiting
+        assert second is not first
+        assert not first.is_connected()
+        connections.give_back(second)
+        assert not connections.are_all_used
+        await connections.close()
+
+    with serving(script) as server:
+        asyncio.run(two(server))
+
+
 def test_a_request_above_the_bound_waits_for_a_connection(server: ScriptedServer) -> None:
     """It gets that of the next that ends, or the right to open another."""
 

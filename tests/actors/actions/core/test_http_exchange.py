@@ -27,6 +27,7 @@ from tests.support.scripted_servers import (
     serving,
     stalling,
 )
+from tests.support.waiting import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\n"
 INCOMPLETE = "failed: peer closed connection without sending complete message body "
@@ -339,3 +340,28 @@ def test_an_item_fails_with_the_kind_of_an_action_that_failed(start_bench: Calla
     assert outcome.status == "succeeded"
     errors = json.loads(json.dumps(outcome.output))["errors"]
     assert [each["error"]["kind"] for each in errors] == ["failed"] * len(urls)
+
+
+def test_headers_that_are_too_long_fail_behind_an_interim_response_as_well() -> None:
+    """All of it comes before the request's task has read the interim response."""
+    sent = threading.Event()
+
+    def script(connection: socket.socket, server: ScriptedServer) -> None:
+        server.next_request(connection)
+        lines = (b"X: " + b"y" * 50_000 + b"\r\n") * 3
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + lines)
+        sent.set()
+        server.stopping.wait()
+
+    async def one(server: ScriptedServer) -> str:
+        request = asyncio.create_task(http.http(url=server.url))
+        while not server.requests:  # noqa: ASYNC110 - it is read on the server's thread
+            await asyncio.sleep(0)
+        assert sent.wait(PATIENCE)  # the loop reads nothing meanwhile
+        with pytest.raises(ActionFailed) as caught:
+            await request
+        await close_connections()
+        return str(caught.value)
+
+    with serving(script) as server:
+        assert asyncio.run(one(server)).endswith(TOO_LONG_HEAD)

@@ -3,11 +3,13 @@
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http import connections, open_connections, outlets
+from stretto.actors.gateway.live import LiveHub, Subscription
 from stretto.actors.operations import API
 from stretto.actors.operations.requests import Definition, Submit
 from tests.support.gateways import exchange, http, post, with_gateway, with_port
@@ -155,5 +157,44 @@ def test_a_stream_ends_when_its_client_leaves(tmp_path: Path) -> None:
         writer.close()
         while await streams(client) != b"stretto_streams 0.0":
             pass
+
+    with_gateway(tmp_path, test)
+
+
+def test_a_client_that_leaves_while_its_stream_is_opened_leaves_no_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would end it any more."""
+    hubs: list[LiveHub] = []
+    is_opened, has_left = asyncio.Event(), asyncio.Event()
+    follow, leave, close = LiveHub.follow_engine, connections.Connection.connection_lost, Subscription.close
+    closed = asyncio.Event()
+
+    async def follow_until_it_has_left(self: LiveHub, *of: Any) -> Subscription:
+        subscription = await follow(self, *of)
+        hubs.append(self)
+        is_opened.set()
+        await has_left.wait()
+        return subscription
+
+    def note_end(self: connections.Connection, error: Exception | None) -> None:
+        leave(self, error)
+        has_left.set()
+
+    def note_close(self: Subscription) -> None:
+        close(self)
+        closed.set()
+
+    monkeypatch.setattr(LiveHub, "follow_engine", follow_until_it_has_left)
+    monkeypatch.setattr(connections.Connection, "connection_lost", note_end)
+    monkeypatch.setattr(Subscription, "close", note_close)
+
+    async def test(client: Client) -> None:
+        _, writer = await connected(client)
+        writer.write(http("GET", f"{API}/stream"))
+        await is_opened.wait()
+        writer.close()
+        await closed.wait()
+        assert hubs[0].streams == 0
 
     with_gateway(tmp_path, test)

@@ -131,6 +131,20 @@ def test_a_daemon_that_cannot_start_refuses_those_who_wait(tmp_path: Path) -> No
     run(tmp_path, test)
 
 
+def test_a_request_that_comes_as_the_daemon_gives_up_is_refused_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its task begins behind the end."""
+
+    async def test(early: Early) -> None:
+        early.gateway._opening.give_up()
+        monkeypatch.setattr(early.gateway._opening, "give_up", lambda: None)  # it has, when the gateway stops
+        refused = await early.ask(RUNS)
+        assert (refused.status, refused.json["code"]) == (503, "engine_stopped")
+
+    run(tmp_path, test)
+
+
 def test_few_requests_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More of them are refused at once."""
     monkeypatch.setattr(opening, "MAX_EARLY_REQUESTS", 1)
