@@ -6,9 +6,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 import pykka
-from pykka.messages import ProxyCall
 
-from stretto.actors.dispatch import ask_deferred
+from stretto.actors.dispatch import ask_method_deferred
 from stretto.actors.journal import Requester, StoredKey, UnknownKey
 from stretto.actors.kv import HeldKeys, InvalidKey, clear_value, key_place
 from stretto.definitions.data import encode_json
@@ -97,8 +96,7 @@ class ActionKeys:
 
     def _change(self, method: str, given: tuple[str, ...], named: dict[str, Any], answer: "_Answer") -> None:
         stopping = InvalidKey("the key was not changed: the engine is being stopped")
-        call = ProxyCall(attr_path=(method,), args=given, kwargs=named)
-        changed = ask_deferred(self._engine().actor_inbox, call, stopping)
+        changed = ask_method_deferred(self._engine(), method, stopping, *given, **named)
         changed.subscribe(_Changed(answer), set())
 
 
