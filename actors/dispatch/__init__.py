@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         answer_error,
         ask_deferred,
         ask_method,
+        ask_method_deferred,
         derived,
         forward,
         tell_then,
@@ -34,8 +35,8 @@ else:
             "actor": "DispatchedActor",
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method derived forward tell_then "
-            "when_settled",
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
+            "forward tell_then when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -67,6 +68,7 @@ __all__ = [
     "answer_error",
     "ask_deferred",
     "ask_method",
+    "ask_method_deferred",
     "call",
     "call_then",
     "derived",

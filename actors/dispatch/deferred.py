@@ -258,6 +258,13 @@ def ask_method(actor: pykka.ActorRef[Any], method: str, *arguments: Any, **keywo
     return actor.ask(ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords), block=False)
 
 
+def ask_method_deferred(
+    actor: pykka.ActorRef[Any], method: str, dead_error: Exception, *arguments: Any, **keywords: Any
+) -> Deferred:
+    """Call a method of an actor by its name, without waiting. See `ask_deferred`."""
+    return ask_deferred(actor.actor_inbox, ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords), dead_error)
+
+
 def forward(value: Any, answer: Deferred) -> None:
     """Resolve `answer` with a handler's value, or with its outcome if the value is itself a Deferred."""
     if isinstance(value, Deferred):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.kv.held import HeldKeys, KeySnapshot
+    from stretto.actors.kv.held import MAX_OWNER, HeldKeys, KeySnapshot
     from stretto.actors.kv.reports import (
         OfflineKeys,
         clear_value,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     )
     from stretto.actors.kv.rules import (
         MAX_NAME,
-        MAX_OWNER,
         MAX_SECONDS,
         InvalidKey,
         find_key,
@@ -33,9 +32,9 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "held": "HeldKeys KeySnapshot",
+            "held": "HeldKeys KeySnapshot MAX_OWNER",
             "reports": ("OfflineKeys clear_value key_as_json key_value key_with_value list_keys page_of_keys show_key"),
-            "rules": "InvalidKey MAX_NAME MAX_OWNER MAX_SECONDS find_key key_place key_removal new_key",
+            "rules": "InvalidKey MAX_NAME MAX_SECONDS find_key key_place key_removal new_key",
         },
     )
 

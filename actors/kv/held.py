@@ -1,11 +1,15 @@
 """All keys in memory, as of the last change that is durable, so that reading them waits for nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from immutables import Map
 
 from stretto.actors.journal import SCOPES, KeyPlace, StoredKey
 from stretto.definitions.context import ReadKey
+
+MAX_OWNER: Final = 128
+"""Characters of the name of a user or a pack."""
 
 
 class KeySnapshot:
@@ -39,6 +43,13 @@ class KeySnapshot:
         """Return a snapshot in which a key is deleted."""
         return KeySnapshot(self._keys.delete(place)) if place in self._keys else self
 
+    def without_expired(self, now: float) -> "KeySnapshot":
+        """Return a snapshot without the keys that have expired at a time."""
+        return KeySnapshot.of(key for key in self._keys.values() if not key.has_expired(now))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
 
 NO_KEYS = KeySnapshot(Map())
 
@@ -52,33 +63,44 @@ class HeldKeys:
 
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
+        self._kept = len(snapshot)
 
     def read(self, place: str, at: float) -> ReadKey:
         """Return a key as an expression reads it at a time. It waits for nothing.
 
         Args:
-            place: `system.NAME`, `user.OWNER.NAME` or `pack.OWNER.NAME`.
+            place: `system.NAME`, `user.OWNER.NAME` or `pack.OWNER.NAME`. If both have dots, it is the key of the
+                shortest owner that has one.
             at: The time in seconds since the epoch.
         """
-        found = self.snapshot.find(_place_of(place), at)
+        snapshot = self.snapshot
+        found = next(filter(None, (snapshot.find(each, at) for each in _places_of(place))), None)
         if found is None or found.problem is not None:
             return ReadKey(place, 0)
         return ReadKey(place, found.version, found.value, found.secret)
 
     def put(self, key: StoredKey) -> None:
-        """Take over a key that was set."""
+        """Take over a key that was set. Those that have expired are dropped when the number has doubled."""
         self.snapshot = self.snapshot.with_key(key)
+        if len(self.snapshot) > 2 * self._kept:
+            self.snapshot = self.snapshot.without_expired(key.set_at)
+            self._kept = len(self.snapshot)
 
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
         self.snapshot = self.snapshot.without(key.place)
 
 
-def _place_of(text: str) -> KeyPlace:
-    """Return the place of a key from its text. A place that no key can have is that of none."""
-    for scope in SCOPES:
-        if text.startswith(f"{scope}."):
-            rest = text.removeprefix(f"{scope}.")
-            owner, _, name = ("", "", rest) if scope == "system" else rest.partition(".")
-            return KeyPlace(scope, owner, name)
-    return KeyPlace("system", "", "")
+def _places_of(text: str) -> Iterator[KeyPlace]:
+    """Yield the places of keys with a text: several if the name of an owner may have dots."""
+    scope = next((each for each in SCOPES if text.startswith(f"{each}.")), None)
+    if scope is None:
+        return
+    rest = text.removeprefix(f"{scope}.")
+    if scope == "system":
+        yield KeyPlace(scope, "", rest)
+        return
+    dot = rest.find(".", 1, MAX_OWNER + 1)
+    while dot > 0:
+        yield KeyPlace(scope, rest[:dot], rest[dot + 1 :])
+        dot = rest.find(".", dot + 1, MAX_OWNER + 1)

@@ -12,14 +12,12 @@ from stretto.actors.journal import (
     StoredKey,
     unknown_key_error,
 )
-from stretto.actors.kv.held import KeySnapshot
+from stretto.actors.kv.held import MAX_OWNER, KeySnapshot
 from stretto.definitions.data import encode_json, freeze
 from stretto.definitions.errors import LimitExceeded, NotData, StrettoError, names_there, nearest
 
 MAX_NAME: Final = 256
 """Characters of a name."""
-MAX_OWNER: Final = 128
-"""Characters of the name of a user or a pack."""
 MAX_SECONDS: Final = 100 * 366 * 86_400.0
 """The longest time until a key expires: a hundred years."""
 

@@ -16,6 +16,8 @@ _PACKAGE: Final = re.compile(
 _OPTION: Final = re.compile(r"\s-")
 _HASH: Final = re.compile(r"\s--hash[= ]sha(256|384|512):[0-9a-fA-F]+")
 _COMMENT: Final = re.compile(r"(^|\s)#.*")
+_CODING: Final = re.compile(r"#.*?coding[:=]\s*([-\w.]+)", re.ASCII)
+"""The declaration of an encoding, which pip follows: in UTF-7, what is a comment in UTF-8 can have further lines."""
 _RELEASE: Final = re.compile(r"(npm:(@[\w.-]+/)?[\w.-]+@)?[\w.*+<>=~^|\s-]*\Z")
 _DEPENDENCIES: Final = ("dependencies", "optionalDependencies", "peerDependencies")
 _ALLOW: Final = "; --allow-build permits it"
@@ -23,6 +25,9 @@ _ALLOW: Final = "; --allow-build permits it"
 
 def problems_of_requirements(text: str) -> list[str]:
     """Return one sentence for each line of a `requirements.txt` that is not a package by name."""
+    for number, line in enumerate(text.splitlines()[:2], 1):
+        if (coding := _CODING.search(line)) and coding[1].lower() not in {"utf-8", "utf8", "ascii"}:
+            return [f"line {number}: the encoding must be UTF-8, got {coding[1]!r}"]
     lines = list(_lines(text))
     if len(lines) > MAX_REQUIREMENTS:
         return [f"it must have at most {MAX_REQUIREMENTS:,} packages, and has {len(lines):,}"]
@@ -72,11 +77,11 @@ def _members(document: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the logical lines, each with the number of its first one."""
+    """Yield the logical lines, each with the number of its first one. A line with a comment is not continued."""
     first, whole = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
         first = first if whole else number
-        continues = line.endswith("\\")
+        continues = line.endswith("\\") and not _COMMENT.search(line)
         whole += line[:-1] + " " if continues else line
         if continues:
             continue

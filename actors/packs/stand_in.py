@@ -6,6 +6,7 @@ It imports nothing but the standard library and the worker's line to its daemon.
 
 import json
 import logging
+import os
 import sys
 from types import ModuleType
 from typing import Any, Final
@@ -20,19 +21,36 @@ _MODULES: Final = {
 
 
 class KeyValueStoreError(Exception):
-    """The engine has no key-value store for actions, or has refused a request to it."""
+    """The engine has refused a request to its key-value store."""
+
+
+class KeyValuePair:
+    """A key of a list."""
+
+    def __init__(self, name: str, value: str | None, secret: bool) -> None:
+        self.name = name
+        self.value = value
+        self.secret = secret
 
 
 class ActionService:
-    """The questions that an action can ask the engine in mid-call."""
+    """The questions that an action can ask the engine in mid-call.
+
+    Args:
+        namespace: What precedes the names of the action's own keys: its pack and class.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
 
     def get_user_info(self) -> Any:
-        """Return who has started the action."""
-        return _ask("get_user_info")
+        """Refuse the question: no worker knows who has started a run."""
+        raise KeyValueStoreError("get_user_info: Stretto tells actions no users; declare a parameter for the user")
 
     def list_values(self, local: bool = True, prefix: str | None = None) -> Any:
-        """Return the pack's values whose names begin with a prefix."""
-        return _ask("list_values", local=local, prefix=prefix)
+        """Return the keys whose names begin with a prefix. Values of secret ones are None."""
+        found = _ask("list_values", prefix=self._full(prefix or "", local))
+        return [KeyValuePair(each["name"], each["value"], each["secret"]) for each in found]
 
     def get_value(
         self,
@@ -42,7 +60,7 @@ class ActionService:
         decrypt: bool = False,
     ) -> Any:
         """Return a value, or None."""
-        return _ask("get_value", name=name, local=local, scope=scope, decrypt=decrypt)
+        return _ask("get_value", name=self._full(name, local), scope=scope, decrypt=decrypt)
 
     def set_value(
         self,
@@ -53,12 +71,16 @@ class ActionService:
         scope: str | None = None,
         encrypt: bool = False,
     ) -> Any:
-        """Set a value."""
-        return _ask("set_value", name=name, value=value, ttl=ttl, local=local, scope=scope, encrypt=encrypt)
+        """Set a value, which is kept as text, for `ttl` seconds."""
+        full = self._full(name, local)
+        return _ask("set_value", name=full, value=str(value), ttl=ttl, scope=scope, encrypt=encrypt)
 
     def delete_value(self, name: str, local: bool = True, scope: str | None = None) -> Any:
-        """Delete a value."""
-        return _ask("delete_value", name=name, local=local, scope=scope)
+        """Delete a value. Return whether it was there."""
+        return _ask("delete_value", name=self._full(name, local), scope=scope)
+
+    def _full(self, name: str, local: bool) -> str:
+        return f"{self._namespace}:{name}" if local else name
 
 
 class Action:
@@ -95,14 +117,15 @@ def provide() -> None:
 
 def call_action(found: Any, config: Any, parameters: dict[str, Any]) -> tuple[bool, Any]:
     """Run an action of a class. Return whether it has succeeded, and its result."""
+    service = ActionService(f"{os.environ['ST2_ACTION_PACK_NAME']}.{found.__name__}")
     try:
-        made = found(config=config, action_service=ActionService())
+        made = found(config=config, action_service=service)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
         # An older class, whose __init__ takes the configuration alone.
         made = found(config)
-        made.action_service = ActionService()
+        made.action_service = service
     result = made.run(**parameters)
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], bool):
         return result

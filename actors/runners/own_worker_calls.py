@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -23,8 +23,16 @@ from stretto.actors.runners.worker_logs import WorkerLog
 from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded
 from stretto.definitions.errors import NotData
 
-NO_QUESTIONS: Final = b'{"error": "this engine answers no questions of workers", "kind": "no_key_value_store"}'
-"""The reply to a question of a worker, as long as there is no key-value store that could answer it."""
+NO_QUESTIONS: Final = b'{"error": "this engine answers no questions of workers"}'
+"""The reply to a question of a worker that nothing can answer."""
+
+AnswerQuestion: TypeAlias = Callable[[bytes, str, Callable[[bytes], object]], None]
+"""Takes a question, the action that asks, and what receives the reply, once and on any thread. It must not wait."""
+
+
+def refuse_question(_data: bytes, _action: str, reply: Callable[[bytes], object]) -> None:
+    """Refuse a question of a worker."""
+    reply(NO_QUESTIONS)
 
 
 class OwnWorkerCall:
@@ -34,15 +42,17 @@ class OwnWorkerCall:
         call: The call.
         done: Receives its end.
         code: How it runs.
+        answer: Answers its questions.
         captures: Whether the text that functions print is kept with their calls. Otherwise it goes to standard error.
     """
 
     __slots__ = (
-        "_captures", "_code", "_log", "_streams", "began_at", "call", "command", "done", "is_alone", "printed",
-        "timeout",
+        "_answer", "_captures", "_code", "_log", "_streams", "began_at", "call", "command", "done", "is_alone",
+        "printed", "timeout",
     )  # fmt: skip
 
-    def __init__(self, call: Call, done: Done, code: OwnWorker, *, captures: bool) -> None:
+    def __init__(self, call: Call, done: Done, code: OwnWorker, answer: AnswerQuestion, *, captures: bool) -> None:
+        self._answer = answer
         self.began_at: Began | None = None
         self.call = call
         self.command: WorkerCommand = code.command
@@ -79,9 +89,9 @@ class OwnWorkerCall:
         """Write a log record to the daemon's log."""
         self._log.write(data)
 
-    def asked(self, _data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
-        """Refuse a question: an engine has no key-value store for workers."""
-        reply(NO_QUESTIONS)
+    def asked(self, data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
+        """Answer a question, now or later."""
+        self._answer(bytes(data), self.call.action.ref, reply)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""

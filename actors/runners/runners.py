@@ -5,6 +5,7 @@ from typing import Final
 from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, AddressPolicy
 from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
+from stretto.actors.runners.own_worker_calls import AnswerQuestion
 from stretto.actors.runners.printing import capture_prints
 from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
 from stretto.actors.runners.worker_runner import WorkerRunner, default_workers
@@ -71,6 +72,10 @@ class Runners:
         calls += self._isolated.waiting
         starts = [call.start for call in calls if call.ids.run_id == run_id]
         return frozenset((start.task, start.visit, start.index) for start in starts if start is not None)
+
+    def answer_questions(self, answer: AnswerQuestion) -> None:
+        """Let a function answer the questions that packs' actions ask in mid-call. They are refused before."""
+        self._isolated.answer_questions(answer)
 
     def start(self, call: Call, done: Done) -> Running:
         """Start a call.

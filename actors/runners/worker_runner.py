@@ -17,7 +17,12 @@ import msgspec
 
 from stretto.actors.actions import Code, OutputSoFar
 from stretto.actors.runners.base import Began, Call, Done, Running, cancelled, failure, report
-from stretto.actors.runners.own_worker_calls import NO_QUESTIONS, OwnWorkerCall
+from stretto.actors.runners.own_worker_calls import (
+    NO_QUESTIONS,
+    AnswerQuestion,
+    OwnWorkerCall,
+    refuse_question,
+)
 from stretto.actors.runners.printing import PrintSlot, append_printed
 from stretto.actors.runners.remote_calls import decode_end, encode_call, make_handler
 from stretto.actors.runners.worker_logs import WorkerLog
@@ -151,9 +156,14 @@ class WorkerRunner:
         self._path: list[str] = []
         self._command: WorkerCommand | None = None
         self._captures = capture_output
+        self._answer: AnswerQuestion = refuse_question
         self._pool = WorkerPool(workers, "stretto-workers", captures=capture_output)
         # The output of a pack's script is its result.
         self._packs = WorkerPool(PACK_WORKERS, "stretto-packs", captures=True)
+
+    def answer_questions(self, answer: AnswerQuestion) -> None:
+        """Let a function answer the questions of packs' actions. They are refused before."""
+        self._answer = answer
 
     @property
     def waiting(self) -> list[Call]:
@@ -165,7 +175,7 @@ class WorkerRunner:
         """Queue the call for the next idle process."""
         code = call.action.code
         if code is not None and not isinstance(code, Code):
-            own = OwnWorkerCall(call, done, code, captures=self._captures)
+            own = OwnWorkerCall(call, done, code, self._answer, captures=self._captures)
             self._packs.start(own)
             return _Running(own, self._packs)
         if sys.path != self._path or self._command is None:

@@ -19,6 +19,8 @@ GRACE_SECONDS = 5.0
 """How long a cancelled or timed-out command has between SIGTERM and SIGKILL."""
 
 INHERITED: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+OUT_OF_REACH: Final = "still runs: only root can stop it (limit the command itself: timeout 60 COMMAND)"
+"""The state of a command after its timeout if the daemon may not end it, because it runs as root."""
 SHOWN_LINES: Final = 5
 SHOWN_CHARACTERS: Final = 500
 
@@ -56,8 +58,9 @@ async def local(  # noqa: PLR0913 - these are the action's inputs
         async with asyncio.timeout(timeout):
             exit_code = await child.finish()
     except TimeoutError:
-        await child.end(GRACE_SECONDS)
-        raise ActionFailed(f"{name} took longer than {timeout:g} s and was stopped", _result(child, None)) from None
+        stopped = await child.end(GRACE_SECONDS)
+        state = "was stopped" if stopped else OUT_OF_REACH
+        raise ActionFailed(f"{name} took longer than {timeout:g} s and {state}", _result(child, None)) from None
     except asyncio.CancelledError:
         await child.end(GRACE_SECONDS)
         raise

@@ -160,24 +160,32 @@ class Child:
         await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=most)
         return self._process.wait()
 
-    async def end(self, grace: float) -> None:
-        """Stop the whole group: SIGTERM, then SIGKILL once the process and its output end or `grace` is over."""
-        self._signal(signal.SIGTERM)
+    async def end(self, grace: float) -> bool:
+        """Stop the whole group: SIGTERM, then SIGKILL once the process and its output end or `grace` is over.
+
+        Returns:
+            Whether it could be stopped. A group of root's processes, as of sudo, runs on unless this process is root.
+        """
+        if not self._signal(signal.SIGTERM):
+            return False
         try:
             await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=grace)
         finally:
             self._signal(signal.SIGKILL)
         await asyncio.wait([self._exited], timeout=REAP_SECONDS)
+        return True
 
     def close(self) -> None:
         """Kill the process if it still runs, and release its pipes and descriptors."""
-        if self._process.returncode is None and not self._exited.done():
-            self._signal(signal.SIGKILL)
+        running = self._process.returncode is None and not self._exited.done()
+        out_of_reach = running and not self._signal(signal.SIGKILL)
         self.stdout.close()
         self.stderr.close()
         if not self._exited.done():
             self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        if out_of_reach:
+            return  # subprocess reaps it later, before it starts another process
         # Returns at once, unless the kernel holds the process in an uninterruptible sleep.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(REAP_SECONDS)
@@ -186,10 +194,15 @@ class Child:
         self._loop.remove_reader(self._pidfd)
         self._exited.set_result(None)
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int) -> bool:
+        """Send a signal to the group, and return whether that is permitted: sudo's processes belong to root."""
         # An unreaped leader keeps its group alive, so this group id cannot belong to other processes.
         if self._process.returncode is None:
-            os.killpg(self._process.pid, number)
+            try:
+                os.killpg(self._process.pid, number)
+            except PermissionError:
+                return False
+        return True
 
 
 def _continued(data: bytes | bytearray) -> int:

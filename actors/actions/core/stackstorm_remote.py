@@ -64,8 +64,10 @@ async def stackstorm_remote(  # noqa: PLR0913 - these are the action's inputs
     given = {"username": username, "private_key": private_key, "port": port, "bastion_host": bastion_host}
     text = remote_command(cmd, cwd, env, sudo=sudo)
 
+    ssh = ssh_command(given)
+
     async def run(host: str) -> dict[str, Any]:
-        return await own_local(argv=[*ssh_command(given), "--", host, text], timeout=timeout)
+        return await own_local(argv=[*ssh, "--", host, text], timeout=timeout)
 
     return await on_hosts(hosts, run, parallel=parallel)
 
@@ -120,9 +122,10 @@ async def remote_script(script: str, arguments: list[str], values: Mapping[str, 
     run_it = f"{' '.join(sudo_command([]))} {call}" if values["sudo"] else call
     text = remote_command(_SENT + run_it, values["cwd"], values["env"], sudo=False)
 
+    ssh = ssh_command(values)
+
     async def run(host: str) -> dict[str, Any]:
-        argv = [*ssh_command(values), "--", host, text]
-        return await own_local(argv=argv, stdin=script, timeout=values["timeout"])
+        return await own_local(argv=[*ssh, "--", host, text], stdin=script, timeout=values["timeout"])
 
     return await on_hosts(values["hosts"], run, parallel=values["parallel"] is not False)
 
@@ -174,6 +177,7 @@ async def on_hosts(
     named = [_host(each) for each in _listed(hosts)]
     if not 1 <= len(named) <= MAX_HOSTS:
         raise ActionFailed(f"hosts must be 1 to {MAX_HOSTS:,} hosts, got {len(named):,}")
+    not_started: set[str] = set()
     turns = asyncio.Semaphore(HOSTS_AT_ONCE if parallel else 1)
 
     async def one(host: str) -> dict[str, Any]:
@@ -181,8 +185,10 @@ async def on_hosts(
             try:
                 return shell_result(await run(host))
             except ActionFailed as error:
-                result = error.result or {"exit_code": None, "stdout": "", "stderr": str(error)}
-                return shell_result(result)
+                if not error.result:
+                    not_started.add(host)
+                    return shell_result({"exit_code": None, "stdout": "", "stderr": str(error)})
+                return shell_result(error.result)
 
     async with asyncio.TaskGroup() as group:
         tasks = {host: group.create_task(one(host)) for host in named}
@@ -191,6 +197,7 @@ async def on_hosts(
     if failed:
         first = results[failed[0]]
         reason = "timed out" if first["return_code"] == TIMED_OUT else f"exited with {first['return_code']}"
+        reason = "failed" if failed[0] in not_started else reason
         others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
         raise ActionFailed(f"{failed[0]} {reason}: {str(first['stderr'])[-200:]}{others}".rstrip(": "), results)
     return results

@@ -1,10 +1,12 @@
 """Unpacks archives: files and folders first, links last, so that nothing is ever written through a link."""
 
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
@@ -12,6 +14,9 @@ from typing import IO, Final
 from stretto.actors.packs.errors import CannotInstallPack
 from stretto.actors.packs.installing.limits import Allowance
 
+_DAMAGED: Final = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError,
+)  # fmt: skip
 ARCHIVES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 """The ends of archives' names."""
 _CHUNK_BYTES: Final = 1024 * 1024
@@ -38,7 +43,7 @@ def unpack(archive: Path, folder: Path, allowance: Allowance) -> None:
         else:
             with tarfile.open(archive) as tarred:
                 _unpack_tar(tarred, _Destination(folder, allowance))
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise CannotInstallPack(f"{archive} cannot be unpacked: {error}") from None
 
 
@@ -79,8 +84,11 @@ class _Destination:
         self._links[self._path(name)] = target
 
     def make_links(self) -> None:
-        """Make the links. `check_tree` checks where they lead."""
+        """Make the links, none of them through another. `check_tree` checks where they lead."""
         for path, target in self._links.items():
+            if through := next((each for each in path.parents if each in self._links), None):
+                name, link = path.relative_to(self._folder), through.relative_to(self._folder)
+                raise CannotInstallPack(f"{str(name)!r} of the archive would be written through the link {str(link)!r}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(target)
 

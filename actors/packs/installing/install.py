@@ -79,8 +79,9 @@ def install_pack(source: str, packs: Path, options: InstallOptions) -> Installed
             files = place / "files"
             files.mkdir()
             commit = _fetch(source, options, files, place)
-            check_tree(files)
-            pack, findings = _read(_root(files, source))
+            root = _root(files, source)
+            check_tree(root)
+            pack, findings = _read(root)
             folder = packs / pack.manifest.ref
             _check_place(folder, options)
             _place(pack.manifest.folder, folder, place)

@@ -26,3 +26,24 @@ def test_an_expired_key_is_not_found() -> None:
     assert keys.find(PLACE, 9.9) is not None
     assert keys.find(PLACE, 10.0) is None
     assert keys.sorted(10.0) == []
+
+
+def test_expired_keys_do_not_gather_in_memory() -> None:
+    """As they would with a key for each lock or session."""
+    held = HeldKeys(KeySnapshot.of([stored_key()]))
+    for second in range(1000):
+        place = KeyPlace("system", "", f"lock-{second}")
+        held.put(stored_key(place, set_at=float(second), expires_at=second + 10.0))
+    assert len(held.snapshot) <= 2 * 12
+    assert held.snapshot.find(PLACE, 1000.0) is not None
+    assert len(held.snapshot.sorted(1000.0)) == 10
+
+
+def test_a_key_of_an_owner_with_dots_is_read() -> None:
+    """As the address of a user has them. The shortest owner is first."""
+    owner = KeyPlace("user", "ada@example.org", "color")
+    held = HeldKeys(KeySnapshot.of([stored_key(owner)]))
+    assert held.read("user.ada@example.org.color", 0.0).value == "red"
+    assert not held.read("user.ada@example.org", 0.0).is_there
+    held.put(stored_key(KeyPlace("user", "ada@example", "org.color"), "blue"))
+    assert held.read("user.ada@example.org.color", 0.0).value == "blue"

@@ -90,3 +90,20 @@ def test_a_file_without_requirements_requires_nothing() -> None:
     assert not requires_packages("# only a comment\n\n")
     assert not requires_modules('{"name": "x", "devDependencies": {"eslint": "9"}}')
     assert requires_modules("{")
+
+
+@pytest.mark.parametrize("comment", ["# a comment \\", "requests  # a comment \\"])
+def test_a_comment_hides_no_line_that_follows_it(comment: str) -> None:
+    """A comment is not continued: the tools read the next line by itself."""
+    (problem,) = problems_of_requirements(f"{comment}\n--index-url=https://evil\n")
+    assert problem.startswith("line 2: '--index-url=https://evil' is an option")
+
+
+@pytest.mark.parametrize("declaration", ["# coding: utf-7", "# -*- coding: UTF-7 -*-", "requests  # coding=utf-7"])
+def test_another_encoding_which_could_hide_lines_is_refused(declaration: str) -> None:
+    """In UTF-7 this comment has a second line, which is an option."""
+    text = f"{declaration}\n# harmless+AAo---index-url+AD0-https+ADo-//evil\nrequests\n"
+    assert text.encode().decode("utf-7").splitlines()[2] == "--index-url=https://evil"
+    (problem,) = problems_of_requirements(text)
+    assert problem.lower() == "line 1: the encoding must be utf-8, got 'utf-7'"
+    assert problems_of_requirements("# -*- coding: utf-8 -*-\nrequests\n") == []

@@ -1,6 +1,8 @@
 import asyncio
 import os
 import select
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -300,3 +302,36 @@ def test_output_that_is_not_json_is_a_failure_with_the_output() -> None:
 def test_a_failed_command_is_told_before_its_output() -> None:
     """Its output may be anything."""
     assert "exited with 3" in str(failing(cmd="echo no; exit 3", parse="json"))
+
+
+_AS_NOBODY = """
+import asyncio, os, sys, threading
+import stretto.actors.actions.core.local
+from stretto.actors.actions.errors import ActionFailed
+local = sys.modules["stretto.actors.actions.core.local"].local
+
+async def main():
+    before = len(os.listdir("/proc/self/fd"))
+    running = asyncio.ensure_future(local(argv=["sleep", "600"], timeout=0.5))
+    await asyncio.sleep(0)
+    with open(f"/proc/self/task/{threading.get_native_id()}/children") as children:
+        print(children.read().strip(), flush=True)
+    os.setresuid(65534, 65534, 65534)
+    try:
+        await running
+    except ActionFailed as error:
+        print(error)
+    print(len(os.listdir("/proc/self/fd")) - before)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to start a process that another user cannot end")
+def test_the_timeout_of_a_command_of_root_is_reported_and_leaks_nothing() -> None:
+    """A daemon that is not root cannot end what runs through sudo."""
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", _AS_NOBODY]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    pid, *lines = ran.stdout.splitlines()
+    os.kill(int(pid), signal.SIGKILL)
+    assert lines == ["sleep took longer than 0.5 s and " + local.OUT_OF_REACH, "0"], ran.stderr

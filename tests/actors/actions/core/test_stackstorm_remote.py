@@ -1,6 +1,7 @@
 """core.remote, core.remote_sudo and core.local_sudo, through programs that stand in for ssh and sudo."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,9 +59,19 @@ def test_a_host_that_fails_fails_the_action_with_all_results(stand_ins: StandIns
     ],
 )
 def test_an_input_that_ssh_could_misread_is_refused(stand_ins: StandIns, given: dict[str, Any], reason: str) -> None:
-    with pytest.raises(ActionFailed, match=reason):
+    with pytest.raises(ActionFailed, match=reason) as raised:
         remote(cmd="true", **given)
+    assert "timed out" not in str(raised.value)
     assert stand_ins.calls() == []
+
+
+def test_a_host_that_was_not_tried_is_not_said_to_have_timed_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where ssh is not installed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ActionFailed, match=r"^a failed: cannot run ssh: the command or its .* not exist and 1 more$"):
+        remote(cmd="true", hosts="a,b")
 
 
 def test_values_never_run_as_code_on_the_host(stand_ins: StandIns) -> None:
@@ -89,8 +100,6 @@ def test_a_script_is_sent_run_and_removed(stand_ins: StandIns) -> None:
     results = asyncio.run(remote_script(script, ["--name=it's", "$HOME"], values))
     path, *rest = results["a"]["stdout"].split()
     assert rest == ["--name=it's", "$HOME", "yes"]
-    from pathlib import Path
-
     assert not Path(path).exists()
     assert results["b"]["succeeded"]
     with pytest.raises(ActionFailed, match="password is not supported"):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -166,6 +167,49 @@ def test_nothing_is_written_through_a_link_of_an_archive(packs: Path, tmp_path: 
     with pytest.raises(CannotInstallPack):
         install_pack(str(archive), packs, DEFAULTS)
     assert not (tmp_path / "outside").exists()
+
+
+def test_no_link_of_an_archive_is_made_through_another(packs: Path, tmp_path: Path) -> None:
+    """Links are made last, and the first one could lead to any folder."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    links = (("a", str(outside)), ("a/evil", "/etc/passwd"), ("a/b/c", "x"))
+    archive = tar_with(tmp_path / "a.tar.gz", *(member(name, tarfile.SYMTYPE, target) for name, target in links))
+    with pytest.raises(CannotInstallPack, match="'a/evil' of the archive would be written through the link 'a'"):
+        install_pack(str(archive), packs, DEFAULTS)
+    assert list(outside.iterdir()) == []
+    assert names(packs) == []
+
+
+def test_a_link_to_what_is_beside_the_pack_in_its_archive_is_refused(packs: Path, tmp_path: Path) -> None:
+    """Where the pack is placed, other packs are beside it."""
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        manifest = tarfile.TarInfo("tools-1.0/pack.yaml")
+        manifest.size = len(MANIFEST)
+        for info, content in ((manifest, MANIFEST.encode()), member("other/x"),
+                              member("tools-1.0/lib", tarfile.SYMTYPE, "../other")):  # fmt: skip
+            archive.addfile(info, io.BytesIO(content))
+    with pytest.raises(CannotInstallPack, match=r"lib is a link that leads out of the pack, to '\.\./other'"):
+        install_pack(str(tmp_path / "a.tar"), packs, DEFAULTS)
+    assert names(packs) == []
+
+
+@pytest.mark.parametrize("kind", ["gztar", "bztar", "xztar", "zip"])
+def test_a_damaged_archive_is_refused_wherever_it_is_damaged(kind: str, packs: Path, tmp_path: Path) -> None:
+    """Each library of compression has an error of its own."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "pack.yaml").write_text(MANIFEST + "# " + "".join(f"{number * number:x}" for number in range(900)) + "\n")
+    path = Path(shutil.make_archive(str(tmp_path / "a"), kind, source))
+    whole = path.read_bytes()
+    options, refused = InstallOptions(replace=True), 0
+    for place in range(40, len(whole) - 40, len(whole) // 20):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF, whole[place + 1] ^ 0xFF]) + whole[place + 2 :])
+        try:
+            install_pack(str(path), packs, options)
+        except CannotInstallPack:
+            refused += 1
+    assert refused > 0
 
 
 def test_links_inside_the_pack_stay(packs: Path, tmp_path: Path) -> None:
