@@ -16,7 +16,9 @@ from stretto.actors.actions.core.http_settings import http_settings
 from stretto.actors.actions.core.http_tls import tls_context
 
 KEPT_ALIVE: Final = 128
-KEPT_ALIVE_SECONDS: Final = 5.0
+KEPT_ALIVE_SECONDS: Final = 4.0
+"""Many servers close a connection after 5 seconds, counted from when they have sent their answer. A request that is
+under way to one just then is lost, so no connection is used that long."""
 
 
 class Connections:

@@ -115,6 +115,11 @@ def test_the_last_used_connection_is_used_first_and_one_that_was_idle_for_long_i
     asyncio.run(two())
 
 
+def test_a_connection_is_given_up_a_second_before_common_servers_close_it() -> None:
+    """Those that keep one for 5 seconds lose a request that comes at that moment, or is under way then."""
+    assert http_connections.KEPT_ALIVE_SECONDS <= 5.0 - 1.0
+
+
 def test_bytes_that_come_unasked_are_no_answer_to_the_next_request() -> None:
     """They close the connection."""
     came = threading.Event()
