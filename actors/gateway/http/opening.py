@@ -19,8 +19,9 @@ EARLY_PROBES: Final = MappingProxyType(
     {"/healthz": Check(well=True, reason="healthy: starting"), "/readyz": Check(well=False, reason="starting")}
 )
 """The results of the probes before there is an engine that could be asked."""
-MAX_EARLY_REQUESTS: Final = 256
-"""Requests that wait for it. More of them are refused at once, so that probes find a free connection."""
+MAX_EARLY_REQUESTS: Final = 128
+"""Requests that wait for it. More of them are refused at once, so that probes find a free connection: fewer than the
+connections that one peer may have, because the probes may come from the same address."""
 
 
 class Opening:

@@ -11,6 +11,7 @@ from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.dispatch import call
 from stretto.actors.gateway.http import opening
 from stretto.actors.gateway.http.daemon_side import DaemonSide
+from stretto.actors.gateway.http.open_connections import MAX_CONNECTIONS_OF_A_PEER
 from stretto.actors.gateway.http.server import Gateway, open_port
 from stretto.actors.gateway.paced_loop import PacedLoop
 from stretto.actors.operations import API
@@ -141,6 +142,20 @@ def test_a_request_that_comes_as_the_daemon_gives_up_is_refused_as_well(
         monkeypatch.setattr(early.gateway._opening, "give_up", lambda: None)  # it has, when the gateway stops
         refused = await early.ask(RUNS)
         assert (refused.status, refused.json["code"]) == (503, "engine_stopped")
+
+    run(tmp_path, test)
+
+
+def test_requests_that_wait_leave_connections_to_probes_from_the_same_address(tmp_path: Path) -> None:
+    """However many come."""
+
+    async def test(early: Early) -> None:
+        waiting = [asyncio.ensure_future(early.ask(RUNS)) for _ in range(MAX_CONNECTIONS_OF_A_PEER)]
+        refused, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert {each.result().json["code"] for each in refused} == {"engine_starting"}
+        assert (await early.ask("/healthz")).status == 200
+        await early.stop()
+        await asyncio.wait(waiting)
 
     run(tmp_path, test)
 
