@@ -61,7 +61,10 @@ def read_chain(reader: Reader, root: Node) -> Workflow | None:
     for name in ("notify", "display_published", "name", "version"):
         fields.take(name)
     fields.finish(lambda _name: None)
-    links = _links(reader, reader.sequence(chain, "'chain'") if chain is not None else [])
+    members = reader.sequence(chain, "'chain'") if chain is not None else []
+    if chain is not None and not members:
+        reader.error("no_tasks", "'chain' must have at least one task", chain.place)
+    links = _links(reader, members)
     first = _first(reader, links, default)
     if first is None:
         return None

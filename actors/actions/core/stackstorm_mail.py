@@ -77,12 +77,16 @@ def _attach(message: EmailMessage, names: list[str]) -> None:
     for name in names:
         path = Path(name)
         try:
-            if path.stat().st_size > room:
-                raise ActionFailed(f"attachments must have at most {MAX_ATTACHMENT_BYTES:,} bytes")
-            content = path.read_bytes()
+            # A pipe would block this thread, and a device such as /dev/zero has no end.
+            if not path.is_file():
+                raise ActionFailed(f"the attachment {name!r} must be a file that exists")
+            with path.open("rb") as file:
+                content = file.read(room + 1)
         except OSError as error:
             raise ActionFailed(f"the attachment {name!r} cannot be read: {error.strerror}") from None
         room -= len(content)
+        if room < 0:
+            raise ActionFailed(f"attachments must have at most {MAX_ATTACHMENT_BYTES:,} bytes")
         kind, _, subtype = (mimetypes.guess_type(name)[0] or "application/octet-stream").partition("/")
         message.add_attachment(content, maintype=kind, subtype=subtype, filename=path.name)
 

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, Final, Self
 
 from stretto.actors.packs.errors import CannotInstallPack
 from stretto.actors.packs.installing.limits import Allowance
@@ -21,6 +21,11 @@ ARCHIVES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".
 """The ends of archives' names."""
 _CHUNK_BYTES: Final = 1024 * 1024
 _MAX_TARGET_BYTES: Final = 4096
+_MAX_HEADER_BYTES: Final = 1024 * 1024
+_LONG_HEADERS: Final = frozenset(
+    {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+)
+"""Members that tarfile reads into memory as a whole: they describe the next one."""
 
 
 def unpack(archive: Path, folder: Path, allowance: Allowance) -> None:
@@ -41,7 +46,7 @@ def unpack(archive: Path, folder: Path, allowance: Allowance) -> None:
             with zipfile.ZipFile(archive) as zipped:
                 _unpack_zip(zipped, _Destination(folder, allowance))
         else:
-            with tarfile.open(archive) as tarred:
+            with tarfile.open(archive, tarinfo=_Header) as tarred:
                 _unpack_tar(tarred, _Destination(folder, allowance))
     except _DAMAGED as error:
         raise CannotInstallPack(f"{archive} cannot be unpacked: {error}") from None
@@ -50,10 +55,23 @@ def unpack(archive: Path, folder: Path, allowance: Allowance) -> None:
 def unpack_stream(stream: IO[bytes], folder: Path, allowance: Allowance) -> None:
     """Unpack a tar file that a program writes. Raises as `unpack`."""
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as tarred:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tarred:
             _unpack_tar(tarred, _Destination(folder, allowance))
     except tarfile.TarError as error:
         raise CannotInstallPack(f"the fetched files cannot be unpacked: {error}") from None
+
+
+class _Header(tarfile.TarInfo):
+    """The header of a member, whose further headers are bounded."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _LONG_HEADERS and header.size > _MAX_HEADER_BYTES:
+            raise CannotInstallPack(
+                f"a header of the archive has {header.size:,} bytes, at most {_MAX_HEADER_BYTES:,} may be"
+            )
+        return header
 
 
 class _Destination:

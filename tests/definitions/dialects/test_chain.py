@@ -76,3 +76,8 @@ def test_a_name_that_only_stackstorm_sets_is_an_error() -> None:
     text = 'chain:\n  - {name: a, ref: core.echo, params: {message: "{{ action_context.user }}"}}\n'
     with pytest.raises(InvalidDefinition, match="action_context"):
         read_workflow(text, "chain.yaml")
+
+
+def test_a_chain_without_tasks_is_refused() -> None:
+    with pytest.raises(InvalidDefinition, match="'chain' must have at least one task"):
+        read_workflow("chain: []", "chain.yaml")

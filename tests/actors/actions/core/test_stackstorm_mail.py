@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import os
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import ActionFailed
-from stretto.actors.actions.core.stackstorm_mail import send_mail
+from stretto.actors.actions.core.stackstorm_mail import MAX_ATTACHMENT_BYTES, send_mail
 from stretto.actors.catalogue import core_actions
 from tests.support.stand_in_programs import StandIns, stand_ins
 
@@ -44,7 +45,7 @@ def test_an_empty_mail_is_not_sent_if_that_is_asked(stand_ins: StandIns) -> None
         ({"from_": "-X/tmp/log"}, "an address must be like"),
         ({"to": []}, "to must be 1 to 1,000 addresses, got 0"),
         ({"content_type": "multipart/mixed"}, "content_type must be text/html or text/plain"),
-        ({"attachments": "/nowhere"}, "the attachment '/nowhere' cannot be read"),
+        ({"attachments": "/nowhere"}, "the attachment '/nowhere' must be a file that exists"),
     ],
 )
 def test_an_input_that_would_change_the_mail_is_refused(
@@ -61,3 +62,20 @@ def test_the_sender_is_the_input_from(stand_ins: StandIns) -> None:
     given = {"from" if name == "from_" else name: value for name, value in MAIL.items()}
     action.check(given)
     assert asyncio.run(action.function(**given))["succeeded"]
+
+
+def test_a_pipe_or_a_device_is_no_attachment_and_is_not_read(stand_ins: StandIns, tmp_path: Path) -> None:
+    """Reading the one would wait for a writer, and the other has no end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path / "pipe"), "/dev/zero", str(tmp_path)):
+        with pytest.raises(ActionFailed, match="must be a file that exists"):
+            asyncio.run(send_mail(**MAIL, attachments=[path]))
+    assert stand_ins.calls() == []
+
+
+def test_attachments_above_the_limit_are_refused(stand_ins: StandIns, tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(MAX_ATTACHMENT_BYTES // 2 + 1)
+    with pytest.raises(ActionFailed, match="attachments must have at most"):
+        asyncio.run(send_mail(**MAIL, attachments=[str(tmp_path / "large")] * 2))
+    assert stand_ins.calls() == []

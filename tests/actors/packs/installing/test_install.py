@@ -194,6 +194,19 @@ def test_a_link_to_what_is_beside_the_pack_in_its_archive_is_refused(packs: Path
     assert names(packs) == []
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_an_archive_with_a_huge_header_is_refused_before_it_is_in_memory(
+    kind: bytes, packs: Path, tmp_path: Path
+) -> None:
+    """The header claims a gigabyte, of which the archive has nothing."""
+    huge = tarfile.TarInfo("name")
+    huge.type, huge.size = kind, 1024**3
+    (tmp_path / "a.tar").write_bytes(huge.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(CannotInstallPack, match="a header of the archive has 1,073,741,824 bytes, at most 1,0"):
+        install_pack(str(tmp_path / "a.tar"), packs, DEFAULTS)
+    assert names(packs) == []
+
+
 @pytest.mark.parametrize("kind", ["gztar", "bztar", "xztar", "zip"])
 def test_a_damaged_archive_is_refused_wherever_it_is_damaged(kind: str, packs: Path, tmp_path: Path) -> None:
     """Each library of compression has an error of its own."""
