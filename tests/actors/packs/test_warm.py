@@ -62,8 +62,9 @@ def quit():
 def surrogate():
     return "\\ud800"
 def deep():
+    sys.setrecursionlimit(1_000_000)
     value = []
-    for _ in range(900):
+    for _ in range(5000):
         value = [value]
     return value
 def escape(told):
