@@ -50,7 +50,9 @@ def known_fields(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     for wrong, block in BLOCKS:
         if not wrong:
             read_workflow(block, "page.yaml")
-    sources = (ROOT / "definitions" / "dialects").glob("*.py")
+    folder = ROOT / "definitions" / "dialects"
+    # Chains have a page of their own: docs/stackstorm.md.
+    sources = [file for file in folder.glob("*.py") if not file.name.startswith("chain")]
     return asked | {name for source in sources for name in READS.findall(source.read_text())}
 
 

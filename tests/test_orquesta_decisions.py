@@ -166,8 +166,8 @@ tasks:
         "version: 1.0\ntasks:\n  one: {action: core.noop, input: {any: <% random() %>}}\n",
         "expect: {status: failed, errors: [{task: one, code: expression_error}]}\n",
     ),
-    "`st2kv()`, `decrypt_kv()`, `task()`": (
-        "version: 1.0\ntasks:\n  one: {action: core.noop, input: {any: <% st2kv(key) %>}}\n",
+    "`decrypt_kv()`, `task()`": (
+        "version: 1.0\ntasks:\n  one: {action: core.noop, input: {any: <% task(one) %>}}\n",
         "expect: {status: failed, errors: [{task: one, code: expression_error}]}\n",
     ),
 }

@@ -321,6 +321,7 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     mask = mask_of(reader, accepted)
     definition = _definition(accepted.workflow, mask)
     head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": definition}
+    del head["entries"]  # the export has them all, not their number
     return head, (entry_as_json(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
 
 

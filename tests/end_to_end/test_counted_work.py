@@ -86,7 +86,7 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     assert needed <= most, calls.most_common(120)
 
 
-MOST_CALLS_OF_A_RUN = 425
+MOST_CALLS_OF_A_RUN = 435
 """Of functions of the engine and of Pykka, for a run of one task without a store."""
 
 

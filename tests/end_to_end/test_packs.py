@@ -187,7 +187,8 @@ def test_the_documents_files_are_the_samples() -> None:
     """What docs/packs.md shows stands in the sample pack, word for word."""
     blocks = re.findall(r"```(?:yaml|python)\n(.*?)```", DOCUMENT, re.DOTALL)
     shown = [block for block in blocks if "Engine.open" not in block]
-    files = [(PACKS / "fleet" / name).read_text() for name in ("pack.yaml", "actions/grade.yaml", "actions/grade.py")]
+    names = ("pack.yaml", "actions/grade.yaml", "actions/grade.py", "actions/weigh.yaml", "actions/weigh.py")
+    files = [(PACKS / "fleet" / name).read_text() for name in names]
     assert shown == files
 
 

@@ -395,7 +395,7 @@ class RandomBreaks:
         moment = None if work is None else getattr(work[1], "moment", None)
         if work is None or moment is None or work[0].place.file != self._file:
             return
-        run_id = moment._seed[0]
+        run_id = moment.seed[0]
         if run_id not in self.broken:
             self._guard._break_off(thread, work)
             if thread.broken is work:

@@ -29,10 +29,13 @@ class Origin(msgspec.Struct, frozen=True):
     installed_at: float = msgspec.field(default_factory=time.time)
 
 
+_read: Final = msgspec.json.Decoder(Origin).decode
+
+
 def origin_of(pack: Path) -> Origin | None:
     """Return where a pack came from, or None if it was not installed by a command."""
     try:
-        return msgspec.json.decode(_path(pack).read_bytes(), type=Origin)
+        return _read(_path(pack).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -42,6 +42,7 @@ def test_a_folder_is_a_pack_or_holds_packs() -> None:
         "fleet.list_hosts",
         "fleet.notify",
         "fleet.sign",
+        "fleet.weigh",
     ]
     assert itself.manifest.config == {"region": "eu-central-1"}
     assert itself.manifest.config_schema is not None

@@ -130,9 +130,10 @@ def test_a_ref_may_have_a_slash(served: Served, suffix: str) -> None:
 
 
 def test_a_source_has_the_text(served: Served) -> None:
-    """Also that of a refused definition."""
-    source = served.get("/definitions/ops.broken/source")
-    assert (source["text"], source["file"]) == (BROKEN, str(served.folder / "definitions" / "broken.yaml"))
+    """Also that of a refused definition. A viewer gets the file's name without its folder."""
+    for role, file in (("viewer", "broken.yaml"), ("operator", str(served.folder / "definitions" / "broken.yaml"))):
+        source = served.get("/definitions/ops.broken/source", role)
+        assert (source["text"], source["file"]) == (BROKEN, file)
 
 
 def test_actions_are_listed_and_described(served: Served) -> None:

@@ -112,7 +112,7 @@ def test_a_definition_has_its_source_graph_parameters_and_runs(tmp_path: Path) -
         assert 'class="error"' in broken
         assert "there is no action" in broken
         assert "Start…" not in broken
-        assert "did you mean" in await text_of(browser, "/definitions/ops/deplo", 404)
+        assert 'href="/definitions/ops/deploy"' in await text_of(browser, "/definitions/ops/deplo", 404)
         viewer = await entered(client, url, name="eve", role="viewer", workflows=["ops/deploy"])
         seen = await text_of(viewer, "/definitions/ops/deploy")
         assert "A viewer cannot start runs." in seen
