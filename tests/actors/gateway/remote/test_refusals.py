@@ -15,7 +15,8 @@ MADE_OF_MORE = {"ambiguous_run", "engine_stopped", "invalid_definition", "invali
 """The codes whose exceptions have more than a message."""
 OF_THE_DAEMON = {
     "busy", "cannot_use_tokens_file", "engine_starting", "forbidden", "invalid_token", "no_tokens_file",
-    "token_exists", "unknown_token", "headers_too_large", "internal_error", "method_not_allowed", "misdirected_request", "stream_interrupted",
+    "token_exists", "unknown_token", "headers_too_large",
+    "internal_error", "method_not_allowed", "misdirected_request", "stream_interrupted",
     "too_many_streams", "too_many_logins", "too_many_requests",
     "cross_site_request", "foreign_origin", "invalid_csrf_token",
     "not_allowed", "not_found", "request_timeout", "run_not_ended", "unauthenticated", "unsupported_media_type",
