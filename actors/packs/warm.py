@@ -161,7 +161,7 @@ class WarmAction:
         """Return the result of a call.
 
         Raises:
-            ActionFailed: The script has failed, or its output does not have the declared format.
+            ActionFailed: The script fails, or its output is not in the format that the action names.
             RemoteFailure: The function has raised an exception, or its result is not data.
         """
         given = decode_json(bytes(answer))

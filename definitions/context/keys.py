@@ -13,7 +13,7 @@ from immutables import Map
 from stretto.definitions.context.masking import Mask, Secret
 from stretto.definitions.data import freeze
 from stretto.definitions.expressions import ABSENT, Guarded, Moment, Readable, Template
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import Workflow, once_per_workflow
 
 NOT_THERE: Final = 0
 """The version of a key that is not there."""
@@ -164,6 +164,7 @@ def literal_places(template: Template) -> Iterator[str]:
                 yield f"system.{next(filter(None, names), '')}"
 
 
+@once_per_workflow
 def reads_keys(workflow: Workflow) -> bool:
     """Return whether a workflow may read the key-value store. Most do not, and need no memory for it."""
     return not workflow.text or "kv" in workflow.text

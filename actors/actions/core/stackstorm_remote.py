@@ -63,7 +63,6 @@ async def stackstorm_remote(  # noqa: PLR0913 - these are the action's inputs
     """
     given = {"username": username, "private_key": private_key, "port": port, "bastion_host": bastion_host}
     text = remote_command(cmd, cwd, env, sudo=sudo)
-
     ssh = ssh_command(given)
 
     async def run(host: str) -> dict[str, Any]:
@@ -121,7 +120,6 @@ async def remote_script(script: str, arguments: list[str], values: Mapping[str, 
     call = " ".join(['"$f"', *map(shlex.quote, arguments)])
     run_it = f"{' '.join(sudo_command([]))} {call}" if values["sudo"] else call
     text = remote_command(_SENT + run_it, values["cwd"], values["env"], sudo=False)
-
     ssh = ssh_command(values)
 
     async def run(host: str) -> dict[str, Any]:

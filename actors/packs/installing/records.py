@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +19,11 @@ class Origin(msgspec.Struct, frozen=True):
         source: As given: a folder, an archive or a URL.
         ref: The branch, tag or commit as given, or "".
         commit: The commit of a repository, or "".
-        installed_at: When, in seconds since 1970.
     """
 
     source: str
     ref: str = ""
     commit: str = ""
-    installed_at: float = msgspec.field(default_factory=time.time)
 
 
 _read: Final = msgspec.json.Decoder(Origin).decode
