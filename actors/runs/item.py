@@ -8,9 +8,8 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
-from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
+from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
 from stretto.actors.runs.item_failures import check_literal, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
     OutputWatchers,
@@ -160,15 +159,7 @@ class ItemActor(DispatchedActor):
         if known is not None:
             services.engine.tell(AttachChild(child.run_id, self.actor_ref))
             return
-        shown = object_of(
-            {
-                "run_id": self._run_id,
-                "workflow": self._workflow,
-                "task": start.task,
-                "item_index": start.index if task.with_items else None,
-            }
-        )
-        parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
+        parent = parent_of(start, task, self._run_id, self._workflow)
         services.engine.tell(StartChild(child.run_id, ref, inputs, parent, depth, message.origin, self.actor_ref))
 
     @handles(ChildEnded)
