@@ -11,7 +11,7 @@ class Callables:
     """Describes the callable refs to validation. An action wins over a workflow of the same ref.
 
     `unusable` gives the reason for each ref whose definition has errors. `find_more` registers actions that are loaded
-    only when a ref is unknown.
+    only when a ref is unknown. `pools` are the names of the pools, or None if they are not known.
     """
 
     def __init__(
@@ -20,11 +20,13 @@ class Callables:
         workflows: Mapping[str, Workflow],
         unusable: Mapping[str, str] | None = None,
         find_more: Callable[[], None] | None = None,
+        pools: tuple[str, ...] | None = None,
     ) -> None:
         self._actions = actions
         self._workflows = workflows
         self._unusable = {} if unusable is None else unusable
         self._find_more = find_more
+        self.pools = pools
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs."""

@@ -41,6 +41,7 @@ from stretto.actors.journal import (
     Scope,
 )  # fmt: skip
 from stretto.actors.packs import Source
+from stretto.actors.pools import NO_OPTIONS, PoolOptions
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
 from stretto.definitions.conductor import events
@@ -109,6 +110,7 @@ class Engine(DispatchedActor):
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
         files_read: Paths = (),
         files_write: Paths = (),
+        pools: Mapping[str, PoolOptions] = NO_OPTIONS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
 
@@ -144,6 +146,7 @@ class Engine(DispatchedActor):
             key_limits: The bounds of the key-value store.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
+            pools: The pools of workers by name, in which tasks with `runs_on` run.
 
         Raises:
             CannotLoadActions, UnknownWorkflow: Actions cannot be imported, or a folder of definitions does not exist.
@@ -162,7 +165,7 @@ class Engine(DispatchedActor):
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
-            max_http_connections=max_http_connections,
+            max_http_connections=max_http_connections, pools=pools,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
@@ -833,9 +836,10 @@ class Engine(DispatchedActor):
 
     def on_turn_end(self) -> None:
         """Share out the permits, once for all messages of the turn. Finish a drain."""
-        changes = self._services.permits.share_out()
-        if changes:
-            self._core.runs.notify_of_permits(changes)
+        for permits in (self._services.permits, *self._services.pool_permits.values()):
+            changes = permits.share_out()
+            if changes:
+                self._core.runs.notify_of_permits(changes, permits.pool)
         if self._core.admission.closed:
             self._core.shutdown.finish_if_drained()
 
