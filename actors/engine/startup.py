@@ -297,6 +297,9 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
             counted["JournalActor"] = int(journal.actor.is_alive())
         return counted
 
+    pools = services.pools
+    if pools is not None:
+        services.instruments.bind_pools(lambda: [pool.figures() for pool in pools.values()])
     services.instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
         runs_quarantined=None if journal is None else runs_quarantined,

@@ -10,21 +10,29 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.pools.carrier import Carrier, CarrierEvents
-    from stretto.actors.pools.pool import Pool
-    from stretto.actors.pools.pools import HERE, NO_OPTIONS, CallPolicy, PoolOptions, Pools, UnknownPool
+    from stretto.actors.pools.pool import Pool, UnknownWorker
+    from stretto.actors.pools.pools import (
+        HERE,
+        NO_OPTIONS,
+        CallPolicy,
+        PoolOptions,
+        Pools,
+        UnknownPool,
+        unknown_pool_error,
+    )
     from stretto.actors.pools.serving import Worker
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "carrier": "Carrier CarrierEvents",
-            "pool": "Pool",
-            "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool",
+            "pool": "Pool UnknownWorker",
+            "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool unknown_pool_error",
             "serving": "Worker",
         },
     )
 
 __all__ = [
     "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolOptions", "Pools", "UnknownPool",
-    "Worker",
+    "UnknownWorker", "Worker", "unknown_pool_error",
 ]  # fmt: skip

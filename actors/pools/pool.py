@@ -21,17 +21,23 @@ from stretto.actors.pools.scheduler import Scheduler
 from stretto.actors.pools.values import DigestTable, large_values, split
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.definitions.data import Data
+from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import CoreActions
-from stretto.metrics import get_logger
+from stretto.metrics import PoolFigures, get_logger
 
 LINGER_SECONDS: Final = 0.002
 """How long the first call of a batch waits for others of its turn."""
 MAX_AT_ONCE: Final = 10_000
 """How many events are handled before calls are sent."""
-REPORT_SECONDS: Final = 5.0
 
 _log = get_logger(__name__)
 _Event: TypeAlias = Callable[[float], None]
+
+
+class UnknownWorker(StrettoError):
+    """A pool has no such worker. The message names the nearest one."""
+
+    code = "unknown_worker"
 
 
 class Pool:
@@ -146,10 +152,11 @@ class Pool:
         return len(self._scheduler.workers)
 
     def report(self) -> dict[str, Any]:
-        """Return the pool for people: {pool, workers, slots, waiting, in_flight}."""
+        """Return the pool for people: {pool, expected, workers, slots, waiting, in_flight} and the counts."""
         scheduler = self._scheduler
         return {
             "pool": self.name,
+            "expected": self._carrier.expected,
             "workers": [each.report() for each in list(scheduler.workers.values())],
             "slots": scheduler.slots,
             "waiting": len(scheduler.waiting),
@@ -157,18 +164,31 @@ class Pool:
             **self.notes.report(),
         }
 
+    def figures(self) -> PoolFigures:
+        """Return the pool for metrics."""
+        scheduler, counts = self._scheduler, self.notes.report()
+        workers = {"connected": 0, "draining": 0}
+        for each in list(scheduler.workers.values()):
+            workers["draining" if each.draining else "connected"] += 1
+        return PoolFigures(
+            name=self.name, workers=workers, slots=scheduler.slots, in_flight=scheduler.in_flight,
+            waiting=len(scheduler.waiting), batches=counts["batches"], items_sent=counts["items_sent"],
+            bytes_sent=counts["bytes_sent"], bytes_received=counts["bytes_received"],
+            values_put=counts["values_put"], late_ends=counts["late_ends"], lost=self.notes.losses(),
+        )  # fmt: skip
+
     def drain(self, worker: str | None) -> int:
-        """Let a worker, or all of them, finish their calls and leave. Return how many were asked.
+        """Let a worker, or all of them, finish their calls and leave. Return how many will.
 
         Raises:
-            RuntimeError: The pool does not answer.
+            UnknownWorker: The pool has no such worker.
         """
-        answers: SimpleQueue[int] = SimpleQueue()
-        self._inbox.put(lambda _now: answers.put(self._scheduler.drain(worker)))
-        try:
-            return answers.get(timeout=REPORT_SECONDS)
-        except Empty:
-            raise RuntimeError(f"the pool {self.name} does not answer") from None
+        names = {each.id for each in list(self._scheduler.workers.values())}
+        if worker is not None and worker not in names:
+            hint = nearest(worker, names) or names_there(sorted(names))
+            raise UnknownWorker(f"the pool {self.name} has no worker {worker!r}; {hint}")
+        self._inbox.put(lambda _now: self._drain(worker))
+        return len(names) if worker is None else 1
 
     # ---- what the carrier reports
 
@@ -232,6 +252,9 @@ class Pool:
                 self._actions[each.ref] = announced_action(each)
             _log.info("pool_worker_joined", pool=self.name, worker=worker, slots=message.slots)
         self._scheduler.received(worker, message, now)
+
+    def _drain(self, worker: str | None) -> None:
+        self._scheduler.drain(worker)
 
     def _lose(self, worker: str, reason: str) -> None:
         self._scheduler.gone(worker, reason)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from stretto.actors.actions import Action, AddressPolicy
+from stretto.actors.actions import AddressPolicy
 from stretto.actors.pools.carrier import Carrier
 from stretto.actors.pools.messages import Welcome
 from stretto.actors.pools.pool import Pool, new_engine_number
@@ -23,13 +23,12 @@ class UnknownPool(StrettoError):
 
     code = "unknown_pool"
 
-    def __init__(self, name: object, known: Iterable[str]) -> None:
-        names = [HERE, *known]
-        hint = nearest(name, names) if isinstance(name, str) else ""
-        super().__init__(f"there is no pool {name!r}; {hint or names_there(names)}")
 
-    def __reduce__(self) -> tuple[type[StrettoError], tuple[str]]:
-        return StrettoError, (str(self),)
+def unknown_pool_error(name: object, known: Iterable[str]) -> UnknownPool:
+    """Return the error that there is no pool of this name, with the nearest of the known ones."""
+    names = tuple(known)
+    hint = nearest(name, names) if isinstance(name, str) else ""
+    return UnknownPool(f"there is no pool {name!r}; {hint or names_there(names)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +100,8 @@ class Pools(Mapping[str, Pool]):
         """Return a pool. Raises UnknownPool."""
         pool = self._pools.get(name)
         if pool is None:
-            raise UnknownPool(name, self)
+            raise unknown_pool_error(name, self)
         return pool
-
-    def announced(self, ref: str) -> Action | None:
-        """Return the action that a worker of any pool has announced, or None."""
-        return next((found for pool in self._pools.values() if (found := pool.find(ref)) is not None), None)
 
     def start(self, changed: Callable[[str, int], None]) -> None:
         """Start all pools.

@@ -90,21 +90,21 @@ class Scheduler:
     @property
     def slots(self) -> int:
         """How many calls all workers run at a time."""
-        return sum(each.joined.slots for each in self.workers.values() if not each.draining)
+        return sum(each.joined.slots for each in list(self.workers.values()) if not each.draining)
 
     @property
     def capacity(self) -> int:
         """How many calls the workers can have: two batches each, of the recent calls' duration."""
         return sum(
             BATCHES_IN_FLIGHT * largest_batch(self._durations.recent, each.joined.slots, len(self.workers))
-            for each in self.workers.values()
+            for each in list(self.workers.values())
             if not each.draining
         )
 
     @property
     def in_flight(self) -> int:
         """How many calls are at workers."""
-        return sum(len(each.in_flight) for each in self.workers.values())
+        return sum(len(each.in_flight) for each in list(self.workers.values()))
 
     # ---- calls
 
@@ -227,7 +227,7 @@ class Scheduler:
 
     def drain(self, worker_id: str | None) -> int:
         """Let a worker, or all of them, finish their calls and leave. Return how many were asked."""
-        chosen = [each for each in self.workers.values() if worker_id in {None, each.id, each.joined.name}]
+        chosen = [each for each in self.workers.values() if worker_id in {None, each.id}]
         for worker in chosen:
             worker.draining = True
             self._send(worker.id, Drain())

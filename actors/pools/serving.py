@@ -14,6 +14,7 @@ from typing import Final
 
 from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, UnknownAction
 from stretto.actors.pools.announcing import announce
+from stretto.actors.pools.deadlines import Deadlines
 from stretto.actors.pools.messages import (
     Acknowledged,
     Beat,
@@ -50,7 +51,7 @@ MAX_GATHERED: Final = 500
 class _Work:
     """A call at hand."""
 
-    __slots__ = ("began", "head", "running", "sending", "stopped", "timer")
+    __slots__ = ("began", "deadline", "head", "running", "sending", "stopped")
 
     def __init__(self, head: Head, sending: Sending) -> None:
         self.head = head
@@ -58,7 +59,7 @@ class _Work:
         self.running: Running | None = None
         self.began = 0.0
         self.stopped = ""
-        self.timer: threading.Timer | None = None
+        self.deadline: int | None = None
 
 
 class Worker:
@@ -71,7 +72,6 @@ class Worker:
         process: Its process id.
         slots: How many calls it runs at a time.
         labels: What it says of itself.
-        make_runners: Returns the runners, given the pool's settings. By default those of a daemon.
     """
 
     def __init__(  # noqa: PLR0913 - what a worker says of itself
@@ -102,6 +102,7 @@ class Worker:
         self._active = 0
         self._draining = False
         self._unanswered = 0
+        self._deadlines = Deadlines()
         self._stopped = threading.Event()
         self._ready = threading.Event()
         self._flusher = threading.Thread(target=self._flush, name="stretto-pool-ends", daemon=True)
@@ -119,6 +120,7 @@ class Worker:
         """Stop the calls and the threads. Idempotent."""
         self._stopped.set()
         self._ready.set()
+        self._deadlines.stop()
         runners = self._runners
         if runners is not None:
             runners.stop()
@@ -224,9 +226,7 @@ class Worker:
         if work.head.timeout is not None:
             number, seconds = work.sending.number, work.head.timeout
             text = f"it took longer than {seconds:g} s"
-            work.timer = threading.Timer(seconds, self._stop_call, (number, "timed_out", text))
-            work.timer.daemon = True
-            work.timer.start()
+            work.deadline = self._deadlines.add(seconds, partial(self._stop_call, number, "timed_out", text))
 
     def _stop_call(self, number: int, status: str, text: str) -> None:
         with self._lock:
@@ -251,8 +251,8 @@ class Worker:
                 return
             self._active -= active
             self._ends.append(self._end(work, finished))
-        if work.timer is not None:
-            work.timer.cancel()
+        if work.deadline is not None:
+            self._deadlines.forget(work.deadline)
         self._ready.set()
         if self._queue:
             self._start_calls()

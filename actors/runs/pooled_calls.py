@@ -5,7 +5,7 @@ from typing import Final
 
 from stretto.actors.actions import Action
 from stretto.actors.dispatch import Overran
-from stretto.actors.pools import HERE, Pool, UnknownPool
+from stretto.actors.pools import HERE, Pool, unknown_pool_error
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
@@ -97,7 +97,7 @@ def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInP
     pools = {} if services.pools is None else services.pools
     pool = pools.get(message.pool)
     if pool is None:
-        raise UnknownPool(_named(services, message.task, message.start, run_id), pools)
+        raise unknown_pool_error(_named(services, message.task, message.start, run_id), (HERE, *pools))
     return PlaceInPool(services, pool, message)
 
 
