@@ -191,6 +191,13 @@ def test_a_class_is_found_however_its_base_is_imported(sample: Sample, code: str
     assert found["hosts.other"] is not None
 
 
+def test_a_setting_s_default_that_does_not_fit_is_loaded(sample: Sample) -> None:
+    """With a warning, as StackStorm does."""
+    (sample.folder / "config.schema.yaml").write_text("regions: {type: array, default: us-east-1}\n")
+    warnings = [(each.code, each.severity) for each in sample.read().warnings]
+    assert warnings == [("bad_default", "warning")]
+
+
 def test_a_client_of_more_than_keys_is_refused(sample: Sample) -> None:
     """Its first use of what is not there would raise."""
     sample.write("lib/more.py", "from st2client.client import Client\nclient = Client()\n")
