@@ -23,7 +23,7 @@ _MANAGERS: Final = frozenset(
         "webhooks", "workflows",
     }
 )  # fmt: skip
-"""What StackStorm's client has and the stand-in lacks."""
+"""The parts of StackStorm's client that the stand-in lacks."""
 _CATCHING: Final = frozenset({"Exception", "BaseException", "ImportError", "ModuleNotFoundError"})
 _PACKAGES: Final = frozenset({"st2common", "st2client", "st2reactor", "st2actions", "st2api", "st2auth", "st2tests"})
 _INSTEAD: Final = (
