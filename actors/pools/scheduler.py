@@ -204,14 +204,15 @@ class Scheduler:
         if reason != "left" or worker.in_flight:
             self._notes.lost(worker_id, reason, len(worker.in_flight))
         again: list[PooledCall] = []
-        for pooled in worker.in_flight.values():
+        suspects = worker.may_run()
+        for number, pooled in worker.in_flight.items():
             del self._where[pooled]
             pooled.sending = 0
             if pooled.once:
                 text = f"the worker {worker.joined.name} was lost ({reason}) after the start, so that it may have run"
                 self._end(pooled, Finished("failed", None, text, "may_have_run"))
                 continue
-            pooled.losses += pooled.began is not None
+            pooled.losses += number in suspects
             pooled.began = None
             if pooled.losses >= MAX_LOSSES:
                 text = f"{MAX_LOSSES} workers were lost while it ran, the last one {worker.joined.name} ({reason})"

@@ -1,5 +1,6 @@
 """The workers of a pool, as the pool sees them."""
 
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -58,6 +59,14 @@ class Worker:
             return True
         digest = self.actions.get(action.ref)
         return digest is not None and digest == announced_digest(action)
+
+    def may_run(self) -> frozenset[int]:
+        """Return the numbers of the calls that may run now. A worker starts as many as it has slots, in their order.
+
+        The mark of a begin is no proof of the opposite: a call that ends its process may be quicker than its mark.
+        """
+        first = islice(self.in_flight, self.joined.slots)
+        return frozenset((*first, *(number for number, each in self.in_flight.items() if each.began is not None)))
 
     def take(self, number: int) -> PooledCall | None:
         """Remove a call that has ended, or return None if the sending is another one's."""

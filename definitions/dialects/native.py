@@ -6,7 +6,13 @@ from pathlib import PurePath
 from typing import cast, get_args
 
 from stretto.definitions.dialects.native_graph import check_graph
-from stretto.definitions.dialects.native_tasks import IGNORED_FIELDS, KEPT_FIELDS, read_assignments, read_pool, read_tasks
+from stretto.definitions.dialects.native_tasks import (
+    IGNORED_FIELDS,
+    KEPT_FIELDS,
+    read_assignments,
+    read_pool,
+    read_tasks,
+)
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.expressions import Site, Template

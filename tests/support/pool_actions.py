@@ -48,6 +48,14 @@ def crash(mark: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@action("pooled.crash_or_greet")
+def crash_or_greet(text: str, mark: str) -> str:
+    """End the process if the text is "poison"."""
+    if text == "poison":
+        crash(mark)
+    return text
+
+
 @action("pooled.freeze_once")
 def freeze_once(mark: str) -> str:
     """Stop the process, but not if the file is there."""

@@ -211,3 +211,24 @@ def test_workers_end_with_the_engine(start: Callable[..., Bench]) -> None:
     bench.proxy.stop().get(timeout=PATIENCE)
     with pytest.raises(ProcessLookupError):
         os.kill(process, signal.SIGCONT)
+
+
+def test_an_item_that_ends_its_workers_fails_after_three(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """Items beside it end well: the third time it is alone."""
+    mark = tmp_path / "mark"
+    bench = start(slots=2)
+    outcome = bench.run(f"""
+output_map: {{ends: "{{{{ task.fan.result }}}}"}}
+tasks:
+  - name: fan
+    action: "pooled.crash_or_greet"
+    runs_on: compute
+    with_items: [poison, a, b, c]
+    concurrency: 4
+    input: {{text: "{{{{ item }}}}", mark: "{mark}"}}
+    next: [{{when: "{{{{ failed() }}}}"}}]
+""")
+    assert mark.read_text() == "xxx"
+    codes = [error["code"] for error in outcome.errors if error["item_index"] is not None]
+    assert codes == ["worker_lost"], outcome.errors
+    assert pool_of(bench).notes.losses() == {"closed": 3}

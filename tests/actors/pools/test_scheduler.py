@@ -233,13 +233,23 @@ def test_a_call_that_ends_its_workers_fails_and_harms_no_other(room: Room) -> No
     assert {at: end.status for at, end in room.ends.items()} == {0: "failed", 1: "succeeded", 2: "succeeded"}
 
 
-def test_a_call_that_had_not_begun_uses_up_no_loss(room: Room) -> None:
-    """It cannot have ended the worker."""
+def test_only_calls_that_may_have_run_are_suspects(room: Room) -> None:
+    """A worker starts as many as it has slots, in their order. The others cannot have ended it."""
+    room.add(0, 1, 2, 3)
+    for number in range(MAX_LOSSES):
+        room.join(f"w-{number}", slots=2)
+        room.lose(f"w-{number}")
+    assert room.ends.keys() == {0}, "the second one waited for its turn to be alone"
+    assert [each.losses for each in room.scheduler.waiting] == [2, 0, 0]
+
+
+def test_a_call_that_ends_its_worker_before_its_begin_is_told_is_a_suspect(room: Room) -> None:
+    """Otherwise it would end workers for ever."""
     room.add(0)
-    for number in range(2 * MAX_LOSSES):
+    for number in range(MAX_LOSSES):
         room.join(f"w-{number}")
         room.lose(f"w-{number}")
-    assert room.ends == {}
+    assert room.ends[0].kind == "worker_lost"
 
 
 def test_a_worker_that_misses_three_beats_is_silent(room: Room) -> None:
