@@ -12,6 +12,8 @@ from stretto.definitions.source import MapNode, Node, kind_of, to_data
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 _MAX_SHOWN: Final = 80
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
+msgspec.convert({}, PoolSettings)
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(PoolSettings)}
 
 

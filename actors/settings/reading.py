@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.settings.model import SECTIONS, PoolSettings, Settings, expected, fields_of
+from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
 from stretto.actors.settings.pools import read_pools
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import Finding, StrettoError, nearest
@@ -22,7 +22,7 @@ PREFIX: Final = "STRETTO__"
 _MAX_SHOWN = 80
 
 # msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
-for _each in (Settings, PoolSettings, *SECTIONS.values()):
+for _each in (Settings, *SECTIONS.values()):
     msgspec.convert({}, _each)
 
 
