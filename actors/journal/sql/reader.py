@@ -167,6 +167,7 @@ class SqlReader:
             secret=is_encrypted(row.parameters),
             parent=self._parent(row),
             depth=row.depth,
+            root=None if row.root == row.id else row.root,
             idempotency=self._idempotency(row),
             rerun=restore_rerun(row, row.rerun_items),
             limits=restore_limits(row),
