@@ -1,4 +1,4 @@
-"""Claims of runs: which runs an engine takes over, and what it is told of them."""
+"""Claims of runs: the runs that an engine takes over, and their suspects."""
 
 from typing import Final, Protocol
 
