@@ -12,7 +12,7 @@ import contextlib
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from stretto.actors.dispatch.counting import Count
 from stretto.actors.dispatch.lane import Lane
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 # Handlers are foreign code: their exceptions must not end a dispatcher's thread.
 # ruff: noqa: BLE001
+
+
+LANE_TURNS: Final = 16
+"""Turns that a lane takes in a row while others are ready. A small run then ends before the next one begins."""
+LANE_SECONDS: Final = 0.002
+"""The time after which a lane leaves the next turn to others that are ready, however few it has taken."""
 
 
 class Dispatcher:
@@ -113,7 +119,8 @@ class Dispatcher:
     def lane(self) -> Lane:
         """Return a new lane, on which actors start as on the dispatcher.
 
-        While other actors are ready, all actors of a lane together get the turns of one.
+        While other lanes are ready, a lane takes up to `LANE_TURNS` turns, or those that begin within `LANE_SECONDS`,
+        and goes to the end of the queue. With several threads it takes one turn, as another thread serves it meanwhile.
         """
         return Lane(self)
 
@@ -149,8 +156,9 @@ class Dispatcher:
             del lane
 
     def _serve(self, lane: Lane, number: int) -> None:
-        """Run a turn of the lane's first actor, and further turns of the lane while no other one is ready."""
+        """Run turns of the lane's actors: some if another lane is ready, else all."""
         right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
+        turns, ends_at = 0, time.monotonic() + LANE_SECONDS
         while True:
             self._turns_began[number] = began = time.monotonic()
             if right_of_way.taken:
@@ -171,7 +179,11 @@ class Dispatcher:
                 with contextlib.suppress(BaseException):
                     actor._abandon()
             del actor
-            if left or (not ready.empty() and not others.empty() and self._requeue(lane)):
+            turns += 1
+            if left:
+                return
+            waited_for = not ready.empty() and not others.empty()
+            if waited_for and (turns >= LANE_TURNS or time.monotonic() >= ends_at) and self._requeue(lane):
                 return
 
     def _requeue(self, lane: Lane) -> bool:

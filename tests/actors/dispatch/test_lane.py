@@ -8,6 +8,7 @@ import pykka
 import pytest
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Lane
+from stretto.actors.dispatch.dispatcher import LANE_TURNS
 from tests.support.waiting import PATIENCE
 
 
@@ -63,7 +64,7 @@ def finish(dispatcher: Dispatcher, mailboxes: list[Any]) -> None:
 
 
 def test_one_ready_actor_does_not_wait_for_those_of_a_large_lane(dispatcher: Dispatcher) -> None:
-    """However many actors of a lane are ready, an actor outside has the turn after the next."""
+    """However many actors of a lane are ready, an actor outside waits for `LANE_TURNS` of them at most."""
     seen: list[object] = []
     held = HeldUp(dispatcher)
     large = dispatcher.lane()
@@ -72,22 +73,38 @@ def test_one_ready_actor_does_not_wait_for_those_of_a_large_lane(dispatcher: Dis
     held.release()
     finish(dispatcher, mailboxes)
     dispatcher.stop()
-    assert seen.index("request") == 1
+    assert seen.index("request") <= LANE_TURNS
     assert [each for each in seen if each != "request"] == list(range(100))
 
 
-def test_lanes_take_turns(dispatcher: Dispatcher) -> None:
-    """Each lane gets one turn in a round, and its actors have theirs in the order in which they became ready."""
+def test_lanes_take_turns(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a round each gets its turns, and its actors have theirs in the order in which they became ready."""
+    most, seen = 2, list[object]()
+    monkeypatch.setattr("stretto.actors.dispatch.dispatcher.LANE_TURNS", most)
+    monkeypatch.setattr("stretto.actors.dispatch.dispatcher.LANE_SECONDS", PATIENCE)
+    run_lanes(dispatcher, {"a": 5, "b": 3, "c": 1}, seen)
+    assert seen == ["a0", "a1", "b0", "b1", "c0", "a2", "a3", "b2", "a4"]
+
+
+def test_a_lane_whose_time_is_over_leaves_the_next_turn_to_others(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its actors may take long: then each turn is one of another lane."""
     seen: list[object] = []
-    held = HeldUp(dispatcher)
-    mailboxes = []
-    for lane, actors in (("a", 4), ("b", 2), ("c", 1)):
+    monkeypatch.setattr("stretto.actors.dispatch.dispatcher.LANE_SECONDS", 0.0)
+    run_lanes(dispatcher, {"a": 4, "b": 2, "c": 1}, seen)
+    assert seen == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
+
+
+def run_lanes(dispatcher: Dispatcher, actors: dict[str, int], seen: list[object]) -> None:
+    """Make lanes ready at once, with so many actors each, and return when all have had their turn."""
+    held, mailboxes = HeldUp(dispatcher), []
+    for lane, count in actors.items():
         shared = dispatcher.lane()
-        mailboxes += [Turn.start_with(shared, f"{lane}{number}", seen) for number in range(actors)]
+        mailboxes += [Turn.start_with(shared, f"{lane}{number}", seen) for number in range(count)]
     held.release()
     finish(dispatcher, mailboxes)
     dispatcher.stop()
-    assert seen == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
 
 
 def test_requests_do_not_starve_a_lane(dispatcher: Dispatcher) -> None:
