@@ -83,7 +83,6 @@ from stretto.actors.journal.store import (
 from stretto.definitions.conductor import ItemCompleted
 
 _PORTION: Final = 500
-"""Unfinished runs read in one transaction."""
 
 _UNFINISHED: Final = (
     select(runs.c.number, runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent)
