@@ -108,6 +108,9 @@ class _Given:
     def task_status(self, _task: str, _route: int | None) -> str | None:
         return None
 
+    def task_execution(self, _task: str, _route: int | None) -> None:
+        return None
+
     def _default(self, parameter: Parameter) -> Data:
         template = self._computed.get(parameter.name)
         if template is None:

@@ -13,7 +13,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.definitions.expressions.orquesta.delimiting import Language, cuts_of, languages_of
     from stretto.definitions.expressions.orquesta.rendering import function_names
-    from stretto.definitions.expressions.orquesta.stackstorm import BEYOND, NOT_HERE
+    from stretto.definitions.expressions.orquesta.stackstorm import NOT_HERE
     from stretto.definitions.expressions.orquesta.templates import (
         Expression,
         Given,
@@ -28,13 +28,12 @@ else:
         {
             "delimiting": "cuts_of languages_of Language",
             "rendering": "function_names",
-            "stackstorm": "BEYOND NOT_HERE",
+            "stackstorm": "NOT_HERE",
             "templates": "Expression Given KeyedTemplate Statements Text compile_text",
         },
     )
 
 __all__ = [
-    "BEYOND",
     "NOT_HERE",
     "Expression",
     "Given",
