@@ -342,3 +342,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "yaml_dump": _to_yaml_string,
     "yaml_parse": _from_yaml_string,
 }
+
+
+def stackstorm_function(name: str) -> Callable[..., Any]:
+    """Return a function by its name."""
+    return FUNCTIONS[name]
