@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.timelines import show_timeline
     from stretto.actors.history.values import item_result, run_inputs
     from stretto.actors.history.versions import run_version
-    from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
+    from stretto.actors.history.waits import Blockers, PoolWait, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
     __getattr__ = lazy_face(
@@ -83,7 +83,7 @@ else:
             "tasks": "list_tasks show_task task_of tasks_of",
             "timelines": "show_timeline",
             "values": "item_result run_inputs",
-            "waits": "Blockers explain_waits quarantine_wait quarantined_children",
+            "waits": "Blockers PoolWait explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
     )
@@ -100,6 +100,7 @@ __all__ = [
     "KeptReports",
     "OfflineRuns",
     "OldRunRead",
+    "PoolWait",
     "Replay",
     "RerunChoice",
     "RerunKnown",

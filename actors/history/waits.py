@@ -3,12 +3,30 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from stretto.actors.journal import Quarantine
 from stretto.definitions.conductor import Conductor, Wait
+
+
+class PoolWait(NamedTuple):
+    """Items that wait for a worker of a pool.
+
+    Attributes:
+        pool: The pool.
+        items: How many items.
+        connected: How many workers it has.
+        expected: How many it should have.
+        ref: The action that none of the workers has as the daemon has it, or "".
+    """
+
+    pool: str
+    items: int
+    connected: int
+    expected: int
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +43,7 @@ class Blockers:
         for_thread: Items whose function waits for a thread.
         threads: The number of threads that run functions at a time.
         left_behind: The number of threads that functions without an item hold.
-        pools: For each pool that items wait for: its name, their number, its connected and its expected workers.
+        pools: What items wait for in pools.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -37,7 +55,7 @@ class Blockers:
     for_thread: frozenset[tuple[str, int, int]] = frozenset()
     threads: int = 0
     left_behind: int = 0
-    pools: tuple[tuple[str, int, int, int], ...] = ()
+    pools: tuple[PoolWait, ...] = ()
 
 
 NO_BLOCKERS: Final = Blockers()
@@ -95,10 +113,12 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
     if blockers.permits:
         text = f"the engine's max_items_in_flight is reached: {blockers.permits:,} of the run's items wait"
         yield {"kind": "permits", "text": text, "count": blockers.permits}
-    for pool, count, connected, expected in blockers.pools:
-        who = "1 item waits" if count == 1 else f"{count:,} items wait"
-        text = f"{who} for a worker of {pool}: {connected:,} of {expected:,} connected"
-        yield {"kind": "pool", "text": text, "count": count, "pool": pool}
+    for each in blockers.pools:
+        who = "1 item waits" if each.items == 1 else f"{each.items:,} items wait"
+        text = f"{who} for a worker of {each.pool}: {each.connected:,} of {each.expected:,} connected"
+        if each.ref:
+            text += f", and none of them has the daemon's {each.ref}, or any"
+        yield {"kind": "pool", "text": text, "count": each.items, "pool": each.pool}
 
 
 def _described(wait: Wait, blockers: Blockers) -> dict[str, Any]:

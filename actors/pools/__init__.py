@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.pools.announcing import can_leave
     from stretto.actors.pools.carrier import Carrier, CarrierEvents
     from stretto.actors.pools.pool import Pool, UnknownWorker
     from stretto.actors.pools.pools import (
@@ -25,6 +26,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "announcing": "can_leave",
             "carrier": "Carrier CarrierEvents",
             "pool": "Pool UnknownWorker",
             "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool unknown_pool_error",
@@ -34,5 +36,5 @@ else:
 
 __all__ = [
     "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolOptions", "Pools", "UnknownPool",
-    "UnknownWorker", "Worker", "unknown_pool_error",
+    "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
 ]  # fmt: skip

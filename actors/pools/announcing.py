@@ -17,9 +17,20 @@ ORIGIN: Final = "announced by workers"
 """The origin of an action that this process knows by announcement alone."""
 
 
+ALWAYS_THERE: Final = frozenset({"core.http", "core.local"})
+"""The core actions that every worker can run: they come with Stretto."""
+
+
+def can_leave(action: Action) -> bool:
+    """Return whether workers can have an action: it may wait, and it is not a pack's."""
+    if action.ref.startswith("core."):
+        return action.ref in ALWAYS_THERE
+    return action.runner != "inline" and (not action.origin or isinstance(action, _ElsewhereAction))
+
+
 def announce(action: Action) -> Announced | None:
     """Return an action as data, or None if it never leaves the daemon or cannot be described."""
-    if action.runner == "inline" or action.ref.startswith("core."):
+    if action.runner == "inline" or action.ref in ALWAYS_THERE or not can_leave(action):
         return None
     parameters = tuple(
         Parameter(each.name, each.type, each.required, _plain(each.default), each.nullable, each.enum, each.description)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from stretto.actors.actions import Action, OutputSoFar
 from stretto.actors.pools.values import Split
-from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot
+from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot, WorkerLog
 from stretto.definitions.model import CoreActions
 
 
@@ -32,12 +32,13 @@ class PooledCall:
         printed: What the code has printed.
         sending: The number of the sending under way, or 0 while it waits.
         losses: How many workers were lost while the call's code ran there.
+        cancelled: Whether its end was asked for. It is not sent again then.
         ended: Whether its end was reported.
     """
 
     __slots__ = (
-        "_canceller", "action", "began", "begun", "call", "core", "done", "ended", "losses", "once",
-        "printed", "sending", "split",
+        "_canceller", "_log", "action", "began", "begun", "call", "cancelled", "core", "done", "ended", "losses",
+        "once", "printed", "sending", "split",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
@@ -60,10 +61,12 @@ class PooledCall:
         self.begun = begun
         self.split = split
         self._canceller = canceller
+        self._log: WorkerLog | None = None
         self.began: Began | None = None
         self.printed = PrintSlot()
         self.sending = 0
         self.losses = 0
+        self.cancelled = False
         self.ended = False
 
     def cancel(self) -> bool:
@@ -77,6 +80,12 @@ class PooledCall:
     def output(self) -> OutputSoFar | None:
         """Return None: a worker sends the output of a process with its end."""
         return None
+
+    def logs(self, level: int, logger: str, text: str) -> None:
+        """Write a log record of the call to the daemon's log, which masks the run's secrets."""
+        if self._log is None:
+            self._log = WorkerLog(self.call.ids)
+        self._log.record(level, logger, text)
 
     def begins(self) -> None:
         """Take note that a worker has begun with the code."""

@@ -1,7 +1,7 @@
 """The messages between a pool and its workers: frozen data as msgpack, bounded in bytes, without functions or clocks.
 
     pool   --Welcome, Perform, Values, Stop, Drain-->          worker
-    worker --Joined, Begun, Ended, Beat, ValueMissing, Leaving--> pool
+    worker --Joined, Begun, Logged, Ended, Beat, ValueMissing, Leaving--> pool
 
 A call has the token (engine, run, task, visit, index, attempt, sending). The pool's number for the sending is unique in
 one engine, so the worker's answers name the engine and the sending alone.
@@ -14,6 +14,8 @@ import msgspec
 MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 """The bytes of one message. A larger one is refused before it is read."""
 MAX_BATCH_ITEMS: Final = 2_000
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""What is gathered for one message, unless a single part of it has more."""
 MAX_LABELS: Final = 64
 MAX_ACTIONS: Final = 10_000
 """The actions that a worker may announce."""
@@ -189,11 +191,27 @@ class End(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     result: bytes
     seconds: float
     error: str | None = None
-    kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out"] | None = None
+    kind: Literal["failed", "exception", "not_data", "result_too_large", "cancelled", "timed_out"] | None = None
     retry_after: float | None = None
     traceback: tuple[tuple[str, int, str, str], ...] = ()
     printed: str = ""
     cut: int = 0
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """A log record of a call: the number of its sending, the level, the logger's name, and the text."""
+
+    number: int
+    level: int
+    logger: str
+    text: str
+
+
+class Logged(PoolMessage, frozen=True):
+    """Calls have logged. Only the daemon can mask their secrets, so a worker itself never writes these records."""
+
+    engine: int
+    records: tuple[Record, ...]
 
 
 class Ended(PoolMessage, frozen=True):
@@ -220,7 +238,7 @@ class Leaving(PoolMessage, frozen=True):
 
 
 ToWorker: TypeAlias = Welcome | Perform | Values | Stop | Drain | Acknowledged
-ToPool: TypeAlias = Joined | Begun | Ended | Beat | ValueMissing | Leaving
+ToPool: TypeAlias = Joined | Begun | Logged | Ended | Beat | ValueMissing | Leaving
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_worker: Final[msgspec.msgpack.Decoder[ToWorker]] = msgspec.msgpack.Decoder(ToWorker)

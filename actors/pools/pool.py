@@ -151,6 +151,10 @@ class Pool:
         """How many workers there are."""
         return len(self._scheduler.workers)
 
+    def waiting_of(self, run_id: str) -> dict[str, int]:
+        """Return how many calls of a run wait here, by the ref of an action that no worker has, or "" if one has it."""
+        return self._scheduler.waiting_of(run_id)
+
     def report(self) -> dict[str, Any]:
         """Return the pool for people: {pool, expected, workers, slots, waiting, in_flight} and the counts."""
         scheduler = self._scheduler

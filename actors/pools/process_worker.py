@@ -3,14 +3,16 @@
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions
-from stretto.actors.actions import ActionRegistry, load_actions
+from stretto.actors.actions import ActionRegistry, CannotLoadActions, load_actions
+from stretto.actors.pools.call_log import forward_logs
 from stretto.actors.pools.framing import read_frame, write_frame
 from stretto.actors.pools.serving import Worker
-from stretto.metrics import configure_logging
+from stretto.metrics import configure_logging, get_logger
 
 
 def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
@@ -24,8 +26,12 @@ def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging("WARNING")
-    for each in actions:
-        load_actions(each)
+    try:
+        for each in actions:
+            load_actions(each)
+    except CannotLoadActions as error:
+        get_logger(__name__).error("pool_actions_not_loaded", worker=name, reason=str(error))
+        sys.exit(1)
     with socket.socket(fileno=channel) as connection:
         writing = threading.Lock()
 
@@ -34,6 +40,7 @@ def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
                 write_frame(connection, data)
 
         worker = Worker(ActionRegistry.registered(), send, name=name, process=os.getpid(), slots=slots)
+        forward_logs(worker.logged)
         reader = threading.Thread(target=_read, args=(connection, worker), name="stretto-pool-reader", daemon=True)
         worker.join()
         reader.start()

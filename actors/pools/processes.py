@@ -46,10 +46,12 @@ class _Child:
         self.started = time.monotonic()
 
     def kill(self) -> None:
-        """End the process and what it has started."""
+        """End the process, what it has started, and the connection, which a process that it has forked may hold."""
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            self.channel.shutdown(socket.SHUT_RDWR)
 
 
 class ProcessCarrier:
@@ -173,8 +175,6 @@ class ProcessCarrier:
         child.kill()
         child.outgoing.put(None)
         give_back(child.channel)
-        with contextlib.suppress(OSError):
-            child.channel.shutdown(socket.SHUT_RDWR)
         writer.join(END_SECONDS)
         child.channel.close()
         code = child.process.wait()

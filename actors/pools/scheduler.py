@@ -6,7 +6,7 @@ A call waits, is sent, begins and ends. Each sending has a new number, so an end
 dropped. When a worker is lost, its calls wait again, except those that must not be sent twice.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from itertools import count
 from typing import Final, Protocol
@@ -16,6 +16,7 @@ import msgspec
 from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import (
+    MAX_MESSAGE_BYTES,
     Acknowledged,
     Beat,
     Begun,
@@ -23,8 +24,10 @@ from stretto.actors.pools.messages import (
     End,
     Ended,
     Head,
+    InvalidMessage,
     Joined,
     Leaving,
+    Logged,
     Perform,
     Sending,
     Stop,
@@ -35,7 +38,7 @@ from stretto.actors.pools.messages import (
     Welcome,
 )
 from stretto.actors.pools.values import texts_of
-from stretto.actors.pools.workers import MISSED_BEATS, Batch, Worker
+from stretto.actors.pools.workers import MISSED_BEATS, Batch, Load, Worker
 from stretto.actors.runners import Finished, append_printed
 from stretto.definitions.data import decode_json
 from stretto.definitions.errors import Frame, NotData
@@ -44,8 +47,8 @@ MAX_LOSSES: Final = 3
 """A call during which so many workers were lost has failed: it may be what ends them."""
 ALONE_AFTER: Final = 2
 """A call during which so many workers were lost runs alone on its worker, so that it harms no other."""
-MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
-"""The bytes of the inputs of one batch, unless a single call has more."""
+MAX_BATCH_BYTES: Final = MAX_MESSAGE_BYTES
+"""The bytes of the inputs and new values of one batch, unless a single call has more."""
 
 
 class Notes(Protocol):
@@ -106,6 +109,15 @@ class Scheduler:
         """How many calls are at workers."""
         return sum(len(each.in_flight) for each in list(self.workers.values()))
 
+    def waiting_of(self, run_id: str) -> dict[str, int]:
+        """Return how many calls of a run wait, by the ref of an action that no worker has, or "" if one has it."""
+        workers, found = tuple(self.workers.values()), Counter[str]()
+        for pooled in tuple(self.waiting):
+            if pooled.call.ids.run_id == run_id:
+                there = not workers or any(each.can_run(pooled.action) for each in workers)
+                found["" if there else pooled.call.ref] += 1
+        return found
+
     # ---- calls
 
     def add(self, pooled: PooledCall) -> None:
@@ -116,6 +128,7 @@ class Scheduler:
         """End a call that waits, or stop it at its worker."""
         if pooled.ended:
             return
+        pooled.cancelled = True
         worker = self._where.get(pooled)
         if worker is None:
             self.waiting.remove(pooled)
@@ -150,14 +163,24 @@ class Scheduler:
             self.gone(worker.id, "left")
         elif isinstance(message, ValueMissing):
             self._send_missing(worker, frozenset(message.digests))
-        elif isinstance(message, Begun):
-            for number in message.numbers:
-                if number in worker.in_flight and message.engine == self._engine:
-                    worker.in_flight[number].begins()
-        elif isinstance(message, Ended):
+        elif isinstance(message, Begun | Logged | Ended):
+            self._of_calls(worker, message)
+
+    def _of_calls(self, worker: Worker, message: Begun | Logged | Ended) -> None:
+        if isinstance(message, Ended):
             for end in message.ends:
                 # A number of an earlier engine means another call.
                 self._ended(worker, end, 0 if message.engine != self._engine else end.number)
+        elif message.engine != self._engine:
+            return
+        elif isinstance(message, Begun):
+            for number in message.numbers:
+                if number in worker.in_flight:
+                    worker.in_flight[number].begins()
+        else:
+            for record in message.records:
+                if record.number in worker.in_flight:
+                    worker.in_flight[record.number].logs(record.level, record.logger, record.text)
 
     def _ended(self, worker: Worker, end: End, number: int) -> None:
         pooled = worker.take(number)
@@ -178,9 +201,10 @@ class Scheduler:
         found: dict[bytes, bytes] = {}
         for pooled in worker.in_flight.values():
             found.update(texts_of(pooled.split.values, lambda each: each in digests and each not in found))
-        if found:
-            self._notes.put(len(found))
-            self._send(worker.id, Values(tuple(found.items())))
+        self._notes.put(len(found))
+        # Together they may have more than a message may have, and one by one they do not: each has been sent before.
+        for each in found.items():
+            self._send(worker.id, Values((each,)))
 
     @staticmethod
     def _end(pooled: PooledCall, finished: Finished) -> None:
@@ -208,6 +232,9 @@ class Scheduler:
         for number, pooled in worker.in_flight.items():
             del self._where[pooled]
             pooled.sending = 0
+            if pooled.cancelled:
+                self._end(pooled, Finished("cancelled", None, "the call was cancelled", "cancelled"))
+                continue
             if pooled.once:
                 text = f"the worker {worker.joined.name} was lost ({reason}) after the start, so that it may have run"
                 self._end(pooled, Finished("failed", None, text, "may_have_run"))
@@ -255,22 +282,21 @@ class Scheduler:
         ready = sum(not each.draining for each in self.workers.values())
         batch: list[PooledCall] = []
         passed: list[PooledCall] = []
-        size, held = 1, 0
+        size, load = 1, Load(worker)
         while self.waiting and len(batch) < size:
             pooled = self.waiting.popleft()
             alone = pooled.losses >= ALONE_AFTER
-            too_much = bool(batch) and held + len(pooled.split.text) > MAX_BATCH_BYTES
             if not worker.can_run(pooled.action):
                 passed.append(pooled)
                 if len(passed) > MAX_PASSED:
                     break
                 continue
-            if too_much or (alone and (batch or worker.in_flight)):
+            if (batch and load.with_(pooled) > MAX_BATCH_BYTES) or (alone and (batch or worker.in_flight)):
                 # A worker takes nothing more until a call that must be alone has found an idle one.
                 passed.append(pooled)
                 break
             batch.append(pooled)
-            held += len(pooled.split.text)
+            load.add(pooled)
             if alone:
                 worker.suspect = True
                 break
@@ -300,7 +326,15 @@ class Scheduler:
             worker.values.update(values)
         self._notes.sent(len(batch))
         self._notes.put(len(values))
-        self._send(worker.id, Perform(tuple(heads), tuple(sendings), tuple(values.items())))
+        try:
+            self._send(worker.id, Perform(tuple(heads), tuple(sendings), tuple(values.items())))
+        except InvalidMessage as error:  # the input of a single call: several together have at most `MAX_BATCH_BYTES`
+            worker.values.difference_update(values)
+            for pooled in batch:
+                worker.take(pooled.sending)
+                self._where.pop(pooled, None)
+                text = f"the input is too large for a worker: {error}"
+                self._end(pooled, Finished("failed", None, text, "not_data"))
 
 
 MAX_PASSED: Final = 1_000

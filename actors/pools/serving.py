@@ -7,7 +7,8 @@ It has no engine, no definitions and no store. Its clock measures durations only
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_network
 from typing import Final
@@ -16,6 +17,8 @@ from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, Unknow
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.deadlines import Deadlines
 from stretto.actors.pools.messages import (
+    MAX_FRAME_BYTES,
+    MAX_MESSAGE_BYTES,
     Acknowledged,
     Beat,
     Begun,
@@ -25,7 +28,9 @@ from stretto.actors.pools.messages import (
     Head,
     Joined,
     Leaving,
+    Logged,
     Perform,
+    Record,
     Sending,
     Stop,
     ToPool,
@@ -38,25 +43,31 @@ from stretto.actors.pools.messages import (
 )
 from stretto.actors.pools.values import ValueCache
 from stretto.actors.pools.workers import MISSED_BEATS
-from stretto.actors.runners import Call, Finished, Runners, Running
+from stretto.actors.runners import Call, Finished, Runners, Running, cancelled
 from stretto.definitions.data import FrozenDict, encode_json
 from stretto.metrics import CallIds
 
+MAX_RECORDS: Final = 1_000
+"""How many log records wait to be sent. More are dropped."""
 GATHER_SECONDS: Final = 0.02
 """How long the ends of calls are gathered for one message."""
 MAX_GATHERED: Final = 500
 """So many ends are sent at once."""
+MAX_END_BYTES: Final = MAX_FRAME_BYTES // 2
+"""The bytes of one result, far above what an engine takes."""
 
 
 class _Work:
     """A call at hand."""
 
-    __slots__ = ("began", "deadline", "head", "running", "sending", "stopped")
+    __slots__ = ("began", "deadline", "early", "head", "ids", "running", "sending", "stopped")
 
     def __init__(self, head: Head, sending: Sending) -> None:
         self.head = head
         self.sending = sending
         self.running: Running | None = None
+        self.early: Finished | None = None
+        self.ids = CallIds(head.run_id, head.workflow, head.task, sending.index if head.with_items else None)
         self.began = 0.0
         self.stopped = ""
         self.deadline: int | None = None
@@ -97,6 +108,10 @@ class Worker:
         self._values = ValueCache(0)
         self._work: dict[int, _Work] = {}
         self._queue: list[_Work] = []
+        self._asked: set[bytes] = set()
+        # A call's code is known by the identity of its ids, which its log records find in their context.
+        self._logging: dict[int, _Work] = {}
+        self._records: deque[Record] = deque()
         self._ends: list[End] = []
         self._begun: list[int] = []
         self._active = 0
@@ -152,7 +167,7 @@ class Worker:
                 self._stop_call(number, "cancelled", "the call was cancelled")
         elif isinstance(message, Drain):
             self._draining = True
-            self._leave_if_done()
+            self._ready.set()  # the thread that sends ends also leaves, and so behind the last of them
 
     def _begin(self, welcome: Welcome) -> None:
         if self._welcome is not None:
@@ -170,30 +185,37 @@ class Worker:
     def _add_values(self, values: tuple[tuple[bytes, bytes], ...]) -> None:
         with self._lock:
             for digest, text in values:
+                self._asked.discard(digest)
                 self._values.add(digest, text)
 
     # ---- calls
 
     def _start_calls(self) -> None:
         """Start the calls that wait, as far as slots are free and their values are here."""
-        missing: dict[bytes, None] = {}
         ready: list[tuple[_Work, FrozenDict]] = []
         with self._lock:
             kept: list[_Work] = []
+            wanted: dict[bytes, None] = {}
+            free = self._slots - self._active
             for number, work in enumerate(self._queue):
-                if self._active >= self._slots:
+                if free <= 0:
                     kept += self._queue[number:]
                     break
-                absent = self._values.missing(digest for _, digest in work.sending.shared)
-                if absent:
-                    missing.update(dict.fromkeys(absent))
+                free -= 1
+                digests = [digest for _, digest in work.sending.shared]
+                if self._values.missing(digests):
+                    wanted.update(dict.fromkeys(digests))
                     kept.append(work)
                     continue
                 self._active += 1
+                self._logging[id(work.ids)] = work
                 ready.append((work, self._values.join(work.sending.input, work.sending.shared)))
             self._queue = kept
+            self._values.trim(wanted)
+            missing = tuple(each for each in self._values.missing(wanted) if each not in self._asked)
+            self._asked.update(missing)
         if missing:
-            self._send(ValueMissing(tuple(missing)))
+            self._send(ValueMissing(missing))
         for work, given in ready:
             self._start(work, given)
 
@@ -203,17 +225,23 @@ class Worker:
         try:
             action = self._action(head)
         except UnknownAction as error:
-            self._ended(work, Finished("failed", None, str(error), "failed"))
+            self._report(work, Finished("failed", None, str(error), "failed"))
             return
         if runners is None:
             return
-        ids = CallIds(head.run_id, head.workflow, head.task, sending.index if head.with_items else None)
-        call = Call(head.ref, given, ids, head.timeout, sending.visit, sending.index, sending.attempt)
+        call = Call(head.ref, given, work.ids, head.timeout, sending.visit, sending.index, sending.attempt)
         work.began = time.monotonic()
         try:
-            work.running = runners.start(action, call, partial(self._ended, work), partial(self._began, work))
+            running = runners.start(action, call, partial(self._ended, work), partial(self._began, work))
         except RuntimeError:  # the worker stops
             return
+        with self._lock:
+            work.running = running
+            early, stopped = work.early, work.stopped
+        if early is not None:
+            self._report(work, early)
+        elif stopped:
+            self._cancel(work, running)
 
     def _action(self, head: Head) -> Action:
         return self._actions.get(head.ref, head.core)
@@ -234,23 +262,35 @@ class Worker:
             if work is None or work.stopped:
                 return
             work.stopped = status
-            waits = work in self._queue
+            waits, running = work in self._queue, work.running
             if waits:
                 self._queue.remove(work)
-        finished = Finished(status, None, text, status)  # type: ignore[arg-type]
         if waits:
-            self._ended(work, finished, active=False)
-        elif work.running is None or not work.running.cancel():
-            # A function on a thread runs on, and its end is dropped.
-            self._ended(work, finished)
+            self._report(work, Finished(status, None, text, status), active=False)  # type: ignore[arg-type]
+        elif running is not None:
+            self._cancel(work, running)
 
-    def _ended(self, work: _Work, finished: Finished, *, active: bool = True) -> None:
-        number = work.sending.number
+    def _cancel(self, work: _Work, running: Running) -> None:
+        if not running.cancel():
+            # A function on a thread runs on, and its end is dropped.
+            self._report(work, cancelled())
+
+    def _ended(self, work: _Work, finished: Finished) -> None:
+        """Take the end of a call. One that comes before `start` has returned waits for what the call has printed."""
         with self._lock:
-            if self._work.pop(number, None) is None:
+            if work.running is None:
+                work.early = finished
                 return
+        self._report(work, finished)
+
+    def _report(self, work: _Work, finished: Finished, *, active: bool = True) -> None:
+        end = self._end(work, finished)
+        with self._lock:
+            if self._work.pop(work.sending.number, None) is None:
+                return
+            self._logging.pop(id(work.ids), None)
             self._active -= active
-            self._ends.append(self._end(work, finished))
+            self._ends.append(end)
         if work.deadline is not None:
             self._deadlines.forget(work.deadline)
         self._ready.set()
@@ -266,15 +306,33 @@ class Worker:
             status = kind = "timed_out"
             error = f"it took longer than {work.head.timeout:g} s"
         frames = tuple((each.file, each.line, each.function, each.code) for each in finished.traceback)
+        result = encode_json(finished.result)
+        if len(result) > MAX_END_BYTES:
+            error = f"the result must have at most {MAX_END_BYTES:,} bytes as JSON, got {len(result):,}"
+            status, kind, result = "failed", "result_too_large", b"null"
         return End(
-            work.sending.number, status, encode_json(finished.result), seconds, error, kind,  # type: ignore[arg-type]
+            work.sending.number, status, result, seconds, error, kind,  # type: ignore[arg-type]
             finished.retry_after, frames, text, cut,
         )  # fmt: skip
+
+    def logged(self, ids: CallIds, level: int, logger: str, text: str) -> None:
+        """Send a log record to the daemon: only that can mask its secrets. It is dropped if its call has ended.
+
+        Args:
+            ids: Those that the call's code has in its context.
+            level: The level's number.
+            logger: The logger's name.
+            text: The text.
+        """
+        work = self._logging.get(id(ids))
+        if work is not None and len(self._records) < MAX_RECORDS:
+            self._records.append(Record(work.sending.number, level, logger, text))
+            self._ready.set()
 
     # ---- threads
 
     def _flush(self) -> None:
-        """Send begins and ends, those of `GATHER_SECONDS` together."""
+        """Send begins, log records and ends, those of `GATHER_SECONDS` together."""
         while not self._stopped.is_set():
             self._ready.wait()
             self._ready.clear()
@@ -288,12 +346,15 @@ class Worker:
         with self._lock:
             begun, self._begun = self._begun, []
             ends, self._ends = self._ends, []
+            records = tuple(self._records.popleft() for _ in range(len(self._records)))
         if welcome is None:
             return
         if begun:
             self._send(Begun(welcome.engine, tuple(begun)))
-        if ends:
-            self._send(Ended(welcome.engine, tuple(ends)))
+        if records:
+            self._send(Logged(welcome.engine, records))
+        for portion in _portions(ends):
+            self._send(Ended(welcome.engine, portion))
 
     def _beat(self) -> None:
         while self._welcome is not None and not self._stopped.wait(self._welcome.beat):
@@ -317,3 +378,18 @@ class Worker:
         except OSError:  # the pool is gone
             self._stopped.set()
             self._ready.set()
+
+
+def _portions(ends: list[End]) -> Iterator[tuple[End, ...]]:
+    """Yield ends for one message each: what many calls return at once may be more than a message may have."""
+    portion: list[End] = []
+    size = 0
+    for end in ends:
+        weight = len(end.result) + 4 * (len(end.printed) + len(end.error or ""))
+        if portion and size + weight > MAX_MESSAGE_BYTES:
+            yield tuple(portion)
+            portion, size = [], 0
+        portion.append(end)
+        size += weight
+    if portion:
+        yield tuple(portion)

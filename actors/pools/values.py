@@ -6,7 +6,7 @@ worker: JSON text --join--> input, each value decoded once and kept, the least r
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from stretto.actors.pools.messages import Path
@@ -16,6 +16,8 @@ LEAST_WEIGHT: Final = 4_096
 """A shared container of at least this weight travels by digest."""
 MAX_KNOWN: Final = 4_096
 """How many large values a pool remembers the digests of."""
+MAX_KNOWN_BYTES: Final = 256 * 1024 * 1024
+"""The weight of these values, which the pool keeps alive. It remembers at least one."""
 
 
 def large_values(values: Iterable[Data]) -> frozenset[int]:
@@ -47,7 +49,12 @@ class DigestTable:
 
     def __init__(self) -> None:
         self._known: OrderedDict[int, tuple[Data, bytes]] = OrderedDict()
+        self._weight = 0
         self.digested = 0
+
+    def __len__(self) -> int:
+        """Return how many values it keeps."""
+        return len(self._known)
 
     def digest_of(self, value: Data) -> bytes:
         """Return the digest of a value's JSON text."""
@@ -58,8 +65,10 @@ class DigestTable:
         digest = hashlib.blake2b(encode_json(value), digest_size=16).digest()
         self.digested += 1
         self._known[id(value)] = value, digest
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self._weight += weigh(value)
+        while len(self._known) > MAX_KNOWN or (self._weight > MAX_KNOWN_BYTES and len(self._known) > 1):
+            _, (dropped, _) = self._known.popitem(last=False)
+            self._weight -= weigh(dropped)
         return digest
 
 
@@ -128,9 +137,19 @@ class ValueCache:
             return
         self._kept[digest] = decode_json(text), len(text)
         self._bytes += len(text)
-        while self._bytes > self._most and len(self._kept) > 1:
-            _, (_, size) = self._kept.popitem(last=False)
-            self._bytes -= size
+
+    def trim(self, wanted: Container[bytes] = ()) -> None:
+        """Drop what has not been used for longest until the bound holds.
+
+        Args:
+            wanted: Digests of values to keep even so, because calls wait for the last ones of theirs.
+        """
+        for digest in list(self._kept):
+            if self._bytes <= self._most or len(self._kept) == 1:
+                return
+            if digest not in wanted:
+                _, size = self._kept.pop(digest)
+                self._bytes -= size
 
     def missing(self, digests: Iterable[bytes]) -> tuple[bytes, ...]:
         """Return the digests of the values that are not here."""

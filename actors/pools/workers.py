@@ -6,12 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.actions import Action
-from stretto.actors.pools.announcing import announced_digest
+from stretto.actors.pools.announcing import ALWAYS_THERE, announced_digest
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import Joined
+from stretto.definitions.data import weigh
 
-ALWAYS_THERE: Final = frozenset({"core.http", "core.local"})
-"""The core actions that every worker can run: they come with Stretto."""
 MISSED_BEATS: Final = 3
 """A worker that is silent for so many beats is lost."""
 
@@ -20,6 +19,32 @@ class Batch(msgspec.Struct):
     """How many calls of a sent batch have not ended."""
 
     left: int
+
+
+class Load:
+    """The bytes of a batch that is put together: the inputs, and the large values that the worker does not have yet.
+
+    Args:
+        worker: The worker that the batch is for.
+    """
+
+    __slots__ = ("_bytes", "_new", "_worker")
+
+    def __init__(self, worker: "Worker") -> None:
+        self._worker = worker
+        self._new: set[bytes] = set()
+        self._bytes = 0
+
+    def with_(self, pooled: PooledCall) -> int:
+        """Return the bytes, about, if a call is added."""
+        known, split = self._worker.values, pooled.split
+        new = (each for each in split.values.items() if each[0] not in known and each[0] not in self._new)
+        return self._bytes + len(split.text) + sum(weigh(value) for _, value in new)
+
+    def add(self, pooled: PooledCall) -> None:
+        """Add a call."""
+        self._bytes = self.with_(pooled)
+        self._new.update(pooled.split.values)
 
 
 class Worker:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Runner,
         Running,
         ThreadUse,
+        cancelled,
         describe,
     )
     from stretto.actors.runners.inline import call_inline
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
     from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, PrintSlot, append_printed, capture_prints
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
+    from stretto.actors.runners.worker_logs import WorkerLog
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse describe",
+            "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse cancelled describe",
             "inline": "call_inline",
             "pool": "Pool",
             "printing": "PRINTED_BYTES PrintSlot PrintedText append_printed capture_prints",
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
+            "worker_logs": "WorkerLog",
         },
     )
 
@@ -60,8 +63,10 @@ __all__ = [
     "Runners",
     "Running",
     "ThreadUse",
+    "WorkerLog",
     "append_printed",
     "call_inline",
+    "cancelled",
     "capture_prints",
     "describe",
 ]

@@ -22,7 +22,15 @@ _log = get_logger(__name__)
 
 
 FailureKind: TypeAlias = Literal[
-    "failed", "exception", "not_data", "cancelled", "timed_out", "abandoned", "worker_lost", "may_have_run"
+    "failed",
+    "exception",
+    "not_data",
+    "result_too_large",
+    "cancelled",
+    "timed_out",
+    "abandoned",
+    "worker_lost",
+    "may_have_run",
 ]
 
 
@@ -47,8 +55,9 @@ class Finished(msgspec.Struct, frozen=True):
         result: The frozen return value, or the frozen `ActionFailed.result`.
         error: The reason, for people, or None after a success.
         kind: "failed" (ActionFailed), "exception" (any other exception), "not_data" (the result is not JSON-like),
-            "cancelled", "timed_out", "abandoned", "worker_lost" (workers were lost while it ran), "may_have_run" (its
-            worker was lost, and it must not run twice), or None after a success.
+            "result_too_large" (for the way back from another process), "cancelled", "timed_out", "abandoned",
+            "worker_lost" (workers were lost while it ran), "may_have_run" (its worker was lost, and it must not run
+            twice), or None after a success.
         seconds: How long the action's code took by the clock of another machine or process that ran it. None if it ran
             here: the caller measures it.
         traceback: The frames of the action's own code, if it raised an exception.

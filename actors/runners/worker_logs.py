@@ -30,12 +30,16 @@ class WorkerLog:
 
     def write(self, data: bytes | bytearray) -> None:
         """Write a record of the worker. One that is no record is dropped."""
+        try:
+            level, name, text = _records.decode(data)
+        except msgspec.DecodeError:
+            return
+        self.record(level, name, text)
+
+    def record(self, level: int, name: str, text: str) -> None:
+        """Write a record, if the call has not had too many."""
         self._count += 1
         if self._count <= MAX_RECORDS:
-            try:
-                level, name, text = _records.decode(data)
-            except msgspec.DecodeError:
-                return
             Context().run(_write, self._ids, level, name, text)
         elif self._count == MAX_RECORDS + 1:
             _log.warning("log_records_dropped", most=MAX_RECORDS, **self._ids.as_fields())

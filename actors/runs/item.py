@@ -61,7 +61,7 @@ from stretto.metrics import CallIds, get_logger
 STOP_GRACE_SECONDS = 10.0
 """After this an item reports without its stopped action."""
 
-NOT_RETRIED = frozenset({"not_data", "may_have_run", "worker_lost"})
+NOT_RETRIED = frozenset({"not_data", "result_too_large", "may_have_run", "worker_lost"})
 """The kinds of failures of which a further attempt would have the same, or must not be."""
 
 _log = get_logger("stretto.items")

@@ -5,7 +5,8 @@ from typing import Final
 
 from stretto.actors.actions import Action
 from stretto.actors.dispatch import Overran
-from stretto.actors.pools import HERE, Pool, unknown_pool_error
+from stretto.actors.history import PoolWait
+from stretto.actors.pools import HERE, Pool, can_leave, unknown_pool_error
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
@@ -31,14 +32,14 @@ def pooled_tasks(workflow: Workflow) -> frozenset[str]:
 def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: str) -> str:
     """Return the pool in which an item runs: `HERE`, another one, or `NO_POOL`.
 
-    Actions that never wait stay here whatever the definition says.
+    Actions that no worker can have stay here whatever the definition says.
     """
     task = workflow.tasks[start.task]
     if services.pools is None or task.runs_on is None:
         return HERE
     ref = start.prepared.action if start.prepared is not None else task.action or ""
     action = services.actions.find(ref, workflow.semantics.core_actions)
-    if action is not None and action.runner == "inline":
+    if action is not None and not can_leave(action):
         return HERE
     try:
         name = _named(services, task, start, run_id)
@@ -101,12 +102,21 @@ def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInP
     return PlaceInPool(services, pool, message)
 
 
-def waits_for_pools(services: Services, waiting: Mapping[str, int]) -> tuple[tuple[str, int, int, int], ...]:
-    """Return for each pool that items wait for: its name, their number, its connected and its expected workers."""
-    pools = services.pools
-    if pools is None:
-        return ()
-    return tuple((name, count, pools[name].connected, pools[name].expected) for name, count in waiting.items())
+def waits_for_pools(services: Services, waiting: Mapping[str, int], run_id: str) -> tuple[PoolWait, ...]:
+    """Return what the items of a run wait for in pools.
+
+    Args:
+        services: The engine's services.
+        waiting: How many items wait for a permit, by pool.
+        run_id: The run.
+    """
+    found: list[PoolWait] = []
+    for name, pool in ({} if services.pools is None else services.pools).items():
+        lacking = pool.waiting_of(run_id)
+        count = waiting.get(name, 0) + lacking.pop("", 0)
+        waits = [("", count)] if count else []
+        found += [PoolWait(name, each, pool.connected, pool.expected, ref) for ref, each in (*waits, *lacking.items())]
+    return tuple(found)
 
 
 def timeout_of(message: RunItem) -> float | None:

@@ -1,12 +1,15 @@
 """Actions for workers of pools."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
+
+import structlog
 
 from stretto.actors.actions import ActionFailed, action
 
@@ -79,3 +82,25 @@ def wait_in_thread(mark: str) -> None:
     Path(mark).write_text("hangs")
     threading.Event().wait(3_600)
     time.sleep(0)
+
+
+@action("pooled.fork_and_crash")
+def fork_and_crash(mark: str) -> None:
+    """Leave a process behind that holds all that this one holds, and end this one."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        signal.pause()
+    with Path(mark).open("a") as file:
+        file.write(f"{child} ")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@action("pooled.log")
+def log(text: str) -> str:
+    """Log a text in three ways, and print it."""
+    logging.getLogger("ops").warning("by logging: %s", text)
+    structlog.get_logger("ops").warning("by structlog", text=text)
+    logging.getLogger("ops").error("by exception", exc_info=ValueError(text))
+    sys.stdout.write(f"printed {text}\n")
+    return "done"

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from stretto.actors.history.waits import Blockers, explain_waits
+from stretto.actors.history.waits import Blockers, PoolWait, explain_waits
 from stretto.definitions.conductor import CancelRequested, ItemPaused, UnknownTask, WaitKind
 from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
 from tests.support.driving import Drive, failed, waits
@@ -167,7 +167,16 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
             ["permits"],
             "the engine's max_items_in_flight is reached: 1,234 of the run's items wait",
         ),
-        (Blockers(pools=(("eu-edge", 3, 0, 2),)), ["pool"], "3 items wait for a worker of eu-edge: 0 of 2 connected"),
+        (
+            Blockers(pools=(PoolWait("eu-edge", 3, 0, 2),)),
+            ["pool"],
+            "3 items wait for a worker of eu-edge: 0 of 2 connected",
+        ),
+        (
+            Blockers(pools=(PoolWait("eu-edge", 1, 2, 2, "ops.a"),)),
+            ["pool"],
+            "1 item waits for a worker of eu-edge: 2 of 2 connected, and none of them has the daemon's ops.a, or any",
+        ),
         (Blockers(journal_lagging=True, permits=1), ["store", "permits"], ""),
         (Blockers(results_lagging=True), ["results"], "results files have to catch up before further items start"),
         (Blockers(), [], ""),

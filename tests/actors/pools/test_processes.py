@@ -232,3 +232,84 @@ tasks:
     codes = [error["code"] for error in outcome.errors if error["item_index"] is not None]
     assert codes == ["worker_lost"], outcome.errors
     assert pool_of(bench).notes.losses() == {"closed": 3}
+
+
+def test_a_worker_whose_forked_child_lives_on_is_replaced(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """The child holds the connection, whose end would otherwise never come."""
+    mark = tmp_path / "mark"
+    bench = start(beat=0.1)
+    try:
+        outcome = bench.run(text("pooled.fork_and_crash", mark=str(mark)))
+        assert outcome.errors[0]["code"] == "worker_lost"
+        assert bench.run(text("pooled.greet", text="still here")).status == "succeeded"
+    finally:
+        for process in mark.read_text().split():
+            os.kill(int(process), signal.SIGKILL)
+
+
+def test_what_calls_log_comes_to_the_log_without_the_runs_secrets(
+    start: Callable[..., Bench], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A worker does not know them, so it writes none of these lines itself."""
+    bench = start()
+    handle = bench.submit(
+        """
+parameters: {token: {type: string, secret: true}}
+tasks: [{name: only, action: pooled.log, runs_on: compute, input: {text: "{{ parameters.token }}"}}]
+""",
+        {"token": "s3cr3t-token"},
+    )
+    assert outcome_of(handle).status == "succeeded"
+    bench.proxy.stop().get(timeout=PATIENCE)
+    errors = capfd.readouterr().err
+    assert "s3cr3t" not in errors
+    for line in ("by logging: ******", "by structlog text='******'", "by exception", "ValueError: ******"):
+        assert line in errors, errors
+    assert handle.id in errors
+
+
+def test_actions_that_no_worker_can_have_run_in_the_daemon(start: Callable[..., Bench]) -> None:
+    """A pool for all tasks does not hold up a task that sleeps."""
+    bench = start()
+    outcome = bench.run("""
+runs_on: compute
+tasks: [{name: only, action: core.sleep, input: {seconds: 0}}]
+""")
+    assert outcome.status == "succeeded"
+    assert pool_of(bench).report()["items_sent"] == 0
+
+
+def test_a_run_says_which_action_no_worker_has(start: Callable[..., Bench]) -> None:
+    """It waits for a worker that has the action."""
+    bench = start(actions=["tests.support.printing_actions"])
+    assert bench.run(text("pooled.greet", text="there is a worker")).status == "succeeded"
+    handle = bench.submit("cancellation_policy: cancel_running\n" + text("say.plain", text="x"))
+    waits: list[Any] = []
+    while not waits:
+        found = bench.proxy.why(handle.id).get(timeout=PATIENCE)
+        assert found[0]["kind"] != "ended", found
+        waits = [each for each in found if each["kind"] == "pool"]
+    assert waits[0]["text"] == (
+        "1 item waits for a worker of compute: 1 of 1 connected, and none of them has the daemon's say.plain, or any"
+    )
+    bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+    assert outcome_of(handle).status == "cancelled"
+
+
+def test_calls_whose_values_are_more_than_a_worker_may_keep_run_even_so(start_bench: Callable[..., Bench]) -> None:
+    """Each is sent, and none over and over."""
+    options = PoolOptions(workers=1, slots=4, actions=(ACTIONS,), cache_bytes=100)
+    bench = start_bench(pools={"compute": options})
+    outcome = bench.run("""
+vars: {a: "{{ range(3000) | list }}", b: "{{ range(4000) | list }}"}
+output_map: {lengths: "{{ task.fan.result | unique | list }}"}
+tasks:
+  - name: fan
+    action: pooled.measure
+    runs_on: compute
+    with_items: "{{ range(20) }}"
+    concurrency: 4
+    input: {value: "{{ [workflow.a, workflow.b] }}"}
+""")
+    assert outcome.output == {"lengths": [2]}, outcome.errors
+    assert pool_of(bench).report()["values_put"] <= 2 * 20 + 2

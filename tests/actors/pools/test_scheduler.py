@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import Action
+from stretto.actors.pools import scheduler
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import (
@@ -15,6 +16,7 @@ from stretto.actors.pools.messages import (
     Drain,
     End,
     Ended,
+    InvalidMessage,
     Joined,
     Leaving,
     Perform,
@@ -271,6 +273,49 @@ def test_a_cancelled_call_ends_at_once_if_it_waits_and_is_stopped_if_it_runs(roo
     running.cancel()
     assert room.of_kind(Stop) == [Stop((room.sendings()[1],))]
     assert 1 not in room.ends
+
+
+def test_a_cancelled_call_whose_worker_is_lost_is_not_sent_again(room: Room) -> None:
+    """It ends, so that nothing starts after a cancel."""
+    room.join("w-1")
+    (running,) = room.add(0)
+    running.cancel()
+    room.join("w-2")
+    room.lose("w-1")
+    assert room.ends[0].status == "cancelled"
+    assert room.sendings("w-2") == {}
+
+
+def test_an_input_that_no_message_can_carry_fails_its_call_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others of its batch are sent."""
+    send = room.scheduler._send
+
+    def refuse_large(worker: str, message: ToWorker) -> None:
+        if isinstance(message, Perform) and any(len(each.input) > 100 for each in message.sendings):
+            raise InvalidMessage("a message must have at most 100 bytes")
+        send(worker, message)
+
+    monkeypatch.setattr(room.scheduler, "_send", refuse_large)
+    room.join(slots=1)
+    room.add(0, text="x" * 200)
+    room.add(1, text="y")
+    assert (room.ends[0].status, room.ends[0].kind) == ("failed", "not_data")
+    assert room.ends[0].error is not None
+    assert "too large for a worker" in room.ends[0].error
+    assert list(room.sendings()) == [1]
+    assert room.scheduler.in_flight == 1
+
+
+def test_new_values_count_for_the_bytes_of_a_batch(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they may be more than a message may have."""
+    monkeypatch.setattr(scheduler, "MAX_BATCH_BYTES", 100_000)
+    values = [freeze([f"{number} {'x' * 60_000}"] * 1) for number in range(3)]
+    for number, value in enumerate(values):
+        room.add(number, context=value)
+    room.join(slots=8)
+    performs = room.of_kind(Perform)
+    assert [len(each.values) for each in performs][:2] == [1, 1]
+    assert sum(len(each.sendings) for each in performs) == 3
 
 
 def test_a_large_shared_value_is_sent_once_to_each_worker(room: Room) -> None:

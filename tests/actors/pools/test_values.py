@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.pools import values
 from stretto.actors.pools.values import LEAST_WEIGHT, DigestTable, ValueCache, large_values, split
-from stretto.definitions.data import Data, FrozenDict, encode_json, freeze
+from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, weigh
 
 TABLE = freeze([{"name": f"row {number}"} for number in range(LEAST_WEIGHT)])
 ROWS = freeze({"rows": TABLE, "small": [1, 2]})
@@ -66,6 +67,7 @@ def test_a_worker_drops_the_values_that_it_has_not_used_for_longest() -> None:
         cache.add(digest, text)
     assert cache.join(lights[0].text, lights[0].shared) == given(v=values[0])
     cache.add(digests[2], texts[2])
+    cache.trim()
     assert cache.missing([*digests, digests[1]]) == (digests[1],)
     with pytest.raises(KeyError):
         cache.join(lights[1].text, lights[1].shared)
@@ -75,3 +77,12 @@ def test_a_value_with_another_digest_is_refused() -> None:
     """It was damaged on the way."""
     with pytest.raises(ValueError, match="not that of its digest"):
         ValueCache(1_000).add(b"x" * 16, b"[1]")
+
+
+def test_the_digests_of_heavy_values_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table keeps values alive. It remembers at least the last one."""
+    monkeypatch.setattr(values, "MAX_KNOWN_BYTES", 2 * weigh(TABLE))
+    table = DigestTable()
+    for number in range(5):
+        table.digest_of(freeze([number, TABLE]))
+    assert len(table) == 1

@@ -1,0 +1,137 @@
+"""A worker without a process: what it sends of calls that end together, early or with too much."""
+
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from stretto.actors.actions import Action, ActionRegistry
+from stretto.actors.pools import Worker, serving
+from stretto.actors.pools.messages import (
+    Drain,
+    End,
+    Ended,
+    Head,
+    Leaving,
+    Perform,
+    Sending,
+    ToPool,
+    ToWorker,
+    Welcome,
+    decode_to_pool,
+    encode,
+)
+from stretto.actors.runners import Begun, Call, Done, Finished, PrintSlot, Runners, Running, append_printed
+from stretto.definitions.data import encode_json
+from tests.support.waiting import PATIENCE
+
+ENGINE = 5
+WELCOME = Welcome(ENGINE, 3_600.0, (), (), 60.0, 10, 1 << 20)
+
+
+def greet(text: str) -> str:
+    """Return the text."""
+    return text
+
+
+GREET = Action("ops.greet", greet, "thread", takes_anything=True)
+
+
+class Line:
+    """A worker, and what it has sent."""
+
+    def __init__(self) -> None:
+        self.sent: SimpleQueue[ToPool] = SimpleQueue()
+        self.worker = Worker(
+            ActionRegistry({"ops.greet": GREET}),
+            lambda data: self.sent.put(decode_to_pool(data)),
+            name="w",
+            process=1,
+            slots=4,
+        )
+        self.tell(WELCOME)
+
+    def tell(self, message: ToWorker) -> None:
+        """Let the pool send a message."""
+        self.worker.receive(encode(message))
+
+    def perform(self, ref: str, *inputs: object) -> None:
+        """Let the pool send a batch."""
+        head = Head("run", "ops.flow", "task", True, ref, "stretto", None)
+        sendings = tuple(Sending(0, at + 1, 1, at, 1, encode_json(each)) for at, each in enumerate(inputs))
+        self.tell(Perform((head,), sendings))
+
+    def messages_until_ended(self, count: int) -> list[ToPool]:
+        """Return the messages until so many calls have ended."""
+        messages: list[ToPool] = []
+        while count:
+            messages.append(self.sent.get(timeout=PATIENCE))
+            count -= len(messages[-1].ends) if isinstance(messages[-1], Ended) else 0
+        return messages
+
+    def ends(self, count: int) -> list[End]:
+        """Return so many ends."""
+        return [end for each in self.messages_until_ended(count) if isinstance(each, Ended) for end in each.ends]
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    line = Line()
+    yield line
+    line.worker.stop()
+
+
+def test_results_that_are_too_much_for_one_message_travel_in_several(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls may return a message's bytes at once."""
+    monkeypatch.setattr(serving, "MAX_MESSAGE_BYTES", 1_000)
+    line.perform("ops.greet", *({"text": "x" * 600} for _ in range(4)))
+    messages = [each for each in line.messages_until_ended(4) if isinstance(each, Ended)]
+    assert [len(each.ends) for each in messages] == [1, 1, 1, 1]
+
+
+def test_a_result_that_no_message_can_carry_fails_its_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others come back."""
+    monkeypatch.setattr(serving, "MAX_END_BYTES", 1_000)
+    line.perform("ops.greet", {"text": "x" * 2_000}, {"text": "y"})
+    large, small = sorted(line.ends(2), key=lambda each: each.number)
+    assert (large.status, large.kind, large.result, small.status) == (
+        "failed",
+        "result_too_large",
+        b"null",
+        "succeeded",
+    )
+    assert large.error is not None
+    assert "must have at most 1,000 bytes" in large.error
+
+
+def test_what_a_quick_call_prints_is_not_lost(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end may come before the worker knows that it runs."""
+    start = Runners.start
+
+    def start_and_wait(runners: Runners, action: Action, call: Call, done: Done, begun: Begun) -> Running:
+        has_ended = threading.Event()
+
+        def end(finished: Finished) -> None:
+            done(finished)
+            has_ended.set()
+
+        running = start(runners, action, call, end, begun)
+        assert has_ended.wait(PATIENCE)
+        assert isinstance(running.printed, PrintSlot)
+        append_printed(running.printed, "printed\n")
+        return running
+
+    monkeypatch.setattr(Runners, "start", start_and_wait)
+    line.perform("ops.greet", {"text": "x"})
+    assert [each.printed for each in line.ends(1)] == ["printed\n"]
+
+
+def test_a_drained_worker_leaves_behind_its_last_end(line: Line) -> None:
+    """Otherwise the pool would run the calls again."""
+    line.perform("ops.greet", *({"text": "x"} for _ in range(50)))
+    line.tell(Drain())
+    line.ends(50)
+    assert line.sent.get(timeout=PATIENCE) == Leaving()
