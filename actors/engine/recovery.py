@@ -97,6 +97,8 @@ class RunRecovery:
     @handles(RunsClaimed)
     def runs_claimed(self, message: RunsClaimed) -> None:
         """Recover the runs that this engine has claimed, except for quarantined ones and those below them."""
+        if self._admission.closed:  # they are given up again as the journal is closed
+            return
         left, suspects = message.claimed.unfinished, message.claimed.suspects
         if not left:
             self._suspects.review(suspects, ())
