@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stretto.actors.access.keeping import JournalKeeper, Kept
 from stretto.actors.journal import AccessChange, AuditEntries, JournalLink, TokenRecord
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 REFRESH_SECONDS: Final = 1.0
 """How long a token that was revoked through another engine is accepted at most, and one request longer."""

@@ -17,7 +17,7 @@ class Claimed(msgspec.Struct, frozen=True):
     more: bool = False
     """Whether more runs may be left to claim."""
     again: float | None = None
-    """The seconds after which to claim again, or None if nobody else can leave runs."""
+    """The seconds after which to claim again, or None if no other engine can leave runs."""
 
 
 NOTHING_CLAIMED: Final = Claimed((), ())

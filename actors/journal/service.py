@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Sharing(NamedTuple):
-    """What an engine has that shares its store: its lease, and the clock of the store's server."""
+    """The lease of an engine that shares its store, and the clock of the store's server."""
 
     lease: Lease
     clock: StoreClock

@@ -23,13 +23,13 @@ class StoreClock:
             self._last = max(self._last, self.monotonic() + self._offset)
             return self._last
 
-    def measured(self, told: float, sent: float, received: float) -> None:
-        """Correct the clock by a time that the server has told.
+    def measured(self, server_time: float, sent: float, received: float) -> None:
+        """Correct the clock by a reading of the server's clock.
 
         Args:
-            told: The server's time, at some moment between the next two.
+            server_time: The server's time, at some moment between the next two.
             sent: When it was asked, by `monotonic`.
             received: When its answer came, by `monotonic`.
         """
         with self._lock:
-            self._offset = min(max(self._offset, told - received), told - sent)
+            self._offset = min(max(self._offset, server_time - received), server_time - sent)

@@ -122,8 +122,8 @@ def leave(connection: Connection, ours: int) -> None:
 
 def renew(connection: Connection, ours: int, lease: float) -> float | None:
     """Count a commit of an engine, and extend its lease; return the server's time, or None if it may not write."""
-    told: float | None = connection.execute(_RENEW, {"ours": ours, "lease": lease}).scalar_one_or_none()
-    return told
+    server_time: float | None = connection.execute(_RENEW, {"ours": ours, "lease": lease}).scalar_one_or_none()
+    return server_time
 
 
 def count_commit(connection: Connection, ours: int) -> bool:

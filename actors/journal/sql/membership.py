@@ -56,7 +56,7 @@ class Membership(Protocol):
 
 
 class Alone:
-    """An engine that nobody shares the store with: a lock of the store decides. Implements `Membership`."""
+    """The only engine of a store: a lock of the store decides. Implements `Membership`."""
 
     def __init__(self, connection: Connection, knows: str) -> None:
         """Take over the store.
@@ -124,11 +124,11 @@ class Member:
     def count_commit(self, connection: Connection) -> bool:
         """Count the commit and renew the lease; return whether no other engine has taken over."""
         self._sent, asked = self._lease.monotonic(), self._clock.monotonic()
-        told = renew(connection, self.number, self._lease.seconds)
-        if told is None:
+        server_time = renew(connection, self.number, self._lease.seconds)
+        if server_time is None:
             self._lease.end()
             return False
-        self._clock.measured(told, asked, self._clock.monotonic())
+        self._clock.measured(server_time, asked, self._clock.monotonic())
         return True
 
     def committed(self) -> None:
@@ -136,7 +136,7 @@ class Member:
         self._lease.renewed(self._sent)
 
     def reconnected(self) -> None:
-        """Fence nobody for the time of a lease: the others may have lost their connections, too."""
+        """Fence no engine for the time of a lease: the others may have lost their connections, too."""
         self._fences_from = self._lease.monotonic() + self._lease.seconds
 
     def take_over(self, connection: Connection) -> float:

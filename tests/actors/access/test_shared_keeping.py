@@ -23,7 +23,7 @@ class Scene:
         self.reads: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
         self.changes: list[Deferred] = []
         link = JournalLink()
-        link.change_access = self._change  # type: ignore[method-assign]
+        setattr(link, JournalLink.change_access.__name__, self._change)
         self.keeper = SharedJournalKeeper(link, Kept, lambda *calls: self.reads.append(calls), lambda: self.now)
 
     def _change(self, *_given: Any) -> Deferred:

@@ -1,9 +1,9 @@
 """Several engines share a store in PostgreSQL: runs go on in another engine when theirs is gone."""
 
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pykka
 import pytest
 from sqlalchemy import text
 
@@ -17,6 +17,9 @@ from tests.support.engines import Bench, outcome_of
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
+if TYPE_CHECKING:
+    import pykka
+
 LEASE = 3.0
 TWO = "tasks: [{name: a, action: core.noop, next: [{do: b}]}, {name: b, action: core.noop}]\n"
 
@@ -28,7 +31,7 @@ def shared(start_bench: Callable[..., Bench], postgres_url: str) -> Callable[[],
 
 
 @pytest.fixture
-def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any]]:  # noqa: ARG001 - stops before it
+def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any]]:
     """Return what returns the queue of the ends of an engine's runs."""
     listeners: list[pykka.ActorRef[Inbox]] = []
 
@@ -38,11 +41,11 @@ def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any
         return messages_of(listeners[-1])
 
     yield listen
+    threads = [each for each in threading.enumerate() if each.name.startswith("Inbox")]
     for listener in listeners:
-        thread = listener.proxy().thread().get() if hasattr(Inbox, "thread") else None
         listener.stop()
-        if thread is not None:
-            thread.join()
+    for thread in threads:
+        thread.join(PATIENCE)
 
 
 def test_engines_run_their_own_runs_and_show_those_of_others(shared: Callable[[], Bench]) -> None:
