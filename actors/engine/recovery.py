@@ -100,10 +100,6 @@ class RunRecovery:
         if self._admission.closed:  # they are given up again as the journal is closed
             return
         left, suspects = message.claimed.unfinished, message.claimed.suspects
-        if not left:
-            self._suspects.review(suspects, ())
-            self.queue.enqueue(())
-            return
         judged = self._suspects.review(suspects, (each.run_id for each in left))
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
         recoverable = []
