@@ -99,7 +99,7 @@ class Engine(DispatchedActor):
         packs: Paths = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
-        rendered_commands: RenderedCommands = "refuse",
+        rendered_commands: RenderedCommands = "owner",
         check_digests: bool = False,
         store_key: str | PathLike[str] | None = None,
         store_lease: float | None = None,
@@ -135,7 +135,8 @@ class Engine(DispatchedActor):
             packs: Folders of packs, or packs.
             pack_config: The values of `config.*` in expressions, or the path of a YAML file with them.
             keystore: The values of `keystore.*` in expressions, or the path of a YAML file with them.
-            rendered_commands: "allow" lets expressions, whose data can run as code, into Orquesta's core.local.
+            rendered_commands: Which runs of Orquesta definitions may put expressions into commands, where data can run
+                as code: "owner" those that no remote client has asked for, "allow" all, "refuse" none.
             check_digests: Fail an item whose action changes frozen input, as C code can (`heapq`). For debugging.
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
             store_lease: The seconds after which other engines take over the runs of this one if it has not written the
@@ -225,6 +226,7 @@ class Engine(DispatchedActor):
         items: GivenItems | None = None,
         error_group: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> Any:
@@ -240,6 +242,7 @@ class Engine(DispatchedActor):
                 run.
             error_group: The id of a group of `errors`, in place of `items`: its items run.
             idempotency_key: If an earlier rerun was accepted with this key and the same request, return its handle.
+            labels: The labels of the new run, as of `submit`. None takes those of the old run.
             origin: As of `submit`. A rerun of a remote run is always remote.
             by: As of `submit`.
 
@@ -251,11 +254,11 @@ class Engine(DispatchedActor):
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
             InvalidItems: The items are no ranges, too many, or more than the task had.
-            EngineStopping, RefusedFile, IdempotencyConflict: As of `submit`.
+            EngineStopping, RefusedFile, IdempotencyConflict, InvalidLabels: As of `submit`.
             ValueError: The arguments do not fit together.
         """
         choice = RerunChoice(scope, task, items, error_group)
-        return self._core.reruns.rerun(run_id, choice, idempotency_key, origin, by)
+        return self._core.reruns.rerun(run_id, choice, idempotency_key, labels, origin, by)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.
