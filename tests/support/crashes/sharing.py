@@ -103,7 +103,7 @@ class Sharing:
         (folder / "shared_actions.py").write_text(ACTIONS)
         self._started = 0
         self._daemons: list[Served] = []
-        for _ in range(DAEMONS):
+        while len(self._daemons) < DAEMONS:
             self._start()
 
     def _start(self) -> None:
@@ -114,13 +114,15 @@ class Sharing:
         daemon = serving(
             place, "--store", self._url, "--actions", str(self._folder / "shared_actions.py"), **self._environment
         )
-        self._daemons.append(self._stack.enter_context(daemon))
+        try:
+            self._daemons.append(self._stack.enter_context(daemon))
+        except (AssertionError, ValueError):  # its log is a message: the server may have ended its connection
+            self.faults["daemon that could not start"] += 1
 
     def replace_ended(self) -> None:
         """Start a daemon for each one that was killed, or has found that it was fenced."""
-        living = [each for each in self._daemons if each.process.poll() is None]
-        self._daemons = living
-        for _ in range(DAEMONS - len(living)):
+        self._daemons = [each for each in self._daemons if each.process.poll() is None]
+        while len(self._daemons) < DAEMONS:
             self._start()
 
     def submit(self) -> None:
