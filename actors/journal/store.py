@@ -235,6 +235,13 @@ class StoreFacts(NamedTuple):
     bytes: int
 
 
+class StoredEngine(NamedTuple):
+    """An engine that has opened a store: its `number`, and its process as `name`."""
+
+    number: int
+    name: str
+
+
 class Reader(Protocol):
     """The reading side of a store. Every method is thread-safe and may raise StoreUnavailable.
 
@@ -249,8 +256,8 @@ class Reader(Protocol):
     def keys(self) -> "KeyReader":
         """Reads the key-value store."""
 
-    def unfinished(self) -> Iterator[Unfinished]:
-        """Yield the runs that have not ended, in the order of their acceptance."""
+    def engine_of(self, run_id: str) -> StoredEngine | None:
+        """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""
 
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""
