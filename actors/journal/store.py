@@ -11,7 +11,16 @@ import msgspec
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
-from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
+from stretto.actors.journal.records import (
+    Entry,
+    ItemKey,
+    KeptOutput,
+    Origin,
+    RunAccepted,
+    StoredEngine,
+    Suspicion,
+    Write,
+)
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
@@ -233,13 +242,6 @@ class StoreFacts(NamedTuple):
     kind: str
     version: str
     bytes: int
-
-
-class StoredEngine(NamedTuple):
-    """An engine that has opened a store: its `number`, and its process as `name`."""
-
-    number: int
-    name: str
 
 
 class Reader(Protocol):

@@ -21,6 +21,7 @@ from stretto.actors.journal.records import (
     ParentItem,
     RunAccepted,
     SecretsLearned,
+    StoredEngine,
     Suspicion,
     UnreadableRecord,
 )
@@ -75,7 +76,6 @@ from stretto.actors.journal.store import (
     RunEnd,
     RunPage,
     RunRow,
-    StoredEngine,
     StoreFacts,
     TaskRow,
 )
