@@ -5,11 +5,18 @@ Only durations are compared, each by the clock of one machine.
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 LEAST_LEASE_SECONDS: Final = 1.0
 MOST_LEASE_SECONDS: Final = 3600.0
 RENEWALS_IN_A_LEASE: Final = 3
+
+
+class StoredEngine(NamedTuple):
+    """An engine that has opened a store: its `number`, and its process as `name`."""
+
+    number: int
+    name: str
 
 
 class Lease:

@@ -6,7 +6,7 @@ not at all.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -111,13 +111,6 @@ class Idempotency(msgspec.Struct, frozen=True):
 
     key: str
     fingerprint: str
-
-
-class StoredEngine(NamedTuple):
-    """An engine that has opened a store: its `number`, and its process as `name`."""
-
-    number: int
-    name: str
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,17 +10,9 @@ import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
+from stretto.actors.journal.lease import StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
-from stretto.actors.journal.records import (
-    Entry,
-    ItemKey,
-    KeptOutput,
-    Origin,
-    RunAccepted,
-    StoredEngine,
-    Suspicion,
-    Write,
-)
+from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList

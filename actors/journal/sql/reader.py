@@ -12,6 +12,7 @@ from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, fu
 
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
+from stretto.actors.journal.lease import StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Entry,
@@ -21,7 +22,6 @@ from stretto.actors.journal.records import (
     ParentItem,
     RunAccepted,
     SecretsLearned,
-    StoredEngine,
     Suspicion,
     UnreadableRecord,
 )
