@@ -244,7 +244,7 @@ def test_several_runs_are_changed_together(tmp_path: Path) -> None:
         query = "&".join(f"run={run}" for run in runs)
         asked = await text_of(browser, f"/several?do=cancel&{query}")
         assert "Cancel 2 runs?" in asked
-        assert asked.count("2 in flight stopped, 1 not started") == 2
+        assert asked.count("2 items in flight are stopped, 1 is not started") == 2
         assert (await browser.submit("/several", do="pause", runs=" ".join(runs))).status == 403
         done = await browser.submit("/several", do="pause", runs=" ".join(runs), csrf=browser.csrf)
         assert (done.status, done.headers["location"]) == (303, "/")
