@@ -166,6 +166,8 @@ def _ticks(seconds: float, scale: float) -> list[Tick]:
     step = next((step for step in _STEPS if seconds / step <= _MOST_TICKS), None)
     if step is None:
         step = _HOUR * max(round(seconds / _HOUR / _MOST_TICKS + 0.5), 1)
-    places = [(NAMES_WIDTH + number * step * scale, seconds_text(number * step)) for number in range(int(seconds / step) + 1)]
+    places = [
+        (NAMES_WIDTH + number * step * scale, seconds_text(number * step)) for number in range(int(seconds / step) + 1)
+    ]
     end = NAMES_WIDTH + TIME_WIDTH
     return [Tick(x, label, is_last=x + _DIGIT_WIDTH * len(label) > end) for x, label in places]
