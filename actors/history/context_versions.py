@@ -9,6 +9,7 @@ from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.history.replay import Replay, has_begun
 from stretto.actors.journal import Entry, Reader
 from stretto.definitions.conductor import Conductor
+from stretto.definitions.errors import LimitExceeded
 
 MAX_VERSIONS: Final = 500
 """Versions of a context in an answer: the newest ones."""
@@ -18,13 +19,20 @@ _BEGIN: Final = -1
 
 
 def list_versions(
-    reader: Reader, run_id: str, *, clock: Callable[[], float] = time.monotonic, kept: KeptReports | None = None
+    reader: Reader,
+    run_id: str,
+    max_entries: int | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    kept: KeptReports | None = None,
 ) -> dict[str, Any]:
     """Return the versions of a run's context, the newest first: {versions, left_out}.
 
     Args:
         reader: Reads the store.
         run_id: The run.
+        max_entries: The entries of a replay at most, for who does not want to wait for a long one. Versions that are
+            kept are returned all the same.
         clock: Returns seconds.
         kept: The reports that are kept. The replay adds the present context to them.
 
@@ -39,6 +47,11 @@ def list_versions(
     last = reader.last_entry(run_id)
 
     def report() -> dict[str, Any]:
+        if max_entries is not None and last >= max_entries:
+            raise LimitExceeded(
+                f"the replay of the run {run_id} was to take at most {max_entries:,} entries (max_entries), "
+                f"and it has {last + 1:,}"
+            )
         versions = _Versions()
         conductor, number = replayed(reader, run_id, last, clock, versions.feed)
         if kept is not None:

@@ -354,7 +354,8 @@ def delay_elapsed(visit: Visit) -> DelayElapsed:
 
 def _exceeds(failed: int, limit: int | Share | None, items: int) -> bool:
     if isinstance(limit, Share):
-        return failed > limit.of_all * items
+        # In whole numbers: each item that ends asks, and a product of fractions is reduced first.
+        return failed * limit.of_all.denominator > limit.of_all.numerator * items
     return limit is not None and failed > limit
 
 
