@@ -152,7 +152,7 @@ def test_what_is_changed_has_its_note_in_the_audit(page: "Page", daemon: Opened)
     page.locator(".facts .label").get_by_text("why=again").wait_for()
     again = page.url.rpartition("/")[2]
     found: Any = daemon.client.ask(Audit())
-    notes = {entry["operation"]: entry["note"] for entry in found.entries if entry["note"]}
+    notes = {entry["operation"]: entry["note"] for entry in found.entries if entry["target"] == run}
     wanted = ("pause", "resume", "cancel", "rerun")
     assert {name: notes[name] for name in wanted} == {name: f"{name} by hand" for name in wanted}
     daemon.client.ask(Cancel(again))
