@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stretto.actors.history.contexts import context_report, replayed
 from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.history.replay import Replay, has_begun
 from stretto.actors.journal import Entry, Reader
 from stretto.definitions.conductor import Conductor
-from stretto.definitions.context import Snapshot
 from stretto.definitions.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from stretto.definitions.context import Snapshot
 
 MAX_VERSIONS: Final = 500
 """Versions of a context in an answer: the newest ones."""
