@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stretto.actors.history.contexts import context_report, replayed
 from stretto.actors.history.kept_reports import KeptReports
@@ -10,6 +10,9 @@ from stretto.actors.history.replay import Replay, has_begun
 from stretto.actors.journal import Entry, Reader
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from stretto.definitions.context import Snapshot
 
 MAX_VERSIONS: Final = 500
 """Versions of a context in an answer: the newest ones."""
@@ -67,6 +70,7 @@ class _Versions:
 
     def __init__(self) -> None:
         self.found: list[dict[str, Any]] = []
+        self._now: Snapshot | None = None
         self._parts: dict[str, Mapping[str, Any]] = {"variables": {}, "tasks": {}}
 
     def feed(self, replay: Replay, conductor: Conductor, entries: Sequence[Entry]) -> None:
@@ -80,6 +84,9 @@ class _Versions:
 
     def _note(self, conductor: Conductor, number: int) -> None:
         now = conductor.context_now()
+        if now is self._now:  # most entries end an item of several, and change nothing
+            return
+        self._now = now
         parts: dict[str, Mapping[str, Any]] = {"variables": now.variables, "tasks": now.tasks}
         names = [
             f"{part}.{name}"
