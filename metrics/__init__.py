@@ -29,6 +29,7 @@ from stretto.metrics.logging import (
     request_id,
     unmask_run,
 )
+from stretto.metrics.pools import PoolFigures
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "KeptWarning",
     "LoggerStyle",
     "MetricsServer",
+    "PoolFigures",
     "TaskInstruments",
     "WorkflowInstruments",
     "call_ids",

@@ -191,6 +191,10 @@ class BlockingEngine(BlockingCalls):
         """Return the value of a key in clear. See `Engine.key_value`."""
         return self._get(self.proxy.key_value(name, scope, owner, by=by))
 
+    def drain_pool(self, pool: str, worker: str | None = None, *, by: Requester | None = None) -> int:
+        """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
+        return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
         self._get(self.proxy.watch(run_id, watcher))

@@ -110,6 +110,11 @@ class BlockingReports:
         key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
         return key
 
+    def pools(self) -> list[dict[str, Any]]:
+        """Return the pools of workers. See `Engine.pools`."""
+        pools: list[dict[str, Any]] = self._get(self.proxy.pools())
+        return pools
+
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
         counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by))

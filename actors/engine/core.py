@@ -9,6 +9,7 @@ from stretto.actors.engine.children import Children
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
+from stretto.actors.engine.pools import EnginePools
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.queries import Pruning, StoreQueries
 from stretto.actors.engine.recovery import RunRecovery
@@ -54,6 +55,7 @@ class EngineCore:
         self.requests = RunRequests(services, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
         self.keys = EngineKeys(services, parts.key_link, parts.key_limits)
+        self.pools = EnginePools(services)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)

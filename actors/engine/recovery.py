@@ -194,7 +194,7 @@ class RunRecovery:
             return
         was_supervised = run.supervisor is not None
         run.detach_supervisor()
-        self._services.permits.forget(run_id)
+        self._services.forget_permits(run_id)
         if message.again == "soon":
             if was_supervised:  # that supervisor has stopped, and takes its requests along
                 run.fail_requests(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
@@ -297,7 +297,7 @@ class RunRecovery:
                 "check the run, then retry"
             )
         )
-        self._services.permits.forget(run_id)
+        self._services.forget_permits(run_id)
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Retry to load a run, at growing intervals: many runs may wait for the same store."""

@@ -123,13 +123,13 @@ class RunSupervision:
     def _share_permits(self, message: SharePermits) -> None:
         """Do nothing: the engine shares out the permits at the end of every turn."""
 
-    def notify_of_permits(self, changes: "Iterable[Any]") -> None:
-        """Send supervisors the permits that they are granted, or have to return."""
+    def notify_of_permits(self, changes: "Iterable[Any]", pool: str) -> None:
+        """Send supervisors the permits of a pool that they are granted, or have to return."""
         for change in changes:
             run = self._table.get(change.run_id)
             if run is not None:
                 granted = isinstance(change, Grant)
-                run.tell(PermitsGranted(change.count) if granted else ReturnPermits(change.count))
+                run.tell(PermitsGranted(change.count, pool) if granted else ReturnPermits(change.count, pool))
 
     @handles(RunRefused)
     def _run_refused(self, message: RunRefused) -> None:
@@ -205,7 +205,7 @@ class RunSupervision:
     def forget(self, run_id: str) -> None:
         """Remove a run that is no longer in progress."""
         self._table.remove(run_id)
-        self._services.permits.forget(run_id)
+        self._services.forget_permits(run_id)
 
     def add_listener(self, listener: pykka.ActorRef[Any]) -> None:
         """Send `RunEnded` and `RunParked` of every run to an actor."""

@@ -254,12 +254,12 @@ class RunExecution(EventFeed):
 
     @handles(PermitsGranted)
     def _permits_granted(self, message: PermitsGranted) -> None:
-        self.items.permits.granted(message.count)
+        self.items.granted(message.pool, message.count)
         self.start_items()  # now: the same permits may be reclaimed in this turn, and have to serve an item first
 
     @handles(ReturnPermits)
     def _permits_reclaimed(self, message: ReturnPermits) -> None:
-        self.items.permits.reclaimed(message.count)
+        self.items.reclaimed(message.pool, message.count)
 
     def update_permits(self) -> None:
         """Release unneeded permits and request missing ones."""

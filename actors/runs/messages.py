@@ -165,15 +165,17 @@ class ContinueEvent(msgspec.Struct, frozen=True):
 
 
 class PermitsGranted(msgspec.Struct, frozen=True):
-    """The run may have `count` more items in flight."""
+    """The run may have `count` more items in flight in a pool."""
 
     count: int
+    pool: str = "here"
 
 
 class ReturnPermits(msgspec.Struct, frozen=True):
-    """Return `count` permits as items end, because other runs wait for them."""
+    """Return `count` permits of a pool as items end, because other runs wait for them."""
 
     count: int
+    pool: str = "here"
 
 
 # ---- to an item
@@ -184,7 +186,8 @@ class RunItem(msgspec.Struct, frozen=True):
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
     `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
-    selects the dialect's core actions. `child` is the sub-workflow's run if it exists already.
+    selects the dialect's core actions. `child` is the sub-workflow's run if it exists already. `pool` is the pool in
+    which the action runs, "" if the definition gives none that exists.
     """
 
     start: StartItem
@@ -195,6 +198,7 @@ class RunItem(msgspec.Struct, frozen=True):
     depth: int | None = None
     core_actions: CoreActions = "stretto"
     child: Child | None = None
+    pool: str = "here"
 
 
 class ActionBegan(msgspec.Struct, frozen=True):

@@ -37,8 +37,9 @@ class PermitPool:
     a method that returns True asks its caller to send `SharePermits` to the engine.
     """
 
-    def __init__(self, total: int) -> None:
-        """Create `total` permits, at least 1."""
+    def __init__(self, total: int, pool: str = "here") -> None:
+        """Create `total` permits of a pool."""
+        self.pool = pool
         self._ledger = PermitLedger(total)
         self._lock = threading.Lock()
         self._asked = False
@@ -48,6 +49,12 @@ class PermitPool:
         """The number of permits that no run holds."""
         with self._lock:
             return self._ledger.free
+
+    def resize(self, total: int) -> bool:
+        """Change the number of permits. If they are fewer, runs return the surplus as items end."""
+        with self._lock:
+            self._ledger.total = total
+            return self._ask()
 
     def take(self, run_id: str, count: int) -> int:
         """Take up to `count` more permits, and return their number. It is 0 while a run waits for permits."""
@@ -93,7 +100,7 @@ class PermitLedger:
     """
 
     def __init__(self, total: int) -> None:
-        """Create `total` permits, at least 1."""
+        """Create `total` permits. A pool without workers has none."""
         self.total = total
         self._held: dict[str, int] = {}
         self._out = 0
@@ -105,8 +112,8 @@ class PermitLedger:
 
     @property
     def free(self) -> int:
-        """The number of permits that no run holds."""
-        return self.total - self._out
+        """The number of permits that no run holds. It is 0 if there are fewer permits than runs hold."""
+        return max(self.total - self._out, 0)
 
     def held(self, run_id: str) -> int:
         """Return the number of permits that a run holds."""

@@ -56,6 +56,7 @@ from stretto.actors.runs.messages import (
     WatcherReady,
     WatchRun,
 )
+from stretto.actors.runs.pooled_calls import waits_for_pools
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, IllegalTransition
@@ -278,7 +279,7 @@ class RunSupervisor(DispatchedActor):
         blockers = Blockers(
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
-            use.threads, use.left_behind,
+            use.threads, use.left_behind, waits_for_pools(self._services, run.items.waiting_for_pools()),
         )  # fmt: skip
         children = quarantined_children(message.quarantined)
         return [*children, *explain_waits(run.conductor, message.task, blockers)]

@@ -28,6 +28,7 @@ from stretto.actors.operations import (
     Items,
     Key,
     Keys,
+    Pools,
     PreviewCancel,
     PreviewRerun,
     Run,
@@ -135,6 +136,10 @@ class RemoteReports:
     def key(self, name: str, scope: Scope = "system", owner: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
         return self._calls.send(lambda: Key(name, scope, owner), lambda answer: answer.key)
+
+    def pools(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the pools of workers. See `Engine.pools`."""
+        return self._calls.send(Pools, lambda answer: answer.pools)
 
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
