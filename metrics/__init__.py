@@ -27,6 +27,7 @@ from stretto.metrics.logging import (
     get_logger,
     mask_run,
     request_id,
+    shows_info,
     unmask_run,
 )
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
@@ -56,5 +57,6 @@ __all__ = [
     "last_warnings",
     "mask_run",
     "request_id",
+    "shows_info",
     "unmask_run",
 ]

@@ -115,7 +115,8 @@ class DispatchedActor(pykka.Actor):
             pykka.ActorDeadError: The dispatcher was stopped.
         """
         actor = cls(*args, **kwargs)
-        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls._label))
+        lane = dispatcher.lane_of_one()
+        actor.actor_inbox.open(actor, lane.submit, lane.admit(cls._label))
         if cls.registered:
             pykka.ActorRegistry.register(actor._actor_ref)
         actor._start_actor_loop()

@@ -124,6 +124,10 @@ class Dispatcher:
         """
         return Lane(self)
 
+    def lane_of_one(self) -> Lane:
+        """Return a lane for one actor that starts on the dispatcher, and has the turns of a whole lane."""
+        return self.lane()
+
     def admit(self, class_name: str) -> Callable[[], int]:
         """Count an actor in. Return the function that counts it out."""
         counts = self._counts.get(class_name)

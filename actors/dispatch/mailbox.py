@@ -33,6 +33,13 @@ class Owner(Protocol):
         """End the actor without a turn. Only the thread with the claim calls it."""
 
 
+class Recipient(Protocol):
+    """An `ActorRef`, or the mailbox of a dispatched actor, which takes a message in a sixth of the calls."""
+
+    def tell(self, message: Any) -> None:
+        """Send a message. Raises ActorDeadError if the actor has stopped."""
+
+
 _numbers = itertools.count(1)
 
 # One for all actors that stop themselves: it has no content.

@@ -1,10 +1,11 @@
 """Runs in progress: their supervisors start, share the permits, and end."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
 from stretto.actors.dispatch import Deferred, answer_error, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.history import stored_handle
 from stretto.actors.journal import Child, RunExists
@@ -32,23 +33,10 @@ from stretto.definitions.context import Mask, RunEnvironment
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
     from stretto.actors.engine.news import EngineNews
-    from stretto.actors.packs import Pack, PackConfiguration
 
-
-class EffectiveDefinitions:
-    """The definitions and the pack configuration that new runs start with."""
-
-    def __init__(self, catalogue: "Catalogue", pack_configuration: "PackConfiguration") -> None:
-        self.catalogue = catalogue
-        self.pack_configuration = pack_configuration
-
-    def replace(self, catalogue: "Catalogue", packs: "Iterable[Pack]") -> None:
-        """Use other definitions. Raises `InvalidPackConfig`, and then keeps the present ones."""
-        self.pack_configuration = self.pack_configuration.of_packs(packs)
-        self.catalogue = catalogue
+_BEGIN: Final = BeginRun()
 
 
 class RunSupervision:
@@ -64,7 +52,7 @@ class RunSupervision:
     ) -> None:
         self._services = services
         self._news = news
-        self._engine = engine
+        self._engine = engine.actor_inbox
         self._definitions = definitions
         self._table = table
         self._listeners: list[pykka.ActorRef[Any]] = []
@@ -87,21 +75,18 @@ class RunSupervision:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
         request.limits = self._services.limits
-        request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)
+        request.surroundings = self._definitions.start_of(request.workflow, request.scope).environment
         self.supervise(run, request, RunSupervisor)
 
     def supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
-        catalogue = run.scope or self._definitions.catalogue
-        request.nested = catalogue.nested_refs()
-        request.secrecy = catalogue.secrecy_of(request.workflow)
+        start = self._definitions.start_of(request.workflow, run.scope)
+        request.nested, request.secrecy = start.nested, start.secrecy
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family
         request.followers = run.followers
         request.lane = lane = self._lane_of(run)
-        supervisor = kind.start_on(lane, self._services, self._engine, request, *more)
-        run.attach_supervisor(supervisor)
-        supervisor.tell(BeginRun())
+        run.attach_supervisor(kind.start_with(lane, _BEGIN, self._services, self._engine, request, *more))
 
     def _lane_of(self, run: Run) -> "Lane":
         """Return the one lane of a run and its children: many children get no more turns than one run."""

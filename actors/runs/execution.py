@@ -11,9 +11,7 @@ from functools import partial
 from math import inf
 from typing import Any, Final
 
-import pykka
-
-from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
+from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
@@ -60,34 +58,30 @@ from stretto.definitions.conductor import (
 class RunExecution(EventFeed):
     """Turns messages into events, and carries out the commands that follow from them.
 
-    Its supervisor is the actor that calls it. It refers to that actor weakly, so that neither needs the garbage
-    collector.
+    Its supervisor is the actor that calls it. It refers to that actor's mailbox, which forgets the actor at its end, so
+    that neither needs the garbage collector.
     """
 
-    __slots__ = ("_reuses", "_supervisor", "listeners", "reminders", "reused", "streams", "telemetry")
+    __slots__ = ("_reuses", "listeners", "reminders", "reused", "streams", "telemetry")
 
     def __init__(
         self,
         services: Services,
-        engine: pykka.ActorRef[Any],
+        engine: Recipient,
         request: RunRequest,
-        supervisor: pykka.ActorRef[Any],
         inbox: Mailbox[Any],
     ) -> None:
         run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request, self.telemetry, services.timers, supervisor)
+        self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
-        self.reminders = RunReminders(services.timers, services.now, supervisor)
+        self.reminders = RunReminders(services.timers, services.now, inbox)
         rules = FileRules(request.workflow, request.origin, services.files.access)
-        self.streams = RunStreams(
-            services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable
-        )
+        self.streams = RunStreams(services.files, rules, run_id, inbox, services.now, durable=services.journal.durable)
         ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = request.reuse_plan is not None
-        self._supervisor = supervisor
 
     # ---- events
 
@@ -144,7 +138,7 @@ class RunExecution(EventFeed):
         self.log.note(written, self.conductor.mask)
         if written.whole:
             # Later tasks may move the file: a recovered run must not look for it.
-            self.log.tell(self._supervisor, ResultsClosed(written.task, written.visit, written.at))
+            self.log.tell(self._inbox, ResultsClosed(written.task, written.visit, written.at))
         self.start_items()
 
     # ---- commands
@@ -208,7 +202,7 @@ class RunExecution(EventFeed):
     @handles(SettleReused)
     def _settle_reused(self, _message: SettleReused) -> None:
         """Settle a portion of the reused items. The others follow in further turns."""
-        if not self.log.has_room(self._supervisor):
+        if not self.log.has_room(self._inbox):
             self.reused.pause()
             return
         for event in self.reused.portion():
@@ -232,14 +226,14 @@ class RunExecution(EventFeed):
         if self.unfinished is not None:
             return
         items = self.items
-        if items.any_waits and not self.streams.lagging and self.log.has_room(self._supervisor):
+        if items.any_waits and not self.streams.lagging and self.log.has_room(self._inbox):
             items.start_permitted(self._record_start)
 
     def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
         if self.conductor is not None:
             started = ItemStarted(start.task, start.visit, start.index, start.attempt, self._now())
             self.log.note(started, self.conductor.mask)
-            self.log.tell(self._supervisor, StartRecorded(start, preceding_end))
+            self.log.tell(self._inbox, StartRecorded(start, preceding_end))
 
     @handles(StartRecorded)
     def _start_recorded(self, message: StartRecorded) -> None:

@@ -7,10 +7,10 @@ from typing import Any, Final, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Mailbox
+from stretto.actors.dispatch import Mailbox, Recipient
 from stretto.actors.journal import Child
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.messages import Detach, Recipient, RunItem, StopItem
+from stretto.actors.runs.messages import Detach, RunItem, StopItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services

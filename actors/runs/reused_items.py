@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from stretto.actors.runs.messages import Recipient, SettleReused
+from stretto.actors.dispatch import Recipient
+from stretto.actors.runs.messages import SettleReused
 from stretto.definitions.conductor import DelayElapsed, Event, ItemCompleted, RetryDue, ReusePlan, StartItem
 
 SETTLED_AT_ONCE: Final = 64

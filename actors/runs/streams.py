@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import pykka
 
+from stretto.actors.dispatch import Recipient
 from stretto.actors.files import FileWork, Key, lines_of, read_items
 from stretto.actors.history import WrittenResults
 from stretto.actors.journal import ResultsWritten
@@ -88,7 +89,7 @@ class RunStreams:
         files: FileWork,
         rules: FileRules,
         run_id: str,
-        supervisor: pykka.ActorRef[Any],
+        supervisor: Recipient,
         now: Callable[[], float],
         *,
         durable: bool,

@@ -11,9 +11,16 @@ import itertools
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import pykka
-
-from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles, when_settled
+from stretto.actors.dispatch import (
+    Deferred,
+    DispatchedActor,
+    Overran,
+    Recipient,
+    ask_deferred,
+    forward,
+    handles,
+    when_settled,
+)
 from stretto.actors.history import (
     Blockers,
     count_cancelled,
@@ -84,11 +91,11 @@ class RunSupervisor(DispatchedActor):
     recovers: ClassVar[bool] = False
     """Whether the run was in progress before."""
 
-    def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
+    def __init__(self, services: Services, engine: Recipient, request: RunRequest) -> None:
         super().__init__()
         self._services = services
         self._request = request
-        self._run = RunExecution(services, engine, request, self.actor_ref, self.actor_inbox)
+        self._run = RunExecution(services, engine, request, self.actor_inbox)
         self._early: list[Forwarded] = []
         """Requests that came before the run has begun."""
         self._changed = True
@@ -195,7 +202,7 @@ class RunSupervisor(DispatchedActor):
             self._start_conducting(_RECORDED)
             return
         accepted = request.acceptance(parameters, accepted_at, secret=bool(conductor.mask))
-        run.log.accept(accepted, (self.actor_ref, _RECORDED), (request.accepted, request.handle))
+        run.log.accept(accepted, (self.actor_inbox, _RECORDED), (request.accepted, request.handle))
 
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:
         run, request = self._run, self._request
