@@ -124,7 +124,8 @@ class EventFeed(ABC):
             self.unfinished = UnfinishedEvent(None, before)
             self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=at))
         else:
-            self.note_keys(conductor)
+            if conductor.reads_keys:
+                self.note_keys(conductor)
             self.carry_out(commands, None, at)
 
     def note_keys(self, conductor: Conductor) -> None:
@@ -170,7 +171,8 @@ class EventFeed(ABC):
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(event, before)
             return commands
-        self.note_keys(conductor)
+        if conductor.reads_keys:
+            self.note_keys(conductor)
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:

@@ -96,7 +96,7 @@ class BranchContexts:
     def __init__(self, facts: RunFacts) -> None:
         self._facts = facts
         self._versions = 0
-        self.weight = weigh(facts.parameters) + weigh(facts.system)
+        self.weight = weigh(facts.parameters)
         self.snapshots = 0
 
     def publication(self, branch: Branch, route: int) -> Publication:

@@ -14,7 +14,7 @@ from stretto.definitions.conductor.status import (
     route_details,
 )
 from stretto.definitions.conductor.steps import Steps
-from stretto.definitions.conductor.transitions import Followed
+from stretto.definitions.conductor.transitions import NONE_FOLLOWED, Followed
 from stretto.definitions.conductor.visit import Arrival, Visit
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError, Place
@@ -101,6 +101,8 @@ def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
 
 
 def _take_transitions(state: RunState, visit: Visit, outcome: str, result: Data) -> Followed:
+    if not state.transitions.any_of(visit.task):
+        return NONE_FOLLOWED
     followed = Followed()
     goes_on = state.status in {"running", "paused"}
     if goes_on or (state.semantics.after_the_end == "evaluated" and not state.broken_off):
@@ -119,7 +121,7 @@ def _judge(visit: Visit, followed: Followed, outcome: str, status: str) -> bool:
 
 
 def _record_failures(state: RunState, visit: Visit, outcome: str, *, handled: bool) -> None:
-    if not visit.failures and not failures_as_a_whole(visit):
+    if not visit.failures and not (visit.streams and failures_as_a_whole(visit)):
         return
     hint = ""
     if outcome == "timed_out" and not handled and _asks_failed(visit.task):

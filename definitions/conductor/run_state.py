@@ -1,6 +1,7 @@
 """The state of one run: its definition, its visits, its status. The handlers read and change its fields."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from immutables import Map
@@ -46,6 +47,13 @@ def _task_names(workflow: Workflow) -> frozenset[str]:
 @once_per_workflow
 def _secret_fields(workflow: Workflow) -> frozenset[Fields]:
     return secret_fields(workflow.parameters)
+
+
+def _system_of(started_at: float, run_id: str, workflow: str, parent: Data) -> FrozenDict:
+    """Return the `system` namespace."""
+    return object_of(
+        {"workflow_start": Moment(started_at).now(), "run_id": run_id, "workflow": workflow, "parent": parent}
+    )
 
 
 class RunState:
@@ -104,12 +112,10 @@ class RunState:
         self.entered = self.begun = False
         self.initial = Branch(Map(initial)) if initial else NO_BRANCH
         self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow)
-        system = object_of(
-            {"workflow_start": self.moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
-        )
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
         facts = RunFacts(
-            parameters, system, _task_names(workflow), surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            parameters, partial(_system_of, started_at, run_id, workflow.ref, parent), _task_names(workflow),
+            surroundings=surroundings, mask=self.mask, secrecy=secrecy,
             limits=limits, secret_parameters=_secret_fields(workflow), status_of=self.arrivals.status_of,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
@@ -149,7 +155,8 @@ class RunState:
 
     def masked_errors(self) -> FrozenList:
         """Return the error records so far, without secrets."""
-        return self.masked(self.errors.frozen())
+        frozen = self.errors.frozen()
+        return self.masked(frozen) if frozen else frozen
 
 
 Handlers: TypeAlias = Mapping[type, Callable[[RunState, Any], None]]

@@ -48,15 +48,16 @@ class Visit:
 
     __slots__ = (
         "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "failures",
-        "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued", "results",
-        "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
-        "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
+        "followed", "is_final", "items", "max_failures", "name", "next_index", "number", "prepared", "requeued",
+        "results", "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped",
+        "succeeded", "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
         self, task: Task, arrival: Arrival, snapshot: Snapshot, started_at: float, semantics: Semantics
     ) -> None:
         self.task = task
+        self.name = task.name
         self.semantics = semantics
         self.visit = 0
         """Its number among the visits of its task."""
@@ -287,11 +288,6 @@ class Visit:
         self.deciding_index = None
 
     # ---- its progress
-
-    @property
-    def name(self) -> str:
-        """The task's name."""
-        return self.task.name
 
     @property
     def opened(self) -> bool:

@@ -64,7 +64,7 @@ class RunFacts:
 
     Attributes:
         parameters: The `parameters` namespace.
-        system: The `system` namespace.
+        system: The `system` namespace, or a function that returns it. Few runs read it, so it is made on demand.
         task_names: The names of all tasks.
         surroundings: The data that all runs share.
         mask: The run's secrets.
@@ -77,14 +77,14 @@ class RunFacts:
     """
 
     __slots__ = (
-        "limits", "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "status_of", "surroundings",
-        "system", "task_names",
+        "_system", "limits", "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "status_of",
+        "surroundings", "task_names",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - keyword arguments, of which the first three are required
         self,
         parameters: FrozenDict,
-        system: FrozenDict,
+        system: FrozenDict | Callable[[], FrozenDict],
         task_names: Iterable[str],
         *,
         surroundings: RunEnvironment = NO_ENVIRONMENT,
@@ -97,7 +97,7 @@ class RunFacts:
         self.limits = limits
         self.status_of = status_of
         self.parameters = parameters
-        self.system = system
+        self._system = system
         self.task_names = frozenset(task_names)
         self.surroundings = surroundings
         self.mask = Mask() if mask is None else mask
@@ -106,6 +106,14 @@ class RunFacts:
         marked = frozenset(secret_parameters)
         if marked or secrecy is not NO_SECRECY:
             self._see_secrets(marked)
+
+    @property
+    def system(self) -> FrozenDict:
+        """The `system` namespace."""
+        system = self._system
+        if not isinstance(system, FrozenDict):
+            system = self._system = system()
+        return system
 
     def _see_secrets(self, marked: frozenset[Fields]) -> None:
         """Add the secrets that are known at the run's start to the mask."""
@@ -126,6 +134,8 @@ class RunFacts:
 
 SecretNames: TypeAlias = "tuple[Map[str, Secret], Map[str, Secret]]"
 NO_SECRETS: "Map[str, Secret]" = Map()
+_NO_VARIABLES: "Map[str, Data]" = Map()
+_NO_RECORDS: "Map[str, TaskRecord]" = Map()
 
 
 class Snapshot:
@@ -319,15 +329,15 @@ class Context:
     """The authoritative context of a run; only its conductor changes it.
 
     Attributes:
-        weight: The approximate size of all values in bytes.
+        weight: The approximate size of all values in bytes, without those of `system`, which are few and short.
         snapshots: The number of snapshots taken.
     """
 
     __slots__ = ("_snapshot", "snapshots", "weight")
 
     def __init__(self, facts: RunFacts) -> None:
-        self._snapshot = Snapshot(0, facts, Map(), Map())
-        self.weight = weigh(facts.parameters) + weigh(facts.system)
+        self._snapshot = Snapshot(0, facts, _NO_VARIABLES, _NO_RECORDS)
+        self.weight = weigh(facts.parameters)
         self.snapshots = 0
 
     @property
@@ -356,11 +366,13 @@ class Context:
         before = self._snapshot
         earlier = before.tasks.get(record.name)
         self.weight += _record_weight(record) - (_record_weight(earlier) if earlier else 0)
-        mask, origins = before.facts.mask, before.facts.secrecy.tasks
-        for fields in sorted(origins.get(record.name, ())):
-            mask.see(_within_record(record, fields))
-        source = mask.source_of(record.result) or mask.source_of(record.errors)
-        secrets = _with(before.secret_tasks, record.name, source)
+        mask, origins, secrets = before.facts.mask, before.facts.secrecy.tasks, before.secret_tasks
+        if origins:
+            for fields in sorted(origins.get(record.name, ())):
+                mask.see(_within_record(record, fields))
+        if mask.seen:
+            source = mask.source_of(record.result) or mask.source_of(record.errors)
+            secrets = _with(secrets, record.name, source)
         self._replace(before.variables, before.tasks.set(record.name, record), (before.secret_variables, secrets))
 
     def _replace(self, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]", secrets: SecretNames) -> None:
