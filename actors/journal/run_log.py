@@ -154,7 +154,7 @@ class RunLog:
         if self._notifications or self._answers:
             notifications, self._notifications = self._notifications, []
             answers, self._answers = self._answers, []
-            self._link.record(None, notifications, answers, self._family)
+            self._link.record(None, tuple(notifications), tuple(answers), self._family)
 
     def end(self, ending: Ending) -> None:
         """Record the end of the run."""

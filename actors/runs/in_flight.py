@@ -50,14 +50,14 @@ class ItemsInFlight:
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
-        self._lane = request.lane or services.dispatcher
+        self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
         self._telemetry = telemetry
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
         self._being_recorded: dict[Key, None] = {}
-        self._running: dict[Key, Mailbox[Any]] = {}
-        self._children: dict[Key, Mailbox[Any]] = {}
+        self._running: dict[Key, ItemActor] = {}
+        self._children: dict[Key, ItemActor] = {}
 
     # ---- items that wait
 
@@ -155,7 +155,7 @@ class ItemsInFlight:
 
     def _start(
         self, start: StartItem, preceding_end: float | None, depth: int | None = None, child: Child | None = None
-    ) -> Mailbox[Any]:
+    ) -> ItemActor:
         if start.attempt > 1:
             self._telemetry.retried()
         services, workflow = self._services, self._workflow
@@ -165,8 +165,8 @@ class ItemsInFlight:
         )
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
         alone = not self._waiting and not self._running and not self._children and not self._being_recorded
-        start_actor = ItemActor.take_first_turn if alone and task.with_items is None else ItemActor.start_with
-        return start_actor(self._lane, message, services, self._run_id, workflow.ref)
+        at_once = alone and task.with_items is None
+        return ItemActor.start_lightly(self._lane, message, services, self._run_id, workflow.ref, at_once=at_once)
 
     # ---- items in flight
 
@@ -178,7 +178,7 @@ class ItemsInFlight:
 
     def mailboxes(self) -> dict[Key, Mailbox[Any]]:
         """Return the mailboxes of the items in flight."""
-        return {**self._running, **self._children}
+        return {key: item.actor_inbox for key, item in (*self._running.items(), *self._children.items())}
 
     def children(self) -> frozenset[Key]:
         """Return the items in flight with a sub-workflow."""
@@ -194,7 +194,7 @@ class ItemsInFlight:
         if item is None:
             return
         try:
-            item.tell(message)
+            item.actor_inbox.tell(message)
         except pykka.ActorDeadError:
             return  # it has ended: its report is in the supervisor's mailbox
 

@@ -191,7 +191,7 @@ def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench, monkeypatc
     monkeypatch.setattr(Run, "attach_supervisor", attach_known)
     handle = bench.submit(NAP)
     (supervisor,) = started
-    supervisor.stop()
+    supervisor.request_stop()
     outcome = outcome_of(handle)
     assert (outcome.errors[0]["code"], outcome.errors[0]["message"]) == (
         "supervisor_crashed",
