@@ -27,6 +27,7 @@ from stretto.actors.runs import (
     Services,
     SharePermits,
     conflict_error,
+    tasks_with_files,
 )
 from stretto.definitions.context import Mask, RunEnvironment
 
@@ -61,7 +62,8 @@ class RunSupervision:
 
     def check_files(self, request: RunRequest) -> None:
         """Raise `RefusedFile` if the run may not use a file whose path is known already."""
-        FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
+        if tasks_with_files(request.workflow):
+            FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
 
     def start(self, request: RunRequest, item: pykka.ActorRef[Any] | None = None) -> None:
         """Start a run. `item` waits for its end if the run is a sub-workflow."""
@@ -162,13 +164,16 @@ class RunSupervision:
         self._table.remember(status, None if self._services.journal.durable else message.inputs)
         if message.outputs is not None:
             self._table.remember_outputs(message.run_id, message.outputs)
-        self._news.ended(run, message)
+        if self._services.news_wanted:
+            self._news.ended(run, message)
         for request in run.pending_requests():
             request.resolve_after_end(status)
-        self.forget(message.run_id)
+        self._table.remove(message.run_id)  # its supervisor has released its permits
         run.handle.outcome.set(message.outcome)
-        self.notify_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
+        if self._listeners:
+            self.notify_listeners(message)
+        if run.item is not None:
+            run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
 
     @handles(RunParked)
     def run_parked(self, message: RunParked) -> None:

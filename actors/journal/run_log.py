@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from stretto.actors.dispatch import Deferred, Recipient
 from stretto.actors.journal.audit import AuditEntries
-from stretto.actors.journal.link import Link
+from stretto.actors.journal.link import Link, notify
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
 from stretto.definitions.conductor import TaskEnded, TaskStarted
@@ -154,7 +154,7 @@ class RunLog:
         if self._notifications or self._answers:
             notifications, self._notifications = self._notifications, []
             answers, self._answers = self._answers, []
-            self._link.record(None, tuple(notifications), tuple(answers), self._family)
+            notify(notifications, answers)
 
     def end(self, ending: Ending) -> None:
         """Record the end of the run."""

@@ -16,7 +16,7 @@ from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.event_feed import EventFeed
-from stretto.actors.runs.file_rules import FileRules
+from stretto.actors.runs.file_rules import FileRules, tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
@@ -30,9 +30,9 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.reminders import RunReminders, Timer
 from stretto.actors.runs.request import RunRequest
-from stretto.actors.runs.reused_items import ReusedItems
+from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.streams import RunStreams
+from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import (
     CancelItem,
@@ -62,7 +62,7 @@ class RunExecution(EventFeed):
     that neither needs the garbage collector.
     """
 
-    __slots__ = ("_reuses", "listeners", "reminders", "reused", "streams", "telemetry")
+    __slots__ = ("_reuses", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
 
     def __init__(
         self,
@@ -75,13 +75,14 @@ class RunExecution(EventFeed):
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
-        self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
+        plan = request.reuse_plan
+        self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, inbox)
-        rules = FileRules(request.workflow, request.origin, services.files.access)
-        self.streams = RunStreams(services.files, rules, run_id, inbox, services.now, durable=services.journal.durable)
+        self.uses_files = bool(tasks_with_files(request.workflow))
+        self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
         ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
         super().__init__(services, request, items, ending, inbox)
-        self._reuses = request.reuse_plan is not None
+        self._reuses = plan is not None
 
     # ---- events
 
@@ -143,7 +144,7 @@ class RunExecution(EventFeed):
 
     # ---- commands
 
-    def carry_out(
+    def carry_out(  # noqa: C901 - a call less for each command
         self, commands: list[Command], preceding_end: float | None, at: float, earlier: Sequence[StartItem] = ()
     ) -> None:
         """Carry out the commands of an event that happened `at`."""
@@ -161,9 +162,11 @@ class RunExecution(EventFeed):
             elif type(command) is WithdrawItems or type(command) is CancelItem:
                 stops.append(command)
             elif type(command) is TaskStarted:
-                self.log.task_started(command, at)
+                if self.log.durable:
+                    self.log.task_started(command, at)
             elif type(command) is TaskEnded:
-                self.log.task_ended(command, at)
+                if self.log.durable:
+                    self.log.task_ended(command, at)
                 self.telemetry.task_ended(command)
             elif type(command) is FinishRun:
                 self.finish(Outcome(command.status, command.output, command.errors))
@@ -221,12 +224,12 @@ class RunExecution(EventFeed):
     def start_items(self) -> None:
         """Start waiting items, as far as permits, the journal and the run's state allow."""
         conductor = self.conductor
-        if conductor is None or self.ended or conductor.status == "paused" or not self.begun or self.reused:
+        if conductor is None or self.ended or conductor.status == "paused" or not self.begun:
             return
-        if self.unfinished is not None:
+        if self.unfinished is not None or (self._reuses and self.reused):
             return
         items = self.items
-        if items.any_waits and not self.streams.lagging and self.log.has_room(self._inbox):
+        if items.any_waits and not self.streams.lagging and (not self.log.durable or self.log.has_room(self._inbox)):
             items.start_permitted(self._record_start)
 
     def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
@@ -293,6 +296,13 @@ class RunExecution(EventFeed):
         failure = Failure(kind, message, retryable=False)
         now = self._now()
         self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
+
+
+def _streams_of(services: Services, request: RunRequest, supervisor: Recipient) -> RunStreams:
+    rules = FileRules(request.workflow, request.origin, services.files.access)
+    return RunStreams(
+        services.files, rules, request.handle.id, supervisor, services.now, durable=services.journal.durable
+    )
 
 
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)

@@ -88,3 +88,17 @@ class ReusedItems:
         if self._waits:
             return msgspec.structs.replace(self._waits.popleft(), at=self._now())
         return heapq.heappop(self._items)[2]
+
+
+class _NothingReused(ReusedItems):
+    """The results that a run reuses which repeats no other one."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._plan = None
+        self._waits, self._items = NO_WAITS, []
+
+
+NOTHING_REUSED: Final[ReusedItems] = _NothingReused()
+"""Shared by all runs that reuse nothing."""

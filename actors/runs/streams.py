@@ -266,3 +266,17 @@ class RunStreams:
         if complete:
             results.close(key, self)
         return ResultsSaved(*visit, len(lines), weight, size, complete=complete)
+
+
+class _NoStreams(RunStreams):
+    """The files of a run that uses none."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.lagging = False
+        self._results, self._dirty = {}, {}
+
+
+NO_STREAMS: Final[RunStreams] = _NoStreams()
+"""Shared by all runs that use no files."""

@@ -121,16 +121,17 @@ class RunSupervisor(DispatchedActor):
                 raise
             return None  # the run has failed, or another supervisor fails it
 
-    def on_turn_end(self) -> None:
+    def on_turn_end(self) -> None:  # noqa: C901 - a call less for each turn
         """Start the items that this turn made room for, and flush what it gathered."""
-        run = self._run
-        run.start_items()
+        run, conductor = self._run, self._run.conductor
+        if not run.ended:
+            run.start_items()
+            run.telemetry.flush(conductor)
         if self._touched:
             self._touched, self._version = False, next(_VERSIONS)
-        conductor = run.conductor
-        run.telemetry.flush(conductor)
         if conductor is not None:
-            run.streams.flush(conductor.mask)
+            if run.uses_files:
+                run.streams.flush(conductor.mask)
             if run.begun and conductor.status != self._reported_status and not run.ended:
                 self._report_status(conductor)
             run.log.flush(conductor.status if run.begun else None, conductor.mask)
@@ -233,7 +234,8 @@ class RunSupervisor(DispatchedActor):
         run.start_items()
         if self._services.news_wanted and not run.ended:
             self._report_status(run.conductor)  # now: the run may end in this turn
-        self._handle_early()
+        if self._early:
+            self._handle_early()
 
     def _handle_early(self) -> None:
         early, self._early = self._early, []

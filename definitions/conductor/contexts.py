@@ -65,7 +65,8 @@ class RunContexts(Context):
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:  # noqa: ARG002 - as above
         """Take a snapshot for a task that starts."""
-        return self.snapshot()
+        self.snapshots += 1  # as `snapshot`
+        return self._snapshot
 
     def final(self, terminal: Iterable[Branch]) -> Branch:  # noqa: ARG002 - as above
         """Return the branch from which the run's output is rendered."""

@@ -89,6 +89,12 @@ def _break_with(state: RunState, visit: Visit, error: ExpressionError) -> None:
 def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
     """Take the transitions of a visit that has ended, and let its outcome change the run."""
     before = state.status
+    succeeded = outcome == "succeeded" and not visit.failures
+    if succeeded and before == "running" and not state.transitions.any_of(visit.task):
+        visit.is_final = True  # as below: nothing follows
+        _keep_terminal_branch(state, visit)
+        start_as_reached(state)
+        return
     followed = _take_transitions(state, visit, outcome, result)
     handled = _judge(visit, followed, outcome, before)
     _record_failures(state, visit, outcome, handled=handled)

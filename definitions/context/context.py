@@ -381,7 +381,7 @@ class Context:
 
 
 def _record_weight(record: TaskRecord) -> int:
-    return weigh(record.result) + weigh(record.errors)
+    return weigh(record.result) + record.errors.weight
 
 
 def _within_record(record: TaskRecord, fields: Fields) -> Iterator[Any]:
