@@ -38,7 +38,9 @@ class EngineCore:
         services = parts.services
         self.table = table = RunTable()
         self.admission = admission = Admission(services.journal, table, parts.max_runs)
-        self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
+        self.definitions = definitions = EffectiveDefinitions(
+            parts.catalogue, parts.pack_configuration, services.actions
+        )
         self.news = news = EngineNews(services, table)
         self.runs = runs = RunSupervision(services, engine, definitions, table, news)
         self.quarantine = quarantine = QuarantinedRuns()

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stretto.actors.catalogue import refused_to_remote
+from stretto.actors.journal import Origin
 from stretto.definitions.context import RunEnvironment, Secrecy
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow
 from stretto.definitions.model import Workflow, once_per_workflow
@@ -12,6 +14,7 @@ from stretto.definitions.model import Workflow, once_per_workflow
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stretto.actors.actions import ActionRegistry
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.packs import Pack, PackConfiguration
 
@@ -35,13 +38,16 @@ class RunStart(msgspec.Struct, frozen=True):
 class EffectiveDefinitions:
     """The definitions and the pack configuration that new runs start with."""
 
-    def __init__(self, catalogue: "Catalogue", pack_configuration: "PackConfiguration") -> None:
+    def __init__(
+        self, catalogue: "Catalogue", pack_configuration: "PackConfiguration", actions: "ActionRegistry"
+    ) -> None:
+        self._actions = actions
         self.catalogue = catalogue
         self.pack_configuration = pack_configuration
         self._starts: dict[str, RunStart] = {}
         """Of the catalogue's workflows that have run, by ref."""
-        self._checked: dict[str, Workflow] = {}
-        """Those of the catalogue's workflows that read no missing name."""
+        self._checked: dict[tuple[str, Origin], Workflow] = {}
+        """Those of the catalogue's workflows that may run, by ref and origin."""
 
     def replace(self, catalogue: "Catalogue", packs: "Iterable[Pack]") -> None:
         """Use other definitions. Raises `InvalidPackConfig`, and then keeps the present ones."""
@@ -66,19 +72,26 @@ class EffectiveDefinitions:
             self._starts[workflow.ref] = start
         return start
 
-    def check_names(self, workflow: Workflow, scope: "Catalogue | None" = None) -> None:
-        """Check that no name is missing that a workflow, or one that it calls, reads. Arguments as of `start_of`.
+    def check(self, workflow: Workflow, scope: "Catalogue | None", origin: Origin) -> None:
+        """Check that a workflow, and those that it calls, need nothing that the run does not get.
+
+        That is a name that the keystore or the configuration lacks, or a command with an expression in a remote run.
+
+        Args:
+            workflow: The workflow.
+            scope: As of `start_of`.
+            origin: Who starts the run.
 
         Raises:
-            InvalidDefinition: The keystore or the configuration lacks one.
+            InvalidDefinition: They do.
         """
-        if scope is None and self._checked.get(workflow.ref) is workflow:
+        if scope is None and self._checked.get((workflow.ref, origin)) is workflow:
             return
-        found = self._missing_names(workflow, scope or self.catalogue)
+        found = self._refusals(workflow, scope or self.catalogue, origin)
         if found:
             raise InvalidDefinition(found)
         if scope is None and self._has(workflow):
-            self._checked[workflow.ref] = workflow
+            self._checked[workflow.ref, origin] = workflow
 
     def _has(self, workflow: Workflow) -> bool:
         """Return whether a workflow is the catalogue's own. Others come and go, and nothing is kept of them."""
@@ -88,12 +101,14 @@ class EffectiveDefinitions:
         environment = self.pack_configuration.of_workflow(workflow.ref)
         return RunStart(workflow, scope.nested_refs(), scope.secrecy_of(workflow), environment)
 
-    def _missing_names(self, workflow: Workflow, scope: "Catalogue") -> list[Finding]:
+    def _refusals(self, workflow: Workflow, scope: "Catalogue", origin: Origin) -> list[Finding]:
         configuration, nested = self.pack_configuration, scope.nested_refs()
         found, seen, left = list[Finding](), {workflow.ref}, [workflow]
         while left:
             each = left.pop()
             found += configuration.missing_names(each)
+            if origin == "remote":
+                found += refused_to_remote(each, self._actions)
             called = (_actions_of(each) & nested) - seen
             seen |= called
             for ref in sorted(called):

@@ -108,7 +108,7 @@ class Submissions:
             definition = workflow
         else:
             raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
-        self._definitions.check_names(definition, scope)
+        self._definitions.check(definition, scope, origin)
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))

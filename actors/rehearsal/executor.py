@@ -28,6 +28,7 @@ from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
 from stretto.actors.rehearsal.script import Control, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
+from stretto.actors.runners import Call
 from stretto.actors.runs import PermitPool, Services
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.context import Mask
@@ -155,7 +156,9 @@ class _Stage:
         self._timeline = Timeline()
         self._pace = rehearsal.pace(self._timeline)
         self._script = Script(rehearsal.rules)
-        self._runner = ScriptedRunner(self._script, self._timeline, self._pace, self._delay_of, self._count)
+        self._runner = ScriptedRunner(
+            self._script, self._timeline, self._pace, self._start_of, self._delay_of, self._count
+        )
         self._seen: object = None
         self._refused: list[str] = []
         self.dispatcher = PumpedDispatcher()
@@ -205,6 +208,9 @@ class _Stage:
         conductor = self._pace.conductor(*given, requests=requests, **options)
         self._conductors[given[1]] = conductor
         return conductor
+
+    def _start_of(self, call: Call) -> StartItem:
+        return self._conductors[call.ids.run_id].start_of(call.ids.task, call.visit, call.index, call.attempt)
 
     def _delay_of(self, run_id: str, start: StartItem) -> float:
         return self._conductors[run_id].delay_of(start)

@@ -58,6 +58,7 @@ class RecordedConductor(Conductor):
         self.refused: list[str] = []
         self._requests = requests
         self._waits: dict[tuple[str, int, int, int | None], float] = {}
+        self._starts: dict[tuple[str, int, int, int], StartItem] = {}
         self._ends: dict[tuple[str, int, int, int], ItemCompleted] = {}
         self._visits_seen: dict[tuple[str, int], Visit] = {}
         self._at: float = given[3]
@@ -95,6 +96,10 @@ class RecordedConductor(Conductor):
         of_item = (start.task, start.visit, start.attempt, start.index)
         return self._waits.get(of_item, self._waits.get((*of_item[:3], None), 0.0))
 
+    def start_of(self, task: str, visit: int, index: int, attempt: int) -> StartItem:
+        """Return the command that started an attempt."""
+        return self._starts[task, visit, index, attempt]
+
     def end_of(self, start: StartItem) -> ItemCompleted | None:
         """Return the end of an attempt, or None before it."""
         return self._ends.get((start.task, start.visit, start.index, start.attempt))
@@ -124,6 +129,7 @@ class RecordedConductor(Conductor):
                 visit = self._visits_seen[command.task, command.visit]
                 visit.outcome, visit.result = command.outcome, command.result
             elif isinstance(command, StartItem):
+                self._starts[command.task, command.visit, command.index, command.attempt] = command
                 visit = self._visits_seen[command.task, command.visit]
                 visit.attempts = max(visit.attempts, command.attempt)
             elif isinstance(command, WaitUntil):

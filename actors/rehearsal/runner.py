@@ -10,7 +10,7 @@ import msgspec
 from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.rehearsal.script import Attempt, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, Timeline
-from stretto.actors.runners import Began, Call, Done, Finished, Running, ThreadUse
+from stretto.actors.runners import Began, Begun, Call, Done, Finished, Running, ThreadUse
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.data import Data, freeze
@@ -118,11 +118,12 @@ class ScriptedRunner:
     threads = 0
     thread_use = ThreadUse(0)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a rehearsal consists of
         self,
         script: Script,
         timeline: Timeline,
         pace: Pace,
+        start_of: Callable[[Call], StartItem],
         delay_of: Callable[[str, StartItem], float],
         launched: Callable[[Launch], object],
     ) -> None:
@@ -132,6 +133,7 @@ class ScriptedRunner:
             script: The rules.
             timeline: The virtual time.
             pace: How it passes.
+            start_of: Returns the conductor's command that a call executes.
             delay_of: Returns the delay before an attempt of a run.
             launched: Called with each launched action.
         """
@@ -140,17 +142,18 @@ class ScriptedRunner:
         self._script = script
         self._timeline = timeline
         self._pace = pace
+        self._start_of = start_of
         self._delay_of = delay_of
         self._running: list[_ScriptedCall] = []
 
-    def start(self, call: Call, done: Done) -> Running:
+    def start(self, _action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Record a launch."""
-        start, ids = call.start, call.ids
-        if start is None:
+        if not call.attempt:
             raise ValueError("a rehearsed call must be an attempt of a run's item")
+        start, ids = self._start_of(call), call.ids
         facts = Attempt(
             ids.workflow,
-            call.action.ref,
+            call.ref,
             start.task,
             start.visit,
             start.attempt,
@@ -166,8 +169,8 @@ class ScriptedRunner:
         self.launches.append(launch)
         self._launched(launch)
         heapq.heappush(self._running, scripted)
-        if call.on_begin is not None:
-            call.on_begin()
+        if begun is not None:
+            begun()
         return scripted
 
     def waiting_for_thread(self, _run_id: str) -> frozenset[tuple[str, int, int]]:
@@ -208,4 +211,4 @@ class ScriptedRunner:
         call.launch.ended_at = self._timeline.elapsed()
         kind = None if status == "succeeded" else status
         error = None if kind is None else error or f"scripted to end as {status}"
-        call.done(Finished(status, result, error, kind, self._timeline.now()))
+        call.done(Finished(status, result, error, kind))

@@ -2,7 +2,7 @@
 
 call_inline(action, input, ids)
     inline  --> on the caller's thread   core.noop, core.echo ...   returns Finished
-Runners.start(call, done)
+Runners.start(action, call, done)
     thread  --> a bounded pool           plain functions            can be cancelled until they begin
     async   --> one event loop           coroutines, core.http ...  can be cancelled at any time
 ... then done(Finished), exactly once
@@ -15,6 +15,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.runners.base import (
         Began,
+        Begun,
         Call,
         Done,
         EngineRunner,
@@ -33,7 +34,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "base": "Began Call Done EngineRunner Finished Runner Running ThreadUse describe",
+            "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse describe",
             "inline": "call_inline",
             "pool": "Pool",
             "printing": "PRINTED_BYTES PrintedText capture_prints",
@@ -47,6 +48,7 @@ __all__ = [
     "MAX_THREADS_LEFT_BEHIND",
     "PRINTED_BYTES",
     "Began",
+    "Begun",
     "Call",
     "Done",
     "EngineRunner",

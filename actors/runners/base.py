@@ -1,7 +1,6 @@
 """The runners' protocol, and the code that all runners share: a call, its result, and the report of its end."""
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import CoroutineType
@@ -12,7 +11,6 @@ import msgspec
 from stretto.actors.actions import Action, ActionFailed, OutputSoFar, frames_of
 from stretto.actors.process import generation
 from stretto.actors.runners.printing import PrintedText, PrintSlot, print_slot
-from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import Frozen, FrozenDict, freeze
 from stretto.definitions.errors import Frame, NotData
 from stretto.metrics import CallIds, call_ids, get_logger
@@ -45,7 +43,8 @@ class Finished(msgspec.Struct, frozen=True):
         error: The reason, for people, or None after a success.
         kind: "failed" (ActionFailed), "exception" (any other exception), "not_data" (the result is not JSON-like),
             "cancelled", "timed_out", "abandoned", or None after a success.
-        finished_at: The end, by `time.monotonic()`.
+        seconds: How long the action's code took by the clock of another machine or process that ran it. None if it ran
+            here: the caller measures it.
         traceback: The frames of the action's own code, if it raised an exception.
         retry_after: The least number of seconds before a retry that the action has asked for, or None.
     """
@@ -54,31 +53,35 @@ class Finished(msgspec.Struct, frozen=True):
     result: Any
     error: str | None
     kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None
-    finished_at: float
+    seconds: float | None = None
     traceback: tuple[Frame, ...] = ()
     retry_after: float | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A call of an action.
+    """A call of an action, as data: it holds no function, so that it can travel to another process or machine.
 
     Attributes:
-        action: The action.
+        ref: The action's ref.
         input: The keyword arguments.
         ids: The run, workflow, task and item of the call, for the log.
-        on_begin: Called just before the action's code begins, on its thread and after any wait for a free thread. It
-            is also called while the call waits if all threads are left behind.
-        start: The conductor's command that this call executes, or None if no run requested the call.
+        timeout: The bound on the attempt, in seconds from the begin of the action's code, or None.
+        visit: The task's visit.
+        index: The item's index in the visit.
+        attempt: The number of the item's attempt, or 0 if no run requested the call.
     """
 
-    action: Action
+    ref: str
     input: FrozenDict
     ids: CallIds
-    on_begin: Callable[[], None] | None = None
-    start: StartItem | None = None
+    timeout: float | None = None
+    visit: int = 0
+    index: int = 0
+    attempt: int = 0
 
 
 Done: TypeAlias = Callable[[Finished], None]
+Begun: TypeAlias = Callable[[], None]
 
 
 class Running(Protocol):
@@ -133,18 +136,23 @@ class Runner(Protocol):
 
     A runner calls `done` exactly once for each call, from any thread. It never does so within `start`, but another
     thread may call `done` before `start` has returned.
+
+    A runner that gets `begun` calls it just before the action's code begins, after any wait for a free thread, on the
+    code's thread. It also does so while the call waits if all threads are left behind.
     """
 
     @property
     def threads(self) -> int:
         """The largest number of threads that the runner can own."""
 
-    def start(self, call: Call, done: Done) -> Running:
+    def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Start a call, or queue it.
 
         Args:
+            action: The action with the call's ref.
             call: The call.
             done: Receives the end of the call.
+            begun: Called when the action's code begins, or None.
 
         Raises:
             RuntimeError: The runner has been stopped.
@@ -165,25 +173,25 @@ class EngineRunner(Runner, Protocol):
         """Return the items (task, visit, index) of a run that wait for a thread."""
 
 
-def run_call(call: Call, slot: PrintSlot | None = None) -> Finished:
+def run_call(action: Action, call: Call, slot: PrintSlot | None = None, begun: Begun | None = None) -> Finished:
     """Run a plain function to its end, in a context that holds only the call's ids and the slot for its prints."""
-    return Context().run(_run, call, slot)
+    return Context().run(_run, action, call, slot, begun)
 
 
-def _run(call: Call, slot: PrintSlot | None) -> Finished:
+def _run(action: Action, call: Call, slot: PrintSlot | None, begun: Begun | None) -> Finished:
     call_ids.set(call.ids)
     if slot is not None:
         print_slot.set(slot)
-    if call.on_begin is not None:
-        call.on_begin()
+    if begun is not None:
+        begun()
     process = generation()
     try:
-        result = call.action.function(**call.input)
+        result = action.function(**call.input)
     except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the thread
         end_forked_child(process, error)
-        return failure(call.action, error)
+        return failure(action, error)
     end_forked_child(process)
-    return returned(call.action, result)
+    return returned(action, result)
 
 
 def end_forked_child(process: int, error: BaseException | None = None) -> None:
@@ -207,28 +215,26 @@ def returned(action: Action, result: Any) -> Finished:
         result.close()
         return failure(action, TypeError("the action returned a coroutine; register an `async def` function"))
     try:
-        return Finished("succeeded", freeze(result, "the action's result"), None, None, time.monotonic())
+        return Finished("succeeded", freeze(result, "the action's result"), None, None)
     except NotData as error:
-        return Finished("failed", None, str(error), "not_data", time.monotonic())
+        return Finished("failed", None, str(error), "not_data")
 
 
 def failure(action: Action, error: BaseException) -> Finished:
     """Return the end of a call that raised `error`. The traceback is logged at DEBUG."""
     if not isinstance(error, ActionFailed):
         _log.debug("action_raised", action=action.ref, exc_info=error)
-        return Finished("failed", None, describe(error), "exception", time.monotonic(), frames_of(error))
+        return Finished("failed", None, describe(error), "exception", traceback=frames_of(error))
     try:
         result = freeze(error.result, "its result")
-        return Finished(
-            "failed", result, message_of(error), "failed", time.monotonic(), error.traceback, error.retry_after
-        )
+        return Finished("failed", result, message_of(error), "failed", None, error.traceback, error.retry_after)
     except NotData as unfit:
-        return Finished("failed", None, f"{message_of(error)}; also, {unfit}", "not_data", time.monotonic())
+        return Finished("failed", None, f"{message_of(error)}; also, {unfit}", "not_data")
 
 
 def cancelled(message: str = "the call was cancelled") -> Finished:
     """Return the end of a cancelled call."""
-    return Finished("cancelled", None, message, "cancelled", time.monotonic())
+    return Finished("cancelled", None, message, "cancelled")
 
 
 def describe(error: BaseException) -> str:
@@ -256,4 +262,4 @@ def report(done: Done, call: Call, finished: Finished) -> None:
     try:
         done(finished)
     except Exception:  # noqa: BLE001 - `done` is the caller's code, which may raise anything
-        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids.as_fields())
+        _log.exception("action_end_not_taken", action=call.ref, **call.ids.as_fields())

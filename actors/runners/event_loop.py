@@ -11,6 +11,7 @@ from typing import Any, Final
 from stretto.actors.actions import (
     MAX_HTTP_CONNECTIONS,
     MAX_RETRY_AFTER_SECONDS,
+    Action,
     AddressPolicy,
     HttpSettings,
     OutputSlot,
@@ -22,6 +23,7 @@ from stretto.actors.actions import (
 from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
     Began,
+    Begun,
     Call,
     Done,
     Finished,
@@ -50,12 +52,14 @@ _log = get_logger(__name__)
 class _LoopCall:
     """A call on the loop. Everything except `cancel` and `output` happens on the loop's thread."""
 
-    __slots__ = ("_runner", "began", "call", "cancelling", "done", "printed", "slot", "task")
+    __slots__ = ("_runner", "action", "began", "begun", "call", "cancelling", "done", "printed", "slot", "task")
 
-    def __init__(self, runner: "EventLoopRunner", call: Call, done: Done) -> None:
+    def __init__(self, runner: "EventLoopRunner", action: Action, call: Call, done: Done, begun: Begun | None) -> None:
         self._runner = runner
+        self.action = action
         self.call = call
         self.done = done
+        self.begun = begun
         self.task: asyncio.Task[None] | None = None
         self.began: Began | None = None
         self.cancelling = False
@@ -116,9 +120,9 @@ class EventLoopRunner:
         self._calls: dict[_LoopCall, bool] = {}
         self._closing: asyncio.Task[None] | None = None
 
-    def start(self, call: Call, done: Done) -> Running:
+    def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Hand the call to the loop."""
-        running = _LoopCall(self, call, done)
+        running = _LoopCall(self, action, call, done, begun)
         with self._lock:
             if self._stopped:
                 raise RuntimeError("the event loop runner is stopped")
@@ -207,19 +211,19 @@ class EventLoopRunner:
         output_slot.set(running.slot)
         if self._captures:
             print_slot.set(running.printed)
-        if running.call.on_begin is not None:
-            running.call.on_begin()
+        if running.begun is not None:
+            running.begun()
         process = generation()
         try:
-            result = await running.call.action.function(**running.call.input)
+            result = await running.action.function(**running.call.input)
             end_forked_child(process)
-            return returned(running.call.action, result)
+            return returned(running.action, result)
         except asyncio.CancelledError as error:
             end_forked_child(process, error)
-            return cancelled() if running.cancelling else failure(running.call.action, error)
+            return cancelled() if running.cancelling else failure(running.action, error)
         except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the loop
             end_forked_child(process, error)
-            return failure(running.call.action, error)
+            return failure(running.action, error)
 
     def _end(self, running: _LoopCall, finished: Finished) -> None:
         if self._calls.pop(running, False):
@@ -235,7 +239,7 @@ class EventLoopRunner:
 
     def _leave(self, running: _LoopCall) -> None:
         reason = f"it did not end within {self._stop_seconds:g} s of its cancellation and was left behind"
-        _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.as_fields())
+        _log.warning("action_left_behind", action=running.call.ref, **running.call.ids.as_fields())
         self._end(running, cancelled(reason))
 
     def _begin_closing(self) -> None:

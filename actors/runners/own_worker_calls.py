@@ -11,13 +11,25 @@ import msgspec
 
 from stretto.actors.actions import (
     WINDOW_BYTES,
+    Action,
     ActionFailed,
     OutputSoFar,
     OutputWatchers,
     OwnWorker,
     RemoteFailure,
 )
-from stretto.actors.runners.base import Began, Call, Done, Finished, cancelled, failure, message_of, report, returned
+from stretto.actors.runners.base import (
+    Began,
+    Begun,
+    Call,
+    Done,
+    Finished,
+    cancelled,
+    failure,
+    message_of,
+    report,
+    returned,
+)
 from stretto.actors.runners.printing import PrintSlot, append_printed
 from stretto.actors.runners.worker_logs import WorkerLog
 from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded
@@ -39,24 +51,38 @@ class OwnWorkerCall:
     """A call of an action that says how it runs in a worker.
 
     Args:
+        action: The action.
         call: The call.
         done: Receives its end.
+        begun: Called at its begin, or None.
         code: How it runs.
         answer: Answers its questions.
         captures: Whether the text that functions print is kept with their calls. Otherwise it goes to standard error.
     """
 
     __slots__ = (
-        "_answer", "_captures", "_code", "_log", "_streams", "began_at", "call", "command", "done", "is_alone",
-        "printed", "timeout",
+        "_answer", "_captures", "_code", "_log", "_streams", "action", "began_at", "begun", "call", "command", "done",
+        "is_alone", "printed", "timeout",
     )  # fmt: skip
 
-    def __init__(self, call: Call, done: Done, code: OwnWorker, answer: AnswerQuestion, *, captures: bool) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
+        self,
+        action: Action,
+        call: Call,
+        done: Done,
+        begun: Begun | None,
+        code: OwnWorker,
+        answer: AnswerQuestion,
+        *,
+        captures: bool,
+    ) -> None:
         self._answer = answer
+        self.action = action
         self.began_at: Began | None = None
+        self.begun = begun
         self.call = call
         self.command: WorkerCommand = code.command
-        self.is_alone = call.action.runner == "fresh"
+        self.is_alone = action.runner == "fresh"
         self.done = done
         self.printed = PrintSlot()
         self.timeout = code.timeout(call.input)
@@ -72,8 +98,8 @@ class OwnWorkerCall:
     def began(self) -> None:
         """Take note that the call begins."""
         self.began_at = Began(time.time(), time.monotonic())
-        if self.call.on_begin is not None:
-            self.call.on_begin()
+        if self.begun is not None:
+            self.begun()
 
     def wrote(self, pipe: int, text: str) -> str:
         """Take text that the call has printed. Return why it must be stopped, or ""."""
@@ -91,7 +117,7 @@ class OwnWorkerCall:
 
     def asked(self, data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
         """Answer a question, now or later."""
-        self._answer(bytes(data), self.call.action.ref, reply)
+        self._answer(bytes(data), self.call.ref, reply)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""
@@ -109,7 +135,7 @@ class OwnWorkerCall:
         report(self.done, self.call, self._finished(answer, problem))
 
     def _finished(self, answer: bytes | bytearray | None, problem: str) -> Finished:
-        action = self.call.action
+        action = self.action
         if problem == CANCELLED:
             return cancelled()
         if answer is None:
@@ -124,13 +150,13 @@ class OwnWorkerCall:
             return failure(action, error)
         except (NotData, UnicodeError, RecursionError, msgspec.DecodeError) as error:
             message = f"the action's result is not JSON-like data: {error}"
-            return Finished("failed", None, message, "not_data", time.monotonic())
+            return Finished("failed", None, message, "not_data")
         except Exception as error:  # noqa: BLE001 - the answer is the pack's, and must not end the pool's thread
             return failure(action, error)
 
 
 def _failed(message: str, kind: Literal["exception", "not_data"], error: RemoteFailure) -> Finished:
-    return Finished("failed", None, message, kind, time.monotonic(), error.traceback)
+    return Finished("failed", None, message, kind, traceback=error.traceback)
 
 
 class _Streams:

@@ -1,7 +1,6 @@
 """Calls of actions as data: on the way to a worker's process, and their ends on the way back."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -26,7 +25,7 @@ class _Request(msgspec.Struct):
 
 
 class _End(msgspec.Struct, omit_defaults=True):
-    """The end of a call, as `Finished`. The time is the daemon's, which has another clock."""
+    """The end of a call, as `Finished`. The daemon measures how long the call takes."""
 
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
     result: msgspec.Raw
@@ -40,21 +39,21 @@ _requests: Final = msgspec.json.Decoder(_Request)
 _ends: Final = msgspec.json.Decoder(_End)
 
 
-def encode_call(call: Call) -> bytes:
+def encode_call(action: Action, call: Call) -> bytes:
     """Return a call as data. Its action runs in other processes."""
-    code = call.action.code
+    code = action.code
     if not isinstance(code, Code):
         raise ValueError(  # noqa: TRY004 - the action is wrong here, not its type
-            f"the action {call.action.ref} runs in this process"
+            f"the action {call.ref} runs in this process"
         )
-    return encode_json(_Request(call.action.ref, code.target, code.digest, call.input, call.ids))
+    return encode_json(_Request(call.ref, code.target, code.digest, call.input, call.ids))
 
 
 def decode_end(answer: bytes | bytearray) -> Finished:
     """Return the end that a worker reports. Raises `msgspec.DecodeError` if it is none."""
     end = _ends.decode(answer)
     result = decode_json(bytes(end.result))
-    return Finished(end.status, result, end.error, end.kind, time.monotonic(), end.traceback, end.retry_after)
+    return Finished(end.status, result, end.error, end.kind, None, end.traceback, end.retry_after)
 
 
 def make_handler() -> Callable[[bytes | bytearray], bytes]:
@@ -68,8 +67,8 @@ def _answer(data: bytes | bytearray) -> bytes:
     try:
         action = _action_of(asked)
     except CannotLoadActions as error:
-        return _encoded(Finished("failed", None, str(error), "failed", 0.0))
-    return _encoded(run_call(Call(action, freeze(asked.input), asked.ids)))  # type: ignore[arg-type]
+        return _encoded(Finished("failed", None, str(error), "failed"))
+    return _encoded(run_call(action, Call(asked.ref, freeze(asked.input), asked.ids)))  # type: ignore[arg-type]
 
 
 def _action_of(asked: _Request) -> Action:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, AddressPolicy
-from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
+from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy
+from stretto.actors.runners.base import Begun, Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.own_worker_calls import AnswerQuestion
 from stretto.actors.runners.printing import capture_prints
@@ -70,24 +70,27 @@ class Runners:
         """Return the items (task, visit, index) of a run that wait for a thread."""
         calls = [each.call for each in list(self._threads.waiting)]
         calls += self._isolated.waiting
-        starts = [call.start for call in calls if call.ids.run_id == run_id]
-        return frozenset((start.task, start.visit, start.index) for start in starts if start is not None)
+        return frozenset(
+            (call.ids.task, call.visit, call.index) for call in calls if call.attempt and call.ids.run_id == run_id
+        )
 
     def answer_questions(self, answer: AnswerQuestion) -> None:
         """Let a function answer the questions that packs' actions ask in mid-call. They are refused before."""
         self._isolated.answer_questions(answer)
 
-    def start(self, call: Call, done: Done) -> Running:
+    def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Start a call.
 
         Args:
-            call: The call. Its action's runner must not be "inline".
+            action: The action with the call's ref. Its runner must not be "inline".
+            call: The call.
             done: Receives the end of the call, exactly once and from any thread.
+            begun: Called when the action's code begins, or None.
 
         Raises:
             RuntimeError: The runners have been stopped.
         """
-        return self._runners[call.action.runner].start(call, done)
+        return self._runners[action.runner].start(action, call, done, begun)
 
     def stop(self) -> None:
         """Stop all runners in reverse order. Idempotent."""

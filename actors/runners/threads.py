@@ -13,7 +13,19 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Final
 
-from stretto.actors.runners.base import Began, Call, Done, Finished, Running, ThreadUse, cancelled, report, run_call
+from stretto.actors.actions import Action
+from stretto.actors.runners.base import (
+    Began,
+    Begun,
+    Call,
+    Done,
+    Finished,
+    Running,
+    ThreadUse,
+    cancelled,
+    report,
+    run_call,
+)
 from stretto.actors.runners.printing import PrintSlot
 from stretto.metrics import get_logger
 
@@ -27,10 +39,12 @@ _log = get_logger(__name__)
 class _ThreadCall:
     """A call for a thread. The thread or canceller that takes it from the waiting calls reports its end."""
 
-    __slots__ = ("_runner", "began", "call", "done", "printed")
+    __slots__ = ("_runner", "action", "began", "begun", "call", "done", "printed")
 
-    def __init__(self, call: Call, done: Done, runner: "ThreadRunner") -> None:
+    def __init__(self, action: Action, call: Call, done: Done, begun: Begun | None, runner: "ThreadRunner") -> None:
+        self.action = action
         self.began: Began | None = None
+        self.begun = begun
         self.call = call
         self.done = done
         self.printed = PrintSlot()
@@ -59,7 +73,7 @@ class ThreadRunner:
 
     Threads start when they are needed. A running function cannot be stopped. A function that is cancelled while it runs
     keeps its thread: the thread is left behind, and another one replaces it, up to `max_left_behind`. If all threads
-    are left behind, `on_begin` of the queued calls is called at once, so that their timeouts start.
+    are left behind, `begun` of the queued calls is called at once, so that their timeouts start.
 
     If a function does not end within `stop_seconds` of `stop`, its thread is logged, and ends with the process at the
     latest. A process that ends without `stop` also waits up to `stop_seconds` for running functions.
@@ -103,9 +117,9 @@ class ThreadRunner:
         left = len(self._left)
         return ThreadUse(self.threads, left, left >= self.threads + self._max_left_behind)
 
-    def start(self, call: Call, done: Done) -> Running:
+    def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Queue the call for the next idle thread."""
-        queued = _ThreadCall(call, done, self)
+        queued = _ThreadCall(action, call, done, begun, self)
         with self._lock:
             if self._stopped:
                 raise RuntimeError("the thread runner is stopped")
@@ -152,7 +166,7 @@ class ThreadRunner:
         for worker in self._workers:
             worker.join(max(deadline - time.monotonic(), 0.0))
         for running in list(self._running):
-            _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.as_fields())
+            _log.warning("action_left_behind", action=running.call.ref, **running.call.ids.as_fields())
 
     def _start_worker_if_needed(self) -> None:
         needed = len(self.waiting) + len(self._running)
@@ -173,7 +187,7 @@ class ThreadRunner:
             try:
                 self._run_call(queued)
             except BaseException:  # noqa: BLE001 - the thread must survive any exception, because other calls wait
-                _log.exception("action_end_not_taken", action=queued.call.action.ref, **queued.call.ids.as_fields())
+                _log.exception("action_end_not_taken", action=queued.call.ref, **queued.call.ids.as_fields())
             if self._left and self._is_surplus(queued):
                 return
             # An idle thread must not keep the last call's result alive.
@@ -198,7 +212,9 @@ class ThreadRunner:
             finished: Finished | None = None
             if queued.take():
                 queued.began = Began(time.time(), time.monotonic())
-                finished = run_call(queued.call, queued.printed if self._captures else None)
+                finished = run_call(
+                    queued.action, queued.call, queued.printed if self._captures else None, queued.begun
+                )
         finally:
             del self._running[queued]
         if finished is not None:
@@ -206,5 +222,5 @@ class ThreadRunner:
 
 
 def _start_timeout(queued: _ThreadCall) -> None:
-    if queued.call.on_begin is not None:
-        queued.call.on_begin()
+    if queued.begun is not None:
+        queued.begun()

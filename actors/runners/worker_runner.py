@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from stretto.actors.actions import Code, OutputSoFar
-from stretto.actors.runners.base import Began, Call, Done, Running, cancelled, failure, report
+from stretto.actors.actions import Action, Code, OutputSoFar
+from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, report
 from stretto.actors.runners.own_worker_calls import (
     NO_QUESTIONS,
     AnswerQuestion,
@@ -50,13 +50,15 @@ def default_workers() -> int:
 class _WorkerCall:
     """A call for a worker."""
 
-    __slots__ = ("_log", "began_at", "call", "command", "done", "is_alone", "printed")
+    __slots__ = ("_log", "action", "began_at", "begun", "call", "command", "done", "is_alone", "printed")
 
-    def __init__(self, call: Call, done: Done, command: WorkerCommand) -> None:
+    def __init__(self, action: Action, call: Call, done: Done, begun: Begun | None, command: WorkerCommand) -> None:
+        self.action = action
         self.began_at: Began | None = None
+        self.begun = begun
         self.call = call
         self.command = command
-        self.is_alone = call.action.runner == "fresh"
+        self.is_alone = action.runner == "fresh"
         self.done = done
         self.printed = PrintSlot()
         self._log = WorkerLog(call.ids)
@@ -66,12 +68,12 @@ class _WorkerCall:
         return None
 
     def encode(self) -> bytes:
-        return encode_call(self.call)
+        return encode_call(self.action, self.call)
 
     def began(self) -> None:
         self.began_at = Began(time.time(), time.monotonic())
-        if self.call.on_begin is not None:
-            self.call.on_begin()
+        if self.begun is not None:
+            self.begun()
 
     def wrote(self, _pipe: int, text: str) -> str:
         append_printed(self.printed, text)
@@ -93,12 +95,12 @@ class _WorkerCall:
         if problem == CANCELLED:
             finished = cancelled()
         elif answer is None:
-            finished = failure(self.call.action, WorkerEnded(problem))
+            finished = failure(self.action, WorkerEnded(problem))
         else:
             try:
                 finished = decode_end(answer)
             except msgspec.DecodeError as error:
-                finished = failure(self.call.action, error)
+                finished = failure(self.action, error)
         report(self.done, self.call, finished)
 
 
@@ -171,18 +173,18 @@ class WorkerRunner:
         waiting = [*self._pool.waiting, *self._packs.waiting]
         return [job.call for job in waiting if isinstance(job, _WorkerCall | OwnWorkerCall)]
 
-    def start(self, call: Call, done: Done) -> Running:
+    def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Queue the call for the next idle process."""
-        code = call.action.code
+        code = action.code
         if code is not None and not isinstance(code, Code):
-            own = OwnWorkerCall(call, done, code, self._answer, captures=self._captures)
+            own = OwnWorkerCall(action, call, done, begun, code, self._answer, captures=self._captures)
             self._packs.start(own)
             return _Running(own, self._packs)
         if sys.path != self._path or self._command is None:
             self._path = list(sys.path)
             given = json.dumps([self._path, make_handler.__module__, make_handler.__name__])
             self._command = WorkerCommand((sys.executable, "-P", "-c", _CODE, given), max_bytes=self._max_bytes)
-        job = _WorkerCall(call, done, self._command)
+        job = _WorkerCall(action, call, done, begun, self._command)
         self._pool.start(job)
         return _Running(job, self._pool)
 
@@ -191,4 +193,4 @@ class WorkerRunner:
         deadline = time.monotonic() + self._stop_seconds
         for job in (*self._pool.stop(self._stop_seconds), *self._packs.stop(max(deadline - time.monotonic(), 0.0))):
             if isinstance(job, _WorkerCall | OwnWorkerCall):
-                _log.warning("action_stopped", action=job.call.action.ref, **job.call.ids.as_fields())
+                _log.warning("action_stopped", action=job.call.ref, **job.call.ids.as_fields())

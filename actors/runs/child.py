@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.journal import Child
+from stretto.actors.journal import Child, ItemKey, ParentItem
 from stretto.actors.runners import Began
 from stretto.actors.runs.messages import ChildEnded, ControlChild, ControlRun
-from stretto.definitions.conductor import CancelRequested, Failure
+from stretto.definitions.conductor import CancelRequested, Failure, StartItem
 from stretto.definitions.data import Data, object_of
+from stretto.definitions.model import Task
 
 MAX_DEPTH = 16
 """How deep workflows may call workflows. A workflow that calls itself ends here."""
@@ -55,6 +56,13 @@ def begin_of_child(known: Child | None, now: Began) -> Began:
         return now
     elapsed = (now.at if known.ended_at is None else known.ended_at) - known.accepted_at
     return Began(known.accepted_at, now.monotonic - max(elapsed, 0.0))
+
+
+def parent_of(start: StartItem, task: Task, run_id: str, workflow: str) -> ParentItem:
+    """Return the item that a child run executes, and what the child's expressions see of it."""
+    item_index = start.index if task.with_items else None
+    shown = object_of({"run_id": run_id, "workflow": workflow, "task": start.task, "item_index": item_index})
+    return ParentItem(run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
 
 
 def child_failure(ended: ChildEnded, workflow: str, masked_input: Data) -> Failure:

@@ -8,10 +8,9 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
-from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
-from stretto.actors.runs.item_failures import check_literal, too_large_message, unrendered_failure
+from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
+from stretto.actors.runs.item_failures import check_code, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
     OutputWatchers,
     end_watching,
@@ -127,8 +126,8 @@ class ItemActor(DispatchedActor):
                 return
             action = services.actions.get(ref, message.core_actions)
             action.check(rendered)
-            if action.literal and services.actions.refuses_rendered(message.core_actions):
-                check_literal(action, task, rendered)
+            if action.literal or action.renders_code:
+                check_code(action, message, rendered, services.actions)
         except (ExpressionError, Overran) as error:
             self._report_failure(
                 "failed", unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
@@ -142,10 +141,12 @@ class ItemActor(DispatchedActor):
             self._digest = _digest(rendered)
         if action.runner == "inline":
             self._inline_began = Began(services.now(), services.timers.monotonic())
-            self._finish(call_inline(action, rendered, ids))
+            finished = call_inline(action, rendered, ids)
+            self._finish(finished, services.timers.monotonic())
             return
-        on_begin = None if start.timeout is None else self._send_begin
-        self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._send_end)
+        call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt)
+        begun = None if start.timeout is None else self._send_begin
+        self._running = services.runners.start(action, call, self._send_end, begun)
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
@@ -158,15 +159,7 @@ class ItemActor(DispatchedActor):
         if known is not None:
             services.engine.tell(AttachChild(child.run_id, self.actor_ref))
             return
-        shown = object_of(
-            {
-                "run_id": self._run_id,
-                "workflow": self._workflow,
-                "task": start.task,
-                "item_index": start.index if task.with_items else None,
-            }
-        )
-        parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
+        parent = parent_of(start, task, self._run_id, self._workflow)
         services.engine.tell(StartChild(child.run_id, ref, inputs, parent, depth, message.origin, self.actor_ref))
 
     @handles(ChildEnded)
@@ -224,7 +217,7 @@ class ItemActor(DispatchedActor):
         """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""
         try:
             if self._request is not None:
-                self.actor_inbox.tell(ActionEnded(finished))
+                self.actor_inbox.tell(ActionEnded(finished, self._services.timers.monotonic()))
                 return
         except pykka.ActorDeadError:
             pass
@@ -236,9 +229,9 @@ class ItemActor(DispatchedActor):
 
     @handles(ActionEnded)
     def _action_ended(self, message: ActionEnded) -> None:
-        self._finish(message.finished)
+        self._finish(message.finished, message.at)
 
-    def _finish(self, finished: Finished) -> None:
+    def _finish(self, finished: Finished, at: float) -> None:
         if self._request is None:
             self._drop(finished)
             return
@@ -259,11 +252,11 @@ class ItemActor(DispatchedActor):
             self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
             return
         if finished.status == "succeeded":
-            self._report("succeeded", finished.result, None, finished.finished_at)
+            self._report("succeeded", finished.result, None, at, finished.seconds)
             return
         kind = finished.kind or "failed"
         failure = self._failure(kind, finished.error or "it failed", retryable=kind != "not_data", ended=finished)
-        self._report(finished.status, finished.result, failure, finished.finished_at)
+        self._report(finished.status, finished.result, failure, at, finished.seconds)
 
     @handles(AttemptTimedOut)
     def _timed_out(self, _message: AttemptTimedOut) -> None:
@@ -339,7 +332,9 @@ class ItemActor(DispatchedActor):
     def _report_failure(self, outcome: str, failure: Failure) -> None:
         self._report(outcome, failure.result, failure, self._services.timers.monotonic())
 
-    def _report(self, outcome: str, result: Data, failure: Failure | None, finished_at: float) -> None:
+    def _report(
+        self, outcome: str, result: Data, failure: Failure | None, finished_at: float, seconds: float | None = None
+    ) -> None:
         """Report the outcome and stop. There is exactly one report."""
         request, self._request = self._request, None
         if request is None:
@@ -351,7 +346,7 @@ class ItemActor(DispatchedActor):
         completed = ItemCompleted(
             start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now(),
             None if began is None else began.at,
-            None if began is None else max(finished_at - began.monotonic, 0.0),
+            seconds if seconds is not None or began is None else max(finished_at - began.monotonic, 0.0),
         )  # fmt: skip
         # Text of a function that runs on comes too late.
         output = kept_output(start, outcome, running.printed) if running is not None and running.printed else None

@@ -200,9 +200,10 @@ class ActionBegan(msgspec.Struct, frozen=True):
 
 
 class ActionEnded(msgspec.Struct, frozen=True):
-    """The item's action has ended."""
+    """The item's action has ended. `at` is when this engine heard of it, on its monotonic clock."""
 
     finished: Finished
+    at: float
 
 
 class AttemptTimedOut(msgspec.Struct, frozen=True):

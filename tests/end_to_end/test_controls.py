@@ -219,9 +219,9 @@ def test_an_action_that_ends_just_in_time_has_succeeded(tmp_path: Path, monkeypa
     """When an action's end and the end of its time come together, the first of the two counts, and nothing breaks."""
     finish = ItemActor._finish
 
-    def both(item: ItemActor, finished: Any) -> None:
+    def both(item: ItemActor, finished: Any, at: float) -> None:
         item.actor_ref.tell(AttemptTimedOut())  # it waits in the mailbox while the item reports
-        finish(item, finished)
+        finish(item, finished, at)
 
     monkeypatch.setattr(ItemActor, "_finish", both)
     workflow = write_workflow(tmp_path, "in_time", "tasks: [{name: only, action: crash.plain, input: {how: fine}}]\n")

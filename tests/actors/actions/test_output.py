@@ -33,7 +33,7 @@ class Stage:
         self._runner = runner
 
     def start(self, function: Callable[..., Any], **values: Any) -> Running:
-        return self._runner.start(self._call(function, values), self.ends.put)
+        return self._runner.start(*self._call(function, values), self.ends.put)
 
     def start_python(self, code: str) -> Running:
         """Start a program in which `write` writes bytes to standard output, and `wait` waits for the test."""
@@ -56,7 +56,7 @@ class Stage:
         async def pass_by() -> None:
             """Take a turn of the loop, in which everything readable so far is read."""
 
-        self._runner.start(self._call(pass_by, {}), over.put)
+        self._runner.start(*self._call(pass_by, {}), over.put)
         assert over.get(timeout=PATIENCE).status == "succeeded"
 
     def result(self) -> dict[str, Any]:
@@ -66,10 +66,11 @@ class Stage:
         return result
 
     @staticmethod
-    def _call(function: Callable[..., Any], values: dict[str, Any]) -> Call:
+    def _call(function: Callable[..., Any], values: dict[str, Any]) -> tuple[Action, Call]:
         frozen = freeze(values)
         assert isinstance(frozen, FrozenDict)
-        return Call(Action("test.process", function, "async"), frozen, CallIds("run", "ops.flow", "task", 0))
+        ids = CallIds("run", "ops.flow", "task", 0)
+        return Action("test.process", function, "async"), Call("test.process", frozen, ids)
 
 
 @pytest.fixture
@@ -184,10 +185,8 @@ def test_a_call_without_a_process_has_no_output(stage: Stage) -> None:
     assert begun.wait(PATIENCE)
     assert running.output() is None
     threads = ThreadRunner(1)
-    waiting = Call(
-        Action("test.thread", lambda: release.wait(PATIENCE), "thread"), EMPTY_OBJECT, CallIds("", "", "", 0)
-    )
-    on_thread = threads.start(waiting, stage.ends.put)
+    waits = Action("test.thread", lambda: release.wait(PATIENCE), "thread")
+    on_thread = threads.start(waits, Call(waits.ref, EMPTY_OBJECT, CallIds("", "", "", 0)), stage.ends.put)
     assert on_thread.output() is None
     release.set()
     threads.stop()

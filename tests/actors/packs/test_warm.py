@@ -135,7 +135,8 @@ class Tools:
         """Start a call."""
         frozen = freeze(given)
         assert isinstance(frozen, FrozenDict)
-        return self.runner.start(Call(self._registry.get(f"tools.{name}"), frozen, IDS), self._ends.put)
+        action = self._registry.get(f"tools.{name}")
+        return self.runner.start(action, Call(action.ref, frozen, IDS), self._ends.put)
 
     def end(self) -> Finished:
         """Wait for the next end of a call."""

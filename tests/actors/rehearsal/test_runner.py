@@ -25,15 +25,23 @@ class Stand:
         timeline = Timeline()
         self.launched: list[object] = []
         self.runner = ScriptedRunner(
-            Script(rules), timeline, Seconds(timeline), lambda _run, start: start.index, self.launched.append
+            Script(rules),
+            timeline,
+            Seconds(timeline),
+            self._start_of,
+            lambda _run, start: start.index,
+            self.launched.append,
         )
         self.ended: list[tuple[str, str, object]] = []
 
     def start(self, task: str, ref: str = "x.y", given: FrozenDict = EMPTY_OBJECT) -> Running:
         """Start a call for a task."""
-        start = StartItem(task, 1, 0, 1, SCOPE, None, 0.0)
-        call = Call(ACTIONS.get(ref), given, CallIds("run", "ops.w", task, None), None, start)
-        return self.runner.start(call, lambda finished: self.take(task, finished))
+        call = Call(ref, given, CallIds("run", "ops.w", task, None), None, 1, 0, 1)
+        return self.runner.start(ACTIONS.get(ref), call, lambda finished: self.take(task, finished))
+
+    @staticmethod
+    def _start_of(call: Call) -> StartItem:
+        return StartItem(call.ids.task, call.visit, call.index, call.attempt, SCOPE, None, 0.0)
 
     def take(self, task: str, finished: Finished) -> None:
         """Note an end."""
@@ -93,8 +101,9 @@ def test_what_is_cancelled_ends_at_once_and_once() -> None:
 def test_a_call_that_is_no_try_of_an_item_is_refused() -> None:
     """There would be nothing that a rule could match."""
     stand = Stand()
+    call = Call("x.y", EMPTY_OBJECT, CallIds("r", "w", "t", None))
     with pytest.raises(ValueError, match="an attempt of a run's item"):
-        stand.runner.start(Call(ACTIONS.get("x.y"), EMPTY_OBJECT, CallIds("r", "w", "t", None)), lambda _end: None)
+        stand.runner.start(ACTIONS.get("x.y"), call, lambda _end: None)
 
 
 def test_any_ref_is_an_action_and_only_known_ones_are_known() -> None:

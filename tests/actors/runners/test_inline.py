@@ -123,10 +123,11 @@ def test_runners_pick_by_the_action_and_own_so_many_threads() -> None:
     ends: SimpleQueue[Finished] = SimpleQueue()
     message = freeze({"message": "hello"})
     assert isinstance(message, FrozenDict)
-    runners.start(Call(Action("test.plain", lambda message: message, "thread"), message, IDS), ends.put)
+    plain = Action("test.plain", lambda message: message, "thread")
+    runners.start(plain, Call(plain.ref, message, IDS), ends.put)
     assert ends.get(timeout=PATIENCE).result == "hello"
     runners.stop()
     runners.stop()
     for kind in ("thread", "async"):
         with pytest.raises(RuntimeError, match="stopped"):
-            runners.start(Call(Action("test.late", print, kind), message, IDS), ends.put)
+            runners.start(Action("test.late", print, kind), Call("test.late", message, IDS), ends.put)

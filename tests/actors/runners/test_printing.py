@@ -62,7 +62,7 @@ class Bed:
         frozen = freeze(values)
         assert isinstance(frozen, FrozenDict)
         runner: Any = "async" if asyncio.iscoroutinefunction(function) else "thread"
-        return self.runners.start(Call(Action("test.say", function, runner), frozen, IDS), self.ends.put)
+        return self.runners.start(Action("test.say", function, runner), Call("test.say", frozen, IDS), self.ends.put)
 
     def printed(self, function: Any, **values: Any) -> str:
         """Return what a call prints."""
@@ -215,7 +215,8 @@ def test_runners_that_do_not_capture_leave_the_streams(replace_streams: Callable
     streams = replace_streams()
     plain, bed = Runners(), Bed(streams)
     ends: SimpleQueue[Finished] = SimpleQueue()
-    running = plain.start(Call(Action("test.say", lambda: print("plain"), "thread"), EMPTY_OBJECT, IDS), ends.put)
+    says = Action("test.say", lambda: print("plain"), "thread")
+    running = plain.start(says, Call(says.ref, EMPTY_OBJECT, IDS), ends.put)
     assert ends.get(timeout=PATIENCE).status == "succeeded"
     assert not running.printed
     plain.stop()

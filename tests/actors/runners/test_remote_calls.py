@@ -43,4 +43,4 @@ def test_an_answer_that_is_none_is_an_error() -> None:
 def test_an_action_of_this_process_has_no_call_elsewhere() -> None:
     """The runners never ask for one."""
     with pytest.raises(ValueError, match="runs in this process"):
-        encode_call(Call(Action("ops.here", isolated_actions.echo, "thread"), EMPTY_OBJECT, IDS))
+        encode_call(Action("ops.here", isolated_actions.echo, "thread"), Call("ops.here", EMPTY_OBJECT, IDS))

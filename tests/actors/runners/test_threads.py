@@ -47,10 +47,10 @@ def ends() -> "SimpleQueue[Finished]":
     return SimpleQueue()
 
 
-def call(function: Any, ids: CallIds = IDS, **values: Any) -> Call:
+def call(function: Any, ids: CallIds = IDS, **values: Any) -> tuple[Action, Call]:
     frozen = freeze(values)
     assert isinstance(frozen, FrozenDict)
-    return Call(Action("test.thread", function, "thread"), frozen, ids)
+    return Action("test.thread", function, "thread"), Call("test.thread", frozen, ids)
 
 
 class Gate:
@@ -75,7 +75,7 @@ def gate() -> Iterator[Gate]:
 
 def test_a_call_runs_on_a_thread_of_the_pool(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
     """The function runs on another thread, and done receives its result."""
-    runner.start(call(lambda x: (x, threading.current_thread().name), x=1), ends.put)
+    runner.start(*call(lambda x: (x, threading.current_thread().name), x=1), ends.put)
     end = ends.get(timeout=PATIENCE)
     assert (end.status, end.error, end.kind) == ("succeeded", None, None)
     assert end.result[0] == 1
@@ -86,7 +86,7 @@ def test_every_call_ends_exactly_once(runner: ThreadRunner) -> None:
     """A thousand calls on two threads report a thousand ends."""
     reported: list[list[Finished]] = [[] for _ in range(1000)]
     for number, ends in enumerate(reported):
-        runner.start(call(lambda number: number, number=number), ends.append)
+        runner.start(*call(lambda number: number, number=number), ends.append)
     runner.stop()  # cancels from the front, while a thread may take a call further on
     assert [len(ends) for ends in reported] == [1] * 1000
     assert all(end.result == number for number, (end,) in enumerate(reported) if end.status == "succeeded")
@@ -97,7 +97,7 @@ def test_no_more_calls_run_than_there_are_threads(
 ) -> None:
     """Two threads run two calls. The third call waits for one of them."""
     for _ in range(3):
-        runner.start(call(gate), ends.put)
+        runner.start(*call(gate), ends.put)
     assert gate.begun.acquire(timeout=PATIENCE)
     assert gate.begun.acquire(timeout=PATIENCE)
     assert not gate.begun.acquire(blocking=False)
@@ -107,8 +107,8 @@ def test_no_more_calls_run_than_there_are_threads(
 
 def test_a_queued_call_can_be_cancelled(runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate) -> None:
     """Cancelling a queued call ends it as cancelled at once, and only once. A running call continues."""
-    begun = [runner.start(call(gate), ends.put) for _ in range(2)]
-    queued = runner.start(call(gate), ends.put)
+    begun = [runner.start(*call(gate), ends.put) for _ in range(2)]
+    queued = runner.start(*call(gate), ends.put)
     gate.begun.acquire(timeout=PATIENCE)
     gate.begun.acquire(timeout=PATIENCE)
     assert all(running.began is not None for running in begun)
@@ -135,7 +135,7 @@ def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -
 
     runner = ThreadRunner(1)
     for index in range(2):
-        runner.start(call(look, replace(IDS, item_index=index)), ends.put)
+        runner.start(*call(look, replace(IDS, item_index=index)), ends.put)
         assert ends.get(timeout=PATIENCE).result == [list(astuple(replace(IDS, item_index=index))), "clean"]
     runner.stop()
 
@@ -148,11 +148,11 @@ def test_an_exception_ends_its_call_and_no_thread(error: BaseException, ends: "S
         raise error
 
     runner = ThreadRunner(1)
-    runner.start(call(threading.get_ident), ends.put)
+    runner.start(*call(threading.get_ident), ends.put)
     thread = ends.get(timeout=PATIENCE).result
-    runner.start(call(explode), ends.put)
+    runner.start(*call(explode), ends.put)
     assert ends.get(timeout=PATIENCE).kind == "exception"
-    runner.start(call(threading.get_ident), ends.put)
+    runner.start(*call(threading.get_ident), ends.put)
     assert ends.get(timeout=PATIENCE).result == thread
     runner.stop()
 
@@ -164,8 +164,8 @@ def test_a_done_that_raises_is_logged_and_affects_nothing(runner: ThreadRunner, 
         raise RuntimeError("mailbox is gone")
 
     with capture_logs() as lines:
-        runner.start(call(lambda: 1), refuse)
-        runner.start(call(lambda: 2), ends.put)
+        runner.start(*call(lambda: 1), refuse)
+        runner.start(*call(lambda: 2), ends.put)
         assert ends.get(timeout=PATIENCE).result == 2
         runner.stop()
     assert [line["event"] for line in lines] == ["action_end_not_taken"]
@@ -174,27 +174,27 @@ def test_a_done_that_raises_is_logged_and_affects_nothing(runner: ThreadRunner, 
 def test_stop_cancels_the_queue_and_waits_for_running_calls(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
     """Queued calls end as cancelled, running calls with their results, and then all threads have ended."""
     runner = ThreadRunner(1)
-    runner.start(call(gate), ends.put)
+    runner.start(*call(gate), ends.put)
     gate.begun.acquire(timeout=PATIENCE)
-    runner.start(call(gate), ends.put)
+    runner.start(*call(gate), ends.put)
 
     def let_go(end: Finished) -> None:
         ends.put(end)
         gate.open.set()
 
-    runner.start(call(gate), let_go)
+    runner.start(*call(gate), let_go)
     runner.stop()
     assert [ends.get(timeout=PATIENCE).status for _ in range(3)] == ["cancelled", "cancelled", "succeeded"]
     assert ends.empty()
     runner.stop()
     with pytest.raises(RuntimeError, match="stopped"):
-        runner.start(call(gate), ends.put)
+        runner.start(*call(gate), ends.put)
 
 
 def test_a_function_that_does_not_end_is_left_behind_and_logged(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
     """stop waits for a bounded time. The function's end is still reported, once, when it comes."""
     runner = ThreadRunner(1, stop_seconds=0)
-    runner.start(call(gate), ends.put)
+    runner.start(*call(gate), ends.put)
     gate.begun.acquire(timeout=PATIENCE)
     with capture_logs() as lines:
         runner.stop()
@@ -230,8 +230,8 @@ def read():
     begun.set()
     print("read", sys.stdin.readline().strip(), flush=True)
 
-call = Call(Action("test.read", read, "thread"), EMPTY_OBJECT, CallIds("run", "ops.flow", "task", None))
-ThreadRunner(2).start(call, lambda finished: None)
+call = Call("test.read", EMPTY_OBJECT, CallIds("run", "ops.flow", "task", None))
+ThreadRunner(2).start(Action("test.read", read, "thread"), call, lambda finished: None)
 begun.wait()
 print("main ends", flush=True)
 """
@@ -252,11 +252,11 @@ def test_threads_start_when_they_are_needed(ends: "SimpleQueue[Finished]", gate:
     """Calls one after another need one thread."""
     runner = ThreadRunner(4)
     for _ in range(10):
-        runner.start(call(lambda: None), ends.put)
+        runner.start(*call(lambda: None), ends.put)
         ends.get(timeout=PATIENCE)
     assert workers() == 1
-    runner.start(call(gate), ends.put)
-    runner.start(call(lambda: None), ends.put)
+    runner.start(*call(gate), ends.put)
+    runner.start(*call(lambda: None), ends.put)
     assert gate.begun.acquire(timeout=PATIENCE)
     ends.get(timeout=PATIENCE)
     assert workers() == 2
@@ -278,12 +278,12 @@ def test_a_call_that_has_just_been_taken_counts_as_running(
 
     def taking(queued: Any) -> bool:
         taken = take(queued)
-        if queued.call.action.function is gate:
-            runner.start(call(lambda: "other"), ends.put)
+        if queued.action.function is gate:
+            runner.start(*call(lambda: "other"), ends.put)
         return taken
 
     monkeypatch.setattr(threads._ThreadCall, "take", taking)
-    runner.start(call(gate), ends.put)
+    runner.start(*call(gate), ends.put)
     assert ends.get(timeout=PATIENCE).result == "other", "the gate is closed still"
     gate.open.set()
     runner.stop()
@@ -292,12 +292,12 @@ def test_a_call_that_has_just_been_taken_counts_as_running(
 def test_a_replaced_thread_ends_with_its_function(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
     """A call that was left behind gets a substitute for its thread. When it returns, one of the two threads ends."""
     runner = ThreadRunner(1)
-    hanging = runner.start(call(gate), ends.put)
+    hanging = runner.start(*call(gate), ends.put)
     assert gate.begun.acquire(timeout=PATIENCE)
     (first,) = runner._workers
     assert not hanging.cancel()
     assert runner.use == (1, 1, False)
-    runner.start(call(lambda: "second"), ends.put)
+    runner.start(*call(lambda: "second"), ends.put)
     assert ends.get(timeout=PATIENCE).result == "second"
     gate.open.set()
     assert ends.get(timeout=PATIENCE).status == "succeeded"
@@ -309,23 +309,23 @@ def test_a_replaced_thread_ends_with_its_function(ends: "SimpleQueue[Finished]",
 
 def test_a_function_that_has_ended_leaves_no_thread_behind(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
     """A cancel that comes too late changes nothing."""
-    ended = runner.start(call(lambda: 1), ends.put)
+    ended = runner.start(*call(lambda: 1), ends.put)
     assert ends.get(timeout=PATIENCE).result == 1
     assert not ended.cancel()
     assert runner.use.left_behind == 0
 
 
 def test_without_a_thread_that_can_come_back_calls_begin_to_wait(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
-    """`on_begin` is called for those that wait, and for those that come later, because their timeouts must start."""
+    """`begun` is called for those that wait, and for those that come later, because their timeouts must start."""
     runner = ThreadRunner(1, max_left_behind=0)
     begun: SimpleQueue[str] = SimpleQueue()
-    hanging = runner.start(call(gate), ends.put)
+    hanging = runner.start(*call(gate), ends.put)
     assert gate.begun.acquire(timeout=PATIENCE)
-    queued = runner.start(replace(call(lambda: 1), on_begin=lambda: begun.put("waiting")), ends.put)
+    queued = runner.start(*call(lambda: 1), ends.put, lambda: begun.put("waiting"))
     hanging.cancel()
     assert runner.use == (1, 1, True)
     assert begun.get(timeout=PATIENCE) == "waiting"
-    runner.start(replace(call(lambda: 2), on_begin=lambda: begun.put("later")), ends.put)
+    runner.start(*call(lambda: 2), ends.put, lambda: begun.put("later"))
     assert begun.get(timeout=PATIENCE) == "later"
     assert queued.began is None, "only its timeout has started"
     gate.open.set()

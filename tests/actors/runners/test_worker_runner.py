@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.actions import ActionRegistry
+from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.runners import Call, Finished
 from stretto.actors.runners.worker_runner import WorkerRunner
 from stretto.actors.workers import roster
@@ -44,18 +44,18 @@ def ends() -> "SimpleQueue[Finished]":
     return SimpleQueue()
 
 
-def call(name: str, **values: Any) -> Call:
+def call(name: str, **values: Any) -> tuple[Action, Call]:
     action = ActionRegistry.registered().find(f"isolated.{name}")
     frozen = freeze(values)
     assert action is not None
     assert isinstance(frozen, FrozenDict)
-    return Call(action, frozen, IDS)
+    return action, Call(action.ref, frozen, IDS)
 
 
 def test_results_come_back_as_frozen_data(runner: WorkerRunner, ends: "SimpleQueue[Finished]") -> None:
     """Whatever JSON can say."""
     value: dict[str, Any] = {"text": "é😀", "numbers": [1, -1.5, 2**63], "none": None, "deep": [[{"a": []}]]}
-    runner.start(call("echo", value=value), ends.put)
+    runner.start(*call("echo", value=value), ends.put)
     ended = ends.get(timeout=PATIENCE)
     assert (ended.status, ended.result, ended.error) == ("succeeded", value, None)
     assert isinstance(ended.result, FrozenDict)
@@ -67,7 +67,7 @@ def test_calls_share_the_kept_processes_but_fresh_ones_do_not(
     """Globals persist in a kept process. A fresh one begins anew."""
     seen: dict[int, int] = {}
     for _ in range(6):
-        runner.start(call("count"), ends.put)
+        runner.start(*call("count"), ends.put)
     for _ in range(6):
         ended = ends.get(timeout=PATIENCE).result
         seen[ended["pid"]] = max(seen.get(ended["pid"], 0), ended["calls"])
@@ -75,7 +75,7 @@ def test_calls_share_the_kept_processes_but_fresh_ones_do_not(
     assert sum(seen.values()) == 6
     assert os.getpid() not in seen
     for _ in range(2):
-        runner.start(call("alone"), ends.put)
+        runner.start(*call("alone"), ends.put)
         ended = ends.get(timeout=PATIENCE).result
         assert ended["calls"] == 1
         assert ended["pid"] not in seen
@@ -88,7 +88,7 @@ def test_a_process_is_replaced_after_many_calls(monkeypatch: pytest.MonkeyPatch,
     runner = WorkerRunner(1)
     pids = []
     for _ in range(5):
-        runner.start(call("count"), ends.put)
+        runner.start(*call("count"), ends.put)
         pids.append(ends.get(timeout=PATIENCE).result["pid"])
     runner.stop()
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 1]
@@ -98,19 +98,19 @@ def test_an_idle_process_is_ended(monkeypatch: pytest.MonkeyPatch, ends: "Simple
     """The next call gets a new one."""
     monkeypatch.setattr(roster, "IDLE_SECONDS", 0.0)
     runner = WorkerRunner(1)
-    runner.start(call("count"), ends.put)
+    runner.start(*call("count"), ends.put)
     with suppress(ProcessLookupError):  # it has ended already
         ended = os.pidfd_open(ends.get(timeout=PATIENCE).result["pid"])
         assert select.select([ended], [], [], PATIENCE)[0]
         os.close(ended)
-    runner.start(call("count"), ends.put)
+    runner.start(*call("count"), ends.put)
     assert ends.get(timeout=PATIENCE).result["calls"] == 1
     runner.stop()
 
 
 def test_prints_and_log_lines_belong_to_their_call(runner: WorkerRunner, ends: "SimpleQueue[Finished]") -> None:
     """As those of functions on threads do."""
-    started = [runner.start(call("talk", text=f"call {number}"), ends.put) for number in range(4)]
+    started = [runner.start(*call("talk", text=f"call {number}"), ends.put) for number in range(4)]
     for _ in started:
         assert ends.get(timeout=PATIENCE).status == "succeeded"
     for number, running in enumerate(started):
@@ -134,7 +134,7 @@ def test_a_failure_has_its_kind_and_harms_no_other_call(
     runner: WorkerRunner, ends: "SimpleQueue[Finished]", name: str, kind: str, error: str
 ) -> None:
     """Also one that ends the process."""
-    runner.start(call(name), ends.put)
+    runner.start(*call(name), ends.put)
     ended = ends.get(timeout=PATIENCE)
     assert (ended.status, ended.kind) == ("failed", kind)
     assert ended.error is not None
@@ -143,14 +143,14 @@ def test_a_failure_has_its_kind_and_harms_no_other_call(
         assert (ended.result, ended.retry_after) == ({"day": 7}, 3)
     if name == "raise":
         assert [frame.function for frame in ended.traceback] == ["raise_"]
-    runner.start(call("echo", value=1), ends.put)
+    runner.start(*call("echo", value=1), ends.put)
     assert ends.get(timeout=PATIENCE).result == 1
 
 
 def test_a_cancel_ends_an_endless_function(runner: WorkerRunner, ends: "SimpleQueue[Finished]", tmp_path: Path) -> None:
     """Its process is killed, whatever it does."""
     with fifo(tmp_path / "told") as told:
-        running = runner.start(call("hang", told=str(told.path)), ends.put)
+        running = runner.start(*call("hang", told=str(told.path)), ends.put)
         told.lines(1)
         assert running.began is not None
         assert running.cancel()
@@ -163,15 +163,15 @@ def test_a_waiting_call_can_be_cancelled(ends: "SimpleQueue[Finished]", tmp_path
     """Stopping the runner cancels the waiting ones, and ends what runs."""
     runner = WorkerRunner(1, stop_seconds=0)
     with fifo(tmp_path / "told") as told:
-        runner.start(call("hang", told=str(told.path)), ends.put)
+        runner.start(*call("hang", told=str(told.path)), ends.put)
         told.lines(1)
-        waiting = runner.start(call("echo", value=1), ends.put)
+        waiting = runner.start(*call("echo", value=1), ends.put)
         assert len(runner.waiting) == 1
         assert waiting.cancel()
         assert ends.get(timeout=PATIENCE).status == "cancelled"
-        runner.start(call("echo", value=1), ends.put)
+        runner.start(*call("echo", value=1), ends.put)
         runner.stop()
     assert [ends.get(timeout=PATIENCE).status for _ in range(2)] == ["cancelled", "cancelled"]
     with pytest.raises(RuntimeError, match="stopped"):
-        runner.start(call("echo", value=1), ends.put)
+        runner.start(*call("echo", value=1), ends.put)
     runner.stop()
