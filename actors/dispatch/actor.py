@@ -178,7 +178,7 @@ class DispatchedActor(pykka.Actor):
         """Start an actor with its first message, and without a mailbox.
 
         For unregistered actors without `on_start` whose work is mostly over after that message. A mailbox is made when
-        someone asks for it: for a second message, for a reference, or when the first turn does not stop the actor.
+        someone asks for it, or when the first turn does not stop the actor.
 
         Args:
             lane: Runs the actor's turns.
@@ -187,10 +187,7 @@ class DispatchedActor(pykka.Actor):
             at_once: Let it handle the message within the caller's turn. It saves the way through the queue.
 
         Returns:
-            The actor. Send it further messages by its `actor_inbox`.
-
-        Raises:
-            pykka.ActorDeadError: The dispatcher was stopped.
+            The actor. Send it further messages by its `actor_inbox`. Raises as `start_with` does.
         """
         actor = cls(*args)
         actor._first, actor._open = message, (lane, lane.admit(cls._label))

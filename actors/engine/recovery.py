@@ -349,6 +349,7 @@ class RunRecovery:
         """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
+        self._services.permits.forget(run_id)
         ended = RunEnded(run_id, outcome, {})
         now = self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)

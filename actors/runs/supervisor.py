@@ -322,12 +322,9 @@ class RunSupervisor(DispatchedActor):
                 raise not_in_flight
             return kept_report(kept)
         answer, recorded = Deferred(), Deferred()
-        read, failed = (
-            partial(ended_output, run.run_id, task, index, not_in_flight, attempt=message.attempt),
-            answer.fail,
-        )
+        read = partial(ended_output, run.run_id, task, index, not_in_flight, attempt=message.attempt)
         run.log.answer(recorded, None)
-        when_settled(recorded, lambda: self._services.readers.read(read, answer.resolve, failed))
+        when_settled(recorded, lambda: self._services.readers.read(read, answer.resolve, answer.fail))
         return answer
 
     @handles(WatchRun)
