@@ -354,9 +354,8 @@ class DispatchedActor(pykka.Actor):
     def _leave(self) -> None:
         if self.registered:
             pykka.ActorRegistry.unregister(self._actor_ref)
-        if _INBOX not in vars(self):
-            with _making:
-                if _INBOX not in vars(self):
-                    self._over = True
-                    return
+        with _making:
+            if _INBOX not in self.__dict__:
+                self._over = True
+                return
         self.actor_inbox.stopped = True
