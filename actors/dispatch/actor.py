@@ -88,11 +88,11 @@ class DispatchedActor(pykka.Actor):
 
     actor_inbox: Mailbox[DispatchedActor] = _OnDemand()  # type: ignore[assignment]  # replaced by what it makes
     actor_stopped: Mailbox[DispatchedActor] = _OnDemand()  # type: ignore[assignment]  # of an Event, it is only read
-    _first: Any = None
+    _first_message: Any = None
     """The message of an actor that was started lightly, until its first turn."""
-    _open: tuple[Lane, Callable[[], int]] | None = None
+    _opening: tuple[Lane, Callable[[], int]] | None = None
     """Of such an actor, its lane and what counts it out. A mailbox that is made later opens with them."""
-    _over = False
+    _stopped_lightly = False
     """Whether it has stopped without a mailbox."""
     _known_ref: pykka.ActorRef[Self] | None = None
     # Whether the class has its own hooks: ten thousand items need not call empty ones.
@@ -190,7 +190,7 @@ class DispatchedActor(pykka.Actor):
             The actor. Send it further messages by its `actor_inbox`. Raises as `start_with` does.
         """
         actor = cls(*args)
-        actor._first, actor._open = message, (lane, lane.admit(cls._label))
+        actor._first_message, actor._opening = message, (lane, lane.admit(cls._label))
         if at_once:
             if actor._take_turn(1, 0.0) and not lane.submit(actor):
                 actor._abandon()
@@ -222,12 +222,12 @@ class DispatchedActor(pykka.Actor):
         return Reply()
 
     def _make_mailbox(self) -> Mailbox[DispatchedActor]:
-        if self._over:
+        if self._stopped_lightly:
             return STOPPED
         mailbox = self._create_actor_inbox()
         mailbox.kind = self._label
-        if self._open is not None:
-            lane, count_out = self._open
+        if self._opening is not None:
+            lane, count_out = self._opening
             mailbox.open(self, lane.submit, count_out)
         return mailbox
 
@@ -245,7 +245,7 @@ class DispatchedActor(pykka.Actor):
         Return True if more wait and the claim was kept for another turn.
         """
         handled = 0
-        if self._first is not None:
+        if self._first_message is not None:
             if self._take_first_message():
                 return False
             handled = 1
@@ -285,15 +285,15 @@ class DispatchedActor(pykka.Actor):
 
     def _take_first_message(self) -> bool:
         """Handle the message of an actor that was started lightly. Return True if it has stopped without a mailbox."""
-        message, self._first = self._first, None
+        message, self._first_message = self._first_message, None
         try:
             self.on_receive(message)
         except BaseException as error:
             _ = self.actor_inbox  # for the actor's name in the log
             self._handle_error(error, None)
-        if self._over and self._open is not None:
-            self._open[1]()
-        return self._over
+        if self._stopped_lightly and self._opening is not None:
+            self._opening[1]()
+        return self._stopped_lightly
 
     def _begin(self) -> None:
         try:
@@ -344,10 +344,10 @@ class DispatchedActor(pykka.Actor):
                 logger.exception("on_stop of %s failed", self._actor_ref)
 
     def _abandon(self) -> None:
-        self._first = None
+        self._first_message = None
         self._leave()
-        if self._over and self._open is not None:
-            self._open[1]()
+        if self._stopped_lightly and self._opening is not None:
+            self._opening[1]()
         else:
             self.actor_inbox.close()
 
@@ -356,6 +356,6 @@ class DispatchedActor(pykka.Actor):
             pykka.ActorRegistry.unregister(self._actor_ref)
         with _making:
             if _INBOX not in self.__dict__:
-                self._over = True
+                self._stopped_lightly = True
                 return
         self.actor_inbox.stopped = True
