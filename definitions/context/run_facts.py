@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Secrecy, of_origins, within
+from stretto.definitions.context.visit_facts import NO_VISITS, VisitFacts
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 
@@ -32,9 +33,6 @@ NO_NAMES: Final[frozenset[str]] = frozenset()
 """The same for all runs: an empty set of their own has 216 bytes."""
 
 
-StatusOf: TypeAlias = Callable[[str, int], str | None]
-
-
 class RunFacts:
     """The part of a run's context that never changes.
 
@@ -47,14 +45,13 @@ class RunFacts:
         secrecy: The values that the workflow passes to secret parameters.
         secret_parameters: The names of the secret parameters.
         partly_secret: The names of the parameters that contain secrets.
-        status_of: Returns the status of a task's last visit on a route, or on the nearest route that led to it. None
-            means that it has not run.
+        visits: The visits so far, as functions of expressions read them.
         limits: The limits on the run's expressions.
     """
 
     __slots__ = (
-        "_system", "limits", "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "status_of",
-        "surroundings", "task_names",
+        "_system", "limits", "mask", "parameters", "partly_secret", "secrecy", "secret_parameters",
+        "surroundings", "task_names", "visits",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - keyword arguments, of which the first three are required
@@ -65,13 +62,13 @@ class RunFacts:
         *,
         surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
-        status_of: StatusOf = lambda _task, _route: None,
+        visits: VisitFacts = NO_VISITS,
         secret_parameters: Iterable[Fields] = (),
         secrecy: Secrecy = NO_SECRECY,
         limits: ExpressionLimits = DEFAULT_LIMITS,
     ) -> None:
         self.limits = limits
-        self.status_of = status_of
+        self.visits = visits
         self.parameters = parameters
         self._system = system
         self.task_names = frozenset(task_names)
