@@ -351,8 +351,7 @@ class RunRecovery:
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
         self._services.permits.forget(run_id)
-        ended = RunEnded(run_id, outcome, {})
-        now = self._services.now()
+        ended, now = RunEnded(run_id, outcome, {}), self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(
             run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending, audit=audit
