@@ -638,8 +638,12 @@ class Engine(DispatchedActor):
         """Return a value of a stored run's context, however large it is. See `context`."""
         return self._core.store.read_long(context_value, run_id, at, path)
 
-    def context_versions(self, run_id: str) -> Deferred:
+    def context_versions(self, run_id: str, max_entries: int | None = None) -> Deferred:
         """Return the versions of a stored run's context by a replay: which entry has set which names.
+
+        Args:
+            run_id: The run.
+            max_entries: Refuse the replay of a run with more entries, unless its versions are kept. None refuses none.
 
         Returns:
             {versions: [{version, at, names}], left_out}, the newest version first. `at` is the number of the entry that
@@ -647,9 +651,9 @@ class Engine(DispatchedActor):
             `left_out` is the number of earlier versions above 500.
 
         Raises:
-            LimitExceeded: As for `context`.
+            LimitExceeded: As for `context`, or the run has more than `max_entries`.
         """
-        return self._core.store.read_kept(list_versions, run_id)
+        return self._core.store.read_kept(list_versions, run_id, max_entries)
 
     def timeline(self, run_id: str) -> Deferred:
         """Return when the tasks of a stored run ran, and when the items of its fan-outs ended.

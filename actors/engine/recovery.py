@@ -6,11 +6,12 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import RunLoaded, RunNotLoaded
 from stretto.actors.journal import (
@@ -347,8 +348,8 @@ class RunRecovery:
         """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
-        ended = RunEnded(run_id, outcome, {})
-        now = self._services.now()
+        self._services.permits.forget(run_id)
+        ended, now = RunEnded(run_id, outcome, {}), self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(
             run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending, audit=audit
