@@ -103,6 +103,7 @@ class Engine(DispatchedActor):
         rendered_commands: RenderedCommands = "owner",
         check_digests: bool = False,
         store_key: str | PathLike[str] | None = None,
+        store_lease: float | None = None,
         retain_days: float | None = None,
         retain_runs: int | None = None,
         retain_audit_days: float | None = None,
@@ -140,6 +141,8 @@ class Engine(DispatchedActor):
                 as code: "owner" those that no remote client has asked for, "allow" all, "refuse" none.
             check_digests: Fail an item whose action changes frozen input, as C code can (`heapq`). For debugging.
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
+            store_lease: The seconds after which other engines take over the runs of this one if it has not written the
+                store, in PostgreSQL only. None lets no other engine open the store.
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
@@ -161,7 +164,7 @@ class Engine(DispatchedActor):
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             retention=Retention(retain_days, retain_runs, retain_audit_days),
-            check_digests=check_digests, store_key=store_key,
+            check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             workers=workers, max_worker_bytes=max_worker_bytes,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,

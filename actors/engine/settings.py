@@ -17,6 +17,7 @@ class EngineSettings(TypedDict, total=False):
     """The arguments of `Engine.start` besides the definitions. Its docstring explains each."""
 
     store: str | None
+    store_lease: float | None
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -21,8 +22,8 @@ from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
     NOTHING_CLAIMED,
     Claimed,
+    EngineLink,
     KeyLimits,
-    KeyLink,
     NoJournal,
     NoReaders,
     OpenJournal,
@@ -87,6 +88,7 @@ class EngineOptions:
 
     definitions: Paths | None
     store: str | None
+    store_lease: float | None
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
@@ -145,7 +147,7 @@ class EngineParts:
     retention: Retention = FOR_EVER
     max_runs: int = MAX_RUNS
     key_limits: KeyLimits = DEFAULT_KEY_LIMITS
-    key_link: KeyLink = field(default_factory=NoJournal)
+    link: EngineLink = field(default_factory=NoJournal)
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -177,7 +179,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
+            journal = open_journal(
+                options.store, options.store_key, guard, dispatcher.right_of_way, options.store_lease
+            )
             stack.add("journal", journal.close)
         claimed = NOTHING_CLAIMED if journal is None else claim_all(journal.store.claims)
         keys = () if journal is None else tuple(journal.store.reader.keys.all())
@@ -207,6 +211,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
+            now=time.time if journal is None else journal.now,
         )  # fmt: skip
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
