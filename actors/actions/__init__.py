@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         RemoteFailure,
         UnknownAction,
     )
+    from stretto.actors.actions.granted_keys import GrantedKey, PackKeys, pack_keys, use_pack_keys
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
@@ -78,6 +79,7 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
+            "granted_keys": "GrantedKey PackKeys pack_keys use_pack_keys",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -102,6 +104,7 @@ __all__ = [
     "Child",
     "Code",
     "DuplicateAction",
+    "GrantedKey",
     "HttpSettings",
     "InvalidAction",
     "InvalidActionInput",
@@ -109,6 +112,7 @@ __all__ = [
     "OutputSoFar",
     "OutputWatchers",
     "OwnWorker",
+    "PackKeys",
     "RemoteFailure",
     "RenderedCommands",
     "Requested",
@@ -125,6 +129,7 @@ __all__ = [
     "load_entry_points",
     "output_schema",
     "output_slot",
+    "pack_keys",
     "python_result",
     "refuse_secrets",
     "remote_script",
@@ -134,5 +139,6 @@ __all__ = [
     "stackstorm_remote",
     "sudo_command",
     "use_http_settings",
+    "use_pack_keys",
     "variable_problem",
 ]

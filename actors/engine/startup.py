@@ -13,7 +13,7 @@ import structlog
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
-from stretto.actors.engine.action_keys import ActionKeys
+from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
@@ -203,6 +203,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)),
         )  # fmt: skip
+        runners.serve_keys(KeysOfPacks(services.keys, services.now))
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
