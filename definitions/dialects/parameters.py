@@ -76,6 +76,19 @@ def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the
     return parameters
 
 
+def read_json_schema(reader: Reader, node: Node, what: str) -> list[Parameter]:
+    """Return the parameters of a schema, which is flat or a JSON Schema of an object whose properties they are."""
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return []
+    kind = mapping.members.get("type")
+    if not isinstance(kind, ScalarNode):
+        return read_parameters(reader, mapping, what)
+    if reader.choice(kind, f"'type' of {what}", ("object",)) is None:
+        return []
+    return list(_WholeSchema(reader, mapping, what).read("", required=False).properties.values())
+
+
 def _read(reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
     mapping = reader.mapping(node, what)
     return None if mapping is None else _Schema(reader, mapping, what).read(name, required=required)
@@ -202,10 +215,13 @@ class _Schema:
                 self._reader.error("unknown_property", message, node.place, hint=self._reader.nearest(name, named))
         wanted = {name for name, _ in required}
         read = {
-            name: _read_member(self._reader, member, name, f"{name!r} of {self._what}", required=name in wanted)
+            name: self._property(member, name, f"{name!r} of {self._what}", required=name in wanted)
             for name, member in named.items()
         }
         return {name: each for name, each in read.items() if each is not None}
+
+    def _property(self, node: Node, name: str, what: str, *, required: bool) -> Parameter | None:
+        return _read_member(self._reader, node, name, what, required=required)
 
     def _others(self) -> tuple[bool, Parameter | None]:
         """Return whether an object is closed to members outside `properties`, and their schema if not."""
@@ -230,6 +246,17 @@ class _Schema:
     def _warn_of_default(self, parameter: Parameter, node: Node) -> None:
         if parameter.required:
             self._reader.warn("useless_default", f"{self._what} is required, so its default is never used", node.place)
+
+
+class _WholeSchema(_Schema):
+    """Reads a JSON Schema whose properties are parameters."""
+
+    def _property(self, node: Node, name: str, what: str, *, required: bool) -> Parameter | None:
+        if NAME.match(name):
+            return _read(self._reader, node, name, what, required=required)
+        message = "the name of a parameter is invalid"
+        self._reader.error("bad_name", message, node.place, found=repr(name), expected=NAME_RULE)
+        return None
 
 
 class _MemberSchema(_Schema):
