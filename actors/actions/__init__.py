@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.actions.access_of_packs import GrantedKey, PackAccess, PackKeys, pack_access, use_pack_access
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.core.http_settings import (
         MAX_HTTP_CONNECTIONS,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
         RemoteFailure,
         UnknownAction,
     )
-    from stretto.actors.actions.granted_keys import GrantedKey, PackKeys, pack_keys, use_pack_keys
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
@@ -79,7 +79,7 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
-            "granted_keys": "GrantedKey PackKeys pack_keys use_pack_keys",
+            "access_of_packs": "GrantedKey PackAccess PackKeys pack_access use_pack_access",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -112,6 +112,7 @@ __all__ = [
     "OutputSoFar",
     "OutputWatchers",
     "OwnWorker",
+    "PackAccess",
     "PackKeys",
     "RemoteFailure",
     "RenderedCommands",
@@ -129,7 +130,7 @@ __all__ = [
     "load_entry_points",
     "output_schema",
     "output_slot",
-    "pack_keys",
+    "pack_access",
     "python_result",
     "refuse_secrets",
     "remote_script",
@@ -139,6 +140,6 @@ __all__ = [
     "stackstorm_remote",
     "sudo_command",
     "use_http_settings",
-    "use_pack_keys",
+    "use_pack_access",
     "variable_problem",
 ]

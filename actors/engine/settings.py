@@ -45,3 +45,4 @@ class EngineSettings(TypedDict, total=False):
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    artifacts: str | PathLike[str] | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.actions import AddressPolicy, PackAccess, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
@@ -33,7 +33,7 @@ from stretto.actors.journal import (
 )
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
-from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
+from stretto.actors.packs import InvalidPackConfig, PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
@@ -114,6 +114,7 @@ class EngineOptions:
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    artifacts: str | PathLike[str] | None
 
 
 class StopStack(contextlib.ExitStack):
@@ -203,7 +204,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)),
         )  # fmt: skip
-        runners.serve_keys(KeysOfPacks(services.keys, services.now))
+        runners.give_access(PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options)))
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -227,6 +228,18 @@ def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, read
     """Set when each workflow last succeeded, as far as the store has it and the workflow has its own series."""
     for workflow, ended_at in reader.last_successes(catalogue.refs()[:MAX_WORKFLOWS]).items():
         instruments.workflow(workflow).succeeded_before(ended_at)
+
+
+def _artifacts(options: EngineOptions) -> str | None:
+    """Return the absolute path of the folder of artifacts, or None."""
+    if options.artifacts is None:
+        return None
+    folder = Path(options.artifacts).resolve()
+    if not (is_folder(folder) and os.access(folder, os.W_OK)):
+        raise InvalidPackConfig(
+            [f"artifacts must be a folder that this process can write to, got {str(options.artifacts)!r}"]
+        )
+    return str(folder)
 
 
 def _protected(options: EngineOptions) -> ProtectedFiles:

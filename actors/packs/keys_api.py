@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from stretto.actors.actions import GrantedKey, PackKeys, pack_keys
+from stretto.actors.actions import GrantedKey, PackKeys, pack_access
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
 
@@ -29,12 +29,12 @@ _TOKEN_BYTES: Final = 32
 @asynccontextmanager
 async def keys_access(pack: str) -> AsyncIterator[dict[str, str]]:
     """Yield the environment variables with which a process reads the keys of its pack. A pack without keys has none."""
-    keys = pack_keys()
-    if keys is None or not keys.has_any(pack):
+    access = pack_access()
+    if access is None or not access.keys.has_any(pack):
         yield {}
         return
     api = _apis.setdefault(asyncio.get_running_loop(), KeysApi())
-    token = await api.grant(pack, keys)
+    token = await api.grant(pack, access.keys)
     try:
         yield {"ATTUNE_API_URL": api.url, "ATTUNE_API_TOKEN": token}
     finally:
@@ -45,7 +45,7 @@ class KeysApi:
     """A listener for the actions of one event loop. All methods are for the loop's thread.
 
     Attributes:
-        url: Its URL, or "" while nobody needs it.
+        url: Its URL, or "" while no action needs it.
     """
 
     def __init__(self) -> None:

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import ActionFailed, Child, describe_exit, frames_in, inherited_environment, last_lines
+from stretto.actors.actions import (
+    ActionFailed,
+    Child,
+    describe_exit,
+    frames_in,
+    inherited_environment,
+    last_lines,
+    pack_access,
+)
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.environments import interpreter_of, unmade
 from stretto.actors.packs.keys_api import keys_access
@@ -139,8 +147,9 @@ async def _wait(program: Program, child: Child) -> int:
 
 
 def _run_variables() -> dict[str, str]:
-    ids = call_ids.get()
-    return {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+    ids, access = call_ids.get(), pack_access()
+    variables = {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+    return variables | {"ATTUNE_ARTIFACTS_DIR": access.artifacts} if access and access.artifacts else variables
 
 
 def _runtime_variables(action: PackAction) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy, PackKeys
+from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy, PackAccess
 from stretto.actors.runners.base import Begun, Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.own_worker_calls import AnswerQuestion
@@ -79,9 +79,9 @@ class Runners:
         """Let a function answer the questions that packs' actions ask in mid-call. They are refused before."""
         self._isolated.answer_questions(answer)
 
-    def serve_keys(self, keys: PackKeys) -> None:
-        """Let processes of packs read the keys of their packs. Call before the first `start`."""
-        self._loop.serve_keys(keys)
+    def give_access(self, access: PackAccess) -> None:
+        """Set what processes of packs can reach. Call before the first `start`."""
+        self._loop.give_access(access)
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Start a call.

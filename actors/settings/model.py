@@ -45,6 +45,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         packs: Folders of packs.
         pack_config: A YAML file with the packs' configuration, or a folder with a file for each pack.
         keystore: A YAML file with secrets by name.
+        artifacts: The folder of files that actions of Attune's packs leave for others.
         store: The URL of the store. Without a store, runs are lost when the daemon ends.
         store_key: The file with the keys of the store.
         retain_days: How many days an ended run is kept. None keeps it forever.
@@ -65,6 +66,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     packs: Texts = ()
     pack_config: Annotated[str | None, Meta(description="a file's path, or null")] = None
     keystore: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    artifacts: Annotated[str | None, Meta(description="a folder's path, or null")] = None
     store: Annotated[str | None, Meta(description="a store's URL, or null")] = None
     store_key: Annotated[str | None, Meta(description="a file's path, or null")] = None
     retain_days: Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.actions import GrantedKey, use_pack_keys
+from stretto.actors.actions import GrantedKey, PackAccess, use_pack_access
 from stretto.actors.packs import keys_api
 from tests.support.engines import Bench
 from tests.support.pack_files import write_pack
@@ -110,7 +110,7 @@ def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys_api, "MAX_CONNECTIONS", 2)
 
     async def connect() -> list[bytes]:
-        use_pack_keys(asyncio.get_running_loop(), Keys())
+        use_pack_access(asyncio.get_running_loop(), PackAccess(Keys()))
         async with keys_api.keys_access("tools") as access:
             port = int(access["ATTUNE_API_URL"].rpartition(":")[2])
             ends = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
