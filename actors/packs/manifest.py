@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from stretto.actors.locating import SUFFIXES
 from stretto.actors.packs.model import Manifest
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, freeze
-from stretto.definitions.dialects import Fields, Reader, read_json_schema
+from stretto.definitions.dialects import Fields, Reader, read_pack_parameters
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter, problems_of
 from stretto.definitions.source import MapNode, Node, compose, to_data
@@ -76,7 +76,7 @@ def not_acted_on(known: re.Pattern[str]) -> Explain:
 
 def schema_parameters(reader: Reader, node: Node, what: str) -> dict[str, Parameter]:
     """Return the parameters of a flat schema or of a JSON Schema, by name."""
-    return {parameter.name: parameter for parameter in read_json_schema(reader, node, what)}
+    return {parameter.name: parameter for parameter in read_pack_parameters(reader, node, what)}
 
 
 def _ref(reader: Reader, fields: Fields) -> str | None:

@@ -117,3 +117,19 @@ def test_a_wrong_json_schema_is_an_error(tmp_path: Path, text: str, wrong: str) 
     assert text in NESTED
     with pytest.raises(InvalidDefinition):
         read_packs([write(tmp_path, MANIFEST + NESTED.replace(text, wrong))])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "parameters: {key: {type: string, required: true, default: a.b}, host: {type: string, required: true}}\n",
+        "parameters: {type: object, required: [key, host], "
+        + "properties: {key: {type: string, default: a.b}, host: {type: string}}}\n",
+    ],
+)
+def test_a_required_parameter_with_a_default_need_not_be_given(tmp_path: Path, schema: str) -> None:
+    """Attune's own packs write credential keys so."""
+    (pack,) = read_packs([write(tmp_path, action=ACTION + schema)])
+    (action,) = pack.actions
+    assert {name: each.required for name, each in action.parameters.items()} == {"key": False, "host": True}
+    assert "useless_default" not in {each.code for each in pack.warnings}
