@@ -119,14 +119,14 @@ def test_a_wrong_json_schema_is_an_error(tmp_path: Path, text: str, wrong: str) 
         read_packs([write(tmp_path, MANIFEST + NESTED.replace(text, wrong))])
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        "parameters: {key: {type: string, required: true, default: a.b}, host: {type: string, required: true}}\n",
-        "parameters: {type: object, required: [key, host], "
-        + "properties: {key: {type: string, default: a.b}, host: {type: string}}}\n",
-    ],
+FLAT = "parameters: {key: {type: string, required: true, default: a.b}, host: {type: string, required: true}}\n"
+WHOLE = (
+    "parameters: {type: object, required: [key, host], "
+    "properties: {key: {type: string, default: a.b}, host: {type: string}}}\n"
 )
+
+
+@pytest.mark.parametrize("schema", [FLAT, WHOLE], ids=["flat", "whole"])
 def test_a_required_parameter_with_a_default_need_not_be_given(tmp_path: Path, schema: str) -> None:
     """Attune's own packs write credential keys so."""
     (pack,) = read_packs([write(tmp_path, action=ACTION + schema)])
