@@ -126,7 +126,8 @@ def _described(pack: str, name: str, key: GrantedKey) -> dict[str, Any]:
     """Return a key as Attune's API does. Stretto gives keys no numbers, and does not keep when they were made."""
     at = datetime.fromtimestamp(key.set_at, UTC).isoformat()
     return {
-        "id": 0, "ref": name, "name": name, "owner_type": "pack", "owner": pack, "owner_pack_ref": pack,
+        "id": 0, "ref": name, "local_ref": name, "name": name,
+        "owner_type": "pack", "owner": pack, "owner_pack_ref": pack,
         "encrypted": key.secret, "value": key.value, "created": at, "updated": at,
     }  # fmt: skip
 

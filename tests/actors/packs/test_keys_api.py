@@ -74,7 +74,12 @@ def test_an_action_reads_the_keys_of_its_own_pack(bench: Bench) -> None:
     )["answers"]
     assert [status for status, _ in answers] == [200, 404, 404, 405, 401, 404, 404]
     data = answers[0][1]["data"]
-    assert (data["ref"], data["value"], data["encrypted"]) == ("login", {"user": "ada"}, True)
+    assert (data["ref"], data["local_ref"], data["value"], data["encrypted"]) == (
+        "login",
+        "login",
+        {"user": "ada"},
+        True,
+    )
     assert (data["owner_type"], data["owner_pack_ref"]) == ("pack", "tools")
     hint = "the pack 'tools' has no key 'theirs'; set it with `stretto kv set theirs VALUE --pack tools`"
     assert answers[1][1] == {"error": hint}
