@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         RemoteFailure,
         UnknownAction,
     )
+    from stretto.actors.actions.filling import Fill, KeyRead, ReadKey
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
@@ -80,6 +81,7 @@ else:
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
             "access_of_packs": "GrantedKey PackAccess PackKeys pack_access use_pack_access",
+            "filling": "Fill KeyRead ReadKey",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -104,16 +106,19 @@ __all__ = [
     "Child",
     "Code",
     "DuplicateAction",
+    "Fill",
     "GrantedKey",
     "HttpSettings",
     "InvalidAction",
     "InvalidActionInput",
+    "KeyRead",
     "OutputSlot",
     "OutputSoFar",
     "OutputWatchers",
     "OwnWorker",
     "PackAccess",
     "PackKeys",
+    "ReadKey",
     "RemoteFailure",
     "RenderedCommands",
     "Requested",
