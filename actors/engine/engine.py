@@ -112,6 +112,7 @@ class Engine(DispatchedActor):
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
         files_read: Paths = (),
         files_write: Paths = (),
+        artifacts: str | PathLike[str] | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
@@ -151,6 +152,7 @@ class Engine(DispatchedActor):
             key_limits: The bounds of the key-value store.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
+            artifacts: The folder of files that actions of Attune's packs leave for others.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
 
         Raises:
@@ -166,6 +168,7 @@ class Engine(DispatchedActor):
             retention=Retention(retain_days, retain_runs, retain_audit_days),
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
+            artifacts=artifacts,
             workers=workers, max_worker_bytes=max_worker_bytes,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,

@@ -47,4 +47,5 @@ class EngineSettings(TypedDict, total=False):
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    artifacts: str | PathLike[str] | None
     pools: Mapping[str, PoolOptions]

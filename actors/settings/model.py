@@ -51,6 +51,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         packs: Folders of packs.
         pack_config: A YAML file with the packs' configuration, or a folder with a file for each pack.
         keystore: A YAML file with secrets by name.
+        artifacts: The folder of files that actions of Attune's packs leave for others.
         store: The URL of the store. Without a store, runs are lost when the daemon ends.
         store_key: The file with the keys of the store.
         store_lease: After how many seconds other daemons take over the runs of this one, if it has not written the
@@ -73,6 +74,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     packs: Texts = ()
     pack_config: Annotated[str | None, Meta(description="a file's path, or null")] = None
     keystore: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    artifacts: Annotated[str | None, Meta(description="a folder's path, or null")] = None
     store: Annotated[str | None, Meta(description="a store's URL, or null")] = None
     store_key: Annotated[str | None, Meta(description="a file's path, or null")] = None
     store_lease: Annotated[
