@@ -537,6 +537,7 @@ def test_an_action_chain_runs_with_its_results_and_published_variables(
     bench = start_bench(definitions=zoo)
     outcome = outcome_of(bench.proxy.submit("zoo.chain", {"animal": "cat"}).get(timeout=PATIENCE))
     assert outcome.status == "succeeded", outcome.errors
+    assert outcome.output is not None
     ended = outcome.output["tasks"]
     run_id = ended[0]["execution_id"].split("/")[0]
     said = "[--loud][cat][1][]"
