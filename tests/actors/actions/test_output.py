@@ -1,5 +1,6 @@
 """A process's output, read from outside while the process runs."""
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -31,9 +32,11 @@ class Stage:
         self.go = go
         self.ends: SimpleQueue[Finished] = SimpleQueue()
         self._runner = runner
+        self._started: list[Running] = []
 
     def start(self, function: Callable[..., Any], **values: Any) -> Running:
-        return self._runner.start(*self._call(function, values), self.ends.put)
+        self._started.append(self._runner.start(*self._call(function, values), self.ends.put))
+        return self._started[-1]
 
     def start_python(self, code: str) -> Running:
         """Start a program in which `write` writes bytes to standard output, and `wait` waits for the test."""
@@ -54,7 +57,11 @@ class Stage:
         over: SimpleQueue[Finished] = SimpleQueue()
 
         async def pass_by() -> None:
-            """Take a turn of the loop, in which everything readable so far is read."""
+            """Take turns of the loop until it knows the process, and two in which all that is readable is read."""
+            while self._started[-1].output() is None:  # noqa: ASYNC110 - nothing tells it
+                await asyncio.sleep(0)
+            for _ in range(2):
+                await asyncio.sleep(0)
 
         self._runner.start(*self._call(pass_by, {}), over.put)
         assert over.get(timeout=PATIENCE).status == "succeeded"
