@@ -1,13 +1,21 @@
-"""Runs of a daemon that 500 event streams follow, or one does, beside the same without; and a stream's memory."""
+"""Runs of a daemon that 500 event streams follow, or one does, beside the same without; and a stream's memory.
+
+Beside them is the floor: as many sockets in a process without Stretto, which get the same last bytes and are closed.
+"""
 
 import os
+import select
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import thread_time
 from typing import Any
+from urllib.parse import urlsplit
 
 from daemons import Daemon, daemon
 from measure import Samples, interleave_singly, ratio
@@ -39,6 +47,7 @@ CHAIN += "".join(
 )
 CHAIN += f"  - {{name: t{TASKS - 1}, action: core.noop}}\n"
 UNFOLLOWED, FOLLOWED = "no stream", f"{STREAMS} streams"
+FLOOR = f"{STREAMS} bare sockets"
 CHAINED = (f"chain of {TASKS}, no stream", f"chain of {TASKS}, one stream")
 
 
@@ -50,10 +59,19 @@ def fan_outs(items: int) -> tuple[str, str]:
 class Readers:
     """A process with connections that each read the stream of a run to its end."""
 
-    def __init__(self, of: Daemon, run_id: str, streams: int) -> None:
-        path = f"/api/v1/runs/{run_id}/stream"
-        command = [sys.executable, str(READERS), of.url, path, of.token, str(streams)]
+    def __init__(self, url: str, path: str, token: str, streams: int) -> None:
+        command = [sys.executable, str(READERS), url, path, token, str(streams)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    @classmethod
+    def of(cls, daemon: Daemon, run_id: str, streams: int) -> "Readers":
+        """Return the readers of a run, each of which has its state."""
+        made = cls(daemon.url, stream_of(run_id), daemon.token, streams)
+        made.opened()
+        return made
+
+    def opened(self) -> None:
+        """Wait until each has the run's state."""
         self._expect("open")
 
     def ended(self) -> None:
@@ -65,6 +83,11 @@ class Readers:
         assert self._process.stdout is not None
         found = self._process.stdout.readline()
         assert found == f"{line}\n", found
+
+
+def stream_of(run_id: str) -> str:
+    """Return the path of a run's stream."""
+    return f"/api/v1/runs/{run_id}/stream"
 
 
 class GatedRuns:
@@ -98,7 +121,7 @@ class GatedRuns:
             seconds = 0.0
             for _ in range(times):
                 run_id = self.begun(workflow, items)
-                readers = Readers(self._daemon, run_id, streams) if streams else None
+                readers = Readers.of(self._daemon, run_id, streams) if streams else None
                 began = self._daemon.processor_seconds
                 self.finished(run_id)
                 if readers is not None:
@@ -107,6 +130,43 @@ class GatedRuns:
             return {"processor": [seconds]}
 
         return measured
+
+    def last_bytes(self) -> bytes:
+        """Return what a stream of a fan-out gets behind the run's state."""
+        run_id = self.begun("perf.followed", SIZES[0])
+        connection = HTTPConnection(urlsplit(self._daemon.url).netloc)
+        connection.request("GET", stream_of(run_id), headers={"authorization": f"Bearer {self._daemon.token}"})
+        stream = connection.getresponse()
+        while stream.readline() != b"event: hello\n":
+            pass
+        self.finished(run_id)
+        stream.readline()
+        rest = stream.read()
+        connection.close()
+        return rest
+
+
+def floor(last: bytes) -> Samples:
+    """Return the seconds in which this process sends bytes to as many sockets and closes them, REPEATED times."""
+    seconds = 0.0
+    for _ in range(REPEATED):
+        with ExitStack() as stack, socket.create_server(("127.0.0.1", 0), backlog=STREAMS) as listener:
+            readers = Readers(f"http://127.0.0.1:{listener.getsockname()[1]}", "/", "-", STREAMS)
+            waiting = stack.enter_context(select.epoll())
+            sockets = [stack.enter_context(listener.accept()[0]) for _ in range(STREAMS)]
+            for each in sockets:
+                each.recv(1024)
+                each.settimeout(0)
+                waiting.register(each.fileno(), select.EPOLLIN | select.EPOLLET)
+                each.send(b"event: hello\n")
+            readers.opened()
+            began = thread_time()
+            for each in sockets:
+                each.send(last, socket.MSG_MORE)
+                each.close()
+            seconds += thread_time() - began
+            readers.ended()
+    return {"processor": [seconds]}
 
 
 @contextmanager
@@ -124,6 +184,8 @@ def measure(rounds: int) -> Samples:
             times = REPEATED if items == SIZES[0] else 1
             for name, streams in zip(fan_outs(items), (0, STREAMS), strict=True):
                 cases[name] = runs.case("perf.followed", items, streams, times)
+        last = runs.last_bytes()
+        cases[FLOOR] = lambda: floor(last)
         for name, streams in zip(CHAINED, (0, 1), strict=True):
             cases[name] = runs.case("perf.followed_chain", 1, streams, REPEATED)
         return interleave_singly(cases, rounds)
@@ -133,9 +195,9 @@ def memory() -> float:
     """Return the bytes of a daemon's memory that a stream takes while nothing happens."""
     with _runs() as (running, runs):
         run_id = runs.begun("perf.followed")
-        first = Readers(running, run_id, STREAMS - MEMORY_STREAMS)
+        first = Readers.of(running, run_id, STREAMS - MEMORY_STREAMS)
         before = running.resident_bytes
-        others = Readers(running, run_id, MEMORY_STREAMS)
+        others = Readers.of(running, run_id, MEMORY_STREAMS)
         taken = running.resident_bytes - before
         runs.finished(run_id)
         first.ended()
@@ -150,24 +212,34 @@ def table(samples: Samples) -> Table:
         ["", "processor time", "ratio"],
         f"A daemon without a store. The streams are connections to its port, from another process. {REPEATED} fan-outs "
         f"of {SIZES[0]:,} items or chains, or one fan-out of {SIZES[1]:,}: the daemon's processor time from their "
-        "first item up to the end of the last connection.",
+        "first item up to the end of the last connection. The bare sockets are of a process without Stretto that sends "
+        f"each the last bytes of a stream and closes it, {REPEATED} times. Their ratio is the one that {STREAMS} "
+        f"streams of {SIZES[0]:,} items would have if Stretto itself took no time.",
     )
     for names in (*map(fan_outs, SIZES), CHAINED):
         for name in names:
             values = samples[f"{name}, processor"]
             made.add(name, timing(values, "ms"), f"{ratio(values, samples[f'{names[0]}, processor']):.2f}")
+        if names == fan_outs(SIZES[0]):
+            made.add(FLOOR, timing(samples[f"{FLOOR}, processor"], "ms"), f"{ratio_of_floor(samples):.2f}")
     return made
+
+
+def ratio_of_floor(samples: Samples) -> float:
+    """Return the ratio that the streams of the smaller fan-out would have if Stretto itself took no time for them."""
+    bare, unfollowed = (samples[f"{name}, processor"] for name in (FLOOR, fan_outs(SIZES[0])[0]))
+    return 1 + ratio(bare, unfollowed)
 
 
 def targets(samples: Samples) -> dict[str, Measured]:
     """Compare followed runs with those that no one follows, and say what a stream takes."""
 
-    def compared(names: tuple[str, str]) -> Measured:
+    def compared(names: tuple[str, str], remark: str = "") -> Measured:
         unfollowed, followed = (samples[f"{name}, processor"] for name in names)
-        return of_ratio(followed, unfollowed)
+        return of_ratio(followed, unfollowed, remark)
 
     return {
-        "streams, 10,000": compared(fan_outs(SIZES[0])),
+        "streams, 10,000": compared(fan_outs(SIZES[0]), f"bare sockets {ratio_of_floor(samples):.2f} x"),
         "streams, 100,000": compared(fan_outs(SIZES[1])),
         "followed chain": compared(CHAINED),
         "stream, memory": Measured(memory() / 1024),

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
-    from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
+    from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, Requested, action
     from stretto.actors.actions.schema import ANY, ActionParameter
     from stretto.actors.actions.tracebacks import frames_in, frames_of
 else:
@@ -87,7 +87,7 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
-            "registry": "Action ActionRegistry RenderedCommands action",
+            "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
         },
@@ -123,6 +123,7 @@ __all__ = [
     "OwnWorker",
     "RemoteFailure",
     "RenderedCommands",
+    "Requested",
     "UnknownAction",
     "action",
     "close_connections",

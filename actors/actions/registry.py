@@ -6,55 +6,34 @@ Registration fills one table of the process, so importing a module is enough to 
 import inspect
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from stretto.actors.actions.elsewhere import Code, OwnWorker, code_of
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
+from stretto.actors.actions.fitting import accepted_types, described, expected, fits, hint_for
 from stretto.actors.actions.keywords import keyword_inputs
 from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.replaced import NOT_IN_STRETTO
-from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
+from stretto.actors.actions.schema import ActionParameter, first_paragraph, read_signature
 from stretto.definitions.context import Fields
-from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import CoreActions
 
 RunnerName: TypeAlias = Literal["inline", "thread", "async", "worker", "fresh"]
 Isolation: TypeAlias = Literal["thread", "worker", "fresh"]
 """Where a plain function runs: on a thread of the daemon, in a kept process, or in a process for each call."""
-RenderedCommands: TypeAlias = Literal["refuse", "allow"]
-"""Whether Orquesta definitions may put expressions into text that a shell reads."""
+RenderedCommands: TypeAlias = Literal["owner", "allow", "refuse"]
+"""Which runs of Orquesta definitions may put expressions into text that a shell reads: the owner's, all, or none."""
+Requested: TypeAlias = Literal["owner", "remote"]
+"""Who asked for a run."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ELSEWHERE: Final = frozenset({"worker", "fresh"})
 _REF = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
-_PYTHON_TYPES: Final[Mapping[str, frozenset[type]]] = {
-    "string": frozenset({str}),
-    "integer": frozenset({int}),
-    "number": frozenset({int, float}),
-    "boolean": frozenset({bool}),
-    "array": frozenset({list, FrozenList, tuple}),
-    "object": frozenset((dict, FrozenDict)),
-}
-_SUBCLASSES: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "array": (list, tuple),
-    "object": Mapping,
-}
 _LITERAL: Final = {"core.local": frozenset({"cmd"})}
-_NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
-    (bool, "boolean"),
-    (int, "integer"),
-    (float, "number"),
-    (str, "string"),
-    ((list, tuple), "array"),
-    (Mapping, "object"),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +53,7 @@ class Action:
         origin: The file that describes the action, if it is not a function of a module.
         secret: The inputs that are masked wherever Stretto shows them.
         literal: The inputs that are code. A definition must not compute any part of them.
+        renders_code: Whether the action turns its input into code.
         result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
         code: Where another process finds the function, if it runs there, or how it runs in a worker without Stretto.
     """
@@ -88,6 +68,7 @@ class Action:
     origin: str = ""
     secret: frozenset[Fields] = frozenset()
     literal: frozenset[str] = frozenset()
+    renders_code: bool = False
     result: Mapping[str, Any] | None = None
     code: Code | OwnWorker | None = None
     _required: frozenset[str] = field(init=False, repr=False)
@@ -97,7 +78,7 @@ class Action:
     def __post_init__(self) -> None:
         required = frozenset(parameter.name for parameter in self.parameters if parameter.required)
         object.__setattr__(self, "_required", required)
-        object.__setattr__(self, "_accepted", {p.name: _accepted_types(p) for p in self.parameters})
+        object.__setattr__(self, "_accepted", {p.name: accepted_types(p) for p in self.parameters})
         object.__setattr__(self, "_enums", {p.name: p.enum for p in self.parameters if p.enum})
 
     @property
@@ -140,65 +121,20 @@ class Action:
 
     def _problems(self, values: Mapping[str, Any]) -> list[str]:
         problems = [
-            f"{parameter.name} is missing ({_expected(parameter)})"
+            f"{parameter.name} is missing ({expected(parameter)})"
             for parameter in self.parameters
             if parameter.required and parameter.name not in values
         ]
         known = {parameter.name: parameter for parameter in self.parameters}
         for name, value in values.items():
             if parameter := known.get(name):
-                if not _fits(parameter, value):
-                    problems.append(f"{name} must be {_expected(parameter)}, got {_described(value)}")
+                if not fits(parameter, value):
+                    problems.append(f"{name} must be {expected(parameter)}, got {described(value)}")
             elif not self.takes_anything:
-                problems.append(f"{name} is unknown{_hint(name, known)}")
+                problems.append(f"{name} is unknown{hint_for(name, known)}")
         if not problems and self.find_problems is not None:
             problems = self.find_problems(values)
         return problems
-
-
-def _accepted_types(parameter: ActionParameter) -> frozenset[type] | None:
-    if parameter.type == ANY and parameter.nullable:
-        return None
-    types = _PYTHON_TYPES.get(parameter.type) or frozenset().union(*_PYTHON_TYPES.values())
-    return types | {type(None)} if parameter.nullable else types
-
-
-def _fits(parameter: ActionParameter, value: Any) -> bool:
-    if value is None:
-        return parameter.nullable
-    if parameter.type != ANY and type(value) not in _PYTHON_TYPES[parameter.type]:
-        subclasses = _SUBCLASSES.get(parameter.type, ())
-        if isinstance(value, bool) or not isinstance(value, subclasses):
-            return False
-    # 1 == True in Python, not in JSON.
-    return not parameter.enum or any(
-        value == member and isinstance(value, bool) == isinstance(member, bool) for member in parameter.enum
-    )
-
-
-def _expected(parameter: ActionParameter) -> str:
-    if parameter.enum:
-        return f"one of {', '.join(map(repr, parameter.enum))}"
-    if parameter.type == ANY:
-        return "any value" if parameter.nullable else "any value except null"
-    return _with_article(parameter.type) + (" or null" if parameter.nullable else "")
-
-
-def _described(value: Any) -> str:
-    """Return the type of a value. The value itself is not shown, because inputs may hold secrets."""
-    if value is None:
-        return "null"
-    return _with_article(next((name for types, name in _NAMES if isinstance(value, types)), type(value).__name__))
-
-
-def _with_article(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    if near := nearest(name, known):
-        return f", {near}"
-    return f" (known: {', '.join(known)})" if known else " (it takes no input)"
 
 
 _table: dict[str, Action] = {}
@@ -306,7 +242,7 @@ class ActionRegistry:
 
     Args:
         actions: Actions by ref. The mapping is not copied, so later registrations show up.
-        rendered_commands: Whether Orquesta definitions may put expressions into inputs that are code.
+        rendered_commands: Which runs of Orquesta definitions may put expressions into inputs that are code.
         of_stackstorm: Variants by ref that Orquesta definitions get instead.
 
     Attributes:
@@ -317,7 +253,7 @@ class ActionRegistry:
     def __init__(
         self,
         actions: Mapping[str, Action],
-        rendered_commands: RenderedCommands = "refuse",
+        rendered_commands: RenderedCommands = "owner",
         of_stackstorm: Mapping[str, Action] | None = None,
     ) -> None:
         self._actions = actions
@@ -327,7 +263,7 @@ class ActionRegistry:
         self.rendered_commands: RenderedCommands = rendered_commands
 
     @classmethod
-    def registered(cls, rendered_commands: RenderedCommands = "refuse") -> "ActionRegistry":
+    def registered(cls, rendered_commands: RenderedCommands = "owner") -> "ActionRegistry":
         """Return a registry of all actions registered in this process, now or later."""
         return cls(_table, rendered_commands, _stackstorm)
 
@@ -361,9 +297,17 @@ class ActionRegistry:
         """Return why an unknown ref has no action and what to use instead, or "" if nothing is known."""
         return self.refused.get(ref) or (NOT_IN_STRETTO.get(ref, "") if core == "stackstorm" else "")
 
-    def refuses_rendered(self, core: CoreActions) -> bool:
-        """Return whether inputs that are code must be literal in definitions that call this core."""
-        return core == "stretto" or self.rendered_commands == "refuse"
+    def refuses_rendered(self, core: CoreActions, requested_by: Requested) -> bool:
+        """Return whether inputs that are code must be literal in runs of definitions that call this core."""
+        if core == "stretto":
+            return True
+        return self.rendered_commands == "refuse" or (self.rendered_commands == "owner" and requested_by == "remote")
+
+    def refuses_call(self, action: Action, core: CoreActions, requested_by: Requested) -> bool:
+        """Return whether an action is refused because it turns its input into code."""
+        if not action.renders_code or self.rendered_commands == "allow":
+            return False
+        return self.refuses_rendered(core, requested_by)
 
     def __contains__(self, ref: object) -> bool:
         return ref in self._actions or ref in self._own

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.catalogue.callables import Callables
+    from stretto.actors.catalogue.callables import Callables, refused_to_remote
     from stretto.actors.catalogue.catalogue import Catalogue
     from stretto.actors.catalogue.definition import duplicate_ref, is_rehearsal_document, not_utf8
     from stretto.actors.catalogue.loading import Library, core_actions, load_library
@@ -25,7 +25,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "callables": "Callables",
+            "callables": "Callables refused_to_remote",
             "catalogue": "Catalogue",
             "rules": "Rules log_nothing",
             "definition": "duplicate_ref is_rehearsal_document not_utf8",
@@ -55,6 +55,7 @@ __all__ = [
     "load_library",
     "log_nothing",
     "not_utf8",
+    "refused_to_remote",
     "sees_all",
     "workflow_of",
 ]

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
-from stretto.actors.actions import Action, ActionRegistry
+from stretto.actors.actions import Action, ActionRegistry, Requested
+from stretto.definitions.errors import Finding
 from stretto.definitions.model import CoreActions, Workflow
-from stretto.definitions.validation import KnownAction, KnownInput
+from stretto.definitions.validation import KnownAction, KnownInput, rendered_commands
 
 
 class Callables:
     """Describes the callable refs to validation. An action wins over a workflow of the same ref.
 
     `unusable` gives the reason for each ref whose definition has errors. `find_more` registers actions that are loaded
-    only when a ref is unknown.
+    only when a ref is unknown. `requested_by` is who asks for runs: more is refused to remote clients.
     """
 
     def __init__(
@@ -20,11 +21,13 @@ class Callables:
         workflows: Mapping[str, Workflow],
         unusable: Mapping[str, str] | None = None,
         find_more: Callable[[], None] | None = None,
+        requested_by: Requested = "owner",
     ) -> None:
         self._actions = actions
         self._workflows = workflows
         self._unusable = {} if unusable is None else unusable
         self._find_more = find_more
+        self._requested_by = requested_by
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs."""
@@ -43,8 +46,11 @@ class Callables:
         action = self._action(ref, core)
         if action is not None:
             inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
-            literal = action.literal if self._actions.refuses_rendered(core) else frozenset()
-            return KnownAction({each.name: each for each in inputs}, action.takes_anything, literal)
+            literal, doubtful = self._code(action, core)
+            return KnownAction(
+                {each.name: each for each in inputs}, action.takes_anything, literal, doubtful,
+                self._actions.refuses_call(action, core, self._requested_by),
+            )  # fmt: skip
         workflow = self._workflows.get(ref)
         if workflow is None:
             return None
@@ -55,9 +61,22 @@ class Callables:
         ]
         return KnownAction({each.name: each for each in inputs}, is_workflow=True)
 
+    def _code(self, action: Action, core: CoreActions) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the inputs that must be literal, and those that should be."""
+        if self._actions.refuses_rendered(core, self._requested_by):
+            return action.literal, frozenset()
+        return frozenset(), frozenset() if self._actions.rendered_commands == "allow" else action.literal
+
     def _action(self, ref: str, core: CoreActions) -> Action | None:
         action = self._actions.find(ref, core)
         if action is None and ref not in self._workflows and self._find_more is not None:
             self._find_more()
             action = self._actions.find(ref, core)
         return action
+
+
+def refused_to_remote(workflow: Workflow, actions: ActionRegistry) -> tuple[Finding, ...]:
+    """Return an error for each task with a command that a remote client's run may not render."""
+    if not actions.refuses_rendered(workflow.semantics.core_actions, "remote"):
+        return ()
+    return rendered_commands(workflow, Callables(actions, {}, requested_by="remote"))

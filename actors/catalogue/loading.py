@@ -33,7 +33,7 @@ class Library:
     catalogue: Catalogue
 
 
-def core_actions(rendered_commands: RenderedCommands = "refuse") -> ActionRegistry:
+def core_actions(rendered_commands: RenderedCommands = "owner") -> ActionRegistry:
     """Return a registry of the core actions, and of all actions that Python code registers."""
     return ActionRegistry.registered(rendered_commands)
 
@@ -43,7 +43,7 @@ def load_library(  # noqa: PLR0913 - keywords, each a choice that stands alone
     *,
     actions: Iterable[str] = (),
     packs: Iterable[str | PathLike[str]] = (),
-    rendered_commands: RenderedCommands = "refuse",
+    rendered_commands: RenderedCommands = "owner",
     earlier: Catalogue | None = None,
     rules: Rules = DEFAULT_RULES,
     wrap: Callable[[ActionRegistry], ActionRegistry] = lambda registry: registry,
@@ -57,7 +57,7 @@ def load_library(  # noqa: PLR0913 - keywords, each a choice that stands alone
             packs.
         actions: Python modules, or paths of Python files, that register actions.
         packs: Packs, and folders of packs.
-        rendered_commands: Whether Orquesta definitions may put expressions into inputs that are code.
+        rendered_commands: Which runs of Orquesta definitions may put expressions into inputs that are code.
         earlier: The catalogue to replace. Then Python code is not loaded again.
         rules: How definitions are checked and reported.
         wrap: Returns the registry that the catalogue uses, given that of all actions.

@@ -98,7 +98,7 @@ class Engine(DispatchedActor):
         packs: Paths = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
-        rendered_commands: RenderedCommands = "refuse",
+        rendered_commands: RenderedCommands = "owner",
         check_digests: bool = False,
         store_key: str | PathLike[str] | None = None,
         retain_days: float | None = None,
@@ -133,7 +133,8 @@ class Engine(DispatchedActor):
             packs: Folders of packs, or packs.
             pack_config: The values of `config.*` in expressions, or the path of a YAML file with them.
             keystore: The values of `keystore.*` in expressions, or the path of a YAML file with them.
-            rendered_commands: "allow" lets expressions, whose data can run as code, into Orquesta's core.local.
+            rendered_commands: Which runs of Orquesta definitions may put expressions into commands, where data can run
+                as code: "owner" those that no remote client has asked for, "allow" all, "refuse" none.
             check_digests: Fail an item whose action changes frozen input, as C code can (`heapq`). For debugging.
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
             retain_days: The days that ended runs stay in the store. None is no limit.

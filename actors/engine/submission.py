@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
+from stretto.actors.catalogue import refused_to_remote
 from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
@@ -108,7 +109,7 @@ class Submissions:
         catalogue = self._definitions.catalogue
         scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
         definition = scope.find(workflow) if isinstance(workflow, str) else workflow
-        self._check_names(definition, scope)
+        self._check_names(definition, scope, origin)
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
@@ -129,13 +130,18 @@ class Submissions:
         self._runs.start(request)
         return request.accepted
 
-    def _check_names(self, workflow: Workflow, scope: "Catalogue") -> None:
-        """Raise `InvalidDefinition` if the workflow, or one that it calls, reads a name that the engine lacks."""
+    def _check_names(self, workflow: Workflow, scope: "Catalogue", origin: Origin) -> None:
+        """Raise `InvalidDefinition` if the workflow, or one that it calls, needs what this run does not get.
+
+        That is a name that the engine lacks, or a command with an expression in a run of a remote client.
+        """
         configuration, nested = self._definitions.pack_configuration, scope.nested_refs()
         found, seen, left = list[Finding](), {workflow.ref}, [workflow]
         while left:
             each = left.pop()
             found += configuration.missing_names(each)
+            if origin == "remote":
+                found += refused_to_remote(each, self._services.actions)
             called = (_actions_of(each) & nested) - seen
             seen |= called
             for ref in sorted(called):

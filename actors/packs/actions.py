@@ -85,11 +85,14 @@ def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
         registry: The registry to which the pack is added.
 
     Returns:
-        An error for each refused action, then warnings: doubtful fields in the pack's files, environments that are
-        not made, actions that this machine cannot run, and actions that one of Stretto's own replaces.
+        An error for each refused action, then warnings: doubtful fields in the pack's files, actions that turn their
+        input into code, environments that are not made, actions that this machine cannot run, and actions that one of
+        Stretto's own replaces.
     """
     found = [finding for refused in _refusals(registry, pack) for finding in refused.findings]
     found += gathered(pack.warnings)
+    if registry.rendered_commands == "owner":
+        found += gathered(_rendered(pack))
     found += _unmade_environments(pack)
     cannot, built_in = list[Finding](), list[Finding]()
     for described in pack.actions:
@@ -136,10 +139,16 @@ def _unmade_environments(pack: Pack) -> list[Finding]:
     ]
 
 
+def _rendered(pack: Pack) -> list[Finding]:
+    """Return a warning for each action that turns its input into code."""
+    calls = [each for each in pack.actions if isinstance(each, PackCall)]
+    return [replace(each.rendered, severity="warning") for each in calls if each.rendered is not None]
+
+
 def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
     """Return the refused actions, including those that turn input into code unless the registry allows it."""
     refused = list(pack.refused)
-    if registry.refuses_rendered("stackstorm"):
+    if registry.rendered_commands == "refuse":
         calls = [each for each in pack.actions if isinstance(each, PackCall)]
         refused += [Refused(each.ref, (each.rendered,)) for each in calls if each.rendered is not None]
     return [each for each in refused if not _is_built_in(registry, each.ref)]
@@ -164,7 +173,7 @@ def _call_action(described: PackCall) -> Action:
         described.ref, call, "async" if described.code is None else described.isolation, parameters,
         description=described.description, find_problems=described.find_problems, origin=str(described.place),
         secret=secret_fields(described.parameters), result=described.result, literal=described.literal,
-        code=described.code,
+        renders_code=described.rendered is not None, code=described.code,
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ class PackCall:
         run: Runs the action on an input as it was given, without defaults.
         find_problems: Returns one sentence for each problem of an input.
         literal: The inputs that are code.
-        rendered: Set if the action turns its input into code. Such an action needs core_local.rendered_cmd: allow.
+        rendered: Set if the action turns its input into code. Some runs are refused then (core_local.rendered_cmd).
         description: A text, for people.
         result: The JSON Schema of its result.
         needs: The kind of environment that it runs in, if its pack has one.

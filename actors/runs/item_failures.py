@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from stretto.actors.actions import Action, InvalidActionInput
+from stretto.actors.actions import Action, ActionRegistry, InvalidActionInput
 from stretto.actors.dispatch import Overran
+from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Failure
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
 from stretto.definitions.expressions import stopped_error
-from stretto.definitions.model import Task
-from stretto.definitions.validation import RENDERED_HINT, computed_members
+from stretto.definitions.validation import CALL_HINT, RENDERED_HINT, computed_members
 from stretto.metrics import get_logger
 
 _log = get_logger("stretto.items")
@@ -34,14 +34,19 @@ def too_large_message(size: int, most: int) -> str:
     )
 
 
-def check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
+def check_code(action: Action, request: RunItem, rendered: FrozenDict, actions: ActionRegistry) -> None:
     """Refuse computed inputs that are code.
 
-    The definition was checked when it was read. The name of a rendered action, or a rendered input
-    object, is known only here.
+    The definition was checked before the run. The name of a rendered action, or a rendered input object, is known only
+    here.
 
     Raises:
         InvalidActionInput: Such an input is computed.
     """
+    core, task = request.core_actions, request.task
+    if actions.refuses_call(action, core, request.origin):
+        raise InvalidActionInput(action.ref, [f"it builds its command from its input; {CALL_HINT}"])
+    if not actions.refuses_rendered(core, request.origin):
+        return
     for name in sorted(computed_members(task.input, action.literal & rendered.keys())):
         raise InvalidActionInput(action.ref, [f"{name} must be a literal text, {RENDERED_HINT}"])

@@ -204,7 +204,7 @@ class ExpressionsSettings(msgspec.Struct, frozen=True, kw_only=True):
 class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `core_local`. `rendered_cmd` is for commands with expressions in Orquesta definitions."""
 
-    rendered_cmd: Annotated[Literal["refuse", "allow"], Meta(description="refuse or allow")] = "refuse"
+    rendered_cmd: Annotated[Literal["owner", "allow", "refuse"], Meta(description="owner, allow or refuse")] = "owner"
 
 
 class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -179,7 +179,7 @@ def _document(place: Place, links: Mapping[str, _Link], first: str, variables: N
 def _task(link: _Link) -> MapNode:
     task = MapNode(link.place)
     _put(task, "action", with_context(link.action))
-    if isinstance(link.input, MapNode):
+    if isinstance(link.input, MapNode) and link.input.members:
         _put(task, "input", with_context(link.input))
     entries: list[Node] = [_pair(link.place, link.name, _scalar(link.place, "<% result() %>"))]
     if isinstance(link.publish, MapNode):

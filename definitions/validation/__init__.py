@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from stretto.definitions.validation.environment import EnvironmentName, environment_names, missing_names
     from stretto.definitions.validation.examination import Examination, check, examine, examine_reading
     from stretto.definitions.validation.inputs import (
+        CALL_HINT,
         RENDERED_HINT,
         KnownAction,
         KnownActions,
         KnownInput,
         computed_members,
+        rendered_commands,
     )
     from stretto.definitions.validation.references import references_of
     from stretto.definitions.validation.schema import json_schema
@@ -28,7 +30,7 @@ else:
         {
             "environment": "EnvironmentName environment_names missing_names",
             "examination": "Examination check examine examine_reading",
-            "inputs": "KnownAction KnownActions KnownInput RENDERED_HINT computed_members",
+            "inputs": "CALL_HINT KnownAction KnownActions KnownInput RENDERED_HINT computed_members rendered_commands",
             "references": "references_of",
             "schema": "json_schema",
             "secret_flows": "secrecy_of",
@@ -36,6 +38,7 @@ else:
     )
 
 __all__ = [
+    "CALL_HINT",
     "RENDERED_HINT",
     "EnvironmentName",
     "Examination",
@@ -50,5 +53,6 @@ __all__ = [
     "json_schema",
     "missing_names",
     "references_of",
+    "rendered_commands",
     "secrecy_of",
 ]

@@ -34,6 +34,9 @@ _BREAKS_GRAPH = frozenset(
 )
 """Errors that may hide a task, a transition or a variable. Findings that depend on them would be misleading."""
 
+_REFUSED_BEFORE_START = frozenset({"missing_input", "rendered_command", "unknown_action", "unknown_input"})
+"""Errors also in a definition of StackStorm, whose engine refuses a run for all but code injection, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Examination:
@@ -124,8 +127,8 @@ def _checked(
         check_inputs(workflow, actions, places, findings, half_read)
     if workflow.semantics is NATIVE:
         return list(findings)
-    # The dialect's own inspection accepts these, so they are warnings, except for code injection.
-    return [each if each.code == "rendered_command" else replace(each, severity="warning") for each in findings]
+    # The dialect's own inspection accepts the others, so they are warnings.
+    return [each if each.code in _REFUSED_BEFORE_START else replace(each, severity="warning") for each in findings]
 
 
 def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding], errors: list[Finding]) -> None:

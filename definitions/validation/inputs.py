@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.dialects import ACTION, LITERAL_INPUTS
-from stretto.definitions.errors import Place
+from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Statements, Template, Text
 from stretto.definitions.model import CoreActions, Task, Workflow
 from stretto.definitions.source import ListNode, MapNode, Node
@@ -15,6 +15,9 @@ from stretto.definitions.validation.collecting import Findings
 LITERAL_HINT: Final = 'pass the value in `env` and write "$NAME" in the command, or use argv'
 RENDERED_HINT: Final = f"{LITERAL_HINT}; the setting `core_local.rendered_cmd: allow` permits such commands"
 """The hint for Orquesta definitions, which the setting applies to."""
+CALL_HINT: Final = (
+    "call it from an Orquesta definition; the setting `core_local.rendered_cmd: allow` permits such calls"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,16 @@ class KnownAction:
         inputs: The known inputs by name.
         takes_anything: Whether the action accepts other inputs.
         literal: The inputs that cannot contain expressions.
+        doubtful: The inputs in which an expression lets data run as code.
+        renders_code: Whether the action is refused because it turns its input into code.
         is_workflow: Whether the ref is a workflow's.
     """
 
     inputs: Mapping[str, KnownInput]
     takes_anything: bool = False
     literal: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+    renders_code: bool = False
     is_workflow: bool = False
 
 
@@ -118,7 +125,26 @@ def computed_members(template: Template, names: Collection[str]) -> dict[str, Pl
     return {} if isinstance(template, Constant) else dict.fromkeys(names, template.place)
 
 
+def rendered_commands(workflow: Workflow, actions: KnownActions) -> tuple[Finding, ...]:
+    """Return an error for each task with an expression in an input that is code.
+
+    Args:
+        workflow: A workflow that was read without errors.
+        actions: The actions, with the inputs that must be literal in the run at hand.
+    """
+    findings, core = Findings(), workflow.semantics.core_actions
+    for task in workflow.tasks.values():
+        if task.action and task.action_expression is None:
+            action = actions.parameters_of(task.action, core)
+            if action is not None:
+                _check_literal(task, action, core, findings)
+    return tuple(findings)
+
+
 def _check_literal(task: Task, action: KnownAction, core: CoreActions, findings: Findings) -> None:
+    if action.renders_code:
+        message = f"{task.action} builds its command from its input, so data would run as code"
+        findings.error("rendered_command", message, task.action_place, hint=CALL_HINT)
     if not isinstance(task.input, ObjectTemplate):
         return  # such a member is known only at run time
     if core == "stretto" and task.action in LITERAL_INPUTS:
@@ -128,6 +154,13 @@ def _check_literal(task: Task, action: KnownAction, core: CoreActions, findings:
             "rendered_command",
             f"{name!r} of {task.action} must be literal text; an expression in it would let data run as code",
             place, hint=LITERAL_HINT if core == "stretto" else RENDERED_HINT,
+        )  # fmt: skip
+    for name, place in computed_members(task.input, action.doubtful).items():
+        findings.warn(
+            "rendered_command",
+            f"{name!r} of {task.action} has an expression: who sets its value can run any program here, and runs of "
+            "remote clients are refused",
+            place, hint=RENDERED_HINT,
         )  # fmt: skip
 
 

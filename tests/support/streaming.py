@@ -304,10 +304,13 @@ class Connection:
         """Read frames that wait, as a client that may be cut off in the middle of a report."""
         subscription = self.subscription
         while subscription is not None and most and (subscription._first or subscription._frames):
-            waiting = subscription._first or subscription._frames
-            frame, end, rest = waiting.popleft().partition(b"\n\n")
-            if rest:
-                waiting.appendleft(rest)
+            first, *others = subscription._first or subscription._frames
+            frame, end, rest = first.partition(b"\n\n")
+            left = (rest, *others) if rest else tuple(others)
+            if subscription._first:
+                subscription._first = left
+            else:
+                subscription._frames = left
             self.client.read(frame + end)
             most -= 1
 

@@ -47,7 +47,8 @@ class Connections:
     def __init__(self) -> None:
         self.state = ServerState()
         self.complaints = Complaints()
-        self._open: dict[Open, None] = {}
+        self._open: dict[Open, str] = {}
+        """Each with the name of its peer."""
         self._of_peers: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -72,14 +73,14 @@ class Connections:
 
     def add(self, connection: Open) -> None:
         """Count an open connection."""
-        self._open[connection] = None
-        self._of_peers[connection.peer.name] += 1
+        name = self._open[connection] = connection.peer.name
+        self._of_peers[name] += 1
 
     def remove(self, connection: Open) -> bool:
         """Forget a connection that is closed. Return whether it was open."""
-        if self._open.pop(connection, self) is not None:
+        name = self._open.pop(connection, None)
+        if name is None:
             return False
-        name = connection.peer.name
         self._of_peers[name] -= 1
         if not self._of_peers[name]:
             del self._of_peers[name]
@@ -87,7 +88,9 @@ class Connections:
 
     def was_used(self, connection: Open) -> None:
         """Note that a connection has had a request just now."""
-        self._open[connection] = self._open.pop(connection, None)
+        name = self._open.pop(connection, None)
+        if name is not None:
+            self._open[connection] = name
 
     def shut_down(self) -> None:
         """Close the idle connections now and the others after their answer."""

@@ -20,7 +20,10 @@ from stretto.actors.gateway.live import Subscription
 from stretto.actors.process import give_back, withhold
 
 CLOSED_AT_ONCE: Final = 50
-"""Connections that are closed in one turn of the loop. The end of a run with many clients delays no one else."""
+"""Connections that get their last chunk, and are closed, in one turn of the loop.
+
+The end of a run with many clients delays no one else.
+"""
 _LOOKED_AT: Final = 64
 """How many sockets that have become ready are taken from the kernel at once."""
 _READ_BYTES: Final = 64 * 1024
@@ -66,10 +69,10 @@ class StreamSockets:
         """Wait for a socket to have room, too, or not any more."""
         self._epoll.modify(descriptor, _READABLE | select.EPOLLOUT if room else _READABLE)
 
-    def close_soon(self, outlet: "SocketOutlet") -> None:
-        """Close a connection in one of the next turns."""
+    def finish_soon(self, outlet: "SocketOutlet") -> None:
+        """Finish a connection in one of the next turns."""
         if not self._leaving:
-            self._loop.call_soon(self._close_some)
+            self._loop.call_soon(self._finish_some)
         self._leaving.append(outlet)
 
     def forget(self, outlet: "SocketOutlet", descriptor: int) -> None:
@@ -78,8 +81,9 @@ class StreamSockets:
         self.connections.remove(outlet)
 
     def close(self) -> None:
-        """Close what is left."""
+        """Finish what is about to end, and close what is left."""
         for each in tuple(self._outlets.values()):
+            each.finish()
             each.close()
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
@@ -92,11 +96,11 @@ class StreamSockets:
             if outlet is not None and events & ~select.EPOLLOUT:
                 outlet.read()
 
-    def _close_some(self) -> None:
+    def _finish_some(self) -> None:
         for _ in range(min(len(self._leaving), CLOSED_AT_ONCE)):
-            self._leaving.popleft().close()
+            self._leaving.popleft().finish()
         if self._leaving:
-            self._loop.call_soon(self._close_some)
+            self._loop.call_soon(self._finish_some)
 
 
 class SocketOutlet:
@@ -135,10 +139,19 @@ class SocketOutlet:
         self._send(chunk(frames))
 
     def end(self, frames: bytes) -> None:
-        """Write the last chunk, and close the connection when the client has taken it."""
-        self._is_ending = True
-        # It is closed soon: the end of the connection is in the same packet.
-        self._send(last_chunk(frames), socket.MSG_MORE)
+        """Write the last chunk soon, and close the connection when the client has taken it."""
+        self._rest = last_chunk(frames)
+        self._is_ending = self.is_full = True
+        self._sockets.finish_soon(self)
+
+    def finish(self) -> None:
+        """Write the last chunk if the stream has ended, and close the connection unless a part of it is left."""
+        if self._is_ending and not self._is_leaving:
+            # The end of the connection is in the same packet.
+            if self._send(self._rest, socket.MSG_MORE):
+                self.close()
+        else:
+            self.close()
 
     def hurry(self, seconds: float) -> None:
         """Close the connection if the client does not take what was written within so many seconds."""
@@ -152,8 +165,11 @@ class SocketOutlet:
         self._sockets.wait_for(self._socket.fileno(), room=False)
         self._meet_deadline()
         self.is_full = False
-        self._send(self._rest)
-        if not self.is_full:
+        if not self._send(self._rest):
+            return
+        if self._is_ending:
+            self.abort()
+        else:
             self._stream.flush()
 
     def read(self) -> None:
@@ -179,7 +195,7 @@ class SocketOutlet:
         """Close the connection soon, and drop unsent data."""
         if not self._is_leaving:
             self._is_leaving = self.is_full = True
-            self._sockets.close_soon(self)
+            self._sockets.finish_soon(self)
 
     def close(self) -> None:
         """Close the connection at once. Idempotent."""
@@ -187,29 +203,30 @@ class SocketOutlet:
         if descriptor < 0:
             return
         self._is_leaving = self.is_full = True
-        self._meet_deadline()
+        if self._deadline is not None:
+            self._meet_deadline()
         self._sockets.forget(self, descriptor)
         give_back(self._socket)
         self._socket.close()
         self._stream.close()
 
-    def _send(self, data: bytes, flags: int = 0) -> None:
+    def _send(self, data: bytes, flags: int = 0) -> bool:
+        """Write data, and return whether the socket has taken all of it."""
         try:
             sent = self._socket.send(data, flags)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:  # it has left
             self.abort()
-            return
+            return False
         if sent < len(data):
             self._rest = data[sent:]
             self.is_full = True
             self._sockets.wait_for(self._socket.fileno(), room=True)
             self.hurry(SEND_SECONDS)
-            return
+            return False
         self._rest = b""
-        if self._is_ending:
-            self.abort()
+        return True
 
     def _is_late(self) -> None:
         self._complain("it does not read its answer")

@@ -44,9 +44,13 @@ class Streams:
         """Forget a run that was deleted: no client reads its last frames any more."""
         self.hub.forget(run)
 
+    def remove(self, subscription: Subscription) -> None:
+        """Forget the caller of a client that has left."""
+        del self._callers[subscription]
+
     def _followed_by(self, subscription: Subscription, caller: Caller) -> None:
         self._callers[subscription] = caller
-        subscription.call_on_close(partial(self._callers.pop, subscription))
+        subscription.held_by(self)
         if not self._access.is_valid(caller):  # it was revoked while the stream was opened
             self._end(subscription)
 

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -70,7 +69,8 @@ class LiveHub:
         self._outputs: dict[str, OutputChannel] = {}
         """Those who follow an output, by their key."""
         self._news = NewsChannel(source, self._call_later)
-        self._open: dict[Subscription, None] = {}
+        self._open: dict[Subscription, RunChannel | OutputChannel | None] = {}
+        """All clients, each with what it follows. None is the news of all runs, or nothing yet."""
         self._sessions: Counter[str] = Counter()
         self._keep_alive: Timer | None = None
         self._stopped = False
@@ -134,7 +134,7 @@ class LiveHub:
                 channel = RunChannel(run_id, self._source, self._memory, self._call_later)
                 self._channels[run_id] = channel
             channel.users += 1
-            subscription.call_on_close(partial(self._leave_run, channel, subscription))
+            self._open[subscription] = channel
             await self._join(channel, subscription, last_id)
         return subscription
 
@@ -150,7 +150,7 @@ class LiveHub:
             TooManyStreams, HubStopped: No stream can be opened now.
         """
         with self._admitted(session) as subscription:
-            subscription.call_on_close(partial(self._news.leave, subscription))
+            subscription.held_by(self._news)
             await self._news.join(subscription, last_id, accepts)
         return subscription
 
@@ -167,8 +167,8 @@ class LiveHub:
         """
         with self._admitted(session) as subscription:
             key = uuid4().hex
-            channel = self._outputs[key] = OutputChannel(key, subscription, self._source, self._call_later)
-            subscription.call_on_close(partial(self._leave_output, key))
+            channel = OutputChannel(key, subscription, self._source, self._call_later)
+            self._outputs[key] = self._open[subscription] = channel
             await channel.begin(item)
         return subscription
 
@@ -223,24 +223,23 @@ class LiveHub:
         self._sessions[session] += 1
         if self._keep_alive is None:
             self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
-        subscription.call_on_close(partial(self._leave, subscription))
+        subscription.held_by(self)
         try:
             yield subscription
         except BaseException:
             subscription.close()
             raise
 
-    def _leave_run(self, channel: RunChannel, subscription: Subscription) -> None:
-        channel.subscriptions.discard(subscription)
-        channel.users -= 1
-        if not channel.users:
-            self._rest(channel)
-
-    def _leave_output(self, key: str) -> None:
-        self._outputs.pop(key).close()
-
-    def _leave(self, subscription: Subscription) -> None:
-        del self._open[subscription]
+    def remove(self, subscription: Subscription) -> None:
+        """Forget a client that has left."""
+        channel = self._open.pop(subscription)
+        if isinstance(channel, RunChannel):
+            channel.subscriptions.discard(subscription)
+            channel.users -= 1
+            if not channel.users:
+                self._rest(channel)
+        elif channel is not None:
+            self._outputs.pop(channel.key).close()
         self.dropped += subscription.lagging
         self._sessions[subscription.session] -= 1
         if not self._sessions[subscription.session]:

@@ -60,8 +60,8 @@ class NewsChannel:
         self.subscriptions[subscription] = accepts
         self._unheard = 0
 
-    def leave(self, subscription: Subscription) -> None:
-        """Remove a client."""
+    def remove(self, subscription: Subscription) -> None:
+        """Forget a client that has left."""
         self.subscriptions.pop(subscription, None)
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class NewsChannel:
             for data in self._data(batch, accepts):
                 subscription.put(data)
             if subscription.ended:
-                self.leave(subscription)
+                self.remove(subscription)
 
     def _rested(self) -> None:
         self._resting = False

@@ -30,7 +30,7 @@ class OutputChannel:
     """
 
     def __init__(self, key: str, subscription: Subscription, source: Source, call_later: CallLater) -> None:
-        self._key = key
+        self.key = key
         self._subscription = subscription
         self._source = source
         self._call_later = call_later
@@ -41,7 +41,7 @@ class OutputChannel:
 
     async def begin(self, item: FollowedItem) -> None:
         """Send the output of an item so far. Raises as `Engine.item_output` does."""
-        self._shown = await self._source.output(item, self._key)
+        self._shown = await self._source.output(item, self.key)
         # Not the attempt after it, which may be in flight when this one's end is asked for.
         self._item = item._replace(attempt=self._shown["attempt"])
         self._subscription.begin(_first_frames(self._shown))
@@ -66,7 +66,7 @@ class OutputChannel:
     def _ask(self) -> None:
         self._asking, self._stale = True, False
         self._timer = self._call_later(FRAME_SECONDS, self._rested)
-        self._source.ask_output(self._item, self._key, self._take, self._failed)
+        self._source.ask_output(self._item, self.key, self._take, self._failed)
 
     def _rested(self) -> None:
         self._timer = None

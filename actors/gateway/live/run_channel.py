@@ -195,7 +195,7 @@ class RunChannel:
         elif len(self.subscriptions) > STREAMS_OF_A_FRAME:
             # A short run costs a crowd no frame before its last one.
             self._stale = True
-            self._timer = self._call_later(FRAME_SECONDS, self._rested)
+            self._timer = self._call_later(self._time_to_next(1), self._rested)
         else:
             self._ask()
 
@@ -220,11 +220,15 @@ class RunChannel:
         frames = [] if first or delta.empty else self._delta_frames(delta)
         self._send(frames)
         self._ring.mark(changes.number)
-        seconds = FRAME_SECONDS * max(len(frames), 1) * max(len(self.subscriptions) / STREAMS_OF_A_FRAME, 1)
+        seconds = self._time_to_next(len(frames))
         if any(ranges is None for ranges in delta.items.values()):
             seconds = max(seconds, MANY_SECONDS)
         self._timer = self._call_later(seconds, self._rested)
         self._become_ready(None)
+
+    def _time_to_next(self, frames: int) -> float:
+        """Return the seconds that clients wait for the next frame after so many."""
+        return FRAME_SECONDS * max(frames, 1) * max(len(self.subscriptions) / STREAMS_OF_A_FRAME, 1)
 
     def _failed(self, question: int, error: Exception) -> None:
         if question != self._question:

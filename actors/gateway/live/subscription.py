@@ -1,7 +1,6 @@
 """One client of a stream: the frames that its connection has not taken yet."""
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from stretto.actors.gateway.live.frames import KEEP_ALIVE, RETRY_MILLISECONDS, event
@@ -10,6 +9,8 @@ QUEUE_FRAMES: Final = 64
 """Frames that wait for one client. A client that is further behind is dropped."""
 LAST_WORDS_SECONDS: Final = 5.0
 """How long a client that was too slow may take to read that it was dropped."""
+_BEGINNING: Final[tuple[bytes, ...]] = (b"retry: %d\n\n" % RETRY_MILLISECONDS,)
+"""The first frame of each client."""
 
 
 class Outlet(Protocol):
@@ -28,29 +29,39 @@ class Outlet(Protocol):
         """Close the connection if the client does not take what was written within so many seconds."""
 
 
-class Subscription:
-    """The queue of one client. Its connection takes the frames at once as long as the client reads."""
+class Holder(Protocol):
+    """An object that knows a client until it leaves."""
 
-    __slots__ = ("_first", "_frames", "_on_close", "_outlet", "ended", "lagging", "session")
+    def remove(self, subscription: "Subscription") -> None:
+        """Forget a client that has left."""
+
+
+class Subscription:
+    """The queue of one client. Its connection takes the frames at once as long as the client reads.
+
+    There may be many, and all of one run end together. So each is one object: it has no list or function of its own.
+    """
+
+    __slots__ = ("_first", "_frames", "_holders", "_outlet", "ended", "lagging", "session")
 
     def __init__(self, session: str) -> None:
         self.session = session
         self.ended = False
         """Whether no frame follows those that wait."""
         self.lagging = False
-        self._first: deque[bytes] = deque([b"retry: %d\n\n" % RETRY_MILLISECONDS])
+        self._first = _BEGINNING
         """The frames from before the client was added. They do not count as waiting: no one could take them before."""
-        self._frames: deque[bytes] = deque()
+        self._frames: tuple[bytes, ...] = ()
         self._outlet: Outlet | None = None
-        self._on_close: list[Callable[[], object]] = []
+        self._holders: tuple[Holder, ...] = ()
 
-    def call_on_close(self, function: Callable[[], object]) -> None:
-        """Call a function when the client has left. The one that was added last is called first."""
-        self._on_close.append(function)
+    def held_by(self, holder: Holder) -> None:
+        """Remove the client from an object when it has left, first from the one that was added last."""
+        self._holders = (holder, *self._holders)
 
     def begin(self, frames: Iterable[bytes]) -> None:
         """Set the frames that come first."""
-        self._first.extend(frames)
+        self._first = (*self._first, *frames)
 
     def attach(self, outlet: Outlet) -> None:
         """Write to a connection from now on, first the frames that wait."""
@@ -65,11 +76,10 @@ class Subscription:
         if outlet is not None and not outlet.is_full:
             outlet.write(frame)
         elif len(self._frames) < QUEUE_FRAMES:
-            self._frames.append(frame)
+            self._frames += (frame,)
         else:
             self.lagging = True
-            self._first.clear()
-            self._frames.clear()
+            self._first = self._frames = ()
             self.end(event("lagging", {"reason": f"{QUEUE_FRAMES} frames were waiting", "queue_frames": QUEUE_FRAMES}))
             if outlet is not None:
                 # It may be slow, and read why it is dropped; or it reads nothing.
@@ -88,7 +98,7 @@ class Subscription:
         if self._outlet is not None and not self._outlet.is_full:
             self._outlet.end(frames)
         else:
-            self._frames.append(frames)
+            self._frames += (frames,)
 
     def flush(self) -> None:
         """Write the frames that wait. The connection calls this when it is not full any more."""
@@ -96,8 +106,7 @@ class Subscription:
         if outlet is None or outlet.is_full:
             return
         frames = b"".join((*self._first, *self._frames))
-        self._first.clear()
-        self._frames.clear()
+        self._first = self._frames = ()
         if self.ended:
             outlet.end(frames)
         elif frames:
@@ -106,8 +115,8 @@ class Subscription:
     def close(self) -> None:
         """Note that the client has left. Idempotent."""
         self.ended = True
-        self._first.clear()
-        self._frames.clear()
+        self._first = self._frames = ()
         self._outlet = None
-        while self._on_close:
-            self._on_close.pop()()
+        holders, self._holders = self._holders, ()
+        for each in holders:
+            each.remove(self)

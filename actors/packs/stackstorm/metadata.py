@@ -191,8 +191,8 @@ class _Metadata:
             "rendered_command",
             "the command is built from parameters, so data would run as code",
             template.place,
-            hint='use a local-shell-script with a `position` for each parameter, and write "$1" in the script; or '
-            "permit such commands with the setting `core_local.rendered_cmd: allow`",
+            hint='use a local-shell-script with a `position` for each parameter, and write "$1" in the script; the '
+            "setting `core_local.rendered_cmd: allow` permits such commands in runs of remote clients, too",
         )  # fmt: skip
 
     def _check_secrets(self, declared: Declared, runner: Runner) -> None:

@@ -198,7 +198,7 @@ def test_what_is_wrong_in_a_pack_of_stackstorms_is_told_where_it_stands(stacksto
     assert {name: (each["code"], each["severity"], each["line"]) for name, each in told.items()} == {
         "count.py": ("stackstorm_action", "error", 1),
         "config.schema.yaml": ("bad_choice", "error", 1),
-        "night.yaml": ("unknown_action", "warning", 2),
+        "night.yaml": ("unknown_action", "error", 2),
     }
     assert "imports st2client" in told["night.yaml"]["hint"]
     shown = stretto(str(stackstorms / "actions/count.yaml")).stdout

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from stretto.actors import Outcome
+from stretto.actors.actions import RenderedCommands
 from stretto.actors.actions.core.addresses import AddressPolicy
-from stretto.actors.packs import InvalidPackConfig, read_packs
+from stretto.actors.catalogue import Catalogue, core_actions
+from stretto.actors.packs import InvalidPackConfig, findings_of, read_packs
 from stretto.actors.packs.model import PackCall
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 from tests.support.engines import Bench, outcome_of
@@ -104,6 +106,13 @@ def failure_of(outcome: Outcome) -> str:
     return str(outcome.errors[0]["message"])
 
 
+def refusal_of(bench: Bench, action: str, given: str = "") -> str:
+    """Return why a workflow that calls an action does not start: nothing of it may be performed."""
+    with pytest.raises(InvalidDefinition) as refused:
+        call(bench, action, given)
+    return str(refused.value)
+
+
 @pytest.mark.parametrize("setting", ["definitions", "packs"])
 def test_a_folder_of_packs_runs_as_it_is(start_bench: Callable[..., Bench], zoo: Path, setting: str) -> None:
     """Metadata gives refs, parameters and defaults. The workflow's own defaults fill the rest."""
@@ -175,11 +184,11 @@ def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], 
 def test_an_action_that_needs_more_of_stackstorm_is_refused_with_a_hint(
     start_bench: Callable[..., Bench], zoo: Path
 ) -> None:
-    """The finding points at the import, the pack's other actions stay, and a call fails with the hint."""
+    """The finding points at the import, the pack's other actions stay, and a caller is refused with the hint."""
     code = "from st2common.runners.base_action import Action\nimport st2client\n\n\nclass Add(Action):\n    pass\n"
     add(zoo, "add", "runner_type: python-script\nentry_point: add.py\n", add_py=code)
     bench = start_bench(packs=zoo)
-    message = failure_of(call(bench, "zoo.add"))
+    message = refusal_of(bench, "zoo.add")
     assert f"{zoo}/zoo/actions/add.py:2:1: the file imports st2client" in message
     assert "make it a plain script" in message
     assert result_of(call(bench, "zoo.greet", "{name: x}"))["return_code"] == 0
@@ -226,14 +235,29 @@ RENDERED = (
 )
 
 
-def test_a_command_built_from_parameters_is_refused_unless_that_is_allowed(
+def test_a_command_built_from_parameters_runs_unless_it_is_refused(
     start_bench: Callable[..., Bench], zoo: Path
 ) -> None:
     """A parameter may share its name with a function."""
     add(zoo, "count", RENDERED)
-    assert "core_local.rendered_cmd: allow" in failure_of(call(start_bench(packs=zoo), "zoo.count", "{count: 1}"))
-    allowed = start_bench(packs=zoo, rendered_commands="allow")
-    assert result_of(call(allowed, "zoo.count", "{count: '1'}"))["stdout"] == 2
+    assert "core_local.rendered_cmd: allow" in refusal_of(
+        start_bench(packs=zoo, rendered_commands="refuse"), "zoo.count", "{count: 1}"
+    )
+    assert result_of(call(start_bench(packs=zoo), "zoo.count", "{count: '1'}"))["stdout"] == 2
+    (finding,) = findings_of(read_packs([zoo])[0], core_actions())
+    assert (finding.code, finding.severity) == ("rendered_command", "warning")
+
+
+def test_a_native_definition_calls_no_action_that_builds_its_command(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """Unless the setting allows it: a native definition has no other way to let data run as code."""
+    add(zoo, "count", RENDERED)
+    text = "tasks: [{name: t, action: zoo.count, input: {count: 1}}]\noutput_map: {r: '{{ task.t.stdout }}'}\n"
+    bench = start_bench(packs=zoo)
+    with pytest.raises(InvalidDefinition, match="builds its command from its input"):
+        bench.run(text)
+    assert start_bench(packs=zoo, rendered_commands="allow").run(text).output == {"r": 2}
 
 
 LITERAL = {
@@ -255,17 +279,50 @@ def test_literal_commands_run(start_bench: Callable[..., Bench], given: str) -> 
 
 
 @pytest.mark.parametrize("case", COMPUTED)
-def test_computed_commands_run_if_that_is_allowed(start_bench: Callable[..., Bench], case: str) -> None:
-    """Otherwise they are refused when they are read or before they start, depending on how they are computed."""
-    assert result_of(call(start_bench(rendered_commands="allow"), *COMPUTED[case]))["stdout"] == "ok"
-    bench = start_bench()
+def test_computed_commands_run_for_the_owner(start_bench: Callable[..., Bench], case: str) -> None:
+    """Where they are refused, that is before the run, or before the action if only it knows what it is given."""
+    assert result_of(call(start_bench(), *COMPUTED[case]))["stdout"] == "ok"
+    refusing = start_bench(rendered_commands="refuse")
     if case == "an expression in it":
-        with pytest.raises(InvalidDefinition, match="rendered_command"):
-            call(bench, *COMPUTED[case])
-        return
-    outcome = call(bench, *COMPUTED[case])
-    assert outcome.status == "failed"
-    assert "cmd must be a literal text" in outcome.errors[0]["message"]
+        assert "rendered_command" in refusal_of(refusing, *COMPUTED[case])
+    else:
+        assert "cmd must be a literal text" in failure_of(call(refusing, *COMPUTED[case]))
+
+
+@pytest.mark.parametrize("setting", ["owner", "allow"])
+@pytest.mark.parametrize("case", COMPUTED)
+def test_computed_commands_of_a_remote_client_need_a_permission(
+    start_bench: Callable[..., Bench], case: str, setting: RenderedCommands
+) -> None:
+    """The data of such a run comes from elsewhere. Sub-workflows are looked at, too, before anything is performed."""
+    action, given = COMPUTED[case]
+    bench = start_bench(rendered_commands=setting)
+    (bench.folder / "inner.yaml").write_text(f"version: 1.0\ntasks:\n  t:\n    action: {action}\n    input: {given}\n")
+    (bench.folder / "outer.yaml").write_text(
+        "version: 1.0\ntasks:\n  first: {action: core.noop, next: [{do: second}]}\n  second: {action: inner}\n"
+    )
+    bench = start_bench(rendered_commands=setting, definitions=bench.folder)
+
+    def start() -> Outcome:
+        return outcome_of(bench.proxy.submit("outer", origin="remote").get(timeout=PATIENCE))
+
+    if setting == "allow":
+        assert start().status == "succeeded"
+    elif case == "an expression in it":
+        with pytest.raises(InvalidDefinition, match=r"inner.yaml:5:\d+: error: 'cmd' of core.local must be literal"):
+            start()
+    else:
+        assert "cmd must be a literal text" in failure_of(start())
+
+
+def test_an_expression_in_a_command_is_a_warning_with_the_safe_form() -> None:
+    """Of whoever reads the definition; not where an operator has allowed it."""
+    text = 'version: 1.0\ntasks: {t: {action: core.local, input: {cmd: "echo <% 1 %>"}}}\n'
+    (finding,) = Catalogue(core_actions()).read_definition_text(text, "t.yaml").findings
+    assert (finding.code, finding.severity) == ("rendered_command", "warning")
+    assert "can run any program" in finding.message
+    assert '"$NAME"' in finding.hint
+    assert Catalogue(core_actions("allow")).read_definition_text(text, "t.yaml").findings == ()
 
 
 def test_native_definitions_always_need_literal_commands(start_bench: Callable[..., Bench]) -> None:
@@ -299,7 +356,7 @@ def test_native_definitions_keep_strettos_core(start_bench: Callable[..., Bench]
 @pytest.mark.parametrize("ref", ["core.ask", "core.announcement"])
 def test_missing_core_actions_have_a_replacement(start_bench: Callable[..., Bench], ref: str) -> None:
     """The message has more than the nearest name."""
-    message = failure_of(call(start_bench(), ref))
+    message = refusal_of(start_bench(), ref)
     assert any(words in message for words in ("call core.http", "end the workflow"))
 
 
@@ -377,7 +434,7 @@ def test_a_default_that_needs_stackstorm_must_be_given(start_bench: Callable[...
     add(zoo, "sign.it", f"runner_type: local-shell-script\nentry_point: greet.sh\n{schema}")
     bench = start_bench(packs=zoo)
     assert result_of(call(bench, "zoo.sign.it", "{key: k}"))["stdout"] == "[k]"
-    assert "key" in failure_of(call(bench, "zoo.sign.it", "{cwd: /}"))
+    assert "zoo.sign.it needs the input 'key'" in refusal_of(bench, "zoo.sign.it", "{cwd: /}")
     (pack,) = read_packs([zoo])
     assert ["reads 'st2kv', which needs StackStorm" in str(each) for each in pack.warnings] == [True]
 
@@ -399,9 +456,7 @@ def test_an_unsupported_workflow_fails_with_the_reason(start_bench: Callable[...
     (zoo / "zoo" / "actions" / "workflows" / "visit.yaml").write_text(
         "version: 1.0\ntasks: {a: {action: zoo.nothing}}\n"
     )
-    assert "there is no action 'zoo.nothing'" in failure_of(
-        call(start_bench(definitions=zoo), "zoo.visit", "{animal: x}")
-    )
+    assert "there is no action 'zoo.nothing'" in refusal_of(start_bench(definitions=zoo), "zoo.visit", "{animal: x}")
 
 
 CHAIN = """

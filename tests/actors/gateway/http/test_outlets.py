@@ -5,10 +5,13 @@ import errno
 import os
 import select
 import socket
+import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,6 +28,11 @@ SLEEP = (
     'version: "1.0.0"\nref: test.sleep\ncancellation_policy: cancel_running\n'
     "tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
 )
+STREAMS = 100
+MOST_CALLS = 13
+"""Calls of Python's functions that the end of a stream may take."""
+CALLS_OF_A_TURN = 30
+"""And those of a turn of the event loop, which ends CLOSED_AT_ONCE streams."""
 LARGE = b"x" * 4_000_000
 """More than a socket takes at once."""
 
@@ -37,11 +45,15 @@ class Stream:
         self.client.setblocking(False)
         self.subscription = Subscription("")
         self.closed = asyncio.Event()
-        self.subscription.call_on_close(self.closed.set)
+        self.subscription.held_by(self)
         self.outlet: SocketOutlet = sockets.open(connection, Peer("10.0.0.1", None), self.subscription)
         connection.close()
-        self.subscription._first.clear()
+        self.subscription._first = ()
         self.subscription.attach(self.outlet)
+
+    def remove(self, _subscription: Subscription) -> None:
+        """Note that the stream is closed."""
+        self.closed.set()
 
     async def read(self) -> bytes:
         """Read to the end of the connection."""
@@ -170,6 +182,65 @@ def test_connections_are_closed_some_at_a_time(monkeypatch: pytest.MonkeyPatch) 
             await each.read()
 
     run(test)
+
+
+class CountedSocket(socket.socket):
+    """A socket whose calls are counted, those of its copies too."""
+
+    calls: ClassVar[Counter[str]] = Counter()
+
+    def send(self, *given: Any) -> int:
+        """Count it, and send."""
+        self.calls["send"] += 1
+        return super().send(*given)
+
+    def close(self) -> None:
+        """Count it, and close."""
+        self.calls["close"] += 1
+        super().close()
+
+
+def test_the_end_of_a_stream_is_one_send_and_one_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one turn, with few calls of Python. A run with many clients ends in a bounded part of its own time."""
+    calls = CountedSocket.calls
+    epolls: list[str] = []
+    monkeypatch.setattr(StreamSockets, "wait_for", lambda *_of, **_more: epolls.append("wait"))
+
+    def counted(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_globals["__name__"] != __name__:
+            calls["python"] += 1
+
+    async def test(sockets: StreamSockets) -> None:
+        monkeypatch.setattr(socket, "socket", CountedSocket)
+        streams = [Stream(sockets) for _ in range(STREAMS)]
+        calls.clear()
+        sys.setprofile(counted)
+        try:
+            for each in streams:
+                each.subscription.end(b"last")
+            await streams[-1].closed.wait()
+        finally:
+            sys.setprofile(None)
+        assert (calls["send"], calls["close"], epolls) == (STREAMS, STREAMS, [])
+        assert calls["python"] <= STREAMS * MOST_CALLS + CALLS_OF_A_TURN * (STREAMS / outlets.CLOSED_AT_ONCE + 1)
+        for each in streams:
+            assert await each.read() == b"4\r\nlast\r\n0\r\n\r\n"
+
+    run(test)
+
+
+def test_the_last_chunk_is_sent_although_the_sockets_are_closed() -> None:
+    """A stream that has ended needs no other turn of the loop."""
+
+    async def test() -> bytes:
+        sockets = StreamSockets(Connections())
+        stream = Stream(sockets)
+        stream.subscription.end(b"last")
+        sockets.close()
+        assert stream.closed.is_set()
+        return await stream.read()
+
+    assert asyncio.run(test()) == b"4\r\nlast\r\n0\r\n\r\n"
 
 
 def test_what_is_left_at_the_end_is_closed() -> None:

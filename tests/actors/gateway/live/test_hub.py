@@ -135,7 +135,7 @@ def test_a_run_that_a_crowd_follows_has_no_frame_before_its_time(monkeypatch: py
     monkeypatch.setattr(run_channel, "STREAMS_OF_A_FRAME", 2)
 
     async def test() -> None:
-        for clients, at_once in ((2, ["changes"]), (3, [])):
+        for clients, at_once, early in ((2, ["changes"], ["changes"]), (4, [], [])):
             bench = Bench()
             await bench.hub.start()
             connections = [await bench.open(str(number)) for number in range(clients)]
@@ -148,6 +148,11 @@ def test_a_run_that_a_crowd_follows_has_no_frame_before_its_time(monkeypatch: py
                 bench.source.deliver()
             await connections[0].read()
             assert connections[0].client.seen == at_once
+            bench.timers.advance(run_channel.FRAME_SECONDS)
+            while bench.source.outbox:
+                bench.source.deliver()
+            await connections[0].read()
+            assert connections[0].client.seen == early
             bench.timers.advance(run_channel.FRAME_SECONDS)
             while bench.source.outbox:
                 bench.source.deliver()

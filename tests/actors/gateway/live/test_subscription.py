@@ -4,6 +4,18 @@ from stretto.actors.gateway.live.subscription import LAST_WORDS_SECONDS, QUEUE_F
 from tests.support.streaming import Taken
 
 
+class Noted:
+    """A holder that notes its number when the client has left."""
+
+    def __init__(self, number: int, called: list[int]) -> None:
+        self._number = number
+        self._called = called
+
+    def remove(self, _subscription: Subscription) -> None:
+        """Note it."""
+        self._called.append(self._number)
+
+
 def attached() -> tuple[Subscription, Taken]:
     """Return a stream and its connection, which has taken the first frame."""
     subscription, outlet = Subscription("s"), Taken()
@@ -82,8 +94,8 @@ def test_who_waits_for_a_clients_leave_is_called_once() -> None:
     """The last one first. Nothing is written then."""
     subscription, outlet = attached()
     called: list[int] = []
-    subscription.call_on_close(lambda: called.append(1))
-    subscription.call_on_close(lambda: called.append(2))
+    subscription.held_by(Noted(1, called))
+    subscription.held_by(Noted(2, called))
     subscription.close()
     subscription.close()
     subscription.put(b"1")
