@@ -13,6 +13,7 @@ import pytest
 
 from stretto.actors.actions import Action
 from stretto.actors.actions.core import local
+from stretto.actors.actions.core.spawning import Command, Spawned, spawn
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.runners.event_loop import EventLoopRunner
@@ -32,11 +33,18 @@ class Stage:
         self.go = go
         self.ends: SimpleQueue[Finished] = SimpleQueue()
         self._runner = runner
-        self._started: list[Running] = []
+        self._starting = 0
+
+    async def spawn(self, command: Command) -> Spawned:
+        """Start a process as the action does, and count it meanwhile."""
+        self._starting += 1
+        try:
+            return await spawn(command)
+        finally:
+            self._starting -= 1
 
     def start(self, function: Callable[..., Any], **values: Any) -> Running:
-        self._started.append(self._runner.start(*self._call(function, values), self.ends.put))
-        return self._started[-1]
+        return self._runner.start(*self._call(function, values), self.ends.put)
 
     def start_python(self, code: str) -> Running:
         """Start a program in which `write` writes bytes to standard output, and `wait` waits for the test."""
@@ -57,8 +65,8 @@ class Stage:
         over: SimpleQueue[Finished] = SimpleQueue()
 
         async def pass_by() -> None:
-            """Take turns of the loop until it knows the process, and two in which all that is readable is read."""
-            while self._started[-1].output() is None:  # noqa: ASYNC110 - nothing tells it
+            """Take turns of the loop until it knows all processes, and two in which all that is readable is read."""
+            while self._starting:  # noqa: ASYNC110 - a turn of the loop each, no time
                 await asyncio.sleep(0)
             for _ in range(2):
                 await asyncio.sleep(0)
@@ -81,10 +89,12 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     runner, tell, go = EventLoopRunner(), Fifo(tmp_path / "tell"), Fifo(tmp_path / "go")
     with closing(tell.file), closing(go.file):
-        yield Stage(runner, tell, go)
+        stage = Stage(runner, tell, go)
+        monkeypatch.setattr(local, "spawn", stage.spawn)
+        yield stage
         runner.stop()
 
 
