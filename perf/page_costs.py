@@ -6,10 +6,11 @@ from tempfile import TemporaryDirectory
 from measure import Samples
 from report import Measured, Table, timing
 
-from tests.support.large_stores import TASK, record_ended_fan_out, record_list
+from tests.support.large_stores import TASK, record_list_and_fan_out
 from tests.support.page_costs import Visitor, percentile_95, visitor_of
 
-RUNS, ITEMS = 100_000, 100_000
+SIZE = 100_000
+"""Of the list of runs, and of the items of one more run."""
 TIMES = 100
 LIST = {"all runs": "/", "of a status": "/?status=failed", "of somebody rare": "/?by=nobody", "a rare text": "/?q=zzzz"}
 RUN = {"overview": "", "an item": f"?task={TASK}&item=4999", "failed items": f"?task={TASK}&state=failed",
@@ -30,13 +31,9 @@ def measure(share: float) -> Samples:
     times = round(TIMES * share)
     with (
         TemporaryDirectory() as folder,
-        visitor_of(Path(folder), lambda store: record_list(store, round(RUNS * share))) as (visitor, _),
+        visitor_of(Path(folder), lambda store: record_list_and_fan_out(store, round(SIZE * share))) as (visitor, run),
     ):
         _measure(visitor, LIST, "", samples, times)
-    with (
-        TemporaryDirectory() as folder,
-        visitor_of(Path(folder), lambda store: record_ended_fan_out(store, round(ITEMS * share))) as (visitor, run),
-    ):
         _measure(visitor, RUN, f"/runs/{run}", samples, times)
     return samples
 
@@ -44,7 +41,7 @@ def measure(share: float) -> Samples:
 def table(samples: Samples, share: float) -> Table:
     """Show `measure`."""
     made = Table(
-        f"Pages with {round(RUNS * share):,} stored runs, and of a run of {round(ITEMS * share):,} items, SQLite",
+        f"Pages with {round(SIZE * share):,} stored runs, and of a run of {round(SIZE * share):,} items, SQLite",
         ["page", "answer", "95 of 100", "CPU", "95 of 100"],
         "One client on loopback, one connection that is kept; CPU of all threads of the daemon.",
     )
@@ -59,7 +56,7 @@ def targets(samples: Samples, share: float) -> dict[str, Measured]:
     return {
         key: Measured(
             1000 * percentile_95(samples[f"{name}, CPU"]),
-            f"{_p95(samples[name])} until the answer; measured with {round(RUNS * share):,}",
+            f"{_p95(samples[name])} until the answer; measured with {round(SIZE * share):,}",
         )
         for key, name in (("runs page", "all runs"), ("run page", "overview"))
     }

@@ -94,8 +94,7 @@ def definition_source(catalogue: Catalogue, ref: str) -> dict[str, Any]:
     """
     workflow = catalogue.workflows().get(ref)
     if workflow is not None:
-        secrets = [each.default for each in workflow.parameters.values() if each.secret and each.default is not None]
-        file, text, mask = workflow.file, workflow.text, Mask(secrets)
+        file, text, mask = workflow.file, workflow.text, Mask(workflow.secret_defaults)
     else:
         file = _file_of(_refusal_of(catalogue, ref))
         text, mask = text_of(Path(file)), Mask()

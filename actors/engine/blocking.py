@@ -86,13 +86,14 @@ class BlockingEngine(BlockingCalls):
         items: GivenItems | None = None,
         error_group: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
         future = self.proxy.rerun(
-            run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key, origin=origin,
-            by=by,
+            run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key, labels=labels,
+            origin=origin, by=by,
         )  # fmt: skip
         return self._watchable(self._get(future))
 

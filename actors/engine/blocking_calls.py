@@ -132,10 +132,19 @@ class BlockingCalls(BlockingReports):
         items: GivenItems | None = None,
         error_group: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
         handle: RunHandle = self._get(
-            self.proxy.rerun(run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key)
+            self.proxy.rerun(
+                run_id,
+                scope,
+                task,
+                items=items,
+                error_group=error_group,
+                idempotency_key=idempotency_key,
+                labels=labels,
+            )
         )
         return handle
 

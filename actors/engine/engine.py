@@ -222,6 +222,7 @@ class Engine(DispatchedActor):
         items: GivenItems | None = None,
         error_group: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> Any:
@@ -237,6 +238,7 @@ class Engine(DispatchedActor):
                 run.
             error_group: The id of a group of `errors`, in place of `items`: its items run.
             idempotency_key: If an earlier rerun was accepted with this key and the same request, return its handle.
+            labels: The labels of the new run, as of `submit`. None takes those of the old run.
             origin: As of `submit`. A rerun of a remote run is always remote.
             by: As of `submit`.
 
@@ -248,11 +250,11 @@ class Engine(DispatchedActor):
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
             InvalidItems: The items are no ranges, too many, or more than the task had.
-            EngineStopping, RefusedFile, IdempotencyConflict: As of `submit`.
+            EngineStopping, RefusedFile, IdempotencyConflict, InvalidLabels: As of `submit`.
             ValueError: The arguments do not fit together.
         """
         choice = RerunChoice(scope, task, items, error_group)
-        return self._core.reruns.rerun(run_id, choice, idempotency_key, origin, by)
+        return self._core.reruns.rerun(run_id, choice, idempotency_key, labels, origin, by)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.

@@ -1,5 +1,6 @@
 """Reruns: new runs with the definition and inputs of an ended one, which may reuse its results."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pykka
@@ -17,6 +18,7 @@ from stretto.actors.runs import (
     RunRequest,
     Services,
     checked_key,
+    checked_labels,
     conflict_error,
     idempotency_of_rerun,
 )
@@ -43,16 +45,23 @@ class Reruns:
         self._admission = admission
         self._keys = keys
 
-    def rerun(
-        self, run_id: str, choice: RerunChoice, idempotency_key: str | None, origin: Origin, by: Requester | None
+    def rerun(  # noqa: PLR0913, PLR0917 - those of `Engine.rerun`
+        self,
+        run_id: str,
+        choice: RerunChoice,
+        idempotency_key: str | None,
+        labels: Mapping[str, str] | None,
+        origin: Origin,
+        by: Requester | None,
     ) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
         self._admission.check_new_run()
         key = checked_key(idempotency_key)
+        others = None if labels is None else checked_labels(labels)
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, choice, key, origin, by)
+            return self._rerun_from_memory(run_id, choice, key, others, origin, by)
         answer = Deferred()
 
         def read(reader: Reader) -> None:
@@ -66,13 +75,19 @@ class Reruns:
                 raise UnknownRun(f"there is no run {run_id!r}")
             plan = load_reuse_plan(reader, accepted, rerun)
             of_rerun = origin_of_rerun(accepted.origin, requested_by=origin)
-            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer, by, key))
+            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer, by, key, others))
 
         self._services.readers.long.read(read, lambda _value: None, answer.fail)
         return answer
 
-    def _rerun_from_memory(
-        self, run_id: str, choice: RerunChoice, key: str | None, origin: Origin, by: Requester | None
+    def _rerun_from_memory(  # noqa: PLR0913, PLR0917 - those of `rerun`
+        self,
+        run_id: str,
+        choice: RerunChoice,
+        key: str | None,
+        labels: dict[str, str] | None,
+        origin: Origin,
+        by: Requester | None,
     ) -> Deferred:
         rerun = choice.without_items(run_id)
         idempotency = None if key is None else idempotency_of_rerun(key, rerun)
@@ -93,7 +108,7 @@ class Reruns:
         request = RunRequest(old.workflow, old.parameters, handle, Deferred())
         request.rerun = rerun
         request.origin = origin_of_rerun(old.origin, requested_by=origin)
-        request.labels = old.labels
+        request.labels = old.labels if labels is None else labels
         request.ask_by(by, "rerun", run_id, self._services.now())
         self._runs.check_files(request)
         if idempotency is not None:
@@ -115,7 +130,7 @@ class Reruns:
         request = RunRequest(old.workflow, old.parameters, handle, message.answer)
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
-        request.labels = old.labels
+        request.labels = old.labels if message.labels is None else message.labels
         request.idempotency_key = message.idempotency_key
         request.ask_by(message.by, "rerun", old.run_id, self._services.now())
         try:

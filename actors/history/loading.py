@@ -64,6 +64,8 @@ class OldRunRead(msgspec.Struct, frozen=True):
     answer: Deferred
     by: Requester | None = None
     idempotency_key: str | None = None
+    labels: dict[str, str] | None = None
+    """Those of the rerun, or None for those of the old run."""
 
 
 class RerunKnown(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ No item runs here. A daemon's recovery finds what the commands start, stop or wa
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import structs
@@ -143,7 +143,7 @@ class OfflineRuns:
         audit = self._asks("recover", run_id)
         self._store.writer.write([Suspicions(noted=(noted,), released=(run_id,), audit=audit)])
 
-    def rerun(
+    def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,
         run_id: str,
         scope: RerunScope,
@@ -151,6 +151,7 @@ class OfflineRuns:
         *,
         items: GivenItems | None = None,
         error_group: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> str:
         """Accept a rerun of an ended run, which the next daemon starts.
 
@@ -160,6 +161,7 @@ class OfflineRuns:
             task: See `Engine.rerun`.
             items: See `Engine.rerun`.
             error_group: See `Engine.rerun`.
+            labels: Those of the new run, checked. None takes those of the old run.
 
         Returns:
             The id of the new run.
@@ -183,7 +185,7 @@ class OfflineRuns:
             accepted_at=self._now(), secret=old.secret, rerun=rerun,
             # This process does not know the settings of the daemon that will start it.
             limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
-            origin=old.origin, labels=old.labels,
+            origin=old.origin, labels=old.labels if labels is None else dict(labels),
             requested_by=None if self._by is None else self._by.of_run,
             audit=self._asks("rerun", run_id, f"run {new_id}"),
         )  # fmt: skip

@@ -334,8 +334,9 @@ def _deadline(reader: Reader, row: RunRow, accepted: RunAccepted) -> float | Non
 
 
 def _definition(workflow: Workflow, mask: Mask) -> dict[str, Any]:
-    # A secret parameter may have a default.
-    return {"ref": workflow.ref, "file": workflow.file, "text": mask.text(workflow.text)}
+    # A run that was given another value has not learned the default of a secret parameter.
+    masked = Mask(workflow.secret_defaults, base=mask).text(workflow.text)
+    return {"ref": workflow.ref, "file": workflow.file, "text": masked}
 
 
 def _row(reader: Reader, run_id: str) -> RunRow:

@@ -96,7 +96,8 @@ class Rerun(NotedRequest, frozen=True, tag="rerun"):
     """Start a new run of an ended run's definition and inputs: all of it, only the failures, or only chosen items.
 
     `items` are indexes and pairs [first, last] by task. `error_group` is the id of a group of failures instead. All
-    other items are taken over. A second request with the same idempotency key returns the first one's run.
+    other items are taken over. `labels` replace those of the old run. A second request with the same idempotency key
+    returns the first one's run.
     """
 
     run: str
@@ -106,6 +107,7 @@ class Rerun(NotedRequest, frozen=True, tag="rerun"):
     items: ChosenItems | None = None
     error_group: str | None = None
     idempotency_key: str | None = None
+    labels: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         """Check the fields together. Raises `ValueError`, which refuses a request with them."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from stretto.actors.packs import stand_in
+from stretto.actors.packs import stand_in, stand_in_library
 from stretto.actors.workers import DaemonLog
 
-_OWN: Final = frozenset({__file__, stand_in.__file__})
+_OWN: Final = frozenset({__file__, stand_in.__file__, stand_in_library.__file__})
 _modules: dict[str, ModuleType] = {}
 _scripts: dict[str, CodeType] = {}
 
@@ -74,7 +74,7 @@ def _answer(call: dict[str, Any]) -> dict[str, Any]:
 
 def _call_class(call: dict[str, Any]) -> dict[str, Any]:
     """Run an action of a class, as StackStorm does: an exception is its end, with the traceback on standard error."""
-    stand_in.provide()
+    stand_in_library.provide()
     try:
         found = getattr(_module(call["program"]), call["class"])
         succeeded, result = stand_in.call_action(found, call["config"], call["parameters"])

@@ -7,17 +7,9 @@ It imports nothing but the standard library and the worker's line to its daemon.
 import json
 import logging
 import os
-import sys
-from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from stretto.actors.workers import line
-
-_MODULES: Final = {
-    "st2common.runners.base_action": ("Action",),
-    "st2actions.runners.pythonrunner": ("Action",),
-}
-"""The modules from which actions import `Action`, the older one last."""
 
 
 class KeyValueStoreError(Exception):
@@ -97,22 +89,6 @@ class Action:
     def run(self, **kwargs: Any) -> Any:
         """Run the action."""
         raise NotImplementedError
-
-
-def provide() -> None:
-    """Make the stand-in importable under StackStorm's names."""
-    for name, members in _MODULES.items():
-        parts = name.split(".")
-        for count in range(1, len(parts) + 1):
-            full = ".".join(parts[:count])
-            module = sys.modules.get(full)
-            if module is None:
-                module = sys.modules[full] = ModuleType(full)
-                module.__path__ = []
-            if count > 1:
-                setattr(sys.modules[".".join(parts[: count - 1])], parts[count - 1], module)
-        for member in members:
-            setattr(sys.modules[name], member, globals()[member])
 
 
 def call_action(found: Any, config: Any, parameters: dict[str, Any]) -> tuple[bool, Any]:

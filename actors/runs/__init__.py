@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         ranges_of,
         states_of,
     )
-    from stretto.actors.runs.labels import checked_labels
+    from stretto.actors.runs.labels import InvalidLabels, checked_labels
     from stretto.actors.runs.looking import PreviewCancel, ReportCells
     from stretto.actors.runs.messages import (
         AbandonRun,
@@ -106,7 +106,7 @@ else:
                 "idempotency_of_rerun"
             ),
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
-            "labels": "checked_labels",
+            "labels": "InvalidLabels checked_labels",
             "looking": "PreviewCancel ReportCells",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
@@ -153,6 +153,7 @@ __all__ = [
     "GraceElapsed",
     "Grant",
     "IdempotencyConflict",
+    "InvalidLabels",
     "ItemChanges",
     "ItemCounts",
     "LastChanges",

@@ -246,3 +246,8 @@ class Workflow:
     text: str = field(default="", repr=False, compare=False)
     installed: bool = field(default=False, repr=False, compare=False)
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def secret_defaults(self) -> list[Any]:
+        """The defaults of secret parameters, which the text has and no report may show."""
+        return [each.default for each in self.parameters.values() if each.secret and each.default is not None]

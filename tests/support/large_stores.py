@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from stretto.actors.journal import Ending, RequestedBy
 from stretto.actors.journal.records import TaskState
-from stretto.definitions.data import EMPTY_LIST
+from stretto.definitions.data import EMPTY_LIST, list_of
 from tests.support.recording import acceptance, completed, data, failed, happening
 
 if TYPE_CHECKING:
     from stretto.actors.journal import Store
 
-PORTION: Final = 1_000
+PORTION: Final = 10_000
 """Records written in one transaction."""
 TASK: Final = "probe"
 FAILED_EACH: Final = 100
@@ -25,6 +25,12 @@ def ids_from(first: float, runs: int) -> list[str]:
     """Return ids of runs as an engine makes them, of which the first one was made at a time."""
     instants = (int((first + _SECONDS_BETWEEN * number) * 1000) for number in range(runs))
     return [str(uuid.UUID(int=(ms << 80) | (7 << 76) | (2 << 62) | number)) for number, ms in enumerate(instants)]
+
+
+def record_list_and_fan_out(store: "Store", size: int) -> str:
+    """Record so many runs, and a run of so many items. Return the id of that run."""
+    record_list(store, size)
+    return record_ended_fan_out(store, size)
 
 
 def record_list(store: "Store", runs: int) -> None:
@@ -72,6 +78,9 @@ def record_ended_fan_out(store: "Store", items: int) -> str:
         store.writer.write([happening(run_id, *ends, first=first)])
     bad = items // FAILED_EACH
     ended = TaskState(TASK, 1, "failed", began, began + 300, items, items - bad, bad)
-    ending = Ending("failed", data({}), EMPTY_LIST, began + 300)
+    # As an engine records it: a rerun finds out from the errors what failed.
+    error = {"code": "items_failed", "message": f"{bad:,} of {items:,} items failed", "task": TASK, "visit": 1,
+             "where": None}  # fmt: skip
+    ending = Ending("failed", data({}), list_of([data({**error, "handled": False})]), began + 300)
     store.writer.write([happening(run_id, first=items, tasks=(ended,), ending=ending)])
     return run_id

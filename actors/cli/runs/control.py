@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from stretto.actors.cli.inputs import labels_of
 from stretto.actors.cli.runs.chosen_items import items_of
 from stretto.actors.cli.runs.options import NOTE, RUN, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     help="Run only these items and what follows them, e.g. check=0-9,42. Repeat it for further tasks.",
 )
 @click.option("--error-group", metavar="ID", help="Run only the items of a group of `runs errors --json`.")
+@click.option(
+    "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
+    help="Label of the new run, in place of the labels of RUN. Repeat it for further ones.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only show how many tasks and items would run again.")
 @NOTE
 @with_runs
@@ -55,6 +60,7 @@ def rerun(
     task: str | None,
     chosen: tuple[str, ...],
     error_group: str | None,
+    labels: dict[str, str] | None,
     dry_run: bool,
     note: str | None,
     as_json: bool,
@@ -62,7 +68,7 @@ def rerun(
     """Run an ended RUN again with its definition and inputs. Print the new run's id.
 
     With --items and --error-group, all other items are taken over as they ended. RUN itself does not change. In a
-    --store, the next daemon that opens it starts the new run.
+    --store, the next daemon that opens it starts the new run. It has the labels of RUN, unless --label gives others.
     With --json: {"run", "rerun_of", "rerun_scope", "rerun_task"}, with --dry-run {"tasks", "items"}.
     """
     parts = {"--failed": failed, "--failed-items": failed_items, "--items": chosen, "--error-group": error_group}
@@ -80,7 +86,7 @@ def rerun(
         text = f"{preview['tasks']:,} tasks with {preview['items']:,} items would run again"
         print_json(preview) if as_json else click.echo(text)
         return
-    new = source.ask(Rerun(*fields, note=note), Accepted).run
+    new = source.ask(Rerun(*fields, labels=labels, note=note), Accepted).run
     if as_json:
         print_json({"run": new, "rerun_of": run, "rerun_scope": scope, "rerun_task": task})
     else:

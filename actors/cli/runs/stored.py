@@ -36,6 +36,7 @@ from stretto.actors.operations import (
     note_of,
     report,
 )
+from stretto.actors.runs import checked_labels
 from stretto.metrics import configure_logging
 
 A = TypeVar("A")
@@ -99,8 +100,14 @@ class StoreRuns:
                 raise
         if isinstance(request, Rerun):
             with self._owned() as store:
+                labels = None if request.labels is None else checked_labels(request.labels)
                 new = self._offline(store, request).rerun(
-                    request.run, request.scope, request.task, items=request.items, error_group=request.error_group
+                    request.run,
+                    request.scope,
+                    request.task,
+                    items=request.items,
+                    error_group=request.error_group,
+                    labels=labels,
                 )
                 row = store.reader.run(new)
                 return Accepted(new, row.workflow if row is not None else "")

@@ -3,12 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pykka
 
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.journal import NoStore
 from stretto.definitions.errors import StrettoError
+
+
+class ItemTexts(msgspec.Struct, frozen=True):
+    """Values of items.
+
+    Attributes:
+        texts: Short JSON by the items' indexes.
+        missing: Why values are not known, or "".
+    """
+
+    texts: dict[int, str] = {}
+    missing: str = ""
+
+
+NO_TEXTS = ItemTexts()
+"""The values of no items."""
 
 
 class ItemValues:
@@ -21,8 +38,8 @@ class ItemValues:
     def __init__(self, engine: pykka.ActorRef[Any]) -> None:
         self._engine = engine
 
-    async def of(self, run: str, task: str, visit: int, indexes: Sequence[int]) -> dict[int, str]:
-        """Return the values of items of a run that the caller may see, as short JSON, by their indexes.
+    async def of(self, run: str, task: str, visit: int, indexes: Sequence[int]) -> ItemTexts:
+        """Return the values of items of a run that the caller may see.
 
         Args:
             run: The run.
@@ -31,9 +48,11 @@ class ItemValues:
             indexes: The items. Values that are not known, or only by a long replay, are left out.
         """
         if not indexes:
-            return {}
+            return NO_TEXTS
         try:
             found: dict[int, str] = await call(self._engine, EngineHost.item_values, run, task, visit, tuple(indexes))
-        except (NoStore, StrettoError):  # the page stands there without them
-            return {}
-        return found
+        except NoStore:
+            return NO_TEXTS
+        except StrettoError as error:  # the page stands there without them
+            return ItemTexts(missing=str(error))
+        return ItemTexts(found)

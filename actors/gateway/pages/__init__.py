@@ -32,6 +32,7 @@ source_lines its text line by line, with the findings at their lines
 past_runs   the last runs of a workflow as marks
 start       the form that starts a run
 start_fields its fields, one a parameter
+label_lines labels, a line each
 form_texts  what people type, as values: JSON, YAML, one a line, CSV
 values      values as JSON, and links to large ones
 actions     the actions that definitions can call

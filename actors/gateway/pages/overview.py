@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
-from stretto.actors.gateway.http.item_values import ItemValues
+from stretto.actors.gateway.http.item_values import NO_TEXTS, ItemTexts, ItemValues
 from stretto.actors.gateway.pages.asked import Asked, asked_of
 from stretto.actors.gateway.pages.fan_out import FanOut, fan_out_of
 from stretto.actors.gateway.pages.focus import FactsOfTasks, TaskFacts, focus_of
@@ -56,7 +56,7 @@ class Focus(msgspec.Struct, frozen=True):
         fan_out: Its items, or None for a task with one item, and for one that has not begun.
         groups: Why items failed, {groups, others}, or None if that has not been looked at, or is not known.
         panel: The item that the page shows, or None.
-        values: The values of the items that the page shows, as short JSON, by their indexes, as far as they are known.
+        values: The values of the items that the page shows.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Focus(msgspec.Struct, frozen=True):
     fan_out: FanOut | None
     groups: dict[str, Any] | None
     panel: Panel | None
-    values: dict[int, str]
+    values: ItemTexts
 
 
 class OverviewPage:
@@ -124,12 +124,14 @@ class OverviewPage:
             shown = ShownItem(asked, name, index, states, None if facts is None else facts.where)
             panel = await self._panels.panel_of(shown, caller)
         groups = await self._groups(asked, name, failed, caller) if failed and not is_one else None
-        values = {} if is_one else await self._values_of(asked.run, name, report["visits"], fan_out, index, states)
+        values = (
+            NO_TEXTS if is_one else await self._values_of(asked.run, name, report["visits"], fan_out, index, states)
+        )
         return Focus(name, report["status"], failed, report.get("window"), facts, fan_out, groups, panel, values)
 
     async def _values_of(  # noqa: PLR0913, PLR0917 - the task, and what the page shows of it
         self, run: str, task: str, visit: int, fan_out: FanOut | None, index: int | None, states: ItemStates
-    ) -> dict[int, str]:
+    ) -> ItemTexts:
         """Return the values of the items that the page shows. Secrets are known once an item has started."""
         shown = [] if fan_out is None else [row.index for row in fan_out.rows if row.has_started]
         cell = None if index is None else states.cell(index)

@@ -12,6 +12,7 @@ from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.pages.forms import request_from
+from stretto.actors.gateway.pages.label_lines import labels_in, text_of_labels
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run_head import RunHead, read_head
 from stretto.actors.operations import Accepted, PreviewAnswer, PreviewRerun, Rerun
@@ -64,7 +65,7 @@ class RerunPage:
         chosen = wanted if wanted in possible else next((name for name in _DEFAULTS if name in possible), "")
         return self._renderer.page(
             "rerun.html", viewer, path="/runs", head=head, choices=choices, chosen=chosen, given=given,
-            key=secrets.token_hex(_KEY_BYTES),
+            key=secrets.token_hex(_KEY_BYTES), labels=text_of_labels(head.run["labels"] if head.run else {}),
         )  # fmt: skip
 
     async def rerun(self, request: Request, caller: Caller, fields: dict[str, str]) -> Response:
@@ -72,9 +73,10 @@ class RerunPage:
         choice = fields.get("choice", "")
         if choice not in _CHOICES:
             raise Problem("bad_request", f"choose what to run again: {', '.join(sorted(_CHOICES))}")
+        labels = labels_in(fields["labels"]) if "labels" in fields else None
         wanted = request_from(
             Rerun, run=request.path_params["run"], note=fields.get("note"), idempotency_key=fields.get("key"),
-            **_fields_of(choice, fields),
+            labels=labels, **_fields_of(choice, fields),
         )  # fmt: skip
         accepted = await self._asker.ask(wanted, caller, Accepted)
         return RedirectResponse(f"/runs/{accepted.run}", HTTPStatus.SEE_OTHER)

@@ -19,6 +19,7 @@ from stretto.actors.gateway.pages.definition import DefinitionPage
 from stretto.actors.gateway.pages.definition_paths import DEFINITIONS_PATH, SHOWN, START, definition_url
 from stretto.actors.gateway.pages.form_texts import FORMATS, UnreadableText, container_of
 from stretto.actors.gateway.pages.forms import FormBounds
+from stretto.actors.gateway.pages.label_lines import labels_in, text_of_labels
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.start_fields import (
     Field,
@@ -42,6 +43,7 @@ from stretto.actors.operations import (
     ShowDefinition,
     Submit,
 )
+from stretto.actors.runs import InvalidLabels
 from stretto.definitions.context import MASK
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError, UnknownWorkflow
@@ -130,7 +132,7 @@ class StartPage:
         run = await self._run(source, caller) if source else {"inputs": {}, "labels": {}}
         schema = definition["parameters"]
         fields = await asyncio.to_thread(fields_of_schema, schema, run["inputs"])
-        form = Form(uuid.uuid4().hex, source, fields, labels=_labels_text(run["labels"]))
+        form = Form(uuid.uuid4().hex, source, fields, labels=text_of_labels(run["labels"]))
         if request.query_params.get("as") == "json" and all(field.kept is None for field in fields):
             form.json = await asyncio.to_thread(_json_text, schema, run["inputs"])
         return await self._page(form, definition, caller, viewer)
@@ -227,20 +229,11 @@ def _json_text(schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
 
 
 def _labels_of(form: Form) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for line in filter(None, map(str.strip, form.labels.split("\n"))):
-        name, equals, value = line.partition("=")
-        if not equals:
-            form.labels_error = f"a label must be KEY=VALUE, got {line[:100]!r}"
-        elif labels.setdefault(name, value) != value:
-            form.labels_error = (
-                f"the label {name[:100]!r} must have one value, got {labels[name]!r} and {value[:100]!r}"
-            )
-    return labels
-
-
-def _labels_text(labels: Mapping[str, str]) -> str:
-    return "\n".join(f"{name}={value}" for name, value in labels.items())
+    try:
+        return labels_in(form.labels)
+    except InvalidLabels as error:
+        form.labels_error = str(error)
+        return {}
 
 
 def _show(error: StrettoError | Problem, form: Form, schema: Mapping[str, Any]) -> int:

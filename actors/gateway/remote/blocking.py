@@ -80,11 +80,19 @@ class BlockingRemoteEngine(BlockingCalls):
         items: GivenItems | None = None,
         error_group: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         note: str | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
         return self.proxy.rerun(
-            run_id, scope, task, items=items, error_group=error_group, idempotency_key=idempotency_key, note=note
+            run_id,
+            scope,
+            task,
+            items=items,
+            error_group=error_group,
+            idempotency_key=idempotency_key,
+            labels=labels,
+            note=note,
         ).get()
 
     def cancel(self, run_id: str, *, note: str | None = None) -> None:

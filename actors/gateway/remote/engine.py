@@ -133,11 +133,14 @@ class RemoteEngine(RemoteReports):
         items: GivenItems | None = None,
         error_group: str | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         note: str | None = None,
     ) -> pykka.Future[RunHandle]:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`, and `submit` for the key."""
-        chosen, key = plain_items(items), key_or_new(idempotency_key)
-        return self._calls.send(lambda: Rerun(run_id, scope, task, chosen, error_group, key, note=note), self._accepted)
+        chosen, key, texts = plain_items(items), key_or_new(idempotency_key), None if labels is None else dict(labels)
+        return self._calls.send(
+            lambda: Rerun(run_id, scope, task, chosen, error_group, key, texts, note=note), self._accepted
+        )
 
     def handle(self, run_id: str) -> pykka.Future[RunHandle]:
         """Return the handle of a run in progress, or of an ended one in the store."""

@@ -9,6 +9,7 @@ An unsupported action does not affect the others. A call of it fails with the re
 """
 
 from stretto.actors.packs.stackstorm.manifest import is_of_stackstorm, read_manifest
-from stretto.actors.packs.stackstorm.metadata import as_stackstorm_loads, read_action
+from stretto.actors.packs.stackstorm.metadata import read_action
+from stretto.actors.packs.stackstorm.schema import as_stackstorm_loads
 
 __all__ = ["as_stackstorm_loads", "is_of_stackstorm", "read_action", "read_manifest"]

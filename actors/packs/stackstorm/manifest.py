@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from stretto.actors.packs.model import Manifest
-from stretto.actors.packs.stackstorm.schema import read_schema
+from stretto.actors.packs.stackstorm.schema import as_stackstorm_loads, read_schema
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
@@ -61,7 +61,7 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
         config_reader = Reader(str(config))
         schema = read_schema(config_reader, config.read_text(encoding="utf-8", errors="replace"))
         for finding in config_reader.findings:
-            reader.report(finding)
+            reader.report(as_stackstorm_loads(finding))
     for name, what in _NOT_ACTED_ON.items():
         if any((folder / name).glob("*.yaml")):
             reader.warn("not_acted_on", f"{name}/ is not acted on ({what})", node.place)

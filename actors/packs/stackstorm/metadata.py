@@ -41,11 +41,6 @@ def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, Pac
     return f"{manifest.ref}.{name or stem}", None if node is None else _Metadata(reader, node, manifest).read()
 
 
-def as_stackstorm_loads(finding: Finding) -> Finding:
-    """Return a finding with the severity of StackStorm, which loads a default that its parameter does not accept."""
-    return replace(finding, severity="warning") if finding.code == "bad_default" else finding
-
-
 class _Metadata:
     """The fields of one action's file."""
 

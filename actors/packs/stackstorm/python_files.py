@@ -9,15 +9,25 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stretto.actors.locating import is_file
+from stretto.actors.packs.stand_in_library import MODULES
 from stretto.definitions.errors import Finding, Place
 
 MAX_FILES: Final = 50
 """The pack's own files that are read for one action: those that it imports, and those that these import."""
 _ACTION: Final = frozenset({"st2common.runners.base_action.Action", "st2actions.runners.pythonrunner.Action"})
-_STAND_IN: Final = frozenset(name.rpartition(".")[0] for name in _ACTION)
+_CLIENT: Final = "st2client.client"
+_MANAGERS: Final = frozenset(
+    {
+        "actions", "aliases", "apikeys", "configs", "executions", "inquiries", "liveactions", "packs", "policies",
+        "policytypes", "rules", "runners", "sensors", "tokens", "triggerinstances", "triggers", "triggertypes",
+        "webhooks", "workflows",
+    }
+)  # fmt: skip
+"""The parts of StackStorm's client that the stand-in lacks."""
+_CATCHING: Final = frozenset({"Exception", "BaseException", "ImportError", "ModuleNotFoundError"})
 _PACKAGES: Final = frozenset({"st2common", "st2client", "st2reactor", "st2actions", "st2api", "st2auth", "st2tests"})
 _INSTEAD: Final = (
-    "only the base class Action of st2common.runners.base_action is there: call core.http, use self.action_service, or "
+    "the base class Action, the client's keys, log and isotime are there: call core.http, use self.action_service, or "
     "make it a plain script; see docs/stackstorm.md"
 )
 
@@ -114,22 +124,43 @@ class _Files:
         return None
 
     def _foreign_import(self) -> Finding | None:
-        """Return the first import, in the action's own files, of a part of StackStorm that is not there."""
-        seen: set[Path] = set()
+        """Return the first use, in the action's own files, of a part of StackStorm that is not there."""
+        seen: list[_File] = []
         left = [self._program]
+        has_client = False
         while left:
             file = left.pop()
-            if file.path in seen:
+            if file in seen:
                 continue
-            seen.add(file.path)
-            for node, module in _imports(file.tree):
+            seen.append(file)
+            for node, module, member in _imports(file.tree):
                 if module.partition(".")[0] not in _PACKAGES:
                     left += [found for found in [self._find(module)] if found is not None]
-                elif module not in _STAND_IN:
-                    message = f"the file imports {module}, which is part of StackStorm"
-                    place = Place(str(file.path), node.lineno, node.col_offset + 1)
-                    return Finding("stackstorm_action", message, place, hint=_INSTEAD)
-        return None
+                elif not _is_there(module, member):
+                    full = module if module not in MODULES else f"{module}.{member}"
+                    return _foreign(file.path, node, f"imports {full}")
+                has_client = has_client or module == _CLIENT
+        return next((found for file in seen for found in _missing_managers(file)), None) if has_client else None
+
+
+def _is_there(module: str, member: str) -> bool:
+    """Return whether the stand-in has a module, and in it what is imported, if that has a name."""
+    if f"{module}.{member}" in MODULES:
+        return True
+    return module in MODULES and (not member or member in MODULES[module])
+
+
+def _missing_managers(file: _File) -> Iterator[Finding]:
+    """Yield each use of what the stand-in's client lacks: `client.executions` and its like."""
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Attribute) and node.attr in _MANAGERS and _dotted(node.value).endswith("client"):
+            yield _foreign(file.path, node, f"uses the client's {node.attr}")
+
+
+def _foreign(path: Path, node: ast.expr | ast.stmt, what: str) -> Finding:
+    place = Place(str(path), node.lineno, node.col_offset + 1)
+    message = f"the file {what}, which is part of StackStorm"
+    return Finding("stackstorm_action", message, place, hint=_INSTEAD)
 
 
 def _parsed(path: Path) -> ast.Module:
@@ -151,15 +182,31 @@ def _dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _imports(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
-    """Yield each import with its module. A relative one is as if from a folder of the path."""
+def _imports(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, str, str]]:
+    """Yield each import with its module and what it takes from it, "" for the module itself.
+
+    A relative import is as if from a folder of the path. One whose failure the file handles is left out.
+    """
+    guarded = {id(node) for statement in ast.walk(tree) for node in _guarded(statement)}
     for node in ast.walk(tree):
+        if id(node) in guarded:
+            continue
         if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
+            yield from ((node, alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield node, full if full in _STAND_IN else node.module
+            yield from ((node, node.module, alias.name) for alias in node.names)
+
+
+def _guarded(statement: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes whose ImportError a `try` catches."""
+    if isinstance(statement, ast.Try) and any(map(_catches, statement.handlers)):
+        for each in statement.body:
+            yield from ast.walk(each)
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(each is None or (isinstance(each, ast.Name) and each.id in _CATCHING) for each in names)
 
 
 def _imported_names(tree: ast.Module) -> Iterator[tuple[str, str]]:

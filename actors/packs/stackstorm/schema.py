@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import Environment, TemplateSyntaxError
 
 from stretto.definitions.dialects import Reader, read_parameters
-from stretto.definitions.errors import Place, nearest
+from stretto.definitions.errors import Finding, Place, nearest
 from stretto.definitions.expressions import RESERVED_FUNCTIONS, Site, Template, compile_text
 from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
@@ -59,6 +59,11 @@ def read_schema(reader: Reader, text: str) -> Declared | None:
     if isinstance(root, ScalarNode) and root.value is None:
         return None
     return read_declared(reader, root, "the configuration's schema") if root is not None else None
+
+
+def as_stackstorm_loads(finding: Finding) -> Finding:
+    """Return a finding with the severity of StackStorm, which loads a default that its parameter does not accept."""
+    return replace(finding, severity="warning") if finding.code == "bad_default" else finding
 
 
 def read_declared(reader: Reader, node: Node, what: str) -> Declared:

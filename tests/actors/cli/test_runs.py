@@ -318,6 +318,14 @@ def test_a_rerun_of_chosen_items(kept: Kept) -> None:
         assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
+def test_a_rerun_has_the_labels_that_are_given(kept: Kept) -> None:
+    """In place of those of the old run, by a daemon and in a store."""
+    told = kept.told("rerun", kept.failed.id, "--label", "env=stage", "--label", "why=again")
+    assert kept.told("show", told["run"])["labels"] == {"env": "stage", "why": "again"}
+    refused = kept.runs("rerun", kept.failed.id, "--label", "env")
+    assert (refused.exit_code, "must be KEY=VALUE" in refused.stderr) == (2, True), refused.output
+
+
 def test_runs_are_deleted(kept: Kept) -> None:
     """By their age, by their number; without either it is not clear which."""
     assert kept.told("prune", "--older-than", "99999d") == {"deleted": 0}

@@ -142,6 +142,18 @@ def test_a_rerun_keeps_the_labels(durable: Bench) -> None:
     assert got(durable.proxy.run(new.id))["labels"] == {"env": "prod", "team": "web"}
 
 
+def test_a_rerun_has_other_labels_if_it_is_given_some(durable: Bench) -> None:
+    """No labels are others, too."""
+    old = got(durable.proxy.submit(durable.write(CHILD), labels={"env": "prod"}))
+    outcome_of(old)
+    for labels in ({"env": "stage", "why": "again"}, {}):
+        again = got(durable.proxy.rerun(old.id, labels=labels))
+        outcome_of(again)
+        assert got(durable.proxy.run(again.id))["labels"] == labels
+    with pytest.raises(InvalidLabels):
+        got(durable.proxy.rerun(old.id, labels={"a=b": "c"}))
+
+
 def test_a_run_is_found_by_a_part_of_its_id(bench: Bench) -> None:
     """With a store and without, in progress or ended."""
     first, second = bench.submit(CHILD), bench.submit(CHILD)

@@ -466,9 +466,10 @@ def test_the_definition_is_the_one_that_the_run_has(store: Store) -> None:
 def test_the_definition_is_shown_without_secrets(store: Store) -> None:
     """A secret parameter may have a default; the comparison is of the whole texts."""
     text = "ref: tests.default\nparameters: {password: {secret: true, default: hunter2hunter}}\n"
-    run = Conducted(store, text + "tasks: [{name: only, action: core.noop}]\n")
-    whole = run.accepted.workflow.text
-    shown = reports.show_definition(store.reader, run.id, {"tests.default": whole}.get)
-    assert "hunter2" not in shown["text"]
-    assert MASK in shown["text"]
-    assert shown["same_as_now"] is True
+    for given in ({}, {"password": "another one"}):  # a run with another one has not learned the default
+        run = Conducted(store, text + "tasks: [{name: only, action: core.noop}]\n", given)
+        whole = run.accepted.workflow.text
+        shown = reports.show_definition(store.reader, run.id, {"tests.default": whole}.get)
+        assert "hunter2" not in shown["text"]
+        assert MASK in shown["text"]
+        assert shown["same_as_now"] is True

@@ -153,7 +153,8 @@ def test_the_end_of_a_process_fails_its_item(run: Callable[..., Outcome], way: s
 @pytest.mark.parametrize(
     ("code", "what"),
     [
-        ("from st2client.client import Client", "st2client.client"),
+        ("from st2client.models import Execution", "st2client.models.Execution"),
+        ("from st2client.commands.resource import add_auth_token_to_kwargs_from_cli", "st2client.commands.resource"),
         ("import st2common.util.jinja", "st2common.util.jinja"),
         (
             "from st2common.runners.base_action import Action\nfrom st2common.constants import pack",
@@ -188,6 +189,68 @@ def test_a_class_is_found_however_its_base_is_imported(sample: Sample, code: str
     sample.add("other", code)
     found = {each.ref: each.code for each in sample.read().actions}  # type: ignore[union-attr]
     assert found["hosts.other"] is not None
+
+
+def test_a_setting_s_default_that_does_not_fit_is_loaded(sample: Sample) -> None:
+    """With a warning, as StackStorm does."""
+    (sample.folder / "config.schema.yaml").write_text("regions: {type: array, default: us-east-1}\n")
+    warnings = [(each.code, each.severity) for each in sample.read().warnings]
+    assert warnings == [("bad_default", "warning")]
+
+
+def test_a_client_of_more_than_keys_is_refused(sample: Sample) -> None:
+    """Its first use of what is not there would raise."""
+    sample.write("lib/more.py", "from st2client.client import Client\nclient = Client()\n")
+    sample.add("bad", "from lib.more import client\nclient.executions.create(1)\n")
+    sample.add("good", "from lib.more import client\nclient.keys.get_by_name('a')\n")
+    pack = sample.read()
+    assert [each.ref for each in pack.actions] == ["hosts.go", "hosts.good"]
+    message = "the file uses the client's executions, which is part of StackStorm"
+    assert [finding.message for each in pack.refused for finding in each.findings] == [message]
+
+
+@pytest.mark.parametrize("caught", ["", " ImportError", " (KeyError, Exception)"])
+def test_an_import_whose_failure_is_handled_is_not_refused(sample: Sample, caught: str) -> None:
+    """The file has another way. One that handles something else is refused."""
+    code = "try:\n    import st2common.util.jinja\nexcept{}:\n    pass\n"
+    sample.add("good", code.format(caught))
+    sample.add("bad", code.format(" KeyError"))
+    pack = sample.read()
+    assert [each.ref for each in pack.actions] == ["hosts.go", "hosts.good"]
+    assert [each.ref for each in pack.refused] == ["hosts.bad"]
+
+
+KEYS = """
+from lib.base import Base
+from st2client.client import Client
+from st2client.models import KeyValuePair
+from st2common import log
+from st2common.util import isotime
+LOG = log.getLogger(__name__)
+class Go(Base):
+    def run(self, n, way):
+        keys = Client(base_url="http://localhost").keys
+        keys.update(KeyValuePair(name="seen.a", value={"n": n}, ttl=60))
+        keys.update(KeyValuePair(name="seen.b", value="hidden", secret=True))
+        found = [(each.name, each.value) for each in keys.get_all(prefix="seen.")]
+        clear = keys.get_by_name("seen.b", decrypt=True).value
+        gone = [keys.delete(KeyValuePair(name="seen.b")) for _ in range(2)]
+        when = isotime.format(isotime.parse("2026-01-02T05:04:05+02:00"), usec=False)
+        return {"found": found, "clear": clear, "gone": gone, "when": when, "none": keys.get_by_name("seen.b"),
+                "moments": [isotime.format(0, usec=False, offset=False), isotime.validate("no", raise_exception=False)]}
+"""
+
+
+def test_the_client_s_keys_are_those_of_the_engine(start_bench: Callable[..., Bench], sample: Sample) -> None:
+    """No URL is called. Logs and moments are StackStorm's, too."""
+    sample.add("go", KEYS)
+    workflow = "tasks:\n- {name: t, action: hosts.go, input: {n: 5}}\noutput_map: {r: '{{ task.t.result }}'}"
+    outcome = start_bench(packs=sample.folder).run(workflow)
+    assert outcome.status == "succeeded", outcome.errors
+    assert result_of(outcome)["result"] == {
+        "found": [["seen.a", '{"n": 5}'], ["seen.b", None]], "clear": "hidden", "gone": [True, False],
+        "when": "2026-01-02T03:04:05+00:00", "none": None, "moments": ["1970-01-01T00:00:00Z", False],
+    }  # fmt: skip
 
 
 def test_a_script_stays_a_script(sample: Sample) -> None:

@@ -1,6 +1,7 @@
 """The overview of a run, as a browser without script gets it."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,23 @@ def test_the_items_show_their_values(tmp_path: Path) -> None:
         assert "Value of the item" not in await text_of(browser, f"/runs/{waiting}?task=sleep&item=2")
 
     with_runs(tmp_path, test)
+
+
+def test_the_items_of_a_file_show_their_lines_or_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the table and on the panel."""
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("web-1\nweb-2\n")
+    task = f"{{name: probe, action: core.noop, with_items: {{lines: {hosts}}}}}"
+    definition = f'version: "1.0.0"\nref: test.file\ntasks: [{task}]\n'
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.file", to_the_end=True)
+        browser = await entered(client, url)
+        page = await text_of(browser, f"/runs/{run}?task=probe&item=1")
+        assert "&#34;web-2&#34;</pre>" in page
+        monkeypatch.setattr(sys.modules["stretto.actors.history.item_values"], "MAX_CHUNKS", 0)
+        again = await start(client, "test.file", to_the_end=True)
+        page = await text_of(browser, f"/runs/{again}?task=probe&item=1")
+        assert "Its value is not shown: the items of &#39;probe&#39; from 0 on" in page
+
+    with_runs(tmp_path, test, files={"test.file": definition})

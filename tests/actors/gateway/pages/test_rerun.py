@@ -64,6 +64,28 @@ def test_a_form_that_is_sent_twice_starts_one_run(tmp_path: Path) -> None:
     with_runs(tmp_path, test)
 
 
+def test_a_rerun_has_the_labels_of_the_form(tmp_path: Path) -> None:
+    """Which begins with those of the old run. Without the field, as a program sends it, they are those."""
+
+    async def test(client: Client, url: str) -> None:
+        echo = await start(client, "test.echo", to_the_end=True, labels={"env": "prod", "team": "a b"})
+        browser = await entered(client, url)
+        assert ">env=prod\nteam=a b</textarea>" in await text_of(browser, f"/runs/{echo}/rerun")
+        fields = {"csrf": browser.csrf, "choice": "everything"}
+        for given, labels in (
+            ({}, {"env": "prod", "team": "a b"}),
+            ({"labels": ""}, {}),
+            ({"labels": "env=stage\r\n"}, {"env": "stage"}),
+        ):
+            done = await browser.submit(f"/runs/{echo}/rerun", **fields, **given)
+            assert (await rerun_of(client, done.headers["location"].rpartition("/")[2]))["labels"] == labels
+        for wrong in ("prod", "a=1\na=2", "=x"):
+            refused = await browser.submit(f"/runs/{echo}/rerun", **fields, labels=wrong)
+            assert refused.status == 422, wrong
+
+    with_runs(tmp_path, test)
+
+
 def test_one_group_of_errors_or_one_item_runs_again(tmp_path: Path) -> None:
     """The address chooses it."""
 
