@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from stretto.actors.actions import Action, Code, OutputSoFar
-from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, report
+from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, let_go, report
 from stretto.actors.runners.own_worker_calls import (
     NO_QUESTIONS,
     AnswerQuestion,
@@ -101,7 +101,7 @@ class _WorkerCall:
                 finished = decode_end(answer)
             except msgspec.DecodeError as error:
                 finished = failure(self.action, error)
-        report(self.done, self.call, finished)
+        report(let_go(self), self.call, finished)
 
 
 class _Running:
