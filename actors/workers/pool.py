@@ -15,6 +15,8 @@ from stretto.actors.workers.watching import WorkerWatch
 
 CANCELLED: Final = "the call was cancelled"
 """The reason why a cancelled call has no answer."""
+JOIN_SECONDS: Final = 10.0
+"""How long `stop` waits for the pool's thread, which has only ended processes to close then."""
 
 
 class WorkerPool:
@@ -108,10 +110,12 @@ class WorkerPool:
         for job in running:
             self.cancel(job)
         with self._lock:
-            watch.wake()
-        if thread is not None:
-            thread.join()
-        watch.close()
+            if self._watch is not None:
+                watch.wake()
+        if thread is None:
+            watch.close()
+        else:
+            thread.join(JOIN_SECONDS)  # it may be in a caller's code for longer
         return running
 
     def _run(self, roster: Roster, watch: WorkerWatch) -> None:
@@ -137,6 +141,8 @@ class WorkerPool:
         _call(due)
         with self._lock:
             roster.end_all()
+            watch.close()
+            self._watch = None
 
 
 def _call(functions: list[Callable[[], object]]) -> None:

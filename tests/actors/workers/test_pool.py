@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.workers import CANCELLED, WorkerPool, kept, roster
+from stretto.actors.workers import CANCELLED, WorkerPool, kept, pool, roster
 from stretto.actors.workers.frames import HEAD
 from tests.support.harness import fifo
 from tests.support.waiting import PATIENCE
@@ -347,6 +347,29 @@ def test_a_stopped_pool_takes_nothing_more(one: Pools, tmp_path: Path) -> None:
     assert one.pool.stop(0) == []
     with pytest.raises(RuntimeError, match="stopped"):
         one.start("say on")
+
+
+def test_a_stop_does_not_wait_for_ever_for_what_takes_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool's thread calls it, and cannot be stopped."""
+    monkeypatch.setattr(pool, "JOIN_SECONDS", 0.01)
+    taken, release = threading.Event(), threading.Event()
+
+    class Slow(TextJob):
+        def ended(self, answer: bytes | bytearray | None, problem: str) -> None:
+            taken.set()
+            release.wait(PATIENCE)
+            super().ended(answer, problem)
+
+    stuck = WorkerPool(1, "test-stuck", captures=True)
+    job = Slow("say on", command())
+    stuck.start(job)
+    assert taken.wait(PATIENCE)
+    (thread,) = [each for each in threading.enumerate() if each.name == "test-stuck"]
+    assert stuck.stop(0) == []
+    assert thread.is_alive()
+    release.set()
+    assert job.answer() == "did on"
+    thread.join(PATIENCE)
 
 
 def test_a_stopping_pool_waits_for_what_runs(one: Pools, tmp_path: Path) -> None:
