@@ -73,8 +73,8 @@ async def run_command(  # noqa: PLR0913 - the parts of a command
 
     Args:
         argv: The program and its arguments.
-        name: What messages call it. The program's name if it is empty.
-        environment: The whole environment. What a command inherits if it is None.
+        name: Its name in messages, by default that of the program.
+        environment: The whole environment, or None for the variables that a command inherits.
         cwd: The working directory.
         timeout: Seconds after which it is stopped.
         stdin: Text for its standard input.

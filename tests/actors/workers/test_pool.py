@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.workers import CANCELLED, WorkerPool, kept, pool, roster
+from stretto.actors.workers import CANCELLED, DEFAULT_LIFE, WorkerLife, WorkerPool, kept, pool, roster
 from stretto.actors.workers.frames import HEAD
 from tests.support.harness import fifo
 from tests.support.waiting import PATIENCE
@@ -39,8 +39,8 @@ class Pools:
     def __init__(self) -> None:
         self._pools: list[WorkerPool] = []
 
-    def make(self, limit: int = 1) -> "Pools":
-        self._pools.append(WorkerPool(limit, "test-workers", captures=True))
+    def make(self, limit: int = 1, life: WorkerLife = DEFAULT_LIFE) -> "Pools":
+        self._pools.append(WorkerPool(limit, "test-workers", captures=True, life=life))
         return self
 
     @property
@@ -300,9 +300,9 @@ def test_a_child_that_a_call_forks_is_no_second_worker(one: Pools) -> None:
     assert one.start("say on").answer() == "did on"
 
 
-def test_an_idle_process_ends_after_a_while(one: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_process_ends_after_a_while(one: Pools) -> None:
     """The next call gets a new one."""
-    monkeypatch.setattr(roster, "IDLE_SECONDS", 0.0)
+    one.make(life=WorkerLife(idle_seconds=0.0))
     pid = int(one.start("pid").answer().split()[1])
     with suppress(ProcessLookupError):  # it has ended already
         ended = os.pidfd_open(pid)
@@ -311,9 +311,9 @@ def test_an_idle_process_ends_after_a_while(one: Pools, monkeypatch: pytest.Monk
     assert one.start("pid").answer() != f"did {pid}"
 
 
-def test_a_process_is_replaced_after_many_calls(one: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_is_replaced_after_many_calls(one: Pools) -> None:
     """So that what functions leave behind does not grow for ever."""
-    monkeypatch.setattr(roster, "CALLS_OF_A_WORKER", 2)
+    one.make(life=WorkerLife(calls=2))
     pids = [one.start("pid").answer() for _ in range(5)]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 1]
     jobs = [one.start("pid") for _ in range(6)]
