@@ -53,14 +53,45 @@ async def local(  # noqa: PLR0913 - these are the action's inputs
         parse: the format of the standard output, whose value becomes the field json of the result
     """
     arguments = _arguments(argv, cmd)
+    name = "the command" if argv is None else arguments[0]
+    environment = _environment(env or {})
+    result = await run_command(arguments, name=name, environment=environment, cwd=cwd, timeout=timeout, stdin=stdin)
+    return result if parse is None else {**result, "json": _parsed(name, result)}
+
+
+async def run_command(  # noqa: PLR0913 - the parts of a command
+    argv: list[str],
+    *,
+    name: str = "",
+    environment: dict[str, str] | None = None,
+    cwd: str | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - it is an input of the actions
+    stdin: str | None = None,
+    most: int = MAX_OUTPUT_BYTES,
+) -> dict[str, Any]:
+    """Run a program and return exit_code, stdout and stderr.
+
+    Args:
+        argv: The program and its arguments.
+        name: Its name in messages, by default that of the program.
+        environment: The whole environment, or None for the variables that a command inherits.
+        cwd: The working directory.
+        timeout: Seconds after which it is stopped.
+        stdin: Text for its standard input.
+        most: How many bytes of each output are kept.
+
+    Raises:
+        ActionFailed: It cannot be started, takes too long, or exits with another code than 0.
+    """
     if timeout is not None and timeout <= 0:
         raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
-    name = "the command" if argv is None else arguments[0]
-    command = Command(arguments, _environment(env or {}), cwd, None if stdin is None else stdin.encode())
+    name = name or argv[0]
+    given = inherited_environment() if environment is None else environment
+    command = Command(argv, given, cwd, None if stdin is None else stdin.encode())
     child: Child | None = None
     try:
         async with asyncio.timeout(timeout):
-            child = await _start(command)
+            child = await _start(command, most)
             exit_code = await child.finish()
     except TimeoutError:
         if child is None:
@@ -78,12 +109,12 @@ async def local(  # noqa: PLR0913 - these are the action's inputs
     result = _result(child, exit_code)
     if exit_code != 0:
         raise ActionFailed(f"{name} {describe_exit(exit_code)}{last_lines(result['stderr'])}", result)
-    return result if parse is None else {**result, "json": _parsed(name, child, result)}
+    return result
 
 
-def _parsed(name: str, child: Child, result: dict[str, Any]) -> Any:
+def _parsed(name: str, result: dict[str, Any]) -> Any:
     """Return the value of the standard output, which must be JSON."""
-    if child.stdout.truncated:
+    if "stdout_truncated" in result:
         most = f"{MAX_OUTPUT_BYTES // 2**20} MiB"
         raise ActionFailed(f"the output of {name} has more than {most}, so it cannot be parsed as JSON", result)
     try:
@@ -97,7 +128,7 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
         raise ActionFailed("exactly one of argv and cmd must be given")
     if cmd is not None:
         return ["/bin/sh", "-c", cmd]
-    arguments = [_text(f"argv[{index}]", value) for index, value in enumerate(argv or ())]
+    arguments = [as_text(f"argv[{index}]", value) for index, value in enumerate(argv or ())]
     if not arguments or not arguments[0]:
         raise ActionFailed("argv must begin with a program's name")
     return arguments
@@ -121,10 +152,11 @@ def variable_problem(names: Iterable[str]) -> str:
 def _environment(given: Mapping[str, Any]) -> dict[str, str]:
     if problem := variable_problem(given):
         raise ActionFailed(problem)
-    return inherited_environment() | {name: _text(f"env.{name}", value) for name, value in given.items()}
+    return inherited_environment() | {name: as_text(f"env.{name}", value) for name, value in given.items()}
 
 
-def _text(path: str, value: Any) -> str:
+def as_text(path: str, value: Any) -> str:
+    """Return the text of a number, a boolean or a text, for the value at a path. Raises ActionFailed for others."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
@@ -135,14 +167,14 @@ def _text(path: str, value: Any) -> str:
     return text
 
 
-async def _start(command: Command) -> Child:
+async def _start(command: Command, most: int) -> Child:
     if not hasattr(os, "pidfd_open"):
         raise ActionFailed("core.local needs Linux, because it waits for processes by pidfd")
     program, cwd = command.argv[0], command.cwd
     if cwd is not None and "\0" in cwd:
         raise ActionFailed("cwd must not contain a null character")
     try:
-        return Child(await spawn(command), MAX_OUTPUT_BYTES)
+        return Child(await spawn(command), most)
     except OSError as error:
         reason = error.strerror or str(error)
         if cwd is not None and error.filename == cwd:
