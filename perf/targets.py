@@ -77,6 +77,12 @@ FEW: Mapping[str, Target] = {
     "peers, SQLite, a function": Target(
         "fan-out of a registered function, SQLite, times faster", "at least", 100, "x", "the fastest durable peer"
     ),
+    "peers, runs, SQLite": Target(
+        "300 runs of one task at once, SQLite, times faster", "at least", 1, "x", "the fastest durable peer on it"
+    ),
+    "peers, runs, PostgreSQL": Target(
+        "the same, PostgreSQL, times faster", "at least", 1, "x", "the fastest durable peer on it"
+    ),
     "chain": Target("a chain of 100 tasks, a transition, no store", "at most", 0.1, "ms", "a pool's calls in a chain"),
     "chain, SQLite": Target("a chain of 100 tasks, a transition, SQLite", "at most", 0.2, "ms", "no store"),
     "submit": Target("a run of one task, submit to outcome, no store", "at most", 0.5, "ms", "a pool's call"),
