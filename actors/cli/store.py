@@ -75,17 +75,20 @@ def backup(url: str, file: Path) -> None:
 @store.command()
 @_URL
 @_STORE_KEY
-def upgrade(url: str, store_key: str | None) -> None:
+@click.option("--finish", is_flag=True, help="Also remove what only older versions of Stretto need.")
+def upgrade(url: str, store_key: str | None, *, finish: bool) -> None:
     """Upgrade a store's tables to this version of Stretto.
 
-    No daemon may use the store. `stretto serve` upgrades its store when it starts.
+    No daemon may use the store. `stretto serve` upgrades its store when it starts, but never finishes an upgrade: until
+    then, the version before this one can still open the store.
     """
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
+    from stretto.actors.journal import finish_upgrade
     from stretto.actors.journal import upgrade as bring_up
     from stretto.metrics import configure_logging
 
     configure_logging("INFO")
     with exiting_on_errors():
-        found, now = bring_up(url, keyring_of(url, store_key))
+        found, now = finish_upgrade(url) if finish else bring_up(url, keyring_of(url, store_key))
     click.echo(f"the tables have version {now}" + ("" if found == now else f", upgraded from {found}"), err=True)

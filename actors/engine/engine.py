@@ -38,6 +38,7 @@ from stretto.actors.journal import (
     Origin,
     Requester,
     RerunScope,
+    RunsClaimed,
     Scope,
 )  # fmt: skip
 from stretto.actors.packs import Source
@@ -72,7 +73,7 @@ class Engine(DispatchedActor):
         self.host = core.host
         self.metrics_url = parts.metrics_url
         bind_gauges(parts, core.table.__len__, core.quarantine.__len__)
-        core.recovery.recover_unfinished(parts.unfinished, parts.suspects)
+        core.recovery.runs_claimed(RunsClaimed(parts.claimed))
         parts.stack.add("engine", self.actor_ref.stop)
 
     @classmethod

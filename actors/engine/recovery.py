@@ -21,10 +21,10 @@ from stretto.actors.journal import (
     Happened,
     Quarantine,
     RunAccepted,
+    RunsClaimed,
     RunUnrecordable,
     StoreUnavailable,
     Suspicion,
-    Unfinished,
     Unrecordable,
 )
 from stretto.actors.outcome import Outcome, RunHandle, RunWasParked, failed_with
@@ -91,12 +91,13 @@ class RunRecovery:
 
     @property
     def finished(self) -> Deferred:
-        """Answered when the unfinished runs of the earlier engine are recovered."""
+        """Answered when the runs that were claimed at the start are recovered."""
         return self.queue.finished
 
-    def recover_unfinished(self, unfinished: Iterable[Unfinished], suspects: Iterable[Suspicion]) -> None:
-        """Recover the runs that an earlier engine left, except for quarantined ones and those below them."""
-        left = tuple(unfinished)
+    @handles(RunsClaimed)
+    def runs_claimed(self, message: RunsClaimed) -> None:
+        """Recover the runs that this engine has claimed, except for quarantined ones and those below them."""
+        left, suspects = message.claimed.unfinished, message.claimed.suspects
         if not left:
             self._suspects.review(suspects, ())
             self.queue.enqueue(())

@@ -18,6 +18,8 @@ from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
+    NOTHING_CLAIMED,
+    Claimed,
     KeyLimits,
     KeyLink,
     NoJournal,
@@ -26,8 +28,7 @@ from stretto.actors.journal import (
     Prune,
     PruneAudit,
     Reader,
-    Suspicion,
-    Unfinished,
+    claim_all,
     files_of,
     open_journal,
 )
@@ -143,8 +144,7 @@ class EngineParts:
     pack_configuration: PackConfiguration
     metrics_url: str | None = None
     journal: OpenJournal | None = None
-    unfinished: tuple[Unfinished, ...] = ()
-    suspects: tuple[Suspicion, ...] = ()
+    claimed: Claimed = NOTHING_CLAIMED
     retention: Retention = FOR_EVER
     max_runs: int = MAX_RUNS
     key_limits: KeyLimits = DEFAULT_KEY_LIMITS
@@ -182,9 +182,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
         if options.store is not None:
             journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
-        unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        claimed = NOTHING_CLAIMED if journal is None else claim_all(journal.store.claims)
         keys = () if journal is None else tuple(journal.store.reader.keys.all())
-        suspects = () if journal is None else tuple(journal.store.reader.suspects())
         if journal is not None:
             _restore_last_successes(instruments, catalogue, journal.store.reader)
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
@@ -216,8 +215,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             pack_configuration,
             metrics_url,
             journal,
-            unfinished,
-            suspects,
+            claimed,
             options.retention,
             options.max_runs,
             options.key_limits,
@@ -257,7 +255,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
         reference.tell(PruneDue())
     _log.info(
         "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
-        store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
+        store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.claimed.unfinished),
     )  # fmt: skip
     return reference
 

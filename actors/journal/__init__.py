@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
+    from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed, claim_all
     from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
@@ -66,7 +67,14 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, KeyLink, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, files_of, locate
-    from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
+    from stretto.actors.journal.messages import (
+        JournalHasRoom,
+        PruneRuns,
+        RunExists,
+        RunsClaimed,
+        RunUnrecordable,
+        StoreGone,
+    )
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
     from stretto.actors.journal.queries import (
@@ -110,7 +118,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
     from stretto.actors.journal.sql.store import Store
-    from stretto.actors.journal.sql.upgrade import upgrade
+    from stretto.actors.journal.sql.upgrade import finish_upgrade, upgrade
     from stretto.actors.journal.store import (
         QUARANTINED,
         CannotOpenStore,
@@ -141,6 +149,7 @@ else:
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
+            "claims": "NOTHING_CLAIMED Claimed claim_all",
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
@@ -154,7 +163,7 @@ else:
             ),
             "link": "Answers JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
-            "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
+            "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
             "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
@@ -169,7 +178,7 @@ else:
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
-            "sql.upgrade": "upgrade",
+            "sql.upgrade": "finish_upgrade upgrade",
             "times": "time_as_json",
             "store": (
                 "CannotOpenStore Child InvalidCursor ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
@@ -194,6 +203,7 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PENDING",
     "MOST_ITEMS",
+    "NOTHING_CLAIMED",
     "NO_PARENT",
     "PAGE",
     "QUARANTINED",
@@ -218,6 +228,7 @@ __all__ = [
     "Audited",
     "CannotOpenStore",
     "Child",
+    "Claimed",
     "DeleteRun",
     "EndSession",
     "Ending",
@@ -279,6 +290,7 @@ __all__ = [
     "RunQuery",
     "RunRow",
     "RunUnrecordable",
+    "RunsClaimed",
     "Scope",
     "SecretsLearned",
     "SessionRecord",
@@ -303,7 +315,9 @@ __all__ = [
     "backup",
     "check",
     "check_rerun",
+    "claim_all",
     "files_of",
+    "finish_upgrade",
     "is_in_use",
     "keyring_for",
     "locate",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch import Deferred
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
+    from stretto.actors.journal.claims import Claimed
     from stretto.actors.journal.deletion import DeleteRun
     from stretto.actors.journal.kv import KeyChange
     from stretto.actors.journal.records import Write
@@ -75,6 +76,12 @@ class PruneRuns(msgspec.Struct, frozen=True):
     prune: Prune | PruneAudit | DeleteRun
     answer: Deferred
     audit: AuditEntries = ()
+
+
+class RunsClaimed(msgspec.Struct, frozen=True):
+    """This engine has claimed runs, which it recovers."""
+
+    claimed: Claimed
 
 
 class ChangeAccess(msgspec.Struct, frozen=True):

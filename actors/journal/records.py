@@ -128,6 +128,8 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     parent: ParentItem | None = None
     depth: int = 0
     """The number of runs above it; 0 for a top-level run."""
+    root: str | None = None
+    """The run at the top of its tree, which may have been pruned. None is this run."""
     idempotency: Idempotency | None = None
     rerun: Rerun | None = None
     limits: ExpressionLimits = DEFAULT_LIMITS

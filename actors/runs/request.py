@@ -168,7 +168,8 @@ class RunRequest:
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
-            depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
+            depth=self.depth, root=None if self.family == self.handle.id else self.family, rerun=self.rerun,
+            origin=self.origin, limits=self.limits,
             labels=self.labels, requested_by=self.requested_by, audit=self.audit,
             idempotency=self._idempotency(),
         )  # fmt: skip

@@ -26,15 +26,15 @@ class Acceptance:
         self._shared = SharedBodies(keyring)
 
     def write(
-        self, transaction: Transaction, accepted: Sequence[RunAccepted]
+        self, transaction: Transaction, accepted: Sequence[RunAccepted], owner: int
     ) -> tuple[dict[str, int], list[AlreadyAccepted]]:
-        """Write runs; return their numbers in the store, and the runs whose idempotency key is taken.
+        """Write runs of an engine; return their numbers in the store, and the runs whose idempotency key is taken.
 
         Raises:
             Unrecordable: The store permanently refuses a run.
         """
         self._check_sources(transaction, accepted)
-        rows = [self._row(each) for each in accepted]
+        rows = [{**self._row(each), "owner": owner} for each in accepted]
         self._shared.write(transaction, accepted)
         transaction.count([row.values() for row in rows])
         added = transaction.connection.execute(transaction.statements.accept, rows)
@@ -82,6 +82,7 @@ class Acceptance:
                 "max_bytes": accepted.limits.max_bytes,
                 "requested_by": accepted.requested_by.who if accepted.requested_by else None,
                 "requested_via": accepted.requested_by.via if accepted.requested_by else None,
+                "root": accepted.root or accepted.run_id,
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:

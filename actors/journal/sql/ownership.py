@@ -1,27 +1,25 @@
 """Ownership of a store: one process writes at a time, and loses the right to write once another has opened it.
 
-A guard locks the store while its process lives. A row counts the openings (its epoch) and the commits. So a writer
-that lost its connection can find out whether it still owns the store, and whether its last commit succeeded.
+A guard locks the store while its process lives. The row of an engine (`engines`) counts its commits. So a writer that
+lost its connection can find out whether it may still write, and whether its last commit succeeded.
 """
 
-import os
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Protocol
 
-from sqlalchemy import Connection, Engine, RootTransaction, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
-from stretto.actors.journal.sql.errors import converting_errors, converting_value_errors, store_error
-from stretto.actors.journal.sql.tables import ownership
-from stretto.actors.journal.store import CannotOpenStore, StoreLost, StoreUnavailable, Unrecordable
-
-# Built once: building it takes as long as executing it, and every commit needs it.
-_COUNT_COMMIT: Final = (
-    update(ownership).where(ownership.c.epoch == bindparam("ours")).values(commits=ownership.c.commits + 1)
+from stretto.actors.journal.sql.engines import (
+    count_commit,
+    fence_all_others,
+    name_of_newest,
+    register,
+    state_of,
 )
+from stretto.actors.journal.sql.errors import converting_errors, converting_value_errors, store_error
+from stretto.actors.journal.store import CannotOpenStore, StoreLost, StoreUnavailable, Unrecordable
 
 
 class Guard(Protocol):
@@ -65,15 +63,29 @@ class Ownership:
     """The one connection that writes a store; for one thread at a time.
 
     After a failure the connection is closed, and the next transaction opens another one.
+
+    Attributes:
+        number: The number of this engine.
     """
 
-    def __init__(self, guard: Guard, connection: Connection) -> None:
-        """Take over the store by increasing its epoch. Raises a database error."""
+    def __init__(self, guard: Guard, connection: Connection, knows: str) -> None:
+        """Take over the store with a new number.
+
+        Args:
+            guard: The lock of the store.
+            connection: The connection that has claimed it.
+            knows: The newest version of the tables that this process knows.
+
+        Raises a database error.
+        """
         self._guard = guard
         self._connection: Connection | None = connection
         self._lost: str | None = None
         self._doubt: CommitInDoubt | None = None
-        self._epoch, self._commits = _count_opening(connection)
+        self._commits = 0
+        with connection.begin():
+            self.number = register(connection, knows)
+            fence_all_others(connection, self.number)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -132,7 +144,7 @@ class Ownership:
         try:
             with converting_errors(self._guard.store):
                 connection = self._guard.connect()
-                # The lock may belong to a new owner or to our lost connection: only the epoch distinguishes the two.
+                # The lock may belong to a new owner or to our lost connection: only our row distinguishes the two.
                 self._compare(connection)
                 self._guard.claim(connection)
                 self._commits = self._compare(connection)
@@ -148,13 +160,13 @@ class Ownership:
         return connection
 
     def _compare(self, connection: Connection) -> int:
-        """Return the store's number of commits. Raises StoreLost if another process has opened it."""
+        """Return how many commits of this engine took effect. Raises StoreLost if it was fenced."""
         with connection.begin():
-            row = connection.execute(select(ownership)).one_or_none()
-        if row is None or row.epoch != self._epoch:
-            whom = "another process" if row is None else row.owner
-            raise StoreLost(f"the store {self._guard.store} was opened by {whom}: this process can no longer write it")
-        return int(row.commits)
+            state = state_of(connection, self.number)
+            if state is not None and state.fenced_by is None:
+                return state.commits
+            whom = name_of_newest(connection) or "another process"
+        raise StoreLost(f"the store {self._guard.store} was opened by {whom}: this process can no longer write it")
 
     def _roll_back(self, transaction: RootTransaction) -> None:
         try:
@@ -176,7 +188,7 @@ class Ownership:
         self._commits += 1
 
     def _count_commit(self, connection: Connection) -> None:
-        if connection.execute(_COUNT_COMMIT, {"ours": self._epoch}).rowcount != 1:
+        if not count_commit(connection, self.number):
             self._lost = f"the store {self._guard.store} was opened by another process: this one can no longer write it"
             raise StoreLost(self._lost)
 
@@ -191,21 +203,6 @@ class Ownership:
         if self._connection is not None:
             _discard(self._connection)
             self._connection = None
-
-
-def this_process() -> str:
-    """Return the description of this process for others that want to open the store."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
-
-
-def _count_opening(connection: Connection) -> tuple[int, int]:
-    """Increase the epoch; return it and the number of commits."""
-    with connection.begin():
-        opening = {"epoch": ownership.c.epoch + 1, "opened_at": time.time(), "owner": this_process()}
-        if connection.execute(update(ownership).values(opening)).rowcount == 0:
-            connection.execute(insert(ownership).values({**opening, "id": 1, "epoch": 1, "commits": 0}))
-        row = connection.execute(select(ownership.c.epoch, ownership.c.commits)).one()
-    return row.epoch, row.commits
 
 
 def _discard(connection: Connection) -> None:

@@ -107,7 +107,7 @@ class Postgres:
             engine.dispose()
 
     def check(self) -> None:
-        """Do nothing: a commit succeeds only in its writer's epoch."""
+        """Do nothing: a commit succeeds only while its engine is not fenced."""
 
     def back_up(self, version: str) -> str:
         """Return that there is no copy: PostgreSQL has programs of its own for that."""

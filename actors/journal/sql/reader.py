@@ -83,7 +83,6 @@ from stretto.actors.journal.store import (
 from stretto.definitions.conductor import ItemCompleted
 
 _PORTION: Final = 500
-"""Unfinished runs read in one transaction."""
 
 _UNFINISHED: Final = (
     select(runs.c.number, runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent)
@@ -167,6 +166,7 @@ class SqlReader:
             secret=is_encrypted(row.parameters),
             parent=self._parent(row),
             depth=row.depth,
+            root=None if row.root == row.id else row.root,
             idempotency=self._idempotency(row),
             rerun=restore_rerun(row, row.rerun_items),
             limits=restore_limits(row),

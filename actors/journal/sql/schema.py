@@ -30,31 +30,43 @@ class Schema:
         migrations: The folder of the migrations between them.
         revisions: The versions, the oldest first.
         tables: The tables of the newest one, which a new store then gets at once. With None the migrations make them.
+        contracts: Versions that only remove what older ones need. At the end they wait for `finish`: until then, a
+            process that knows no more than the version before them works with the store.
     """
 
     migrations: Path
     revisions: tuple[str, ...]
     tables: MetaData | None = None
+    contracts: frozenset[str] = frozenset()
 
     @property
     def newest(self) -> str:
-        """The version that this Stretto uses."""
+        """The newest version that this Stretto knows, which new stores have."""
         return self.revisions[-1]
 
+    @property
+    def needed(self) -> str:
+        """The oldest version that this Stretto works with, to which it upgrades a store when it opens it."""
+        return next(each for each in reversed(self.revisions) if each not in self.contracts)
+
+    def is_usable(self, revision: str) -> bool:
+        """Return whether this Stretto works with tables of a version that it knows."""
+        return self.revisions.index(revision) >= self.revisions.index(self.needed)
+
     def check(self, connection: Connection, store: str) -> None:
-        """Check that a store has the newest version. Raises CannotOpenStore or a database error."""
+        """Check that a store has a version that can be used. Raises CannotOpenStore or a database error."""
         found = found_revision(connection)
         if found is None:
             raise CannotOpenStore(f"cannot open the store {store}: it has no tables; `stretto serve` creates them")
         self._refuse_unknown(found, store)
-        if found != self.newest:
+        if not self.is_usable(found):
             raise CannotOpenStore(
-                f"cannot open the store {store}: its tables must have version {self.newest}, got {found}; "
+                f"cannot open the store {store}: its tables must have version {self.needed}, got {found}; "
                 "`stretto store upgrade` upgrades them"
             )
 
     def upgrade(self, connection: Connection, store: str, back_up: Callable[[str], str]) -> None:
-        """Create a store's tables, or upgrade them to the newest version, in one transaction.
+        """Create a store's tables, or upgrade them to the needed version, in one transaction.
 
         Args:
             connection: The writing connection.
@@ -65,16 +77,30 @@ class Schema:
         Raises CannotOpenStore or a database error.
         """
         found = found_revision(connection)
-        if found == self.newest:
-            return
         if found is None:
             self._create(connection, self.tables)
             return
         self._refuse_unknown(found, store)
+        if not self.is_usable(found):
+            self._bring(connection, store, back_up, found, self.needed)
+
+    def finish(self, connection: Connection, store: str, back_up: Callable[[str], str]) -> None:
+        """Upgrade a store's tables to the newest version: older processes can no longer open them.
+
+        Takes the arguments of `upgrade`, and raises as it does.
+        """
+        self.upgrade(connection, store, back_up)
+        found = found_revision(connection)
+        if found is not None and found != self.newest:
+            self._bring(connection, store, back_up, found, self.newest)
+
+    def _bring(
+        self, connection: Connection, store: str, back_up: Callable[[str], str], found: str, revision: str
+    ) -> None:
         backup = back_up(found)
-        _log.info("store_upgrade_began", store=store, version=found, to_version=self.newest, backup=backup)
-        self._migrate(connection)
-        _log.info("store_upgraded", store=store, version=self.newest)
+        _log.info("store_upgrade_began", store=store, version=found, to_version=revision, backup=backup)
+        self._migrate(connection, revision)
+        _log.info("store_upgraded", store=store, version=revision)
 
     def _refuse_unknown(self, found: str, store: str) -> None:
         if found not in self.revisions:
@@ -86,14 +112,14 @@ class Schema:
 
     def _create(self, connection: Connection, tables: MetaData | None) -> None:
         if tables is None:
-            self._migrate(connection)
+            self._migrate(connection, self.newest)
             return
         with connection.begin():
             tables.create_all(connection, checkfirst=False)
             _version.create(connection)
             connection.execute(_version.insert().values(version_num=self.newest))
 
-    def _migrate(self, connection: Connection) -> None:
+    def _migrate(self, connection: Connection, revision: str) -> None:
         from alembic import command  # noqa: PLC0415 - slow to import and rarely needed
         from alembic.config import Config  # noqa: PLC0415 - as above
 
@@ -101,13 +127,14 @@ class Schema:
         # A percent sign begins a reference in an option of alembic.
         config.set_main_option("script_location", str(self.migrations).replace("%", "%%"))
         with connection.begin():
-            command.upgrade(config, self.newest)
+            command.upgrade(config, revision)
 
 
 SCHEMA: Final = Schema(
     Path(__file__).parent / "migrations",
-    ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009", "0010", "0011", "0012", "0013"),
+    ("0001", "0002", "0003", "0004", "0005", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014", "0015"),
     metadata,
+    contracts=frozenset({"0015"}),
 )
 """The versions that this Stretto knows."""
 

@@ -15,6 +15,7 @@ from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
 from stretto.actors.journal.sql.access import SqlAccessWriter
 from stretto.actors.journal.sql.audit import AuditPruning
+from stretto.actors.journal.sql.claims import RunClaims
 from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.deletion import RunDeletion
 from stretto.actors.journal.sql.errors import reason
@@ -39,6 +40,7 @@ class Store:
         self.writer = SqlWriter(ownership, keyring)
         self.access = SqlAccessWriter(ownership)
         self.keys = SqlKeyWriter(ownership, keyring)
+        self.claims = RunClaims(ownership)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)
         self._ownership = ownership
 
@@ -73,6 +75,14 @@ def own(location: Location, keyring: Keyring | None, schema: Schema | None) -> S
     guard = _guard(location)
     with opening(guard.store):
         return Store(guard, _own(guard, schema or SCHEMA), keyring)
+
+
+def finish(location: Location, schema: Schema | None) -> None:
+    """Upgrade a store to the newest version that this Stretto knows. Raises StoreInUse or CannotOpenStore."""
+    guard, known = _guard(location), schema or SCHEMA
+    with opening(guard.store), _claimed(guard) as connection, connection:
+        known.finish(connection, guard.store, guard.back_up)
+        guard.release()
 
 
 def read(location: Location, keyring: Keyring | None, schema: Schema | None) -> SqlReader:
@@ -144,12 +154,19 @@ def _guard(location: Location) -> Guard:
 
 
 def _own(guard: Guard, schema: Schema) -> Ownership:
+    with _claimed(guard) as connection:
+        schema.upgrade(connection, guard.store, guard.back_up)
+        return Ownership(guard, connection, schema.newest)
+
+
+@contextmanager
+def _claimed(guard: Guard) -> Iterator[Connection]:
+    """Yield a connection that has claimed the store. If the block fails, the store is released."""
     connection: Connection | None = None
     try:
         connection = guard.connect()
         guard.claim(connection)
-        schema.upgrade(connection, guard.store, guard.back_up)
-        return Ownership(guard, connection)
+        yield connection
     except BaseException:
         if connection is not None:
             connection.close()

@@ -10,6 +10,7 @@
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
+    engines                          who may write: a row for each opening of the store
     kv                               the key-value store; secret values are encrypted
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
@@ -21,7 +22,6 @@ from typing import Any, Final
 from sqlalchemy import (
     REAL,
     BigInteger,
-    CheckConstraint,
     Column,
     Double,
     ForeignKey,
@@ -55,7 +55,7 @@ def _number_of_run() -> Column[int]:
     return Column("run", _BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)
 
 
-def _table(name: str, *members: Column[Any] | Index | PrimaryKeyConstraint | CheckConstraint, **options: Any) -> Table:
+def _table(name: str, *members: Column[Any] | Index | PrimaryKeyConstraint, **options: Any) -> Table:
     return Table(name, metadata, *members, sqlite_strict=True, **options)
 
 
@@ -103,6 +103,10 @@ runs = _table(
     # The token or user that started the run, and how the request came. Null for a program's own runs and before 0007.
     Column("requested_by", Text),
     Column("requested_via", Text),
+    # The number of the engine that writes the run. Null for a run that the next engine claims.
+    Column("owner", _BIG),
+    # The id of the run at the top of its tree, which is claimed as a whole. Null if it ended before version 0014.
+    Column("root", Text),
     sqlite_autoincrement=True,
 )
 
@@ -111,6 +115,9 @@ Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow)
 Index("runs_by_workflow", runs.c.workflow, runs.c.number)
 _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
+# The next two are for claims.
+Index("runs_by_owner", runs.c.owner, runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
+Index("runs_by_root", runs.c.root, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
 _AT_TOP = runs.c.parent.is_(None)
 Index("runs_at_top", runs.c.number, sqlite_where=_AT_TOP, postgresql_where=_AT_TOP)
 Index("runs_by_time", runs.c.accepted_at, runs.c.number)
@@ -327,16 +334,19 @@ kv = _table(
 )
 Index("kv_by_place", kv.c.scope, kv.c.owner, kv.c.name, unique=True)
 
-ownership = _table(
-    "ownership",
-    # The only row has the id 1.
-    CheckConstraint("id = 1", name="one_row"),
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    # Grows with every opening: a writer that finds a different epoch has lost the store.
-    Column("epoch", _BIG, nullable=False),
+engines = _table(
+    "engines",
+    # Each opening of the store gets a new number, which is never used again.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    # The process and host that opened it, for messages to others.
+    Column("name", Text, nullable=False),
+    # The version of Stretto, and the newest version of the tables that it knows.
+    Column("version", Text, nullable=False),
+    Column("knows", Text, nullable=False),
+    Column("opened_at", _TIME, nullable=False),
     # Grows with every commit, and shows whether a commit took effect whose connection was lost.
     Column("commits", _BIG, nullable=False),
-    Column("opened_at", _TIME, nullable=False),
-    # The process and host that opened it, for the message to others.
-    Column("owner", Text, nullable=False),
+    # The number of the engine that has taken over. From then on this one cannot commit.
+    Column("fenced_by", _BIG),
+    sqlite_autoincrement=True,
 )

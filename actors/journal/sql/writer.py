@@ -100,7 +100,7 @@ class SqlWriter:
         happened = [each for each in writes if type(each) is Happened]
         numbers = written.numbers
         if accepted:
-            new_numbers, taken = self._acceptance.write(transaction, accepted)
+            new_numbers, taken = self._acceptance.write(transaction, accepted, self._ownership.number)
             numbers.update(new_numbers)
             written.taken.extend(taken)
         refused = {each.run_id for each in written.taken}

@@ -17,7 +17,7 @@ from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.startup import FOR_EVER, SECONDS_A_DAY, Retention, as_list
 from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.service import OpenJournal
-from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.claims import RunClaims
 from stretto.actors.journal.store import Prune, StoreUnavailable
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runners import Runners
@@ -117,11 +117,11 @@ def fails(*_given: Any, **_keywords: Any) -> Any:
 @pytest.mark.parametrize(
     ("owner", "step"),
     [
-        (SqlReader, "unfinished"),
+        (RunClaims, "claim"),
         (MetricsServer, "start"),
         (Runners, "__init__"),
         (OpenJournal, "start"),
-        (RunRecovery, "recover_unfinished"),
+        (RunRecovery, "runs_claimed"),
     ],
 )
 def test_a_start_that_fails_midway_leaves_nothing_behind(

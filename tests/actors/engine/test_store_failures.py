@@ -277,7 +277,7 @@ def crashes(_bench: Bench, _path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def taken(_bench: Bench, path: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
     """Let another process take the store over, as one on another machine may."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE ownership SET epoch = epoch + 1")
+        connection.execute("UPDATE engines SET fenced_by = number + 1")
 
 
 @pytest.mark.parametrize("loss", [crashes, taken])

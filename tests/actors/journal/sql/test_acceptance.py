@@ -28,7 +28,7 @@ def connection() -> Iterator[Connection]:
 def accept(
     connection: Connection, *accepted: RunAccepted, keyring: Any = KEYRING
 ) -> tuple[dict[str, int], list[AlreadyAccepted]]:
-    return Acceptance(keyring).write(Transaction(connection), accepted)
+    return Acceptance(keyring).write(Transaction(connection), accepted, owner=1)
 
 
 def keyed(run_id: str, key: str, fingerprint: str = "print", **given: Any) -> RunAccepted:

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.sql.ownership import CommitInDoubt
 from stretto.actors.journal.sql.postgresql import LOCK
+from stretto.actors.journal.sql.schema import SCHEMA
 from stretto.actors.journal.sql.store import Store, readers
 from stretto.actors.journal.store import StoreInUse, StoreLost, StoreUnavailable, Unrecordable
 from tests.support.databases import administration, name_of
@@ -78,14 +80,18 @@ def test_a_store_that_is_closed_is_free(durable_url: str) -> None:
         open_store(durable_url, None)
 
 
-def test_every_opening_is_counted(durable_url: str) -> None:
-    """The epoch grows by one, and the row tells who has opened the store."""
-    for epoch in (1, 2, 3):
+def test_every_opening_gets_a_new_number(durable_url: str) -> None:
+    """Its row says who has opened the store, and with which version. The rows of earlier ones are gone."""
+    last = 0
+    for _ in range(3):
         with open_store(durable_url, None) as store, store.reader._engine.connect() as connection:
-            row = connection.execute(text("SELECT epoch, owner FROM ownership")).one()
-        opened_before = durable_url.startswith("postgresql")
-        assert row.epoch == epoch + opened_before
-        assert row.owner.startswith("process ")
+            row = connection.execute(text("SELECT * FROM engines")).one()
+        assert row.number > last
+        assert row.name.startswith("process ")
+        assert (row.version, row.knows, row.commits, row.fenced_by) == (
+            metadata.version("stretto"), SCHEMA.newest, 0, None,
+        )  # fmt: skip
+        last = row.number
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
@@ -175,7 +181,7 @@ def test_a_store_that_another_has_had_meanwhile_is_lost(
 
 
 def test_a_lock_that_another_connection_has_is_waited_for(postgres_url: str, cut: Callable[[str], None]) -> None:
-    """While the lock is taken and the epoch is still this process's, nothing is lost: a later write may do."""
+    """While the lock is taken and the number is still this process's, nothing is lost: a later write may do."""
     with open_store(postgres_url, None) as store:
         cut(postgres_url)
         with pytest.raises(StoreUnavailable):

@@ -25,7 +25,7 @@ class Ledger:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         accepted = [acceptance(run_id) for run_id in "ab"]
-        self.numbers, _ = Acceptance(KEYRING).write(Transaction(connection), accepted)
+        self.numbers, _ = Acceptance(KEYRING).write(Transaction(connection), accepted, owner=1)
 
     def write(self, *happened: Happened, keyring: Any = KEYRING) -> Transaction:
         transaction = Transaction(self._connection)

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
-from stretto.actors.journal.sql.store import readers
+from stretto.actors.journal.sql.store import finish, readers
 from stretto.actors.journal.sql.tables import definitions, metadata
-from stretto.actors.journal.store import CannotOpenStore
+from stretto.actors.journal.store import CannotOpenStore, StoreInUse
 from tests.support.databases import database
 from tests.support.recording import acceptance, completed, happening
 
@@ -159,7 +159,7 @@ def test_runs_of_before_the_times_of_attempts_are_marked(
 ) -> None:
     """Their attempts have no times; those of later runs without times never began."""
     url = request.getfixturevalue(fixture)
-    open_store(url, None, older_schema(tmp_path, "0003")).close()
+    finish(locate(url), older_schema(tmp_path, "0003"))
     execute(
         url,
         insert(definitions).values(digest="d", body=b"x"),
@@ -174,6 +174,66 @@ def test_runs_of_before_the_times_of_attempts_are_marked(
         (old_item,), (new_item,) = (store.reader.items(each).items for each in ("old", new.run_id))
         assert (old_item.began_at, old_item.seconds) == (new_item.began_at, new_item.seconds) == (None, None)
         assert [store.reader.items(each).untimed for each in ("old", new.run_id)] == [True, False]
+
+
+@pytest.mark.parametrize("fixture", ["sqlite_url", "empty_postgres_url"])
+def test_unfinished_runs_of_before_the_engines_get_their_trees(
+    fixture: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The root of a tree may have ended, or may have been pruned: its runs are claimed together all the same."""
+    url = request.getfixturevalue(fixture)
+    finish(locate(url), older_schema(tmp_path, "0013"))
+    run = (
+        "INSERT INTO runs (id, workflow, status, accepted_at, ended_at, depth, parent, definition) "
+        "VALUES ('{}', 'tests.probe', 'running', 1000.0, {}, 0, {}, 'd')"
+    )
+    runs = [
+        ("top", "NULL", "NULL"), ("child", "NULL", "'top'"), ("grandchild", "NULL", "'child'"),
+        ("ended", "1001.0", "NULL"), ("left", "NULL", "'ended'"),
+        ("of pruned", "NULL", "'pruned'"), ("below", "NULL", "'of pruned'"),
+    ]  # fmt: skip
+    execute(url, insert(definitions).values(digest="d", body=b"x"), *(run.format(*each) for each in runs))
+    with open_store(url, None) as store, store.reader._engine.connect() as connection:
+        roots = {row.id: row.root for row in connection.execute(text("SELECT id, root FROM runs"))}
+        claimed = [each.run_id for each in store.claims.claim().unfinished]
+    assert roots == {
+        "top": "top", "child": "top", "grandchild": "top", "ended": None, "left": "ended", "of pruned": "pruned",
+        "below": "pruned",
+    }  # fmt: skip
+    assert claimed == ["top", "child", "grandchild", "left", "of pruned", "below"]
+
+
+def test_an_older_process_finds_that_it_has_lost_an_upgraded_store(tmp_path: Path) -> None:
+    """Its statement changes no row any more, as if another process had opened the store."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    finish(locate(url), older_schema(tmp_path, "0013"))
+    execute(url, "INSERT INTO ownership VALUES (1, 7, 0, 1000.0, 'an older one')")
+    open_store(url, None).close()
+    engine = reading(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT epoch, owner FROM ownership")).one() == (8, "a newer Stretto")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("fixture", ["sqlite_url", "empty_postgres_url"])
+def test_an_upgrade_is_finished_only_on_request(fixture: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Until then the version that opened the store before can still open it."""
+    url = request.getfixturevalue(fixture)
+    finish(locate(url), older_schema(tmp_path, SCHEMA.needed))
+    open_store(url, None).close()
+    assert version(url) == SCHEMA.needed
+    finish(locate(url), None)
+    assert version(url) == SCHEMA.newest
+    open_store(url, None).close()
+    open_reader(url, None).close()
+
+
+def test_a_store_in_use_is_not_finished(durable_url: str) -> None:
+    """The process that has it open may be an older one."""
+    with open_store(durable_url, None) as store:
+        with pytest.raises(StoreInUse):
+            finish(locate(durable_url), None)
+        store.writer.write([acceptance()])
 
 
 def older_schema(folder: Path, revision: str) -> Schema:
