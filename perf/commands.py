@@ -124,8 +124,8 @@ def _both(work: Callable[[], None], processor: list[float]) -> Case:
 
 
 def _processor() -> float:
-    own, childrens = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + childrens.ru_utime + childrens.ru_stime
+    own, ended = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
 
 def _each(samples: Samples) -> Samples:

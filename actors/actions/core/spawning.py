@@ -87,28 +87,28 @@ def _start(command: Command, right_to_start: "deque[bool]") -> Spawned | None:
     if not _took(right_to_start):
         return None
     ours: list[int] = []
-    childs: list[int] = []
+    theirs: list[int] = []
     try:
         for _ in range(2):
             reading, writing = os.pipe2(os.O_CLOEXEC)
             ours.append(reading)
-            childs.append(writing)
+            theirs.append(writing)
         if command.stdin is not None:
-            childs.append(_memory_file(command.stdin))
+            theirs.append(_memory_file(command.stdin))
         process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
             command.argv,
             env=command.environment,
             cwd=command.cwd,
-            stdin=subprocess.DEVNULL if command.stdin is None else childs[-1],
-            stdout=childs[0],
-            stderr=childs[1],
+            stdin=subprocess.DEVNULL if command.stdin is None else theirs[-1],
+            stdout=theirs[0],
+            stderr=theirs[1],
             start_new_session=True,
         )
         spawned = Spawned(process, _pidfd(process), *ours)
         ours.clear()
         return spawned
     finally:
-        for descriptor in (*ours, *childs):
+        for descriptor in (*ours, *theirs):
             os.close(descriptor)
 
 

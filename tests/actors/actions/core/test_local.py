@@ -250,7 +250,7 @@ class CountingLoop(asyncio.SelectorEventLoop):
 
     watched = 0
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:  # type: ignore[override]
         self.watched += 1
         super().add_reader(fd, callback, *args)
 

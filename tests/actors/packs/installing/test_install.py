@@ -14,6 +14,7 @@ import pytest
 from stretto.actors.packs import CannotInstallPack, InstallOptions, install_pack, origin_of, read_packs, remove_pack
 from stretto.actors.packs.installing import git as git_module
 from stretto.actors.packs.installing import install
+from stretto.actors.packs.setup import remove_unused
 from stretto.actors.process import FileLock, LockTaken
 from stretto.actors.text_files import MAX_BYTES
 from tests.support.pack_files import MANIFEST, commit_all, git, write_pack
@@ -305,7 +306,7 @@ def test_environments_are_removed_under_the_lock_and_not_if_a_pack_cannot_be_rea
     unused = packs / ".stretto/environments/python-1"
     install_pack(str(source), packs, DEFAULTS)
     unused.mkdir(parents=True)
-    remove_unused, calls = install.remove_unused, []
+    calls: list[Any] = []
 
     def check(*given: Any) -> int:
         with pytest.raises(LockTaken):
