@@ -66,10 +66,11 @@ check-style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/codespell
 
+# One run reads what all have in common once. The scripts of perf/ are named one by one.
+SCRIPTS := $(basename $(notdir $(wildcard perf/*.py perf/peers/*.py)))
 check-types: $(STAMP) .typing
-	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
-	MYPYPATH=.typing:docs/examples:perf $(BIN)/mypy tests
-	MYPYPATH=.typing:perf $(BIN)/mypy perf
+	MYPYPATH=.typing:docs/examples:perf:perf/peers:. $(BIN)/mypy $(addprefix -p stretto.,$(PACKAGES)) -p tests \
+	    $(addprefix -m ,$(SCRIPTS))
 
 check-imports: $(STAMP)
 	$(BIN)/lint-imports

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         RemoteFailure,
         UnknownAction,
     )
+    from stretto.actors.actions.filling import Fill, KeyRead, ReadKey
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
@@ -87,6 +88,7 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
+            "filling": "Fill KeyRead ReadKey",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -114,13 +116,16 @@ __all__ = [
     "Code",
     "Command",
     "DuplicateAction",
+    "Fill",
     "HttpSettings",
     "InvalidAction",
     "InvalidActionInput",
+    "KeyRead",
     "OutputSlot",
     "OutputSoFar",
     "OutputWatchers",
     "OwnWorker",
+    "ReadKey",
     "RemoteFailure",
     "RenderedCommands",
     "Requested",

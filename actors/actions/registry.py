@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from stretto.actors.actions.elsewhere import Code, OwnWorker, code_of
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
+from stretto.actors.actions.filling import Fill
 from stretto.actors.actions.fitting import accepted_types, described, expected, fits, hint_for
 from stretto.actors.actions.keywords import keyword_inputs
 from stretto.actors.actions.loading import load_actions
@@ -53,6 +54,7 @@ class Action:
         origin: The file that describes the action, if it is not a function of a module.
         secret: The inputs that are masked wherever Stretto shows them.
         literal: The inputs that are code. A definition must not compute any part of them.
+        fill: Completes an input with what only the engine can read: keys of the key-value store.
         renders_code: Whether the action turns its input into code.
         result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
         code: Where another process finds the function, if it runs there, or how it runs in a worker without Stretto.
@@ -68,6 +70,7 @@ class Action:
     origin: str = ""
     secret: frozenset[Fields] = frozenset()
     literal: frozenset[str] = frozenset()
+    fill: Fill | None = None
     renders_code: bool = False
     result: Mapping[str, Any] | None = None
     code: Code | OwnWorker | None = None

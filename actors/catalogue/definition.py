@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 16 * 1024 * 1024
 _CONFIG_KEYS = frozenset({"engine", "serve"})
 _DEFINITION_KEYS = frozenset({"ref", "version", "tasks"})
-_REHEARSAL_KEYS = frozenset({"workflow", "inputs", "script", "controls", "expect"})
+_REHEARSAL_KEYS = frozenset({"workflow", "inputs", "keys", "script", "controls", "expect"})
 RULE_KEYS = frozenset(
     {"workflow", "action", "task", "visit", "attempt", "item", "input", "route", "status", "result", "duration"}
 )

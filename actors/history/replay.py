@@ -221,6 +221,7 @@ def conductor_of(accepted: RunAccepted, mask: Mask | None = None, secrecy: Secre
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
         surroundings=accepted.surroundings, mask=mask, secrecy=secrecy, limits=accepted.limits,
+        user="" if accepted.requested_by is None else accepted.requested_by.who,
     )  # fmt: skip
 
 

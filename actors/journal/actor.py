@@ -270,9 +270,10 @@ class JournalActor(pykka.ThreadingActor):
         """Keep a batch unchanged, to be written again as a whole when the store is available."""
         self._failing = batch
         self._instruments.journal_failures.inc()
-        if self._link.unavailable is None:
-            _log.error("store_unavailable", reason=str(error))
+        is_news = self._link.unavailable is None
         self._link.failed(str(error))
+        if is_news:  # who reads it finds that no request is accepted
+            _log.error("store_unavailable", reason=str(error))
         self._timers.remind_after(self._retry_seconds, self.actor_ref, RetryCommit())
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
 

@@ -202,9 +202,12 @@ def _without_text(request: type[Request]) -> frozenset[str]:
 
 
 def _fits_text(described: msgspec.inspect.Type) -> bool:
+    """Return whether the text "null" may be a value."""
     parts = described.types if isinstance(described, msgspec.inspect.UnionType) else (described,)
     return any(
-        isinstance(part, msgspec.inspect.StrType | msgspec.inspect.LiteralType | msgspec.inspect.AnyType)
+        "null" in part.values
+        if isinstance(part, msgspec.inspect.LiteralType)
+        else isinstance(part, msgspec.inspect.StrType | msgspec.inspect.AnyType)
         for part in parts
     )
 

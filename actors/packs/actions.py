@@ -173,7 +173,7 @@ def _call_action(described: PackCall) -> Action:
         described.ref, call, "async" if described.code is None else described.isolation, parameters,
         description=described.description, find_problems=described.find_problems, origin=str(described.place),
         secret=secret_fields(described.parameters), result=described.result, literal=described.literal,
-        renders_code=described.rendered is not None, code=described.code,
+        fill=described.fill, renders_code=described.rendered is not None, code=described.code,
     )  # fmt: skip
 
 

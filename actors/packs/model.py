@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from stretto.actors.actions import OwnWorker
+from stretto.actors.actions import Fill, OwnWorker
 from stretto.actors.packs.environments import Kind
 from stretto.actors.packs.runtimes import Runtime
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
@@ -105,6 +105,7 @@ class PackCall:
         parameters: The inputs.
         run: Runs the action on an input as it was given, without defaults.
         find_problems: Returns one sentence for each problem of an input.
+        fill: Completes an input with keys of the key-value store, if defaults read them.
         literal: The inputs that are code.
         rendered: Set if the action turns its input into code. Some runs are refused then (core_local.rendered_cmd).
         description: A text, for people.
@@ -118,6 +119,7 @@ class PackCall:
     parameters: Mapping[str, Parameter]
     run: Callable[[Mapping[str, Any]], Awaitable[Any]]
     find_problems: Callable[[Mapping[str, Any]], list[str]]
+    fill: Fill | None = None
     literal: frozenset[str] = frozenset()
     code: OwnWorker | None = None
     """How its calls run in a worker, instead of `run`."""

@@ -23,6 +23,7 @@ from stretto.actors.journal import Origin
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import PackConfiguration, UnknownConfiguration
 from stretto.actors.rehearsal.bounds import UNBOUNDED, Bounds, Budget
+from stretto.actors.rehearsal.keys import made_up_keys
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -50,6 +51,7 @@ class Rehearsal:
     Attributes:
         workflow: The workflow that runs.
         inputs: Its inputs.
+        keys: The key-value store, by the names that expressions read.
         rules: How actions end.
         controls: Requests that are made meanwhile.
         pace: How virtual time passes.
@@ -61,6 +63,7 @@ class Rehearsal:
 
     workflow: Workflow
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
     controls: Sequence[Control] = ()
     pace: Callable[[Timeline], Pace] = Seconds
@@ -176,6 +179,7 @@ class _Stage:
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
             guard=rehearser.guard,
+            keys=made_up_keys(rehearsal.keys),
         )
         self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
         self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))

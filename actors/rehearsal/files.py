@@ -2,6 +2,7 @@
 
 workflow: ../deploy.yaml        # a path from this file's folder, or a ref
 inputs: {host: web1}
+keys: {region: eu}              # the key-value store
 script: [{task: check, attempt: 1, status: failed}]
 controls: [{before_completion: 2, request: pause}]
 expect: {status: succeeded, sequence: [check, deploy]}
@@ -52,6 +53,7 @@ class RehearsalFile:
     path: Path
     workflow: str
     inputs: Mapping[str, Any]
+    keys: Mapping[str, Any]
     script: Scripted
     expect: Mapping[str, Any]
 
@@ -75,16 +77,20 @@ def read_rehearsal(path: Path) -> RehearsalFile:
     reader = Reader(str(path))
     fields = Fields(reader, _document(path, reader), "the rehearsal")
     workflow = _workflow(reader, fields, path)
-    inputs: dict[str, Any] = {}
-    for node, what in fields.given("inputs"):
-        mapping = reader.mapping(node, what)
-        inputs = {} if mapping is None else to_data(mapping)
+    inputs, keys = _values(reader, fields, "inputs"), _values(reader, fields, "keys")
     script = _script(reader, fields)
     expected = fields.require("expect")
     expect = {} if expected is None else _expectation(reader, expected)
     fields.finish(lambda _name: None)
     _raise_findings(reader)
-    return RehearsalFile(path, workflow, inputs, script, expect)
+    return RehearsalFile(path, workflow, inputs, keys, script, expect)
+
+
+def _values(reader: Reader, fields: Fields, name: str) -> dict[str, Any]:
+    for node, what in fields.given(name):
+        mapping = reader.mapping(node, what)
+        return {} if mapping is None else to_data(mapping)
+    return {}
 
 
 def read_script(path: Path) -> Scripted:

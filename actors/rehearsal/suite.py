@@ -97,8 +97,8 @@ def why_unused(rule: Rule, workflow: Workflow) -> str:
 def _performed(file: RehearsalFile, workflow: Workflow, scope: Catalogue, rehearser: Rehearser) -> Rehearsed:
     script = file.script
     rehearsal = Rehearsal(
-        workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls, catalogue=scope,
-        folder=file.path.parent,
+        workflow=workflow, inputs=file.inputs, keys=file.keys, rules=script.rules, controls=script.controls,
+        catalogue=scope, folder=file.path.parent,
     )  # fmt: skip
     try:
         return rehearser.perform(rehearsal)

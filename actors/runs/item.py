@@ -10,6 +10,7 @@ from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
+from stretto.actors.runs.filled_inputs import filled
 from stretto.actors.runs.item_failures import check_code, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
     OutputWatchers,
@@ -126,6 +127,8 @@ class ItemActor(DispatchedActor):
                 return
             action = services.actions.get(ref, message.core_actions)
             action.check(rendered)
+            if action.fill is not None:
+                rendered = filled(action, action.fill, rendered, services, facts.mask)
             if action.literal or action.renders_code:
                 check_code(action, message, rendered, services.actions)
         except (ExpressionError, Overran) as error:

@@ -204,7 +204,7 @@ class RunSupervisor(DispatchedActor):
             request.workflow, run.run_id, parameters, accepted_at,
             None if request.parent is None else request.parent.system_parent,
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
-            limits=request.limits,
+            limits=request.limits, user="" if request.requested_by is None else request.requested_by.who,
         )  # fmt: skip
         run.connect(conductor)
         # Also without secrets: those of its sub-workflows are added to this mask.

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
+from stretto.definitions.conductor.executions import describe_execution
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.routes import Routes, splits_of
 from stretto.definitions.conductor.visit import Arrival, Visit
+from stretto.definitions.data import FrozenDict
 from stretto.definitions.model import COMMANDS, Edge, Graph, Task, Workflow, cyclic_tasks, graph_of, once_per_workflow
 
 
@@ -54,6 +56,9 @@ class Arrivals(Protocol):
 
     def status_of(self, task: str, route: int) -> str | None:
         """Return the status of a task's last visit on a route, or on the nearest route that leads to it."""
+
+    def execution_of(self, task: str, route: int, run_id: str) -> FrozenDict | None:
+        """Return what `task()` tells of that visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,10 @@ class LapArrivals:
     def status_of(self, task: str, route: int) -> str | None:  # noqa: ARG002 - as the protocol has it
         """Return the status of a task's last visit on the nearest route."""
         return None  # no function of this dialect calls it: expressions read `task.NAME.outcome`
+
+    def execution_of(self, task: str, route: int, run_id: str) -> FrozenDict | None:  # noqa: ARG002 - as above
+        """Return what `task()` tells of a task's last visit."""
+        return None  # as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +226,19 @@ class RouteArrivals:
 
     def status_of(self, task: str, route: int) -> str | None:
         """Return the status of a task's last visit on the nearest route."""
+        visit = self._last_of(task, route)
+        return None if visit is None else visit.state
+
+    def execution_of(self, task: str, route: int, run_id: str) -> FrozenDict | None:
+        """Return what `task()` tells of a task's last visit on the nearest route."""
+        visit = self._last_of(task, route)
+        return None if visit is None else describe_execution(visit, run_id)
+
+    def _last_of(self, task: str, route: int) -> Visit | None:
         for each in self._routes.leading_to(route):
             visit = self._last.get((task, each))
             if visit is not None:
-                return visit.state
+                return visit
         return None
 
 

@@ -69,6 +69,7 @@ class Conductor:
         secrecy: Secrecy = NO_SECRECY,
         limits: ExpressionLimits = DEFAULT_LIMITS,
         skip_delay: Callable[[Visit, float], None] | None = None,
+        user: str = "",
     ) -> None:
         """Take a definition and the run's parameters.
 
@@ -84,10 +85,11 @@ class Conductor:
             secrecy: The parameters of actions and workflows that are secret.
             limits: The limits on the run's expressions, as recorded when it was accepted.
             skip_delay: Called with each delay of a visit, which then passes at once. With None delays are waited for.
+            user: Who started the run, or "" if that is not known.
         """
         self._state = RunState(
             workflow, run_id, parameters, started_at, parent, surroundings=surroundings, mask=mask, initial=initial,
-            secrecy=secrecy, limits=limits, skip_delay=skip_delay,
+            secrecy=secrecy, limits=limits, skip_delay=skip_delay, user=user,
         )  # fmt: skip
         self.workflow = workflow
         self._rest = NOTHING

@@ -30,6 +30,7 @@ def end_visit(state: RunState, visit: Visit) -> Steps[None]:
     record = record_of(visit)
     if state.semantics.retries == "visit" and (yield from _retries(state, visit, outcome, record.result)):
         return
+    visit.ended_at = state.at
     state.visits.end(visit)
     state.context.record_task(record)
     state.commands.append(

@@ -5,7 +5,7 @@ from collections import Counter
 from stretto.definitions.conductor.events import BadLine
 from stretto.definitions.conductor.items import ItemFailure, error_object
 from stretto.definitions.conductor.streamed import FILED_FIELDS, StreamedVisit
-from stretto.definitions.conductor.visit import Visit
+from stretto.definitions.conductor.visit import Visit, deciding_result
 from stretto.definitions.context import TaskRecord
 from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, list_of, object_of
 
@@ -91,9 +91,7 @@ def _result(visit: Visit) -> Data:
         return object_of(dict(zip(FILED_FIELDS, fields, strict=True)))
     if visit.task.with_items is not None:
         return list_of(visit.results) if visit.state != "skipped" else None
-    if visit.failures:
-        return visit.failures[0].failure.result
-    return visit.results[visit.deciding_index or 0] if visit.results else None
+    return deciding_result(visit)
 
 
 def failures_in_order(visit: Visit) -> list[ItemFailure]:

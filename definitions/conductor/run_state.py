@@ -9,6 +9,7 @@ from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
 from stretto.definitions.conductor.errors import ErrorLog
+from stretto.definitions.conductor.st2_facts import reads_st2, st2_facts
 from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
 from stretto.definitions.conductor.visits import ItemId, Visits
@@ -25,7 +26,7 @@ from stretto.definitions.context import (
 )
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, object_of
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits, Moment
-from stretto.definitions.model import Workflow, once_per_workflow
+from stretto.definitions.model import ST2, Workflow, once_per_workflow
 
 if TYPE_CHECKING:
     from stretto.definitions.conductor.commands import Command
@@ -46,6 +47,12 @@ def _task_names(workflow: Workflow) -> frozenset[str]:
 @once_per_workflow
 def _secret_fields(workflow: Workflow) -> frozenset[Fields]:
     return secret_fields(workflow.parameters)
+
+
+def _first_branch(workflow: Workflow, run_id: str, user: str, initial: FrozenDict) -> Branch:
+    if workflow.semantics.facts == "st2" and reads_st2(workflow):
+        initial = object_of({ST2: st2_facts(workflow, run_id, user), **initial})
+    return Branch(Map(initial)) if initial else NO_BRANCH
 
 
 class RunState:
@@ -73,6 +80,7 @@ class RunState:
         secrecy: Secrecy = NO_SECRECY,
         limits: ExpressionLimits = DEFAULT_LIMITS,
         skip_delay: "Callable[[Visit, float], None] | None" = None,
+        user: str = "",
     ) -> None:
         self.limits = limits
         self.workflow = workflow
@@ -102,7 +110,7 @@ class RunState:
         self.keys: RunKeys | None = None  # the key-value store, if the run reads it
 
         self.entered = self.begun = False
-        self.initial = Branch(Map(initial)) if initial else NO_BRANCH
+        self.initial = _first_branch(workflow, run_id, user, initial)
         self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow)
         system = object_of(
             {"workflow_start": self.moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
@@ -110,7 +118,7 @@ class RunState:
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
         facts = RunFacts(
             parameters, system, _task_names(workflow), surroundings=surroundings, mask=self.mask, secrecy=secrecy,
-            limits=limits, secret_parameters=_secret_fields(workflow), status_of=self.arrivals.status_of,
+            limits=limits, secret_parameters=_secret_fields(workflow), visits=self.arrivals,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
         self.transitions = Transitions(workflow, self.context)

@@ -47,10 +47,10 @@ class Visit:
     """The visit reads its items from a file, or writes its results to one."""
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "failures",
-        "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued", "results",
-        "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
-        "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
+        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "ended_at",
+        "failures", "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued",
+        "results", "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped",
+        "succeeded", "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -62,8 +62,7 @@ class Visit:
         """Its number among the visits of its task."""
         self.number = 0
         """Its number among the visits of all tasks, in the order of their start."""
-        self.route = arrival.route
-        self.branch = arrival.branch
+        self.route, self.branch = arrival.route, arrival.branch
         self.after_failure = arrival.after_failure
         self.snapshot = snapshot
 
@@ -71,6 +70,7 @@ class Visit:
         self.attempt = 1
         """The attempt of the visit as a whole."""
         self.started_at = started_at
+        self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
         self.cancelling = False
@@ -340,6 +340,13 @@ class Visit:
     def ending(self) -> bool:
         """Whether no item runs any more and the visit waits for its results file."""
         return False
+
+
+def deciding_result(visit: Visit) -> Data:
+    """Return the result of a visit without items: of its failure, or of the call that counts."""
+    if visit.failures:
+        return visit.failures[0].failure.result
+    return visit.results[visit.deciding_index or 0] if visit.results else None
 
 
 def retry_due(visit: Visit, index: int, item: ItemAttempt) -> RetryDue:

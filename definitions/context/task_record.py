@@ -1,9 +1,10 @@
 """The records of finished tasks that expressions read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, FrozenList
+from stretto.definitions.context.secrecy import Fields, within
+from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, FrozenList, weigh
 from stretto.definitions.expressions import ABSENT, Readable
 
 
@@ -57,3 +58,14 @@ class TaskRecord(Readable):
         if self.with_items:
             return f"{self.describe()} has items, so its result is a list and has no field {name!r}"
         return f"the result of {self.describe()} has no field {name!r}"
+
+
+def record_weight(record: TaskRecord) -> int:
+    """Return the approximate size of a record's values in bytes."""
+    return weigh(record.result) + weigh(record.errors)
+
+
+def within_record(record: TaskRecord, fields: Fields) -> Iterator[Any]:
+    """Yield the values of a record at the path of a field."""
+    read = {"result": record.result, "data": record.result, "errors": record.errors}
+    return within(read, fields) if fields else within(record.result, ())

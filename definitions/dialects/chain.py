@@ -13,7 +13,7 @@ from stretto.definitions.dialects.chain_names import STORED, names_in, with_cont
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import ST2, Workflow
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 _FIRST: Final = "start_of_chain"
@@ -75,7 +75,7 @@ def read_chain(reader: Reader, root: Node) -> Workflow | None:
     document = _document(node.place, {name: links[name] for name in links if name in reached}, first, variables)
     if description is not None:
         _put(document, "description", description)
-    return read_orquesta(reader, document, ())
+    return read_orquesta(reader, document, (ST2,))
 
 
 def _links(reader: Reader, members: Iterable[Node]) -> dict[str, _Link]:

@@ -10,7 +10,7 @@ from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import MAX_FINDINGS, Reader
 from stretto.definitions.dialects.recognition import is_orquesta
 from stretto.definitions.errors import Finding, InvalidDefinition
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import ST2, Workflow
 from stretto.definitions.source import YAML_1_1, Node, TooMuchWork, Work, compose
 
 
@@ -101,7 +101,7 @@ def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Rea
 def _read_as_orquesta(text: str, file: str, context: Collection[str], work: Work) -> Reading:
     reader = Reader(file, work)
     root = compose(text, file, reader.report, YAML_1_1, work)
-    workflow = read_orquesta(reader, root, context) if root is not None else None
+    workflow = read_orquesta(reader, root, (ST2, *context)) if root is not None else None
     return Reading(_with_text(workflow, text), tuple(reader.findings), root)
 
 

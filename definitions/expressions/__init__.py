@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from stretto.definitions.expressions.failures import stop_reason, stopped_error
     from stretto.definitions.expressions.sandbox import TextSandbox
     from stretto.definitions.expressions.scope import RESERVED_FUNCTIONS
+    from stretto.definitions.expressions.stackstorm_filters import STACKSTORM_FILTERS
     from stretto.definitions.expressions.syntax import Malformed, Site, parse
     from stretto.definitions.expressions.templates import (
         Constant,
@@ -67,6 +68,7 @@ else:
             "failures": "stop_reason stopped_error",
             "sandbox": "TextSandbox",
             "scope": "RESERVED_FUNCTIONS",
+            "stackstorm_filters": "STACKSTORM_FILTERS",
             "syntax": "Malformed Site parse",
             "templates": (
                 "Constant Expression ListTemplate ObjectTemplate Source Statements Template Text "
@@ -84,6 +86,7 @@ __all__ = [
     "MOST",
     "RESERVED_FUNCTIONS",
     "RUNNING",
+    "STACKSTORM_FILTERS",
     "UNRECORDED_LIMITS",
     "AllOf",
     "Completion",

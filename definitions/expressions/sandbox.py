@@ -27,6 +27,7 @@ from stretto.definitions.expressions.code_generation import ExpressionGenerator,
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
 from stretto.definitions.expressions.functions import FUNCTIONS, joined
 from stretto.definitions.expressions.scope import Function
+from stretto.definitions.expressions.stackstorm_filters import OF_STACKSTORM
 
 LOOP_STEPS = "the steps of a loop"
 """The name of an internal filter, which no definition can write."""
@@ -160,7 +161,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=Undefined, optimized=False, autoescape=False, keep_trailing_newline=True, cache_size=0
         )
         self.globals = {}
-        self.filters = {**FILTERS, LOOP_STEPS: steps_of_a_loop}
+        self.filters = {**FILTERS, **OF_STACKSTORM, LOOP_STEPS: steps_of_a_loop}
         self.tests = dict(ALLOWED_TESTS)
         self.evaluation_context = EvalContext(self)
 

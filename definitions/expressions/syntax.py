@@ -61,10 +61,12 @@ class Site:
     Attributes:
         items: In a task with `with_items`, where `item` and `index` exist.
         completion: In `when`, `publish` and `on_error`, where a task has just ended and `result()` has a meaning.
+        filters: The filters beside those of the language.
     """
 
     items: bool = False
     completion: bool = False
+    filters: frozenset[str] = frozenset()
 
 
 class Malformed(Exception):
@@ -258,6 +260,8 @@ class _Checker(NodeTransformer):
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor
         """Check the name of a filter."""
+        if node.node is not None and node.name in self._site.filters:
+            return self.generic_visit(node)
         if node.name not in FILTERS or node.node is None:
             if node.node is not None and (form := other_form_of_filter(node)):
                 raise Malformed("unknown_filter", form)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
-    from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, CoreActions, Semantics
+    from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -34,7 +34,7 @@ else:
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
-            "semantics": "COMMANDS CoreActions NATIVE ORQUESTA Semantics",
+            "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
             "workflow": (
                 "Assignment Backoff CancellationPolicy Delivery OnBadLine Parameter ParameterType "
                 "Retry Share SourceKind Task Transition WithItems Workflow"
@@ -47,6 +47,7 @@ __all__ = [
     "EDGES",
     "NATIVE",
     "ORQUESTA",
+    "ST2",
     "Assignment",
     "Backoff",
     "CancellationPolicy",

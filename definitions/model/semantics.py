@@ -50,6 +50,7 @@ class Semantics:
             failed. `entry`: entry by entry, each seeing the earlier ones, in the merged branches of the tasks that
             ended last.
         undeclared_inputs: Whether undeclared inputs are `refused` or `dropped`.
+        facts: Where expressions read the facts of their run: the namespace `system`, or the variable `st2`.
         core_actions: Whether core.* are `stretto`'s own actions, or have the input and output of `stackstorm`'s.
     """
 
@@ -71,6 +72,7 @@ class Semantics:
     paused_end: Literal["ends", "waits"]
     output: Literal["whole", "entry"]
     undeclared_inputs: Literal["refused", "dropped"]
+    facts: Literal["system", "st2"]
     core_actions: CoreActions
 
 
@@ -93,6 +95,7 @@ NATIVE = Semantics(
     paused_end="ends",
     output="whole",
     undeclared_inputs="refused",
+    facts="system",
     core_actions="stretto",
 )
 """The semantics of the native dialect, which are Attune's."""
@@ -116,9 +119,12 @@ ORQUESTA = Semantics(
     paused_end="waits",
     output="entry",
     undeclared_inputs="dropped",
+    facts="st2",
     core_actions="stackstorm",
 )
 """The semantics of Orquesta 1.6 for definitions of version 1.0."""
 
+ST2 = "st2"
+"""The variable with the facts of a run, of `Semantics.facts`."""
 COMMANDS = frozenset({"continue", "noop", "fail"})
 """The engine commands of `do` in Orquesta. A `retry` there becomes the task's own."""

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from stretto.definitions.errors import Place
-from stretto.definitions.expressions.orquesta import BEYOND, NOT_HERE, Expression, Statements, function_names
+from stretto.definitions.expressions.orquesta import NOT_HERE, Expression, Statements, function_names
 from stretto.definitions.model import Workflow
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.uses import uses_of
@@ -14,8 +14,9 @@ _INSTEAD: Final = {
     **NOT_HERE,
     "config_context": "pass the value to the workflow as an input, or write it in the action's own configuration",
     "action_context": "pass the value to the workflow as an input",
+    "st2kv": "call it: st2kv('system.NAME')",
 }
-_NEEDS_STACKSTORM: Final = frozenset({*BEYOND, "config_context", "action_context"})
+_NEEDS_STACKSTORM: Final = frozenset({"action_context", "config_context", "st2kv"})
 
 
 def check_functions(workflow: Workflow, findings: Findings) -> None:

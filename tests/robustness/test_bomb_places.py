@@ -26,8 +26,10 @@ from tests.support.paths import ROOT
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE
 
-MAX_CPU_SECONDS = 6.0
-"""The CPU of a run with a bomb and of another run, on a busy machine. An event has about one second."""
+MAX_PLACE_CPU_SECONDS = 2.0
+"""The CPU of a run with a bomb and of another run, on a busy machine. An event has about a tenth of a second."""
+MAX_CPU_SECONDS = 8.0
+"""The CPU of a start with two such runs under the limits by default. An event has about one second."""
 MAX_COMMAND_CPU_SECONDS = 12
 """The CPU of a command, most of which is its start. Its bomb would take half a minute without limits."""
 
@@ -53,7 +55,7 @@ def test_no_place_of_a_definition_outlasts_its_limits(dialect: str) -> None:
         assert "limit_exceeded" in errors or ("retry" in name and "action_failed" in errors), (name, errors)
         assert "expressions.max_" in errors, (name, errors)
         assert ("the event's budget" in errors) == name.startswith("many"), (name, errors)
-        assert seconds < MAX_CPU_SECONDS, name
+        assert seconds < MAX_PLACE_CPU_SECONDS, name
 
 
 def limited(*command: object) -> "subprocess.CompletedProcess[str]":
@@ -161,4 +163,4 @@ def test_recovery_of_runs_with_bombs_lets_others_go_on(
     assert outcome.errors[0]["code"] == "limit_exceeded"
     status = bench.proxy.status(going_on).get(timeout=PATIENCE)
     assert status["tasks"]["a"]["status"] == "failed"
-    assert time.process_time() - began < MAX_CPU_SECONDS + 2
+    assert time.process_time() - began < MAX_CPU_SECONDS

@@ -21,7 +21,7 @@ from tests.support.conducted import Conducted
 
 PAGE: Final = 4096
 FLIPS: Final = os.environ.get("STRETTO_FLIPS", "")
-FLIPS_A_PAGE: Final = int(FLIPS or 8)
+FLIPS_A_PAGE: Final = int(FLIPS or 5)
 
 FAN = """
 ref: tests.items

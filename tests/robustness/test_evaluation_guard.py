@@ -130,6 +130,15 @@ def _short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "EVALUATION_SECONDS", LIMIT)
 
 
+@pytest.fixture(autouse=True)
+def _without_finalizers() -> Iterator[None]:
+    """Let no finalizer of an earlier test's garbage run in an evaluation, where it would swallow what breaks it off."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """Return the URL of a store."""
@@ -406,11 +415,7 @@ class RandomBreaks:
 def _switching_often() -> Iterator[None]:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
-    # A finalizer of an earlier test's garbage would run in an evaluation, and swallow what breaks it off.
-    gc.collect()
-    gc.disable()
     yield
-    gc.enable()
     sys.setswitchinterval(interval)
 
 

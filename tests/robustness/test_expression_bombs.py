@@ -15,8 +15,8 @@ from tests.support.bombs import expressions_of, variables
 from tests.support.engines import Bench, outcome_of
 from tests.support.paths import ROOT
 
-MAX_CPU_SECONDS = 1.5
-"""The CPU that one evaluation takes at most, on a busy machine: the limit on work is about half a second."""
+MAX_CPU_SECONDS = 0.75
+"""The CPU that one evaluation takes at most, on a busy machine: the limit on work is about a tenth of a second."""
 
 
 @pytest.mark.parametrize("language", ["native", "jinja", "yaql"])

@@ -14,6 +14,7 @@ from typing import Any
 
 from stretto.actors import Engine
 from stretto.actors.engine import startup
+from stretto.definitions.expressions import ExpressionLimits
 from tests.support.waiting import PATIENCE
 
 MAX_MEMORY = 2_000 * 1024 * 1024
@@ -31,7 +32,9 @@ def _calls(dialect: str, count: int) -> str:
 
 MEMORY_BOMB = {"native": "{{ 'x' * 10 ** 10 }}", "yaql": "<% 'x' * 10000000000 %>", "jinja": "{{ 'x' * 10 ** 10 }}"}
 ITEMS = {"yaql": "<% range(200) %>", "jinja": "{{ range(200)|list }}"}
-BOMB_CALLS, PART_CALLS = 200, 30
+LIMITS = ExpressionLimits(max_cost=500_000)
+"""A tenth of the default: an event has a tenth of a second."""
+BOMB_CALLS, PART_CALLS = 200, 3
 """A part stays below the limit of one evaluation, and many of them are above the budget of an event."""
 MANY = 100
 
@@ -136,7 +139,7 @@ def main() -> None:
         other.write_text(OTHER)
         # On a busy machine, an evaluation within its budget takes longer than the guard's seconds.
         startup.EVALUATION_SECONDS = CPU_SECONDS
-        engine: Any = Engine.start().proxy()
+        engine: Any = Engine.start(expression_limits=LIMITS).proxy()
         for number, (name, text) in enumerate(places_of(sys.stdin.read()).items()):
             file = Path(folder) / f"place_{number}.yaml"
             file.write_text(text)

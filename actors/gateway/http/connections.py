@@ -43,6 +43,7 @@ class Connection(H11Protocol):
             "cut_off": self.cut_off,
             "complain": self._complain,
             "hand_over": self._hand_over,
+            "until_lost": self._until_lost,
         }
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
         self._opening: asyncio.Task[Any] | None = None
@@ -61,6 +62,7 @@ class Connection(H11Protocol):
         """The end of the stream that the transport writes for."""
         self._unread = 0
         """The bytes of a request's body that have come after its answer."""
+        self._end: asyncio.Future[None] | None = None
 
     async def open(self, connection: socket.socket, tls: ssl.SSLContext | None, head: bytes) -> None:
         """Begin to serve an accepted connection, with TLS after its handshake.
@@ -124,6 +126,8 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
         if self._outlet is not None:
             self._outlet.lose()
+        if self._end is not None:
+            self._end.set_result(None)
         self._forget()
 
     def data_received(self, data: bytes) -> None:
@@ -187,6 +191,14 @@ class Connection(H11Protocol):
             self.abort()
         elif not self.transport.is_closing():
             self.transport.close()
+
+    def _until_lost(self) -> "asyncio.Future[None]":
+        """Return a future that is done when the client has left. Nothing of a request's body is read for it."""
+        if self._end is None:
+            self._end = self.loop.create_future()
+            if not self._is_open:
+                self._end.set_result(None)
+        return self._end
 
     def _hand_over(self, stream: Subscription) -> SocketOutlet | TransportOutlet:
         """Let a stream write to the connection, behind the head of its answer. HTTP is over on it.

@@ -66,12 +66,13 @@ class Opening:
             if check is not None and scope["method"] in {"GET", "HEAD"} and self._open_probes.to(peer.address):
                 self._hosts.check(scope)
                 return as_response(check)
-            return await self._wait()
+            return await self._wait(scope["state"]["until_lost"]())
         except Problem as problem:
             status, headers, body = written(problem, secrets.token_hex(8), problem)
             return Response(body, status, headers)
 
-    async def _wait(self) -> Application:
+    async def _wait(self, lost: "asyncio.Future[None]") -> Application:
+        """Wait for the application, as long as the client does."""
         if self._waiting >= MAX_EARLY_REQUESTS:
             raise Problem(
                 "engine_starting",
@@ -79,10 +80,12 @@ class Opening:
             )
         self._waiting += 1
         try:
-            async with asyncio.timeout(START_SECONDS):
-                return await asyncio.shield(self._opened)
-        except TimeoutError:
-            detail = f"the daemon is starting, and has not been ready for {START_SECONDS:g} s (START_SECONDS)"
-            raise Problem("engine_starting", detail) from None
+            await asyncio.wait((self._opened, lost), timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._waiting -= 1
+        if self._opened.done():
+            return self._opened.result()
+        if lost.done():
+            raise Problem("engine_starting", "the client has left before the daemon has started")
+        detail = f"the daemon is starting, and has not been ready for {START_SECONDS:g} s (START_SECONDS)"
+        raise Problem("engine_starting", detail)

@@ -141,7 +141,7 @@ class _Metadata:
         parameters = _together(runner, declared)
         check_computed(self._reader, declared, parameters)
         self._check_secrets(declared, runner)
-        inputs = Inputs(parameters, declared.computed)
+        inputs = Inputs(parameters, declared.computed, declared.stored, lambda: self._manifest.settings.values)
         own = tuple(name for name in declared.parameters if name not in runner.parameters)
         positions = {name: place for name, place in declared.positions.items() if name in own}
         types = {name: str(each.type) for name, each in parameters.items()}
@@ -158,6 +158,7 @@ class _Metadata:
             parameters={name: each for name, each in parameters.items() if name not in declared.immutable},
             run=run,
             find_problems=inputs.find_problems,
+            fill=inputs.with_stored if declared.stored else None,
             literal=frozenset({"cmd"}) if is_command else frozenset(),
             rendered=self._rendered(declared) if is_command else None,
             description=description,

@@ -7,15 +7,19 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError
 
+from stretto.actors.packs.stackstorm.stored_names import stored_key, stored_names, with_stored_names
 from stretto.definitions.dialects import Reader, read_parameters
 from stretto.definitions.errors import Finding, Place, nearest
-from stretto.definitions.expressions import RESERVED_FUNCTIONS, Site, Template, compile_text
+from stretto.definitions.expressions import RESERVED_FUNCTIONS, STACKSTORM_FILTERS, Site, Template, compile_text
 from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 from stretto.definitions.validation import references_of
 
 PREFIX: Final = "the_parameter_"
 """The prefix, in compiled defaults, of parameters that share their name with a function of the language."""
+_SITE: Final = Site(filters=STACKSTORM_FILTERS)
+CONFIG: Final = "config_context"
+"""The name of the pack's configuration in a default."""
 _JINJA: Final = Environment(autoescape=True)
 """Used for its lexer only."""
 _OWN_WORDS: Final = frozenset({"immutable", "position"})
@@ -26,7 +30,7 @@ _KNOWN: Final = frozenset(
         "maxProperties",
     }
 )  # fmt: skip
-_ASKING: Final = re.compile(r"(?:\{\{|\{%).*?(?<![\w.'\"])(config_context|action_context|st2kv|st2)\.", re.DOTALL)
+_ASKING: Final = re.compile(r"(?:\{\{|\{%).*?(?<![\w.'\"])(action_context|st2kv|st2)\b", re.DOTALL)
 """Matches names in defaults whose values only StackStorm knows."""
 
 
@@ -39,6 +43,7 @@ class Declared:
         computed: The defaults with expressions.
         positions: The parameters that a script takes by position.
         immutable: The parameters that a caller cannot give.
+        stored: The parameters whose defaults read the key-value store.
         beyond: The parameters whose defaults only StackStorm can compute.
         said: The keywords that each parameter's schema has.
         place: Where the schema begins.
@@ -48,6 +53,7 @@ class Declared:
     computed: dict[str, Template] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     immutable: set[str] = field(default_factory=set)
+    stored: list[str] = field(default_factory=list)
     beyond: set[str] = field(default_factory=set)
     said: dict[str, frozenset[str]] = field(default_factory=dict)
     place: Place | None = None
@@ -98,9 +104,12 @@ def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode
             declared.positions[name] = position
     default = node.members.get("default")
     if isinstance(default, ScalarNode) and isinstance(default.value, str) and _has_expression(default.value):
-        asked = _ASKING.search(default.value)
+        text = with_stored_names(default.value)
+        asked = _ASKING.search(text)
         if asked is None:
-            declared.computed[name] = _compiled(default.value, default, reader)
+            declared.computed[name] = _compiled(text, default, reader)
+            if any(stored_names(text)):
+                declared.stored.append(name)
             return
         message = f"the default of {name!r} reads {asked[1]!r}, which needs StackStorm"
         if name in declared.immutable:
@@ -115,7 +124,7 @@ def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode
 def _compiled(text: str, node: ScalarNode, reader: Reader) -> Template:
     """Compile a default with expressions. A name shared with a function means the parameter, as in StackStorm."""
     renamed = without_functions(text)
-    return compile_text(renamed, lambda offset: node.locate(min(offset, len(text))), Site(), reader.report)
+    return compile_text(renamed, lambda offset: node.locate(min(offset, len(text))), _SITE, reader.report)
 
 
 def without_functions(text: str) -> str:
@@ -176,6 +185,6 @@ def check_computed(reader: Reader, declared: Declared, known: Collection[str]) -
     for name, template in declared.computed.items():
         for expression in template.expressions():
             for read in sorted({reference.path[0].removeprefix(PREFIX) for reference in references_of(expression)}):
-                if read not in known:
+                if read not in known and read != CONFIG and stored_key(read) is None:
                     message = f"the default of {name!r} reads {read!r}, which is not a parameter"
                     reader.error("unknown_name", message, expression.place, hint=nearest(read, known))

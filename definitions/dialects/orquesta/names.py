@@ -33,7 +33,6 @@ _MOST_OF_A_REFERENCE: Final = 1000
 """Maximum length of the part of a reference that is searched for names. No real reference is longer."""
 
 _FROM_STACKSTORM: Final = {
-    "st2": "only StackStorm sets it; declare the values that you need as inputs",
     "parent": "only StackStorm sets it, in sub-workflows; pass the values that you need as inputs",
 }
 

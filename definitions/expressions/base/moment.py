@@ -19,9 +19,9 @@ class Keys(Protocol):
 
 
 class Moment:
-    """The time of an event's evaluations, the seed of their `uuid()`, and their budget.
+    """The time of an event's evaluations, the seed of their `uuid()` and `random()`, and their budget.
 
-    Calls of `uuid()` are counted over all expressions of a moment, so that each returns a different id.
+    Their calls are counted over all expressions of a moment, so that each returns another value.
 
     Args:
         at: The time in seconds since the epoch.
@@ -87,7 +87,14 @@ class Moment:
 
     def uuid(self) -> str:
         """Return the next id of this moment as a version 4 UUID."""
+        return str(uuid.UUID(bytes=self._drawn(16), version=4))
+
+    def random(self) -> float:
+        """Return the next number of this moment, at least 0 and less than 1."""
+        return (int.from_bytes(self._drawn(8)) >> 11) / 2**53
+
+    def _drawn(self, size: int) -> bytes:
+        """Return the next bytes, which are the same in each replay."""
         self._calls += 1
         seed = "/".join(map(str, (*self.seed, self._calls)))
-        digest = hashlib.blake2b(seed.encode(), digest_size=16).digest()
-        return str(uuid.UUID(bytes=digest, version=4))
+        return hashlib.blake2b(seed.encode(), digest_size=size).digest()

@@ -131,6 +131,9 @@ class Scope(Protocol):
         A `route` of None is the scope's own.
         """
 
+    def task_execution(self, task: str, route: int | None) -> Any:
+        """Return what `task()` tells of a task's last visit on a route, or None if it has not run."""
+
 
 Read: TypeAlias = Callable[[Scope], tuple[Any, ...]]
 """Reads values of a scope without side effects."""

@@ -12,8 +12,9 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.expressions.orquesta.delimiting import Language, cuts_of, languages_of
+    from stretto.definitions.expressions.orquesta.evaluation import Evaluation
     from stretto.definitions.expressions.orquesta.rendering import function_names
-    from stretto.definitions.expressions.orquesta.stackstorm import BEYOND, NOT_HERE
+    from stretto.definitions.expressions.orquesta.stackstorm import NOT_HERE, stackstorm_function
     from stretto.definitions.expressions.orquesta.templates import (
         Expression,
         Given,
@@ -27,15 +28,16 @@ else:
         __name__,
         {
             "delimiting": "cuts_of languages_of Language",
+            "evaluation": "Evaluation",
             "rendering": "function_names",
-            "stackstorm": "BEYOND NOT_HERE",
+            "stackstorm": "NOT_HERE stackstorm_function",
             "templates": "Expression Given KeyedTemplate Statements Text compile_text",
         },
     )
 
 __all__ = [
-    "BEYOND",
     "NOT_HERE",
+    "Evaluation",
     "Expression",
     "Given",
     "KeyedTemplate",
@@ -46,4 +48,5 @@ __all__ = [
     "cuts_of",
     "function_names",
     "languages_of",
+    "stackstorm_function",
 ]

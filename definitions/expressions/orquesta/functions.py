@@ -94,6 +94,17 @@ def task_status(evaluation: Evaluation, task_id: Any, route: Any = None) -> str:
     return NEVER_RAN if status is None else STATUSES.get(status, status)
 
 
+def task(evaluation: Evaluation, task_id: Any, route: Any = None) -> Any:
+    """Return the last visit of a task with its `result` and `status`, as StackStorm's function does."""
+    if route is not None and type(route) is not int:
+        raise TypeError(f"task() takes a number as route, got a value of type {type_name(route)}")
+    found = evaluation.opened(evaluation.scope.task_execution(str(task_id), route))
+    if found is None:
+        raise ValueError(f"the task {str(task_id)!r:.100} has not run before this")
+    evaluation.fuel.make_object(len(found))
+    return found
+
+
 def read_json_text(evaluation: Evaluation, s: Any) -> Any:
     """Parse JSON text. Unlike `read_json`, refuse objects, as YAQL does."""
     if not isinstance(s, str):
@@ -130,6 +141,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "succeeded": succeeded,
     "failed": failed,
     "completed": completed,
+    "task": task,
     "task_status": task_status,
     "json": read_json,
     "zip": zipped,

@@ -1,9 +1,9 @@
 """The filters of Orquesta expressions: Jinja's with Jinja's semantics but bounded, Orquesta's and StackStorm's.
 
-`random` is refused. `attr` reads only what a dot can read.
+`random` draws what a replay draws again. `attr` reads only what a dot can read.
 """
 
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, cast
 
 from jinja2 import pass_context
@@ -267,8 +267,15 @@ def _xmlattr(context: Any, value: Any, autospace: bool = True) -> Any:  # noqa: 
     return JINJA_FILTERS["xmlattr"](context.eval_ctx, data, autospace)
 
 
-def _refuse_random(_fuel: Fuel, *_arguments: Any) -> Any:
-    raise ValueError("random is not available, because a replay of the run must give the same values")
+@pass_context
+def _random(context: Any, values: Any) -> Any:
+    """Return a member of a list, a text or a range. Of an empty one, it is undefined."""
+    if not isinstance(values, Sequence):
+        raise TypeError(f"random takes a list, got a value of type {type_name(values)}")
+    if not values:
+        return context.environment.undefined("No random item, sequence was empty.")
+    context.fuel.burn(1)
+    return values[int(context.evaluation.moment.random() * len(values))]
 
 
 def _refuse_unknown(kind: str) -> Callable[..., Any]:
@@ -305,7 +312,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "join": _join,
     "json": _evaluated(read_json),
     "pprint": _bound(_pprint),
-    "random": _bound(_refuse_random),
+    "random": _random,
     "replace": _bound(_replace),
     "tojson": _tojson,
     "urlencode": _bound(_urlencode),

@@ -299,30 +299,20 @@ def _st2kv(evaluation: Evaluation, key: Any, **options: Any) -> Any:
     return keys.value_of(found)
 
 
-def _beyond(name: str, instead: str) -> Callable[..., Any]:
-    def refused(_evaluation: Evaluation, *_arguments: Any, **_options: Any) -> Any:
-        raise ValueError(f"{name}() needs StackStorm; {instead}")
-
-    return refused
+def _decrypt_kv(_evaluation: Evaluation, value: Any) -> Any:
+    """Return a value: what `st2kv` has returned is in clear."""
+    return value
 
 
-_KEYSTORE = "pass the value to the workflow as an input, from the keystore of the caller"
-BEYOND = {
-    "decrypt_kv": _KEYSTORE,
-    "task": "publish the values that you need, and read them with ctx()",
-}
-"""Functions that need StackStorm, with their replacements."""
-_REPLAY = "get the value from an action, because a replay of the run must give the same values"
 NOT_HERE = {
-    **BEYOND,
-    "lipsum": _REPLAY,
+    "lipsum": "write the text, because a replay of the run must give the same values",
     "localtz": "use utctz(), because a replay on another machine must give the same values",
-    "random": _REPLAY,
 }
 """Functions whose call always fails in Stretto, with their replacements."""
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "basename": _basename,
+    "decrypt_kv": _decrypt_kv,
     "dirname": _dirname,
     "from_json_string": _from_json_string,
     "from_yaml_string": _from_yaml_string,
@@ -351,5 +341,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "version_strip_patch": _version_strip_patch,
     "yaml_dump": _to_yaml_string,
     "yaml_parse": _from_yaml_string,
-    **{name: _beyond(name, instead) for name, instead in BEYOND.items()},
 }
+
+
+def stackstorm_function(name: str) -> Callable[..., Any]:
+    """Return a function by its name."""
+    return FUNCTIONS[name]

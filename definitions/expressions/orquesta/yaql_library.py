@@ -220,13 +220,19 @@ def _group_by(  # noqa: PLR0913, PLR0917 - YAQL's parameters
     return _GROUP_BY(engine, members, key_selector, value_selector, aggregator)
 
 
-def _random_() -> None:
-    raise ValueError("random() is not available, because a replay of the run must give the same values")
+def _random_(context: Any) -> float:
+    drawn: float = context.evaluation.moment.random()
+    return drawn
 
 
 @specs.name("random")
-def _random_between(from_: Any, to_: Any) -> None:  # noqa: ARG001 - YAQL's parameters
-    _random_()
+def _random_between(context: Any, from_: Any, to_: Any) -> int:
+    """Return an integer from `from_` to `to_`, both included."""
+    if type(from_) is not int or type(to_) is not int:
+        raise TypeError("random() takes integers")
+    if from_ > to_:
+        raise ValueError(f"random() takes a range that is not empty, got {from_} to {to_}")
+    return from_ + int(context.evaluation.moment.random() * (to_ - from_ + 1))
 
 
 def _localtz() -> None:

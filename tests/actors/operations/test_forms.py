@@ -266,6 +266,7 @@ def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
         ("GET", "/runs?limit=x", b"", "expected `int`"),
         ("GET", "/runs/r/tasks/t/items/1?visit=null", b"", "`visit` must not be null: leave it out"),
         ("GET", "/runs/r/outcome?wait=NULL", b"", "`wait` must not be null: leave it out"),
+        ("GET", "/keys?scope=null", b"", "`scope` must not be null: leave it out"),
         ("GET", "/runs?limit=1&limit=2", b"", "'limit' is given twice"),
         ("GET", "/runs?label=x", b"", "`label` must be NAME=VALUE, got 'x'"),
         ("GET", "/runs?since=yesterday", b"", "`since` must be an instant as in RFC 3339, got 'yesterday'"),

@@ -202,7 +202,7 @@ REFUSED = {
     "runner_type: local-shell-scrpt\n": ("unsupported_runner", 2, "did you mean 'local-shell-script'?"),
     "runner_type: local-shell-script\nentry_point: gret.sh\n": ("no_such_file", 3, "greet.sh"),
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
-    "runner_type: http-request\nparameters:\n  url: {default: 'x{{ config_context.host }}', immutable: true}\n": (
+    "runner_type: http-request\nparameters:\n  url: {default: 'x{{ action_context.host }}', immutable: true}\n": (
         "needs_stackstorm", 4, "remove `immutable`",
     ),
     "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
@@ -430,13 +430,62 @@ def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zo
 
 def test_a_default_that_needs_stackstorm_must_be_given(start_bench: Callable[..., Bench], zoo: Path) -> None:
     """The workflow that calls the action must give the value."""
-    schema = "parameters:\n  key: {type: string, default: '{{ st2kv.system.key | decrypt_kv }}', position: 0}\n"
+    schema = "parameters:\n  key: {type: string, default: '{{ action_context.parent.key }}', position: 0}\n"
     add(zoo, "sign.it", f"runner_type: local-shell-script\nentry_point: greet.sh\n{schema}")
     bench = start_bench(packs=zoo)
     assert result_of(call(bench, "zoo.sign.it", "{key: k}"))["stdout"] == "[k]"
     assert "zoo.sign.it needs the input 'key'" in refusal_of(bench, "zoo.sign.it", "{cwd: /}")
     (pack,) = read_packs([zoo])
-    assert ["reads 'st2kv', which needs StackStorm" in str(each) for each in pack.warnings] == [True]
+    assert ["reads 'action_context', which needs StackStorm" in str(each) for each in pack.warnings] == [True]
+
+
+STORED = """runner_type: local-shell-script
+entry_point: greet.sh
+parameters:
+  name: {type: string, default: "{{ st2kv.system.zoo.keeper }}", position: 0}
+  token: {type: string, default: "{{ st2kv.system.token | decrypt_kv }}", position: 1}
+  times: {type: integer, default: "{{ st2kv.system.times | default(7) }}", position: 2}
+  region: {type: string, default: "{{ config_context.region }}-{{ name }}", position: 3}
+"""
+
+
+def test_a_default_reads_the_key_value_store_and_the_configuration(
+    start_bench: Callable[..., Bench], zoo: Path, tmp_path: Path
+) -> None:
+    """As the value is when the item starts. A secret is a secret of the run, and what is given is never looked up."""
+    add(zoo, "sign", STORED)
+    (zoo / "zoo" / "config.schema.yaml").write_text("region: {type: string, default: eu}\n")
+    bench = start_bench(packs=zoo, store=f"sqlite:///{tmp_path}/runs.db")
+    for name, value in (("zoo.keeper", "Ada"), ("token", "hush-hush")):
+        bench.proxy.set_key(name, value, secret=name == "token").get(timeout=PATIENCE)
+    assert result_of(call(bench, "zoo.sign"))["stdout"] == "[Ada][******][7][eu-Ada]"
+    bench.proxy.set_key("times", "3").get(timeout=PATIENCE)
+    assert result_of(call(bench, "zoo.sign", "{name: Bo, token: x}"))["stdout"] == "[Bo][x][3][eu-Bo]"
+
+
+def test_a_default_has_stackstorms_filters(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """Beside those of the native language."""
+    schema = """runner_type: local-shell-script
+entry_point: greet.sh
+parameters:
+  path: {type: string, default: /a/b.txt, position: 0}
+  file: {type: string, default: "{{ path | basename | regex_replace('txt$', 'md') }}", position: 1}
+  data: {position: 2, default: "{{ '{\\"a\\": [1, 2]}' | json_parse | jsonpath_query('a[0]') | first }}"}
+"""
+    add(zoo, "filters", schema)
+    assert result_of(call(start_bench(packs=zoo), "zoo.filters"))["stdout"] == "[/a/b.txt][b.md][1]"
+
+
+def test_a_default_without_its_key_fails_the_item_and_names_the_key(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """And one that reads a secret without decrypting it says how to."""
+    add(zoo, "sign", STORED)
+    bench = start_bench(packs=zoo)
+    failure = failure_of(call(bench, "zoo.sign"))
+    assert "the default of 'name' cannot be evaluated: there is no key 'zoo.keeper' in the scope 'system'" in failure
+    bench.proxy.set_key("zoo.keeper", "Ada", secret=True).get(timeout=PATIENCE)
+    assert "st2kv.system.zoo.keeper | decrypt_kv" in failure_of(call(bench, "zoo.sign", "{token: x}"))
 
 
 def test_a_disabled_action_is_left_out(zoo: Path) -> None:

@@ -19,10 +19,21 @@ from stretto.definitions.model.semantics import NATIVE, ORQUESTA
 from tests.support.evaluating import JSON, SOME, frozen_object, snapshot_of
 
 
+class Places:
+    """Visits whose status is where they are asked for."""
+
+    def status_of(self, task: str, route: int) -> str:
+        """Return task and route."""
+        return f"{task}@{route}"
+
+    def execution_of(self, _task: str, _route: int, _run_id: str) -> None:
+        """Return None."""
+
+
 def facts(mask: Mask | None = None) -> RunFacts:
     """Return a run's facts."""
     given = snapshot_of().facts
-    return RunFacts(given.parameters, given.system, (), mask=mask, status_of=lambda task, route: f"{task}@{route}")
+    return RunFacts(given.parameters, given.system, (), mask=mask, visits=Places())
 
 
 def publish(contexts: Contexts, branch: Branch, *lists: Mapping[str, Any]) -> Branch:

@@ -9,7 +9,7 @@ from stretto.definitions import ExpressionError, thaw
 from stretto.definitions.conductor import Command, Conductor, Failure, ItemCompleted, StartItem, preparing
 from stretto.definitions.conductor.preparing import Preparation
 from stretto.definitions.dialects import read_workflow
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits, Moment
 from stretto.definitions.expressions.base.limits import PORTION_UNITS, RENDERED_ITEM_UNITS
 from stretto.definitions.model import bind
 from tests.support.evaluating import snapshot_of
@@ -167,10 +167,12 @@ tasks:
 """
 
 
-def begun(given: str, rows: list[Any], *, pauses: bool = False) -> tuple[Conductor, list[Command]]:
+def begun(
+    given: str, rows: list[Any], *, pauses: bool = False, limits: ExpressionLimits = DEFAULT_LIMITS
+) -> tuple[Conductor, list[Command]]:
     """Return the conductor of a fan-out and its first commands. The inputs are rendered, unless it pauses."""
     workflow = read_workflow(FAN_OUT.replace("{INPUT}", given), "fan_out.yaml")
-    conductor = Conductor(workflow, "run", bind(workflow, {"rows": rows}), 0.0)
+    conductor = Conductor(workflow, "run", bind(workflow, {"rows": rows}), 0.0, limits=limits)
     conductor.pauses = pauses
     return conductor, conductor.begin()
 
@@ -180,10 +182,12 @@ def begun(given: str, rows: list[Any], *, pauses: bool = False) -> tuple[Conduct
     ["{x: <% item() %>, y: <% ctx(suffix) %>, z: fixed}", "{x: '{{ item().a | upper }}-{{ ctx().suffix }}'}"],
 )
 def test_the_small_inputs_of_many_items_are_within_the_budget_of_their_event(given: str) -> None:
-    """200,000 of them, in either language: each item adds to the budget."""
-    conductor, _ = begun(given, [{"a": f"n{number}"} for number in range(200_000)])
+    """40,000 of them, in either language: each item adds to the budget, which would not be enough without."""
+    limits = ExpressionLimits(max_cost=1_500_000, event_factor=1)
+    conductor, _ = begun(given, [{"a": f"n{number}"} for number in range(40_000)], limits=limits)
     assert conductor.status == "running"
-    assert len(conductor.outstanding()) == 200_000
+    assert len(conductor.outstanding()) == 40_000
+    assert conductor.units_spent() > limits.event_total(limits.max_cost)
 
 
 def test_calls_of_yaql_for_each_of_many_items_are_within_the_budget() -> None:

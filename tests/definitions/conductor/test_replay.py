@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from stretto.definitions import read_workflow, thaw
 from stretto.definitions.conductor import ENDED, ItemCompleted, WaitUntil
+from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.model.parameters import bind
 from stretto.definitions.stored import from_stored, to_stored
 from tests.support.examples import examples
@@ -91,6 +92,38 @@ def test_a_run_is_rebuilt_with_its_definition_as_it_was_stored(dialect: str, dat
         return  # a parent's context is of rehearsals alone, and no other code knows its names
     recording = record(run, seeded(run, seed))
     replay(recording, run=Run(from_stored(to_stored(run.workflow)), run.parameters))
+
+
+DRAWING = """version: 1.0
+vars: [at: <% random() %>]
+tasks:
+  first:
+    with: {items: "<% range(0, 4) %>", concurrency: 2}
+    action: core.echo
+    input: {n: "<% random(1, 1000000) %>", k: "{{ ['a', 'b', 'c'] | random }}"}
+    next:
+      - when: <% random() > 0.5 %>
+        publish: [drawn: <% random() %>, told: <% task(first) %>, run: <% ctx().st2.action_execution_id %>]
+        do: second
+      - when: <% random() > 0.5 %>
+        publish: [status: <% task(first).status %>]
+        do: second
+  second:
+    join: 1
+    action: core.echo
+    input: {n: "<% random() %>", of: "<% task(first).result %>"}
+    retry: {count: 2, delay: "<% random(1, 9) %>"}
+    next: [{publish: [last: "{{ range(1000) | random }}", told: "{{ task('second').result }}"]}]
+output: [at: <% ctx(at) %>, all: <% ctx() %>, n: <% random() %>]
+"""
+
+
+@given(seed=SEEDS)
+@settings(deadline=None, max_examples=examples(60))
+def test_what_a_run_draws_and_is_told_is_the_same_in_a_replay(seed: int) -> None:
+    """Random numbers and members, `task()` and `st2`: in inputs, conditions, published values, and delays."""
+    run = Run(read_workflow(DRAWING, "drawing.yaml"), EMPTY_OBJECT)
+    replay(record(run, seeded(run, seed), matches_what_is_carried_out))
 
 
 @pytest.mark.parametrize("dialect", RUNS)

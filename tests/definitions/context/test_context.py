@@ -131,6 +131,9 @@ class WatchedScope:
     def completion(self) -> None:
         """Return nothing."""
 
+    def task_execution(self, task: str, route: int | None) -> None:
+        """Return nothing."""
+
     def task_status(self, task: str, route: int | None) -> None:
         """Return nothing."""
 

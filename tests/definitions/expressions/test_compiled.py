@@ -198,6 +198,9 @@ class Raw:
         """Return nothing."""
         return None
 
+    def task_execution(self, task: str, route: int | None) -> None:
+        """Return nothing."""
+
     def task_status(self, task: str, route: int | None) -> str | None:
         """Return nothing."""
         return None

@@ -47,12 +47,14 @@ CONSTANT: dict[str, dict[str, str]] = {
     | dict.fromkeys(_VERSIONS, VERSION)
     | dict.fromkeys(_TIMES, TIME)
     | dict.fromkeys(["length", "type_of"], PASSES)
-    | dict.fromkeys(["decrypt_kv", "lipsum", "st2kv", "task"], REFUSED),
+    | dict.fromkeys(["lipsum", "st2kv"], REFUSED)
+    | {"decrypt_kv": PASSES, "task": ENDED},
     "filter": dict.fromkeys(["first", "last", "length", "count"], PASSES)
     | dict.fromkeys(_NUMBERS, NUMBER)
     | dict.fromkeys(_VERSIONS, VERSION)
     | dict.fromkeys(_TIMES, TIME)
-    | dict.fromkeys(["attr", "decrypt_kv", "random", "st2kv", "task"], REFUSED),
+    | dict.fromkeys(["attr", "st2kv"], REFUSED)
+    | {"decrypt_kv": PASSES, "random": PASSES},
     "test": dict.fromkeys(_KINDS, PRESENCE),
     "method": {},
 }

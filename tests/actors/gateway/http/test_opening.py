@@ -18,7 +18,7 @@ from stretto.actors.operations import API
 from stretto.actors.settings import ServeSettings, Settings
 from stretto.actors.settings.model import EngineSettings
 from tests.support.access import token_in
-from tests.support.gateways import Reply, http, read_reply
+from tests.support.gateways import Reply, http, post, read_reply
 from tests.support.waiting import PATIENCE
 
 RUNS = f"{API}/runs"
@@ -42,9 +42,15 @@ class Early:
         reloading = Reloading(self._engine, settings, lambda: None)
         await self.gateway.start(self._engine, DaemonSide(settings, reloading.reload))
 
+    @property
+    def port(self) -> int:
+        """The number of the port."""
+        number: int = self._port.getsockname()[1]
+        return number
+
     async def ask(self, path: str, **headers: str) -> Reply:
         """Send a request, and return the answer."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port.getsockname()[1])
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(http("GET", path, b"", **headers))
         try:
             return read_reply(await reader.read())
@@ -156,6 +162,27 @@ def test_requests_that_wait_leave_connections_to_probes_from_the_same_address(tm
         assert (await early.ask("/healthz")).status == 200
         await early.stop()
         await asyncio.wait(waiting)
+
+    run(tmp_path, test)
+
+
+def test_a_client_that_leaves_makes_room_for_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, although its request has a body that no one has read."""
+    monkeypatch.setattr(opening, "MAX_EARLY_REQUESTS", 1)
+
+    async def test(early: Early) -> None:
+        _, leaving = await asyncio.open_connection("127.0.0.1", early.port)
+        leaving.write(post(RUNS, {"workflow": "left"}))
+        while early.gateway._opening._waiting < 1:  # noqa: ASYNC110 - they come in the turns of this loop
+            await asyncio.sleep(0)
+        leaving.close()
+        while early.gateway._opening._waiting:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(early.ask(RUNS))
+        while early.gateway._opening._waiting < 1:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        await early.start()
+        assert (await waiting).status == 401
 
     run(tmp_path, test)
 

@@ -90,8 +90,10 @@ class Story:
         await self.hub.start()
 
     async def settle(self) -> None:
-        """Let the tasks of the event loop run as far as they can."""
+        """Let the tasks of the event loop run as far as they can. All of them open a stream."""
         for _ in range(6):
+            if all(each.done() for each in self.opening.values()):
+                break
             await asyncio.sleep(0)
 
     async def step(self) -> None:
@@ -243,4 +245,4 @@ def test_any_cut_leaves_a_client_with_the_engines_state(small: pytest.MonkeyPatc
 
 def test_any_of_10_000_cuts_leaves_a_client_with_the_engines_state(small: pytest.MonkeyPatch) -> None:
     """The same, with other runs."""
-    campaign(small, runs_of(200), 100_000, CAMPAIGN)
+    campaign(small, runs_of(100), 100_000, CAMPAIGN)

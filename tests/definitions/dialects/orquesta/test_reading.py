@@ -120,9 +120,9 @@ def test_what_is_wrong_refuses_the_file() -> None:
 
 def test_names_of_the_parent_context_are_known() -> None:
     """A caller that gives runs more variables than their inputs passes their names."""
-    text = "version: 1.0\ntasks: {a: {action: x.y, input: {m: '<% ctx().st2.user %>'}}}\n"
+    text = "version: 1.0\ntasks: {a: {action: x.y, input: {m: '<% ctx().parent.user %>'}}}\n"
     assert [each.code for each in read_as_orquesta(text, "f").findings] == ["unknown_variable"]
-    assert read_as_orquesta(text, "f", context=["st2"]).findings == ()
+    assert read_as_orquesta(text, "f", context=["parent"]).findings == ()
 
 
 def test_commands_are_drawn_and_a_simple_end_is_not() -> None:

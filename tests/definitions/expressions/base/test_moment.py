@@ -28,6 +28,17 @@ def test_uuids_differ_within_a_moment_and_agree_between_replays(seed: str, calls
     assert all(uuid.UUID(each).version == 4 for each in row)
 
 
+@given(st.text(max_size=10), st.integers(1, 20))
+@SOME
+def test_random_numbers_differ_within_a_moment_and_agree_between_replays(seed: str, calls: int) -> None:
+    """Each is at least 0 and less than 1."""
+    first, again = Moment(0.0, seed), Moment(9.0, seed)
+    row = [first.random() for _ in range(calls)]
+    assert row == [again.random() for _ in range(calls)]
+    assert len(set(row)) == calls
+    assert all(0 <= each < 1 for each in row)
+
+
 def test_the_calls_are_counted_over_all_expressions_of_a_moment() -> None:
     """Two expressions evaluated at one moment get different ids."""
     moment, template = Moment(0.0, "s"), compiled("{{ uuid() }}")

@@ -194,7 +194,6 @@ def test_unknown_names_are_reported_on_evaluation(text: str) -> None:
         ("<% result() %>", "result() refers to the current task"),
         ("{{ succeeded() }}", "succeeded() refers to the current task"),
         ("<% st2kv('system.x') %>", "there is no key 'system.x'"),
-        ("{{ 'x' | decrypt_kv }}", "keystore"),
         ("{{ ctx('name').append(1) }}", "'append'"),
         ("{{ ctx('l').append(1) }}", "build a new value"),
     ],
@@ -236,10 +235,20 @@ def test_functions_of_the_item_at_hand() -> None:
     assert "the item is of type string" in error_of("<% item(host) %>", scope=with_item("a"))
 
 
+class Statuses:
+    """Visits of a run, of which only the statuses are known."""
+
+    def status_of(self, task: str, route: int) -> str | None:
+        """Return the status of a visit."""
+        return {("a", 0): "timed_out", ("b", 2): "cancelled", ("c", 0): "succeeded"}.get((task, route))
+
+    def execution_of(self, _task: str, _route: int, _run_id: str) -> None:
+        """Return None."""
+
+
 def test_the_status_of_a_task_is_in_orquestas_terms() -> None:
     """Which route is asked for is handed on."""
-    statuses = {("a", 0): "timed_out", ("b", 2): "cancelled", ("c", 0): "succeeded"}
-    facts = RunFacts(EMPTY_OBJECT, EMPTY_OBJECT, (), status_of=lambda task, route: statuses.get((task, route)))
+    facts = RunFacts(EMPTY_OBJECT, EMPTY_OBJECT, (), visits=Statuses())
     scope = Snapshot(0, facts, snapshot_of({}).variables, snapshot_of({}).tasks)
     assert value_of("<% task_status(a) %>", scope=scope) == "timeout"
     assert value_of("{{ task_status('b', 2) }}", scope=scope) == "canceled"
@@ -325,6 +334,9 @@ class ReadScope:
     def completion(self) -> None:
         """Return None."""
         return
+
+    def task_execution(self, task: str, route: int | None) -> None:
+        """Return nothing."""
 
     def task_status(self, task: str, route: int | None) -> None:
         """Return None."""
