@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from stretto.actors.kv.rules import InvalidKey
     from stretto.actors.outcome import AmbiguousRun, EngineStopping, Outcome, RunHandle, RunWasParked, UnknownRun
     from stretto.actors.packs.secrets import InvalidPackConfig
+    from stretto.actors.pools import PoolOptions, UnknownPool, UnknownWorker
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
@@ -77,6 +78,7 @@ else:
             "journal.encryption": "StoreKeyMissing",
             "journal.records": "UnreadableRecord",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
+            "pools": "PoolOptions UnknownPool UnknownWorker",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
             "kv.rules": "InvalidKey",
@@ -117,6 +119,7 @@ __all__ = [
     "KeyLimits",
     "NoStore",
     "Outcome",
+    "PoolOptions",
     "RefusedFile",
     "RemoteEngine",
     "RequestRefused",
@@ -133,8 +136,10 @@ __all__ = [
     "UnknownKey",
     "UnknownKind",
     "UnknownPath",
+    "UnknownPool",
     "UnknownRun",
     "UnknownVisit",
+    "UnknownWorker",
     "UnreadableRecord",
     "action",
     "connect",

@@ -27,8 +27,10 @@ from stretto.metrics.logging import (
     get_logger,
     mask_run,
     request_id,
+    shows_info,
     unmask_run,
 )
+from stretto.metrics.pools import PoolFigures
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "KeptWarning",
     "LoggerStyle",
     "MetricsServer",
+    "PoolFigures",
     "TaskInstruments",
     "WorkflowInstruments",
     "call_ids",
@@ -56,5 +59,6 @@ __all__ = [
     "last_warnings",
     "mask_run",
     "request_id",
+    "shows_info",
     "unmask_run",
 ]

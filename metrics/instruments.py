@@ -4,7 +4,7 @@ Labels are looked up once: `instruments.workflow(name).task(name)` is bound when
 batches.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 
@@ -18,6 +18,7 @@ from stretto.metrics.gauges import GaugeSources, StateGauges, StreamMetrics
 from stretto.metrics.histogram import Histogram, HistogramFamily
 from stretto.metrics.http import HttpInstruments
 from stretto.metrics.last_success import LastSuccesses
+from stretto.metrics.pools import PoolFigures, PoolMetrics
 
 MAX_WORKFLOWS = 200
 MAX_TASKS_PER_WORKFLOW = 200
@@ -147,6 +148,8 @@ class Instruments:
         self.registry.register(self._http_request_seconds)
         self._streams = StreamMetrics()
         self.registry.register(self._streams)
+        self._pools = PoolMetrics()
+        self.registry.register(self._pools)
         self._last_successes = LastSuccesses()
         self.registry.register(self._last_successes)
         self._gauges = StateGauges()
@@ -208,6 +211,10 @@ class Instruments:
             dropped: Returns the number of streams that were dropped so far.
         """
         self._streams.streams, self._streams.dropped = streams, dropped
+
+    def bind_pools(self, pools: Callable[[], Sequence[PoolFigures]]) -> None:
+        """Set the source of the figures of pools, which each scrape calls on its own thread."""
+        self._pools.pools = pools
 
     def bind_gauges(  # noqa: PLR0913 - one keyword for each gauge
         self,

@@ -12,6 +12,7 @@ from typing import get_args, get_type_hints
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.journal.store import Unrecordable
+from stretto.actors.pools import UnknownPool
 from stretto.actors.runners.base import Finished
 from stretto.definitions.conductor.events import StreamProblem
 from stretto.definitions.errors import ExpressionLimitExceeded, InvalidDefinition, UnknownWorkflow
@@ -28,13 +29,15 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
     ("actors/engine/children.py", "error.code"): {InvalidDefinition.code, UnknownWorkflow.code},
     ("actors/engine/recovery.py", "Unrecordable.code"): {Unrecordable.code},
     ("actors/journal/sql/encoding.py", "self.kind"): PASSED_ON,
+    ("actors/pools/scheduler.py", "end.kind"): RUNNERS,
+    ("actors/pools/serving.py", "status"): {"cancelled", "timed_out"},
     ("actors/rehearsal/runner.py", "kind"): RUNNERS,
     ("actors/runners/own_worker_calls.py", "kind"): {"exception", "not_data"},
     ("actors/runners/remote_calls.py", "end.kind"): RUNNERS,
     ("actors/runs/execution.py", "kind"): PASSED_ON,
     ("actors/runs/item.py", "kind"): PASSED_ON,
     ("actors/runs/item.py", "message.code"): PASSED_ON,
-    ("actors/runs/item.py", "error.code"): {InvalidActionInput.code, UnknownAction.code},
+    ("actors/runs/item.py", "error.code"): {InvalidActionInput.code, UnknownAction.code, UnknownPool.code},
     ("actors/runs/item_failures.py", "kind"): OF_EXPRESSIONS,
     ("definitions/conductor/retrying.py", "kind"): OF_EXPRESSIONS,
     ("definitions/conductor/streamed.py", "event.kind"): set(get_args(StreamProblem)),

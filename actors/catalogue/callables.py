@@ -12,22 +12,26 @@ class Callables:
     """Describes the callable refs to validation. An action wins over a workflow of the same ref.
 
     `unusable` gives the reason for each ref whose definition has errors. `find_more` registers actions that are loaded
-    only when a ref is unknown. `requested_by` is who asks for runs: more is refused to remote clients.
+    only when a ref is unknown. `requested_by` is who asks for runs: more is refused to remote clients. `pools` are the
+    names of the pools, or None if they are not known.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords, each a part of what is known
         self,
         actions: ActionRegistry,
         workflows: Mapping[str, Workflow],
         unusable: Mapping[str, str] | None = None,
         find_more: Callable[[], None] | None = None,
+        *,
         requested_by: Requested = "owner",
+        pools: tuple[str, ...] | None = None,
     ) -> None:
         self._actions = actions
         self._workflows = workflows
         self._unusable = {} if unusable is None else unusable
         self._find_more = find_more
         self._requested_by = requested_by
+        self.pools = pools
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs."""

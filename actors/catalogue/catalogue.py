@@ -205,7 +205,7 @@ class Catalogue:
         workflows, unusable = self._callable(), self._unusable()
         for ref in partial.keys() - workflows.keys() - self._conflicts.keys():
             workflows[ref] = partial[ref]
-        callables = Callables(self.actions, workflows, unusable, self._rules.find_more)
+        callables = Callables(self.actions, workflows, unusable, self._rules.find_more, pools=self._rules.pools)
         return self._rules.check_calls(callables)
 
     def _callable(self) -> dict[str, Workflow]:

@@ -61,12 +61,14 @@ class Rules:
         check_calls: Returns what validation shall take for callable. None leaves calls unchecked.
         log: Where warnings go.
         find_more: Registers actions that are loaded only when a ref is unknown.
+        pools: The names of the pools in which tasks can run, `here` among them, or None if they are not known.
         runs_actions: Whether the actions will run. Then those whose pack lacks its environment are refused.
     """
 
     check_calls: Callable[[Callables], KnownActions | None] = known_exactly
     log: LogEvent = log_event
     find_more: Callable[[], None] | None = None
+    pools: tuple[str, ...] | None = None
     runs_actions: bool = True
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.catalogue import Catalogue, load_library
+from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.daemon.notify import notify
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.journal import Requester
 from stretto.actors.packs import Pack
+from stretto.actors.pools import HERE
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -83,6 +84,6 @@ class Reloading:
         engine = self._settings.engine
         library = load_library(
             engine.definitions, packs=engine.packs, rendered_commands=self._settings.core_local.rendered_cmd,
-            earlier=earlier,
+            earlier=earlier, rules=Rules(pools=(HERE, *self._settings.pools)),
         )  # fmt: skip
         return library.catalogue, library.packs

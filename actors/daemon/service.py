@@ -38,8 +38,9 @@ from stretto.actors.gateway import (
     open_port,
 )
 from stretto.actors.journal import KeyLimits
+from stretto.actors.pools import PoolOptions
 from stretto.actors.process import give_back, in_children
-from stretto.actors.settings import Settings
+from stretto.actors.settings import PoolSettings, Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -161,6 +162,7 @@ class Daemon:
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
+            pools={name: _pool_options(each, engine.actions) for name, each in self._settings.pools.items()},
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()
@@ -299,3 +301,11 @@ def _take_no_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+
+
+def _pool_options(settings: PoolSettings, actions: tuple[str, ...]) -> PoolOptions:
+    """Return how a pool is made. Its workers have the engine's actions unless it names its own."""
+    return PoolOptions(
+        workers=settings.workers, slots=settings.slots, actions=settings.actions or actions, beat=settings.beat,
+        cache_bytes=settings.max_cache_bytes,
+    )  # fmt: skip

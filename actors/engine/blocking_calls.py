@@ -220,6 +220,10 @@ class BlockingCalls(BlockingReports):
         """Return the value of a key in clear. See `Engine.key_value`."""
         return self._get(self.proxy.key_value(name, scope, owner))
 
+    def drain_pool(self, pool: str, worker: str | None = None) -> int:
+        """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
+        return int(self._get(self.proxy.drain_pool(pool, worker)))
+
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))

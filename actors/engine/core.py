@@ -6,9 +6,11 @@ import pykka
 
 from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.children import Children
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
+from stretto.actors.engine.pools import EnginePools
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.queries import Pruning, StoreQueries
 from stretto.actors.engine.recovery import RunRecovery
@@ -19,7 +21,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.engine.tasks import TaskQueries
 from stretto.actors.journal import ReplayTrace
@@ -37,7 +39,9 @@ class EngineCore:
         services = parts.services
         self.table = table = RunTable()
         self.admission = admission = Admission(services.journal, table, parts.max_runs)
-        self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
+        self.definitions = definitions = EffectiveDefinitions(
+            parts.catalogue, parts.pack_configuration, services.actions
+        )
         self.news = news = EngineNews(services, table)
         self.runs = runs = RunSupervision(services, engine, definitions, table, news)
         self.quarantine = quarantine = QuarantinedRuns()
@@ -54,6 +58,7 @@ class EngineCore:
         self.requests = RunRequests(services, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
         self.keys = EngineKeys(services, parts.key_link, parts.key_limits)
+        self.pools = EnginePools(services)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)

@@ -42,6 +42,7 @@ from stretto.actors.journal import (
     Scope,
 )  # fmt: skip
 from stretto.actors.packs import Source
+from stretto.actors.pools import NO_OPTIONS, PoolOptions
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
 from stretto.actors.workers import CALLS_OF_A_WORKER, IDLE_SECONDS, WorkerLife
@@ -114,6 +115,7 @@ class Engine(DispatchedActor):
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
         files_read: Paths = (),
         files_write: Paths = (),
+        pools: Mapping[str, PoolOptions] = NO_OPTIONS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
 
@@ -153,6 +155,7 @@ class Engine(DispatchedActor):
             key_limits: The bounds of the key-value store.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
+            pools: The pools of workers by name, in which tasks with `runs_on` run.
 
         Raises:
             CannotLoadActions, UnknownWorkflow: Actions cannot be imported, or a folder of definitions does not exist.
@@ -172,7 +175,7 @@ class Engine(DispatchedActor):
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
-            max_http_connections=max_http_connections,
+            max_http_connections=max_http_connections, pools=pools,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
@@ -640,8 +643,12 @@ class Engine(DispatchedActor):
         """Return a value of a stored run's context, however large it is. See `context`."""
         return self._core.store.read_long(context_value, run_id, at, path)
 
-    def context_versions(self, run_id: str) -> Deferred:
+    def context_versions(self, run_id: str, max_entries: int | None = None) -> Deferred:
         """Return the versions of a stored run's context by a replay: which entry has set which names.
+
+        Args:
+            run_id: The run.
+            max_entries: Refuse the replay of a run with more entries, unless its versions are kept. None refuses none.
 
         Returns:
             {versions: [{version, at, names}], left_out}, the newest version first. `at` is the number of the entry that
@@ -649,9 +656,9 @@ class Engine(DispatchedActor):
             `left_out` is the number of earlier versions above 500.
 
         Raises:
-            LimitExceeded: As for `context`.
+            LimitExceeded: As for `context`, or the run has more than `max_entries`.
         """
-        return self._core.store.read_kept(list_versions, run_id)
+        return self._core.store.read_kept(list_versions, run_id, max_entries)
 
     def timeline(self, run_id: str) -> Deferred:
         """Return when the tasks of a stored run ran, and when the items of its fan-outs ended.
@@ -793,6 +800,33 @@ class Engine(DispatchedActor):
         """
         return self._core.keys.delete(name, scope, owner, version, by)
 
+    def pools(self) -> list[dict[str, Any]]:
+        """Return the pools of workers.
+
+        Returns:
+            [{pool, expected, workers, slots, waiting, in_flight, ...}], with a list of {worker, name, process, slots,
+            labels, actions, in_flight, state} in `workers`, and counts since the start: batches, items_sent,
+            values_put, late_ends, bytes_sent, bytes_received, workers_lost.
+        """
+        return self._core.pools.list()
+
+    def drain_pool(self, pool: str, worker: str | None = None, *, by: Requester | None = None) -> Any:
+        """Let the workers of a pool finish their items and leave. Its carrier starts others.
+
+        Args:
+            pool: The pool.
+            worker: One worker. None is all of them.
+            by: As of `submit`.
+
+        Returns:
+            How many workers will leave.
+
+        Raises:
+            UnknownPool: There is no such pool.
+            UnknownWorker: It has no such worker.
+        """
+        return self._core.pools.drain(pool, worker, by)
+
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, by: Requester | None = None
     ) -> Any:
@@ -845,9 +879,10 @@ class Engine(DispatchedActor):
 
     def on_turn_end(self) -> None:
         """Share out the permits, once for all messages of the turn. Finish a drain."""
-        changes = self._services.permits.share_out()
-        if changes:
-            self._core.runs.notify_of_permits(changes)
+        for permits in (self._services.permits, *self._services.pool_permits.values()):
+            changes = permits.share_out()
+            if changes:
+                self._core.runs.notify_of_permits(changes, permits.pool)
         if self._core.admission.closed:
             self._core.shutdown.finish_if_drained()
 

@@ -6,11 +6,12 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import RunLoaded, RunNotLoaded
 from stretto.actors.journal import (
@@ -194,7 +195,7 @@ class RunRecovery:
             return
         was_supervised = run.supervisor is not None
         run.detach_supervisor()
-        self._services.permits.forget(run_id)
+        self._services.forget_permits(run_id)
         if message.again == "soon":
             if was_supervised:  # that supervisor has stopped, and takes its requests along
                 run.fail_requests(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
@@ -297,7 +298,7 @@ class RunRecovery:
                 "check the run, then retry"
             )
         )
-        self._services.permits.forget(run_id)
+        self._services.forget_permits(run_id)
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Retry to load a run, at growing intervals: many runs may wait for the same store."""
@@ -349,8 +350,8 @@ class RunRecovery:
         """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
-        ended = RunEnded(run_id, outcome, {})
-        now = self._services.now()
+        self._services.permits.forget(run_id)
+        ended, now = RunEnded(run_id, outcome, {}), self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(
             run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending, audit=audit

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, forward
+from stretto.actors.dispatch import Deferred, Mailbox, forward
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import RunInputs
 from stretto.definitions.conductor import IllegalTransition
@@ -67,7 +67,7 @@ class Run:
     """A run in progress, as the engine knows it.
 
     Attributes:
-        supervisor: None while the run waits for recovery; messages wait with it.
+        supervisor: The mailbox of the run's supervisor. None while the run waits for recovery; messages wait with it.
         item: The item that waits for this run, if it is a sub-workflow.
         family: The id of the run at the top: this one, or that of its outermost parent.
         lane: The place of the run's actors in the dispatcher's queue. Sub-workflows are in the lane of their parent.
@@ -95,7 +95,7 @@ class Run:
         self.scope: Catalogue | None = None
         self.mask: Mask | None = None
         self.lane: Lane | None = None
-        self.supervisor: pykka.ActorRef[Any] | None = None
+        self.supervisor: Mailbox[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False
         self.restarts = 0
@@ -115,7 +115,7 @@ class Run:
         with contextlib.suppress(pykka.ActorDeadError):  # the engine gets its end next
             self.supervisor.tell(message)
 
-    def attach_supervisor(self, supervisor: pykka.ActorRef[Any]) -> None:
+    def attach_supervisor(self, supervisor: Mailbox[Any]) -> None:
         """Set the supervisor, and send it the messages that waited for it."""
         self.supervisor = supervisor
         undelivered, self._undelivered = self._undelivered, []

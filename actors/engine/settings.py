@@ -1,12 +1,13 @@
 """The settings of an engine by name, for type checkers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TypeAlias, TypedDict
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.journal import KeyLimits
 from stretto.actors.packs import Source
+from stretto.actors.pools import PoolOptions
 from stretto.definitions.expressions import ExpressionLimits
 
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -48,3 +49,4 @@ class EngineSettings(TypedDict, total=False):
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    pools: Mapping[str, PoolOptions]

@@ -78,7 +78,7 @@ class Shutdown:
         cannot_write = self._services.journal.unavailable is not None
         for run_id, run in self._table:
             run.tell(AbandonRun())
-            if cannot_write and (run.supervisor is None or not run.supervisor.is_alive()):
+            if cannot_write and (run.supervisor is None or run.supervisor.is_set()):
                 # Its end waits for a store that does not come back in time: the run is parked just before its end.
                 self._runs.run_parked(RunParked(run_id))
         if cannot_write and len(self._table):

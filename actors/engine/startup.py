@@ -2,16 +2,17 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+import pykka
 import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
-from stretto.actors.catalogue import Catalogue, load_library
+from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys
 from stretto.actors.engine.settings import Paths
@@ -35,14 +36,12 @@ from stretto.actors.journal import (
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
+from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
-
-if TYPE_CHECKING:
-    import pykka
 
 SECONDS_A_DAY = 86_400.0
 EVALUATION_SECONDS = 2.0
@@ -50,7 +49,7 @@ EVALUATION_SECONDS = 2.0
 
 _log = get_logger("stretto.engine")
 
-Actor = TypeVar("Actor", bound="pykka.Actor")
+Actor = TypeVar("Actor", bound=pykka.Actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,7 @@ class EngineOptions:
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    pools: Mapping[str, PoolOptions]
 
 
 class StopStack(contextlib.ExitStack):
@@ -160,7 +160,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         configure_logging("WARNING")
     library = load_library(
         as_list(options.definitions or ()), actions=as_list(options.actions), packs=as_list(options.packs),
-        rendered_commands=options.rendered_commands,
+        rendered_commands=options.rendered_commands, rules=Rules(pools=(HERE, *options.pools)),
     )  # fmt: skip
     catalogue = library.catalogue
     pack_configuration = read_pack_configuration(options.pack_config, options.keystore, library.packs)
@@ -197,6 +197,12 @@ def start_parts(options: EngineOptions) -> EngineParts:
             pack_workers=options.pack_workers, worker_life=options.worker_life,
         )  # fmt: skip
         stack.add("runners", runners.stop)
+        pools = Pools(options.pools, CallPolicy(
+            addresses=options.addresses or AddressPolicy(), max_retry_after=options.max_retry_after,
+            max_http_connections=options.max_http_connections,
+        ))  # fmt: skip
+        pool_permits = {name: PermitPool(0, name) for name in pools}
+        stack.add("pools", pools.stop)
         link = NoJournal() if journal is None else journal.link
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
@@ -204,7 +210,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
-            keys=HeldKeys(KeySnapshot.of(keys)),
+            keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
         )  # fmt: skip
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
@@ -250,6 +256,9 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     except BaseException:
         parts.stack.close()
         raise
+    services = parts.services
+    if services.pools is not None:
+        services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
@@ -258,6 +267,13 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
         store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.claimed.unfinished),
     )  # fmt: skip
     return reference
+
+
+def _resize(services: Services, engine: "pykka.ActorRef[Actor]", pool: str, capacity: int) -> None:
+    """Let as many items into a pool as its workers can have. Called on the pool's thread."""
+    if services.pool_permits[pool].resize(capacity):
+        with contextlib.suppress(pykka.ActorDeadError):  # the engine stops
+            engine.tell(SharePermits())
 
 
 def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
@@ -283,6 +299,9 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
             counted["JournalActor"] = int(journal.actor.is_alive())
         return counted
 
+    pools = services.pools
+    if pools is not None:
+        services.instruments.bind_pools(lambda: [pool.figures() for pool in pools.values()])
     services.instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
         runs_quarantined=None if journal is None else runs_quarantined,

@@ -25,6 +25,7 @@ class Blockers:
         for_thread: Items whose function waits for a thread.
         threads: The number of threads that run functions at a time.
         left_behind: The number of threads that functions without an item hold.
+        pools: For each pool that items wait for: its name, their number, its connected and its expected workers.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -36,6 +37,7 @@ class Blockers:
     for_thread: frozenset[tuple[str, int, int]] = frozenset()
     threads: int = 0
     left_behind: int = 0
+    pools: tuple[tuple[str, int, int, int], ...] = ()
 
 
 NO_BLOCKERS: Final = Blockers()
@@ -93,6 +95,10 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
     if blockers.permits:
         text = f"the engine's max_items_in_flight is reached: {blockers.permits:,} of the run's items wait"
         yield {"kind": "permits", "text": text, "count": blockers.permits}
+    for pool, count, connected, expected in blockers.pools:
+        who = "1 item waits" if count == 1 else f"{count:,} items wait"
+        text = f"{who} for a worker of {pool}: {connected:,} of {expected:,} connected"
+        yield {"kind": "pool", "text": text, "count": count, "pool": pool}
 
 
 def _described(wait: Wait, blockers: Blockers) -> dict[str, Any]:

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.queries import (
         HOUR_SECONDS,
         MAX_PAGE,
+        MOST_SEARCHED,
         NO_PARENT,
         PAGE,
         STATUSES,
@@ -166,7 +167,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
+            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
@@ -203,6 +204,7 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PENDING",
     "MOST_ITEMS",
+    "MOST_SEARCHED",
     "NOTHING_CLAIMED",
     "NO_PARENT",
     "PAGE",

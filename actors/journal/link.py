@@ -5,11 +5,12 @@ Entries are counted where they are sent, so that senders notice a full journal a
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, RightOfWay, ask_deferred
+from stretto.actors.dispatch import Deferred, Recipient, RightOfWay, ask_deferred
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
@@ -24,8 +25,8 @@ MAX_PENDING = 8192
 ROOM_AGAIN = 1024
 """Pending entries at which items start again."""
 
-Notifications: TypeAlias = tuple[tuple[pykka.ActorRef[Any], Any], ...]
-Answers: TypeAlias = tuple[tuple[Deferred, Any], ...]
+Notifications: TypeAlias = Sequence[tuple[Recipient, Any]]
+Answers: TypeAlias = Sequence[tuple[Deferred, Any]]
 
 
 class Link(Protocol):
@@ -59,7 +60,7 @@ class Link(Protocol):
                 order. By default it is the run of `write`. A record of no run follows all earlier ones.
         """
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
+    def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
 
 
@@ -104,7 +105,7 @@ class NoJournal:
             self.audit.add(write.audit)
         notify(notifications, answers)
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:  # noqa: ARG002 - no one waits
+    def has_room(self, waiter: Recipient) -> bool:  # noqa: ARG002 - no one waits
         """Return True."""
         return True
 
@@ -127,7 +128,7 @@ class JournalLink:
         self._journal: pykka.ActorRef[Any] | None = None
         self._pending = 0
         self._unavailable: str | None = None
-        self._waiting: dict[str, pykka.ActorRef[Any]] = {}
+        self._waiting: dict[Recipient, None] = {}
 
     def connect(self, journal: pykka.ActorRef[Any]) -> None:
         """Set the journal's actor; called once, before the first record."""
@@ -154,7 +155,7 @@ class JournalLink:
         if self._journal is None:
             raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
-        record = Record(write, entries, notifications, answers, family or run_of(write))
+        record = Record(write, entries, tuple(notifications), tuple(answers), family or run_of(write))
         with self._lock:
             self._pending += entries
             if record.is_awaited:
@@ -164,14 +165,14 @@ class JournalLink:
         with contextlib.suppress(pykka.ActorDeadError):
             self._journal.tell(record)
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
+    def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
         if self._unavailable is None and self._pending < MAX_PENDING:
             return True
         with self._lock:
             if self._unavailable is None and self._pending <= ROOM_AGAIN:
                 return True
-            self._waiting[waiter.actor_urn] = waiter
+            self._waiting[waiter] = None
         return False
 
     def change_access(self, change: AccessChange, audit: AuditEntries = ()) -> Deferred:
@@ -216,7 +217,7 @@ class JournalLink:
             if self._pending > ROOM_AGAIN:
                 return
             waiting, self._waiting = self._waiting, {}
-        for waiter in waiting.values():
+        for waiter in waiting:
             with contextlib.suppress(pykka.ActorDeadError):  # its run has ended
                 waiter.tell(JournalHasRoom())
 
@@ -235,5 +236,7 @@ def notify(notifications: Notifications, answers: Answers) -> None:
     for answer, value in answers:
         answer.resolve(value)
     for reference, message in notifications:
-        with contextlib.suppress(pykka.ActorDeadError):
+        try:
             reference.tell(message)
+        except pykka.ActorDeadError:
+            continue

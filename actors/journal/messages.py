@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from pykka import ActorRef
-
-    from stretto.actors.dispatch import Deferred
+    from stretto.actors.dispatch import Deferred, Recipient
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.claims import Claimed
@@ -52,7 +50,7 @@ class Record(msgspec.Struct, frozen=True):
     """None waits for the earlier records of the family."""
     entries: int
     """The record's share of the pending entries."""
-    notifications: tuple[tuple[ActorRef[Any], Any], ...] = ()
+    notifications: tuple[tuple[Recipient, Any], ...] = ()
     answers: tuple[tuple[Deferred, Any], ...] = ()
     family: str | None = None
     """The run at the top of the record's run, whose records are written in their order. None is behind all records."""

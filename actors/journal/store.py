@@ -212,7 +212,10 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
+    """A page of runs, the newest first, and the cursor of the next page, or None on the last one.
+
+    A search may have a next page although this one is not full: it reads MOST_SEARCHED runs for a page at most.
+    """
 
     runs: tuple[RunRow, ...]
     next: str | None

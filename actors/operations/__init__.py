@@ -112,6 +112,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
     from stretto.actors.operations.links import HAS_LARGE_VALUES, linked_values, with_links, with_value
     from stretto.actors.operations.live import ProgressRelay
+    from stretto.actors.operations.pools import Drained, DrainPool, Pools, PoolsAnswer
     from stretto.actors.operations.requests import (
         Audit,
         Cells,
@@ -208,6 +209,7 @@ else:
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
             "keys": "DeleteKey Key KeyValue Keys SetKey",
+            "pools": "DrainPool Drained Pools PoolsAnswer",
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
@@ -272,6 +274,8 @@ __all__ = [
     "DescribeApi",
     "Described",
     "Done",
+    "DrainPool",
+    "Drained",
     "Drawing",
     "Ended",
     "EngineAnswer",
@@ -311,6 +315,8 @@ __all__ = [
     "OutcomeOf",
     "OutputAnswer",
     "Pause",
+    "Pools",
+    "PoolsAnswer",
     "PreviewAnswer",
     "PreviewCancel",
     "PreviewRerun",

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
+from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.definitions.errors import Finding
 
 
@@ -313,6 +314,8 @@ Answer: TypeAlias = (
     | AuditAnswer
     | KeysAnswer
     | KeyAnswer
+    | PoolsAnswer
+    | Drained
     | TokensAnswer
     | TokenCreated
     | MeAnswer

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, keys, requests, sessions
+from stretto.actors.operations import answers, keys, pools, requests, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -148,6 +148,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/tokens", requests.Tokens, "admin", answers.TokensAnswer),
     Route("POST", "/tokens", requests.CreateToken, "admin", answers.TokenCreated, status=201),
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
+    Route("GET", "/pools", pools.Pools, "viewer", pools.PoolsAnswer, "pools"),
+    Route("POST", "/pools/{pool}/drain", pools.DrainPool, "admin", pools.Drained, status=202),
     Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
     Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),

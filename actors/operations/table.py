@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, keys, requests, sessions
+from stretto.actors.operations import answers, definition_requests, keys, pools, requests, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -50,6 +50,8 @@ _ALL: Final = (
     _operation(keys.KeyValue, answers.ValueAnswer),
     _operation(keys.SetKey, answers.KeyAnswer),
     _operation(keys.DeleteKey, lambda _result: answers.Done()),
+    _operation(pools.Pools, pools.PoolsAnswer),
+    _operation(pools.DrainPool, pools.Drained),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -81,6 +83,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.KeyValue,
         keys.SetKey,
         keys.DeleteKey,
+        pools.DrainPool,
         *(control.request for control in CONTROLS),
     }
 )

@@ -24,6 +24,11 @@ class AnyAction:
         """Return why a ref cannot be called."""
         return self._callables.suggestion_for(ref, core)
 
+    @property
+    def pools(self) -> tuple[str, ...] | None:
+        """Any pool: a rehearsal runs nothing."""
+        return None
+
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return the inputs of a known action or workflow. Any other action accepts any input."""
         known = self._callables.parameters_of(ref, core)

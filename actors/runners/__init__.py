@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
-    from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, capture_prints
+    from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, PrintSlot, append_printed, capture_prints
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
     from stretto.actors.runners.worker_runner import PACK_WORKERS
@@ -38,7 +38,7 @@ else:
             "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse describe",
             "inline": "call_inline",
             "pool": "Pool",
-            "printing": "PRINTED_BYTES PrintedText capture_prints",
+            "printing": "PRINTED_BYTES PrintSlot PrintedText append_printed capture_prints",
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
             "worker_runner": "PACK_WORKERS",
@@ -57,11 +57,13 @@ __all__ = [
     "EngineRunner",
     "Finished",
     "Pool",
+    "PrintSlot",
     "PrintedText",
     "Runner",
     "Runners",
     "Running",
     "ThreadUse",
+    "append_printed",
     "call_inline",
     "capture_prints",
     "describe",

@@ -21,6 +21,11 @@ MAX_MESSAGE_LENGTH = 20_000
 _log = get_logger(__name__)
 
 
+FailureKind: TypeAlias = Literal[
+    "failed", "exception", "not_data", "cancelled", "timed_out", "abandoned", "worker_lost", "may_have_run"
+]
+
+
 class Began(msgspec.Struct, frozen=True):
     """The begin of an action's code.
 
@@ -42,7 +47,8 @@ class Finished(msgspec.Struct, frozen=True):
         result: The frozen return value, or the frozen `ActionFailed.result`.
         error: The reason, for people, or None after a success.
         kind: "failed" (ActionFailed), "exception" (any other exception), "not_data" (the result is not JSON-like),
-            "cancelled", "timed_out", "abandoned", or None after a success.
+            "cancelled", "timed_out", "abandoned", "worker_lost" (workers were lost while it ran), "may_have_run" (its
+            worker was lost, and it must not run twice), or None after a success.
         seconds: How long the action's code took by the clock of another machine or process that ran it. None if it ran
             here: the caller measures it.
         traceback: The frames of the action's own code, if it raised an exception.
@@ -52,7 +58,7 @@ class Finished(msgspec.Struct, frozen=True):
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
     result: Any
     error: str | None
-    kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None
+    kind: FailureKind | None
     seconds: float | None = None
     traceback: tuple[Frame, ...] = ()
     retry_after: float | None = None

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from stretto.actors.actions import Action, ActionRegistry, CannotLoadActions, Code, load_actions
-from stretto.actors.runners.base import Call, Finished, run_call
+from stretto.actors.runners.base import Call, FailureKind, Finished, run_call
 from stretto.actors.workers import DaemonLog
 from stretto.definitions.data import decode_json, encode_json, freeze
 from stretto.definitions.errors import Frame
@@ -30,7 +30,7 @@ class _End(msgspec.Struct, omit_defaults=True):
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
     result: msgspec.Raw
     error: str | None = None
-    kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None = None
+    kind: FailureKind | None = None
     retry_after: float | None = None
     traceback: tuple[Frame, ...] = ()
 

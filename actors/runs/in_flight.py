@@ -7,11 +7,14 @@ from typing import Any, Final, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Mailbox
+from stretto.actors.dispatch import Mailbox, Recipient
 from stretto.actors.journal import Child
+from stretto.actors.pools import HERE
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.messages import Detach, Recipient, RunItem, StopItem
+from stretto.actors.runs.messages import Detach, RunItem, StopItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
+from stretto.actors.runs.pooled_calls import NO_POOL, pool_of, pooled_tasks
+from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.telemetry import RunTelemetry
@@ -24,6 +27,9 @@ Waiting: TypeAlias = tuple[StartItem, float | None]
 
 STOP: Final = StopItem()
 NO_KEYS: Final[frozenset[Key]] = frozenset()
+NO_TASKS: Final[frozenset[str]] = frozenset()
+HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
+"""An item without a pool starts here, and fails then."""
 NONE_WAIT: Final[deque[Waiting]] = deque()
 """The queue of all runs in which no item waits: an empty one has 760 bytes. Only `add` appends, to a run's own."""
 
@@ -40,8 +46,8 @@ class ItemsInFlight:
     """
 
     __slots__ = (
-        "_being_recorded", "_children", "_children_waiting", "_lane", "_request", "_run_id", "_running", "_services",
-        "_supervisor", "_telemetry", "_waiting", "_workflow", "permits",
+        "_being_recorded", "_children", "_children_waiting", "_lane", "_pooled", "_pooled_tasks", "_request",
+        "_run_id", "_running", "_services", "_supervisor", "_telemetry", "_waiting", "_workflow", "permits",
     )  # fmt: skip
 
     def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
@@ -50,14 +56,17 @@ class ItemsInFlight:
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
-        self._lane = request.lane or services.dispatcher
+        self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
         self._telemetry = telemetry
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
+        # Most runs have no task with `runs_on`.
+        self._pooled_tasks = pooled_tasks(request.workflow) if services.pools is not None else NO_TASKS
+        self._pooled = PooledItems(self._run_id, services.pool_permits) if self._pooled_tasks else None
         self._being_recorded: dict[Key, None] = {}
-        self._running: dict[Key, Mailbox[Any]] = {}
-        self._children: dict[Key, Mailbox[Any]] = {}
+        self._running: dict[Key, ItemActor] = {}
+        self._children: dict[Key, ItemActor] = {}
 
     # ---- items that wait
 
@@ -71,6 +80,11 @@ class ItemsInFlight:
                     self._children_waiting = deque()
                 self._children_waiting.append((start, preceding_end))
                 return
+        if self._pooled is not None and start.task in self._pooled_tasks:
+            pool = pool_of(self._services, self._workflow, start, self._run_id)
+            if pool not in HERE_OR_NONE:
+                self._pooled.add(pool, start, preceding_end)
+                return
         if self._waiting is NONE_WAIT:
             self._waiting = deque()
         self._waiting.append((start, preceding_end))
@@ -78,22 +92,35 @@ class ItemsInFlight:
     @property
     def any_waits(self) -> bool:
         """Whether any item waits."""
-        return bool(self._waiting or self._children_waiting)
+        return bool(self._waiting or self._children_waiting or (self._pooled is not None and self._pooled.any_waits))
+
+    def _queues(self) -> tuple[deque[Waiting], ...]:
+        here = (self._waiting, self._children_waiting)
+        return here if self._pooled is None else (*here, *self._pooled.queues())
 
     def waiting(self) -> frozenset[Key]:
         """Return the items that wait."""
-        return frozenset(key_of(start) for start, _ in (*self._waiting, *self._children_waiting))
+        return frozenset(key_of(start) for queue in self._queues() for start, _ in queue)
+
+    def waiting_for_pools(self) -> dict[str, int]:
+        """Return how many items wait for each pool."""
+        return {} if self._pooled is None else self._pooled.waiting()
 
     def is_outstanding(self, key: Key) -> bool:
         """Return whether an item waits to start or is in flight. One with a sub-workflow does not count."""
         if key in self._running or key in self._being_recorded:
             return True
-        return any(key_of(start) == key for start, _ in self._waiting)
+        return any(
+            key_of(start) == key
+            for queue in self._queues()
+            if queue is not self._children_waiting
+            for start, _ in queue
+        )
 
     def withdraw(self, task: str, visit: int, except_for: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
         """Remove the waiting items of a visit, and return their indexes."""
         withdrawn: list[int] = []
-        for waiting in (self._waiting, self._children_waiting):
+        for waiting in self._queues():
             remaining: list[Waiting] = []
             for each in waiting:
                 key = key_of(each[0])
@@ -107,7 +134,7 @@ class ItemsInFlight:
 
     def remove_waiting(self, key: Key) -> StartItem | None:
         """Remove one item, and return its start, or None if it does not wait."""
-        for waiting in (self._waiting, self._children_waiting):
+        for waiting in self._queues():
             for each in waiting:
                 if key_of(each[0]) == key:
                     waiting.remove(each)
@@ -127,6 +154,8 @@ class ItemsInFlight:
             self.start_child(*self._children_waiting.popleft())
         waiting, permits = self._waiting, self.permits
         free = permits.usable - len(self._running) - len(self._being_recorded)
+        if self._pooled is not None:
+            free += len(self._pooled)
         if free < len(waiting):
             taken = self._services.permits.take(self._run_id, len(waiting) - free)
             permits.granted(taken)
@@ -139,6 +168,17 @@ class ItemsInFlight:
                 record_first(start, preceding_end)
             else:
                 self._running[start.task, start.visit, start.index] = self._start(start, preceding_end)
+        if self._pooled is not None:
+            self._start_pooled(self._pooled, record_first)
+
+    def _start_pooled(self, pooled: PooledItems, record_first: Callable[[StartItem, float | None], None]) -> None:
+        durable, tasks = self._services.journal.durable, self._workflow.tasks
+        for start, preceding_end in pooled.take_permitted():
+            if durable and tasks[start.task].delivery == "at_most_once":
+                self._being_recorded[key_of(start)] = None
+                record_first(start, preceding_end)
+            else:
+                self._running[key_of(start)] = self._start(start, preceding_end)
 
     def start_recorded(self, start: StartItem, preceding_end: float | None) -> None:
         """Start an item whose start is durable."""
@@ -148,6 +188,8 @@ class ItemsInFlight:
     def start_dropped(self, start: StartItem) -> None:
         """Do not start an item whose start is durable."""
         self._being_recorded.pop(key_of(start), None)
+        if self._pooled is not None:
+            self._pooled.ended(key_of(start))
 
     def start_child(self, start: StartItem, preceding_end: float | None, child: Child | None = None) -> None:
         """Start an item with a sub-workflow. `child` is its run if that exists already."""
@@ -155,18 +197,26 @@ class ItemsInFlight:
 
     def _start(
         self, start: StartItem, preceding_end: float | None, depth: int | None = None, child: Child | None = None
-    ) -> Mailbox[Any]:
+    ) -> ItemActor:
         if start.attempt > 1:
             self._telemetry.retried()
         services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
         message = RunItem(
-            start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child
-        )
+            start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child,
+            HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start),
+        )  # fmt: skip
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
         alone = not self._waiting and not self._running and not self._children and not self._being_recorded
-        start_actor = ItemActor.take_first_turn if alone and task.with_items is None else ItemActor.start_with
-        return start_actor(self._lane, message, services, self._run_id, workflow.ref)
+        at_once = alone and task.with_items is None
+        return ItemActor.start_lightly(self._lane, message, services, self._run_id, workflow.ref, at_once=at_once)
+
+    def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
+        """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
+        known = pooled.pool_of(key_of(start))
+        if known is not None or start.task not in self._pooled_tasks:
+            return known or HERE
+        return pool_of(self._services, self._workflow, start, self._run_id)
 
     # ---- items in flight
 
@@ -175,10 +225,12 @@ class ItemsInFlight:
         key = (completed.task, completed.visit, completed.index)
         if self._running.pop(key, None) is None:
             self._children.pop(key, None)
+        if self._pooled is not None:
+            self._pooled.ended(key)
 
     def mailboxes(self) -> dict[Key, Mailbox[Any]]:
         """Return the mailboxes of the items in flight."""
-        return {**self._running, **self._children}
+        return {key: item.actor_inbox for key, item in (*self._running.items(), *self._children.items())}
 
     def children(self) -> frozenset[Key]:
         """Return the items in flight with a sub-workflow."""
@@ -194,7 +246,7 @@ class ItemsInFlight:
         if item is None:
             return
         try:
-            item.tell(message)
+            item.actor_inbox.tell(message)
         except pykka.ActorDeadError:
             return  # it has ended: its report is in the supervisor's mailbox
 
@@ -216,19 +268,36 @@ class ItemsInFlight:
 
     # ---- permits
 
+    def granted(self, pool: str, count: int) -> None:
+        """Add permits of a pool."""
+        if pool == HERE:
+            self.permits.granted(count)
+        elif self._pooled is not None:
+            self._pooled.granted(pool, count)
+
+    def reclaimed(self, pool: str, count: int) -> None:
+        """Return permits of a pool as items end."""
+        if pool == HERE:
+            self.permits.reclaimed(count)
+        elif self._pooled is not None:
+            self._pooled.reclaimed(pool, count)
+
     def update_permits(self, *, paused: bool) -> bool:
         """Release unneeded permits and request missing ones. Return True if the engine has to share permits out."""
-        in_flight = len(self._running) + len(self._being_recorded)
+        in_flight, asked = len(self._running) + len(self._being_recorded), False
+        if self._pooled is not None:
+            in_flight -= len(self._pooled)
+            asked = self._pooled.update_permits(paused=paused)
         if not in_flight and not self.any_waits:
             self._waiting = self._children_waiting = NONE_WAIT
         update = self.permits.reconcile(in_flight, 0 if paused else len(self._waiting))
         if update is UNCHANGED:
-            return False
+            return asked
         pool = self._services.permits
         returned = update.returned > 0 and pool.release(self._run_id, update.returned)
         requested = update.requested is not None and pool.request(self._run_id, update.requested)
-        return returned or requested
+        return returned or requested or asked
 
     def release_permits(self) -> bool:
         """Release all permits of an ended run. Return True if the engine has to share permits out."""
-        return self._services.permits.forget(self._run_id)
+        return self._services.forget_permits(self._run_id)

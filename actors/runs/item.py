@@ -8,6 +8,7 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
+from stretto.actors.pools import HERE, UnknownPool
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
 from stretto.actors.runs.filled_inputs import filled
@@ -39,6 +40,7 @@ from stretto.actors.runs.messages import (
     StopItem,
     StopTookTooLong,
 )
+from stretto.actors.runs.pooled_calls import place_in_pool, timeout_of
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import (
     Failure,
@@ -58,6 +60,9 @@ from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
 """After this an item reports without its stopped action."""
+
+NOT_RETRIED = frozenset({"not_data", "may_have_run", "worker_lost"})
+"""The kinds of failures of which a further attempt would have the same, or must not be."""
 
 _log = get_logger("stretto.items")
 
@@ -82,7 +87,7 @@ class ItemActor(DispatchedActor):
     _watchers: OutputWatchers | None = None
 
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:
-        super().__init__()
+        # Without a call of the base class, which does nothing: there are as many items as anything.
         self._services = services
         self._run_id = run_id
         self._workflow = workflow
@@ -125,7 +130,8 @@ class ItemActor(DispatchedActor):
             if message.depth is not None:
                 self._start_child(message, ref, rendered, message.depth)
                 return
-            action = services.actions.get(ref, message.core_actions)
+            place = None if message.pool == HERE else place_in_pool(services, message, self._run_id)
+            action = (place or services.actions).get(ref, message.core_actions)
             action.check(rendered)
             if action.fill is not None:
                 rendered = filled(action, action.fill, rendered, services, facts.mask)
@@ -136,7 +142,7 @@ class ItemActor(DispatchedActor):
                 "failed", unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
             )
             return
-        except (InvalidActionInput, UnknownAction) as error:
+        except (InvalidActionInput, UnknownAction, UnknownPool) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
             return
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)
@@ -149,7 +155,7 @@ class ItemActor(DispatchedActor):
             return
         call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt)
         begun = None if start.timeout is None else self._send_begin
-        self._running = services.runners.start(action, call, self._send_end, begun)
+        self._running = (place or services.runners).start(action, call, self._send_end, begun)
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
@@ -208,7 +214,7 @@ class ItemActor(DispatchedActor):
 
     @handles(ActionBegan)
     def _action_began(self, message: ActionBegan) -> None:
-        timeout = self._request.start.timeout if self._request is not None else None
+        timeout = None if self._request is None else timeout_of(self._request)
         if timeout is not None and not self._stopping and self._timed_out_with is None:
             self._forget_reminder()
             self._remind(message.at + timeout, AttemptTimedOut())
@@ -258,7 +264,7 @@ class ItemActor(DispatchedActor):
             self._report("succeeded", finished.result, None, at, finished.seconds)
             return
         kind = finished.kind or "failed"
-        failure = self._failure(kind, finished.error or "it failed", retryable=kind != "not_data", ended=finished)
+        failure = self._failure(kind, finished.error or "it failed", retryable=kind not in NOT_RETRIED, ended=finished)
         self._report(finished.status, finished.result, failure, at, finished.seconds)
 
     @handles(AttemptTimedOut)

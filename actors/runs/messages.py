@@ -7,7 +7,7 @@ travel as they are. Annotations are not imported at run time: a message loads ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pykka import ActorRef
 
-    from stretto.actors.dispatch import Deferred
+    from stretto.actors.dispatch import Deferred, Recipient
     from stretto.actors.journal import AuditEntries, Child, KeptOutput, Origin, OutputsInMemory, ParentItem
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
-
-
-class Recipient(Protocol):
-    """An `ActorRef`, or the mailbox of a dispatched actor."""
-
-    def tell(self, message: Any) -> None:
-        """Send a message. Raises ActorDeadError if the actor has stopped."""
 
 
 class OutputWatcher(msgspec.Struct, frozen=True):
@@ -165,15 +158,17 @@ class ContinueEvent(msgspec.Struct, frozen=True):
 
 
 class PermitsGranted(msgspec.Struct, frozen=True):
-    """The run may have `count` more items in flight."""
+    """The run may have `count` more items in flight in a pool."""
 
     count: int
+    pool: str = "here"
 
 
 class ReturnPermits(msgspec.Struct, frozen=True):
-    """Return `count` permits as items end, because other runs wait for them."""
+    """Return `count` permits of a pool as items end, because other runs wait for them."""
 
     count: int
+    pool: str = "here"
 
 
 # ---- to an item
@@ -184,7 +179,8 @@ class RunItem(msgspec.Struct, frozen=True):
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
     `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
-    selects the dialect's core actions. `child` is the sub-workflow's run if it exists already.
+    selects the dialect's core actions. `child` is the sub-workflow's run if it exists already. `pool` is the pool in
+    which the action runs, "" if the definition gives none that exists.
     """
 
     start: StartItem
@@ -195,6 +191,7 @@ class RunItem(msgspec.Struct, frozen=True):
     depth: int | None = None
     core_actions: CoreActions = "stretto"
     child: Child | None = None
+    pool: str = "here"
 
 
 class ActionBegan(msgspec.Struct, frozen=True):

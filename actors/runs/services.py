@@ -1,7 +1,7 @@
 """The services that the actors of one engine share. They start before the first actor and stop after the last one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from stretto.actors.history import ItemMaps
 from stretto.actors.journal import MAX_OUTPUT_BYTES, Link, NoJournal, NoReaders, Readers
 from stretto.actors.kv import HeldKeys
 from stretto.actors.outcome import new_run_id
+from stretto.actors.pools import Pools
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.permits import PermitPool
 from stretto.definitions.conductor import Conductor
@@ -43,6 +44,8 @@ class Services:
         journal: Writes to the store.
         readers: Read from the store.
         permits: Limit the items in flight.
+        pools: The pools in which tasks with `runs_on` run. None runs all items here, as rehearsals do.
+        pool_permits: Limit the items in flight in each of them.
         files: Reads and writes the files that workflows name.
         limits: The limits on the expressions of new runs.
         guard: Breaks off evaluations that take too long.
@@ -66,6 +69,8 @@ class Services:
     journal: Link = field(default_factory=NoJournal)
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
+    pools: Pools | None = None
+    pool_permits: Mapping[str, PermitPool] = field(default_factory=dict)
     files: FileWork = field(default_factory=FileThreads)
     limits: ExpressionLimits = DEFAULT_LIMITS
     guard: Guard = field(default_factory=Unguarded)
@@ -76,6 +81,13 @@ class Services:
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     news_wanted: bool = False
+
+    def forget_permits(self, run_id: str) -> bool:
+        """Return all permits of an ended run. Return True if the engine has to share permits out."""
+        asks = self.permits.forget(run_id)
+        for permits in self.pool_permits.values():
+            asks = permits.forget(run_id) or asks
+        return asks
 
     @property
     def engine(self) -> pykka.ActorRef[Any]:

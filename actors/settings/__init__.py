@@ -14,24 +14,42 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.settings.model import ServeSettings, Settings
+    from stretto.actors.settings.model import (
+        BEAT_SECONDS,
+        MAX_CACHE_BYTES,
+        MAX_POOL_SLOTS,
+        MAX_POOL_WORKERS,
+        POOL_SLOTS,
+        PoolSettings,
+        ServeSettings,
+        Settings,
+    )
     from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
     from stretto.actors.settings.showing import shown_settings
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "model": "ServeSettings Settings",
+            "model": (
+                "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings ServeSettings "
+                "Settings"
+            ),
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
             "showing": "shown_settings",
         },
     )
 
 __all__ = [
+    "BEAT_SECONDS",
+    "MAX_CACHE_BYTES",
+    "MAX_POOL_SLOTS",
+    "MAX_POOL_WORKERS",
+    "POOL_SLOTS",
     "STORE_VARIABLE",
     "Effective",
     "Flag",
     "InvalidSettings",
+    "PoolSettings",
     "ServeSettings",
     "Settings",
     "read_settings",

@@ -23,6 +23,12 @@ MAX_THREADS_LEFT_BEHIND = 64
 PACK_WORKERS = 16
 WORKER_CALLS = 10_000
 WORKER_IDLE_SECONDS = 60.0
+POOL_SLOTS = 16
+MAX_POOLS = 64
+MAX_POOL_WORKERS = 64
+MAX_POOL_SLOTS = 1_024
+MAX_CACHE_BYTES = 256 * 1024 * 1024
+BEAT_SECONDS = 5.0
 PORT = 8420
 MAX_REQUESTS_OF_A_CLIENT = 64
 DRAIN_SECONDS = 30.0
@@ -256,6 +262,30 @@ class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_value_bytes: Count = MAX_VALUE_BYTES
 
 
+class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One pool of the section `pools`, by its name: workers in which tasks with `runs_on` run.
+
+    Attributes:
+        carrier: Where the workers are: processes on this machine.
+        workers: How many there are.
+        slots: How many calls each runs at a time.
+        actions: Modules and files of the actions that they can run.
+        beat: The seconds between two beats of a worker. One that misses three is lost.
+        max_cache_bytes: How many bytes of large shared values a worker keeps.
+    """
+
+    carrier: Annotated[Literal["processes"], Meta(description="processes")] = "processes"
+    workers: Annotated[
+        int, Meta(ge=1, le=MAX_POOL_WORKERS, description=f"a whole number from 1 to {MAX_POOL_WORKERS}")
+    ] = 1
+    slots: Annotated[int, Meta(ge=1, le=MAX_POOL_SLOTS, description=f"a whole number from 1 to {MAX_POOL_SLOTS:,}")] = (
+        POOL_SLOTS
+    )
+    actions: Texts = ()
+    beat: Annotated[float, Meta(ge=0.1, le=3_600, description="a number of seconds from 0.1 to 3600")] = BEAT_SECONDS
+    max_cache_bytes: Count = MAX_CACHE_BYTES
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -278,12 +308,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit: AuditSettings = AuditSettings()
     kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()
+    pools: dict[str, PoolSettings] = {}
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
-    field.name: type(field.default) for field in msgspec.structs.fields(Settings)
+    field.name: type(field.default) for field in msgspec.structs.fields(Settings) if field.name != "pools"
 }
-"""The class of each section, by its name."""
+"""The class of each section with settings of fixed names, by its name."""
 
 
 def fields_of(section: str) -> dict[str, msgspec.structs.FieldInfo]:

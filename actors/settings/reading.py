@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
+from stretto.actors.settings.pools import read_pools
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import Finding, StrettoError, nearest
 from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data
@@ -97,8 +98,9 @@ def read_settings(
     environment = os.environ if environment is None else environment
     problems: list[str] = []
     file = _file(file, environment)
+    root = _document(file, problems)
     given = [
-        *_from_file(file, problems),
+        *_from_document(root, problems),
         *_from_environment(environment, problems),
         *(_Given(flag.section, flag.key, flag.value, f"the flag {flag.name}") for flag in flags),
     ]
@@ -113,9 +115,12 @@ def read_settings(
             wanted = expected(each.section, each.key)
             problems.append(f"{each.place}: {each.section}.{each.key} must be {wanted}, got {found}")
         origins[f"{each.section}.{each.key}"] = each.place
+    pools = {} if root is None else read_pools(root, problems)
+    origins.update({f"pools.{name}": pool.place for name, pool in pools.items()})
     if problems:
         raise InvalidSettings(problems)
-    return Effective(msgspec.convert(values, Settings), origins, file)
+    settings = msgspec.convert(values, Settings)
+    return Effective(msgspec.structs.replace(settings, pools={n: p.settings for n, p in pools.items()}), origins, file)
 
 
 def _converted(given: _Given) -> Any:
@@ -136,29 +141,35 @@ def _file(given: str | None, environment: Mapping[str, str]) -> str | None:
     return str(DEFAULT_FILE) if DEFAULT_FILE.exists() else None
 
 
-def _from_file(file: str | None, problems: list[str]) -> Iterator[_Given]:
+def _document(file: str | None, problems: list[str]) -> MapNode | None:
+    """Return the sections of the file, or None if it has none."""
     if file is None:
-        return
+        return None
     try:
         text = read_text(file)
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{file}: cannot read the file: {error}")
-        return
+        return None
     findings: list[Finding] = []
     root = compose(text, file, findings.append)
     problems.extend(str(each) for each in findings if each.code != "yaml_empty")  # an empty file is valid
     if root is None or (not isinstance(root, MapNode) and to_data(root) is None):
-        return
+        return None
     if not isinstance(root, MapNode):
         problems.append(f"{file}:1: the file must have sections ({', '.join(SECTIONS)}), got {kind_of(root)}")
-        return
-    for section, node in root.members.items():
-        yield from _from_section(section, node, f"{file}:{root.keys[section].line}", problems)
+        return None
+    return root
+
+
+def _from_document(root: MapNode | None, problems: list[str]) -> Iterator[_Given]:
+    for section, node in () if root is None else root.members.items():
+        if section != "pools" and root is not None:
+            yield from _from_section(section, node, f"{root.place.file}:{root.keys[section].line}", problems)
 
 
 def _from_section(section: str, node: Node, place: str, problems: list[str]) -> Iterator[_Given]:
     if section not in SECTIONS:
-        problems.append(f"{place}: {_unknown('section', section, SECTIONS)}")
+        problems.append(f"{place}: {_unknown('section', section, (*SECTIONS, 'pools'))}")
         return
     if not isinstance(node, MapNode):
         problems.append(f"{place}: the section {section} must hold settings, got {kind_of(node)}")

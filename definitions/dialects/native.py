@@ -1,14 +1,21 @@
 """Reads the native dialect, which is Attune's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePath
 from typing import cast, get_args
 
 from stretto.definitions.dialects.native_graph import check_graph
-from stretto.definitions.dialects.native_tasks import IGNORED_FIELDS, KEPT_FIELDS, read_assignments, read_tasks
+from stretto.definitions.dialects.native_tasks import (
+    IGNORED_FIELDS,
+    KEPT_FIELDS,
+    read_assignments,
+    read_pool,
+    read_tasks,
+)
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import Fields, Reader
-from stretto.definitions.expressions import Site
+from stretto.definitions.expressions import Site, Template
 from stretto.definitions.model import Assignment, CancellationPolicy, Task, Workflow
 from stretto.definitions.source import MapNode, Node, to_data
 
@@ -35,6 +42,8 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         for tag in reader.sequence(member, what)
     )
     tasks = read_tasks(reader, fields)
+    for member, what in fields.given("runs_on"):
+        tasks = _all_in(read_pool(reader, member, what, Site()), tasks)
     output = next(
         (
             tuple(_output(reader, mapping))
@@ -75,6 +84,14 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         metadata=metadata,
         warnings=tuple(finding for finding in reader.findings if finding.severity == "warning"),
     )
+
+
+def _all_in(pool: Template | None, tasks: dict[str, Task]) -> dict[str, Task]:
+    """Return tasks that run in a pool, unless they name one themselves or run nothing."""
+    return {
+        name: replace(task, runs_on=pool) if task.runs_on is None and task.action is not None else task
+        for name, task in tasks.items()
+    }
 
 
 def _seconds(reader: Reader, node: Node, what: str) -> float | None:

@@ -114,7 +114,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    with_items = timeout = retry = when = None
+    with_items = timeout = retry = when = runs_on = None
     delivery = "at_least_once"
     if not parallel:
         action, action_place = _action(reader, fields)
@@ -127,6 +127,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         timeout = next((_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
         retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
         when = next((reader.condition(member, what, Site()) for member, what in fields.given("when")), None)
+        runs_on = next((read_pool(reader, member, what, site) for member, what in fields.given("runs_on")), None)
         for member, what in fields.given("delivery"):
             delivery = reader.choice(member, what, get_args(Delivery)) or delivery
     delay = None
@@ -152,8 +153,18 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         join=join,
         when=when,
         delivery=cast("Delivery", delivery),
+        runs_on=runs_on,
         transitions=tuple(each for each in transitions if each is not None),
     )
+
+
+def read_pool(reader: Reader, node: Node, what: str, site: Site) -> Template | None:
+    """Return the name of a pool: text, or an expression that gives it."""
+    pool = reader.template(node, site)
+    if isinstance(pool, Constant) and not (isinstance(pool.value, str) and pool.value):
+        reader.wrong_type(what, node, "the name of a pool, or an expression that gives one")
+        return None
+    return pool
 
 
 def _timeout(reader: Reader, node: Node, what: str) -> Template | None:

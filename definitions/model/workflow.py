@@ -173,6 +173,7 @@ class Task:
         when: A condition at the start. If false, the task is skipped.
         gathers: The tasks whose results it collects. It fails if one of them does.
         delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
+        runs_on: The name of the pool in which its items run. None is the daemon itself.
         action_expression: Gives the action's name at run time.
         transitions: The transitions in the file's order.
     """
@@ -190,6 +191,7 @@ class Task:
     when: Template | None = None
     gathers: tuple[str, ...] = ()
     delivery: Delivery = "at_least_once"
+    runs_on: Template | None = None
     action_expression: Template | None = None
     transitions: tuple[Transition, ...] = ()
 

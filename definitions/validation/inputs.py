@@ -64,6 +64,10 @@ class KnownActions(Protocol):
     def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs, to suggest the nearest one."""
 
+    @property
+    def pools(self) -> tuple[str, ...] | None:
+        """The names of the pools in which tasks can run, or None if they are not known."""
+
 
 class KeyPlaces:
     """The places of a document's keys and values, which constant objects do not store."""
@@ -103,10 +107,13 @@ def check_inputs(
 ) -> None:
     """Check the action and input of each task, except for the inputs of `unsure` tasks, which were only partly read."""
     for task in workflow.tasks.values():
+        _check_pool(task, actions.pools, findings)
         if not task.action or task.action_expression is not None or not ACTION.match(task.action):
             continue
         core = workflow.semantics.core_actions
         action = actions.parameters_of(task.action, core)
+        if action is None and task.runs_on is not None:
+            continue  # the pool's workers announce their actions when they join
         if action is None:
             others = [ref for ref in actions.refs(core) if ref != workflow.ref]
             hint = actions.suggestion_for(task.action, core) or _nearest_ref(task.action, others, findings)
@@ -115,6 +122,16 @@ def check_inputs(
             is_own = action.is_workflow and task.action == workflow.ref
             _check_input(task, action, places, findings, _ITSELF if is_own else "")
             _check_literal(task, action, core, findings)
+
+
+def _check_pool(task: Task, pools: tuple[str, ...] | None, findings: Findings) -> None:
+    if pools is None or not isinstance(task.runs_on, Constant) or task.runs_on.value in pools:
+        return
+    name = str(task.runs_on.value)
+    findings.error(
+        "unknown_pool", f"there is no pool {name!r}", task.runs_on.place,
+        hint=findings.nearest(name, pools) or "pools are made in the settings, in the section `pools`",
+    )  # fmt: skip
 
 
 def computed_members(template: Template, names: Collection[str]) -> dict[str, Place]:

@@ -108,6 +108,7 @@ def _workflow_fields() -> Schema:
             "additionalProperties": {"$ref": "#/$defs/parameter"},
         },
         "vars": {"$ref": "#/$defs/assignments"},
+        "runs_on": {"type": "string", "minLength": 1},
         "tags": {"type": "array", "items": _TEXT},
         "tasks": {"$ref": "#/$defs/tasks"},
         "output_map": {"type": "object"},
@@ -160,7 +161,7 @@ def _task() -> Schema:
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
-    "when", "delivery",
+    "when", "delivery", "runs_on",
 )  # fmt: skip
 
 
@@ -183,6 +184,7 @@ def _task_fields() -> Schema:
         "retry": {"$ref": "#/$defs/retry"},
         "when": _CONDITION,
         "delivery": {"enum": list(get_args(Delivery))},
+        "runs_on": {"type": "string", "minLength": 1},
         "join": {"anyOf": [{"const": "all"}, _number(1, kind="integer")]},
         "next": {"type": "array", "items": {"$ref": "#/$defs/transition"}},
         "on_success": {"$ref": "#/$defs/followers"},

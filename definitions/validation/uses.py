@@ -51,7 +51,14 @@ def uses_of(workflow: Workflow) -> Iterator[Use]:
 
 
 def _uses_at_start(task: Task) -> Iterator[Use]:
-    templates: list[Template | None] = [task.when, task.delay, task.timeout, task.action_expression, task.input]
+    templates: list[Template | None] = [
+        task.when,
+        task.delay,
+        task.timeout,
+        task.action_expression,
+        task.input,
+        task.runs_on,
+    ]
     if task.with_items is not None:
         templates += [task.with_items.source, task.with_items.concurrency, task.with_items.results]
     if task.retry is not None:

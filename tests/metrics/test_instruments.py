@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stretto.metrics import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES, Instruments, catalogue, expose
 from stretto.metrics.instruments import MAX_ACTIONS, MAX_KINDS_PER_ACTION, MAX_TASKS_PER_WORKFLOW
+from stretto.metrics.pools import PoolFigures
 
 NOON = 1_790_000_000.0
 """When runs end here, in seconds since the epoch."""
@@ -44,6 +45,12 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
         worker.join()
 
 
+POOL = PoolFigures(
+    name="compute", workers={"connected": 2, "draining": 0}, slots=8, in_flight=5, waiting=1, batches=3, items_sent=40,
+    bytes_sent=1_000, bytes_received=2_000, values_put=1, late_ends=4, lost={"silent": 1},
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("family", "kind", "labels"),
     [
@@ -74,6 +81,16 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
         ("stretto_http_refusals", "counter", {"reason"}),
         ("stretto_streams", "gauge", set()),
         ("stretto_streams_dropped", "counter", set()),
+        ("stretto_pool_workers", "gauge", {"pool", "state"}),
+        ("stretto_pool_slots", "gauge", {"pool"}),
+        ("stretto_pool_items_in_flight", "gauge", {"pool"}),
+        ("stretto_pool_items_waiting", "gauge", {"pool"}),
+        ("stretto_pool_batches", "counter", {"pool"}),
+        ("stretto_pool_items_sent", "counter", {"pool"}),
+        ("stretto_pool_bytes", "counter", {"pool", "direction"}),
+        ("stretto_pool_values_put", "counter", {"pool"}),
+        ("stretto_pool_late_ends", "counter", {"pool"}),
+        ("stretto_pool_lost", "counter", {"pool", "reason"}),
         ("stretto_info", "gauge", {"version"}),
         ("process_resident_memory_bytes", "gauge", set()),
         ("process_cpu_seconds", "counter", set()),
@@ -90,6 +107,7 @@ def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None
     http.answered("/metrics", "GET", 200)
     http.took("/metrics", 0.1)
     instruments.bind_streams(streams=lambda: 1, dropped=lambda: 2)
+    instruments.bind_pools(lambda: [POOL])
     bind(
         instruments,
         actors=lambda: {"RunSupervisor": 1},
@@ -505,3 +523,14 @@ def test_streams_are_read_at_each_scrape() -> None:
     assert [value(instruments, name) for name in names] == [3, 0]
     state.update(streams=0, dropped=1)
     assert [value(instruments, name) for name in names] == [0, 1]
+
+
+def test_pools_are_read_at_each_scrape() -> None:
+    """Without one there is no series."""
+    instruments = Instruments()
+    assert scraped(instruments)["stretto_pool_slots"].samples == []
+    instruments.bind_pools(lambda: [POOL])
+    lost = scraped(instruments)["stretto_pool_lost"].samples
+    assert [(each.labels, each.value) for each in lost] == [({"pool": "compute", "reason": "silent"}, 1)]
+    sent = {each.labels["direction"]: each.value for each in scraped(instruments)["stretto_pool_bytes"].samples}
+    assert sent == {"sent": 1_000, "received": 2_000}

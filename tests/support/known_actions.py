@@ -22,6 +22,8 @@ _INPUTS = {
 class FewActions:
     """Some of the core's actions."""
 
+    pools: tuple[str, ...] | None = ("here", "compute")
+
     def refs(self, _core: CoreActions) -> tuple[str, ...]:
         return ("core.noop", *_INPUTS)
 

@@ -22,10 +22,12 @@ from stretto.actors.operations import (
     DeleteKey,
     DeleteRun,
     Done,
+    DrainPool,
     FollowOutput,
     ItemOutput,
     KeyAnswer,
     OutputAnswer,
+    Pools,
     Prune,
     Pruned,
     Recover,
@@ -126,6 +128,8 @@ class StoreRuns:
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(self._offline(store, request).prune(request.older_than_seconds, request.keep))
+        if isinstance(request, Pools | DrainPool):
+            raise click.UsageError("a store has no pools: ask a daemon, with --daemon URL")
         raise TypeError(f"a store has no answer to {type(request).__name__}")
 
     @staticmethod

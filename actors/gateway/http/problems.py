@@ -32,6 +32,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_visit": 404,
     "unknown_path": 404,
     "unknown_key": 404,
+    "unknown_pool": 404,
+    "unknown_worker": 404,
     "unknown_kind": 422,
     "method_not_allowed": 405,
     "request_timeout": 408,

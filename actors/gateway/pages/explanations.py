@@ -21,6 +21,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_visit": "The task has not been visited so often.",
     "unknown_path": "The context of the run has no value at this path.",
     "unknown_key": "There is no key with this name in this scope. It may have expired.",
+    "unknown_pool": "The settings of the daemon have no pool with this name.",
+    "unknown_worker": "The pool has no worker with this name. It may have left.",
     "unknown_kind": "A history has no entries of this kind.",
     "method_not_allowed": "This address has other methods than the one that was used.",
     "request_timeout": "The request took too long to arrive. Send it again.",

@@ -224,6 +224,8 @@ class AsyncRemoteEngine:
     key_value = _answered(RemoteEngine.key_value)
     set_key = _answered(RemoteEngine.set_key)
     delete_key = _answered(RemoteEngine.delete_key)
+    pools = _answered(RemoteEngine.pools)
+    drain_pool = _answered(RemoteEngine.drain_pool)
     prune = _answered(RemoteEngine.prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:

@@ -19,6 +19,7 @@ from stretto.actors.operations import (
     Cancel,
     DeleteKey,
     DeleteRun,
+    DrainPool,
     Extend,
     FollowOutput,
     KeyValue,
@@ -250,6 +251,10 @@ class RemoteEngine(RemoteReports):
     ) -> pykka.Future[None]:
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         return self._calls.send(lambda: DeleteKey(name, scope, owner, version, note=note), lambda _answer: None)
+
+    def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
+        """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
+        return self._calls.send(lambda: DrainPool(pool, worker, note=note), lambda answer: answer.workers)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None

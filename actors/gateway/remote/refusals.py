@@ -41,9 +41,11 @@ CLASSES: Final[Mapping[str, str]] = {
     "unknown_kind": "stretto.actors:UnknownKind",
     "unknown_key": "stretto.actors:UnknownKey",
     "unknown_path": "stretto.actors:UnknownPath",
+    "unknown_pool": "stretto.actors:UnknownPool",
     "unknown_run": "stretto.actors:UnknownRun",
     "unknown_task": "stretto.definitions:UnknownTask",
     "unknown_visit": "stretto.actors:UnknownVisit",
+    "unknown_worker": "stretto.actors:UnknownWorker",
     "unknown_workflow": "stretto.definitions:UnknownWorkflow",
     "unreadable_record": "stretto.actors.journal.records:UnreadableRecord",
 }

@@ -28,6 +28,7 @@ from stretto.actors.operations import (
     Items,
     Key,
     Keys,
+    Pools,
     PreviewCancel,
     PreviewRerun,
     Run,
@@ -136,6 +137,10 @@ class RemoteReports:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
         return self._calls.send(lambda: Key(name, scope, owner), lambda answer: answer.key)
 
+    def pools(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the pools of workers. See `Engine.pools`."""
+        return self._calls.send(Pools, lambda answer: answer.pools)
+
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
         return self._calls.send(lambda: RunCounts(since, by), _counted)
@@ -199,9 +204,9 @@ class RemoteReports:
         """Return a value of a stored run's context. See `Engine.context`."""
         return self._calls.send(lambda: Context(run_id, at, tuple(path)), msgspec.structs.asdict)
 
-    def context_versions(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+    def context_versions(self, run_id: str, max_entries: int | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the versions of a stored run's context. See `Engine.context_versions`."""
-        return self._calls.send(lambda: ContextVersions(run_id), msgspec.structs.asdict)
+        return self._calls.send(lambda: ContextVersions(run_id, max_entries), msgspec.structs.asdict)
 
     def timeline(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return when the tasks of a stored run ran. See `Engine.timeline`."""

@@ -233,8 +233,8 @@ class SqlReader:
 
     def runs(self, query: RunQuery = ALL_RUNS) -> RunPage:
         """Return a page of runs, the newest first. Raises InvalidCursor."""
-        rows, following = self._page("runs", select_runs(query, self._rows), query.limit)
-        return RunPage(tuple(map(restore_run_row, rows)), following)
+        rows, following = self._page("runs", (listing := select_runs(query, self._rows)).statement, query.limit)
+        return RunPage(tuple(map(restore_run_row, rows)), following or listing.behind)
 
     def matching(self, beginning: str, end: str, most: int) -> list[str]:
         """Return at most so many ids of runs that begin or end with these texts, newest first."""

@@ -167,6 +167,7 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
             ["permits"],
             "the engine's max_items_in_flight is reached: 1,234 of the run's items wait",
         ),
+        (Blockers(pools=(("eu-edge", 3, 0, 2),)), ["pool"], "3 items wait for a worker of eu-edge: 0 of 2 connected"),
         (Blockers(journal_lagging=True, permits=1), ["store", "permits"], ""),
         (Blockers(results_lagging=True), ["results"], "results files have to catch up before further items start"),
         (Blockers(), [], ""),

@@ -25,7 +25,7 @@ from stretto.actors.journal.records import (
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import AlreadyAccepted, Child, InvalidCursor, RunRow, Unfinished, Unrecordable
 from stretto.definitions.conductor import Failure, PauseRequested
-from stretto.definitions.context.context import RunEnvironment
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST, FrozenDict, freeze
 from tests.support.entries import ENTRIES, same

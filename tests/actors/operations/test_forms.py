@@ -16,6 +16,7 @@ from stretto.actors.operations import (
     answers,
     controls,
     keys,
+    pools,
     requests,
     sessions,
     table,
@@ -155,6 +156,12 @@ REQUESTS = [
         b'{"value":[1,null],"scope":"pack","owner":"ops","secret":true,"lasts":60.0,"version":0,"note":"n"}',
     ),
     (keys.DeleteKey("a", version=3), "DELETE /keys/a?scope=system&version=3", b""),
+    (pools.Pools(), "GET /pools", b""),
+    (
+        pools.DrainPool("compute", "compute-1", note="n"),
+        "POST /pools/compute/drain",
+        b'{"worker":"compute-1","note":"n"}',
+    ),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [

@@ -220,3 +220,17 @@ def test_permits_are_taken_by_many_threads_at_once() -> None:
     assert pool.free == 7
     assert len(most) == 8 * rounds
     assert max(most) == 3
+
+
+def test_a_pool_that_shrinks_gets_its_permits_back_as_items_end() -> None:
+    """One without workers has none, and one that grows serves who waits."""
+    pool = PermitPool(0, "compute")
+    assert pool.take("a", 3) == 0
+    assert pool.request("a", 3)
+    assert pool.share_out() == []
+    assert pool.resize(4), "the engine is to share out"
+    assert pool.share_out() == [Grant("a", 3)]
+    assert not pool.resize(1)
+    assert (pool.free, pool.take("b", 1)) == (0, 0)
+    pool.release("a", 3)
+    assert (pool.free, pool.take("b", 2)) == (1, 1)

@@ -257,3 +257,42 @@ def test_every_setting_is_documented() -> None:
     """The table of docs/operating.md has every setting, and none that does not exist."""
     table = set(re.findall(r"^\| `(\w+\.\w+)` \|", (DOCS / "operating.md").read_text(), re.MULTILINE))
     assert table == {f"{section}.{key}" for section in SECTIONS for key in fields_of(section)}
+
+
+def test_pools_have_names_of_the_operators_own(tmp_path: Path) -> None:
+    """The variables of the environment name no pools, because a name is a part of theirs."""
+    file = write(tmp_path, "pools:\n  compute: {workers: 4, slots: 8, actions: [ops]}\n  edge:\n    beat: 1\n")
+    effective = read_settings(file, {})
+    pools = effective.settings.pools
+    assert (pools["compute"].workers, pools["compute"].slots, pools["compute"].actions) == (4, 8, ("ops",))
+    assert (pools["edge"].workers, pools["edge"].beat) == (1, 1.0)
+    assert effective.origins["pools.edge"] == f"{file}:3"
+
+
+def test_wrong_pools_are_refused_with_their_places(tmp_path: Path) -> None:
+    """All at once, as other settings are."""
+    text = "pools:\n  here: {}\n  A: {}\n  compute: {workrs: 2, slots: 0}\n  list: []\n"
+    file = write(tmp_path, text)
+    with pytest.raises(InvalidSettings) as refused:
+        read_settings(file, {})
+    name = "a pool must have a name of a-z, 0-9 and - that begins with a letter and is not `here`"
+    assert refused.value.problems == (
+        f"{file}:2: {name}, got 'here'",
+        f"{file}:3: {name}, got 'A'",
+        f"{file}:4: there is no setting 'workrs' of a pool; did you mean 'workers'?",
+        f"{file}:4: pools.compute.slots must be a whole number from 1 to 1,024, got 0",
+        f"{file}:5: the pool list must hold settings, got a list",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("pools: 3\n", "must hold pools by name, got"),
+        ("pools:\n" + "".join(f"  p{number}: {{}}\n" for number in range(65)), "at most 64 pools, got 65"),
+    ],
+)
+def test_pools_are_an_object_of_bounded_size(tmp_path: Path, text: str, problem: str) -> None:
+    """Each has processes and threads."""
+    with pytest.raises(InvalidSettings, match=problem):
+        read_settings(write(tmp_path, text), {})

@@ -1,0 +1,38 @@
+"""Pools: actions run on workers elsewhere, in batches, over a carrier that the pool does not know.
+
+item --Pool.perform(call)--> Scheduler --Perform--> carrier --> Worker --> the runners of a daemon
+                                 '--- Begun, Ended, Beat <--------'
+"""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.pools.carrier import Carrier, CarrierEvents
+    from stretto.actors.pools.pool import Pool, UnknownWorker
+    from stretto.actors.pools.pools import (
+        HERE,
+        NO_OPTIONS,
+        CallPolicy,
+        PoolOptions,
+        Pools,
+        UnknownPool,
+        unknown_pool_error,
+    )
+    from stretto.actors.pools.serving import Worker
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "carrier": "Carrier CarrierEvents",
+            "pool": "Pool UnknownWorker",
+            "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool unknown_pool_error",
+            "serving": "Worker",
+        },
+    )
+
+__all__ = [
+    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolOptions", "Pools", "UnknownPool",
+    "UnknownWorker", "Worker", "unknown_pool_error",
+]  # fmt: skip

@@ -1,0 +1,86 @@
+"""A call in a pool: what its item sees of it, and where it is."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from stretto.actors.actions import Action, OutputSoFar
+from stretto.actors.pools.values import Split
+from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot
+from stretto.definitions.model import CoreActions
+
+
+class Canceller(Protocol):
+    """Cancels a call on the pool's thread."""
+
+    def cancel(self, pooled: "PooledCall") -> bool:
+        """Ask for the call's end. Return False if it has ended."""
+
+
+class PooledCall:
+    """A call that waits in a pool or runs on one of its workers. The pool's thread alone changes it.
+
+    Attributes:
+        action: The action.
+        call: The call.
+        core: Whose core actions the definition calls.
+        once: Whether it must not be sent twice (`delivery: at_most_once`).
+        done: Receives the end.
+        begun: Called when the code begins on a worker, or None.
+        split: The input that is ready to travel.
+        began: When the daemon heard of the begin, or None.
+        printed: What the code has printed.
+        sending: The number of the sending under way, or 0 while it waits.
+        losses: How many workers were lost while the call's code ran there.
+        ended: Whether its end was reported.
+    """
+
+    __slots__ = (
+        "_canceller", "action", "began", "begun", "call", "core", "done", "ended", "losses", "once",
+        "printed", "sending", "split",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
+        self,
+        action: Action,
+        call: Call,
+        core: CoreActions,
+        done: Done,
+        begun: Begun | None,
+        split: Split,
+        canceller: Canceller,
+        *,
+        once: bool,
+    ) -> None:
+        self.action = action
+        self.call = call
+        self.core = core
+        self.once = once
+        self.done = done
+        self.begun = begun
+        self.split = split
+        self._canceller = canceller
+        self.began: Began | None = None
+        self.printed = PrintSlot()
+        self.sending = 0
+        self.losses = 0
+        self.ended = False
+
+    def cancel(self) -> bool:
+        """Cancel the call. `done` follows if this returns True."""
+        return self._canceller.cancel(self)
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Call a function once, at the next output."""
+        self.printed.watch(watcher)
+
+    def output(self) -> OutputSoFar | None:
+        """Return None: a worker sends the output of a process with its end."""
+        return None
+
+    def begins(self) -> None:
+        """Take note that a worker has begun with the code."""
+        if self.began is None:
+            self.began = Began(time.time(), time.monotonic())
+            if self.begun is not None:
+                self.begun()

@@ -1,0 +1,62 @@
+"""The counts of a pool, for metrics and for people. Any thread may read it."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from stretto.metrics import get_logger
+
+_log = get_logger(__name__)
+
+
+class PoolNotes:
+    """The counts of one pool since its start."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
+
+    def _add(self, **counts: int) -> None:
+        with self._lock:
+            self._counts.update(counts)
+
+    def sent(self, calls: int) -> None:
+        """Note a batch."""
+        self._add(batches=1, items_sent=calls)
+
+    def put(self, count: int) -> None:
+        """Note large values that were sent."""
+        if count:
+            self._add(values_put=count)
+
+    def lost(self, worker: str, reason: str, calls: int) -> None:
+        """Note a lost worker and the calls it had."""
+        with self._lock:
+            self._losses[reason] += 1
+        _log.warning("pool_worker_lost", pool=self._name, worker=worker, reason=reason, items=calls)
+
+    def late(self) -> None:
+        """Note an end that was dropped."""
+        self._add(late_ends=1)
+
+    def sending(self, size: int) -> None:
+        """Note the bytes of a message to a worker."""
+        self._add(bytes_sent=size)
+
+    def received(self, size: int) -> None:
+        """Note the bytes of a message of a worker."""
+        self._add(bytes_received=size)
+
+    def losses(self) -> Mapping[str, int]:
+        """Return the lost workers by reason."""
+        with self._lock:
+            return dict(self._losses)
+
+    def report(self) -> dict[str, Any]:
+        """Return {batches, items_sent, values_put, late_ends, bytes_sent, bytes_received, workers_lost}."""
+        names = ("batches", "items_sent", "values_put", "late_ends", "bytes_sent", "bytes_received")
+        with self._lock:
+            return {**{name: self._counts[name] for name in names}, "workers_lost": sum(self._losses.values())}

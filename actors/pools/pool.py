@@ -1,0 +1,275 @@
+"""A pool: its thread turns calls, messages and time into the decisions of its scheduler.
+
+items --perform--> inbox --the pool's thread--> Scheduler --> carrier --> workers
+'------- messages and closed connections of the carrier
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias
+
+from stretto.actors.actions import Action
+from stretto.actors.pools.announcing import announced_action
+from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.carrier import Carrier
+from stretto.actors.pools.messages import InvalidMessage, Joined, ToPool, ToWorker, Welcome, decode_to_pool, encode
+from stretto.actors.pools.notes import PoolNotes
+from stretto.actors.pools.scheduler import Scheduler
+from stretto.actors.pools.values import DigestTable, large_values, split
+from stretto.actors.runners import Begun, Call, Done, Running
+from stretto.definitions.data import Data
+from stretto.definitions.errors import StrettoError, names_there, nearest
+from stretto.definitions.model import CoreActions
+from stretto.metrics import PoolFigures, get_logger
+
+LINGER_SECONDS: Final = 0.002
+"""How long the first call of a batch waits for others of its turn."""
+MAX_AT_ONCE: Final = 10_000
+"""How many events are handled before calls are sent."""
+
+_log = get_logger(__name__)
+_Event: TypeAlias = Callable[[float], None]
+
+
+class UnknownWorker(StrettoError):
+    """A pool has no such worker. The message names the nearest one."""
+
+    code = "unknown_worker"
+
+
+class Pool:
+    """Runs calls on the workers of a carrier. Any thread may call the methods.
+
+    Args:
+        name: The pool's name.
+        carrier: Its carrier.
+        welcome: The settings that hold for its calls. The engine's number is the pool's own.
+    """
+
+    def __init__(self, name: str, carrier: Carrier, welcome: Welcome) -> None:
+        self.name = name
+        self.notes = PoolNotes(name)
+        self._carrier = carrier
+        self._changed: Callable[[int], None] = lambda _capacity: None
+        self._inbox: SimpleQueue[_Event | None] = SimpleQueue()
+        self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes)
+        self._beat = welcome.beat
+        self._digests = DigestTable()
+        self._digesting = threading.Lock()
+        self._large: tuple[Any, frozenset[int]] = (None, frozenset())
+        self._actions: dict[str, Action] = {}
+        self._capacity = 0
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name=f"stretto-pool-{name}", daemon=True)
+
+    def start(self, changed: Callable[[int], None]) -> None:
+        """Start the thread and the carrier.
+
+        Args:
+            changed: Called with the capacity when it has changed by a quarter, on the pool's thread.
+        """
+        self._changed = changed
+        self._thread.start()
+        self._carrier.start(self)
+
+    def stop(self) -> None:
+        """Cancel the calls, end the workers, and join the threads. Idempotent."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._inbox.put(None)
+        self._thread.join()
+        self._carrier.stop()
+
+    # ---- calls
+
+    def perform(  # noqa: PLR0913 - what a call consists of
+        self,
+        action: Action,
+        call: Call,
+        done: Done,
+        begun: Begun | None = None,
+        *,
+        core: CoreActions = "stretto",
+        once: bool = False,
+        context: Iterable[Data] = (),
+        version: object = None,
+    ) -> Running:
+        """Let a call wait for a worker.
+
+        Args:
+            action: The action with the call's ref.
+            call: The call.
+            done: Receives the end of the call, exactly once and on the pool's thread.
+            begun: Called when the code begins on a worker, or None.
+            core: Whose core actions the definition calls.
+            once: Whether the call must not be sent twice.
+            context: The values of the run's context, which inputs may share.
+            version: The snapshot that holds the context. Its large values are looked for once.
+
+        Raises:
+            RuntimeError: The pool has been stopped.
+        """
+        if self._stopped:
+            raise RuntimeError(f"the pool {self.name} is stopped")
+        with self._digesting:
+            if self._large[0] is not version or version is None:
+                self._large = version, large_values(context)
+            light = split(call.input, self._large[1], self._digests)
+        pooled = PooledCall(action, call, core, done, begun, light, self, once=once)
+        self._inbox.put(lambda _now: self._scheduler.add(pooled))
+        return pooled
+
+    def cancel(self, pooled: PooledCall) -> bool:
+        """Cancel a call. Return False if it has ended."""
+        if pooled.ended:
+            return False
+        self._inbox.put(lambda _now: self._scheduler.cancel(pooled))
+        return True
+
+    def find(self, ref: str) -> Action | None:
+        """Return the action that a worker has announced, or None."""
+        return self._actions.get(ref)
+
+    # ---- what the pool shows
+
+    @property
+    def capacity(self) -> int:
+        """How many calls its workers can have: those that run, and the next batches."""
+        return self._capacity
+
+    @property
+    def expected(self) -> int:
+        """How many workers there should be."""
+        return self._carrier.expected
+
+    @property
+    def connected(self) -> int:
+        """How many workers there are."""
+        return len(self._scheduler.workers)
+
+    def report(self) -> dict[str, Any]:
+        """Return the pool for people: {pool, expected, workers, slots, waiting, in_flight} and the counts."""
+        scheduler = self._scheduler
+        return {
+            "pool": self.name,
+            "expected": self._carrier.expected,
+            "workers": [each.report() for each in list(scheduler.workers.values())],
+            "slots": scheduler.slots,
+            "waiting": len(scheduler.waiting),
+            "in_flight": scheduler.in_flight,
+            **self.notes.report(),
+        }
+
+    def figures(self) -> PoolFigures:
+        """Return the pool for metrics."""
+        scheduler, counts = self._scheduler, self.notes.report()
+        workers = {"connected": 0, "draining": 0}
+        for each in list(scheduler.workers.values()):
+            workers["draining" if each.draining else "connected"] += 1
+        return PoolFigures(
+            name=self.name, workers=workers, slots=scheduler.slots, in_flight=scheduler.in_flight,
+            waiting=len(scheduler.waiting), batches=counts["batches"], items_sent=counts["items_sent"],
+            bytes_sent=counts["bytes_sent"], bytes_received=counts["bytes_received"],
+            values_put=counts["values_put"], late_ends=counts["late_ends"], lost=self.notes.losses(),
+        )  # fmt: skip
+
+    def drain(self, worker: str | None) -> int:
+        """Let a worker, or all of them, finish their calls and leave. Return how many will.
+
+        Raises:
+            UnknownWorker: The pool has no such worker.
+        """
+        names = {each.id for each in list(self._scheduler.workers.values())}
+        if worker is not None and worker not in names:
+            hint = nearest(worker, names) or names_there(sorted(names))
+            raise UnknownWorker(f"the pool {self.name} has no worker {worker!r}; {hint}")
+        self._inbox.put(lambda _now: self._drain(worker))
+        return len(names) if worker is None else 1
+
+    # ---- what the carrier reports
+
+    def received(self, worker: str, data: bytes) -> None:
+        """Take a message of a worker."""
+        self.notes.received(len(data))
+        try:
+            message = decode_to_pool(data)
+        except InvalidMessage as error:
+            _log.error("pool_worker_invalid", pool=self.name, worker=worker, reason=str(error))
+            self.closed(worker, "garbage")
+            return
+        self._inbox.put(lambda now: self._received(worker, message, now))
+
+    def closed(self, worker: str, reason: str) -> None:
+        """Take note that a worker's connection has ended."""
+        self._inbox.put(lambda _now: self._lose(worker, reason))
+
+    # ---- the pool's thread
+
+    def _run(self) -> None:
+        while (event := self._next_event()) is not None:
+            try:
+                self._handle(event)
+            except Exception:  # noqa: BLE001 - the thread must survive: all other calls wait for it
+                _log.exception("pool_error", pool=self.name)
+        self._scheduler.cancel_all("the engine stops")
+
+    def _next_event(self) -> _Event | None:
+        try:
+            return self._inbox.get(timeout=self._beat)
+        except Empty:
+            return _nothing
+
+    def _handle(self, event: _Event) -> None:
+        now = time.monotonic()
+        event(now)
+        until = now + LINGER_SECONDS
+        for _ in range(MAX_AT_ONCE):
+            left = until - time.monotonic()
+            try:
+                following = self._inbox.get(timeout=left) if left > 0 else self._inbox.get_nowait()
+            except Empty:
+                break
+            if following is None:
+                self._inbox.put(None)
+                break
+            following(time.monotonic())
+        now = time.monotonic()
+        for worker in self._scheduler.silent(now):
+            self._lose(worker, "silent")
+        self._scheduler.dispatch()
+        capacity = self._scheduler.capacity
+        if abs(capacity - self._capacity) * 4 > self._capacity:
+            self._capacity = capacity
+            self._changed(capacity)
+
+    def _received(self, worker: str, message: ToPool, now: float) -> None:
+        if isinstance(message, Joined):
+            for each in message.actions:
+                self._actions[each.ref] = announced_action(each)
+            _log.info("pool_worker_joined", pool=self.name, worker=worker, slots=message.slots)
+        self._scheduler.received(worker, message, now)
+
+    def _drain(self, worker: str | None) -> None:
+        self._scheduler.drain(worker)
+
+    def _lose(self, worker: str, reason: str) -> None:
+        self._scheduler.gone(worker, reason)
+        self._carrier.discard(worker)
+
+    def _send(self, worker: str, message: ToWorker) -> None:
+        data = encode(message)
+        self.notes.sending(len(data))
+        self._carrier.send(worker, data)
+
+
+def _nothing(_now: float) -> None:
+    """Handle no event: it is time to look for silent workers."""
+
+
+def new_engine_number() -> int:
+    """Return a number for an engine's pool that no earlier one had."""
+    return secrets.randbits(62)

@@ -1,0 +1,129 @@
+"""The pools of an engine, by name."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from stretto.actors.actions import AddressPolicy
+from stretto.actors.pools.carrier import Carrier
+from stretto.actors.pools.messages import Welcome
+from stretto.actors.pools.pool import Pool, new_engine_number
+from stretto.actors.pools.processes import ProcessCarrier
+from stretto.actors.settings import BEAT_SECONDS, MAX_CACHE_BYTES, MAX_POOL_SLOTS, MAX_POOL_WORKERS, POOL_SLOTS
+from stretto.definitions.errors import StrettoError, names_there, nearest
+
+NO_OPTIONS: Final[Mapping[str, "PoolOptions"]] = {}
+HERE: Final = "here"
+"""The daemon's own threads and processes: the pool of all that names no other one."""
+
+
+class UnknownPool(StrettoError):
+    """There is no such pool. The message names the nearest one."""
+
+    code = "unknown_pool"
+
+
+def unknown_pool_error(name: object, known: Iterable[str]) -> UnknownPool:
+    """Return the error that there is no pool of this name, with the nearest of the known ones."""
+    names = tuple(known)
+    hint = nearest(name, names) if isinstance(name, str) else ""
+    return UnknownPool(f"there is no pool {name!r}; {hint or names_there(names)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOptions:
+    """How a pool is made.
+
+    Attributes:
+        workers: How many worker processes there are, from 1 to `MAX_POOL_WORKERS`.
+        slots: How many calls each runs at a time, from 1 to `MAX_POOL_SLOTS`.
+        actions: Modules and files with the actions that they can run.
+        beat: The seconds between two beats. A worker that misses three is lost.
+        cache_bytes: The bytes of large values that a worker keeps.
+    """
+
+    workers: int = 1
+    slots: int = POOL_SLOTS
+    actions: tuple[str, ...] = ()
+    beat: float = BEAT_SECONDS
+    cache_bytes: int = MAX_CACHE_BYTES
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, value, most in (("workers", self.workers, MAX_POOL_WORKERS), ("slots", self.slots, MAX_POOL_SLOTS)):
+            if not 1 <= value <= most:
+                raise ValueError(f"{name} of a pool must be from 1 to {most:,}, got {value}")
+        if self.beat <= 0:
+            raise ValueError(f"beat of a pool must be above 0, got {self.beat}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPolicy:
+    """The permissions of the calls in pools.
+
+    Attributes:
+        addresses: The addresses that core.http may connect to.
+        max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+        max_http_connections: The connections that core.http has open at a time, for each worker.
+    """
+
+    addresses: AddressPolicy = field(default_factory=AddressPolicy)
+    max_retry_after: float
+    max_http_connections: int
+
+
+class Pools(Mapping[str, Pool]):
+    """All pools but `here`.
+
+    Args:
+        options: How each is made, by name.
+        policy: What the daemon allows their calls.
+    """
+
+    def __init__(self, options: Mapping[str, PoolOptions], policy: CallPolicy) -> None:
+        engine = new_engine_number()
+        self._pools = {
+            name: Pool(name, _carrier(name, each), _welcome(engine, each, policy)) for name, each in options.items()
+        }
+
+    def __getitem__(self, name: str) -> Pool:
+        return self._pools[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pools)
+
+    def __len__(self) -> int:
+        return len(self._pools)
+
+    def find(self, name: str) -> Pool:
+        """Return a pool. Raises UnknownPool."""
+        pool = self._pools.get(name)
+        if pool is None:
+            raise unknown_pool_error(name, self)
+        return pool
+
+    def start(self, changed: Callable[[str, int], None]) -> None:
+        """Start all pools.
+
+        Args:
+            changed: Called with a pool's name and its capacity when that has changed, on the pool's thread.
+        """
+        for name, pool in self._pools.items():
+            pool.start(partial(changed, name))
+
+    def stop(self) -> None:
+        """Stop all pools."""
+        for pool in self._pools.values():
+            pool.stop()
+
+
+def _carrier(name: str, options: PoolOptions) -> Carrier:
+    return ProcessCarrier(name, workers=options.workers, slots=options.slots, actions=options.actions)
+
+
+def _welcome(engine: int, options: PoolOptions, policy: CallPolicy) -> Welcome:
+    return Welcome(
+        engine, options.beat, tuple(map(str, policy.addresses.deny)), tuple(map(str, policy.addresses.allow)),
+        policy.max_retry_after, policy.max_http_connections, options.cache_bytes,
+    )  # fmt: skip

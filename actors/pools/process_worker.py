@@ -1,0 +1,53 @@
+"""The process of a worker of the carrier `processes`."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+
+import stretto.actors.actions.core  # noqa: F401 - registers the core actions
+from stretto.actors.actions import ActionRegistry, load_actions
+from stretto.actors.pools.framing import read_frame, write_frame
+from stretto.actors.pools.serving import Worker
+from stretto.metrics import configure_logging
+
+
+def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
+    """Run calls until the pool closes the channel, or lets the worker leave.
+
+    Args:
+        channel: The descriptor of the socket to the pool.
+        name: The worker's name.
+        slots: How many calls it runs at a time.
+        actions: Modules and files with its actions.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logging("WARNING")
+    for each in actions:
+        load_actions(each)
+    with socket.socket(fileno=channel) as connection:
+        writing = threading.Lock()
+
+        def send(data: bytes) -> None:
+            with writing:
+                write_frame(connection, data)
+
+        worker = Worker(ActionRegistry.registered(), send, name=name, process=os.getpid(), slots=slots)
+        reader = threading.Thread(target=_read, args=(connection, worker), name="stretto-pool-reader", daemon=True)
+        worker.join()
+        reader.start()
+        worker.wait()
+        worker.stop()
+
+
+def _read(connection: socket.socket, worker: Worker) -> None:
+    """Hand messages to the worker until the pool is gone, then stop it."""
+    try:
+        with connection.makefile("rb") as stream:
+            while (data := read_frame(stream)) is not None:
+                worker.receive(data)
+    except (OSError, ValueError):
+        pass
+    finally:
+        worker.stop()

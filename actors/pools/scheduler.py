@@ -1,0 +1,324 @@
+"""Decides what a pool sends to which worker, and what the worker's messages mean. It has no thread, clock or wire.
+
+    add, cancel, received, gone, tick  -->  Scheduler  -->  send(worker, message), and the ends of calls
+
+A call waits, is sent, begins and ends. Each sending has a new number, so an end of an earlier sending is recognized and
+dropped. When a worker is lost, its calls wait again, except those that must not be sent twice.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Final, Protocol
+
+import msgspec
+
+from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
+from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.messages import (
+    Acknowledged,
+    Beat,
+    Begun,
+    Drain,
+    End,
+    Ended,
+    Head,
+    Joined,
+    Leaving,
+    Perform,
+    Sending,
+    Stop,
+    ToPool,
+    ToWorker,
+    ValueMissing,
+    Values,
+    Welcome,
+)
+from stretto.actors.pools.values import texts_of
+from stretto.actors.pools.workers import MISSED_BEATS, Batch, Worker
+from stretto.actors.runners import Finished, append_printed
+from stretto.definitions.data import decode_json
+from stretto.definitions.errors import Frame, NotData
+
+MAX_LOSSES: Final = 3
+"""A call during which so many workers were lost has failed: it may be what ends them."""
+ALONE_AFTER: Final = 2
+"""A call during which so many workers were lost runs alone on its worker, so that it harms no other."""
+MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
+"""The bytes of the inputs of one batch, unless a single call has more."""
+
+
+class Notes(Protocol):
+    """Takes what metrics count."""
+
+    def sent(self, calls: int) -> None:
+        """Note a batch."""
+
+    def put(self, count: int) -> None:
+        """Note large values that were sent."""
+
+    def lost(self, worker: str, reason: str, calls: int) -> None:
+        """Note a lost worker and the calls it had."""
+
+    def late(self) -> None:
+        """Note an end that was dropped."""
+
+
+class Scheduler:
+    """The waiting calls and the workers of one pool.
+
+    Args:
+        engine: The number of this engine's pool. Answers to another one are dropped.
+        welcome: The answer to each worker that joins.
+        send: Sends a message to a worker. It must not wait.
+        notes: Takes what metrics count.
+    """
+
+    def __init__(self, engine: int, welcome: Welcome, send: Callable[[str, ToWorker], None], notes: Notes) -> None:
+        self.workers: dict[str, Worker] = {}
+        self.waiting: deque[PooledCall] = deque()
+        self._engine = engine
+        self._welcome = welcome
+        self._send = send
+        self._notes = notes
+        self._numbers = count(1)
+        self._durations = Durations()
+        self._where: dict[PooledCall, Worker] = {}
+
+    # ---- what the pool shows
+
+    @property
+    def slots(self) -> int:
+        """How many calls all workers run at a time."""
+        return sum(each.joined.slots for each in list(self.workers.values()) if not each.draining)
+
+    @property
+    def capacity(self) -> int:
+        """How many calls the workers can have: two batches each, of the recent calls' duration."""
+        return sum(
+            BATCHES_IN_FLIGHT * largest_batch(self._durations.recent, each.joined.slots, len(self.workers))
+            for each in list(self.workers.values())
+            if not each.draining
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are at workers."""
+        return sum(len(each.in_flight) for each in list(self.workers.values()))
+
+    # ---- calls
+
+    def add(self, pooled: PooledCall) -> None:
+        """Let a call wait for a worker."""
+        self.waiting.append(pooled)
+
+    def cancel(self, pooled: PooledCall) -> None:
+        """End a call that waits, or stop it at its worker."""
+        if pooled.ended:
+            return
+        worker = self._where.get(pooled)
+        if worker is None:
+            self.waiting.remove(pooled)
+            self._end(pooled, Finished("cancelled", None, "the call was cancelled", "cancelled"))
+        else:
+            self._send(worker.id, Stop((pooled.sending,)))
+
+    def cancel_all(self, reason: str) -> None:
+        """End all calls because the pool stops. Those at workers are not stopped: the workers end, too."""
+        for pooled in (*self.waiting, *self._where):
+            self._end(pooled, Finished("cancelled", None, reason, "cancelled"))
+        self.waiting.clear()
+        self._where.clear()
+
+    # ---- messages
+
+    def received(self, worker_id: str, message: ToPool, now: float) -> None:
+        """Handle a message of a worker."""
+        worker = self.workers.get(worker_id)
+        if isinstance(message, Joined):
+            if worker is None:
+                self.workers[worker_id] = Worker(worker_id, message, now)
+                self._send(worker_id, self._welcome)
+        elif worker is not None:
+            worker.last_heard = now
+            self._handle(worker, message)
+
+    def _handle(self, worker: Worker, message: ToPool) -> None:
+        if isinstance(message, Beat):
+            self._send(worker.id, Acknowledged())
+        elif isinstance(message, Leaving):
+            self.gone(worker.id, "left")
+        elif isinstance(message, ValueMissing):
+            self._send_missing(worker, frozenset(message.digests))
+        elif isinstance(message, Begun):
+            for number in message.numbers:
+                if number in worker.in_flight and message.engine == self._engine:
+                    worker.in_flight[number].begins()
+        elif isinstance(message, Ended):
+            for end in message.ends:
+                # A number of an earlier engine means another call.
+                self._ended(worker, end, 0 if message.engine != self._engine else end.number)
+
+    def _ended(self, worker: Worker, end: End, number: int) -> None:
+        pooled = worker.take(number)
+        if pooled is None:
+            self._notes.late()
+            return
+        self._where.pop(pooled, None)
+        if not worker.in_flight:
+            worker.suspect = False
+        if end.status == "succeeded":
+            self._durations.add(pooled.call.ref, end.seconds)
+        if end.printed:
+            append_printed(pooled.printed, end.printed)
+        pooled.begins()
+        self._end(pooled, _finished(end))
+
+    def _send_missing(self, worker: Worker, digests: frozenset[bytes]) -> None:
+        found: dict[bytes, bytes] = {}
+        for pooled in worker.in_flight.values():
+            found.update(texts_of(pooled.split.values, lambda each: each in digests and each not in found))
+        if found:
+            self._notes.put(len(found))
+            self._send(worker.id, Values(tuple(found.items())))
+
+    @staticmethod
+    def _end(pooled: PooledCall, finished: Finished) -> None:
+        if not pooled.ended:
+            pooled.ended = True
+            pooled.done(finished)
+
+    # ---- workers that go
+
+    def gone(self, worker_id: str, reason: str) -> None:
+        """Give the calls of a lost worker to others, as far as they may be sent again.
+
+        Args:
+            worker_id: The worker.
+            reason: "left", "closed" (its connection ended), "silent" (it missed its beats) or "garbage" (it sent what
+                is not a message).
+        """
+        worker = self.workers.pop(worker_id, None)
+        if worker is None:
+            return
+        if reason != "left" or worker.in_flight:
+            self._notes.lost(worker_id, reason, len(worker.in_flight))
+        again: list[PooledCall] = []
+        suspects = worker.may_run()
+        for number, pooled in worker.in_flight.items():
+            del self._where[pooled]
+            pooled.sending = 0
+            if pooled.once:
+                text = f"the worker {worker.joined.name} was lost ({reason}) after the start, so that it may have run"
+                self._end(pooled, Finished("failed", None, text, "may_have_run"))
+                continue
+            pooled.losses += number in suspects
+            pooled.began = None
+            if pooled.losses >= MAX_LOSSES:
+                text = f"{MAX_LOSSES} workers were lost while it ran, the last one {worker.joined.name} ({reason})"
+                self._end(pooled, Finished("failed", None, text, "worker_lost"))
+            else:
+                again.append(pooled)
+        self.waiting.extendleft(reversed(again))
+
+    def silent(self, now: float) -> list[str]:
+        """Return the workers that have missed their beats."""
+        most = self._welcome.beat * MISSED_BEATS
+        return [each.id for each in self.workers.values() if now - each.last_heard > most]
+
+    def drain(self, worker_id: str | None) -> int:
+        """Let a worker, or all of them, finish their calls and leave. Return how many were asked."""
+        chosen = [each for each in self.workers.values() if worker_id in {None, each.id}]
+        for worker in chosen:
+            worker.draining = True
+            self._send(worker.id, Drain())
+        return len(chosen)
+
+    # ---- batches
+
+    def dispatch(self) -> None:
+        """Send waiting calls to workers that have room, the least busy ones first."""
+        for worker in sorted(self.workers.values(), key=lambda each: len(each.in_flight)):
+            while self.waiting and self._has_room(worker):
+                batch = self._next_batch(worker)
+                if not batch:
+                    break
+                self._send_batch(worker, batch)
+
+    def _has_room(self, worker: Worker) -> bool:
+        if worker.draining or worker.suspect:
+            return False
+        return worker.open_batches < BATCHES_IN_FLIGHT or len(worker.in_flight) < worker.joined.slots
+
+    def _next_batch(self, worker: Worker) -> list[PooledCall]:
+        """Take the calls of a batch from the waiting ones: those that the worker can run, in their order."""
+        ready = sum(not each.draining for each in self.workers.values())
+        batch: list[PooledCall] = []
+        passed: list[PooledCall] = []
+        size, held = 1, 0
+        while self.waiting and len(batch) < size:
+            pooled = self.waiting.popleft()
+            alone = pooled.losses >= ALONE_AFTER
+            too_much = bool(batch) and held + len(pooled.split.text) > MAX_BATCH_BYTES
+            if not worker.can_run(pooled.action):
+                passed.append(pooled)
+                if len(passed) > MAX_PASSED:
+                    break
+                continue
+            if too_much or (alone and (batch or worker.in_flight)):
+                # A worker takes nothing more until a call that must be alone has found an idle one.
+                passed.append(pooled)
+                break
+            batch.append(pooled)
+            held += len(pooled.split.text)
+            if alone:
+                worker.suspect = True
+                break
+            if len(batch) == 1:
+                mean = self._durations.of(pooled.call.ref)
+                size = batch_size(mean, worker.joined.slots, self._left(len(passed) + 1), max(ready, 1))
+        self.waiting.extendleft(reversed(passed))
+        return batch
+
+    def _left(self, taken: int) -> int:
+        """Return how many calls wait, or many if more follow: permits let only so many calls in at a time."""
+        left, capacity = len(self.waiting) + taken, self.capacity
+        return left if 4 * (left + self.in_flight) < 3 * capacity else max(left, 4 * capacity)
+
+    def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
+        heads: dict[Head, int] = {}
+        values: dict[bytes, bytes] = {}
+        sendings = []
+        shared = Batch(len(batch))
+        for pooled in batch:
+            number = pooled.sending = next(self._numbers)
+            worker.in_flight[number] = pooled
+            worker.batches[number] = shared
+            self._where[pooled] = worker
+            sendings.append(_sending(pooled, number, heads))
+            values.update(texts_of(pooled.split.values, lambda each: each not in worker.values))
+            worker.values.update(values)
+        self._notes.sent(len(batch))
+        self._notes.put(len(values))
+        self._send(worker.id, Perform(tuple(heads), tuple(sendings), tuple(values.items())))
+
+
+MAX_PASSED: Final = 1_000
+"""How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
+
+
+def _sending(pooled: PooledCall, number: int, heads: dict[Head, int]) -> Sending:
+    call, ids = pooled.call, pooled.call.ids
+    head = Head(ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout)
+    place = heads.setdefault(head, len(heads))
+    split = pooled.split
+    return Sending(place, number, call.visit, call.index, call.attempt, split.text, split.shared)
+
+
+def _finished(end: End) -> Finished:
+    try:
+        result = decode_json(end.result)
+        traceback = tuple(Frame(*each) for each in end.traceback)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, NotData) as error:
+        return Finished("failed", None, f"the worker's answer is not data: {error}", "not_data", end.seconds)
+    return Finished(end.status, result, end.error, end.kind, end.seconds, traceback, end.retry_after)

@@ -1,0 +1,319 @@
+"""A worker of a pool: it runs the calls of batches with the runners that a daemon has, and reports their ends.
+
+    carrier --Worker.receive(bytes)--> runners --> ends, gathered for 20 ms --> send(bytes) --> carrier
+
+It has no engine, no definitions and no store. Its clock measures durations only.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from ipaddress import ip_network
+from typing import Final
+
+from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, UnknownAction
+from stretto.actors.pools.announcing import announce
+from stretto.actors.pools.deadlines import Deadlines
+from stretto.actors.pools.messages import (
+    Acknowledged,
+    Beat,
+    Begun,
+    Drain,
+    End,
+    Ended,
+    Head,
+    Joined,
+    Leaving,
+    Perform,
+    Sending,
+    Stop,
+    ToPool,
+    ToWorker,
+    ValueMissing,
+    Values,
+    Welcome,
+    decode_to_worker,
+    encode,
+)
+from stretto.actors.pools.values import ValueCache
+from stretto.actors.pools.workers import MISSED_BEATS
+from stretto.actors.runners import Call, Finished, Runners, Running
+from stretto.definitions.data import FrozenDict, encode_json
+from stretto.metrics import CallIds
+
+GATHER_SECONDS: Final = 0.02
+"""How long the ends of calls are gathered for one message."""
+MAX_GATHERED: Final = 500
+"""So many ends are sent at once."""
+
+
+class _Work:
+    """A call at hand."""
+
+    __slots__ = ("began", "deadline", "head", "running", "sending", "stopped")
+
+    def __init__(self, head: Head, sending: Sending) -> None:
+        self.head = head
+        self.sending = sending
+        self.running: Running | None = None
+        self.began = 0.0
+        self.stopped = ""
+        self.deadline: int | None = None
+
+
+class Worker:
+    """Runs calls for a pool. Any thread may call `receive`.
+
+    Args:
+        actions: The actions that it can run.
+        send: Sends bytes to the pool.
+        name: Its name, for people.
+        process: Its process id.
+        slots: How many calls it runs at a time.
+        labels: What it says of itself.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a worker says of itself
+        self,
+        actions: ActionRegistry,
+        send: Callable[[bytes], None],
+        *,
+        name: str,
+        process: int,
+        slots: int,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        self._actions = actions
+        self._send_bytes = send
+        self._slots = slots
+        announced = [announce(actions.get(ref)) for ref in actions.refs()]
+        self._joined = Joined(
+            name, process, slots, dict(labels or {}), tuple(each for each in announced if each is not None)
+        )
+        self._lock = threading.Lock()
+        self._welcome: Welcome | None = None
+        self._runners: Runners | None = None
+        self._values = ValueCache(0)
+        self._work: dict[int, _Work] = {}
+        self._queue: list[_Work] = []
+        self._ends: list[End] = []
+        self._begun: list[int] = []
+        self._active = 0
+        self._draining = False
+        self._unanswered = 0
+        self._deadlines = Deadlines()
+        self._stopped = threading.Event()
+        self._ready = threading.Event()
+        self._flusher = threading.Thread(target=self._flush, name="stretto-pool-ends", daemon=True)
+        self._beater = threading.Thread(target=self._beat, name="stretto-pool-beats", daemon=True)
+
+    def join(self) -> None:
+        """Announce the worker to the pool."""
+        self._send(self._joined)
+
+    def wait(self) -> None:
+        """Wait until the worker has left or was stopped."""
+        self._stopped.wait()
+
+    def stop(self) -> None:
+        """Stop the calls and the threads. Idempotent."""
+        self._stopped.set()
+        self._ready.set()
+        self._deadlines.stop()
+        runners = self._runners
+        if runners is not None:
+            runners.stop()
+
+    # ---- messages
+
+    def receive(self, data: bytes) -> None:
+        """Handle a message of the pool. Raises InvalidMessage if it is none."""
+        self._handle(decode_to_worker(data))
+
+    def _handle(self, message: ToWorker) -> None:
+        if isinstance(message, Welcome):
+            self._begin(message)
+        elif isinstance(message, Acknowledged):
+            self._unanswered = 0
+        elif isinstance(message, Perform):
+            self._add_values(message.values)
+            with self._lock:
+                for sending in message.sendings:
+                    work = _Work(message.heads[sending.head], sending)
+                    self._work[sending.number] = work
+                    self._queue.append(work)
+            self._start_calls()
+        elif isinstance(message, Values):
+            self._add_values(message.values)
+            self._start_calls()
+        elif isinstance(message, Stop):
+            for number in message.numbers:
+                self._stop_call(number, "cancelled", "the call was cancelled")
+        elif isinstance(message, Drain):
+            self._draining = True
+            self._leave_if_done()
+
+    def _begin(self, welcome: Welcome) -> None:
+        if self._welcome is not None:
+            return
+        policy = AddressPolicy(tuple(map(ip_network, welcome.deny)), tuple(map(ip_network, welcome.allow)))
+        self._welcome = welcome
+        self._values = ValueCache(welcome.cache_bytes)
+        self._runners = Runners(
+            threads=self._slots, addresses=policy, capture_output=True, max_retry_after=welcome.max_retry_after,
+            max_http_connections=welcome.max_http_connections,
+        )  # fmt: skip
+        self._flusher.start()
+        self._beater.start()
+
+    def _add_values(self, values: tuple[tuple[bytes, bytes], ...]) -> None:
+        with self._lock:
+            for digest, text in values:
+                self._values.add(digest, text)
+
+    # ---- calls
+
+    def _start_calls(self) -> None:
+        """Start the calls that wait, as far as slots are free and their values are here."""
+        missing: dict[bytes, None] = {}
+        ready: list[tuple[_Work, FrozenDict]] = []
+        with self._lock:
+            kept: list[_Work] = []
+            for number, work in enumerate(self._queue):
+                if self._active >= self._slots:
+                    kept += self._queue[number:]
+                    break
+                absent = self._values.missing(digest for _, digest in work.sending.shared)
+                if absent:
+                    missing.update(dict.fromkeys(absent))
+                    kept.append(work)
+                    continue
+                self._active += 1
+                ready.append((work, self._values.join(work.sending.input, work.sending.shared)))
+            self._queue = kept
+        if missing:
+            self._send(ValueMissing(tuple(missing)))
+        for work, given in ready:
+            self._start(work, given)
+
+    def _start(self, work: _Work, given: FrozenDict) -> None:
+        head, sending = work.head, work.sending
+        runners = self._runners
+        try:
+            action = self._action(head)
+        except UnknownAction as error:
+            self._ended(work, Finished("failed", None, str(error), "failed"))
+            return
+        if runners is None:
+            return
+        ids = CallIds(head.run_id, head.workflow, head.task, sending.index if head.with_items else None)
+        call = Call(head.ref, given, ids, head.timeout, sending.visit, sending.index, sending.attempt)
+        work.began = time.monotonic()
+        try:
+            work.running = runners.start(action, call, partial(self._ended, work), partial(self._began, work))
+        except RuntimeError:  # the worker stops
+            return
+
+    def _action(self, head: Head) -> Action:
+        return self._actions.get(head.ref, head.core)
+
+    def _began(self, work: _Work) -> None:
+        work.began = time.monotonic()
+        with self._lock:
+            self._begun.append(work.sending.number)
+        self._ready.set()
+        if work.head.timeout is not None:
+            number, seconds = work.sending.number, work.head.timeout
+            text = f"it took longer than {seconds:g} s"
+            work.deadline = self._deadlines.add(seconds, partial(self._stop_call, number, "timed_out", text))
+
+    def _stop_call(self, number: int, status: str, text: str) -> None:
+        with self._lock:
+            work = self._work.get(number)
+            if work is None or work.stopped:
+                return
+            work.stopped = status
+            waits = work in self._queue
+            if waits:
+                self._queue.remove(work)
+        finished = Finished(status, None, text, status)  # type: ignore[arg-type]
+        if waits:
+            self._ended(work, finished, active=False)
+        elif work.running is None or not work.running.cancel():
+            # A function on a thread runs on, and its end is dropped.
+            self._ended(work, finished)
+
+    def _ended(self, work: _Work, finished: Finished, *, active: bool = True) -> None:
+        number = work.sending.number
+        with self._lock:
+            if self._work.pop(number, None) is None:
+                return
+            self._active -= active
+            self._ends.append(self._end(work, finished))
+        if work.deadline is not None:
+            self._deadlines.forget(work.deadline)
+        self._ready.set()
+        if self._queue:
+            self._start_calls()
+
+    def _end(self, work: _Work, finished: Finished) -> End:
+        seconds = max(time.monotonic() - work.began, 0.0) if work.began else 0.0
+        printed = work.running.printed if work.running is not None else ()
+        text, cut = printed[0].newest() if printed else ("", 0)
+        status, kind, error = finished.status, finished.kind, finished.error
+        if work.stopped == "timed_out" and status == "cancelled":
+            status = kind = "timed_out"
+            error = f"it took longer than {work.head.timeout:g} s"
+        frames = tuple((each.file, each.line, each.function, each.code) for each in finished.traceback)
+        return End(
+            work.sending.number, status, encode_json(finished.result), seconds, error, kind,  # type: ignore[arg-type]
+            finished.retry_after, frames, text, cut,
+        )  # fmt: skip
+
+    # ---- threads
+
+    def _flush(self) -> None:
+        """Send begins and ends, those of `GATHER_SECONDS` together."""
+        while not self._stopped.is_set():
+            self._ready.wait()
+            self._ready.clear()
+            if len(self._ends) < MAX_GATHERED:
+                self._stopped.wait(GATHER_SECONDS)
+            self._send_gathered()
+            self._leave_if_done()
+
+    def _send_gathered(self) -> None:
+        welcome = self._welcome
+        with self._lock:
+            begun, self._begun = self._begun, []
+            ends, self._ends = self._ends, []
+        if welcome is None:
+            return
+        if begun:
+            self._send(Begun(welcome.engine, tuple(begun)))
+        if ends:
+            self._send(Ended(welcome.engine, tuple(ends)))
+
+    def _beat(self) -> None:
+        while self._welcome is not None and not self._stopped.wait(self._welcome.beat):
+            self._unanswered += 1
+            if self._unanswered > MISSED_BEATS:
+                # The pool has given the calls to others.
+                self.stop()
+                return
+            self._send(Beat(len(self._work)))
+
+    def _leave_if_done(self) -> None:
+        with self._lock:
+            done = self._draining and not self._work and not self._ends and not self._stopped.is_set()
+        if done:
+            self._send(Leaving())
+            self.stop()
+
+    def _send(self, message: ToPool) -> None:
+        try:
+            self._send_bytes(encode(message))
+        except OSError:  # the pool is gone
+            self._stopped.set()
+            self._ready.set()

@@ -1,0 +1,90 @@
+"""The workers of a pool, as the pool sees them."""
+
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from stretto.actors.actions import Action
+from stretto.actors.pools.announcing import announced_digest
+from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.messages import Joined
+
+ALWAYS_THERE: Final = frozenset({"core.http", "core.local"})
+"""The core actions that every worker can run: they come with Stretto."""
+MISSED_BEATS: Final = 3
+"""A worker that is silent for so many beats is lost."""
+
+
+class Batch(msgspec.Struct):
+    """How many calls of a sent batch have not ended."""
+
+    left: int
+
+
+class Worker:
+    """A connected worker.
+
+    Attributes:
+        id: The carrier's name for it.
+        joined: What it has said of itself.
+        in_flight: Its calls by the number of the sending.
+        batches: The batches that have not ended, by the number of the sending.
+        values: The digests of the large values that it has been sent.
+        last_heard: When its last message came, on the pool's clock.
+        draining: Whether it gets no more calls.
+    """
+
+    __slots__ = ("actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "suspect", "values")
+
+    def __init__(self, worker_id: str, joined: Joined, now: float) -> None:
+        self.id = worker_id
+        self.joined = joined
+        self.actions = {each.ref: each.digest for each in joined.actions}
+        self.in_flight: dict[int, PooledCall] = {}
+        self.batches: dict[int, Batch] = {}
+        self.values: set[bytes] = set()
+        self.last_heard = now
+        self.draining = False
+        self.suspect = False
+
+    @property
+    def open_batches(self) -> int:
+        """How many batches have calls that have not ended."""
+        return len({id(each) for each in self.batches.values()})
+
+    def can_run(self, action: Action) -> bool:
+        """Return whether it has the same action. Without a digest of its own, the pool takes any."""
+        if action.ref in ALWAYS_THERE:
+            return True
+        digest = self.actions.get(action.ref)
+        return digest is not None and digest == announced_digest(action)
+
+    def may_run(self) -> frozenset[int]:
+        """Return the numbers of the calls that may run now. A worker starts as many as it has slots, in their order.
+
+        The mark of a begin is no proof of the opposite: a call that ends its process may be quicker than its mark.
+        """
+        first = islice(self.in_flight, self.joined.slots)
+        return frozenset((*first, *(number for number, each in self.in_flight.items() if each.began is not None)))
+
+    def take(self, number: int) -> PooledCall | None:
+        """Remove a call that has ended, or return None if the sending is another one's."""
+        pooled = self.in_flight.pop(number, None)
+        batch = self.batches.pop(number, None)
+        if batch is not None:
+            batch.left -= 1
+        return pooled
+
+    def report(self) -> dict[str, Any]:
+        """Return the worker for people: {worker, name, process, slots, labels, actions, in_flight, state}."""
+        return {
+            "worker": self.id,
+            "name": self.joined.name,
+            "process": self.joined.process,
+            "slots": self.joined.slots,
+            "labels": dict(sorted(self.joined.labels.items())),
+            "actions": sorted(self.actions),
+            "in_flight": len(self.in_flight),
+            "state": "draining" if self.draining else "connected",
+        }

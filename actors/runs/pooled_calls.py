@@ -1,0 +1,123 @@
+"""Items in pools: which pool an item's definition names, and the call of its action there."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from stretto.actors.actions import Action
+from stretto.actors.dispatch import Overran
+from stretto.actors.pools import HERE, Pool, unknown_pool_error
+from stretto.actors.runners import Begun, Call, Done, Running
+from stretto.actors.runs.messages import RunItem
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import StartItem
+from stretto.definitions.context import ItemScope, Snapshot
+from stretto.definitions.data import Data
+from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Constant, Moment
+from stretto.definitions.model import CoreActions, Task, Workflow, once_per_workflow
+
+NO_POOL: Final = ""
+"""The pool of an item whose definition gives none that exists: the item fails when it begins."""
+TIMEOUT_GRACE_SECONDS: Final = 10.0
+"""A worker ends a call at its timeout. If it does not report that in this time, the engine does."""
+
+
+@once_per_workflow
+def pooled_tasks(workflow: Workflow) -> frozenset[str]:
+    """Return the tasks whose items may run in a pool."""
+    return frozenset(name for name, task in workflow.tasks.items() if task.runs_on is not None)
+
+
+def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: str) -> str:
+    """Return the pool in which an item runs: `HERE`, another one, or `NO_POOL`.
+
+    Actions that never wait stay here whatever the definition says.
+    """
+    task = workflow.tasks[start.task]
+    if services.pools is None or task.runs_on is None:
+        return HERE
+    ref = start.prepared.action if start.prepared is not None else task.action or ""
+    action = services.actions.find(ref, workflow.semantics.core_actions)
+    if action is not None and action.runner == "inline":
+        return HERE
+    try:
+        name = _named(services, task, start, run_id)
+    except (ExpressionError, Overran):
+        return NO_POOL
+    return name if isinstance(name, str) and (name == HERE or name in services.pools) else NO_POOL
+
+
+def _named(services: Services, task: Task, start: StartItem, run_id: str) -> Data:
+    if task.runs_on is None:
+        return HERE
+    if isinstance(task.runs_on, Constant):
+        return task.runs_on.value
+    limits = start.scope.facts.limits
+    moment = Moment(start.at, run_id, start.task, start.visit, start.index, limits=limits)
+    return services.guard.call(task.runs_on.evaluate, start.scope, moment)
+
+
+class PlaceInPool:
+    """An item's place in a pool: it finds the action that the item calls, and starts the call there."""
+
+    __slots__ = ("_message", "_pool", "_services")
+
+    def __init__(self, services: Services, pool: Pool, message: RunItem) -> None:
+        self._services = services
+        self._pool = pool
+        self._message = message
+
+    def get(self, ref: str, core: CoreActions) -> Action:
+        """Return the daemon's own action, or the one that the pool's workers have announced.
+
+        Raises:
+            UnknownAction: Neither has it.
+        """
+        actions = self._services.actions
+        return actions.find(ref, core) or self._pool.find(ref) or actions.get(ref, core)
+
+    def start(self, action: Action, call: Call, done: Done, begun: Begun | None) -> Running:
+        """Start a call. Raises RuntimeError if the pool has been stopped."""
+        message = self._message
+        scope = message.start.scope
+        snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
+        return self._pool.perform(
+            action, call, done, begun, core=message.core_actions, once=message.task.delivery == "at_most_once",
+            context=_values(snapshot), version=snapshot,
+        )  # fmt: skip
+
+
+def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInPool:
+    """Return an item's place in its pool.
+
+    Raises:
+        ExpressionError, Overran: The expression of `runs_on` cannot be evaluated.
+        UnknownPool: The definition gives no pool that exists.
+    """
+    pools = {} if services.pools is None else services.pools
+    pool = pools.get(message.pool)
+    if pool is None:
+        raise unknown_pool_error(_named(services, message.task, message.start, run_id), (HERE, *pools))
+    return PlaceInPool(services, pool, message)
+
+
+def waits_for_pools(services: Services, waiting: Mapping[str, int]) -> tuple[tuple[str, int, int, int], ...]:
+    """Return for each pool that items wait for: its name, their number, its connected and its expected workers."""
+    pools = services.pools
+    if pools is None:
+        return ()
+    return tuple((name, count, pools[name].connected, pools[name].expected) for name, count in waiting.items())
+
+
+def timeout_of(message: RunItem) -> float | None:
+    """Return the seconds after which the engine ends an attempt. A worker ends its calls at the timeout itself."""
+    timeout = message.start.timeout
+    return timeout if timeout is None or message.pool == HERE else timeout + TIMEOUT_GRACE_SECONDS
+
+
+def _values(snapshot: Snapshot) -> Iterator[Data]:
+    """Yield the values of a run's context, which inputs may share."""
+    yield snapshot.facts.parameters
+    yield from snapshot.variables.values()
+    for record in snapshot.tasks.values():
+        yield record.result

@@ -1,0 +1,80 @@
+"""Reading of the section `pools`, whose members have names of the operator's own."""
+
+import re
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from stretto.actors.settings.model import MAX_POOLS, PoolSettings
+from stretto.definitions.errors import nearest
+from stretto.definitions.source import MapNode, Node, kind_of, to_data
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+_MAX_SHOWN: Final = 80
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
+msgspec.convert({}, PoolSettings)
+_FIELDS: Final = {field.name: field for field in msgspec.structs.fields(PoolSettings)}
+
+
+class NamedPool(NamedTuple):
+    """The settings of a pool, and where they are."""
+
+    settings: PoolSettings
+    place: str
+
+
+def read_pools(root: MapNode, problems: list[str]) -> dict[str, NamedPool]:
+    """Return the pools of a config file by name.
+
+    Args:
+        root: The file's sections.
+        problems: Takes what is wrong, each with its place, the found value and what is expected.
+    """
+    node = root.members.get("pools")
+    if node is None:
+        return {}
+    place = f"{root.place.file}:{root.keys['pools'].line}"
+    if not isinstance(node, MapNode):
+        problems.append(f"{place}: the section pools must hold pools by name, got {kind_of(node)}")
+        return {}
+    if len(node.members) > MAX_POOLS:
+        problems.append(f"{place}: the section pools must have at most {MAX_POOLS} pools, got {len(node.members)}")
+        return {}
+    pools: dict[str, NamedPool] = {}
+    for name, member in node.members.items():
+        line = f"{node.place.file}:{node.keys[name].line}"
+        if not _NAME.match(name) or name == "here":
+            expected = "a name of a-z, 0-9 and - that begins with a letter and is not `here`"
+            problems.append(f"{line}: a pool must have {expected}, got {name!r}")
+        elif not isinstance(member, MapNode):
+            problems.append(f"{line}: the pool {name} must hold settings, got {kind_of(member)}")
+        else:
+            pools[name] = NamedPool(_pool(name, member, problems), line)
+    return pools
+
+
+def _pool(name: str, node: MapNode, problems: list[str]) -> PoolSettings:
+    found = PoolSettings()
+    for key, value in node.members.items():
+        line = f"{node.place.file}:{node.keys[key].line}"
+        if key not in _FIELDS:
+            hint = nearest(key, _FIELDS) or "known: " + ", ".join(_FIELDS)
+            problems.append(f"{line}: there is no setting {key!r} of a pool; {hint}")
+            continue
+        try:
+            found = msgspec.structs.replace(found, **{key: _converted(key, value)})
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            shown = repr(to_data(value))
+            shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
+            problems.append(f"{line}: pools.{name}.{key} must be {_expected(key)}, got {shown}")
+    return found
+
+
+def _converted(key: str, value: Node) -> Any:
+    return getattr(msgspec.convert({key: to_data(value)}, PoolSettings), key)
+
+
+def _expected(key: str) -> str:
+    notes = getattr(_FIELDS[key].type, "__metadata__", ())
+    return next(each.description for each in notes if isinstance(each, Meta) and each.description is not None)

@@ -1,0 +1,234 @@
+"""Runs whose items run in pools of real processes: what ends, what is lost, and what a worker may do to the daemon."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors.pools import Pool, PoolOptions
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE
+
+ACTIONS = "tests.support.pool_actions"
+PID = os.getpid()
+
+
+def text(action: str, runs_on: str = "compute", more: str = "", **given: Any) -> str:
+    """Return a workflow of one task. It publishes the task's result."""
+    return f"""
+output_map: {{result: "{{{{ task.only.result }}}}"}}
+parameters: {{mark: {{type: string, default: ""}}}}
+tasks:
+  - name: only
+    action: {action}
+    runs_on: {json.dumps(runs_on)}
+    input: {json.dumps(given)}
+{more}"""
+
+
+@pytest.fixture
+def start(start_bench: Callable[..., Bench]) -> Callable[..., Bench]:
+    """Start an engine with the pool `compute`."""
+
+    def start(workers: int = 1, slots: int = 4, beat: float = 5.0, **settings: Any) -> Bench:
+        options = PoolOptions(workers=workers, slots=slots, beat=beat, actions=(ACTIONS,))
+        return start_bench(pools={"compute": options}, **settings)
+
+    return start
+
+
+def pool_of(bench: Bench) -> Pool:
+    pool: Pool = bench.proxy.host.services().get(timeout=PATIENCE).pools["compute"]
+    return pool
+
+
+def test_a_fan_out_runs_in_a_pool_whose_actions_the_daemon_does_not_have(start: Callable[..., Bench]) -> None:
+    """It knows them by announcement: it checks their inputs. The workflow's pool holds for all tasks."""
+    bench = start(workers=2)
+    outcome = bench.run("""
+runs_on: compute
+output_map:
+  texts: "{{ task.fan.result | map(attribute='text') | list }}"
+  processes: "{{ task.fan.result | map(attribute='process') | unique | list }}"
+  echoed: "{{ task.stays.result }}"
+tasks:
+  - name: fan
+    action: pooled.greet
+    with_items: "{{ range(500) }}"
+    concurrency: 200
+    input: {text: "hello {{ item }}"}
+    next: [{do: [stays]}]
+  - name: stays
+    action: core.echo
+    input: {message: "never leaves"}
+""")
+    assert outcome.status == "succeeded", outcome.errors
+    assert outcome.output is not None
+    assert outcome.output["texts"] == [f"hello {number}" for number in range(500)]
+    assert outcome.output["echoed"] == "never leaves"
+    assert PID not in outcome.output["processes"]
+    report = pool_of(bench).report()
+    assert (report["items_sent"], report["waiting"], report["in_flight"], report["late_ends"]) == (500, 0, 0, 0)
+    assert report["bytes_sent"] < 500 * 64
+    wrong = bench.run(text("pooled.greet", txt="misspelled"))
+    assert "text is missing" in wrong.errors[0]["message"]
+
+
+def test_each_item_may_name_its_own_pool(start: Callable[..., Bench]) -> None:
+    """`here` is the daemon itself. A pool that does not exist fails its item, with the nearest name."""
+    bench = start(actions=[ACTIONS])
+    outcome = bench.run("""
+output_map: {processes: "{{ task.fan.result | map(attribute='process') | list }}"}
+tasks:
+  - name: fan
+    action: pooled.greet
+    with_items: [here, compute]
+    runs_on: "{{ item }}"
+    concurrency: 2
+    input: {text: "{{ item }}"}
+""")
+    assert outcome.output is not None, outcome.errors
+    assert outcome.output["processes"][0] == PID
+    assert outcome.output["processes"][1] != PID
+    unknown = bench.run(text("pooled.greet", "{{ 'comput' }}", text="x"))
+    assert unknown.errors[0]["code"] == "unknown_pool"
+    assert "did you mean 'compute'" in unknown.errors[0]["message"]
+
+
+def test_a_failure_comes_back_with_its_result_and_its_text(start: Callable[..., Bench]) -> None:
+    """As if it had happened here."""
+    bench = start()
+    handle = bench.submit("""
+output_map: {seen: "{{ workflow.seen }}"}
+tasks:
+  - name: only
+    action: pooled.fail
+    runs_on: compute
+    input: {text: no disk}
+    next: [{when: "{{ failed() }}", publish: [{seen: "{{ result() }}"}]}]
+""")
+    outcome = outcome_of(handle)
+    assert (outcome.errors[0]["message"], outcome.output) == ("no disk", {"seen": {"text": "no disk"}})
+    output = bench.proxy.item_output(handle.id, "only").get(timeout=PATIENCE)
+    assert output["stdout"] == "about to fail\n"
+
+
+def test_a_worker_that_is_killed_loses_no_item(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """It is started again, and the item runs there."""
+    bench = start()
+    outcome = bench.run(text("pooled.crash_once", mark=str(tmp_path / "mark")))
+    assert outcome.output == {"result": "done"}, outcome.errors
+    assert pool_of(bench).report()["workers_lost"] == 1
+
+
+def test_an_item_that_must_not_run_twice_is_not_sent_again(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """The worker was killed while it ran."""
+    mark = tmp_path / "mark"
+    outcome = start().run(text("pooled.crash", more="    delivery: at_most_once", mark=str(mark)))
+    assert (outcome.errors[0]["code"], mark.read_text()) == ("may_have_run", "x")
+
+
+def test_a_frozen_worker_is_lost_after_three_beats(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """Nothing of its connection tells that. The carrier ends its process."""
+    mark = tmp_path / "mark"
+    bench = start(beat=0.2)
+    outcome = bench.run(text("pooled.freeze_once", mark=str(mark)))
+    assert outcome.output == {"result": "done"}, outcome.errors
+    assert pool_of(bench).notes.losses() == {"silent": 1}
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+
+
+def test_a_worker_ends_its_call_at_the_timeout(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """A coroutine is cancelled there. The message is the one of an item here."""
+    outcome = start().run(text("pooled.hang", more="    timeout: 0.1", mark=str(tmp_path / "mark")))
+    assert (outcome.errors[0]["code"], outcome.errors[0]["message"]) == ("timed_out", "it took longer than 0.1 s")
+
+
+@pytest.mark.parametrize("action", ["pooled.hang", "pooled.wait_in_thread"])
+def test_a_cancelled_run_ends_its_calls_at_their_worker(
+    start: Callable[..., Bench], tmp_path: Path, action: str
+) -> None:
+    """A function on a thread runs on, and its end would be dropped."""
+    mark = tmp_path / "mark"
+    os.mkfifo(mark)
+    bench = start()
+    handle = bench.submit("cancellation_policy: cancel_running\n" + text(action, mark=str(mark)))
+    assert mark.read_text() == "hangs"
+    bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+    assert outcome_of(handle).status == "cancelled"
+    report = pool_of(bench).report()
+    assert (report["in_flight"], report["late_ends"]) == (0, 0)
+
+
+def test_a_large_shared_value_travels_once_to_each_worker(start: Callable[..., Bench]) -> None:
+    """Whatever it weighs, the items' own bytes are the same."""
+    bench = start(workers=1, slots=2)
+    sizes = []
+    for length in (2_000, 20_000):
+        before = pool_of(bench).report()
+        outcome = bench.run(f"""
+vars: {{table: "{{{{ range({length}) | list }}}}"}}
+output_map: {{lengths: "{{{{ task.fan.result | unique | list }}}}"}}
+tasks:
+  - name: fan
+    action: pooled.measure
+    runs_on: compute
+    with_items: "{{{{ range(40) }}}}"
+    concurrency: 4
+    input: {{value: "{{{{ workflow.table }}}}"}}
+""")
+        assert outcome.output == {"lengths": [length]}, outcome.errors
+        after = pool_of(bench).report()
+        assert after["values_put"] - before["values_put"] == 1
+        value = len(json.dumps(list(range(length)), separators=(",", ":")))
+        sizes.append(after["bytes_sent"] - before["bytes_sent"] - value)
+    assert abs(sizes[0] - sizes[1]) < 40 * 16, "only the batches differ"
+
+
+def test_a_run_waits_for_a_worker_and_says_so(start_bench: Callable[..., Bench]) -> None:
+    """The worker cannot start: its actions cannot be imported. The items hold no permit of the daemon."""
+    options = PoolOptions(workers=2, actions=("no.such.module",))
+    bench = start_bench(pools={"compute": options}, max_items_in_flight=1)
+    handle = bench.submit(text("pooled.greet", text="x"))
+    found = [each for each in bench.proxy.why(handle.id).get(timeout=PATIENCE) if each["kind"] == "pool"]
+    assert found[0]["text"] == "1 item waits for a worker of compute: 0 of 2 connected"
+    assert bench.run("tasks: [{name: here, action: core.noop}]").status == "succeeded"
+    bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+    assert outcome_of(handle).status == "cancelled"
+
+
+def test_workers_end_with_the_engine(start: Callable[..., Bench]) -> None:
+    """None of their processes is left."""
+    bench = start()
+    outcome = bench.run(text("pooled.greet", text="x"))
+    assert outcome.output is not None, outcome.errors
+    process = outcome.output["result"]["process"]
+    bench.proxy.stop().get(timeout=PATIENCE)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, signal.SIGCONT)
+
+
+def test_an_item_that_ends_its_workers_fails_after_three(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """Items beside it end well: the third time it is alone."""
+    mark = tmp_path / "mark"
+    bench = start(slots=2)
+    outcome = bench.run(f"""
+output_map: {{ends: "{{{{ task.fan.result }}}}"}}
+tasks:
+  - name: fan
+    action: "pooled.crash_or_greet"
+    runs_on: compute
+    with_items: [poison, a, b, c]
+    concurrency: 4
+    input: {{text: "{{{{ item }}}}", mark: "{mark}"}}
+    next: [{{when: "{{{{ failed() }}}}"}}]
+""")
+    assert mark.read_text() == "xxx"
+    codes = [error["code"] for error in outcome.errors if error["item_index"] is not None]
+    assert codes == ["worker_lost"], outcome.errors
+    assert pool_of(bench).notes.losses() == {"closed": 3}

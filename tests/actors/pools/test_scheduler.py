@@ -1,0 +1,310 @@
+"""The decisions of a pool, without threads, clocks and wires: what is sent to whom, and what an answer means."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stretto.actors.actions import Action
+from stretto.actors.pools.announcing import announce
+from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.messages import (
+    Acknowledged,
+    Beat,
+    Begun,
+    Drain,
+    End,
+    Ended,
+    Joined,
+    Leaving,
+    Perform,
+    Stop,
+    ToPool,
+    ToWorker,
+    ValueMissing,
+    Values,
+    Welcome,
+)
+from stretto.actors.pools.notes import PoolNotes
+from stretto.actors.pools.scheduler import MAX_LOSSES, Scheduler
+from stretto.actors.pools.values import LEAST_WEIGHT, DigestTable, large_values, split
+from stretto.actors.runners import Call, Finished
+from stretto.definitions.data import FrozenDict, freeze
+from stretto.metrics import CallIds
+
+ENGINE = 7
+BEAT = 5.0
+
+
+def greet(text: str) -> str:
+    """Return the text."""
+    return text
+
+
+GREET = Action("ops.greet", greet, "thread", takes_anything=True)
+WELCOME = Welcome(ENGINE, BEAT, (), (), 60.0, 10, 1 << 20)
+
+
+class Room:
+    """A scheduler whose messages to workers are kept, and whose calls note their ends."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, ToWorker]] = []
+        self.ends: dict[int, Finished] = {}
+        self.begun: list[int] = []
+        self.notes = PoolNotes("compute")
+        self.table = DigestTable()
+        self.scheduler = Scheduler(
+            ENGINE, WELCOME, lambda worker, message: self.sent.append((worker, message)), self.notes
+        )
+
+    def join(self, worker: str = "w-1", slots: int = 2, action: Action = GREET) -> None:
+        """Let a worker join."""
+        announced = announce(action)
+        assert announced is not None
+        self.scheduler.received(worker, Joined(worker, 1, slots, {}, (announced,)), 0.0)
+        self.scheduler.dispatch()
+
+    def add(self, *indexes: int, once: bool = False, context: Any = None, **given: Any) -> list[PooledCall]:
+        """Add calls, and send what can be sent."""
+        frozen = freeze(given)
+        assert isinstance(frozen, FrozenDict)
+        if context is not None:
+            frozen = freeze({"value": context})
+            assert isinstance(frozen, FrozenDict)
+        large = large_values([] if context is None else [context])
+        made = []
+        for index in indexes:
+            call = Call("ops.greet", frozen, CallIds("run", "ops.flow", "task", index), None, 1, index, 1)
+            made.append(
+                PooledCall(
+                    GREET,
+                    call,
+                    "stretto",
+                    lambda end, at=index: self.ends.__setitem__(at, end),  # type: ignore[misc]
+                    lambda at=index: self.begun.append(at),  # type: ignore[misc]
+                    split(frozen, large, self.table),
+                    self,
+                    once=once,
+                )
+            )
+            self.scheduler.add(made[-1])
+        self.scheduler.dispatch()
+        return made
+
+    def cancel(self, pooled: PooledCall) -> bool:
+        """Cancel a call, as the pool does."""
+        self.scheduler.cancel(pooled)
+        return True
+
+    def tell(self, message: ToPool, worker: str = "w-1", now: float = 0.0) -> None:
+        """Let a worker send a message."""
+        self.scheduler.received(worker, message, now)
+        self.scheduler.dispatch()
+
+    def lose(self, worker: str, reason: str = "closed") -> None:
+        """Lose a worker."""
+        self.scheduler.gone(worker, reason)
+        self.scheduler.dispatch()
+
+    def sendings(self, worker: str = "w-1") -> dict[int, int]:
+        """Return the numbers of a worker's sendings by the items' index, the newest of each."""
+        return {
+            each.index: each.number
+            for to, message in self.sent
+            if to == worker and isinstance(message, Perform)
+            for each in message.sendings
+        }
+
+    def of_kind(self, kind: type, worker: str = "w-1") -> list[Any]:
+        """Return the messages of a kind to a worker."""
+        return [message for to, message in self.sent if to == worker and isinstance(message, kind)]
+
+
+def ended(*numbers: int, engine: int = ENGINE, seconds: float = 10.0, result: bytes = b'"hi"') -> Ended:
+    return Ended(engine, tuple(End(number, "succeeded", result, seconds) for number in numbers))
+
+
+@pytest.fixture
+def room() -> Iterator[Room]:
+    room = Room()
+    yield room
+    assert room.scheduler.in_flight == len(room.scheduler._where), "each sending has a worker"
+
+
+def test_a_worker_that_joins_gets_the_calls_that_wait(room: Room) -> None:
+    """Before, they wait; it is told the engine's number first."""
+    room.add(0, 1)
+    assert (room.sent, len(room.scheduler.waiting)) == ([], 2)
+    room.join()
+    assert [type(message) for _, message in room.sent] == [Welcome, Perform]
+    room.tell(ended(*room.sendings().values()))
+    assert {at: end.result for at, end in room.ends.items()} == {0: "hi", 1: "hi"}
+    assert room.ends[0].seconds == 10.0
+
+
+def test_a_worker_has_two_batches_at_most(room: Room) -> None:
+    """The rest waits in the daemon, and follows when one has ended."""
+    room.join(slots=2)
+    room.add(*range(10))
+    first = room.sendings()
+    assert (len(first), len(room.scheduler.waiting)) == (4, 6)
+    room.tell(ended(first[0]))
+    assert len(room.sendings()) == 4, "one of the first batch still runs"
+    room.tell(ended(first[1]))
+    assert len(room.sendings()) == 6
+
+
+def test_quick_calls_travel_in_large_batches(room: Room) -> None:
+    """A call of a millisecond: half a second of two slots are a thousand."""
+    room.join(slots=2)
+    room.add(0, 1)
+    room.tell(ended(*room.sendings().values(), seconds=0.001))
+    room.add(*range(2, 5_000))
+    sizes = [len(each.sendings) for each in room.of_kind(Perform)[1:]]
+    assert sizes[0] == 1_000
+    assert sum(sizes) <= 2_000
+
+
+def test_a_worker_gets_none_of_an_action_that_differs(room: Room) -> None:
+    """Its digest is that of another file."""
+    room.join("other", action=Action("ops.greet", pytest.raises, "thread"))
+    room.add(0)
+    assert room.of_kind(Perform, "other") == []
+    room.join("same")
+    assert list(room.sendings("same")) == [0]
+
+
+def test_calls_of_a_lost_worker_go_to_another_one_with_a_new_number(room: Room) -> None:
+    """An end of the earlier sending is dropped and counted."""
+    room.join("w-1")
+    room.add(0)
+    first = room.sendings()[0]
+    room.tell(Begun(ENGINE, (first,)))
+    room.join("w-2")
+    room.lose("w-1")
+    again = room.sendings("w-2")[0]
+    assert again != first
+    room.tell(ended(first), "w-2")
+    assert (room.ends, room.notes.report()["late_ends"]) == ({}, 1)
+    room.tell(ended(again), "w-2")
+    assert room.ends[0].status == "succeeded"
+    room.tell(ended(again), "w-2")
+    assert room.notes.report()["late_ends"] == 2, "it has ended already"
+
+
+def test_an_end_of_an_earlier_engine_is_dropped(room: Room) -> None:
+    """A worker may still run calls of a daemon that was killed."""
+    room.join()
+    room.add(0)
+    room.tell(ended(room.sendings()[0], engine=ENGINE + 1))
+    assert (room.ends, room.notes.report()["late_ends"]) == ({}, 1)
+
+
+def test_a_call_that_must_not_run_twice_is_never_sent_again(room: Room) -> None:
+    """It may have run: also if its begin has not been reported."""
+    room.join("w-1")
+    room.join("w-2")
+    room.add(0, once=True)
+    room.lose("w-1")
+    room.lose("w-2")
+    room.join("w-3")
+    assert room.of_kind(Perform, "w-3") == []
+    assert (room.ends[0].status, room.ends[0].kind) == ("failed", "may_have_run")
+
+
+def test_a_call_that_ends_its_workers_fails_and_harms_no_other(room: Room) -> None:
+    """It runs alone the third time. The others of its batches were lost twice, and then succeed."""
+    room.add(0, 1, 2)
+    for number in range(MAX_LOSSES):
+        worker = f"w-{number}"
+        room.join(worker, slots=4)
+        room.tell(Begun(ENGINE, tuple(room.sendings(worker).values())), worker)
+        if number == MAX_LOSSES - 1:
+            assert list(room.sendings(worker)) == [0], "it is alone"
+        room.lose(worker)
+    assert room.ends.keys() == {0}
+    assert (room.ends[0].kind, room.ends[0].error) == (
+        "worker_lost", "3 workers were lost while it ran, the last one w-2 (closed)",
+    )  # fmt: skip
+    room.join("last", slots=4)
+    for index in (1, 2):
+        room.tell(ended(room.sendings("last")[index]), "last")
+    assert {at: end.status for at, end in room.ends.items()} == {0: "failed", 1: "succeeded", 2: "succeeded"}
+
+
+def test_only_calls_that_may_have_run_are_suspects(room: Room) -> None:
+    """A worker starts as many as it has slots, in their order. The others cannot have ended it."""
+    room.add(0, 1, 2, 3)
+    for number in range(MAX_LOSSES):
+        room.join(f"w-{number}", slots=2)
+        room.lose(f"w-{number}")
+    assert room.ends.keys() == {0}, "the second one waited for its turn to be alone"
+    assert [each.losses for each in room.scheduler.waiting] == [2, 0, 0]
+
+
+def test_a_call_that_ends_its_worker_before_its_begin_is_told_is_a_suspect(room: Room) -> None:
+    """Otherwise it would end workers for ever."""
+    room.add(0)
+    for number in range(MAX_LOSSES):
+        room.join(f"w-{number}")
+        room.lose(f"w-{number}")
+    assert room.ends[0].kind == "worker_lost"
+
+
+def test_a_worker_that_misses_three_beats_is_silent(room: Room) -> None:
+    """Each message counts as a beat, and a beat is acknowledged."""
+    room.join()
+    room.tell(Beat(0), now=10.0)
+    assert room.of_kind(Acknowledged) == [Acknowledged()]
+    assert room.scheduler.silent(10.0 + 3 * BEAT) == []
+    assert room.scheduler.silent(10.1 + 3 * BEAT) == ["w-1"]
+
+
+def test_a_cancelled_call_ends_at_once_if_it_waits_and_is_stopped_if_it_runs(room: Room) -> None:
+    """A worker reports the end of a stopped one."""
+    waiting, running = room.add(0)[0], None
+    waiting.cancel()
+    assert room.ends[0].status == "cancelled"
+    room.join()
+    running = room.add(1)[0]
+    running.cancel()
+    assert room.of_kind(Stop) == [Stop((room.sendings()[1],))]
+    assert 1 not in room.ends
+
+
+def test_a_large_shared_value_is_sent_once_to_each_worker(room: Room) -> None:
+    """And again if the worker has dropped it. Inputs have the same size whatever the context has."""
+    value = freeze(["x" * 10] * LEAST_WEIGHT)
+    room.join()
+    room.add(0, 1, context=value)
+    room.add(2, context=value)
+    performs = room.of_kind(Perform)
+    digests = [digest for each in performs for digest, _ in each.values]
+    assert len(digests) == 1
+    assert {each.input for message in performs for each in message.sendings} == {b'{"value":null}'}
+    room.tell(ValueMissing(tuple(digests)))
+    assert [digest for message in room.of_kind(Values) for digest, _ in message.values] == digests
+    assert room.table.digested == 1
+
+
+def test_a_draining_worker_gets_nothing_and_leaves(room: Room) -> None:
+    """What it has at hand ends there."""
+    room.join("w-1")
+    room.add(0)
+    assert room.scheduler.drain("w-1") == 1
+    assert room.scheduler.drain("nobody") == 0
+    assert room.of_kind(Drain) == [Drain()]
+    room.add(1)
+    assert list(room.sendings()) == [0]
+    room.tell(ended(room.sendings()[0]))
+    room.tell(Leaving())
+    assert (room.scheduler.workers, room.notes.losses()) == ({}, {})
+
+
+def test_an_answer_that_is_not_data_fails_its_call(room: Room) -> None:
+    """It cannot be a result."""
+    room.join()
+    room.add(0)
+    room.tell(ended(room.sendings()[0], result=b"{"))
+    assert (room.ends[0].status, room.ends[0].kind) == ("failed", "not_data")

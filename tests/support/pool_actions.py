@@ -1,0 +1,81 @@
+"""Actions for workers of pools."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from stretto.actors.actions import ActionFailed, action
+
+
+@action("pooled.greet")
+def greet(text: str) -> dict[str, object]:
+    """Return the text and the process."""
+    return {"text": text, "process": os.getpid()}
+
+
+@action("pooled.measure")
+def measure(value: list[object]) -> int:
+    """Return the length of a list."""
+    return len(value)
+
+
+@action("pooled.fail")
+def fail(text: str) -> None:
+    """Print something, and fail."""
+    sys.stdout.write("about to fail\n")
+    raise ActionFailed(text, result={"text": text}, retry_after=0.0)
+
+
+@action("pooled.crash_once")
+def crash_once(mark: str) -> str:
+    """End the process, but not if the file is there."""
+    path = Path(mark)
+    if not path.exists():
+        path.write_text("crashed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+@action("pooled.crash")
+def crash(mark: str) -> None:
+    """Append to a file, and end the process."""
+    with Path(mark).open("a") as file:
+        file.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@action("pooled.crash_or_greet")
+def crash_or_greet(text: str, mark: str) -> str:
+    """End the process if the text is "poison"."""
+    if text == "poison":
+        crash(mark)
+    return text
+
+
+@action("pooled.freeze_once")
+def freeze_once(mark: str) -> str:
+    """Stop the process, but not if the file is there."""
+    path = Path(mark)
+    if not path.exists():
+        path.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return "done"
+
+
+@action("pooled.hang")
+async def hang(mark: str) -> None:
+    """Write a file, and wait for ever."""
+    await asyncio.to_thread(Path(mark).write_text, "hangs")
+    await asyncio.Event().wait()
+
+
+@action("pooled.wait_in_thread")
+def wait_in_thread(mark: str) -> None:
+    """Write a file, and wait on a thread for ever."""
+    Path(mark).write_text("hangs")
+    threading.Event().wait(3_600)
+    time.sleep(0)
