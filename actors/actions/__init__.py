@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.actions.access_of_packs import GrantedKey, PackAccess, PackKeys, pack_access, use_pack_access
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.core.http_settings import (
         MAX_HTTP_CONNECTIONS,
@@ -88,6 +89,7 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
+            "access_of_packs": "GrantedKey PackAccess PackKeys pack_access use_pack_access",
             "filling": "Fill KeyRead ReadKey",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
@@ -117,6 +119,7 @@ __all__ = [
     "Command",
     "DuplicateAction",
     "Fill",
+    "GrantedKey",
     "HttpSettings",
     "InvalidAction",
     "InvalidActionInput",
@@ -125,6 +128,8 @@ __all__ = [
     "OutputSoFar",
     "OutputWatchers",
     "OwnWorker",
+    "PackAccess",
+    "PackKeys",
     "ReadKey",
     "RemoteFailure",
     "RenderedCommands",
@@ -142,6 +147,7 @@ __all__ = [
     "load_entry_points",
     "output_schema",
     "output_slot",
+    "pack_access",
     "python_result",
     "refuse_secrets",
     "remote_script",
@@ -152,5 +158,6 @@ __all__ = [
     "stackstorm_remote",
     "sudo_command",
     "use_http_settings",
+    "use_pack_access",
     "variable_problem",
 ]

@@ -38,7 +38,7 @@ def packs() -> None:
 @click.option("--max-bytes", type=click.IntRange(1), default=MAX_PACK_BYTES, show_default=True, help="Bytes of a pack.")
 @click.option("--max-files", type=click.IntRange(1), default=MAX_PACK_FILES, show_default=True, help="Files of a pack.")
 def install(source: str, into: str | None, ref: str, max_bytes: int, max_files: int, *, replace: bool) -> None:
-    """Install the pack in SOURCE: a folder, an archive, or the URL of a git repository (https, ssh, file).
+    """Install the pack in SOURCE: a folder, an archive or its https URL, or the URL of a git repository.
 
     Nothing of the pack is executed. It appears whole in the folder of packs, or not at all. `stretto packs setup` then
     makes its environment.

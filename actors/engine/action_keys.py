@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 import msgspec
 import pykka
 
+from stretto.actors.actions import GrantedKey
 from stretto.actors.dispatch import ask_method_deferred
-from stretto.actors.journal import Requester, StoredKey, UnknownKey
+from stretto.actors.journal import KeyPlace, Requester, StoredKey, UnknownKey
 from stretto.actors.kv import HeldKeys, InvalidKey, clear_value, key_place
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
@@ -98,6 +99,28 @@ class ActionKeys:
         stopping = InvalidKey("the key was not changed: the engine is being stopped")
         changed = ask_method_deferred(self._engine(), method, stopping, *given, **named)
         changed.subscribe(_Changed(answer), set())
+
+
+class KeysOfPacks:
+    """The keys of the scope `pack`, for the processes of packs. It is called on the thread of their event loop.
+
+    Args:
+        held: The keys.
+        now: Returns the seconds since the epoch.
+    """
+
+    def __init__(self, held: HeldKeys, now: Callable[[], float] = time.time) -> None:
+        self._held = held
+        self._now = now
+
+    def has_any(self, pack: str) -> bool:
+        """Return whether a pack has keys, also expired ones."""
+        return self._held.snapshot.has_owner("pack", pack)
+
+    def find(self, pack: str, name: str) -> GrantedKey | None:
+        """Return a key of a pack, or None. Raises `StrettoError` if its value cannot be read."""
+        key = self._held.snapshot.find(KeyPlace("pack", pack, name), self._now())
+        return None if key is None else GrantedKey(clear_value(key), key.secret, key.set_at)
 
 
 class _Answer:

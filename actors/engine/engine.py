@@ -107,6 +107,7 @@ class Engine(DispatchedActor):
         rendered_commands: RenderedCommands = "owner",
         check_digests: bool = False,
         store_key: str | PathLike[str] | None = None,
+        store_lease: float | None = None,
         retain_days: float | None = None,
         retain_runs: int | None = None,
         retain_audit_days: float | None = None,
@@ -115,6 +116,7 @@ class Engine(DispatchedActor):
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
         files_read: Paths = (),
         files_write: Paths = (),
+        artifacts: str | PathLike[str] | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
@@ -147,6 +149,8 @@ class Engine(DispatchedActor):
                 as code: "owner" those that no remote client has asked for, "allow" all, "refuse" none.
             check_digests: Fail an item whose action changes frozen input, as C code can (`heapq`). For debugging.
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
+            store_lease: The seconds after which other engines take over the runs of this one if it has not written the
+                store, in PostgreSQL only. None lets no other engine open the store.
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
@@ -155,6 +159,7 @@ class Engine(DispatchedActor):
             key_limits: The bounds of the key-value store.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
+            artifacts: The folder of files that actions of Attune's packs leave for others.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
 
         Raises:
@@ -168,8 +173,9 @@ class Engine(DispatchedActor):
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             retention=Retention(retain_days, retain_runs, retain_audit_days),
-            check_digests=check_digests, store_key=store_key,
+            check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
+            artifacts=artifacts,
             workers=workers, max_worker_bytes=max_worker_bytes, pack_workers=pack_workers,
             worker_life=WorkerLife(worker_calls, worker_idle_seconds),
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,

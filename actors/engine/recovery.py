@@ -98,11 +98,9 @@ class RunRecovery:
     @handles(RunsClaimed)
     def runs_claimed(self, message: RunsClaimed) -> None:
         """Recover the runs that this engine has claimed, except for quarantined ones and those below them."""
-        left, suspects = message.claimed.unfinished, message.claimed.suspects
-        if not left:
-            self._suspects.review(suspects, ())
-            self.queue.enqueue(())
+        if self._admission.closed:  # they are given up again as the journal is closed
             return
+        left, suspects = message.claimed.unfinished, message.claimed.suspects
         judged = self._suspects.review(suspects, (each.run_id for each in left))
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
         recoverable = []

@@ -17,6 +17,7 @@ class EngineSettings(TypedDict, total=False):
     """The arguments of `Engine.start` besides the definitions. Its docstring explains each."""
 
     store: str | None
+    store_lease: float | None
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
@@ -49,4 +50,5 @@ class EngineSettings(TypedDict, total=False):
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    artifacts: str | PathLike[str] | None
     pools: Mapping[str, PoolOptions]

@@ -65,7 +65,16 @@ if TYPE_CHECKING:
         UnknownKey,
         unknown_key_error,
     )
-    from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, KeyLink, Link, NoJournal, Notifications
+    from stretto.actors.journal.link import (
+        MAX_PENDING,
+        Answers,
+        EngineLink,
+        JournalLink,
+        KeyLink,
+        Link,
+        NoJournal,
+        Notifications,
+    )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
         JournalHasRoom,
@@ -162,7 +171,7 @@ else:
                 "DEFAULT_KEY_LIMITS KeyConflict KeyLimits KeyPlace KeyReader PutKey RemoveKey SCOPES Scope StoredKey "
                 "UnknownKey unknown_key_error"
             ),
-            "link": "Answers JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
+            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
@@ -234,6 +243,7 @@ __all__ = [
     "DeleteRun",
     "EndSession",
     "Ending",
+    "EngineLink",
     "Enter",
     "EnterCodeRecord",
     "Entry",

@@ -16,6 +16,7 @@ from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
+from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.messages import ChangeAccess, ChangeKey, JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write, run_of
 from stretto.actors.journal.store import StoreClosed
@@ -78,6 +79,16 @@ class KeyLink(Protocol):
         """
 
 
+class EngineLink(KeyLink, Protocol):
+    """The journal as the engine sees it."""
+
+    engine: int | None
+    """The number of this engine in its store, or None without one."""
+
+    def stop_claiming(self) -> None:
+        """Claim no more runs: the engine is being stopped."""
+
+
 class NoJournal:
     """The link of an engine without a store: every record counts as durable at once.
 
@@ -86,6 +97,7 @@ class NoJournal:
     """
 
     durable = False
+    engine: int | None = None
     pending = 0
     unavailable: str | None = None
 
@@ -109,6 +121,9 @@ class NoJournal:
         """Return True."""
         return True
 
+    def stop_claiming(self) -> None:
+        """Do nothing: there is no store to claim runs from."""
+
     def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
         """Change the keys in memory. Only the engine's turns call this."""
         key = self._keys.apply(change)
@@ -117,11 +132,28 @@ class NoJournal:
 
 
 class JournalLink:
-    """Sends records to the journal's actor and counts the pending entries. Thread-safe."""
+    """Sends records to the journal's actor and counts the pending entries. Thread-safe.
+
+    Attributes:
+        engine: The number of the engine in the store.
+        claims: Whether the journal claims runs that others have left.
+    """
 
     durable = True
 
-    def __init__(self, right_of_way: RightOfWay | None = None) -> None:
+    def __init__(
+        self, right_of_way: RightOfWay | None = None, lease: Lease | None = None, engine: int | None = None
+    ) -> None:
+        """Make a link.
+
+        Args:
+            right_of_way: What is taken while someone waits for a commit.
+            lease: The lease of an engine that shares its store. Nothing starts once it is over.
+            engine: The number of the engine in the store.
+        """
+        self.claims = True
+        self.engine = engine
+        self._lease = lease
         self._right_of_way = right_of_way or RightOfWay()
         self._awaited = 0
         self._lock = threading.Lock()
@@ -167,13 +199,26 @@ class JournalLink:
 
     def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
-        if self._unavailable is None and self._pending < MAX_PENDING:
+        if self._unavailable is None and self._pending < MAX_PENDING and not self._is_over:
             return True
         with self._lock:
-            if self._unavailable is None and self._pending <= ROOM_AGAIN:
+            if self._unavailable is None and self._pending <= ROOM_AGAIN and not self._is_over:
                 return True
             self._waiting[waiter] = None
         return False
+
+    def stop_claiming(self) -> None:
+        """Claim no more runs: the engine is being stopped."""
+        self.claims = False
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other engines write the same store."""
+        return self._lease is not None
+
+    @property
+    def _is_over(self) -> bool:
+        return self._lease is not None and self._lease.is_over
 
     def change_access(self, change: AccessChange, audit: AuditEntries = ()) -> Deferred:
         """Write a change of tokens, sessions or codes with its audit, in a transaction of its own.

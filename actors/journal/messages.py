@@ -76,6 +76,10 @@ class PruneRuns(msgspec.Struct, frozen=True):
     audit: AuditEntries = ()
 
 
+class ClaimRuns(msgspec.Struct, frozen=True):
+    """Renew the lease, take over from engines whose leases are over, and claim runs. `RunsClaimed` may follow."""
+
+
 class RunsClaimed(msgspec.Struct, frozen=True):
     """This engine has claimed runs, which it recovers."""
 

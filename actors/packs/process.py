@@ -19,10 +19,12 @@ from stretto.actors.actions import (
     frames_in,
     inherited_environment,
     last_lines,
+    pack_access,
     spawn,
 )
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.environments import interpreter_of, unmade
+from stretto.actors.packs.keys_api import keys_access
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
 from stretto.metrics import call_ids
@@ -86,16 +88,18 @@ async def run_action(action: PackAction, given: dict[str, Any]) -> Any:
     if problem := missing(action):
         raise ActionFailed(f"{action.ref} cannot run on this machine: {problem}")
     parameters = {name: given.get(name, each.default) for name, each in action.parameters.items()}
-    ended = await run_program(
-        Program(
-            ref=action.ref,
-            command=[*_command(action), *arguments(action, parameters)],
-            folder=str(action.folder),
-            variables={**_runtime_variables(action), **_run_variables(), **environment(action, parameters)},
-            stdin=document(action, parameters),
-            timeout=action.timeout,
+    async with keys_access(action.pack) as access:
+        own = {**_run_variables(), **access, **environment(action, parameters)}
+        ended = await run_program(
+            Program(
+                ref=action.ref,
+                command=[*_command(action), *arguments(action, parameters)],
+                folder=str(action.folder),
+                variables={**_runtime_variables(action), **own},
+                stdin=document(action, parameters),
+                timeout=action.timeout,
+            )
         )
-    )
     if ended.exit_code != 0:
         raise ended.failure(action.ref, ended._asdict())
     return result_of(action.output_format, ended.stdout, ended.stderr)
@@ -146,8 +150,9 @@ def missing(action: PackAction) -> str:
 
 
 def _run_variables() -> dict[str, str]:
-    ids = call_ids.get()
-    return {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+    ids, access = call_ids.get(), pack_access()
+    variables = {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+    return variables | {"ATTUNE_ARTIFACTS_DIR": access.artifacts} if access and access.artifacts else variables
 
 
 def _runtime_variables(action: PackAction) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy
+from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy, PackAccess
 from stretto.actors.runners.base import Begun, Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.own_worker_calls import AnswerQuestion
@@ -52,16 +52,17 @@ class Runners:
             pack_workers=pack_workers,
             life=worker_life,
         )
+        self._loop = EventLoopRunner(
+            addresses=addresses,
+            max_retry_after=max_retry_after,
+            max_http_connections=max_http_connections,
+            capture_output=capture_output,
+        )
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
             "worker": isolated,
             "fresh": isolated,
-            "async": EventLoopRunner(
-                addresses=addresses,
-                max_retry_after=max_retry_after,
-                max_http_connections=max_http_connections,
-                capture_output=capture_output,
-            ),
+            "async": self._loop,
         }
         self._end_capture = capture_prints() if capture_output else None
 
@@ -86,6 +87,10 @@ class Runners:
     def answer_questions(self, answer: AnswerQuestion) -> None:
         """Let a function answer the questions that packs' actions ask in mid-call. They are refused before."""
         self._isolated.answer_questions(answer)
+
+    def give_access(self, access: PackAccess) -> None:
+        """Set what processes of packs can reach. Call before the first `start`."""
+        self._loop.give_access(access)
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Start a call.

@@ -54,8 +54,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         packs: Folders of packs.
         pack_config: A YAML file with the packs' configuration, or a folder with a file for each pack.
         keystore: A YAML file with secrets by name.
+        artifacts: The folder of files that actions of Attune's packs leave for others.
         store: The URL of the store. Without a store, runs are lost when the daemon ends.
         store_key: The file with the keys of the store.
+        store_lease: After how many seconds other daemons take over the runs of this one, if it has not written the
+            store, which is in PostgreSQL. None lets no other daemon open the store.
         retain_days: How many days an ended run is kept. None keeps it forever.
         retain_runs: How many ended runs are kept. None keeps all.
         max_items_in_flight: How many items run at a time.
@@ -77,8 +80,13 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     packs: Texts = ()
     pack_config: Annotated[str | None, Meta(description="a file's path, or null")] = None
     keystore: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    artifacts: Annotated[str | None, Meta(description="a folder's path, or null")] = None
     store: Annotated[str | None, Meta(description="a store's URL, or null")] = None
     store_key: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    store_lease: Annotated[
+        Annotated[float, Meta(ge=1, le=3600)] | None,
+        Meta(description="a number of seconds from 1 to 3,600, or null"),
+    ] = None
     retain_days: Annotated[
         Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
     ] = None
