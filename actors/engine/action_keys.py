@@ -114,7 +114,7 @@ class ActionKeys:
     def _ask_user(self, run_id: str, answer: "_Answer", then: Callable[[str], None]) -> None:
         """Call a function with the name of who started a run, "" if it is not known."""
         wanted = UserWanted(run_id, Deferred())
-        wanted.answer.subscribe(_Told(answer, then), set())
+        wanted.answer.subscribe(_UserKnown(answer, then), set())
         try:
             self._engine().tell(wanted)
         except pykka.ActorDeadError:
@@ -207,7 +207,7 @@ class _Changed(pykka.Future[Any]):
             self._answer.fail(error)
 
 
-class _Told(pykka.Future[Any]):
+class _UserKnown(pykka.Future[Any]):
     """Takes the name of a user."""
 
     def __init__(self, answer: _Answer, then: Callable[[str], None]) -> None:
