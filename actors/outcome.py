@@ -4,11 +4,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
 import pykka
+from msgspec import structs
 
 from stretto.definitions.conductor import blank_record
 from stretto.definitions.data import FrozenDict, FrozenList, freeze
@@ -41,8 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
     errors: FrozenList
 
 
-@dataclass(frozen=True, slots=True)
-class RunHandle:
+class RunHandle(msgspec.Struct, frozen=True, eq=False, weakref=True):
     """An accepted run. `outcome.get(timeout=...)` waits for its `Outcome`.
 
     Attributes:
@@ -55,9 +54,20 @@ class RunHandle:
     id: str
     workflow: str
     outcome: pykka.Future[Outcome]
-    states: Callable[[], Iterator[dict[str, Any]]] | None = field(default=None, compare=False, repr=False)
+    states: Callable[[], Iterator[dict[str, Any]]] | None = None
     """Follows the run, for `watch`. None in a handle from an actor's proxy."""
-    replayed: bool = field(default=False, compare=False)
+    replayed: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RunHandle):
+            return NotImplemented
+        return (self.id, self.workflow, self.outcome) == (other.id, other.workflow, other.outcome)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"RunHandle(id={self.id!r}, workflow={self.workflow!r}, outcome={self.outcome!r})"
 
     def watch(self) -> Iterator[dict[str, Any]]:
         """Yield the run's state now and each time it has changed, until its end.
@@ -79,7 +89,7 @@ class RunHandle:
 
     def as_replayed(self) -> "RunHandle":
         """Return the handle for a later request with the run's idempotency key."""
-        return replace(self, replayed=True)
+        return structs.replace(self, replayed=True)
 
 
 class UnknownRun(StrettoError):

@@ -27,6 +27,7 @@ from stretto.metrics.logging import (
     get_logger,
     mask_run,
     request_id,
+    shows_info,
     unmask_run,
 )
 from stretto.metrics.pools import PoolFigures
@@ -58,5 +59,6 @@ __all__ = [
     "last_warnings",
     "mask_run",
     "request_id",
+    "shows_info",
     "unmask_run",
 ]

@@ -99,7 +99,7 @@ class _Starter(DispatchedActor):
 
     def __init__(self, dispatcher: Dispatcher, over: threading.Event) -> None:
         super().__init__()
-        self._dispatcher = dispatcher
+        self._lane = dispatcher.lane()
         self._over = over
         self._left = self._open = ITEMS
 
@@ -117,7 +117,7 @@ class _Starter(DispatchedActor):
 
     def _start_item(self) -> None:
         self._left -= 1
-        _Item.start_with(self._dispatcher, self.actor_inbox)
+        _Item.start_lightly(self._lane, self.actor_inbox)
 
 
 def actors(loops: int) -> float:

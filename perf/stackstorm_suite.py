@@ -3,7 +3,8 @@
 CHECKOUT is a checked-out StackStorm/st2, whose `st2tests/integration/orquesta` is run as it is. The tests talk to a
 server through st2client; here the client's calls go to an engine with an SQLite store and StackStorm's pack `examples`.
 NAME is a part of a test's name. Make the environment of the pack before: `stretto packs setup
-CHECKOUT/contrib/examples`.
+CHECKOUT/contrib/examples`. Some of its actions also import eventlet, which StackStorm's own environment has: add it to
+the pack's requirements.txt.
 
 What is translated: statuses and the names of fields, an execution of a workflow to a run, one of a task to an attempt
 of an item, a rerun of some tasks to a rerun with the other tasks' results taken over. `exit_code`, which Stretto adds
@@ -42,6 +43,7 @@ _FAILED: Final = "Execution failed. See result for details."
 _COMPARED: Final = ("type", "task_id", "route", "result", "spec_path")
 _PAUSE_TESTS: Final = "ST2_CI_RUN_ORQUESTA_PAUSE_RESUME_TESTS"
 _WAIT_SECONDS: Final = 0.05
+_ACTIVE: Final = frozenset({"running", "pausing", "canceling"})
 _RUNNING: Final = 1
 """The state of an item in flight, in the cells of its task."""
 
@@ -97,6 +99,7 @@ class Executions:
     def __init__(self, engine: BlockingEngine) -> None:
         self._engine = engine
         self._refused: dict[str, Execution] = {}
+        self._paused: set[str] = set()
 
     def create(self, request: LiveAction) -> Execution:
         """Start a run. One that is refused is an execution that has failed."""
@@ -119,8 +122,9 @@ class Executions:
             return next(each for each in self.query(parent=run) if each.id == execution)
         report = self._engine.show_run(execution)
         status = _STATUSES.get(report["status"], report["status"])
-        if status == "paused" and any(each["items"]["running"] for each in self._engine.tasks(execution)):
-            status = "pausing"
+        if status == "paused" and any(each.status in _ACTIVE for each in self.query(parent=execution)):
+            # A run whose only work is paused sub-workflows is paused at once here, and in StackStorm after their items.
+            status = "pausing" if execution in self._paused else "running"
         result: dict[str, Any] = {"output": _without_exit_codes(report["output"])}
         if report["errors"] and status != "succeeded":
             result["errors"] = [_error(each) for each in report["errors"]]
@@ -135,17 +139,30 @@ class Executions:
         report = self._engine.show_run(parent)
         workflow = self._engine.workflow(report["workflow"])
         children = sorted(report["children"])
-        refs = {each: self._engine.show_run(each)["workflow"] for each in children}
+        runs = {each: self._engine.show_run(each) for each in children}
         found = []
         for task in self._engine.tasks(parent):
             for place, status in self._attempts(parent, task):
                 action = workflow.tasks[task["task"]].action
-                child = next((each for each in children if refs[each] == action), None)
+                possible = [each for each in children if runs[each]["workflow"] == action]
+                if len(possible) > 1:
+                    possible = self._with_inputs(parent, place, possible, runs)
+                child = next(iter(possible), None)
                 if child is not None:
                     children.remove(child)
+                elif action in self._engine.workflows():
+                    continue  # its run is about to be stored
                 found.append(self._execution("/".join([parent, *map(str, place)]), status, child))
                 found[-1].context["orquesta"] = {"task_name": task["task"]}
         return found
+
+    def _with_inputs(
+        self, run: str, place: tuple[str, int, int, int], children: list[str], runs: dict[str, Any]
+    ) -> list[str]:
+        """Return the children whose inputs have all values of an item's input."""
+        task, visit, index, attempt = place
+        given = self._engine.item_input(run, task, index, visit, attempt)
+        return [each for each in children if given.items() <= runs[each]["inputs"].items()]
 
     def _attempts(self, run: str, task: dict[str, Any]) -> list[tuple[tuple[str, int, int, int], str]]:
         """Return the attempts of a task's items, ended ones first, each with its status."""
@@ -153,14 +170,18 @@ class Executions:
             return []
         name, visit = task["task"], task["visit"]
         ended = self._engine.items(run, name, limit=1000)["items"]
+        if self._engine.show_run(run)["rerun_of"] is not None:
+            # An item whose result is taken over has not begun in this run.
+            ended = [each for each in ended if each["began_at"] is not None]
         found = [((name, each["visit"], each["index"], each["attempt"]), each["outcome"]) for each in ended]
         states = self._engine.cells(run, name)["cells"]
         attempts = {(each["visit"], each["index"]): each["attempt"] for each in ended}
         for index, state in enumerate(states):
             if state & 0x0F == _RUNNING:
                 found.append(((name, visit, index, attempts.get((visit, index), 0) + 1), "running"))
-        if not states and task["status"] not in {"succeeded", "failed"}:
-            found.append(((name, visit, 0, 1), task["status"]))
+        if not found and task["status"] not in {"succeeded", "failed"}:
+            # No item has begun: the task waits for its delay, or was cancelled while it did.
+            found.append(((name, visit, 0, 1), "canceled" if task["status"] == "cancelled" else "delayed"))
         return found
 
     def _execution(self, name: str, status: str, child: str | None) -> Execution:
@@ -178,9 +199,14 @@ class Executions:
             self._engine.cancel(run)
 
     def pause(self, execution: str) -> Execution:
-        """Pause a run."""
+        """Pause a run, which pauses its sub-workflows, too."""
         self._engine.pause(execution)
+        self._paused.update([execution, *self._below(execution)])
         return self.get_by_id(execution)
+
+    def _below(self, run: str) -> list[str]:
+        children = self._engine.show_run(run)["children"]
+        return [*children, *(each for child in children for each in self._below(child))]
 
     def resume(self, execution: str) -> Execution:
         """Resume a run."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stretto.definitions import InvalidDefinition, freeze, read_workflow
-from stretto.definitions.context.context import CompletionScope
+from stretto.definitions.context import CompletionScope
 from stretto.definitions.dialects import KEPT_FIELDS, legacy
 from stretto.definitions.dialects.reading import Fields
 from stretto.definitions.expressions import Moment

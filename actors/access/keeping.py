@@ -66,8 +66,9 @@ class JournalKeeper:
         self._link.change_access(change, audit).subscribe(_ForwardedTo(kept), set())
         return kept
 
-    def changed_tokens(self) -> None:
+    def changed_tokens(self) -> tuple[TokenRecord, ...] | None:
         """Return None: the store has one writer."""
+        return None
 
     def close(self) -> None:
         """Do nothing: the engine closes its store."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stretto.actors.access.access import Access
 from stretto.actors.access.keeping import JournalKeeper, Keeper, Kept, StoreKeeper, kept_in
+from stretto.actors.access.shared_keeping import SharedJournalKeeper
 from stretto.actors.access.tokens_file import FileKeeper
 from stretto.actors.journal import (
     AuditEntries,
@@ -34,7 +35,13 @@ def open_access(journal: Link, readers: Readers | NoReaders, tokens_file: Path |
         CannotUseTokensFile, StoreUnavailable: What is kept cannot be loaded.
     """
     keeper: Keeper
-    if isinstance(journal, JournalLink):
+    if isinstance(journal, JournalLink) and journal.is_shared:
+        keeper = SharedJournalKeeper(
+            journal,
+            lambda: _load(readers),
+            lambda take, fail: readers.read(lambda reader: tuple(reader.access.tokens()), take, fail),
+        )
+    elif isinstance(journal, JournalLink):
         keeper = JournalKeeper(journal, lambda: _load(readers))
     elif isinstance(journal, NoJournal):
         keeper = FileKeeper(tokens_file, journal.audit.add)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.actions.access_of_packs import GrantedKey, PackAccess, PackKeys, pack_access, use_pack_access
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.core.http_settings import (
         MAX_HTTP_CONNECTIONS,
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
         close_connections,
         use_http_settings,
     )
-    from stretto.actors.actions.core.local import describe_exit, inherited_environment, last_lines, variable_problem
+    from stretto.actors.actions.core.local import (
+        NOT_STARTED,
+        OUT_OF_REACH,
+        describe_exit,
+        inherited_environment,
+        last_lines,
+        variable_problem,
+    )
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
+    from stretto.actors.actions.core.spawning import Command, spawn
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
         NO_PASSWORD_FOR_SUDO,
@@ -62,9 +71,10 @@ else:
         {
             "core.addresses": "AddressPolicy",
             "core.http_settings": "MAX_HTTP_CONNECTIONS HttpSettings close_connections use_http_settings",
-            "core.local": "describe_exit inherited_environment last_lines variable_problem",
+            "core.local": "NOT_STARTED OUT_OF_REACH describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
+            "core.spawning": "Command spawn",
             "core.stackstorm": (
                 "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
                 "sudo_command"
@@ -79,6 +89,7 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
+            "access_of_packs": "GrantedKey PackAccess PackKeys pack_access use_pack_access",
             "filling": "Fill KeyRead ReadKey",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
@@ -93,7 +104,9 @@ __all__ = [
     "MAX_HOSTS",
     "MAX_HTTP_CONNECTIONS",
     "MAX_RETRY_AFTER_SECONDS",
+    "NOT_STARTED",
     "NO_PASSWORD_FOR_SUDO",
+    "OUT_OF_REACH",
     "WINDOW_BYTES",
     "Action",
     "ActionFailed",
@@ -103,8 +116,10 @@ __all__ = [
     "CannotLoadActions",
     "Child",
     "Code",
+    "Command",
     "DuplicateAction",
     "Fill",
+    "GrantedKey",
     "HttpSettings",
     "InvalidAction",
     "InvalidActionInput",
@@ -113,6 +128,8 @@ __all__ = [
     "OutputSoFar",
     "OutputWatchers",
     "OwnWorker",
+    "PackAccess",
+    "PackKeys",
     "ReadKey",
     "RemoteFailure",
     "RenderedCommands",
@@ -130,14 +147,17 @@ __all__ = [
     "load_entry_points",
     "output_schema",
     "output_slot",
+    "pack_access",
     "python_result",
     "refuse_secrets",
     "remote_script",
     "shell_result",
+    "spawn",
     "stackstorm_http",
     "stackstorm_local",
     "stackstorm_remote",
     "sudo_command",
     "use_http_settings",
+    "use_pack_access",
     "variable_problem",
 ]

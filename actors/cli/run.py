@@ -16,6 +16,7 @@ from stretto.actors.cli.support.action_options import (
     KEYSTORE,
     PACK_CONFIG,
     PACKS,
+    artifacts,
     expression_limits,
     rendered_commands,
 )
@@ -132,7 +133,7 @@ def run(
         engine = Engine.start(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
-            expression_limits=expression_limits(), capture_output=True,
+            expression_limits=expression_limits(), capture_output=True, artifacts=artifacts(),
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))  # without source lines: those of a keystore are secret

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.dispatcher import Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.lane import Lane
-    from stretto.actors.dispatch.mailbox import Mailbox
+    from stretto.actors.dispatch.mailbox import Mailbox, Recipient
     from stretto.actors.dispatch.right_of_way import RightOfWay
     from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
     from stretto.actors.dispatch.timed_inbox import TimedInbox
@@ -40,7 +40,7 @@ else:
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
-            "mailbox": "Mailbox",
+            "mailbox": "Mailbox Recipient",
             "time_guard": "Guard Overran TimeGuard Unguarded",
             "right_of_way": "RightOfWay",
             "timed_inbox": "TimedInbox",
@@ -57,6 +57,7 @@ __all__ = [
     "Lane",
     "Mailbox",
     "Overran",
+    "Recipient",
     "RemindAt",
     "RightOfWay",
     "SparseFuture",

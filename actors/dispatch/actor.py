@@ -10,6 +10,7 @@ Handlers must not block: a few threads serve all actors.
 from __future__ import annotations
 
 import logging
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
@@ -20,7 +21,7 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 from stretto.actors.dispatch.deferred import Deferred, Reply, answer, answer_error
 from stretto.actors.dispatch.dispatcher import Dispatcher
 from stretto.actors.dispatch.handlers import unbound_handlers
-from stretto.actors.dispatch.mailbox import Mailbox
+from stretto.actors.dispatch.mailbox import STOPPED, Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,25 @@ MAX_TURN_SECONDS: Final = 0.05
 PROXY_MESSAGES: Final = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 logger = logging.getLogger("stretto.actors")
+
+
+_INBOX: Final = "actor_inbox"
+_making = threading.Lock()
+"""Held while a mailbox is made on demand, and while an actor without one stops: no message gets lost in between."""
+
+
+class _OnDemand:
+    """Makes an actor's mailbox when someone asks for it. From then on it is an attribute of the actor."""
+
+    def __get__(self, actor: DispatchedActor | None, _owner: type) -> Any:
+        if actor is None:
+            return self
+        with _making:
+            known = vars(actor)
+            mailbox = known.get(_INBOX)
+            if mailbox is None:
+                mailbox = known[_INBOX] = known["actor_stopped"] = actor._make_mailbox()  # noqa: SLF001 - a part of it
+            return mailbox
 
 
 class DispatchedActor(pykka.Actor):
@@ -66,8 +86,14 @@ class DispatchedActor(pykka.Actor):
     _message_handlers: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {}
     """The methods marked with `handles`, by message. Unbound, because a bound one would refer back to its actor."""
 
-    actor_inbox: Mailbox[DispatchedActor]
-    actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # of an Event, it is only read
+    actor_inbox: Mailbox[DispatchedActor] = _OnDemand()  # type: ignore[assignment]  # replaced by what it makes
+    actor_stopped: Mailbox[DispatchedActor] = _OnDemand()  # type: ignore[assignment]  # of an Event, it is only read
+    _first_message: Any = None
+    """The message of an actor that was started lightly, until its first turn."""
+    _opening: tuple[Lane, Callable[[], int]] | None = None
+    """Of such an actor, its lane and what counts it out. A mailbox that is made later opens with them."""
+    _stopped_lightly = False
+    """Whether it has stopped without a mailbox."""
     _known_ref: pykka.ActorRef[Self] | None = None
     # Whether the class has its own hooks: ten thousand items need not call empty ones.
     _starts: ClassVar[bool] = False
@@ -81,9 +107,9 @@ class DispatchedActor(pykka.Actor):
         cls._message_handlers = unbound_handlers(cls)
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        # Not Pykka's, which makes a uuid, a queue and an Event: they cost more than all the rest of an actor.
-        self.actor_inbox = self.actor_stopped = mailbox = self._create_actor_inbox()
-        mailbox.kind = self._label
+        # Not Pykka's, which makes a uuid, a queue and an Event: they cost more than all the rest of an actor. The
+        # mailbox is made on demand.
+        return
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # made on demand, which most actors never need
@@ -115,7 +141,8 @@ class DispatchedActor(pykka.Actor):
             pykka.ActorDeadError: The dispatcher was stopped.
         """
         actor = cls(*args, **kwargs)
-        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls._label))
+        lane = dispatcher.lane_of_one()
+        actor.actor_inbox.open(actor, lane.submit, lane.admit(cls._label))
         if cls.registered:
             pykka.ActorRegistry.register(actor._actor_ref)
         actor._start_actor_loop()
@@ -147,26 +174,29 @@ class DispatchedActor(pykka.Actor):
         return mailbox
 
     @classmethod
-    def take_first_turn(cls, dispatcher: Dispatcher | Lane, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
-        """Start an actor as `start_with` does, and let it handle its first message within the caller's turn.
+    def start_lightly(cls, lane: Lane, message: object, /, *args: Any, at_once: bool = False) -> Self:
+        """Start an actor with its first message, and without a mailbox.
 
-        For work that is mostly over after that message. It saves the way through the dispatcher's queue.
+        For unregistered actors without `on_start` whose work is mostly over after that message. A mailbox is made when
+        someone asks for it, or when the first turn does not stop the actor.
 
         Args:
-            dispatcher: The dispatcher that runs its further turns, or a lane of it.
+            lane: Runs the actor's turns.
             message: The first message.
-            args: Arguments of the constructor.
+            args: Arguments of the constructor, which asks for no mailbox.
+            at_once: Let it handle the message within the caller's turn. It saves the way through the queue.
 
         Returns:
-            The actor's mailbox.
+            The actor. Send it further messages by its `actor_inbox`. Raises as `start_with` does.
         """
         actor = cls(*args)
-        mailbox = actor.actor_inbox
-        mailbox.waiting.append(message)
-        mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
-        if actor._take_turn(1, monotonic()) and not dispatcher.submit(actor):
-            actor._abandon()
-        return mailbox
+        actor._first_message, actor._opening = message, (lane, lane.admit(cls._label))
+        if at_once:
+            if actor._take_turn(1, 0.0) and not lane.submit(actor):
+                actor._abandon()
+        elif not lane.submit(actor):
+            actor._refuse()
+        return actor
 
     def on_receive(self, message: Any) -> Any:
         """Pass a message to the method that `handles` it."""
@@ -191,6 +221,16 @@ class DispatchedActor(pykka.Actor):
     def _create_future() -> Reply[Any]:
         return Reply()
 
+    def _make_mailbox(self) -> Mailbox[DispatchedActor]:
+        if self._stopped_lightly:
+            return STOPPED
+        mailbox = self._create_actor_inbox()
+        mailbox.kind = self._label
+        if self._opening is not None:
+            lane, count_out = self._opening
+            mailbox.open(self, lane.submit, count_out)
+        return mailbox
+
     def _start_actor_loop(self) -> None:
         if not self.actor_inbox.submit(self):
             self._refuse()
@@ -204,12 +244,17 @@ class DispatchedActor(pykka.Actor):
 
         Return True if more wait and the claim was kept for another turn.
         """
+        handled = 0
+        if self._first_message is not None:
+            if self._take_first_message():
+                return False
+            handled = 1
         mailbox = self.actor_inbox
         if not mailbox.begun:
             mailbox.begun = True
             if self._starts:
                 self._begin()
-        waiting, handled, stopping, ends_at = mailbox.waiting, 0, False, began + MAX_TURN_SECONDS
+        waiting, stopping, ends_at = mailbox.waiting, False, began + MAX_TURN_SECONDS
         while waiting and handled < limit and not mailbox.stopped:
             if handled and monotonic() >= ends_at:
                 break
@@ -237,6 +282,18 @@ class DispatchedActor(pykka.Actor):
             mailbox.close()
             return False
         return mailbox.release()
+
+    def _take_first_message(self) -> bool:
+        """Handle the message of an actor that was started lightly. Return True if it has stopped without a mailbox."""
+        message, self._first_message = self._first_message, None
+        try:
+            self.on_receive(message)
+        except BaseException as error:
+            _ = self.actor_inbox  # for the actor's name in the log
+            self._handle_error(error, None)
+        if self._stopped_lightly and self._opening is not None:
+            self._opening[1]()
+        return self._stopped_lightly
 
     def _begin(self) -> None:
         try:
@@ -287,10 +344,18 @@ class DispatchedActor(pykka.Actor):
                 logger.exception("on_stop of %s failed", self._actor_ref)
 
     def _abandon(self) -> None:
+        self._first_message = None
         self._leave()
-        self.actor_inbox.close()
+        if self._stopped_lightly and self._opening is not None:
+            self._opening[1]()
+        else:
+            self.actor_inbox.close()
 
     def _leave(self) -> None:
         if self.registered:
             pykka.ActorRegistry.unregister(self._actor_ref)
+        with _making:
+            if _INBOX not in self.__dict__:
+                self._stopped_lightly = True
+                return
         self.actor_inbox.stopped = True

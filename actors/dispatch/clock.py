@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import pykka
 
+from stretto.actors.dispatch.mailbox import Recipient
 from stretto.actors.dispatch.timed_inbox import TimedInbox
 
 _SWEEP_AT: Final = 1024
@@ -22,7 +23,7 @@ class RemindAt(msgspec.Struct, frozen=True):
 
     key: int
     at: float
-    to: pykka.ActorRef[Any]
+    to: Recipient
     message: Any
 
 
@@ -108,14 +109,14 @@ class Timers:
         self.monotonic = monotonic
         self._keys = itertools.count()
 
-    def remind(self, at: float, to: pykka.ActorRef[Any], message: Any) -> int:
+    def remind(self, at: float, to: Recipient, message: Any) -> int:
         """Send `message` to `to` at `at` on the monotonic clock. Return the key for `forget`."""
         key = next(self._keys)
         with contextlib.suppress(pykka.ActorDeadError):  # the clock stops after the engine, when no reminder matters
             self.clock.tell(RemindAt(key, at, to, message))
         return key
 
-    def remind_after(self, seconds: float, to: pykka.ActorRef[Any], message: Any) -> int:
+    def remind_after(self, seconds: float, to: Recipient, message: Any) -> int:
         """Send `message` to `to` in `seconds` seconds. Return the key for `forget`."""
         return self.remind(self.monotonic() + seconds, to, message)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
+from pykka._future import _Unset
 from pykka.messages import ProxyCall, ProxyGetAttr
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ class SparseFuture(pykka.Future[T]):
     waits for them, and ten thousand runs can be in progress.
     """
 
+    _get_hook = None
+    _get_hook_result = _Unset()
+
     def __init__(self) -> None:
-        super().__init__()
+        # Not Pykka's, which sets the two attributes above.
         self._lock = threading.Lock()
         self._result: tuple[Any, OptExcInfo | None] | None = None
         self._waiting: tuple[threading.Lock, ...] = ()
@@ -104,7 +108,7 @@ class SparseFuture(pykka.Future[T]):
 
     def _settle(self, result: tuple[Any, OptExcInfo | None]) -> None:
         with self._lock:
-            if self._is_set():
+            if self._result is not None or self._get_hook is not None:
                 raise queue.Full
             self._result = result
             waiting, self._waiting = self._waiting, ()
@@ -140,8 +144,11 @@ class Reply(SparseFuture[T]):
 
 def answer(reply: pykka.Future[Any], value: object) -> None:
     """Set the value of a reply, unless the caller has set one itself."""
-    with contextlib.suppress(queue.Full):
+    # Not contextlib.suppress, which takes as long as the rest of an answer.
+    try:
         reply.set(value)
+    except queue.Full:
+        return
 
 
 def answer_error(reply: pykka.Future[Any], error: BaseException) -> None:
@@ -158,12 +165,14 @@ class Deferred:
     with ActorDeadError.
     """
 
-    __slots__ = ("_lock", "_outcome", "_pending", "_replies")
+    __slots__ = ("_lock", "_outcome", "_pending", "_replies", "_send")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._outcome: Callable[[pykka.Future[Any]], None] | None = None
-        self._replies: list[pykka.Future[Any]] = []
+        self._outcome: Any = None
+        self._send: Callable[[pykka.Future[Any], Any], None] | None = None
+        """Passes the outcome, a value or an exception, to a reply. None until there is one."""
+        self._replies: tuple[pykka.Future[Any], ...] = ()
         self._pending: set[Deferred] | None = None
 
     def resolve(self, value: object = None, wait_for_thread: threading.Thread | None = None) -> bool:
@@ -176,13 +185,15 @@ class Deferred:
         Returns:
             False if it was resolved or failed before. Then nothing changes.
         """
+        if wait_for_thread is None:
+            return self._settle(value, answer)
 
-        def outcome(reply: pykka.Future[Any]) -> None:
-            if wait_for_thread is not None and isinstance(reply, Reply):
+        def answer_before_end(reply: pykka.Future[Any], value: object) -> None:
+            if isinstance(reply, Reply):
                 reply.wait_for_thread = wait_for_thread
             answer(reply, value)
 
-        return self._settle(outcome)
+        return self._settle(value, answer_before_end)
 
     def fail(self, exception: BaseException) -> bool:
         """Answer with an exception, which the caller's `get()` raises.
@@ -190,28 +201,28 @@ class Deferred:
         Returns:
             False if it was resolved or failed before. Then nothing changes.
         """
-        return self._settle(lambda reply: answer_error(reply, exception))
+        return self._settle(exception, answer_error)
 
     def subscribe(self, reply: pykka.Future[Any], pending: set[Deferred]) -> None:
         """Set `reply` to the outcome. Until there is one, this Deferred is in `pending`."""
         with self._lock:
-            if self._outcome is None:
-                self._replies.append(reply)
+            if self._send is None:
+                self._replies += (reply,)
                 self._pending = pending
                 pending.add(self)
                 return
-        self._outcome(reply)
+        self._send(reply, self._outcome)
 
-    def _settle(self, outcome: Callable[[pykka.Future[Any]], None]) -> bool:
+    def _settle(self, outcome: Any, send: Callable[[pykka.Future[Any], Any], None]) -> bool:
         with self._lock:
-            if self._outcome is not None:
+            if self._send is not None:
                 return False
-            self._outcome = outcome
+            self._outcome, self._send = outcome, send
             if self._pending is not None:
                 self._pending.discard(self)
-            replies, self._replies, self._pending = self._replies, [], None
+            replies, self._replies, self._pending = self._replies, (), None
         for reply in replies:
-            outcome(reply)
+            send(reply, outcome)
         return True
 
 

@@ -124,6 +124,10 @@ class Dispatcher:
         """
         return Lane(self)
 
+    def lane_of_one(self) -> Lane:
+        """Return a lane for one actor that starts on the dispatcher, and has the turns of a whole lane."""
+        return self.lane()
+
     def admit(self, class_name: str) -> Callable[[], int]:
         """Count an actor in. Return the function that counts it out."""
         counts = self._counts.get(class_name)
@@ -158,9 +162,9 @@ class Dispatcher:
     def _serve(self, lane: Lane, number: int) -> None:
         """Run turns of the lane's actors: some if another lane is ready, else all."""
         right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
-        turns, ends_at = 0, time.monotonic() + LANE_SECONDS
+        turns, ends_at, clock = 0, time.monotonic() + LANE_SECONDS, time.monotonic
         while True:
-            self._turns_began[number] = began = time.monotonic()
+            self._turns_began[number] = began = clock()
             if right_of_way.taken:
                 right_of_way.wait()
             try:
@@ -179,11 +183,11 @@ class Dispatcher:
                 with contextlib.suppress(BaseException):
                     actor._abandon()
             del actor
-            turns += 1
             if left:
                 return
-            waited_for = not ready.empty() and not others.empty()
-            if waited_for and (turns >= LANE_TURNS or time.monotonic() >= ends_at) and self._requeue(lane):
+            turns += 1
+            waited_for = not others.empty() and not ready.empty()
+            if waited_for and (turns >= LANE_TURNS or clock() >= ends_at) and self._requeue(lane):
                 return
 
     def _requeue(self, lane: Lane) -> bool:

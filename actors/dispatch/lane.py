@@ -41,6 +41,10 @@ class Lane:
         self.queued = False
         self.admit: Callable[[str], Callable[[], int]] = dispatcher.admit
 
+    def lane_of_one(self) -> Lane:
+        """Return this lane: an actor that starts on a lane shares its turns."""
+        return self
+
     def submit(self, actor: DispatchedActor) -> bool:
         """Queue a turn as `Dispatcher.submit` does, behind those of the lane's other actors."""
         dispatcher = self._dispatcher

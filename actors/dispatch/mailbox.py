@@ -9,7 +9,7 @@ import collections
 import itertools
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
@@ -31,6 +31,13 @@ class Owner(Protocol):
 
     def _abandon(self) -> None:
         """End the actor without a turn. Only the thread with the claim calls it."""
+
+
+class Recipient(Protocol):
+    """An `ActorRef`, or the mailbox of a dispatched actor, which takes a message in a sixth of the calls."""
+
+    def tell(self, message: Any) -> None:
+        """Send a message. Raises ActorDeadError if the actor has stopped."""
 
 
 _numbers = itertools.count(1)
@@ -197,3 +204,21 @@ class Mailbox(Generic[OwnerT]):
             answer(reply, None)
         else:
             answer_error(reply, pykka.ActorDeadError(f"{self.urn} stopped before handling the message"))
+
+
+class _Stopped(Mailbox[Any]):
+    """The mailbox of all actors that have stopped without one."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = self.stopped = self.closed = True
+
+    def tell(self, message: object) -> None:
+        if not isinstance(message, Envelope):
+            raise pykka.ActorDeadError("the actor is stopped")
+        self._dismiss(message)
+
+
+STOPPED: Final = _Stopped()

@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import pykka
+from msgspec import structs
 
 from stretto.actors.engine.blocking_calls import BlockingCalls
 from stretto.actors.engine.watching import states_of
@@ -102,7 +102,7 @@ class BlockingEngine(BlockingCalls):
         return self._watchable(super().handle(run_id))
 
     def _watchable(self, handle: RunHandle) -> RunHandle:
-        return replace(handle, states=partial(states_of, self.proxy.actor_ref, handle))
+        return structs.replace(handle, states=partial(states_of, self.proxy.actor_ref, handle))
 
     def cancel(self, run_id: str, *, by: Requester | None = None) -> None:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""

@@ -189,9 +189,9 @@ class BlockingReports:
         value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
         return value
 
-    def context_versions(self, run_id: str) -> dict[str, Any]:
+    def context_versions(self, run_id: str, max_entries: int | None = None) -> dict[str, Any]:
         """Return the versions of a stored run's context. See `Engine.context_versions`."""
-        versions: dict[str, Any] = self._get(self.proxy.context_versions(run_id))
+        versions: dict[str, Any] = self._get(self.proxy.context_versions(run_id, max_entries))
         return versions
 
     def timeline(self, run_id: str) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import RunTable
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import outcome_for_parent
 from stretto.actors.journal import Reader, StoreUnavailable
 from stretto.actors.outcome import RunHandle
@@ -72,6 +73,7 @@ class Children:
         request.depth = message.depth
         request.origin = message.origin
         request.scope = scope
+        request.requested_by = None if parent is None else parent.requested_by
         self._runs.start(request, message.item)
 
     @handles(AttachChild)

@@ -5,7 +5,9 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import handlers_of
+from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -20,7 +22,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.engine.tasks import TaskQueries
 from stretto.actors.journal import ReplayTrace
@@ -38,7 +40,9 @@ class EngineCore:
         services = parts.services
         self.table = table = RunTable()
         self.admission = admission = Admission(services.journal, table, parts.max_runs)
-        self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
+        self.definitions = definitions = EffectiveDefinitions(
+            parts.catalogue, parts.pack_configuration, services.actions
+        )
         self.news = news = EngineNews(services, table)
         self.runs = runs = RunSupervision(services, engine, definitions, table, news)
         self.quarantine = quarantine = QuarantinedRuns()
@@ -52,13 +56,13 @@ class EngineCore:
         keys = RememberedKeys()
         self.submissions = Submissions(services, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
-        self.requests = RunRequests(services, table, quarantine, release)
+        self.requests = RunRequests(services, parts.link, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
-        self.keys = EngineKeys(services, parts.key_link, parts.key_limits)
+        self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
-        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
+        self.shutdown = Shutdown(services, parts.link, engine, table, runs, recovery, admission, parts.stack)
         following = RunFollowing(table, self.requests)
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
         self.handlers = {
@@ -73,6 +77,7 @@ class EngineCore:
                 self.reruns,
                 self.pruning,
                 self.shutdown,
+                RunUsers(table),
             )
             for message, handler in handlers_of(part).items()
         }

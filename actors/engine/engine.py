@@ -43,8 +43,9 @@ from stretto.actors.journal import (
 )  # fmt: skip
 from stretto.actors.packs import Source
 from stretto.actors.pools import NO_OPTIONS, PoolOptions
-from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
+from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
+from stretto.actors.workers import CALLS_OF_A_WORKER, IDLE_SECONDS, WorkerLife
 from stretto.definitions.conductor import events
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -93,6 +94,9 @@ class Engine(DispatchedActor):
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         workers: int | None = None,
         max_worker_bytes: int | None = None,
+        pack_workers: int = PACK_WORKERS,
+        worker_calls: int = CALLS_OF_A_WORKER,
+        worker_idle_seconds: float = IDLE_SECONDS,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
@@ -103,6 +107,7 @@ class Engine(DispatchedActor):
         rendered_commands: RenderedCommands = "owner",
         check_digests: bool = False,
         store_key: str | PathLike[str] | None = None,
+        store_lease: float | None = None,
         retain_days: float | None = None,
         retain_runs: int | None = None,
         retain_audit_days: float | None = None,
@@ -111,6 +116,7 @@ class Engine(DispatchedActor):
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
         files_read: Paths = (),
         files_write: Paths = (),
+        artifacts: str | PathLike[str] | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
@@ -129,6 +135,9 @@ class Engine(DispatchedActor):
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             workers: The bound on processes for isolated functions. None is one a core.
             max_worker_bytes: The most memory that such a process may take. None is no limit.
+            pack_workers: The bound on processes that are kept for packs' Python actions.
+            worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
+            worker_idle_seconds: How many seconds it is kept without a call.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
@@ -140,6 +149,8 @@ class Engine(DispatchedActor):
                 as code: "owner" those that no remote client has asked for, "allow" all, "refuse" none.
             check_digests: Fail an item whose action changes frozen input, as C code can (`heapq`). For debugging.
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
+            store_lease: The seconds after which other engines take over the runs of this one if it has not written the
+                store, in PostgreSQL only. None lets no other engine open the store.
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
@@ -148,6 +159,7 @@ class Engine(DispatchedActor):
             key_limits: The bounds of the key-value store.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
+            artifacts: The folder of files that actions of Attune's packs leave for others.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
 
         Raises:
@@ -161,9 +173,11 @@ class Engine(DispatchedActor):
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             retention=Retention(retain_days, retain_runs, retain_audit_days),
-            check_digests=check_digests, store_key=store_key,
+            check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
-            workers=workers, max_worker_bytes=max_worker_bytes,
+            artifacts=artifacts,
+            workers=workers, max_worker_bytes=max_worker_bytes, pack_workers=pack_workers,
+            worker_life=WorkerLife(worker_calls, worker_idle_seconds),
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
@@ -635,8 +649,12 @@ class Engine(DispatchedActor):
         """Return a value of a stored run's context, however large it is. See `context`."""
         return self._core.store.read_long(context_value, run_id, at, path)
 
-    def context_versions(self, run_id: str) -> Deferred:
+    def context_versions(self, run_id: str, max_entries: int | None = None) -> Deferred:
         """Return the versions of a stored run's context by a replay: which entry has set which names.
+
+        Args:
+            run_id: The run.
+            max_entries: Refuse the replay of a run with more entries, unless its versions are kept. None refuses none.
 
         Returns:
             {versions: [{version, at, names}], left_out}, the newest version first. `at` is the number of the entry that
@@ -644,9 +662,9 @@ class Engine(DispatchedActor):
             `left_out` is the number of earlier versions above 500.
 
         Raises:
-            LimitExceeded: As for `context`.
+            LimitExceeded: As for `context`, or the run has more than `max_entries`.
         """
-        return self._core.store.read_kept(list_versions, run_id)
+        return self._core.store.read_kept(list_versions, run_id, max_entries)
 
     def timeline(self, run_id: str) -> Deferred:
         """Return when the tasks of a stored run ran, and when the items of its fan-outs ended.

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, reached_by
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.shutdown import Shutdown
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services

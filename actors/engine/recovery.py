@@ -6,11 +6,12 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import RunLoaded, RunNotLoaded
 from stretto.actors.journal import (
@@ -97,11 +98,9 @@ class RunRecovery:
     @handles(RunsClaimed)
     def runs_claimed(self, message: RunsClaimed) -> None:
         """Recover the runs that this engine has claimed, except for quarantined ones and those below them."""
-        left, suspects = message.claimed.unfinished, message.claimed.suspects
-        if not left:
-            self._suspects.review(suspects, ())
-            self.queue.enqueue(())
+        if self._admission.closed:  # they are given up again as the journal is closed
             return
+        left, suspects = message.claimed.unfinished, message.claimed.suspects
         judged = self._suspects.review(suspects, (each.run_id for each in left))
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
         recoverable = []
@@ -138,6 +137,7 @@ class RunRecovery:
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         run.labels = accepted.labels or run.labels
+        run.requested_by = accepted.requested_by
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
         self._runs.supervise(run, request, RecoveringSupervisor, self._source(accepted, children))
 
@@ -349,8 +349,8 @@ class RunRecovery:
         """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
-        ended = RunEnded(run_id, outcome, {})
-        now = self._services.now()
+        self._services.permits.forget(run_id)
+        ended, now = RunEnded(run_id, outcome, {}), self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(
             run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending, audit=audit

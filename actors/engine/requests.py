@@ -17,7 +17,7 @@ from stretto.actors.history import (
     reports,
     run_version,
 )  # fmt: skip
-from stretto.actors.journal import Reader, Requester, asked_by
+from stretto.actors.journal import EngineLink, Reader, Requester, asked_by
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import (
     ControlRun,
@@ -42,8 +42,11 @@ _ENDED: Final = "ended"
 class RunRequests:
     """Forwards requests to supervisors. The engine never waits for an answer."""
 
-    def __init__(self, services: Services, table: RunTable, quarantine: QuarantinedRuns, release: Release) -> None:
+    def __init__(
+        self, services: Services, link: EngineLink, table: RunTable, quarantine: QuarantinedRuns, release: Release
+    ) -> None:
         self._services = services
+        self._link = link
         self._table = table
         self._quarantine = quarantine
         self._release = release
@@ -184,11 +187,10 @@ class RunRequests:
             raise UnknownTask(f"there is no task {task!r} in {ended['workflow']}; {names_there(ended['tasks'])}")
         return explain_end_of_tasks(ended["status"], ended["tasks"], ended["tasks"] if task is None else [task])
 
-    @staticmethod
-    def _explained_from(reader: Reader, run_id: str, task: str | None) -> list[dict[str, Any]]:
+    def _explained_from(self, reader: Reader, run_id: str, task: str | None) -> list[dict[str, Any]]:
         status = reports.status_of(reader, run_id)["status"]
         if status not in ENDED:
-            raise _not_recovered_error("ask about", run_id)
+            raise self._elsewhere_error("ask about", run_id, reader)
         return reports.why(reader, run_id, task)
 
     def watch(self, run_id: str, watcher: Any) -> Deferred:
@@ -215,10 +217,23 @@ class RunRequests:
         def read(reader: Reader) -> dict[str, Any]:
             status: dict[str, Any] = reports.status_of(reader, run_id)
             if verb is not None:
-                raise run_ended_error(verb, status) if status["status"] in ENDED else _not_recovered_error(verb, run_id)
+                if status["status"] not in ENDED:
+                    raise self._elsewhere_error(verb, run_id, reader)
+                raise run_ended_error(verb, status)
             return status
 
         return self._services.readers.ask_deferred(read)
+
+    def _elsewhere_error(self, verb: str, run_id: str, reader: Reader) -> IllegalTransition:
+        """Return the error of a run in progress that this engine does not have."""
+        engine = reader.engine_of(run_id)
+        if engine is None:
+            why = "its engine has ended, and no other one has claimed it yet; try again"
+        elif engine.number == self._link.engine:
+            why = "the engine could not recover it; its log says why"
+        else:
+            why = f"the engine {engine.number} ({engine.name}) runs it: ask that daemon"
+        return IllegalTransition(f"cannot {verb} the run {run_id}: {why}")
 
 
 def _target(run_id: str, arguments: tuple[Any, ...]) -> str:
@@ -229,7 +244,3 @@ def _target(run_id: str, arguments: tuple[Any, ...]) -> str:
 def not_remembered_error(run_id: str) -> UnknownRun:
     """Return the error of a run that an engine without a store does not know."""
     return UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
-
-
-def _not_recovered_error(verb: str, run_id: str) -> IllegalTransition:
-    return IllegalTransition(f"cannot {verb} the run {run_id}: the engine could not recover it; its log says why")

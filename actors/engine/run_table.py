@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, forward
+from stretto.actors.dispatch import Deferred, Mailbox, forward
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import RunInputs
 from stretto.definitions.conductor import IllegalTransition
@@ -18,7 +18,7 @@ from stretto.definitions.errors import StrettoError
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
-    from stretto.actors.journal import Child, OutputsInMemory
+    from stretto.actors.journal import Child, OutputsInMemory, RequestedBy
     from stretto.definitions.context import Mask
 
 MAX_REMEMBERED_RUNS = 1000
@@ -67,7 +67,7 @@ class Run:
     """A run in progress, as the engine knows it.
 
     Attributes:
-        supervisor: None while the run waits for recovery; messages wait with it.
+        supervisor: The mailbox of the run's supervisor. None while the run waits for recovery; messages wait with it.
         item: The item that waits for this run, if it is a sub-workflow.
         family: The id of the run at the top: this one, or that of its outermost parent.
         lane: The place of the run's actors in the dispatcher's queue. Sub-workflows are in the lane of their parent.
@@ -79,11 +79,13 @@ class Run:
         watchers: Actors that get the run's progress from every supervisor it has.
         followers: Actors that get `RunChanged` from every supervisor it has.
         labels: Its labels.
+        requested_by: Who started it, or the run at the top of its tree. None if a program did in its own process.
     """
 
     __slots__ = (
         "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "family", "followers", "handle", "item",
-        "labels", "lane", "mask", "parent", "paused", "restarts", "scope", "since", "supervisor", "watchers",
+        "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts", "scope", "since", "supervisor",
+        "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -93,9 +95,10 @@ class Run:
         self.parent = parent
         self.family = handle.id
         self.scope: Catalogue | None = None
+        self.requested_by: RequestedBy | None = None
         self.mask: Mask | None = None
         self.lane: Lane | None = None
-        self.supervisor: pykka.ActorRef[Any] | None = None
+        self.supervisor: Mailbox[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False
         self.restarts = 0
@@ -115,7 +118,7 @@ class Run:
         with contextlib.suppress(pykka.ActorDeadError):  # the engine gets its end next
             self.supervisor.tell(message)
 
-    def attach_supervisor(self, supervisor: pykka.ActorRef[Any]) -> None:
+    def attach_supervisor(self, supervisor: Mailbox[Any]) -> None:
         """Set the supervisor, and send it the messages that waited for it."""
         self.supervisor = supervisor
         undelivered, self._undelivered = self._undelivered, []

@@ -17,6 +17,7 @@ class EngineSettings(TypedDict, total=False):
     """The arguments of `Engine.start` besides the definitions. Its docstring explains each."""
 
     store: str | None
+    store_lease: float | None
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
@@ -28,6 +29,9 @@ class EngineSettings(TypedDict, total=False):
     max_threads_left_behind: int
     workers: int | None
     max_worker_bytes: int | None
+    pack_workers: int
+    worker_calls: int
+    worker_idle_seconds: float
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
@@ -46,4 +50,5 @@ class EngineSettings(TypedDict, total=False):
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    artifacts: str | PathLike[str] | None
     pools: Mapping[str, PoolOptions]

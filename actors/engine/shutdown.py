@@ -11,7 +11,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.startup import StopStack
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.journal import StoreGone
+from stretto.actors.journal import EngineLink, StoreGone
 from stretto.actors.outcome import RunWasParked, abandoned
 from stretto.actors.runs import AbandonRun, GraceElapsed, ParkWhenIdle, RunEnded, RunParked, Services
 from stretto.metrics import get_logger
@@ -33,6 +33,7 @@ class Shutdown:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops
         self,
         services: Services,
+        link: EngineLink,
         engine: pykka.ActorRef[Any],
         table: RunTable,
         runs: RunSupervision,
@@ -42,6 +43,7 @@ class Shutdown:
     ) -> None:
         self.broken = Deferred()
         self._services = services
+        self._link = link
         self._engine = engine
         self._table = table
         self._runs = runs
@@ -59,6 +61,7 @@ class Shutdown:
             self._stopped = Deferred()
             _log.info("engine_stopping", runs=len(self._table))
             self._admission.close()
+            self._link.stop_claiming()
             self._recovery.stop()
             for run_id, run in self._table:
                 run.tell(ParkWhenIdle())
@@ -78,7 +81,7 @@ class Shutdown:
         cannot_write = self._services.journal.unavailable is not None
         for run_id, run in self._table:
             run.tell(AbandonRun())
-            if cannot_write and (run.supervisor is None or not run.supervisor.is_alive()):
+            if cannot_write and (run.supervisor is None or run.supervisor.is_set()):
                 # Its end waits for a store that does not come back in time: the run is parked just before its end.
                 self._runs.run_parked(RunParked(run_id))
         if cannot_write and len(self._table):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,18 +12,18 @@ from typing import TypeVar
 import pykka
 import structlog
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.actions import AddressPolicy, PackAccess, RenderedCommands
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
-from stretto.actors.engine.action_keys import ActionKeys
+from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
     NOTHING_CLAIMED,
     Claimed,
+    EngineLink,
     KeyLimits,
-    KeyLink,
     NoJournal,
     NoReaders,
     OpenJournal,
@@ -35,10 +36,11 @@ from stretto.actors.journal import (
 )
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
-from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
+from stretto.actors.packs import InvalidPackConfig, PackConfiguration, Source, read_pack_configuration
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
+from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
 
@@ -87,6 +89,7 @@ class EngineOptions:
 
     definitions: Paths | None
     store: str | None
+    store_lease: float | None
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
@@ -98,6 +101,8 @@ class EngineOptions:
     max_threads_left_behind: int
     workers: int | None
     max_worker_bytes: int | None
+    pack_workers: int
+    worker_life: WorkerLife
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
@@ -114,6 +119,7 @@ class EngineOptions:
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    artifacts: str | PathLike[str] | None
     pools: Mapping[str, PoolOptions]
 
 
@@ -145,7 +151,7 @@ class EngineParts:
     retention: Retention = FOR_EVER
     max_runs: int = MAX_RUNS
     key_limits: KeyLimits = DEFAULT_KEY_LIMITS
-    key_link: KeyLink = field(default_factory=NoJournal)
+    link: EngineLink = field(default_factory=NoJournal)
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -177,7 +183,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
+            journal = open_journal(
+                options.store, options.store_key, guard, dispatcher.right_of_way, options.store_lease
+            )
             stack.add("journal", journal.close)
         claimed = NOTHING_CLAIMED if journal is None else claim_all(journal.store.claims)
         keys = () if journal is None else tuple(journal.store.reader.keys.all())
@@ -191,6 +199,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
             max_http_connections=options.max_http_connections,
             capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
+            pack_workers=options.pack_workers, worker_life=options.worker_life,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         pools = Pools(options.pools, CallPolicy(
@@ -207,7 +216,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
+            now=time.time if journal is None else journal.now,
         )  # fmt: skip
+        runners.give_access(PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options)))
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -230,6 +241,18 @@ def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, read
     """Set when each workflow last succeeded, as far as the store has it and the workflow has its own series."""
     for workflow, ended_at in reader.last_successes(catalogue.refs()[:MAX_WORKFLOWS]).items():
         instruments.workflow(workflow).succeeded_before(ended_at)
+
+
+def _artifacts(options: EngineOptions) -> str | None:
+    """Return the absolute path of the folder of artifacts, or None."""
+    if options.artifacts is None:
+        return None
+    folder = Path(options.artifacts).resolve()
+    if not (is_folder(folder) and os.access(folder, os.W_OK)):
+        raise InvalidPackConfig(
+            [f"artifacts must be a folder that this process can write to, got {str(options.artifacts)!r}"]
+        )
+    return str(folder)
 
 
 def _protected(options: EngineOptions) -> ProtectedFiles:
@@ -313,7 +336,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers",
+        "dispatchers", "pack_workers",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:
@@ -329,11 +352,19 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    _check_life(options.worker_life)
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
     if retention.audit_days is not None and retention.audit_days < 0:
         raise ValueError(f"retain_audit_days must be at least 0, got {retention.audit_days}")
+
+
+def _check_life(life: WorkerLife) -> None:
+    if life.calls < 1:
+        raise ValueError(f"worker_calls must be at least 1, got {life.calls}")
+    if not life.idle_seconds >= 0:
+        raise ValueError(f"worker_idle_seconds must be at least 0, got {life.idle_seconds}")
 
 
 def _check_limits(limits: ExpressionLimits) -> None:

@@ -1,17 +1,17 @@
 """New runs: when the engine accepts them, and what a user may submit."""
 
-import contextlib
 import os
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from stretto.actors.catalogue import refused_to_remote
 from stretto.actors.dispatch import Deferred, SparseFuture
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.run_table import RunTable
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.journal import Link, Origin, Requester, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import EngineStopping, RunHandle
@@ -24,8 +24,8 @@ from stretto.actors.runs import (
     checked_labels,
     idempotency_of,
 )
-from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError, UnknownWorkflow
-from stretto.definitions.model import Workflow, once_per_workflow
+from stretto.definitions.errors import StrettoError, UnknownWorkflow
+from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
@@ -63,7 +63,8 @@ class Admission:
 
     def check_new_run(self) -> None:
         """Raise as `check`, or `TooManyRuns` if as many runs as may be are in progress."""
-        self.check()
+        if self.closed or self._journal.unavailable is not None:
+            self.check()
         if len(self._table) >= self._max_runs:
             raise TooManyRuns(
                 f"{len(self._table):,} runs are in progress, at most {self._max_runs:,} may be (engine.max_runs): "
@@ -100,60 +101,52 @@ class Submissions:
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
         self._admission.check_new_run()
-        if isinstance(workflow, PathLike):
-            workflow = os.fspath(workflow)
-        if not isinstance(workflow, str | Workflow):
+        scope: Catalogue | None = None
+        if isinstance(workflow, str | PathLike):
+            definition, scope = self._find(os.fspath(workflow), origin)
+        elif isinstance(workflow, Workflow):
+            definition = workflow
+        else:
             raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
-        if origin == "remote" and isinstance(workflow, str) and is_path(workflow):
-            raise UnknownWorkflow(f"a remote client must not name a file of this machine, got {workflow!r}; use a ref")
-        catalogue = self._definitions.catalogue
-        scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
-        definition = scope.find(workflow) if isinstance(workflow, str) else workflow
-        self._check_names(definition, scope, origin)
+        self._definitions.check(definition, scope, origin)
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
         request.origin = origin
-        request.labels = checked_labels(labels)
-        request.ask_by(by, "submit", definition.ref, self._services.now())
-        request.scope = None if scope is catalogue else scope
+        request.scope = scope
+        if labels is not None:
+            request.labels = checked_labels(labels)
+        if by is not None:
+            request.ask_by(by, "submit", definition.ref, self._services.now())
         self._runs.check_files(request)
-        request.idempotency_key = checked_key(idempotency_key)
-        if idempotency_key is not None and not self._services.journal.durable:
-            bind_inputs(self._services.guard, definition, given)  # invalid inputs must not take the key
-            idempotency = idempotency_of(idempotency_key, definition, given)
-            earlier = self._keys.find(idempotency)
-            if earlier is not None:
-                request.accepted.resolve(earlier.as_replayed())
-                return request.accepted
-            self._keys.keep(idempotency, handle)
+        if idempotency_key is not None and not self._keep_key(idempotency_key, request):
+            return request.accepted
         self._runs.start(request)
         return request.accepted
 
-    def _check_names(self, workflow: Workflow, scope: "Catalogue", origin: Origin) -> None:
-        """Raise `InvalidDefinition` if the workflow, or one that it calls, needs what this run does not get.
+    def _find(self, name: str, origin: Origin) -> "tuple[Workflow, Catalogue | None]":
+        """Return a workflow by its ref or its file's path, with the workflows beside that file."""
+        catalogue = self._definitions.catalogue
+        if not is_path(name):
+            return catalogue.find_ref(name), None
+        if origin == "remote":
+            raise UnknownWorkflow(f"a remote client must not name a file of this machine, got {name!r}; use a ref")
+        scope = catalogue.file_scope(Path(name))
+        return scope.find(name), scope
 
-        That is a name that the engine lacks, or a command with an expression in a run of a remote client.
-        """
-        configuration, nested = self._definitions.pack_configuration, scope.nested_refs()
-        found, seen, left = list[Finding](), {workflow.ref}, [workflow]
-        while left:
-            each = left.pop()
-            found += configuration.missing_names(each)
-            if origin == "remote":
-                found += refused_to_remote(each, self._services.actions)
-            called = (_actions_of(each) & nested) - seen
-            seen |= called
-            for ref in sorted(called):
-                with contextlib.suppress(UnknownWorkflow):  # its item fails when it comes to it
-                    left.append(scope.find_ref(ref))
-        if found:
-            raise InvalidDefinition(found)
-
-
-@once_per_workflow
-def _actions_of(workflow: Workflow) -> frozenset[str]:
-    return frozenset(task.action for task in workflow.tasks.values() if task.action is not None)
+    def _keep_key(self, key: str, request: RunRequest) -> bool:
+        """Give a request its idempotency key. Return False if it is answered with an earlier run."""
+        request.idempotency_key = checked_key(key)
+        if self._services.journal.durable:
+            return True  # the store knows the earlier ones
+        bind_inputs(self._services.guard, request.workflow, request.inputs)  # invalid inputs must not take the key
+        idempotency = idempotency_of(key, request.workflow, request.inputs)
+        earlier = self._keys.find(idempotency)
+        if earlier is not None:
+            request.accepted.resolve(earlier.as_replayed())
+            return False
+        self._keys.keep(idempotency, request.handle)
+        return True
 
 
 def checked_watcher(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:

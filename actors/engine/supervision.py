@@ -1,10 +1,11 @@
 """Runs in progress: their supervisors start, share the permits, and end."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
 from stretto.actors.dispatch import Deferred, answer_error, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.history import stored_handle
 from stretto.actors.journal import Child, RunExists
@@ -26,29 +27,17 @@ from stretto.actors.runs import (
     Services,
     SharePermits,
     conflict_error,
+    tasks_with_files,
 )
 from stretto.definitions.context import Mask, RunEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
     from stretto.actors.engine.news import EngineNews
-    from stretto.actors.packs import Pack, PackConfiguration
 
-
-class EffectiveDefinitions:
-    """The definitions and the pack configuration that new runs start with."""
-
-    def __init__(self, catalogue: "Catalogue", pack_configuration: "PackConfiguration") -> None:
-        self.catalogue = catalogue
-        self.pack_configuration = pack_configuration
-
-    def replace(self, catalogue: "Catalogue", packs: "Iterable[Pack]") -> None:
-        """Use other definitions. Raises `InvalidPackConfig`, and then keeps the present ones."""
-        self.pack_configuration = self.pack_configuration.of_packs(packs)
-        self.catalogue = catalogue
+_BEGIN: Final = BeginRun()
 
 
 class RunSupervision:
@@ -64,7 +53,7 @@ class RunSupervision:
     ) -> None:
         self._services = services
         self._news = news
-        self._engine = engine
+        self._engine = engine.actor_inbox
         self._definitions = definitions
         self._table = table
         self._listeners: list[pykka.ActorRef[Any]] = []
@@ -73,7 +62,8 @@ class RunSupervision:
 
     def check_files(self, request: RunRequest) -> None:
         """Raise `RefusedFile` if the run may not use a file whose path is known already."""
-        FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
+        if tasks_with_files(request.workflow):
+            FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
 
     def start(self, request: RunRequest, item: pykka.ActorRef[Any] | None = None) -> None:
         """Start a run. `item` waits for its end if the run is a sub-workflow."""
@@ -83,25 +73,23 @@ class RunSupervision:
         run.watchers = request.watchers
         run.labels = request.labels or run.labels
         run.scope = request.scope
+        run.requested_by = request.requested_by
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
         request.limits = self._services.limits
-        request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)
+        request.surroundings = self._definitions.start_of(request.workflow, request.scope).environment
         self.supervise(run, request, RunSupervisor)
 
     def supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
-        catalogue = run.scope or self._definitions.catalogue
-        request.nested = catalogue.nested_refs()
-        request.secrecy = catalogue.secrecy_of(request.workflow)
+        start = self._definitions.start_of(request.workflow, run.scope)
+        request.nested, request.secrecy = start.nested, start.secrecy
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family
         request.followers = run.followers
         request.lane = lane = self._lane_of(run)
-        supervisor = kind.start_on(lane, self._services, self._engine, request, *more)
-        run.attach_supervisor(supervisor)
-        supervisor.tell(BeginRun())
+        run.attach_supervisor(kind.start_with(lane, _BEGIN, self._services, self._engine, request, *more))
 
     def _lane_of(self, run: Run) -> "Lane":
         """Return the one lane of a run and its children: many children get no more turns than one run."""
@@ -177,13 +165,16 @@ class RunSupervision:
         self._table.remember(status, None if self._services.journal.durable else message.inputs)
         if message.outputs is not None:
             self._table.remember_outputs(message.run_id, message.outputs)
-        self._news.ended(run, message)
+        if self._services.news_wanted:
+            self._news.ended(run, message)
         for request in run.pending_requests():
             request.resolve_after_end(status)
-        self.forget(message.run_id)
+        self._table.remove(message.run_id)  # its supervisor has released its permits
         run.handle.outcome.set(message.outcome)
-        self.notify_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
+        if self._listeners:
+            self.notify_listeners(message)
+        if run.item is not None:
+            run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
 
     @handles(RunParked)
     def run_parked(self, message: RunParked) -> None:

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stretto.actors.history.contexts import context_report, replayed
 from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.history.replay import Replay, has_begun
 from stretto.actors.journal import Entry, Reader
 from stretto.definitions.conductor import Conductor
+from stretto.definitions.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from stretto.definitions.context import Snapshot
 
 MAX_VERSIONS: Final = 500
 """Versions of a context in an answer: the newest ones."""
@@ -18,13 +22,20 @@ _BEGIN: Final = -1
 
 
 def list_versions(
-    reader: Reader, run_id: str, *, clock: Callable[[], float] = time.monotonic, kept: KeptReports | None = None
+    reader: Reader,
+    run_id: str,
+    max_entries: int | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    kept: KeptReports | None = None,
 ) -> dict[str, Any]:
     """Return the versions of a run's context, the newest first: {versions, left_out}.
 
     Args:
         reader: Reads the store.
         run_id: The run.
+        max_entries: The entries of a replay at most, for who does not want to wait for a long one. Versions that are
+            kept are returned all the same.
         clock: Returns seconds.
         kept: The reports that are kept. The replay adds the present context to them.
 
@@ -39,6 +50,11 @@ def list_versions(
     last = reader.last_entry(run_id)
 
     def report() -> dict[str, Any]:
+        if max_entries is not None and last >= max_entries:
+            raise LimitExceeded(
+                f"the replay of the run {run_id} was to take at most {max_entries:,} entries (max_entries), "
+                f"and it has {last + 1:,}"
+            )
         versions = _Versions()
         conductor, number = replayed(reader, run_id, last, clock, versions.feed)
         if kept is not None:
@@ -54,6 +70,7 @@ class _Versions:
 
     def __init__(self) -> None:
         self.found: list[dict[str, Any]] = []
+        self._now: Snapshot | None = None
         self._parts: dict[str, Mapping[str, Any]] = {"variables": {}, "tasks": {}}
 
     def feed(self, replay: Replay, conductor: Conductor, entries: Sequence[Entry]) -> None:
@@ -67,6 +84,9 @@ class _Versions:
 
     def _note(self, conductor: Conductor, number: int) -> None:
         now = conductor.context_now()
+        if now is self._now:  # most entries end an item of several, and change nothing
+            return
+        self._now = now
         parts: dict[str, Mapping[str, Any]] = {"variables": now.variables, "tasks": now.tasks}
         names = [
             f"{part}.{name}"

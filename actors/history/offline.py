@@ -8,7 +8,7 @@ No item runs here. A daemon's recovery finds what the commands start, stop or wa
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import structs
 
@@ -58,8 +58,7 @@ from stretto.definitions.data import EMPTY_LIST
 from stretto.definitions.expressions import ExpressionLimits
 
 if TYPE_CHECKING:
-    import pykka
-
+    from stretto.actors.dispatch import Recipient
     from stretto.actors.journal import Store
 
 Request: TypeAlias = Callable[[float], Event]
@@ -90,7 +89,7 @@ class _Collected:
         if write is not None:
             self.writes.append(write)
 
-    def has_room(self, waiter: "pykka.ActorRef[Any]") -> bool:  # noqa: ARG002 - no actor waits
+    def has_room(self, waiter: "Recipient") -> bool:  # noqa: ARG002 - no actor waits
         """Return True: there always is room."""
         return True
 

@@ -65,7 +65,16 @@ if TYPE_CHECKING:
         UnknownKey,
         unknown_key_error,
     )
-    from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, KeyLink, Link, NoJournal, Notifications
+    from stretto.actors.journal.link import (
+        MAX_PENDING,
+        Answers,
+        EngineLink,
+        JournalLink,
+        KeyLink,
+        Link,
+        NoJournal,
+        Notifications,
+    )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
         JournalHasRoom,
@@ -80,6 +89,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.queries import (
         HOUR_SECONDS,
         MAX_PAGE,
+        MOST_SEARCHED,
         NO_PARENT,
         PAGE,
         STATUSES,
@@ -161,12 +171,12 @@ else:
                 "DEFAULT_KEY_LIMITS KeyConflict KeyLimits KeyPlace KeyReader PutKey RemoveKey SCOPES Scope StoredKey "
                 "UnknownKey unknown_key_error"
             ),
-            "link": "Answers JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
+            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE NO_PARENT PAGE RunQuery STATUSES",
+            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
@@ -203,6 +213,7 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PENDING",
     "MOST_ITEMS",
+    "MOST_SEARCHED",
     "NOTHING_CLAIMED",
     "NO_PARENT",
     "PAGE",
@@ -232,6 +243,7 @@ __all__ = [
     "DeleteRun",
     "EndSession",
     "Ending",
+    "EngineLink",
     "Enter",
     "EnterCodeRecord",
     "Entry",

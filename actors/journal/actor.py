@@ -18,16 +18,19 @@ import pykka
 from stretto.actors.dispatch import TimedInbox, Timers
 from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
+from stretto.actors.journal.claims import Claimed, Claims
 from stretto.actors.journal.deletion import DeleteRun
 from stretto.actors.journal.kv import KeyWriter
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
+    ClaimRuns,
     PruneRuns,
     Record,
     RetryCommit,
     RunExists,
+    RunsClaimed,
     RunUnrecordable,
     StoreGone,
 )
@@ -84,6 +87,7 @@ class JournalActor(pykka.ThreadingActor):
         *,
         access: AccessWriter,
         keys: KeyWriter,
+        claims: Claims,
         timers: Timers,
         instruments: Instruments,
         engine: Callable[[], pykka.ActorRef[Any]],
@@ -94,6 +98,7 @@ class JournalActor(pykka.ThreadingActor):
         self._link = link
         self._access = access
         self._keys = keys
+        self._claims = claims
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
@@ -122,6 +127,8 @@ class JournalActor(pykka.ThreadingActor):
             self._backlog.add(message)
         elif type(message) is RetryCommit:
             self._retry()
+        elif type(message) is ClaimRuns:
+            self._claim()
         elif type(message) is PruneRuns:
             self._prunes.append(_PruneRequest(message, self._pruning(message.prune)))
         self._work_off()
@@ -222,16 +229,20 @@ class JournalActor(pykka.ThreadingActor):
 
     def _committed(self, batch: Sequence[Record], existing: Sequence[AlreadyAccepted]) -> None:
         refused = {each.run_id: each for each in existing}
-        if self._link.unavailable is not None:
-            self._retry_seconds = FIRST_RETRY_SECONDS
-            _log.info("store_available")
-        self._link.committed(sum(each.entries for each in batch))
+        self._available(sum(each.entries for each in batch))
         for record in batch:
             earlier = refused.get(self._run_of(record) or "")
             if earlier is None:
                 notify(record.notifications, record.answers)
             else:
                 self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
+
+    def _available(self, entries: int) -> None:
+        """Count entries as durable: the store can be written."""
+        if self._link.unavailable is not None:
+            self._retry_seconds = FIRST_RETRY_SECONDS
+            _log.info("store_available")
+        self._link.committed(entries)
 
     def _write_one_by_one(self, batch: Sequence[Record]) -> None:
         """Write each record in its own transaction, to find the one that the store refuses."""
@@ -286,6 +297,30 @@ class JournalActor(pykka.ThreadingActor):
         self._link.failed(str(error))
         self._failing, self._backlog = [], Backlog()
         self._tell_engine(StoreGone(str(error)))
+
+    # ---- claims
+
+    def _claim(self) -> None:
+        """Claim a portion of runs. The next one waits behind the records that have arrived by then."""
+        if self._failing:  # the lease is renewed as soon as the store is available
+            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
+            return
+        try:
+            claimed = self._claims.claim() if self._link.claims else Claimed((), (), again=self._claims.renew())
+        except StoreUnavailable as error:
+            self._fail([], error)
+            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
+            return
+        except StoreLost as error:
+            self._lose(error)
+            return
+        self._available(0)
+        if claimed.unfinished or claimed.suspects:
+            self._tell_engine(RunsClaimed(claimed))
+        if claimed.more:
+            self.actor_ref.tell(ClaimRuns())
+        elif claimed.again is not None:
+            self._timers.remind_after(claimed.again, self.actor_ref, ClaimRuns())
 
     # ---- access and keys
 

@@ -16,6 +16,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """The suspects among them, and those that have ended and are not quarantined."""
     more: bool = False
     """Whether more runs may be left to claim."""
+    again: float | None = None
+    """The seconds after which to claim again, or None if no other engine can leave runs."""
 
 
 NOTHING_CLAIMED: Final = Claimed((), ())
@@ -25,12 +27,15 @@ class Claims(Protocol):
     """Takes over runs in progress that no engine can write any more, on the writer's thread."""
 
     def claim(self) -> Claimed:
-        """Claim a portion of trees of runs in one transaction. Read their entries only after it.
+        """Claim a portion of trees of runs in one transaction, which renews the lease. Read their entries after it.
 
         Raises:
             StoreUnavailable: The store cannot be written now; the call can be repeated.
             StoreLost: Another process has taken over the store.
         """
+
+    def renew(self) -> float | None:
+        """Renew the lease without a claim, as `claim` does; return the seconds after which to do so again."""
 
 
 def claim_all(claims: Claims) -> Claimed:
@@ -42,4 +47,4 @@ def claim_all(claims: Claims) -> Claimed:
         unfinished += portion.unfinished
         suspects.update((each.run_id, each) for each in portion.suspects)
         if not portion.more:
-            return Claimed(tuple(unfinished), tuple(suspects.values()))
+            return Claimed(tuple(unfinished), tuple(suspects.values()), again=portion.again)

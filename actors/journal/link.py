@@ -5,16 +5,18 @@ Entries are counted where they are sent, so that senders notice a full journal a
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, RightOfWay, ask_deferred
+from stretto.actors.dispatch import Deferred, Recipient, RightOfWay, ask_deferred
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
+from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.messages import ChangeAccess, ChangeKey, JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write, run_of
 from stretto.actors.journal.store import StoreClosed
@@ -24,8 +26,8 @@ MAX_PENDING = 8192
 ROOM_AGAIN = 1024
 """Pending entries at which items start again."""
 
-Notifications: TypeAlias = tuple[tuple[pykka.ActorRef[Any], Any], ...]
-Answers: TypeAlias = tuple[tuple[Deferred, Any], ...]
+Notifications: TypeAlias = Sequence[tuple[Recipient, Any]]
+Answers: TypeAlias = Sequence[tuple[Deferred, Any]]
 
 
 class Link(Protocol):
@@ -59,7 +61,7 @@ class Link(Protocol):
                 order. By default it is the run of `write`. A record of no run follows all earlier ones.
         """
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
+    def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
 
 
@@ -77,6 +79,16 @@ class KeyLink(Protocol):
         """
 
 
+class EngineLink(KeyLink, Protocol):
+    """The journal as the engine sees it."""
+
+    engine: int | None
+    """The number of this engine in its store, or None without one."""
+
+    def stop_claiming(self) -> None:
+        """Claim no more runs: the engine is being stopped."""
+
+
 class NoJournal:
     """The link of an engine without a store: every record counts as durable at once.
 
@@ -85,6 +97,7 @@ class NoJournal:
     """
 
     durable = False
+    engine: int | None = None
     pending = 0
     unavailable: str | None = None
 
@@ -104,9 +117,12 @@ class NoJournal:
             self.audit.add(write.audit)
         notify(notifications, answers)
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:  # noqa: ARG002 - no one waits
+    def has_room(self, waiter: Recipient) -> bool:  # noqa: ARG002 - no one waits
         """Return True."""
         return True
+
+    def stop_claiming(self) -> None:
+        """Do nothing: there is no store to claim runs from."""
 
     def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
         """Change the keys in memory. Only the engine's turns call this."""
@@ -116,18 +132,35 @@ class NoJournal:
 
 
 class JournalLink:
-    """Sends records to the journal's actor and counts the pending entries. Thread-safe."""
+    """Sends records to the journal's actor and counts the pending entries. Thread-safe.
+
+    Attributes:
+        engine: The number of the engine in the store.
+        claims: Whether the journal claims runs that others have left.
+    """
 
     durable = True
 
-    def __init__(self, right_of_way: RightOfWay | None = None) -> None:
+    def __init__(
+        self, right_of_way: RightOfWay | None = None, lease: Lease | None = None, engine: int | None = None
+    ) -> None:
+        """Make a link.
+
+        Args:
+            right_of_way: What is taken while someone waits for a commit.
+            lease: The lease of an engine that shares its store. Nothing starts once it is over.
+            engine: The number of the engine in the store.
+        """
+        self.claims = True
+        self.engine = engine
+        self._lease = lease
         self._right_of_way = right_of_way or RightOfWay()
         self._awaited = 0
         self._lock = threading.Lock()
         self._journal: pykka.ActorRef[Any] | None = None
         self._pending = 0
         self._unavailable: str | None = None
-        self._waiting: dict[str, pykka.ActorRef[Any]] = {}
+        self._waiting: dict[Recipient, None] = {}
 
     def connect(self, journal: pykka.ActorRef[Any]) -> None:
         """Set the journal's actor; called once, before the first record."""
@@ -154,7 +187,7 @@ class JournalLink:
         if self._journal is None:
             raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
-        record = Record(write, entries, notifications, answers, family or run_of(write))
+        record = Record(write, entries, tuple(notifications), tuple(answers), family or run_of(write))
         with self._lock:
             self._pending += entries
             if record.is_awaited:
@@ -164,15 +197,28 @@ class JournalLink:
         with contextlib.suppress(pykka.ActorDeadError):
             self._journal.tell(record)
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
+    def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
-        if self._unavailable is None and self._pending < MAX_PENDING:
+        if self._unavailable is None and self._pending < MAX_PENDING and not self._is_over:
             return True
         with self._lock:
-            if self._unavailable is None and self._pending <= ROOM_AGAIN:
+            if self._unavailable is None and self._pending <= ROOM_AGAIN and not self._is_over:
                 return True
-            self._waiting[waiter.actor_urn] = waiter
+            self._waiting[waiter] = None
         return False
+
+    def stop_claiming(self) -> None:
+        """Claim no more runs: the engine is being stopped."""
+        self.claims = False
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other engines write the same store."""
+        return self._lease is not None
+
+    @property
+    def _is_over(self) -> bool:
+        return self._lease is not None and self._lease.is_over
 
     def change_access(self, change: AccessChange, audit: AuditEntries = ()) -> Deferred:
         """Write a change of tokens, sessions or codes with its audit, in a transaction of its own.
@@ -216,7 +262,7 @@ class JournalLink:
             if self._pending > ROOM_AGAIN:
                 return
             waiting, self._waiting = self._waiting, {}
-        for waiter in waiting.values():
+        for waiter in waiting:
             with contextlib.suppress(pykka.ActorDeadError):  # its run has ended
                 waiter.tell(JournalHasRoom())
 
@@ -235,5 +281,7 @@ def notify(notifications: Notifications, answers: Answers) -> None:
     for answer, value in answers:
         answer.resolve(value)
     for reference, message in notifications:
-        with contextlib.suppress(pykka.ActorDeadError):
+        try:
             reference.tell(message)
+        except pykka.ActorDeadError:
+            continue

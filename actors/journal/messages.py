@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from pykka import ActorRef
-
-    from stretto.actors.dispatch import Deferred
+    from stretto.actors.dispatch import Deferred, Recipient
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.claims import Claimed
@@ -52,7 +50,7 @@ class Record(msgspec.Struct, frozen=True):
     """None waits for the earlier records of the family."""
     entries: int
     """The record's share of the pending entries."""
-    notifications: tuple[tuple[ActorRef[Any], Any], ...] = ()
+    notifications: tuple[tuple[Recipient, Any], ...] = ()
     answers: tuple[tuple[Deferred, Any], ...] = ()
     family: str | None = None
     """The run at the top of the record's run, whose records are written in their order. None is behind all records."""
@@ -76,6 +74,10 @@ class PruneRuns(msgspec.Struct, frozen=True):
     prune: Prune | PruneAudit | DeleteRun
     answer: Deferred
     audit: AuditEntries = ()
+
+
+class ClaimRuns(msgspec.Struct, frozen=True):
+    """Renew the lease, take over from engines whose leases are over, and claim runs. `RunsClaimed` may follow."""
 
 
 class RunsClaimed(msgspec.Struct, frozen=True):

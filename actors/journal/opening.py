@@ -9,9 +9,11 @@ from stretto.actors.journal.location import locate
 
 if TYPE_CHECKING:
     from stretto.actors.journal.encryption import Keyring
+    from stretto.actors.journal.lease import Lease
     from stretto.actors.journal.sql.reader import SqlReader
     from stretto.actors.journal.sql.schema import Schema
     from stretto.actors.journal.sql.store import Store
+    from stretto.actors.journal.store_clock import StoreClock
 
 
 def open_store(url: str, keyring: "Keyring | None", schema: "Schema | None" = None) -> "Store":
@@ -30,6 +32,25 @@ def open_store(url: str, keyring: "Keyring | None", schema: "Schema | None" = No
     from stretto.actors.journal.sql.store import own  # noqa: PLC0415 - see above
 
     return own(location, keyring, schema)
+
+
+def share_store(url: str, keyring: "Keyring | None", lease: "Lease", clock: "StoreClock") -> "Store":
+    """Open a store that several engines share; see `sql.store.share`.
+
+    Args:
+        url: The store's URL.
+        keyring: The keys of its secrets.
+        lease: The lease of this engine.
+        clock: Follows the clock of the store's server.
+
+    Raises:
+        StoreInUse: A process has the store open for itself.
+        CannotOpenStore: The store cannot be opened, or is not in PostgreSQL.
+    """
+    location = locate(url)
+    from stretto.actors.journal.sql.store import share  # noqa: PLC0415 - see above
+
+    return share(location, keyring, lease, clock)
 
 
 def is_in_use(url: str) -> bool:

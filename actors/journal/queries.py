@@ -76,6 +76,10 @@ class ItemQuery(msgspec.Struct, frozen=True):
 ALL_ITEMS = ItemQuery()
 
 
+MOST_SEARCHED: Final = 20_000
+"""The runs whose labels a search reads one by one for a page, where a key has too many different values."""
+
+
 class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The entries of a run that a page contains: those that match all fields."""
 

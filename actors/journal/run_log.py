@@ -4,11 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-import pykka
-
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, Recipient
 from stretto.actors.journal.audit import AuditEntries
-from stretto.actors.journal.link import Link
+from stretto.actors.journal.link import Link, notify
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
 from stretto.definitions.conductor import TaskEnded, TaskStarted
@@ -60,7 +58,7 @@ class RunLog:
         self._learned = learned
         self._entries: list[Entry] = []
         self._tasks: list[TaskState] = []
-        self._notifications: list[tuple[pykka.ActorRef[Any], Any]] = []
+        self._notifications: list[tuple[Recipient, Any]] = []
         self._answers: list[tuple[Deferred, Any]] = []
         self._status = status
         self._ending: Ending | None = None
@@ -75,13 +73,11 @@ class RunLog:
         """The number of the run's last entry, durable or not, or -1 before the first. Only with a store."""
         return self._next + len(self._entries) - 1
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
+    def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
         return self._link.has_room(waiter)
 
-    def accept(
-        self, accepted: RunAccepted, notification: tuple[pykka.ActorRef[Any], Any], answer: tuple[Deferred, Any]
-    ) -> None:
+    def accept(self, accepted: RunAccepted, notification: tuple[Recipient, Any], answer: tuple[Deferred, Any]) -> None:
         """Record the acceptance of the run at once, without waiting for the turn's end."""
         self._link.record(accepted, (notification,), (answer,), self._family)
 
@@ -122,7 +118,7 @@ class RunLog:
                 )
             )  # fmt: skip
 
-    def tell(self, reference: pykka.ActorRef[Any], message: Any) -> None:
+    def tell(self, reference: Recipient, message: Any) -> None:
         """Send a message once all entries so far are durable."""
         self._notifications.append((reference, message))
 
@@ -153,12 +149,22 @@ class RunLog:
         """Record entries of the audit with the gathered entries of the run."""
         self._audit += entries
 
+    def _notify(self) -> None:
+        """Send the gathered messages and answers: without a store there is no record to wait for."""
+        if self._notifications or self._answers:
+            notifications, self._notifications = self._notifications, []
+            answers, self._answers = self._answers, []
+            notify(notifications, answers)
+
     def end(self, ending: Ending) -> None:
         """Record the end of the run."""
         self._ending = ending
 
     def flush(self, status: str | None, mask: Mask) -> None:
         """Send the gathered entries as one record; `status` is the run's new status, or None if unchanged."""
+        if not self.durable and not self._audit:
+            self._notify()
+            return
         changed, ending = (None if status == self._status else status), self._ending
         has_news = self._entries or self._tasks or changed or ending
         if not (has_news or self._audit or self._notifications or self._answers):

@@ -1,13 +1,17 @@
 """An engine's journal: the open store with its writing actor, its link and its readers."""
 
+import time
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stretto.actors.journal.actor import JournalActor
+from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.location import trace_file_of
+from stretto.actors.journal.messages import ClaimRuns
 from stretto.actors.journal.readers import Readers
 from stretto.actors.journal.replay_trace import ReplayTrace
+from stretto.actors.journal.store_clock import StoreClock
 
 if TYPE_CHECKING:
     import threading
@@ -20,6 +24,13 @@ if TYPE_CHECKING:
     from stretto.metrics import Instruments
 
 
+class Sharing(NamedTuple):
+    """The lease of an engine that shares its store, and the clock of the store's server."""
+
+    lease: Lease
+    clock: StoreClock
+
+
 class OpenJournal:
     """An open store with the link to its journal, its readers and its trace. `start` starts the journal's actor."""
 
@@ -29,13 +40,20 @@ class OpenJournal:
         trace: ReplayTrace,
         guard: "Guard | None" = None,
         right_of_way: "RightOfWay | None" = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.store = store
         self.trace = trace
-        self.link = JournalLink(right_of_way)
+        self.sharing = sharing
+        self.link = JournalLink(right_of_way, None if sharing is None else sharing.lease, store.engine)
         self.readers = Readers(store.reader, guard)
         self.actor: pykka.ActorRef[Any] | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def now(self) -> "Callable[[], float]":
+        """The clock of recorded times, in seconds since the epoch: that of this machine, or of the store's server."""
+        return time.time if self.sharing is None else self.sharing.clock.now
 
     def start(self, timers: "Timers", instruments: "Instruments", engine: "Callable[[], pykka.ActorRef[Any]]") -> None:
         """Start the journal's actor.
@@ -47,10 +65,12 @@ class OpenJournal:
         """
         self.actor = JournalActor.start(
             self.store.writer, self.store.deletion, self.link, access=self.store.access, keys=self.store.keys,
-            timers=timers, instruments=instruments, engine=engine,
+            claims=self.store.claims, timers=timers, instruments=instruments, engine=engine,
         )  # fmt: skip
         self._thread = self.actor.proxy().thread().get()
         self.link.connect(self.actor)
+        if self.sharing is not None:
+            self.actor.tell(ClaimRuns())
 
     def close(self) -> None:
         """Write the remaining records, join all threads, and release the store."""
@@ -68,6 +88,7 @@ def open_journal(
     key_file: str | PathLike[str] | None,
     guard: "Guard | None" = None,
     right_of_way: "RightOfWay | None" = None,
+    lease: float | None = None,
 ) -> OpenJournal:
     """Open a store for an engine.
 
@@ -78,12 +99,18 @@ def open_journal(
         key_file: The key file of its secrets; by default the one next to an SQLite store.
         guard: Breaks off the replays of readers; by default nothing does.
         right_of_way: What the journal takes while someone waits for a commit.
+        lease: The seconds of this engine's lease, or None if no other engine may open the store.
 
     Raises:
         CannotOpenStore: The store or its key cannot be opened.
     """
     from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
-    from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above
+    from stretto.actors.journal.opening import open_store, share_store  # noqa: PLC0415 - as above
 
-    store = open_store(url, keyring_for(url, key_file))
-    return OpenJournal(store, ReplayTrace(trace_file_of(url)), guard, right_of_way)
+    keyring = keyring_for(url, key_file)
+    if lease is None:
+        return OpenJournal(open_store(url, keyring), ReplayTrace(trace_file_of(url)), guard, right_of_way)
+    sharing = Sharing(Lease(lease), StoreClock())
+    store = share_store(url, keyring, sharing.lease, sharing.clock)
+    # The trace is of one engine of this machine: with several of them it says nothing.
+    return OpenJournal(store, ReplayTrace(None), guard, right_of_way, sharing)

@@ -10,6 +10,7 @@ import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
+from stretto.actors.journal.lease import StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
@@ -212,7 +213,10 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
+    """A page of runs, the newest first, and the cursor of the next page, or None on the last one.
+
+    A search may have a next page although this one is not full: it reads MOST_SEARCHED runs for a page at most.
+    """
 
     runs: tuple[RunRow, ...]
     next: str | None
@@ -249,8 +253,8 @@ class Reader(Protocol):
     def keys(self) -> "KeyReader":
         """Reads the key-value store."""
 
-    def unfinished(self) -> Iterator[Unfinished]:
-        """Yield the runs that have not ended, in the order of their acceptance."""
+    def engine_of(self, run_id: str) -> StoredEngine | None:
+        """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""
 
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""

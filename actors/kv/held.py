@@ -30,6 +30,10 @@ class KeySnapshot:
         found = self._keys.get(place)
         return None if found is None or found.has_expired(now) else found
 
+    def has_owner(self, scope: str, owner: str) -> bool:
+        """Return whether an owner has keys, also expired ones."""
+        return any(place.scope == scope and place.owner == owner for place in self._keys)
+
     def sorted(self, now: float) -> list[StoredKey]:
         """Return all keys that have not expired at a time, by scope, owner and name."""
         live = (key for key in self._keys.values() if not key.has_expired(now))

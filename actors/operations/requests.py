@@ -363,9 +363,13 @@ class ContextValue(Request, frozen=True, tag="context_value"):
 
 
 class ContextVersions(Request, frozen=True, tag="context_versions"):
-    """Return the versions of a run's context: which entry has set which names."""
+    """Return the versions of a run's context: which entry has set which names.
+
+    With `max_entries`, a run with more entries is refused, unless its versions are known without a replay.
+    """
 
     run: str
+    max_entries: Number | None = None
 
 
 class Timeline(Request, frozen=True, tag="timeline"):

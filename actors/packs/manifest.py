@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from stretto.actors.locating import SUFFIXES
 from stretto.actors.packs.model import Manifest
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, freeze
-from stretto.definitions.dialects import Fields, Reader, read_parameters
+from stretto.definitions.dialects import Fields, Reader, read_pack_parameters
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter, problems_of
 from stretto.definitions.source import MapNode, Node, compose, to_data
@@ -74,9 +74,9 @@ def not_acted_on(known: re.Pattern[str]) -> Explain:
     return explain
 
 
-def flat_parameters(reader: Reader, node: Node, what: str) -> dict[str, Parameter]:
-    """Return the parameters of a flat schema, by name."""
-    return {parameter.name: parameter for parameter in read_parameters(reader, node, what)}
+def schema_parameters(reader: Reader, node: Node, what: str) -> dict[str, Parameter]:
+    """Return the parameters of a flat schema or of a JSON Schema, by name."""
+    return {parameter.name: parameter for parameter in read_pack_parameters(reader, node, what)}
 
 
 def _ref(reader: Reader, fields: Fields) -> str | None:
@@ -91,8 +91,8 @@ def _ref(reader: Reader, fields: Fields) -> str | None:
 def _schema(reader: Reader, fields: Fields) -> dict[str, Parameter] | None:
     alias = fields.take("config_schema")
     for member, what in fields.given("conf_schema"):
-        return flat_parameters(reader, member, what)
-    return None if alias is None else flat_parameters(reader, alias, "'config_schema' of the pack")
+        return schema_parameters(reader, member, what)
+    return None if alias is None else schema_parameters(reader, alias, "'config_schema' of the pack")
 
 
 def _check_aliases(reader: Reader, node: MapNode) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, cast, get_args
 
 from stretto.actors.locating import is_file, is_folder
-from stretto.actors.packs.manifest import flat_parameters, not_acted_on
+from stretto.actors.packs.manifest import not_acted_on, schema_parameters
 from stretto.actors.packs.model import (
     Delivery,
     Isolation,
@@ -136,7 +136,7 @@ class _Metadata:
 
     def _parameters(self) -> dict[str, Parameter]:
         for member, what in self._fields.given("parameters"):
-            return flat_parameters(self._reader, member, what)
+            return schema_parameters(self._reader, member, what)
         return {}
 
     def _runner(self) -> RunnerType | None:

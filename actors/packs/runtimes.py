@@ -1,11 +1,13 @@
 """Reading of `runtimes/*.yaml`: interpreters that a pack brings for the actions that name them as their runner."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stretto.actors.actions import inherited_environment
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose
 
@@ -101,11 +103,18 @@ class _Config:
         for name, value in node.members.items() if isinstance(node, MapNode) else ():
             if isinstance(value, ScalarNode):
                 variables[name] = self._filled(value.text)
-            elif isinstance(value, MapNode) and isinstance(value.members.get("value"), ScalarNode):
-                # The process inherits no variable that a value could be added to.
-                text = value.members["value"]
-                variables[name] = self._filled(text.text if isinstance(text, ScalarNode) else "")
+            elif isinstance(value, MapNode):
+                variables[name] = self._combined(name, value)
         return variables
+
+    def _combined(self, name: str, node: MapNode) -> str:
+        """Return a value that is put before or after the one that the process inherits, such as that of PATH."""
+        given = {word: each.text for word, each in node.members.items() if isinstance(each, ScalarNode)}
+        value, inherited = self._filled(given.get("value", "")), inherited_environment().get(name, "")
+        if not inherited or given.get("operation") not in {"prepend", "append"}:
+            return value
+        ordered = (value, inherited) if given["operation"] == "prepend" else (inherited, value)
+        return given.get("separator", os.pathsep).join(ordered)
 
     def _filled(self, text: str) -> str:
         return _PLACEHOLDER.sub(lambda found: str(self._folder) if found[1] == "pack_dir" else "", text)

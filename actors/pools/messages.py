@@ -15,7 +15,7 @@ MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 """The bytes of one message. A larger one is refused before it is read."""
 MAX_BATCH_ITEMS: Final = 2_000
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""What is gathered for one message, unless a single part of it has more."""
+"""The bytes that are gathered for one message, unless a single part of it has more."""
 MAX_LABELS: Final = 64
 MAX_ACTIONS: Final = 10_000
 """The actions that a worker may announce."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
     from stretto.actors.runners.worker_logs import WorkerLog
+    from stretto.actors.runners.worker_runner import PACK_WORKERS
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -43,12 +44,14 @@ else:
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
             "worker_logs": "WorkerLog",
+            "worker_runner": "PACK_WORKERS",
         },
     )
 
 __all__ = [
     "DEFAULT_THREADS",
     "MAX_THREADS_LEFT_BEHIND",
+    "PACK_WORKERS",
     "PRINTED_BYTES",
     "Began",
     "Begun",

@@ -16,9 +16,11 @@ from stretto.actors.actions import (
     HttpSettings,
     OutputSlot,
     OutputSoFar,
+    PackAccess,
     close_connections,
     output_slot,
     use_http_settings,
+    use_pack_access,
 )
 from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
@@ -32,6 +34,7 @@ from stretto.actors.runners.base import (
     describe,
     end_forked_child,
     failure,
+    let_go,
     report,
     returned,
 )
@@ -104,6 +107,7 @@ class EventLoopRunner:
         capture_output: bool = False,
     ) -> None:
         self._http = HttpSettings(addresses or AddressPolicy(), max_retry_after, max_http_connections)
+        self._access: PackAccess | None = None
         self._stop_seconds = stop_seconds
         self._captures = capture_output
         self._lock = threading.Lock()
@@ -119,6 +123,10 @@ class EventLoopRunner:
         # The code that removes a call from here reports its end.
         self._calls: dict[_LoopCall, bool] = {}
         self._closing: asyncio.Task[None] | None = None
+
+    def give_access(self, access: PackAccess) -> None:
+        """Set what processes of packs can reach. Call before the first `start`."""
+        self._access = access
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Hand the call to the loop."""
@@ -168,6 +176,8 @@ class EventLoopRunner:
         loop = self._loop = protected.loop
         loop.set_exception_handler(self._log_stray)
         use_http_settings(loop, self._http)
+        if self._access is not None:
+            use_pack_access(loop, self._access)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")
         loop.set_default_executor(self._helpers)
         # A daemon thread, because an action that blocks the loop must not keep the process from ending.
@@ -227,7 +237,7 @@ class EventLoopRunner:
 
     def _end(self, running: _LoopCall, finished: Finished) -> None:
         if self._calls.pop(running, False):
-            report(running.done, running.call, finished)
+            report(let_go(running), running.call, finished)
 
     def _cancel(self, running: _LoopCall) -> None:
         if running.cancelling:

@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy
+from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy, PackAccess
 from stretto.actors.runners.base import Begun, Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.own_worker_calls import AnswerQuestion
 from stretto.actors.runners.printing import capture_prints
 from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
-from stretto.actors.runners.worker_runner import WorkerRunner, default_workers
+from stretto.actors.runners.worker_runner import PACK_WORKERS, WorkerRunner, default_workers
+from stretto.actors.workers import DEFAULT_LIFE, WorkerLife
 
 DEFAULT_THREADS: Final = 16
 
@@ -25,6 +26,8 @@ class Runners:
         max_http_connections: The connections that core.http has open at a time.
         workers: How many processes run functions that are isolated, or None for one a core.
         max_worker_bytes: The most memory that such a process may take, or None.
+        pack_workers: How many processes run packs' Python actions.
+        worker_life: How long processes of both kinds are kept.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of the runners
@@ -38,21 +41,28 @@ class Runners:
         max_http_connections: int = MAX_HTTP_CONNECTIONS,
         workers: int | None = None,
         max_worker_bytes: int | None = None,
+        pack_workers: int = PACK_WORKERS,
+        worker_life: WorkerLife = DEFAULT_LIFE,
     ) -> None:
         self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind, capture_output=capture_output)
         isolated = self._isolated = WorkerRunner(
-            default_workers() if workers is None else workers, max_bytes=max_worker_bytes, capture_output=capture_output
+            default_workers() if workers is None else workers,
+            max_bytes=max_worker_bytes,
+            capture_output=capture_output,
+            pack_workers=pack_workers,
+            life=worker_life,
+        )
+        self._loop = EventLoopRunner(
+            addresses=addresses,
+            max_retry_after=max_retry_after,
+            max_http_connections=max_http_connections,
+            capture_output=capture_output,
         )
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
             "worker": isolated,
             "fresh": isolated,
-            "async": EventLoopRunner(
-                addresses=addresses,
-                max_retry_after=max_retry_after,
-                max_http_connections=max_http_connections,
-                capture_output=capture_output,
-            ),
+            "async": self._loop,
         }
         self._end_capture = capture_prints() if capture_output else None
 
@@ -77,6 +87,10 @@ class Runners:
     def answer_questions(self, answer: AnswerQuestion) -> None:
         """Let a function answer the questions that packs' actions ask in mid-call. They are refused before."""
         self._isolated.answer_questions(answer)
+
+    def give_access(self, access: PackAccess) -> None:
+        """Set what processes of packs can reach. Call before the first `start`."""
+        self._loop.give_access(access)
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Start a call.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
-    from stretto.actors.runs.file_rules import FileRules
+    from stretto.actors.runs.file_rules import FileRules, tasks_with_files
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
         IdempotencyConflict,
@@ -100,7 +100,7 @@ else:
             ),
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
-            "file_rules": "FileRules",
+            "file_rules": "FileRules tasks_with_files",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
@@ -213,4 +213,5 @@ __all__ = [
     "not_waiting",
     "ranges_of",
     "states_of",
+    "tasks_with_files",
 ]

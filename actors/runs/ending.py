@@ -82,8 +82,9 @@ class RunEnding:
                 masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
             if log.durable:
                 log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
-            for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
-                log.tell(follower, last)
+            if self._listeners:
+                for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
+                    log.tell(follower, last)
         inputs = RunInputs(self._workflow, self.parameters, self._origin, self._labels)
         log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, outcome, log.in_memory))
         return RunProgressed(self._run_id, outcome.status, tasks)

@@ -31,6 +31,7 @@ from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.unfinished import Then, UnfinishedEvent
 from stretto.definitions.conductor import (
+    ENDED,
     Command,
     Conductor,
     Event,
@@ -63,8 +64,8 @@ class EventFeed(ABC):
     """
 
     __slots__ = (
-        "_guard", "_inbox", "_keys", "_now", "begun", "conductor", "ended", "ending", "interrupted", "items", "log",
-        "propagation", "run_id", "unfinished",
+        "_guard", "_inbox", "_is_child", "_keys", "_now", "begun", "conductor", "ended", "ending", "interrupted",
+        "items", "log", "propagation", "run_id", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class EventFeed(ABC):
         self.run_id = request.handle.id
         self.conductor: Conductor | None = None
         self.begun = self.ended = self.interrupted = False
+        self._is_child = request.parent is not None
         self.unfinished: UnfinishedEvent | None = None
         self.items = items
         self.ending = ending
@@ -117,14 +119,16 @@ class EventFeed(ABC):
 
     def begin(self, conductor: Conductor) -> None:
         """Carry out the conductor's first commands."""
-        conductor.follow_keys()
+        if conductor.reads_keys:
+            conductor.follow_keys()
         before, at = conductor.status, self._now()
         commands = self._call(conductor, conductor.begin, None)
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(None, before)
             self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=at))
         else:
-            self.note_keys(conductor)
+            if conductor.reads_keys:
+                self.note_keys(conductor)
             self.carry_out(commands, None, at)
 
     def note_keys(self, conductor: Conductor) -> None:
@@ -170,7 +174,8 @@ class EventFeed(ABC):
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(event, before)
             return commands
-        self.note_keys(conductor)
+        if conductor.reads_keys:
+            self.note_keys(conductor)
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:
@@ -179,6 +184,8 @@ class EventFeed(ABC):
 
     def _pass_on_change(self, before: str, status: str, event: Event) -> None:
         """Pass on to sub-workflows what a change of the run's status means for them."""
+        if status in ENDED:
+            return  # they have ended before
         request = request_implied_by(before, status, event.at)
         if request is not None:
             self.propagation.pass_on(request)
@@ -292,7 +299,7 @@ class EventFeed(ABC):
 
     def catch_up_with_parent(self) -> None:
         """Apply the parent run's latest request if this run missed it."""
-        if self.conductor is None or self.ended or self.unfinished is not None:
+        if not self._is_child or self.conductor is None or self.ended or self.unfinished is not None:
             return
         missed = self.propagation.take_missed(self.conductor)
         if missed is not None:

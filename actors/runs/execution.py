@@ -11,14 +11,12 @@ from functools import partial
 from math import inf
 from typing import Any, Final
 
-import pykka
-
-from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
+from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.event_feed import EventFeed
-from stretto.actors.runs.file_rules import FileRules
+from stretto.actors.runs.file_rules import FileRules, tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
@@ -32,9 +30,9 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.reminders import RunReminders, Timer
 from stretto.actors.runs.request import RunRequest
-from stretto.actors.runs.reused_items import ReusedItems
+from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.streams import RunStreams
+from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import (
     CancelItem,
@@ -60,34 +58,31 @@ from stretto.definitions.conductor import (
 class RunExecution(EventFeed):
     """Turns messages into events, and carries out the commands that follow from them.
 
-    Its supervisor is the actor that calls it. It refers to that actor weakly, so that neither needs the garbage
-    collector.
+    Its supervisor is the actor that calls it. It refers to that actor's mailbox, which forgets the actor at its end, so
+    that neither needs the garbage collector.
     """
 
-    __slots__ = ("_reuses", "_supervisor", "listeners", "reminders", "reused", "streams", "telemetry")
+    __slots__ = ("_reuses", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
 
     def __init__(
         self,
         services: Services,
-        engine: pykka.ActorRef[Any],
+        engine: Recipient,
         request: RunRequest,
-        supervisor: pykka.ActorRef[Any],
         inbox: Mailbox[Any],
     ) -> None:
         run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request, self.telemetry, services.timers, supervisor)
+        self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
-        self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
-        self.reminders = RunReminders(services.timers, services.now, supervisor)
-        rules = FileRules(request.workflow, request.origin, services.files.access)
-        self.streams = RunStreams(
-            services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable
-        )
+        plan = request.reuse_plan
+        self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
+        self.reminders = RunReminders(services.timers, services.now, inbox)
+        self.uses_files = bool(tasks_with_files(request.workflow))
+        self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
         ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
         super().__init__(services, request, items, ending, inbox)
-        self._reuses = request.reuse_plan is not None
-        self._supervisor = supervisor
+        self._reuses = plan is not None
 
     # ---- events
 
@@ -144,12 +139,12 @@ class RunExecution(EventFeed):
         self.log.note(written, self.conductor.mask)
         if written.whole:
             # Later tasks may move the file: a recovered run must not look for it.
-            self.log.tell(self._supervisor, ResultsClosed(written.task, written.visit, written.at))
+            self.log.tell(self._inbox, ResultsClosed(written.task, written.visit, written.at))
         self.start_items()
 
     # ---- commands
 
-    def carry_out(
+    def carry_out(  # noqa: C901 - a call less for each command
         self, commands: list[Command], preceding_end: float | None, at: float, earlier: Sequence[StartItem] = ()
     ) -> None:
         """Carry out the commands of an event that happened `at`."""
@@ -167,9 +162,11 @@ class RunExecution(EventFeed):
             elif type(command) is WithdrawItems or type(command) is CancelItem:
                 stops.append(command)
             elif type(command) is TaskStarted:
-                self.log.task_started(command, at)
+                if self.log.durable:
+                    self.log.task_started(command, at)
             elif type(command) is TaskEnded:
-                self.log.task_ended(command, at)
+                if self.log.durable:
+                    self.log.task_ended(command, at)
                 self.telemetry.task_ended(command)
             elif type(command) is FinishRun:
                 self.finish(Outcome(command.status, command.output, command.errors))
@@ -208,7 +205,7 @@ class RunExecution(EventFeed):
     @handles(SettleReused)
     def _settle_reused(self, _message: SettleReused) -> None:
         """Settle a portion of the reused items. The others follow in further turns."""
-        if not self.log.has_room(self._supervisor):
+        if not self.log.has_room(self._inbox):
             self.reused.pause()
             return
         for event in self.reused.portion():
@@ -227,19 +224,19 @@ class RunExecution(EventFeed):
     def start_items(self) -> None:
         """Start waiting items, as far as permits, the journal and the run's state allow."""
         conductor = self.conductor
-        if conductor is None or self.ended or conductor.status == "paused" or not self.begun or self.reused:
+        if conductor is None or self.ended or conductor.status == "paused" or not self.begun:
             return
-        if self.unfinished is not None:
+        if self.unfinished is not None or (self._reuses and self.reused):
             return
         items = self.items
-        if items.any_waits and not self.streams.lagging and self.log.has_room(self._supervisor):
+        if items.any_waits and not self.streams.lagging and (not self.log.durable or self.log.has_room(self._inbox)):
             items.start_permitted(self._record_start)
 
     def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
         if self.conductor is not None:
             started = ItemStarted(start.task, start.visit, start.index, start.attempt, self._now())
             self.log.note(started, self.conductor.mask)
-            self.log.tell(self._supervisor, StartRecorded(start, preceding_end))
+            self.log.tell(self._inbox, StartRecorded(start, preceding_end))
 
     @handles(StartRecorded)
     def _start_recorded(self, message: StartRecorded) -> None:
@@ -299,6 +296,13 @@ class RunExecution(EventFeed):
         failure = Failure(kind, message, retryable=False)
         now = self._now()
         self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
+
+
+def _streams_of(services: Services, request: RunRequest, supervisor: Recipient) -> RunStreams:
+    rules = FileRules(request.workflow, request.origin, services.files.access)
+    return RunStreams(
+        services.files, rules, request.handle.id, supervisor, services.now, durable=services.journal.durable
+    )
 
 
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)

@@ -13,7 +13,8 @@ Use = Literal["items", "results"]
 
 
 @once_per_workflow
-def _tasks_with_files(workflow: Workflow) -> tuple[str, ...]:
+def tasks_with_files(workflow: Workflow) -> tuple[str, ...]:
+    """Return the names of the tasks that read items from a file, or write results to one."""
     return tuple(
         name for name, task in workflow.tasks.items() if task.with_items is not None and task.with_items.streams
     )
@@ -45,7 +46,7 @@ class FileRules:
         Raises:
             RefusedFile: A path is refused.
         """
-        for task in _tasks_with_files(self._workflow):
+        for task in tasks_with_files(self._workflow):
             for use, template in self._paths(task):
                 if isinstance(template, Constant) and isinstance(template.value, str):
                     self.opener(task, use).check(template.value)

@@ -7,11 +7,11 @@ from typing import Any, Final, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Mailbox
+from stretto.actors.dispatch import Mailbox, Recipient
 from stretto.actors.journal import Child
 from stretto.actors.pools import HERE
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.messages import Detach, Recipient, RunItem, StopItem
+from stretto.actors.runs.messages import Detach, RunItem, StopItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.pooled_calls import NO_POOL, pool_of, pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
@@ -56,7 +56,7 @@ class ItemsInFlight:
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
-        self._lane = request.lane or services.dispatcher
+        self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
         self._telemetry = telemetry
         self._waiting = NONE_WAIT
@@ -65,8 +65,8 @@ class ItemsInFlight:
         self._pooled_tasks = pooled_tasks(request.workflow) if services.pools is not None else NO_TASKS
         self._pooled = PooledItems(self._run_id, services.pool_permits) if self._pooled_tasks else None
         self._being_recorded: dict[Key, None] = {}
-        self._running: dict[Key, Mailbox[Any]] = {}
-        self._children: dict[Key, Mailbox[Any]] = {}
+        self._running: dict[Key, ItemActor] = {}
+        self._children: dict[Key, ItemActor] = {}
 
     # ---- items that wait
 
@@ -197,7 +197,7 @@ class ItemsInFlight:
 
     def _start(
         self, start: StartItem, preceding_end: float | None, depth: int | None = None, child: Child | None = None
-    ) -> Mailbox[Any]:
+    ) -> ItemActor:
         if start.attempt > 1:
             self._telemetry.retried()
         services, workflow = self._services, self._workflow
@@ -208,8 +208,8 @@ class ItemsInFlight:
         )  # fmt: skip
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
         alone = not self._waiting and not self._running and not self._children and not self._being_recorded
-        start_actor = ItemActor.take_first_turn if alone and task.with_items is None else ItemActor.start_with
-        return start_actor(self._lane, message, services, self._run_id, workflow.ref)
+        at_once = alone and task.with_items is None
+        return ItemActor.start_lightly(self._lane, message, services, self._run_id, workflow.ref, at_once=at_once)
 
     def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
         """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
@@ -230,7 +230,7 @@ class ItemsInFlight:
 
     def mailboxes(self) -> dict[Key, Mailbox[Any]]:
         """Return the mailboxes of the items in flight."""
-        return {**self._running, **self._children}
+        return {key: item.actor_inbox for key, item in (*self._running.items(), *self._children.items())}
 
     def children(self) -> frozenset[Key]:
         """Return the items in flight with a sub-workflow."""
@@ -246,7 +246,7 @@ class ItemsInFlight:
         if item is None:
             return
         try:
-            item.tell(message)
+            item.actor_inbox.tell(message)
         except pykka.ActorDeadError:
             return  # it has ended: its report is in the supervisor's mailbox
 

@@ -87,7 +87,7 @@ class ItemActor(DispatchedActor):
     _watchers: OutputWatchers | None = None
 
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:
-        super().__init__()
+        # Without a call of the base class, which does nothing: there are as many items as anything.
         self._services = services
         self._run_id = run_id
         self._workflow = workflow

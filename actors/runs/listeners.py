@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Timers, tell_then
+from stretto.actors.dispatch import Recipient, Timers, tell_then
 from stretto.actors.runs.change_messages import LastChanges, ReportChanges, RunChanged, RunChanges
 from stretto.actors.runs.changes import ChangeTracker
 from stretto.actors.runs.messages import RunProgressed, WatcherReady
@@ -37,11 +37,11 @@ class RunListeners:
 
     def __init__(
         self,
-        engine: pykka.ActorRef[Any],
+        engine: Recipient,
         request: RunRequest,
         telemetry: RunTelemetry,
         timers: Timers,
-        supervisor: pykka.ActorRef[Any],
+        supervisor: Recipient,
     ) -> None:
         self.engine = engine
         self.watchers = request.watchers

@@ -7,7 +7,7 @@ travel as they are. Annotations are not imported at run time: a message loads ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pykka import ActorRef
 
-    from stretto.actors.dispatch import Deferred
+    from stretto.actors.dispatch import Deferred, Recipient
     from stretto.actors.journal import AuditEntries, Child, KeptOutput, Origin, OutputsInMemory, ParentItem
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
-
-
-class Recipient(Protocol):
-    """An `ActorRef`, or the mailbox of a dispatched actor."""
-
-    def tell(self, message: Any) -> None:
-        """Send a message. Raises ActorDeadError if the actor has stopped."""
 
 
 class OutputWatcher(msgspec.Struct, frozen=True):

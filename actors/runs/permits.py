@@ -76,13 +76,12 @@ class PermitPool:
     def forget(self, run_id: str) -> bool:
         """Return all permits of an ended run. Calling it again does nothing."""
         with self._lock:
-            self._ledger.forget(run_id)
-            return self._ask()
+            return self._ledger.forget(run_id) and self._ask()
 
     def share_out(self) -> list[Grant | Reclaim]:
         """Return the changes for the engine to send."""
-        if not self._asked and not self._ledger.waited_for:
-            return []  # a request that comes now asks for another call
+        if not self._asked:
+            return []  # a change that comes now asks for another call
         with self._lock:
             self._asked = False
             return self._ledger.share_out()
@@ -126,9 +125,11 @@ class PermitLedger:
 
     def take(self, run_id: str, count: int) -> int:
         """Take up to `count` free permits, and return their number. It is 0 while a run waits for permits."""
-        taken = 0 if self._wanted else min(count, self.free)
+        taken = 0 if self._wanted else min(count, self.total - self._out)
         if taken:
-            self._hold(run_id, self.held(run_id) + taken)
+            # As `_hold`, in a call less for each start: no run waits, so none starves.
+            self._held[run_id] = self._held.pop(run_id, 0) + taken
+            self._out += taken
         return taken
 
     def request(self, run_id: str, count: int) -> None:
@@ -141,13 +142,17 @@ class PermitLedger:
         self._hold(run_id, left)
         self._reclaim_no_more_than(run_id, min(self._reclaimed.get(run_id, 0) - count, left))
 
-    def forget(self, run_id: str) -> None:
-        """Return all permits of an ended run."""
-        if run_id not in self._held and run_id not in self._wanted:
-            return
-        self._want(run_id, 0)
-        self._hold(run_id, 0)
-        self._reclaim_no_more_than(run_id, 0)
+    def forget(self, run_id: str) -> bool:
+        """Return all permits of an ended run. Return whether others wait for permits, if it had any or waited."""
+        held = self._held.pop(run_id, 0)
+        if not held and run_id not in self._wanted:
+            return False
+        self._out -= held
+        if self._wanted:
+            self._want(run_id, 0)
+        if run_id in self._reclaimed:
+            self._reclaim_no_more_than(run_id, 0)
+        return bool(self._wanted)
 
     def share_out(self) -> list[Grant | Reclaim]:
         """Grant free permits to waiting runs, and reclaim permits from runs that hold too many."""

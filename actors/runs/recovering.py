@@ -6,11 +6,8 @@ readers --EntriesRead--> Replay --> Conductor in its former state --> outstandin
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
 
-import pykka
-
-from stretto.actors.dispatch import Overran, handles
+from stretto.actors.dispatch import Overran, Recipient, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
 from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
@@ -39,9 +36,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
 
     recovers = True
 
-    def __init__(
-        self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest, source: RecoverySource
-    ) -> None:
+    def __init__(self, services: Services, engine: Recipient, request: RunRequest, source: RecoverySource) -> None:
         super().__init__(services, engine, request)
         self._source = source
         self._replay: Replay | None = None
@@ -91,7 +86,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._break_off(conductor, overran)
             return
         if rest or replay.unfinished:
-            self.actor_ref.tell(EntriesRead(list(rest), message.more))
+            self.actor_inbox.tell(EntriesRead(list(rest), message.more))
         elif message.more:
             self._read_entries(replay.entries)
         else:

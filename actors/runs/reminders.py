@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import pykka
-
-from stretto.actors.dispatch import Timers
+from stretto.actors.dispatch import Recipient, Timers
 from stretto.definitions.conductor import DelayElapsed, RetryDue, RunTimedOut
 
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
@@ -18,7 +16,7 @@ class RunReminders:
 
     __slots__ = ("_keys", "_now", "_supervisor", "_timers")
 
-    def __init__(self, timers: Timers, now: Callable[[], float], supervisor: pykka.ActorRef[Any]) -> None:
+    def __init__(self, timers: Timers, now: Callable[[], float], supervisor: Recipient) -> None:
         self._timers = timers
         self._now = now
         self._supervisor = supervisor

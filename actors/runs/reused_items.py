@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from stretto.actors.runs.messages import Recipient, SettleReused
+from stretto.actors.dispatch import Recipient
+from stretto.actors.runs.messages import SettleReused
 from stretto.definitions.conductor import DelayElapsed, Event, ItemCompleted, RetryDue, ReusePlan, StartItem
 
 SETTLED_AT_ONCE: Final = 64
@@ -87,3 +88,17 @@ class ReusedItems:
         if self._waits:
             return msgspec.structs.replace(self._waits.popleft(), at=self._now())
         return heapq.heappop(self._items)[2]
+
+
+class _NothingReused(ReusedItems):
+    """The results that a run reuses which repeats no other one."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._plan = None
+        self._waits, self._items = NO_WAITS, []
+
+
+NOTHING_REUSED: Final[ReusedItems] = _NothingReused()
+"""Shared by all runs that reuse nothing."""

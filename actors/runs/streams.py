@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import pykka
 
+from stretto.actors.dispatch import Recipient
 from stretto.actors.files import FileWork, Key, lines_of, read_items
 from stretto.actors.history import WrittenResults
 from stretto.actors.journal import ResultsWritten
@@ -88,7 +89,7 @@ class RunStreams:
         files: FileWork,
         rules: FileRules,
         run_id: str,
-        supervisor: pykka.ActorRef[Any],
+        supervisor: Recipient,
         now: Callable[[], float],
         *,
         durable: bool,
@@ -265,3 +266,17 @@ class RunStreams:
         if complete:
             results.close(key, self)
         return ResultsSaved(*visit, len(lines), weight, size, complete=complete)
+
+
+class _NoStreams(RunStreams):
+    """The files of a run that uses none."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.lagging = False
+        self._results, self._dirty = {}, {}
+
+
+NO_STREAMS: Final[RunStreams] = _NoStreams()
+"""Shared by all runs that use no files."""

@@ -11,9 +11,16 @@ import itertools
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import pykka
-
-from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles, when_settled
+from stretto.actors.dispatch import (
+    Deferred,
+    DispatchedActor,
+    Overran,
+    Recipient,
+    ask_deferred,
+    forward,
+    handles,
+    when_settled,
+)
 from stretto.actors.history import (
     Blockers,
     count_cancelled,
@@ -85,11 +92,11 @@ class RunSupervisor(DispatchedActor):
     recovers: ClassVar[bool] = False
     """Whether the run was in progress before."""
 
-    def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
+    def __init__(self, services: Services, engine: Recipient, request: RunRequest) -> None:
         super().__init__()
         self._services = services
         self._request = request
-        self._run = RunExecution(services, engine, request, self.actor_ref, self.actor_inbox)
+        self._run = RunExecution(services, engine, request, self.actor_inbox)
         self._early: list[Forwarded] = []
         """Requests that came before the run has begun."""
         self._changed = True
@@ -115,16 +122,17 @@ class RunSupervisor(DispatchedActor):
                 raise
             return None  # the run has failed, or another supervisor fails it
 
-    def on_turn_end(self) -> None:
+    def on_turn_end(self) -> None:  # noqa: C901 - a call less for each turn
         """Start the items that this turn made room for, and flush what it gathered."""
-        run = self._run
-        run.start_items()
+        run, conductor = self._run, self._run.conductor
+        if not run.ended:
+            run.start_items()
+            run.telemetry.flush(conductor)
         if self._touched:
             self._touched, self._version = False, next(_VERSIONS)
-        conductor = run.conductor
-        run.telemetry.flush(conductor)
         if conductor is not None:
-            run.streams.flush(conductor.mask)
+            if run.uses_files:
+                run.streams.flush(conductor.mask)
             if run.begun and conductor.status != self._reported_status and not run.ended:
                 self._report_status(conductor)
             run.log.flush(conductor.status if run.begun else None, conductor.mask)
@@ -196,7 +204,7 @@ class RunSupervisor(DispatchedActor):
             self._start_conducting(_RECORDED)
             return
         accepted = request.acceptance(parameters, accepted_at, secret=bool(conductor.mask))
-        run.log.accept(accepted, (self.actor_ref, _RECORDED), (request.accepted, request.handle))
+        run.log.accept(accepted, (self.actor_inbox, _RECORDED), (request.accepted, request.handle))
 
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:
         run, request = self._run, self._request
@@ -227,7 +235,8 @@ class RunSupervisor(DispatchedActor):
         run.start_items()
         if self._services.news_wanted and not run.ended:
             self._report_status(run.conductor)  # now: the run may end in this turn
-        self._handle_early()
+        if self._early:
+            self._handle_early()
 
     def _handle_early(self) -> None:
         early, self._early = self._early, []
@@ -314,12 +323,9 @@ class RunSupervisor(DispatchedActor):
                 raise not_in_flight
             return kept_report(kept)
         answer, recorded = Deferred(), Deferred()
-        read, failed = (
-            partial(ended_output, run.run_id, task, index, not_in_flight, attempt=message.attempt),
-            answer.fail,
-        )
+        read = partial(ended_output, run.run_id, task, index, not_in_flight, attempt=message.attempt)
         run.log.answer(recorded, None)
-        when_settled(recorded, lambda: self._services.readers.read(read, answer.resolve, failed))
+        when_settled(recorded, lambda: self._services.readers.read(read, answer.resolve, answer.fail))
         return answer
 
     @handles(WatchRun)

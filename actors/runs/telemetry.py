@@ -1,6 +1,8 @@
 """The metrics and log lines of one run, gathered in a turn and written at its end."""
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.messages import ItemEnded
@@ -8,9 +10,11 @@ from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, TaskEnded
 from stretto.definitions.errors import ExpressionLimitExceeded
 from stretto.definitions.model import Workflow
-from stretto.metrics import get_logger
+from stretto.metrics import get_logger, shows_info
 
 _log = get_logger("stretto.runs")
+
+_NO_ITEMS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class RunTelemetry:
@@ -28,9 +32,9 @@ class RunTelemetry:
         self._instruments = services.instruments.workflow(workflow.ref)
         self._began = services.timers.monotonic()
         self._errors: dict[tuple[str, str], int] = {}
-        # Items by task, visit and outcome: those that have ended, and those of them that are in the metrics.
-        self._items: dict[tuple[str, int, str], int] = {}
-        self._counted: dict[tuple[str, int, str], int] = {}
+        # Items by task and visit, each by outcome: those that have ended, and those of them that are in the metrics.
+        self._items: dict[tuple[str, int], dict[str, int]] = {}
+        self._counted: dict[tuple[str, int], dict[str, int]] = {}
         self._seconds: list[float] = []
         self._over = False
         self._retries = 0
@@ -42,7 +46,8 @@ class RunTelemetry:
 
     def started(self) -> None:
         """Log that the run was accepted."""
-        _log.info("run_started", **self._fields())
+        if shows_info():
+            _log.info("run_started", **self._fields())
 
     def recovered(self, entries: int, outstanding: int, accepted_at: float) -> None:
         """Log that the run was recovered.
@@ -77,8 +82,11 @@ class RunTelemetry:
         completed = message.completed
         if final:
             self._seconds.append(message.seconds)
-            key = completed.task, completed.visit, outcome
-            self._items[key] = self._items.get(key, 0) + 1
+            visit = completed.task, completed.visit
+            items = self._items.get(visit)
+            if items is None:
+                items = self._items[visit] = {}
+            items[outcome] = items.get(outcome, 0) + 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action or ""
             error = action, completed.failure.kind
@@ -95,14 +103,16 @@ class RunTelemetry:
 
     def task_ended(self, ended: TaskEnded) -> None:
         """Count a task, and its items without a last attempt: those cancelled while they waited."""
-        visit = ended.task, ended.visit
-        outcomes = {outcome for task, number, outcome in self._items if (task, number) == visit}
-        outcomes.update(ended.outcomes)
-        for outcome in sorted(outcomes):
-            key = *visit, outcome
-            count = max(ended.outcomes.get(outcome, 0), self._items.pop(key, 0))
-            self._count_items(key, count - self._counted.pop(key, 0))
-        self._instruments.task(ended.task).finished(ended.outcome)
+        visit, outcomes = (ended.task, ended.visit), ended.outcomes
+        instruments = self._instruments.task(ended.task)
+        items, counted = self._items.pop(visit, _NO_ITEMS), self._counted.pop(visit, _NO_ITEMS)
+        for outcome in outcomes if items.keys() <= outcomes.keys() else {**outcomes, **items}:
+            count = max(outcomes.get(outcome, 0), items.get(outcome, 0)) - counted.get(outcome, 0)
+            if count:
+                instruments.items_finished(outcome, count)
+        instruments.finished(ended.outcome)
+        if not shows_info():
+            return
         _log.info(
             "task_ended", **self._fields(), task=ended.task, visit=ended.visit, outcome=ended.outcome,
             items=ended.items, failed=ended.failed, seconds=round(ended.seconds, 6),
@@ -111,6 +121,8 @@ class RunTelemetry:
     def ended(self, outcome: Outcome) -> None:
         """Log and count the run's end."""
         seconds = self._end(outcome.status)
+        if not shows_info():
+            return
         first = next((error for error in outcome.errors if not error.get("handled")), None) if outcome.errors else None
         cause = {} if first is None else {"error": first["message"], "where": first.get("where")}
         _log.info(
@@ -162,17 +174,13 @@ class RunTelemetry:
     def _flush_items(self) -> None:
         self._services.instruments.item_duration.observe_many(self._seconds)
         self._seconds = []
-        for key, count in self._items.items():
-            counted = self._counted.get(key, 0)
-            if count != counted:
-                self._count_items(key, count - counted)
-                self._counted[key] = count
+        for visit, items in self._items.items():
+            counted = self._counted.setdefault(visit, {})
+            for outcome, count in items.items():
+                more = count - counted.get(outcome, 0)
+                if more:
+                    self._instruments.task(visit[0]).items_finished(outcome, more)
+                    counted[outcome] = count
         for (action, kind), count in self._errors.items():
             self._services.instruments.action_errors(action, kind, count)
         self._errors.clear()
-
-    def _count_items(self, key: tuple[str, int, str], count: int) -> None:
-        """Count further items of a visit with the same outcome."""
-        task, _, outcome = key
-        if count:
-            self._instruments.task(task).items_finished(outcome, count)

@@ -20,6 +20,9 @@ MAX_KEYS = 10_000
 MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
+PACK_WORKERS = 16
+WORKER_CALLS = 10_000
+WORKER_IDLE_SECONDS = 60.0
 POOL_SLOTS = 16
 MAX_POOLS = 64
 MAX_POOL_WORKERS = 64
@@ -51,8 +54,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         packs: Folders of packs.
         pack_config: A YAML file with the packs' configuration, or a folder with a file for each pack.
         keystore: A YAML file with secrets by name.
+        artifacts: The folder of files that actions of Attune's packs leave for others.
         store: The URL of the store. Without a store, runs are lost when the daemon ends.
         store_key: The file with the keys of the store.
+        store_lease: After how many seconds other daemons take over the runs of this one, if it has not written the
+            store, which is in PostgreSQL. None lets no other daemon open the store.
         retain_days: How many days an ended run is kept. None keeps it forever.
         retain_runs: How many ended runs are kept. None keeps all.
         max_items_in_flight: How many items run at a time.
@@ -63,6 +69,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         workers: How many processes run isolated functions. None is one a core.
         max_worker_bytes: How many bytes of memory such a process may take. None is no limit.
+        pack_workers: How many processes are kept for packs' Python actions.
+        worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
+        worker_idle_seconds: How many seconds it is kept without a call.
         dispatchers: How many threads run the engine's actors.
     """
 
@@ -71,8 +80,13 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     packs: Texts = ()
     pack_config: Annotated[str | None, Meta(description="a file's path, or null")] = None
     keystore: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    artifacts: Annotated[str | None, Meta(description="a folder's path, or null")] = None
     store: Annotated[str | None, Meta(description="a store's URL, or null")] = None
     store_key: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    store_lease: Annotated[
+        Annotated[float, Meta(ge=1, le=3600)] | None,
+        Meta(description="a number of seconds from 1 to 3,600, or null"),
+    ] = None
     retain_days: Annotated[
         Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
     ] = None
@@ -93,6 +107,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_worker_bytes: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="a whole number, at least 1, or null")
     ] = None
+    pack_workers: Count = PACK_WORKERS
+    worker_calls: Count = WORKER_CALLS
+    worker_idle_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = (
+        WORKER_IDLE_SECONDS
+    )
     dispatchers: Count = 1
 
 

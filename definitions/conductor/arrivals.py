@@ -80,6 +80,10 @@ def _laps_of(workflow: Workflow) -> _Laps:
     )
 
 
+_NO_JOINS: Final[Mapping[str, Join]] = {}
+"""Shared by all runs of workflows without joins."""
+
+
 class LapArrivals:
     """Arrivals `by_lap`, on one route."""
 
@@ -88,7 +92,7 @@ class LapArrivals:
     def __init__(self, workflow: Workflow) -> None:
         self.waiting: list[Arrival] = []
         self._laps = laps = _laps_of(workflow)
-        self._joins = {name: Join(needed) for name, needed in laps.joins}
+        self._joins = {name: Join(needed) for name, needed in laps.joins} if laps.joins else _NO_JOINS
 
     def begin(self, branch: Branch) -> None:
         """Add the entry tasks."""
@@ -119,7 +123,7 @@ class LapArrivals:
 
     def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
         """Return the joins that can no longer be satisfied."""
-        return self.joining() if idle else []
+        return self.joining() if idle and self._joins else []
 
     def status_of(self, task: str, route: int) -> str | None:  # noqa: ARG002 - as the protocol has it
         """Return the status of a task's last visit on the nearest route."""

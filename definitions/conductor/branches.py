@@ -49,7 +49,7 @@ class Branch:
 
     def as_first(self) -> "Branch":
         """Return the branch without deltas, as a run begins with it: no join lays it over another branch."""
-        return Branch(self.variables, (), self.secrets)
+        return Branch(self.variables, (), self.secrets) if self.deltas else self
 
     def joined(self, other: "Branch") -> "Branch":
         """Return this branch with the deltas of a later one laid over it."""

@@ -51,6 +51,7 @@ class Conductor:
         mask: The run's secrets.
         pauses: Whether `begin` and `on` pause while they render the inputs of many items, or start many, so that other
             work gets its turn. By default they come to their end.
+        reads_keys: Whether an event may have read keys, for `take_keys_read`.
         unfinished: Whether the begin, or the last event, has paused. Then `step` goes on until it has ended. No other
             event may come before, and `status` is still that before the event.
     """
@@ -93,7 +94,7 @@ class Conductor:
         )  # fmt: skip
         self.workflow = workflow
         self._rest = NOTHING
-        self.pauses = self.unfinished = False
+        self.pauses = self.unfinished = self.reads_keys = False
         # A copy, not a property: the run's supervisor reads it several times an event.
         self.status = self._state.status
         self.context = self._state.context
@@ -168,6 +169,7 @@ class Conductor:
         """Read keys from a source, in a replay only those that are not restored. Called before the begin."""
         if not reads_keys(self.workflow):
             return
+        self.reads_keys = True
         self._state.keys = RunKeys(source, self.mask)
         self._state.known_moment = None  # which reads no keys
 

@@ -65,7 +65,8 @@ class RunContexts(Context):
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:  # noqa: ARG002 - as above
         """Take a snapshot for a task that starts."""
-        return self.snapshot()
+        self.snapshots += 1  # as `snapshot`
+        return self._snapshot
 
     def final(self, terminal: Iterable[Branch]) -> Branch:  # noqa: ARG002 - as above
         """Return the branch from which the run's output is rendered."""
@@ -96,7 +97,7 @@ class BranchContexts:
     def __init__(self, facts: RunFacts) -> None:
         self._facts = facts
         self._versions = 0
-        self.weight = weigh(facts.parameters) + weigh(facts.system)
+        self.weight = weigh(facts.parameters)
         self.snapshots = 0
 
     def publication(self, branch: Branch, route: int) -> Publication:

@@ -14,7 +14,7 @@ from stretto.definitions.conductor.status import (
     route_details,
 )
 from stretto.definitions.conductor.steps import Steps
-from stretto.definitions.conductor.transitions import Followed
+from stretto.definitions.conductor.transitions import NONE_FOLLOWED, Followed
 from stretto.definitions.conductor.visit import Arrival, Visit
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError, Place
@@ -90,6 +90,12 @@ def _break_with(state: RunState, visit: Visit, error: ExpressionError) -> None:
 def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
     """Take the transitions of a visit that has ended, and let its outcome change the run."""
     before = state.status
+    succeeded = outcome == "succeeded" and not visit.failures
+    if succeeded and before == "running" and not state.transitions.any_of(visit.task):
+        visit.is_final = True  # as below: nothing follows
+        _keep_terminal_branch(state, visit)
+        start_as_reached(state)
+        return
     followed = _take_transitions(state, visit, outcome, result)
     handled = _judge(visit, followed, outcome, before)
     _record_failures(state, visit, outcome, handled=handled)
@@ -102,6 +108,8 @@ def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
 
 
 def _take_transitions(state: RunState, visit: Visit, outcome: str, result: Data) -> Followed:
+    if not state.transitions.any_of(visit.task):
+        return NONE_FOLLOWED
     followed = Followed()
     goes_on = state.status in {"running", "paused"}
     if goes_on or (state.semantics.after_the_end == "evaluated" and not state.broken_off):
@@ -120,7 +128,7 @@ def _judge(visit: Visit, followed: Followed, outcome: str, status: str) -> bool:
 
 
 def _record_failures(state: RunState, visit: Visit, outcome: str, *, handled: bool) -> None:
-    if not visit.failures and not failures_as_a_whole(visit):
+    if not visit.failures and not (visit.streams and failures_as_a_whole(visit)):
         return
     hint = ""
     if outcome == "timed_out" and not handled and _asks_failed(visit.task):

@@ -1,7 +1,7 @@
 """Questions about a run: attempts in flight, timers that are set, the progress of tasks."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -59,6 +59,9 @@ def streams_outstanding(visits: Visits) -> list[Command]:
     ]
 
 
+_NO_WINDOW: Final[dict[str, Any]] = {}
+
+
 def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
     """Return {name: {status, visits, items: {total, succeeded, failed, running}, window}} of every task.
 
@@ -74,7 +77,8 @@ def task_report(last: Visit | None) -> dict[str, Any]:
     if last is None:
         items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
         return {"status": "not_started", "visits": 0, "items": items}
-    running = sum(item.state == "running" for item in last.window.values())
+    window = last.window
+    running = sum(item.state == "running" for item in window.values()) if window else 0
     return {
         "status": last.state,
         "visits": last.visit,
@@ -84,12 +88,12 @@ def task_report(last: Visit | None) -> dict[str, Any]:
             "failed": last.failed,
             "running": running,
         },
-        **_window_report(last),
+        **(_NO_WINDOW if last.task.with_items is None else _window_report(last)),
     }
 
 
 def _window_report(visit: Visit) -> dict[str, Any]:
-    if visit.task.with_items is None or not visit.opened or visit.stopped or visit.state != "running":
+    if not visit.opened or visit.stopped or visit.state != "running":
         return {}
     limit = visit.max_failures
     allowed = int(limit.of_all * len(visit.items)) if isinstance(limit, Share) else limit

@@ -67,7 +67,7 @@ def count_outcomes(visit: Visit) -> dict[str, int]:
 
 def record_of(visit: Visit) -> TaskRecord:
     """Return the value of `task.NAME` from now on."""
-    errors = [_error_entry(visit, each) for each in failures_in_order(visit)]
+    errors = [_error_entry(visit, each) for each in failures_in_order(visit)] if visit.failures else []
     with_items = visit.task.with_items is not None
     if isinstance(visit, StreamedVisit):
         with_items = visit.results_path is None

@@ -17,14 +17,12 @@ def render_output(
 
     `terminal` are the branches that were open to the end.
     """
-    if workflow.output is None:
-        return None, []
     branch = contexts.final(terminal)
     entries = contexts.publication(branch, 0) if workflow.semantics.output == "entry" else None
     scope = contexts.look(branch, 0)
     rendered: dict[str, Data] = {}
     errors = []
-    for entry in workflow.output:
+    for entry in workflow.output or ():
         if entry.value is None:
             continue
         try:

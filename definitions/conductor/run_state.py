@@ -1,6 +1,7 @@
 """The state of one run: its definition, its visits, its status. The handlers read and change its fields."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from immutables import Map
@@ -47,6 +48,13 @@ def _task_names(workflow: Workflow) -> frozenset[str]:
 @once_per_workflow
 def _secret_fields(workflow: Workflow) -> frozenset[Fields]:
     return secret_fields(workflow.parameters)
+
+
+def _system_of(started_at: float, run_id: str, workflow: str, parent: Data) -> FrozenDict:
+    """Return the `system` namespace."""
+    return object_of(
+        {"workflow_start": Moment(started_at).now(), "run_id": run_id, "workflow": workflow, "parent": parent}
+    )
 
 
 def _first_branch(workflow: Workflow, run_id: str, user: str, initial: FrozenDict) -> Branch:
@@ -112,12 +120,10 @@ class RunState:
         self.entered = self.begun = False
         self.initial = _first_branch(workflow, run_id, user, initial)
         self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow)
-        system = object_of(
-            {"workflow_start": self.moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
-        )
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
         facts = RunFacts(
-            parameters, system, _task_names(workflow), surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            parameters, partial(_system_of, started_at, run_id, workflow.ref, parent), _task_names(workflow),
+            surroundings=surroundings, mask=self.mask, secrecy=secrecy,
             limits=limits, secret_parameters=_secret_fields(workflow), visits=self.arrivals,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
@@ -157,7 +163,8 @@ class RunState:
 
     def masked_errors(self) -> FrozenList:
         """Return the error records so far, without secrets."""
-        return self.masked(self.errors.frozen())
+        frozen = self.errors.frozen()
+        return self.masked(frozen) if frozen else frozen
 
 
 Handlers: TypeAlias = Mapping[type, Callable[[RunState, Any], None]]

@@ -3,6 +3,7 @@
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.commands import TaskStarted, WaitUntil
 from stretto.definitions.conductor.events import Failure
+from stretto.definitions.conductor.items import NO_ITEMS
 from stretto.definitions.conductor.preparing import Preparation, prepare
 from stretto.definitions.conductor.retrying import expression_failure
 from stretto.definitions.conductor.run_state import RunState
@@ -12,9 +13,10 @@ from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
 from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
-from stretto.definitions.context import Snapshot, literal_places
+from stretto.definitions.context import RunKeys, Snapshot, literal_places
 from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Template
 from stretto.definitions.model import Task
 
 
@@ -33,15 +35,19 @@ def start_as_reached(state: RunState) -> bool:
 def start_task(state: RunState, arrival: Arrival) -> None:
     """Begin a visit of a task, and start its first items or its delay."""
     task = state.workflow.tasks[arrival.task]
-    snapshot = _with_keys(state, task, state.context.snapshot_for(arrival.branch, arrival.route))
+    snapshot = state.context.snapshot_for(arrival.branch, arrival.route)
+    if state.keys is not None:
+        snapshot = _with_keys(state, state.keys, task, snapshot)
     kind = StreamedVisit if task.with_items is not None and task.with_items.streams else Visit
     visit = kind(task, arrival, snapshot, state.at, state.semantics)
     _begin_visit(state, visit)
-    settings = Settings(task, visit.snapshot, state.moment)
-    if not _condition_holds(state, visit):
+    if task.when is not None and not _condition_holds(state, visit, task.when):
+        return
+    if task.delay is None:
+        open_visit(state, visit)
         return
     try:
-        delay = settings.delay()
+        delay = Settings(task, visit.snapshot, state.moment).delay()
     except ExpressionError as error:
         _break_off(state, visit, error)
         return
@@ -52,21 +58,16 @@ def start_task(state: RunState, arrival: Arrival) -> None:
         open_visit(state, visit)
 
 
-def _with_keys(state: RunState, task: Task, snapshot: Snapshot) -> Snapshot:
+def _with_keys(state: RunState, keys: RunKeys, task: Task, snapshot: Snapshot) -> Snapshot:
     """Return the snapshot with the keys that the inputs of the task's items read."""
-    if state.keys is None:
-        return snapshot
     places = frozenset(literal_places(task.input))
     for place in sorted(places):
-        state.keys.find(place, state.at, state.moment.seed)
-    return snapshot.with_keys(state.keys.known) if places else snapshot
+        keys.find(place, state.at, state.moment.seed)
+    return snapshot.with_keys(keys.known) if places else snapshot
 
 
-def _condition_holds(state: RunState, visit: Visit) -> bool:
+def _condition_holds(state: RunState, visit: Visit, when: Template) -> bool:
     """Return whether the visit runs. It is skipped if its `when` is false, and breaks the run if that fails."""
-    when = visit.task.when
-    if when is None:
-        return True
     try:
         if when.evaluate(visit.snapshot, state.moment):
             return True
@@ -177,7 +178,12 @@ def open_visit(state: RunState, visit: Visit) -> None:
     if visit.prepared is not None:
         advance_visit(state, visit)
         return
-    settings = Settings(visit.task, visit.snapshot, state.moment)
+    task = visit.task
+    if task.with_items is None and task.timeout is None and task.retry is None:
+        visit.open(NO_ITEMS, 1)  # as below: most tasks have no setting to evaluate
+        advance_visit(state, visit)
+        return
+    settings = Settings(task, visit.snapshot, state.moment)
     try:
         visit.timeout = settings.timeout()
         visit.retry = settings.retry()

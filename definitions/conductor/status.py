@@ -84,7 +84,8 @@ def start_nothing_more(state: RunState) -> None:
 
 def record_unsatisfied_joins(state: RunState) -> bool:
     """Record the joins that can no longer be satisfied; return whether there are any."""
-    idle = not state.active and not any(each.ready for each in state.arrivals.waiting)
+    waiting = state.arrivals.waiting
+    idle = not state.active and not (waiting and any(each.ready for each in waiting))
     unsatisfied = state.arrivals.unsatisfied(idle=idle)
     for each in unsatisfied:
         place = state.workflow.tasks[each.task].place

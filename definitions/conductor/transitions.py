@@ -1,7 +1,7 @@
 """The transitions of a task that has ended: which are taken, and the values that they publish."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.contexts import Contexts
@@ -25,6 +25,10 @@ class Followed:
     matched: list[str] = field(default_factory=list)
     """The targets of all edges whose condition is true, even if they could not publish."""
     errors: list[tuple[ExpressionError, Edge]] = field(default_factory=list)
+
+
+NONE_FOLLOWED: Final = Followed()
+"""Shared by all visits of tasks without transitions. It must not be changed."""
 
 
 @once_per_workflow

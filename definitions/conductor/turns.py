@@ -26,6 +26,9 @@ def enter_run(state: RunState) -> None:
     if state.workflow.timeout is not None:
         state.deadline = RunTimedOut(state.at + state.workflow.timeout)
         state.commands.append(WaitUntil(state.deadline))
+    if not state.workflow.inputs and not state.workflow.variables:
+        state.arrivals.begin(state.initial.as_first())
+        return
     branch, broken = _first_branch(state)
     if broken:
         break_run(state)
@@ -100,7 +103,7 @@ def _finish(state: RunState) -> None:
         return
     if state.status in {"running", "paused"}:
         record_unsatisfied_joins(state)
-    output, errors = _output(state)
+    output, errors = (None, []) if state.workflow.output is None else _output(state)
     if not state.failed or state.semantics.output == "entry":
         for error in errors:
             state.errors.of_expression(error)
@@ -108,7 +111,7 @@ def _finish(state: RunState) -> None:
         change_status(state, "end")
     else:
         change_status(state, "fail" if state.failed or errors else "succeed")
-    if not state.is_child:  # the parent's task needs the real values
+    if output is not None and not state.is_child:  # the parent's task needs the real values
         output = state.masked(output)
     # The errors are masked again: a secret may have become known after they were recorded.
     state.commands.append(FinishRun(state.status, output, state.masked_errors()))

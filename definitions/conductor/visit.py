@@ -48,7 +48,8 @@ class Visit:
 
     __slots__ = (
         "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "ended_at",
-        "failures", "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued",
+        "failures", "followed", "is_final", "items", "max_failures", "name", "next_index", "number", "prepared",
+        "requeued",
         "results", "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped",
         "succeeded", "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
@@ -57,6 +58,7 @@ class Visit:
         self, task: Task, arrival: Arrival, snapshot: Snapshot, started_at: float, semantics: Semantics
     ) -> None:
         self.task = task
+        self.name = task.name
         self.semantics = semantics
         self.visit = 0
         """Its number among the visits of its task."""
@@ -289,11 +291,6 @@ class Visit:
     # ---- its progress
 
     @property
-    def name(self) -> str:
-        """The task's name."""
-        return self.task.name
-
-    @property
     def opened(self) -> bool:
         """Whether the items are known."""
         return self.task.with_items is None or self.items is not NO_ITEMS
@@ -361,7 +358,8 @@ def delay_elapsed(visit: Visit) -> DelayElapsed:
 
 def _exceeds(failed: int, limit: int | Share | None, items: int) -> bool:
     if isinstance(limit, Share):
-        return failed > limit.of_all * items
+        # In whole numbers: each item that ends asks, and a product of fractions is reduced first.
+        return failed * limit.of_all.denominator > limit.of_all.numerator * items
     return limit is not None and failed > limit
 
 

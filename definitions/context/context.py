@@ -8,8 +8,7 @@ Measured (CPython 3.11, one name set in a map of 10 / 1,000 / 20,000 names): imm
 pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading a name 0.03 / 0.34 / 0.02 us.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,15 +16,13 @@ from immutables import Map
 
 from stretto.definitions.context.keys import NO_KEYS, KeyNamespace, ReadKeys
 from stretto.definitions.context.masking import Mask, Secret
-from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Secrecy, of_origins, within
+from stretto.definitions.context.run_facts import RunFacts
+from stretto.definitions.context.secrecy import within
 from stretto.definitions.context.task_record import TaskRecord, record_weight, within_record
-from stretto.definitions.context.visit_facts import NO_VISITS, VisitFacts
-from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, weigh
+from stretto.definitions.data import Data, FrozenDict, weigh
 from stretto.definitions.expressions import (
     ABSENT,
-    DEFAULT_LIMITS,
     Completion,
-    ExpressionLimits,
     Guarded,
     GuardedNamespace,
     GuardedValue,
@@ -34,95 +31,10 @@ from stretto.definitions.expressions import (
     TaskNamespace,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class RunEnvironment:
-    """Data that all runs share by reference.
-
-    Attributes:
-        config: The `config` namespace.
-        keystore: The `keystore` namespace. All its members are secret.
-        secret_config: The names of the secret members of `config`.
-        mask: The mask of all these secrets.
-    """
-
-    config: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
-    keystore: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
-    secret_config: frozenset[str] = frozenset()
-    mask: Mask = field(default_factory=Mask)
-
-
-NO_ENVIRONMENT = RunEnvironment()
-NO_NAMES: Final[frozenset[str]] = frozenset()
-"""The same for all runs: an empty set of their own has 216 bytes."""
-
-
-class RunFacts:
-    """The part of a run's context that never changes.
-
-    Attributes:
-        parameters: The `parameters` namespace.
-        system: The `system` namespace.
-        task_names: The names of all tasks.
-        surroundings: The data that all runs share.
-        mask: The run's secrets.
-        secrecy: The values that the workflow passes to secret parameters.
-        secret_parameters: The names of the secret parameters.
-        partly_secret: The names of the parameters that contain secrets.
-        visits: The visits so far, as functions of expressions read them.
-        limits: The limits on the run's expressions.
-    """
-
-    __slots__ = (
-        "limits", "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "surroundings", "system",
-        "task_names", "visits",
-    )  # fmt: skip
-
-    def __init__(  # noqa: PLR0913 - keyword arguments, of which the first three are required
-        self,
-        parameters: FrozenDict,
-        system: FrozenDict,
-        task_names: Iterable[str],
-        *,
-        surroundings: RunEnvironment = NO_ENVIRONMENT,
-        mask: Mask | None = None,
-        visits: VisitFacts = NO_VISITS,
-        secret_parameters: Iterable[Fields] = (),
-        secrecy: Secrecy = NO_SECRECY,
-        limits: ExpressionLimits = DEFAULT_LIMITS,
-    ) -> None:
-        self.limits = limits
-        self.visits = visits
-        self.parameters = parameters
-        self.system = system
-        self.task_names = frozenset(task_names)
-        self.surroundings = surroundings
-        self.mask = Mask() if mask is None else mask
-        self.secrecy = secrecy
-        self.secret_parameters = self.partly_secret = NO_NAMES
-        marked = frozenset(secret_parameters)
-        if marked or secrecy is not NO_SECRECY:
-            self._see_secrets(marked)
-
-    def _see_secrets(self, marked: frozenset[Fields]) -> None:
-        """Add the secrets that are known at the run's start to the mask."""
-        parameters, secrecy = self.parameters, self.secrecy
-        self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1) or NO_NAMES
-        self.partly_secret = (frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()) or NO_NAMES
-        for fields in sorted(marked):  # a set's order differs between processes
-            self.mask.see(within(parameters, fields))
-        self.mask.see(secrecy.constants)
-        self.mask.see(of_origins(secrecy.parameters, parameters))
-        self.mask.see(of_origins(secrecy.config, self.surroundings.config))
-
-    def see_input(self, task: str, rendered: FrozenDict) -> None:
-        """Add the secrets in a rendered input of a task to the mask."""
-        for fields in sorted(self.secrecy.inputs.get(task, ())):
-            self.mask.see(within(rendered, fields))
-
-
 SecretNames: TypeAlias = "tuple[Map[str, Secret], Map[str, Secret]]"
 NO_SECRETS: "Map[str, Secret]" = Map()
+_NO_VARIABLES: "Map[str, Data]" = Map()
+_NO_RECORDS: "Map[str, TaskRecord]" = Map()
 
 
 class Snapshot:
@@ -156,6 +68,7 @@ class Snapshot:
         # The variables and task records that contain secrets.
         self.secret_variables, self.secret_tasks = secrets
         self._names: dict[str, Namespace | Guarded] | None = None
+        """The namespaces that expressions have read."""
         # Values that templates of a fan-out have read, for all its items.
         self.readings: dict[Read, tuple[Any, ...]] = {}
 
@@ -168,9 +81,13 @@ class Snapshot:
         """Return the namespace or the variable of that name, else `ABSENT`."""
         names = self._names
         if names is None:
-            names = self._names = self._namespaces()
+            names = self._names = {}
         namespace = names.get(name)
         if namespace is not None:
+            return namespace
+        make = _MAKERS.get(name)
+        if make is not None:
+            namespace = names[name] = make(self)
             return namespace
         if name in RESERVED_NAMES:
             return ABSENT
@@ -182,32 +99,6 @@ class Snapshot:
     def read_once(self, read: Read) -> tuple[Any, ...]:
         """Return `read(self)`. Only an item's scope keeps the values."""
         return read(self)
-
-    def _namespaces(self) -> dict[str, Namespace | Guarded]:
-        facts, given = self.facts, self.facts.surroundings
-        variables = _guarded(Namespace("workflow", self.variables), self.secret_variables)
-        tasks = _guarded(TaskNamespace(self.tasks, facts.task_names), self.secret_tasks)
-        secret = Secret(facts.mask)
-        parameters = {
-            **_holding(facts.mask, facts.parameters, facts.partly_secret),
-            **dict.fromkeys(facts.secret_parameters, secret),
-        }
-        config = {
-            **_holding(facts.mask, given.config, facts.secrecy.config),
-            **dict.fromkeys(given.secret_config, secret),
-        }
-        return {
-            "parameters": _guarded(Namespace("parameters", facts.parameters), parameters),
-            "workflow": variables,
-            "vars": variables,
-            "variables": variables,
-            "task": tasks,
-            "tasks": tasks,
-            "config": _guarded(Namespace("config", given.config), config),
-            "keystore": _guarded(Namespace("keystore", given.keystore), dict.fromkeys(given.keystore, secret)),
-            "kv": KeyNamespace(self.keys, facts.mask),
-            "system": Namespace("system", self.facts.system),
-        }
 
     def known_names(self) -> Iterable[str]:
         """Return all names in scope."""
@@ -228,7 +119,59 @@ class Snapshot:
         return _guarded_value(found, facts.mask)
 
 
-NAMESPACES = ("parameters", "workflow", "vars", "variables", "task", "tasks", "config", "keystore", "kv", "system")
+def _parameters(snapshot: Snapshot) -> Namespace | Guarded:
+    facts = snapshot.facts
+    secrets = {
+        **_holding(facts.mask, facts.parameters, facts.partly_secret),
+        **dict.fromkeys(facts.secret_parameters, Secret(facts.mask)),
+    }
+    return _guarded(Namespace("parameters", facts.parameters), secrets)
+
+
+def _variables(snapshot: Snapshot) -> Namespace | Guarded:
+    return _guarded(Namespace("workflow", snapshot.variables), snapshot.secret_variables)
+
+
+def _tasks(snapshot: Snapshot) -> Namespace | Guarded:
+    return _guarded(TaskNamespace(snapshot.tasks, snapshot.facts.task_names), snapshot.secret_tasks)
+
+
+def _config(snapshot: Snapshot) -> Namespace | Guarded:
+    facts, given = snapshot.facts, snapshot.facts.surroundings
+    secrets = {
+        **_holding(facts.mask, given.config, facts.secrecy.config),
+        **dict.fromkeys(given.secret_config, Secret(facts.mask)),
+    }
+    return _guarded(Namespace("config", given.config), secrets)
+
+
+def _keystore(snapshot: Snapshot) -> Namespace | Guarded:
+    given = snapshot.facts.surroundings.keystore
+    return _guarded(Namespace("keystore", given), dict.fromkeys(given, Secret(snapshot.facts.mask)))
+
+
+def _keys(snapshot: Snapshot) -> KeyNamespace:
+    return KeyNamespace(snapshot.keys, snapshot.facts.mask)
+
+
+def _system(snapshot: Snapshot) -> Namespace:
+    return Namespace("system", snapshot.facts.system)
+
+
+_MAKERS: Final[Mapping[str, Callable[[Snapshot], Namespace | Guarded]]] = {
+    "parameters": _parameters,
+    "workflow": _variables,
+    "vars": _variables,
+    "variables": _variables,
+    "task": _tasks,
+    "tasks": _tasks,
+    "config": _config,
+    "keystore": _keystore,
+    "kv": _keys,
+    "system": _system,
+}
+"""Makes each namespace of a snapshot, when an expression reads it: most read one or two of ten."""
+NAMESPACES = tuple(_MAKERS)
 RESERVED_NAMES = frozenset({*NAMESPACES, "item", "index"})
 """Names that never refer to a variable. A variable of such a name is read as `workflow.NAME`."""
 
@@ -330,15 +273,15 @@ class Context:
     """The authoritative context of a run; only its conductor changes it.
 
     Attributes:
-        weight: The approximate size of all values in bytes.
+        weight: The approximate size of all values in bytes, without those of `system`, which are few and short.
         snapshots: The number of snapshots taken.
     """
 
     __slots__ = ("_snapshot", "snapshots", "weight")
 
     def __init__(self, facts: RunFacts) -> None:
-        self._snapshot = Snapshot(0, facts, Map(), Map())
-        self.weight = weigh(facts.parameters) + weigh(facts.system)
+        self._snapshot = Snapshot(0, facts, _NO_VARIABLES, _NO_RECORDS)
+        self.weight = weigh(facts.parameters)
         self.snapshots = 0
 
     @property
@@ -367,11 +310,13 @@ class Context:
         before = self._snapshot
         earlier = before.tasks.get(record.name)
         self.weight += record_weight(record) - (record_weight(earlier) if earlier else 0)
-        mask, origins = before.facts.mask, before.facts.secrecy.tasks
-        for fields in sorted(origins.get(record.name, ())):
-            mask.see(within_record(record, fields))
-        source = mask.source_of(record.result) or mask.source_of(record.errors)
-        secrets = _with(before.secret_tasks, record.name, source)
+        mask, origins, secrets = before.facts.mask, before.facts.secrecy.tasks, before.secret_tasks
+        if origins:
+            for fields in sorted(origins.get(record.name, ())):
+                mask.see(within_record(record, fields))
+        if mask.seen:
+            source = mask.source_of(record.result) or mask.source_of(record.errors)
+            secrets = _with(secrets, record.name, source)
         self._replace(before.variables, before.tasks.set(record.name, record), (before.secret_variables, secrets))
 
     def _replace(self, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]", secrets: SecretNames) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from stretto.definitions.dialects.orquesta.inspection import inspection
     from stretto.definitions.dialects.parallel import fork_name
-    from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_parameters
+    from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_pack_parameters, read_parameters
     from stretto.definitions.dialects.reading import MAX_FINDINGS, NAME, NAME_RULE, Fields, Reader
 else:
     __getattr__ = lazy_face(
@@ -36,7 +36,7 @@ else:
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
             "parallel": "fork_name",
-            "parameters": "ANNOTATIONS BOUNDS read_parameters",
+            "parameters": "ANNOTATIONS BOUNDS read_pack_parameters read_parameters",
             "reading": "MAX_FINDINGS Fields NAME NAME_RULE Reader",
         },
     )
@@ -62,6 +62,7 @@ __all__ = [
     "in_order",
     "inspection",
     "read_as_orquesta",
+    "read_pack_parameters",
     "read_parameters",
     "read_with_findings",
     "read_workflow",

@@ -5,7 +5,8 @@ what to write instead.
 """
 
 from collections.abc import Mapping
-from typing import Final, cast, get_args
+from dataclasses import replace
+from typing import Final, Protocol, cast, get_args
 
 from stretto.definitions.data import Data, compiled, freeze
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
@@ -47,6 +48,13 @@ _INSTEAD: Final[Mapping[str, str]] = {
 }
 
 
+class _ReadSchema(Protocol):
+    """Reads the schema of one parameter."""
+
+    def __call__(self, reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
+        """Return the parameter, or None."""
+
+
 def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the workflow") -> list[Parameter]:
     """Return the parameters of a flat schema. The error for a nested JSON Schema explains how to flatten it."""
     mapping = reader.mapping(node, what)
@@ -59,6 +67,10 @@ def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the
             hint="move the entries of `properties` up, and write `required: true` in each required parameter",
         )  # fmt: skip
         return []
+    return _flat(reader, mapping, _read)
+
+
+def _flat(reader: Reader, mapping: MapNode, read: "_ReadSchema") -> list[Parameter]:
     parameters = []
     for name, member in mapping.members.items():
         if not NAME.match(name):
@@ -70,15 +82,37 @@ def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the
                 expected=NAME_RULE,
             )
             continue
-        parameter = _read(reader, member, name, f"the parameter {name!r}")
+        parameter = read(reader, member, name, f"the parameter {name!r}")
         if parameter is not None:
             parameters.append(parameter)
     return parameters
 
 
+def read_pack_parameters(reader: Reader, node: Node, what: str) -> list[Parameter]:
+    """Return the parameters of a pack's action, or of its configuration.
+
+    The schema is flat, or a JSON Schema of an object whose properties are the parameters. As in Attune, a parameter
+    with a default need not be given, also if it is required.
+    """
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return []
+    kind = mapping.members.get("type")
+    if not isinstance(kind, ScalarNode):
+        return _flat(reader, mapping, _read_defaulted)
+    if reader.choice(kind, f"'type' of {what}", ("object",)) is None:
+        return []
+    return list(_WholeSchema(reader, mapping, what).read("", required=False).properties.values())
+
+
 def _read(reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
     mapping = reader.mapping(node, what)
     return None if mapping is None else _Schema(reader, mapping, what).read(name, required=required)
+
+
+def _read_defaulted(reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
+    mapping = reader.mapping(node, what)
+    return None if mapping is None else _DefaultedSchema(reader, mapping, what).read(name, required=required)
 
 
 def _read_member(reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
@@ -202,10 +236,13 @@ class _Schema:
                 self._reader.error("unknown_property", message, node.place, hint=self._reader.nearest(name, named))
         wanted = {name for name, _ in required}
         read = {
-            name: _read_member(self._reader, member, name, f"{name!r} of {self._what}", required=name in wanted)
+            name: self._property(member, name, f"{name!r} of {self._what}", required=name in wanted)
             for name, member in named.items()
         }
         return {name: each for name, each in read.items() if each is not None}
+
+    def _property(self, node: Node, name: str, what: str, *, required: bool) -> Parameter | None:
+        return _read_member(self._reader, node, name, what, required=required)
 
     def _others(self) -> tuple[bool, Parameter | None]:
         """Return whether an object is closed to members outside `properties`, and their schema if not."""
@@ -230,6 +267,28 @@ class _Schema:
     def _warn_of_default(self, parameter: Parameter, node: Node) -> None:
         if parameter.required:
             self._reader.warn("useless_default", f"{self._what} is required, so its default is never used", node.place)
+
+
+class _DefaultedSchema(_Schema):
+    """Reads the fields of a parameter that is optional if it has a default."""
+
+    def read(self, name: str, *, required: bool) -> Parameter:
+        parameter = super().read(name, required=required)
+        return parameter if parameter.default is None else replace(parameter, required=False)
+
+    def _warn_of_default(self, parameter: Parameter, node: Node) -> None:
+        """Warn of nothing: the default is used."""
+
+
+class _WholeSchema(_Schema):
+    """Reads a JSON Schema whose properties are parameters."""
+
+    def _property(self, node: Node, name: str, what: str, *, required: bool) -> Parameter | None:
+        if NAME.match(name):
+            return _read_defaulted(self._reader, node, name, what, required=required)
+        message = "the name of a parameter is invalid"
+        self._reader.error("bad_name", message, node.place, found=repr(name), expected=NAME_RULE)
+        return None
 
 
 class _MemberSchema(_Schema):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from stretto.definitions.data import Data, FrozenDict, compiled, freeze, object_of
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, compiled, freeze, object_of
 from stretto.definitions.errors import InvalidInput, NotData, nearest
 from stretto.definitions.expressions import RUNNING, this_thread
 from stretto.definitions.model.workflow import Parameter, Workflow
@@ -40,6 +40,8 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
         InvalidInput: Inputs are unknown, missing, of the wrong type, or outside an enum or bounds. All problems are
             listed, at most `MAX_PROBLEMS` for each parameter.
     """
+    if not workflow.parameters and type(inputs) is dict and not inputs:
+        return EMPTY_OBJECT
     thread = this_thread()
     try:
         RUNNING[thread] = (workflow, inputs)

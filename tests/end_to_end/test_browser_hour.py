@@ -25,6 +25,23 @@ WARM_UP: Final = 400
 MOST_GROWTH: Final = 2 * 5 * 2**20
 MOST_BLOCKED_MS: Final = 2 * 50
 LOADS: Final = 6
+COUNTED: Final = """
+window.counts = { paints: 0, images: 0, icons: 0, sparks: 0 };
+for (const [name, counted] of [["putImageData", "paints"], ["createImageData", "images"]]) {
+  const method = CanvasRenderingContext2D.prototype[name];
+  CanvasRenderingContext2D.prototype[name] = function (...given) {
+    window.counts[counted] += 1;
+    return method.apply(this, given);
+  };
+}
+addEventListener("DOMContentLoaded", () => {
+  for (const [selector, name, counted] of [["link[rel=icon]", "href", "icons"], ["#spark .line", "d", "sparks"]]) {
+    const observer = new MutationObserver((found) => (window.counts[counted] += found.length));
+    for (const element of document.querySelectorAll(selector)) observer.observe(element, { attributeFilter: [name] });
+  }
+});
+"""
+"""Counts what a page draws: parts of the canvas, new images for it, its icon, and the line of the rate."""
 WATCHED: Final = """
 window.longest = 0;
 new PerformanceObserver((list) => {
@@ -74,6 +91,7 @@ def page(context: "BrowserContext", daemon: Opened) -> "Iterator[Page]":
     """The page of a run in progress, whose cells are those of 100,000 items."""
     page = context.new_page()
     page.add_init_script(WATCHED)
+    page.add_init_script(COUNTED)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.route("**/cells", lambda route: route.fulfill(body=bytes([0x11]) * ITEMS, headers={"etag": '"1.9"'}))
@@ -110,6 +128,37 @@ def test_a_page_stays_as_large_as_it_was_over_the_frames_of_an_hour(context: "Br
     growth = heap_of(session) - before
     assert growth <= MOST_GROWTH
     assert page.locator("#filters").get_by_text("Failed").count() == 1, "the frames were shown"
+
+
+def test_a_frame_draws_no_more_than_it_changes(page: "Page") -> None:
+    """One part of the canvas a frame, in the image that there is; nothing moves between frames."""
+    page.evaluate(NEWS, [1, ITEMS])  # the first counts of the fan-out
+    before = page.evaluate("counts")
+    began = page.evaluate("performance.now()")
+    page.evaluate(NEWS, [WARM_UP, ITEMS])
+    counts = page.evaluate("counts")
+    seconds = (page.evaluate("performance.now()") - began) / 1000
+    drawn = {name: counts[name] - before[name] for name in counts}
+    assert drawn["paints"] <= WARM_UP
+    assert (drawn["images"], drawn["icons"]) == (0, 0)
+    assert drawn["sparks"] <= seconds + 1
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_the_states_that_are_fetched_again_are_painted_in_the_image_that_there_is(page: "Page") -> None:
+    """So fast a run asks for all of them each second. The counts are those of the items."""
+    before = page.evaluate("counts")
+    page.route("**/cells", lambda route: route.fulfill(body=bytes([0x13]) * ITEMS, headers={"etag": '"1.99"'}))
+    with page.expect_response("**/cells"):
+        page.evaluate(
+            "stream.dispatchEvent(new MessageEvent('changes', "
+            "{ data: JSON.stringify({ status: 'running', entry: 9, items: { wait: 'many' } }) }))"
+        )
+    chips = page.locator("#filters")
+    chips.get_by_text("Succeeded").get_by_text("100\u202f000").wait_for()
+    chips.get_by_text("Running").wait_for(state="hidden")
+    counts = page.evaluate("counts")
+    assert (counts["images"] - before["images"], counts["paints"] - before["paints"]) == (0, 1)
 
 
 def test_no_task_blocks_the_page(page: "Page") -> None:

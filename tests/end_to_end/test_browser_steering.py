@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.run_head import TABS
-from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Status, Submit, Watch
+from stretto.actors.operations import Audit, Cancel, CreateEnterCode, CreateToken, Status, Submit, Watch
 from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.daemons import serving
 from tests.support.gateways import Opened, opened_gateway
@@ -22,6 +22,8 @@ pytestmark = needs_chromium
 DEFINITIONS: Final = {
     "test.halves": "tasks: [{name: halve, with_items: [1, 2, 0, 0], action: core.echo, "
     'input: {message: "{{ 1 / item }}"}}]\n',
+    "test.published": "vars: {said: nothing}\ntasks: [{name: one, action: core.echo, input: {message: hello}, "
+    "next: [{publish: [{said: '{{ result() }}'}], do: [two]}]}, {name: two, action: core.noop}]\n",
     "test.sleep": "cancellation_policy: cancel_running\n"
     "tasks: [{name: sleep_with_" + "a_long_name_" * 6 + ", with_items: [1, 2, 3, 4, 5], concurrency: 2, "
     "action: core.sleep, input: {seconds: 1000}}]\n",
@@ -109,14 +111,69 @@ def test_the_window_of_a_fan_out_is_turned_while_it_runs(page: "Page", daemon: O
     window = page.get_by_label("Window")
     assert window.input_value() == "2"
     window.fill("4")
+    page.get_by_label("Failures allowed").fill("1")
     page.get_by_label("Note").first.fill("more workers")
     page.get_by_role("button", name="Change").click()
     page.get_by_text("4 in flight").wait_for()
     status: Any = daemon.client.ask(Status(run))
     (task,) = status.run["tasks"].values()
-    assert task["window"] == {"concurrency": 4, "max_failures": None}
+    assert task["window"] == {"concurrency": 4, "max_failures": 1}
+    found: Any = daemon.client.ask(Audit())
+    notes = {entry["operation"]: entry["note"] for entry in found.entries[:2]}
+    assert notes == dict.fromkeys(("set_concurrency", "set_max_failures"), "more workers")
     daemon.client.ask(Cancel(run))
     assert ended(daemon, run) == "cancelled"
+
+
+def test_what_is_changed_has_its_note_in_the_audit(page: "Page", daemon: Opened) -> None:
+    """Of a pause, a resume, a cancellation and a rerun, typed at their buttons. The counts are those of the run."""
+    run = started(daemon, "test.sleep")
+    page.goto(f"{daemon.url}/runs/{run}")
+    for act, after in (("Pause", "Paused"), ("Resume", "Running")):
+        form = page.locator(f"form[action='/runs/{run}/{act.lower()}']")
+        form.get_by_text("Note", exact=True).click()
+        form.get_by_placeholder("for the audit").fill(f"{act.lower()} by hand")
+        form.get_by_role("button", name=act).click()
+        page.locator("#status").get_by_text(after).wait_for()
+    page.get_by_role("link", name="Cancel…").click()
+    dialog = page.locator("#cancel")
+    dialog.get_by_text("2 items in flight are stopped, 3 are not started").wait_for()
+    dialog.get_by_label("Note").fill("cancel by hand")
+    dialog.get_by_role("button", name="Cancel the run").click()
+    assert ended(daemon, run) == "cancelled"
+    page.locator("#run[data-ended=true]").wait_for()
+    status: Any = daemon.client.ask(Status(run))
+    (task,) = status.run["tasks"].values()
+    assert (task["items"]["running"], task["items"]["succeeded"]) == (0, 0)
+    page.get_by_role("link", name="Rerun…").click()
+    page.get_by_label("Labels").fill("why=again")
+    page.get_by_label("Note").fill("rerun by hand")
+    page.get_by_role("button", name="Start the rerun").click()
+    page.locator(".facts .label").get_by_text("why=again").wait_for()
+    again = page.url.rpartition("/")[2]
+    found: Any = daemon.client.ask(Audit())
+    notes = {entry["operation"]: entry["note"] for entry in found.entries if entry["target"] == run}
+    wanted = ("pause", "resume", "cancel", "rerun")
+    assert {name: notes[name] for name in wanted} == {name: f"{name} by hand" for name in wanted}
+    daemon.client.ask(Cancel(again))
+    assert ended(daemon, again) == "cancelled"
+
+
+def test_the_slider_leads_to_the_version_at_which_it_is_let_go(page: "Page", daemon: Opened) -> None:
+    """With the keyboard: its text says the version before the page does."""
+    run = started(daemon, "test.published")
+    assert ended(daemon, run) == "succeeded"
+    page.goto(f"{daemon.url}/runs/{run}/context")
+    slider = page.get_by_role("slider")
+    newest = slider.input_value()
+    assert slider.get_attribute("max") == newest
+    assert page.locator("#version-text").inner_text() == f"v{int(newest) + 1}"
+    slider.focus()
+    with page.expect_navigation():
+        page.keyboard.press("ArrowLeft")
+    page.locator(f"a[data-version=v{newest}][aria-current=true]").wait_for()
+    assert page.locator("#version-text").inner_text() == f"v{newest}"
+    assert "?at=" in page.url
 
 
 def test_a_run_is_cancelled_with_the_keyboard_alone(page: "Page", daemon: Opened) -> None:

@@ -18,12 +18,13 @@ from unittest import mock
 import pytest
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
+from stretto.actors.runs import RunSupervisor
 from tests.support.harness import PATIENCE, Bed, running_engine, write_workflow
 
 ITEMS = 1_000
-MOST_CALLS = 53
+MOST_CALLS = 47
 """Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
-MOST_CALLS_WITH_A_STORE = 59
+MOST_CALLS_WITH_A_STORE = 52
 
 WORKFLOW = """
 parameters: {items: {type: array, required: true}}
@@ -86,7 +87,7 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     assert needed <= most, calls.most_common(120)
 
 
-MOST_CALLS_OF_A_RUN = 435
+MOST_CALLS_OF_A_RUN = 290
 """Of functions of the engine and of Pykka, for a run of one task without a store."""
 
 
@@ -107,6 +108,51 @@ def test_calls_of_a_run(tmp_path: Path) -> None:
 ONE_TASK = "tasks: [{name: only, action: core.noop}]\n"
 WAITS = "tasks: [{name: wait, action: core.noop, delay: 1000}]\n"
 SMALL_RUNS = 50
+
+
+def test_messages_and_mailboxes_of_a_run(tmp_path: Path) -> None:
+    """A supervisor finds its first message in its mailbox, and gets the item's end and its stop. The engine gets the
+    run's end. The item that is alone has no mailbox."""
+    small = write_workflow(tmp_path, "small", ONE_TASK)
+    counts: Counter[str] = Counter()
+    tell, init = Mailbox.tell, Mailbox.__init__
+
+    def telling(mailbox: Mailbox[Any], message: object) -> None:
+        counts[mailbox.kind] += 1
+        tell(mailbox, message)
+
+    def making(mailbox: Mailbox[Any]) -> None:
+        counts["mailboxes"] += 1
+        init(mailbox)
+
+    with running_engine() as bed:
+        bed.run(small)
+        with mock.patch.object(Mailbox, "tell", telling), mock.patch.object(Mailbox, "__init__", making):
+            for _ in range(SMALL_RUNS):
+                bed.run(small)
+    assert counts["mailboxes"] == SMALL_RUNS
+    assert counts["RunSupervisor"] == 2 * SMALL_RUNS
+    # A submission and an end for each run, and the stop of the engine.
+    assert counts["Engine"] <= 2 * SMALL_RUNS + 2
+
+
+def test_many_small_runs_at_once_end_in_two_turns_each(workflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has its turns takes all its items before the next one begins, and handles their ends together."""
+    monkeypatch.setattr("stretto.actors.dispatch.dispatcher.LANE_SECONDS", PATIENCE)
+    turns: Counter[str] = Counter()
+    end_turn = RunSupervisor.on_turn_end
+
+    def counting(supervisor: RunSupervisor) -> None:
+        turns["all"] += 1
+        end_turn(supervisor)
+
+    monkeypatch.setattr(RunSupervisor, "on_turn_end", counting)
+    with running_engine() as bed:
+        given = {"items": list(range(10))}
+        handles = [bed.engine.submit(workflow, given) for _ in range(SMALL_RUNS)]
+        for handle in handles:
+            assert handle.get(timeout=PATIENCE).outcome.get(timeout=PATIENCE).output == {"count": 10}
+    assert turns["all"] <= 2.5 * SMALL_RUNS
 
 
 def test_a_small_run_makes_the_same_calls_beside_waiting_runs(tmp_path: Path) -> None:
@@ -134,15 +180,15 @@ def test_a_small_run_makes_the_same_calls_beside_waiting_runs(tmp_path: Path) ->
 def test_messages_and_actors(workflow: Path) -> None:
     """An item is an actor, which finds one message when it is born, and sends one before it ends."""
     told: Counter[str] = Counter()
-    tell, start_with, admit = Mailbox.tell, DispatchedActor.start_with.__func__, Dispatcher.admit  # type: ignore[attr-defined]
+    tell, start_lightly, admit = Mailbox.tell, DispatchedActor.start_lightly.__func__, Dispatcher.admit  # type: ignore[attr-defined]
 
     def telling(mailbox: Mailbox[Any], message: object) -> None:
         told["messages"] += 1
         tell(mailbox, message)
 
-    def performing(cls: type[DispatchedActor], *given: Any) -> Any:
+    def performing(cls: type[DispatchedActor], *given: Any, **chosen: Any) -> Any:
         told["messages"] += 1
-        return start_with(cls, *given)
+        return start_lightly(cls, *given, **chosen)
 
     def admitting(dispatcher: Dispatcher, class_name: str) -> Callable[[], int]:
         told["actors"] += 1
@@ -151,7 +197,7 @@ def test_messages_and_actors(workflow: Path) -> None:
     with (
         running_engine() as bed,
         mock.patch.object(Mailbox, "tell", telling),
-        mock.patch.object(DispatchedActor, "start_with", classmethod(performing)),
+        mock.patch.object(DispatchedActor, "start_lightly", classmethod(performing)),
         mock.patch.object(Dispatcher, "admit", admitting),
     ):
         fan_out(bed, workflow, 10)

@@ -19,7 +19,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     TaskStarted,
 )
-from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
+from stretto.definitions.context import NO_ENVIRONMENT, RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import FrozenDict, freeze, object_of
 from stretto.definitions.dialects import read_workflow

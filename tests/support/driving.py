@@ -21,7 +21,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     WaitUntil,
 )
-from stretto.definitions.context.context import ItemScope, Snapshot
+from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.model.parameters import bind
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stretto.definitions import ExpressionError, Finding, Place, freeze
-from stretto.definitions.context.context import CompletionScope, ItemScope
+from stretto.definitions.context import CompletionScope, ItemScope
 from stretto.definitions.expressions import Moment, Scope, Template
 from stretto.definitions.expressions.orquesta import compile_text
 from tests.support.evaluating import snapshot_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from stretto.actors.journal.records import Entry, Happened, RunAccepted
 from stretto.definitions.conductor import Failure, ItemCompleted
-from stretto.definitions.context.context import NO_ENVIRONMENT
+from stretto.definitions.context import NO_ENVIRONMENT
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.model.workflow import Workflow

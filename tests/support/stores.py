@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring, new_key
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.sql.tables import metadata
+from stretto.actors.journal.sql.tables import metadata, runs
+from stretto.actors.journal.store import Unfinished
 
 KEYRING = Keyring([new_key()])
 
@@ -53,3 +55,11 @@ def rows_of(store: Store, table: str) -> int:
     """Return how many rows a table has."""
     with store.reader._engine.connect() as connection:
         return len(connection.execute(select(metadata.tables[table])).all())
+
+
+def unfinished(reader: SqlReader) -> list[Unfinished]:
+    """Return the runs in progress of a store, in the order of their acceptance."""
+    columns = runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent
+    with reader._engine.connect() as connection:
+        found = connection.execute(select(*columns).where(runs.c.ended_at.is_(None)).order_by(runs.c.number))
+        return [Unfinished(*row) for row in found]

@@ -71,6 +71,11 @@ def rendered_commands() -> "RenderedCommands":
     return _settings().core_local.rendered_cmd
 
 
+def artifacts() -> str | None:
+    """Return the setting `engine.artifacts`. An invalid config file ends the process."""
+    return _settings().engine.artifacts
+
+
 def expression_limits() -> "ExpressionLimits":
     """Return the settings of the section `expressions`. An invalid config file ends the process."""
     return _settings().expressions.as_limits()

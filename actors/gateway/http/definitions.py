@@ -25,7 +25,7 @@ from stretto.actors.gateway.http.graphs import Layouts, graph_as_data, graph_as_
 from stretto.actors.gateway.http.rehearsals import MAX_WAITING, LongWork, rehearse
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.starting import Starting
-from stretto.actors.journal import NoStore
+from stretto.actors.journal import NoStore, StoreUnavailable
 from stretto.actors.operations import (
     ActionAnswer,
     Actions,
@@ -114,7 +114,7 @@ class DefinitionEndpoints:
         children: Literal["listed", "folded"] = "listed" if caller.workflows is None else "folded"
         try:
             page = await call(self._engine, Engine.runs, workflow=ref, limit=LAST_RUNS, children=children)
-        except NoStore:
+        except (NoStore, StoreUnavailable):  # the definition is known without them
             return []
         runs: list[dict[str, Any]] = page["runs"]
         return runs

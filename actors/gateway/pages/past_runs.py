@@ -8,7 +8,7 @@ import msgspec
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages.words import shape_of, status_word
-from stretto.actors.journal import NoStore
+from stretto.actors.journal import NoStore, StoreUnavailable
 from stretto.actors.operations import Runs, RunsAnswer
 from stretto.definitions.conductor import ENDED
 
@@ -67,7 +67,7 @@ class PastRuns(msgspec.Struct, frozen=True):
 
 
 async def past_runs(asker: Asker, ref: str, caller: Caller) -> PastRuns | None:
-    """Return the last runs of a workflow, or None without a store.
+    """Return the last runs of a workflow, or None without a store that can be used.
 
     Args:
         asker: Asks the engine.
@@ -76,6 +76,6 @@ async def past_runs(asker: Asker, ref: str, caller: Caller) -> PastRuns | None:
     """
     try:
         answer = await asker.ask(Runs(workflow=ref, limit=MARKED), caller, RunsAnswer)
-    except NoStore:
+    except (NoStore, StoreUnavailable):
         return None
     return PastRuns(answer.runs)

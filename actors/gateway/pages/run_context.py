@@ -14,7 +14,7 @@ from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages.filters import PageFilters, read_filters
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
-from stretto.actors.gateway.pages.run_head import RunHead, read_head
+from stretto.actors.gateway.pages.run_head import RunHead, read_head, versions_count
 from stretto.actors.gateway.pages.values import ShownValue, shown_value
 from stretto.actors.operations import API, Context, ContextAnswer, ContextVersions, VersionsAnswer
 from stretto.definitions.conductor import IllegalTransition
@@ -155,8 +155,7 @@ def _versions(listed: VersionsAnswer, at: int) -> Versions:
 
 
 def _with_count(head: RunHead, listed: VersionsAnswer) -> RunHead:
-    newest = max((each["version"] for each in listed.versions), default=0)
-    return msgspec.structs.replace(head, counts=head.counts | {"context": f"v{newest}"}) if newest else head
+    return msgspec.structs.replace(head, counts=head.counts | versions_count(listed))
 
 
 def _parts(head: RunHead, found: ContextAnswer, before: ContextAnswer | None, versions: Versions) -> list[Part]:

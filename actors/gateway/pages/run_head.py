@@ -10,8 +10,9 @@ from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.words import grouped
 from stretto.actors.journal import NoStore
-from stretto.actors.operations import Run, RunAnswer, Status, StatusAnswer
+from stretto.actors.operations import ContextVersions, Run, RunAnswer, Status, StatusAnswer, VersionsAnswer
 from stretto.definitions.conductor import ENDED
+from stretto.definitions.errors import StrettoError
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -77,6 +78,11 @@ class RunHead(msgspec.Struct, frozen=True):
         return progress_of(self.status["tasks"])
 
 
+MAX_ENTRIES_COUNTED: Final = 500
+"""The entries of a run whose versions of the context are counted for its tabs. A longer one shows them once they are
+known: after its page of the context."""
+
+
 async def read_head(asker: Asker, run_id: str, caller: Caller, tab: str = "") -> RunHead:
     """Return the head of a page of a run.
 
@@ -94,7 +100,22 @@ async def read_head(asker: Asker, run_id: str, caller: Caller, tab: str = "") ->
     run: dict[str, Any] | None = None
     with suppress(NoStore):  # without one, the engine knows no more than the status
         run = (await asker.ask(Run(run_id), caller, RunAnswer)).run
-    return RunHead(status, run, tab, counts=_counts(status, run))
+    return RunHead(status, run, tab, counts=_counts(status, run) | await _versions(asker, run, caller))
+
+
+async def _versions(asker: Asker, run: dict[str, Any] | None, caller: Caller) -> dict[str, str]:
+    """Return what stands behind the label of the context: the number of its newest version, if it is known."""
+    if run is None:
+        return {}
+    with suppress(StrettoError):  # the page stands there without it
+        listed = await asker.ask(ContextVersions(run["id"], MAX_ENTRIES_COUNTED), caller, VersionsAnswer)
+        return versions_count(listed)
+    return {}
+
+
+def versions_count(listed: VersionsAnswer) -> dict[str, str]:
+    """Return the counts of a head with the number of the newest version."""
+    return {"context": f"v{listed.versions[0]['version']}"} if listed.versions else {}
 
 
 def _counts(status: dict[str, Any], run: dict[str, Any] | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ MOST_DETAIL_BYTES: Final = 4 * 1024
 MOST_STEPS: Final = 80
 """Questions for the entry of a time: each halves, or doubles, the entries in question."""
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_SHOWN_LAST: Final = frozenset({"began_at", "seconds"})
 _SHOWN_APART: Final = frozenset({"number", "type", "task", "visit", "index", "attempt", "outcome", "at"})
 
 
@@ -107,7 +108,8 @@ class RunHistoryPage:
 
 
 def _row(entry: dict[str, Any], head: RunHead) -> HistoryRow:
-    more = {name: value for name, value in entry.items() if name not in _SHOWN_APART and value is not None}
+    names = sorted((name for name in entry if name not in _SHOWN_APART), key=_SHOWN_LAST.__contains__)
+    more = {name: entry[name] for name in names if entry[name] is not None}
     offset = None
     if entry.get("at") is not None and head.run is not None:
         offset = (moment(entry["at"]) - moment(head.run["accepted_at"])).total_seconds()

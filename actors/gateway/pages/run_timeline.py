@@ -22,6 +22,8 @@ _BAR_HEIGHT: Final = 10
 _AXIS_HEIGHT: Final = 24
 _LEAST_WIDTH: Final = 2.0
 _MOST_TICKS: Final = 10
+_DIGIT_WIDTH: Final = 8
+"""Pixels of a character of a label, at most."""
 _STEPS: Final = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
@@ -62,10 +64,11 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """A line of the axis."""
+    """A line of the axis. The label of the last one stands before it if there is no room behind."""
 
     x: float
     label: str
+    is_last: bool
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -163,5 +166,8 @@ def _ticks(seconds: float, scale: float) -> list[Tick]:
     step = next((step for step in _STEPS if seconds / step <= _MOST_TICKS), None)
     if step is None:
         step = _HOUR * max(round(seconds / _HOUR / _MOST_TICKS + 0.5), 1)
-    numbers = range(int(seconds / step) + 1)
-    return [Tick(NAMES_WIDTH + number * step * scale, seconds_text(number * step)) for number in numbers]
+    places = [
+        (NAMES_WIDTH + number * step * scale, seconds_text(number * step)) for number in range(int(seconds / step) + 1)
+    ]
+    end = NAMES_WIDTH + TIME_WIDTH
+    return [Tick(x, label, is_last=x + _DIGIT_WIDTH * len(label) > end) for x, label in places]

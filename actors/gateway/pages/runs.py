@@ -16,7 +16,7 @@ from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.pages.last_day import LastDays
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
-from stretto.actors.journal import NoStore
+from stretto.actors.journal import MOST_SEARCHED, NoStore
 from stretto.actors.operations import (
     CountsAnswer,
     Definitions,
@@ -131,6 +131,7 @@ class RunsPage:
             "runs.html", viewer, path="/", rows=rows, older=older, filters=filters, statuses=STATUSES,
             periods=_PERIODS, has_store=has_store, counts=counts, last_day=last_day,
             workflows=caller.workflows, known=await self._known(rows, caller),
+            searched=MOST_SEARCHED if filters.q and older and len(rows) < ROWS else 0,
         )  # fmt: skip
 
     async def _known(self, rows: list[Row], caller: Caller) -> Known:

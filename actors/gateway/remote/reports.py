@@ -204,9 +204,9 @@ class RemoteReports:
         """Return a value of a stored run's context. See `Engine.context`."""
         return self._calls.send(lambda: Context(run_id, at, tuple(path)), msgspec.structs.asdict)
 
-    def context_versions(self, run_id: str) -> pykka.Future[dict[str, Any]]:
+    def context_versions(self, run_id: str, max_entries: int | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the versions of a stored run's context. See `Engine.context_versions`."""
-        return self._calls.send(lambda: ContextVersions(run_id), msgspec.structs.asdict)
+        return self._calls.send(lambda: ContextVersions(run_id, max_entries), msgspec.structs.asdict)
 
     def timeline(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return when the tasks of a stored run ran. See `Engine.timeline`."""

@@ -51,6 +51,7 @@ class RunClaims:
     def claim(self) -> Claimed:
         """Claim a portion of trees in one transaction; see `Claims.claim`."""
         with self._ownership.transaction() as connection:
+            again = self._ownership.take_over(connection)
             units = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE)
             of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
             rows = connection.execute(of_units).all() if units else ()
@@ -60,7 +61,13 @@ class RunClaims:
             tuple(Unfinished(row.id, row.workflow, row.accepted_at, row.parent) for row in rows),
             tuple(map(restore_suspicion, found)),
             more=len(units) == CLAIMED_AT_ONCE,
+            again=again,
         )
+
+    def renew(self) -> float | None:
+        """Renew the lease; see `Claims.renew`."""
+        with self._ownership.transaction() as connection:
+            return self._ownership.take_over(connection)
 
 
 def claim(connection: Connection, owned: Owned, engine: int, limit: int) -> Sequence[Any]:

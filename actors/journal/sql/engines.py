@@ -8,9 +8,21 @@ import os
 import socket
 import time
 from importlib import metadata
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from stretto.actors.journal.sql.tables import engines, runs
 
@@ -19,6 +31,20 @@ _COUNT_COMMIT: Final = (
     update(engines)
     .where(engines.c.number == bindparam("ours"), engines.c.fenced_by.is_(None))
     .values(commits=engines.c.commits + 1)
+)
+_SERVER_TIME: Final[ColumnElement[float]] = literal_column(
+    "extract(epoch from clock_timestamp())::double precision", Double()
+)
+_EXPIRY: Final = _SERVER_TIME + bindparam("lease", type_=Double())
+_RENEW: Final = _COUNT_COMMIT.values(expires_at=_EXPIRY).returning(_SERVER_TIME)
+_EXPIRED: Final = (
+    select(engines.c.number)
+    .where(engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours"), engines.c.expires_at < _SERVER_TIME)
+    # An engine that is committing at this moment is not dead.
+    .with_for_update(skip_locked=True)
+)
+_NEXT_EXPIRY: Final = select(func.min(engines.c.expires_at) - _SERVER_TIME).where(
+    engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours")
 )
 _STATE: Final = select(engines.c.commits, engines.c.fenced_by).where(engines.c.number == bindparam("ours"))
 
@@ -30,19 +56,29 @@ class EngineState(NamedTuple):
     fenced_by: int | None
 
 
-def register(connection: Connection, knows: str) -> int:
+class FencedEngine(NamedTuple):
+    """An engine that has not renewed its lease in time, and the seconds since then."""
+
+    number: int
+    name: str
+    overdue: float
+
+
+def register(connection: Connection, knows: str, lease: float | None) -> int:
     """Add an engine that has opened the store; return its number.
 
     Args:
         connection: A connection in a transaction.
         knows: The newest version of the tables that the engine knows.
+        lease: The seconds until others may take over unless it commits, or None for an engine that is alone.
     """
-    opening = {
+    opening: dict[str, Any] = {
         "name": this_process(),
         "version": metadata.version("stretto"),
         "knows": knows,
         "opened_at": time.time(),
         "commits": 0,
+        "expires_at": None if lease is None else _SERVER_TIME + lease,
     }
     number: int = connection.execute(insert(engines).values(opening).returning(engines.c.number)).scalar_one()
     return number
@@ -52,8 +88,42 @@ def fence_all_others(connection: Connection, ours: int) -> None:
     """Take the right to write from all other engines, and forget those that own no run in progress."""
     others = engines.c.number != ours
     connection.execute(update(engines).where(others, engines.c.fenced_by.is_(None)).values(fenced_by=ours))
+    forget_fenced(connection)
+
+
+def fence_expired(connection: Connection, ours: int) -> list[FencedEngine]:
+    """Take the right to write from engines that have not renewed their leases in time, and return them."""
+    expired = connection.scalars(_EXPIRED, {"ours": ours}).all()
+    if not expired:
+        return []
+    fencing = update(engines).where(engines.c.number.in_(expired)).values(fenced_by=ours)
+    overdue = (_SERVER_TIME - engines.c.expires_at).label("overdue")
+    found = connection.execute(fencing.returning(engines.c.number, engines.c.name, overdue))
+    return [FencedEngine(row.number, row.name, row.overdue) for row in found]
+
+
+def forget_fenced(connection: Connection) -> None:
+    """Delete the rows of fenced engines that own no run in progress."""
     owns_runs = exists().where(runs.c.owner == engines.c.number, runs.c.ended_at.is_(None))
-    connection.execute(delete(engines).where(others, engines.c.fenced_by.is_not(None), ~owns_runs))
+    connection.execute(delete(engines).where(engines.c.fenced_by.is_not(None), ~owns_runs))
+
+
+def seconds_to_next_expiry(connection: Connection, ours: int) -> float | None:
+    """Return after how many seconds the lease of another engine ends unless it is renewed, or None without one."""
+    seconds: float | None = connection.scalar(_NEXT_EXPIRY, {"ours": ours})
+    return seconds
+
+
+def leave(connection: Connection, ours: int) -> None:
+    """Give up all runs of an engine, which writes no more, so that others claim them."""
+    connection.execute(update(runs).where(runs.c.owner == ours, runs.c.ended_at.is_(None)).values(owner=None))
+    connection.execute(update(engines).where(engines.c.number == ours).values(fenced_by=ours))
+
+
+def renew(connection: Connection, ours: int, lease: float) -> float | None:
+    """Count a commit of an engine, and extend its lease; return the server's time, or None if it may not write."""
+    server_time: float | None = connection.execute(_RENEW, {"ours": ours, "lease": lease}).scalar_one_or_none()
+    return server_time
 
 
 def count_commit(connection: Connection, ours: int) -> bool:
@@ -70,6 +140,12 @@ def state_of(connection: Connection, ours: int) -> EngineState | None:
 def name_of_newest(connection: Connection) -> str | None:
     """Return the name of the engine that has opened the store last."""
     name: str | None = connection.scalar(select(engines.c.name).order_by(engines.c.number.desc()).limit(1))
+    return name
+
+
+def name_of(connection: Connection, number: int) -> str | None:
+    """Return the name of an engine, or None if its row is gone."""
+    name: str | None = connection.scalar(select(engines.c.name).where(engines.c.number == number))
     return name
 
 

@@ -4,6 +4,7 @@ A guard locks the store while its process lives. The row of an engine (`engines`
 lost its connection can find out whether it may still write, and whether its last commit succeeded.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -11,14 +12,9 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
-from stretto.actors.journal.sql.engines import (
-    count_commit,
-    fence_all_others,
-    name_of_newest,
-    register,
-    state_of,
-)
+from stretto.actors.journal.sql.engines import state_of
 from stretto.actors.journal.sql.errors import converting_errors, converting_value_errors, store_error
+from stretto.actors.journal.sql.membership import Membership
 from stretto.actors.journal.store import CannotOpenStore, StoreLost, StoreUnavailable, Unrecordable
 
 
@@ -68,24 +64,21 @@ class Ownership:
         number: The number of this engine.
     """
 
-    def __init__(self, guard: Guard, connection: Connection, knows: str) -> None:
-        """Take over the store with a new number.
+    def __init__(self, guard: Guard, connection: Connection, membership: Membership) -> None:
+        """Write a store over a connection that has claimed it.
 
         Args:
             guard: The lock of the store.
-            connection: The connection that has claimed it.
-            knows: The newest version of the tables that this process knows.
-
-        Raises a database error.
+            connection: The connection.
+            membership: The row of this engine.
         """
+        self.number = membership.number
         self._guard = guard
         self._connection: Connection | None = connection
+        self._membership = membership
         self._lost: str | None = None
         self._doubt: CommitInDoubt | None = None
         self._commits = 0
-        with connection.begin():
-            self.number = register(connection, knows)
-            fence_all_others(connection, self.number)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -117,14 +110,25 @@ class Ownership:
             self._ready()
         return bool(doubt.committed)
 
+    def take_over(self, connection: Connection) -> float | None:
+        """Fence engines that may be taken over, in a transaction of this ownership; see `Membership.take_over`."""
+        return self._membership.take_over(connection)
+
     def close(self) -> None:
-        """Close the connection and release the store; idempotent."""
+        """Give up what others may claim, close the connection and release the store; idempotent."""
         try:
             if self._connection is not None:
+                self._leave(self._connection)
                 self._connection.close()
         finally:
             self._connection = None
             self._guard.release()
+
+    def _leave(self, connection: Connection) -> None:
+        """Give up the runs. If that fails, others claim them at the end of the lease."""
+        if self._lost is None:
+            with contextlib.suppress(SQLAlchemyError):
+                self._membership.leave(connection)
 
     def _ready(self) -> Connection:
         if self._lost is not None:
@@ -157,6 +161,7 @@ class Ownership:
         if self._doubt is not None:
             self._doubt.committed = self._commits >= self._doubt.number
             self._doubt = None
+        self._membership.reconnected()
         return connection
 
     def _compare(self, connection: Connection) -> int:
@@ -165,8 +170,8 @@ class Ownership:
             state = state_of(connection, self.number)
             if state is not None and state.fenced_by is None:
                 return state.commits
-            whom = name_of_newest(connection) or "another process"
-        raise StoreLost(f"the store {self._guard.store} was opened by {whom}: this process can no longer write it")
+            reason = self._membership.reason_of_loss(connection)
+        raise StoreLost(f"the store {self._guard.store} {reason}: this process can no longer write it")
 
     def _roll_back(self, transaction: RootTransaction) -> None:
         try:
@@ -186,10 +191,12 @@ class Ownership:
             self._disconnect()
             raise
         self._commits += 1
+        self._membership.committed()
 
     def _count_commit(self, connection: Connection) -> None:
-        if not count_commit(connection, self.number):
-            self._lost = f"the store {self._guard.store} was opened by another process: this one can no longer write it"
+        if not self._membership.count_commit(connection):
+            reason = self._membership.reason_of_loss(connection)
+            self._lost = f"the store {self._guard.store} {reason}: this process can no longer write it"
             raise StoreLost(self._lost)
 
     def _doubtful(self, error: SQLAlchemyError) -> StoreUnavailable | Unrecordable:

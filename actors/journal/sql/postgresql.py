@@ -46,7 +46,6 @@ _APPLICATION_NAME_BYTES: Final = 63
 
 # The server may need a moment to notice that a process has died.
 _WAIT_FOR_LOCK: Final = text("SET LOCAL lock_timeout = '500ms'")
-_TAKE_LOCK: Final = text("SELECT pg_advisory_lock(:lock, hashtext(coalesce(current_schema(), '')))")
 _NOT_AVAILABLE: Final = "55P03"
 _FIND_HOLDER: Final = text(
     "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
@@ -59,12 +58,19 @@ _FIND_HOLDER: Final = text(
 class Postgres:
     """A store in a PostgreSQL database, in the first schema of its user's search path."""
 
-    def __init__(self, url: str) -> None:
-        """Parse the URL and load the driver. Raises CannotOpenStore."""
+    def __init__(self, url: str, more_settings: str = "") -> None:
+        """Parse the URL and load the driver.
+
+        Args:
+            url: The URL.
+            more_settings: Statements for each writing connection.
+
+        Raises CannotOpenStore.
+        """
         parsed = _parse(url)
         self.store = _without_passwords(parsed)
         self._url = parsed.set(drivername="postgresql+psycopg")
-        self._writers = self._engine(_SETTINGS_OF_WRITERS, poolclass=NullPool)
+        self._writers = self._engine(f"{more_settings}{_SETTINGS_OF_WRITERS}", poolclass=NullPool)
 
     def without_password(self) -> str:
         """Return the URL for PostgreSQL's programs, without any password."""
@@ -81,12 +87,16 @@ class Postgres:
 
         Raises StoreInUse, CannotOpenStore or a database error.
         """
-        with connection.begin():
-            self._check_encoding(connection)
+        self.check_encoding(connection)
+        self.take_lock(connection, "pg_advisory_lock")
+
+    def take_lock(self, connection: Connection, function: str) -> None:
+        """Take the store's lock by a function of the server. Raises StoreInUse or a database error."""
+        take = text(f"SELECT {function}(:lock, hashtext(coalesce(current_schema(), '')))")
         try:
             with connection.begin():
                 connection.execute(_WAIT_FOR_LOCK)
-                connection.execute(_TAKE_LOCK, {"lock": LOCK})
+                connection.execute(take, {"lock": LOCK})
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
                 raise
@@ -121,8 +131,10 @@ class Postgres:
         # A read is one statement: a transaction around it would cost two more round trips.
         return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
 
-    def _check_encoding(self, connection: Connection) -> None:
-        encoding = connection.scalar(text("SHOW server_encoding"))
+    def check_encoding(self, connection: Connection) -> None:
+        """Check that the database can store all texts. Raises CannotOpenStore or a database error."""
+        with connection.begin():
+            encoding = connection.scalar(text("SHOW server_encoding"))
         if encoding != "UTF8":
             raise CannotOpenStore(
                 f"cannot open the store {self.store}: the encoding of its database must be UTF8, got {encoding}; "

@@ -12,6 +12,7 @@ from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, fu
 
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
+from stretto.actors.journal.lease import StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Entry,
@@ -49,7 +50,6 @@ from stretto.actors.journal.sql.item_rows import (
 )
 from stretto.actors.journal.sql.kv import SqlKeyReader
 from stretto.actors.journal.sql.outputs import output_query, restore_output
-from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
     LABELS,
     RUN_ROW,
@@ -67,7 +67,7 @@ from stretto.actors.journal.sql.run_rows import (
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
-from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
+from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, engines, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     Child,
     ItemPage,
@@ -78,17 +78,13 @@ from stretto.actors.journal.store import (
     RunRow,
     StoreFacts,
     TaskRow,
-    Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
 
-_PORTION: Final = 500
-
-_UNFINISHED: Final = (
-    select(runs.c.number, runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent)
-    .where(runs.c.status != PRUNED, runs.c.ended_at.is_(None), runs.c.number > bindparam("last"))
-    .order_by(runs.c.number)
-    .limit(_PORTION)
+_ENGINE_OF_RUN: Final = (
+    select(engines.c.number, engines.c.name)
+    .join(runs, runs.c.owner == engines.c.number)
+    .where(runs.c.id == bindparam("run"), runs.c.ended_at.is_(None), engines.c.fenced_by.is_(None))
 )
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 ACCEPTED: Final = select(runs, *(each for each in run_inputs.c if each.name != "run"), LABELS).join(run_inputs)
@@ -120,17 +116,6 @@ class SqlReader:
 
     # ---- recovery
 
-    def unfinished(self) -> Iterator[Unfinished]:
-        """Yield the runs that have not ended, in the order of their acceptance."""
-        last = 0
-        while True:
-            portion = self._rows(_UNFINISHED, last=last)
-            for row in portion:
-                yield Unfinished(row.id, row.workflow, row.accepted_at, row.parent)
-            if len(portion) < _PORTION:
-                return
-            last = portion[-1].number
-
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance."""
         return list(map(restore_suspicion, self._rows(SUSPECTS)))
@@ -144,6 +129,10 @@ class SqlReader:
         """Return why a run is not recovered, or None if it is."""
         with self._reading() as connection:
             return find_quarantine(connection, searchable(run_id))
+
+    def engine_of(self, run_id: str) -> StoredEngine | None:
+        """Return the engine that writes a run in progress, or None if no engine does."""
+        return next((StoredEngine(*row) for row in self._rows(_ENGINE_OF_RUN, run=searchable(run_id))), None)
 
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, or None for an unknown run."""
@@ -233,8 +222,8 @@ class SqlReader:
 
     def runs(self, query: RunQuery = ALL_RUNS) -> RunPage:
         """Return a page of runs, the newest first. Raises InvalidCursor."""
-        rows, following = self._page("runs", select_runs(query, self._rows), query.limit)
-        return RunPage(tuple(map(restore_run_row, rows)), following)
+        rows, following = self._page("runs", (listing := select_runs(query, self._rows)).statement, query.limit)
+        return RunPage(tuple(map(restore_run_row, rows)), following or listing.behind)
 
     def matching(self, beginning: str, end: str, most: int) -> list[str]:
         """Return at most so many ids of runs that begin or end with these texts, newest first."""

@@ -5,7 +5,8 @@ stops when the page is full:
 
     no filter                      the primary key of `runs`
     `by`                           runs_by_requester
-    `search`                       runs_by_workflow and run_labels_by_value of what contains the text (`run_search`)
+    `search`                       runs_by_workflow and run_labels_by_value of what contains the text (`run_search`),
+                                   else a part of the primary key
     `since`, `until`               a part of the primary key, whose ends runs_by_time has
     "folded", `parent`             runs_at_top, runs_by_parent
     `status`, `workflow`           runs_by_status (of each status, then together), runs_by_workflow
@@ -14,7 +15,7 @@ stops when the page is full:
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from sqlalchemy import (
@@ -33,9 +34,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
-from stretto.actors.journal.queries import NO_PARENT, RunQuery
+from stretto.actors.journal.queries import MOST_SEARCHED, NO_PARENT, RunQuery
 from stretto.actors.journal.records import Origin, Rerun, UnreadableRecord
-from stretto.actors.journal.sql.cursors import decode_cursor
+from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.pruning import PRUNED
@@ -93,8 +94,23 @@ RUN_ROW: Final = select(
 """A run of a list, see `restore_run_row`."""
 
 
-def select_runs(query: RunQuery, ask: Ask) -> Select[Any]:
-    """Return the statement of a page without its limit. Raises InvalidCursor.
+class Listing(NamedTuple):
+    """The statement of a page without its limit.
+
+    `floor` is the number of the newest run that the page does not look at, or None if it looks at all.
+    """
+
+    statement: Select[Any]
+    floor: int | None = None
+
+    @property
+    def behind(self) -> str | None:
+        """The cursor of the page that looks at the runs behind this one's, or None."""
+        return None if self.floor is None else encode_cursor("runs", self.floor + 1)
+
+
+def select_runs(query: RunQuery, ask: Ask) -> Listing:
+    """Return the statement of a page. Raises InvalidCursor.
 
     Args:
         query: What to list.
@@ -104,21 +120,36 @@ def select_runs(query: RunQuery, ask: Ask) -> Select[Any]:
     if query.search is not None and not query.labels:
         matches = find_matches(searchable(query.search), ask)
         if matches is not None:
-            return _newest(_pages_of_matches(query, statuses, matches))
+            return Listing(_newest(_pages_of_matches(query, statuses, matches)))
+    floor = None if query.search is None else _floor(query, ask)
     if statuses is None or len(statuses) == 1 or query.labels:
         page, number = _joined_to_labels(RUN_ROW, query)
-        page = _filtered(page, query, number)
+        page = _above(_filtered(page, query, number), number, floor)
         if statuses is not None:
             wanted = list(map(searchable, statuses))
             page = page.where(runs.c.status == wanted[0] if len(wanted) == 1 else runs.c.status.in_(wanted))
-        return page.order_by(number.desc())
+        return Listing(page.order_by(number.desc()), floor)
     pages = [
-        _filtered(select(runs.c.number), query, runs.c.number)
+        _above(_filtered(select(runs.c.number), query, runs.c.number), runs.c.number, floor)
         .where(runs.c.status == searchable(status))
         .order_by(runs.c.number.desc())
         for status in statuses
     ]
-    return _newest([page.limit(query.limit + 1) for page in pages])
+    return Listing(_newest([page.limit(query.limit + 1) for page in pages]), floor)
+
+
+def _floor(query: RunQuery, ask: Ask) -> int | None:
+    """Return the number of the newest run behind those that a page of a search looks at, or None if there is none."""
+    if query.cursor is None:
+        (newest,) = ask(select(func.coalesce(func.max(runs.c.number), 0).label("number")))
+        above = newest.number + 1
+    else:
+        above = decode_cursor("runs", query.cursor)
+    return max(above - 1 - MOST_SEARCHED, 0) or None
+
+
+def _above(page: Select[Any], number: Any, floor: int | None) -> Select[Any]:
+    return page if floor is None else page.where(number > floor)
 
 
 def _newest(pages: Sequence[Select[Any]]) -> Select[Any]:

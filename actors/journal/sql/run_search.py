@@ -4,7 +4,8 @@
                                                               --> the newest runs of each, by the same indexes
 
 No run is read that the page does not show, unless a key has more than MOST_VALUES different values, such as a number
-of its own for each run. Then the text is looked for in the runs themselves, from the newest on.
+of its own for each run. Then the text is looked for in the runs themselves, from the newest on: in MOST_SEARCHED of
+them for a page. The next page goes on behind those.
 """
 
 from collections.abc import Callable, Sequence

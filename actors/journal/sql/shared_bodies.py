@@ -129,7 +129,9 @@ def _missing(transaction: Transaction, table: Table, digests: Sequence[str]) -> 
 @lru_cache(maxsize=2)
 def _among(table: Table) -> Select[tuple[str]]:
     """Return the statement that finds digests. It is cached, as building it takes longer than executing it."""
-    return select(table.c.digest).where(table.c.digest.in_(bindparam("digests", expanding=True)))
+    found = select(table.c.digest).where(table.c.digest.in_(bindparam("digests", expanding=True)))
+    # Another engine may be deleting it: then it is missing once that has happened.
+    return found.with_for_update(read=True, key_share=True)
 
 
 def _body(connection: Connection, table: Table, digest: str) -> bytes:

@@ -12,6 +12,7 @@ from stretto.actors.journal import store as protocols
 from stretto.actors.journal.access import PruneAudit
 from stretto.actors.journal.deletion import DeleteRun
 from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
 from stretto.actors.journal.sql.access import SqlAccessWriter
 from stretto.actors.journal.sql.audit import AuditPruning
@@ -20,14 +21,17 @@ from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.deletion import RunDeletion
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.kv import SqlKeyWriter
+from stretto.actors.journal.sql.membership import Alone, Member
 from stretto.actors.journal.sql.ownership import Guard, Ownership
 from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
+from stretto.actors.journal.sql.shared_postgresql import SharedPostgres
 from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url, lock_of
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.journal.store import CannotOpenStore, Prune
+from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.process import is_locked
 from stretto.definitions.errors import StrettoError
 
@@ -37,6 +41,7 @@ class Store:
 
     def __init__(self, guard: Guard, ownership: Ownership, keyring: Keyring | None) -> None:
         self.url = guard.store
+        self.engine = ownership.number
         self.writer = SqlWriter(ownership, keyring)
         self.access = SqlAccessWriter(ownership)
         self.keys = SqlKeyWriter(ownership, keyring)
@@ -75,6 +80,31 @@ def own(location: Location, keyring: Keyring | None, schema: Schema | None) -> S
     guard = _guard(location)
     with opening(guard.store):
         return Store(guard, _own(guard, schema or SCHEMA), keyring)
+
+
+def share(
+    location: Location, keyring: Keyring | None, lease: Lease, clock: StoreClock, schema: Schema | None = None
+) -> Store:
+    """Open a store that several engines share, for writing and reading.
+
+    Args:
+        location: The place of the store, in PostgreSQL.
+        keyring: The keys of its secrets.
+        lease: The lease of this engine, which each commit renews.
+        clock: Follows the server's clock.
+        schema: The version of the tables, by default this Stretto's.
+
+    Raises:
+        StoreInUse: A process has the store open for itself.
+        CannotOpenStore: The store cannot be opened, or is not in PostgreSQL.
+    """
+    if not isinstance(location, InPostgres):
+        raise CannotOpenStore(
+            "only a store in PostgreSQL can be shared: unset engine.store_lease, or change engine.store"
+        )
+    guard = SharedPostgres(location.url, lease.seconds)
+    with opening(guard.store):
+        return Store(guard, _join(guard, schema or SCHEMA, lease, clock), keyring)
 
 
 def finish(location: Location, schema: Schema | None) -> None:
@@ -156,16 +186,30 @@ def _guard(location: Location) -> Guard:
 def _own(guard: Guard, schema: Schema) -> Ownership:
     with _claimed(guard) as connection:
         schema.upgrade(connection, guard.store, guard.back_up)
-        return Ownership(guard, connection, schema.newest)
+        return Ownership(guard, connection, Alone(connection, schema.newest))
+
+
+def _join(guard: SharedPostgres, schema: Schema, lease: Lease, clock: StoreClock) -> Ownership:
+    with _connected(guard) as connection, guard.joining(connection) as is_first:
+        schema.upgrade(connection, guard.store, guard.back_up)
+        member = Member(connection, schema.newest, lease, clock, is_first=is_first)
+        return Ownership(guard, connection, member)
 
 
 @contextmanager
 def _claimed(guard: Guard) -> Iterator[Connection]:
     """Yield a connection that has claimed the store. If the block fails, the store is released."""
+    with _connected(guard) as connection:
+        guard.claim(connection)
+        yield connection
+
+
+@contextmanager
+def _connected(guard: Guard) -> Iterator[Connection]:
+    """Yield a connection. If the block fails, it is closed, and the store is released."""
     connection: Connection | None = None
     try:
         connection = guard.connect()
-        guard.claim(connection)
         yield connection
     except BaseException:
         if connection is not None:

@@ -348,5 +348,7 @@ engines = _table(
     Column("commits", _BIG, nullable=False),
     # The number of the engine that has taken over. From then on this one cannot commit.
     Column("fenced_by", _BIG),
+    # When others may take over unless it commits, by the server's clock. Null for an engine that is alone.
+    Column("expires_at", _TIME),
     sqlite_autoincrement=True,
 )

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stretto.actors.locating import exists, is_file, is_folder
-from stretto.actors.packs.environments import environments_of
+from stretto.actors.locating import exists, is_file, is_folder, packs_in
+from stretto.actors.packs.environments import HIDDEN, environments_of
 from stretto.actors.packs.errors import CannotInstallPack
 from stretto.actors.packs.folders import examine_packs
 from stretto.actors.packs.installing.archives import ARCHIVES, copy_folder, unpack
+from stretto.actors.packs.installing.downloads import download, is_archive_url
 from stretto.actors.packs.installing.git import fetch, is_git_url
 from stretto.actors.packs.installing.limits import MAX_PACK_BYTES, MAX_PACK_FILES, Allowance, check_tree
 from stretto.actors.packs.installing.records import Origin, forget, origin_of, record
 from stretto.actors.packs.installing.workplace import working_in
 from stretto.actors.packs.model import Pack
+from stretto.actors.packs.setup import remove_unused
 from stretto.definitions.errors import Finding
 
 _EXCHANGE: Final = 2
@@ -63,7 +65,8 @@ def install_pack(source: str, packs: Path, options: InstallOptions) -> Installed
     """Fetch a pack and put it in a folder of packs. Nothing of it is executed.
 
     Args:
-        source: A folder, an archive (.tar.gz, .zip and the like), or the URL of a git repository (https, ssh, file).
+        source: A folder, an archive (.tar.gz, .zip and the like) or its https URL, or the URL of a git repository
+            (https, ssh, file).
         packs: The folder of packs. The pack's folder in it has the pack's ref as its name.
         options: How it is installed.
 
@@ -93,7 +96,7 @@ def install_pack(source: str, packs: Path, options: InstallOptions) -> Installed
 
 
 def remove_pack(ref: str, packs: Path) -> None:
-    """Remove an installed pack.
+    """Remove an installed pack, and the environments that no other pack needs.
 
     Args:
         ref: The pack.
@@ -110,13 +113,28 @@ def remove_pack(ref: str, packs: Path) -> None:
         with working_in(packs) as place:
             folder.rename(place / "removed")
             forget(folder)
+            _remove_unused(packs.resolve())
     except OSError as error:
         raise CannotInstallPack(f"{folder} cannot be removed: {error.strerror or error}") from None
+
+
+def _remove_unused(packs: Path) -> None:
+    """Remove environments that no pack needs: none, if what one of the packs needs cannot be read."""
+    try:
+        needed = [environment for each in packs_in(packs) for environment in environments_of(each)]
+    except OSError:
+        return
+    remove_unused(packs / HIDDEN / "environments", needed)
 
 
 def _fetch(source: str, options: InstallOptions, files: Path, place: Path) -> str:
     """Fetch a source's files, and return the commit of a repository."""
     allowance = Allowance(options.max_bytes, options.max_files)
+    if is_archive_url(source):
+        if options.ref:
+            raise CannotInstallPack("--ref is for git repositories")
+        unpack(download(source, place, options.max_bytes), files, allowance)
+        return ""
     if is_git_url(source):
         return fetch(source, options.ref, place / "repository", files, allowance)
     path = Path(source)

@@ -40,5 +40,5 @@ def test_a_journal_that_has_not_started_keeps_nothing(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="the engine is being stopped"):
             keeper.apply(AddToken(token())).result(PATIENCE)
         assert keeper.load() == Kept()
-        assert keeper.changed_tokens() is None  # type: ignore[func-returns-value]  # the protocol's answer
+        assert keeper.changed_tokens() is None  # the protocol's answer
         keeper.close()

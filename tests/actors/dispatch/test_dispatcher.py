@@ -307,24 +307,24 @@ class Brief(ShortLived):
 
 def test_a_first_turn_is_taken_within_that_of_the_caller(dispatcher: Dispatcher) -> None:
     """Before the call returns, and also if it is the last one. Further turns are the dispatcher's."""
-    here = threading.current_thread()
+    here, lane = threading.current_thread(), dispatcher.lane()
     turns: list[Any] = []
-    ended = Brief.take_first_turn(dispatcher, "end", turns)
+    ended = Brief.start_lightly(lane, "end", turns, at_once=True)
     assert turns == [("end", here)]
-    assert ended.closed
+    assert ended.actor_inbox.closed
     assert dispatcher.alive() == {"Brief": 0}
-    failed = Brief.take_first_turn(dispatcher, "fail", turns)
+    failed = Brief.start_lightly(lane, "fail", turns, at_once=True)
     assert turns[1:] == [("fail", here), "on_failure"]
-    assert failed.closed
-    living = Brief.take_first_turn(dispatcher, "begin", turns)
+    assert failed.actor_inbox.closed
+    living = Brief.start_lightly(lane, "begin", turns, at_once=True)
     assert dispatcher.alive() == {"Brief": 1}
-    living.tell("end")
+    living.actor_inbox.tell("end")
     dispatcher.stop()
     (begin, first), (end, second) = turns[3:]
     assert (begin, first, end) == ("begin", here, "end")
     assert second is not here
     with pytest.raises(pykka.ActorDeadError):
-        living.tell("late")
+        living.actor_inbox.tell("late")
 
 
 def test_performing_is_refused_when_the_dispatcher_has_stopped(dispatcher: Dispatcher) -> None:
@@ -496,7 +496,8 @@ def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> No
     """Beyond Pykka's own names, a proxy offers only what the actor's class declares for its users."""
     offered = {name for name in dir(DispatchedActor) if not name.startswith("_")}
     assert offered - set(dir(pykka.Actor)) == {
-        "actor_urn", "registered", "start_on", "start_with", "take_first_turn", "on_turn_end",
+        "actor_inbox", "actor_stopped", "actor_urn", "registered", "start_on", "start_with", "start_lightly",
+        "on_turn_end",
     }  # fmt: skip
 
 

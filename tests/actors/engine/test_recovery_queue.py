@@ -26,7 +26,7 @@ from stretto.actors.runs.recovery_messages import PauseElapsed, RecoveryNoted, R
 from tests.support.conducted import Conducted
 from tests.support.noting import NotedAtOnce
 from tests.support.recording import acceptance, new_id
-from tests.support.stores import KEYRING
+from tests.support.stores import KEYRING, unfinished
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 FAN = """
@@ -82,7 +82,7 @@ class Desk:
         return ids
 
     def left(self) -> list[Unfinished]:
-        return list(self.store.reader.unfinished())
+        return unfinished(self.store.reader)
 
     def loaded(self) -> set[str]:
         """Return the runs whose messages the engine has, when all that is noted, and then read, has been."""

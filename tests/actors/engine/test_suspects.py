@@ -31,7 +31,7 @@ from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Child, Reader
 from stretto.actors.runs.recovery_messages import RecoveryNoted, RunSettled
 from tests.support.recording import acceptance, new_id
-from tests.support.stores import KEYRING
+from tests.support.stores import KEYRING, unfinished
 
 RUNS: Final = 50
 ENTRIES: Final = 50
@@ -105,7 +105,7 @@ class Simulated:
 
     def recover(self) -> set[str]:
         """Recover all runs, and wait until nothing is due any more. Return the quarantined ones. Raises `Killed`."""
-        left = list(self._store.reader.unfinished())
+        left = unfinished(self._store.reader)
         judged = self.suspects.review(self._store.reader.suspects(), [each.run_id for each in left])
         quarantined = {each.run_id for each in judged}
         self.queue.enqueue_unfinished(each for each in left if each.run_id not in quarantined)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from stretto.actors.history import bounded_replay, context_versions, list_versions
+from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.errors import LimitExceeded
@@ -59,3 +60,14 @@ def test_a_replay_has_its_limits(store: Store, monkeypatch: pytest.MonkeyPatch) 
     ticks = itertools.count(0, 6)
     with pytest.raises(LimitExceeded, match="takes longer than 5 s"):
         list_versions(store.reader, run.id, clock=lambda: float(next(ticks)))
+
+
+def test_a_long_replay_is_refused_for_who_does_not_wait_for_it(store: Store) -> None:
+    """Unless its versions are kept."""
+    run, kept = Conducted(store, TWO), KeptReports()
+    run.succeed("one")
+    with pytest.raises(LimitExceeded, match=r"at most 0 entries \(max_entries\), and it has 1"):
+        list_versions(store.reader, run.id, 0, kept=kept)
+    known = list_versions(store.reader, run.id, 1, kept=kept)
+    assert known["versions"]
+    assert list_versions(store.reader, run.id, 0, kept=kept) == known

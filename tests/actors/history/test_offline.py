@@ -26,7 +26,7 @@ from stretto.definitions.conductor import (
     ResumeRequested,
 )
 from tests.support.conducted import Conducted
-from tests.support.stores import KEYRING, everything_in
+from tests.support.stores import KEYRING, everything_in, unfinished
 
 NOW = 5000.0
 ITEMS = """
@@ -103,7 +103,7 @@ def test_a_run_that_has_nothing_in_flight_ends_at_once(store: Store, runs: Offli
     shown = reports.show_run(store.reader, run.id)
     assert (shown["status"], shown["ended_at"]) == ("cancelled", "1970-01-01T01:23:20.000000Z")
     assert [(task["task"], task["status"]) for task in shown["tasks"]] == [("only", "cancelled")]
-    assert list(store.reader.unfinished()) == []
+    assert unfinished(store.reader) == []
 
 
 @pytest.mark.parametrize("request_of", [CancelRequested, PauseRequested, ResumeRequested])
@@ -182,7 +182,7 @@ def test_a_rerun_is_accepted(store: Store, runs: OfflineRuns) -> None:
     assert again is not None
     assert (again.rerun, again.parameters, again.accepted_at) == (Rerun(run.id, "everything"), {"given": 3}, NOW)
     assert again.workflow == run.accepted.workflow
-    assert [each.run_id for each in store.reader.unfinished()] == [again.run_id]
+    assert [each.run_id for each in unfinished(store.reader)] == [again.run_id]
     assert reports.show_run(store.reader, run.id) == before
 
 

@@ -16,7 +16,7 @@ from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import CancelRequested, PauseRequested, UnknownTask, events
-from stretto.definitions.context.context import RunEnvironment
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import MASK, Mask
 from stretto.definitions.data.frozen import EMPTY_OBJECT, object_of
 from tests.support.conducted import Conducted

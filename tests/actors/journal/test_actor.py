@@ -16,11 +16,12 @@ from stretto.actors.journal.access import AccessChange, EndSession, PruneAudit
 from stretto.actors.journal.actor import PRUNE_PORTION, JournalActor
 from stretto.actors.journal.audit import AuditEntries, Requester
 from stretto.actors.journal.backlog import PORTION_ENTRIES
+from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed
 from stretto.actors.journal.kv import KeyChange, KeyPlace, RemoveKey, StoredKey, UnknownKey
 from stretto.actors.journal.link import JournalLink
-from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
+from stretto.actors.journal.messages import ClaimRuns, PruneRuns, RunExists, RunsClaimed, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Audited, Ending, Happened, RunAccepted, Write, run_of
-from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
+from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import RunRecorded
 from stretto.actors.runs.services import Services
@@ -99,6 +100,24 @@ class Book:
         self.closed = True
 
 
+class ClaimBook:
+    """Runs that are claimed in portions, or errors that come instead. Then nothing is left."""
+
+    def __init__(self) -> None:
+        self.portions: list[Claimed | Exception] = []
+        self.renewals = threading.Semaphore(0)
+
+    def claim(self) -> Claimed:
+        portion = self.portions.pop(0) if self.portions else NOTHING_CLAIMED
+        if isinstance(portion, Exception):
+            raise portion
+        return portion
+
+    def renew(self) -> float | None:
+        self.renewals.release()
+        return None
+
+
 class KeyBook:
     """Takes changes of keys, of which each is refused."""
 
@@ -111,6 +130,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.book = Book()
+        self.claims = ClaimBook()
         self._waiters: list[pykka.ActorRef[Inbox]] = []
         self.engine = Inbox.start()
         self.right_of_way = RightOfWay()
@@ -132,6 +152,7 @@ class Desk:
             self.link,
             access=self.book,
             keys=KeyBook(),
+            claims=self.claims,
             timers=services.timers,
             instruments=services.instruments,
             engine=lambda: self.engine,
@@ -573,3 +594,49 @@ def test_old_entries_of_the_audit_are_deleted_a_portion_at_a_time(desk: Desk) ->
     answer = Deferred()
     desk.actor.tell(PruneRuns(PruneAudit(9.0), answer))
     assert get(answer) == 5 + 3
+
+
+# ---- claims
+
+
+def claimed(*run_ids: str, **given: Any) -> Claimed:
+    """Return that runs were claimed."""
+    return Claimed(tuple(Unfinished(each, "tests.probe", 1.0, None) for each in run_ids), (), **given)
+
+
+def test_the_engine_gets_what_is_claimed(desk: Desk) -> None:
+    """One portion after the other, until nothing is left. No message comes of a portion without runs."""
+    desk.claims.portions = [claimed("a", more=True), claimed(more=True), claimed("b")]
+    desk.actor.tell(ClaimRuns())
+    assert [desk.received(), desk.received()] == [RunsClaimed(claimed("a", more=True)), RunsClaimed(claimed("b"))]
+
+
+def test_claims_are_repeated_after_the_time_that_the_store_says(desk: Desk) -> None:
+    """It depends on when the next lease ends."""
+    desk.claims.portions = [claimed("a", again=0.0), claimed("b")]
+    desk.actor.tell(ClaimRuns())
+    assert [desk.received().claimed.unfinished[0].run_id for _ in range(2)] == ["a", "b"]
+
+
+def test_a_claim_that_fails_is_tried_again(desk: Desk) -> None:
+    """Meanwhile the store counts as unavailable, and nothing starts."""
+    desk.claims.portions = [StoreUnavailable("a lost server"), claimed("a")]
+    desk.actor.tell(ClaimRuns())
+    assert desk.received() == RunsClaimed(claimed("a"))
+    assert desk.link.unavailable is None
+
+
+def test_an_engine_that_was_fenced_ends(desk: Desk) -> None:
+    """It finds that when it renews its lease, if it has nothing to write."""
+    desk.claims.portions = [StoreLost("another one took over")]
+    desk.actor.tell(ClaimRuns())
+    assert desk.received() == StoreGone("another one took over")
+
+
+def test_an_engine_that_is_being_stopped_renews_its_lease_and_claims_nothing(desk: Desk) -> None:
+    """Others would wait for what it claims."""
+    desk.link.stop_claiming()
+    desk.claims.portions = [claimed("a")]
+    desk.actor.tell(ClaimRuns())
+    assert desk.claims.renewals.acquire(timeout=PATIENCE)
+    assert desk.claims.portions == [claimed("a")]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.link import MAX_PENDING, ROOM_AGAIN, JournalLink, NoJournal, notify
 from stretto.actors.journal.messages import JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, ItemStarted
@@ -109,3 +110,19 @@ def test_who_is_gone_wants_no_news(waiter: "pykka.ActorRef[Inbox]") -> None:
     notify(((gone, RunRecorded()), (waiter, RunRecorded())), ((answer, 1),))
     assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
     assert isinstance(Record(None, 1).notifications, tuple)
+
+
+def test_nothing_starts_once_the_lease_is_over() -> None:
+    """Another engine may have taken over. The renewal that is answered lets items start."""
+    now = 0.0
+    lease = Lease(15.0, lambda: now)
+    link = JournalLink(lease=lease)
+    waiter = Inbox.start()
+    assert not link.has_room(waiter)
+    lease.renewed(sent=0.0)
+    link.committed(0)
+    assert messages_of(waiter).get(timeout=PATIENCE) == JournalHasRoom()
+    assert link.has_room(waiter)
+    now = 15.0
+    assert not link.has_room(waiter)
+    waiter.stop()

@@ -18,6 +18,7 @@ from stretto.actors.runners import Runners
 from stretto.actors.runs.services import Services
 from stretto.metrics import Instruments
 from tests.support.recording import acceptance
+from tests.support.stores import unfinished
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 
@@ -68,7 +69,7 @@ def test_a_closed_journal_has_written_all_and_leaves_nothing(sqlite_url: str, se
     assert not pykka.ActorRegistry.get_by_class(JournalActor)
     assert {each for each in threading.enumerate() if each.name.startswith("stretto-reader")} <= threads
     reader = open_reader(sqlite_url, None)
-    assert [each.run_id for each in reader.unfinished()] == ["a", "b", "c"]
+    assert [each.run_id for each in unfinished(reader)] == ["a", "b", "c"]
     reader.close()
     open_journal(sqlite_url, None).close()
 

@@ -25,12 +25,12 @@ from stretto.actors.journal.records import (
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import AlreadyAccepted, Child, InvalidCursor, RunRow, Unfinished, Unrecordable
 from stretto.definitions.conductor import Failure, PauseRequested
-from stretto.definitions.context.context import RunEnvironment
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST, FrozenDict, freeze
 from tests.support.entries import ENTRIES, same
 from tests.support.recording import PROBING, acceptance, completed, data, failed, happening, probing
-from tests.support.stores import KEYRING, everything_in, keyless, rows_of, store, store_url
+from tests.support.stores import KEYRING, everything_in, keyless, rows_of, store, store_url, unfinished
 
 __all__ = ["keyless", "store", "store_url"]
 
@@ -139,7 +139,7 @@ def test_a_key_counts_within_one_transaction(store: Store) -> None:
     assert store.writer.write([*runs, happening(runs[1].run_id, completed())]) == [
         AlreadyAccepted(runs[2].run_id, runs[0].run_id, same_request=True)
     ]
-    assert [each.run_id for each in store.reader.unfinished()] == [runs[0].run_id, runs[1].run_id, runs[3].run_id]
+    assert [each.run_id for each in unfinished(store.reader)] == [runs[0].run_id, runs[1].run_id, runs[3].run_id]
     assert store.reader.entries(runs[1].run_id, 0, 10) == [completed()]
 
 
@@ -295,7 +295,7 @@ def test_unfinished_runs_are_listed_in_the_order_of_their_acceptance(store: Stor
     store.writer.write(runs)
     child = accepted(store, parent=ParentItem(runs[0].run_id, ItemKey("calls", 1, 0), 1, data({})), accepted_at=5.0)
     store.writer.write([ended(run) for run in runs[1::2]])
-    assert list(store.reader.unfinished()) == [
+    assert unfinished(store.reader) == [
         *(Unfinished(run.run_id, "tests.probe", 1000.0, None) for run in runs[::2]),
         Unfinished(child.run_id, "tests.probe", 5.0, runs[0].run_id),
     ]
@@ -305,7 +305,7 @@ def test_a_slow_reader_holds_up_nothing(store: Store) -> None:
     """While somebody goes through the unfinished runs, others are read, accepted and ended."""
     runs = [accepted(store) for _ in range(3)]
     seen: list[str] = []
-    for each in store.reader.unfinished():
+    for each in unfinished(store.reader):
         store.writer.write([ended(runs[len(seen)])])
         assert store.reader.accepted(each.run_id) is not None
         seen.append(each.run_id)
@@ -536,4 +536,4 @@ def test_a_store_that_is_opened_again_goes_on(store_url: str) -> None:
     with open_store(store_url, KEYRING) as after:
         after.writer.write([happening(run.run_id, completed(1, "b"), first=1, secret=True)])
         assert after.reader.entries(run.run_id, 0, 10) == [completed(0, "a"), completed(1, "b")]
-        assert [each.run_id for each in after.reader.unfinished()] == [run.run_id]
+        assert [each.run_id for each in unfinished(after.reader)] == [run.run_id]

@@ -7,7 +7,8 @@ import pytest
 from stretto.actors.packs import read_packs
 from stretto.actors.packs.manifest import _FOLDERS
 from stretto.actors.packs.model import PackAction
-from tests.support.pack_files import CODE
+from stretto.definitions.errors import InvalidDefinition
+from tests.support.pack_files import CODE, MANIFEST
 from tests.support.paths import DOCS
 
 ALIASED = """\
@@ -80,3 +81,55 @@ def test_a_folder_without_effect_is_one_warning(tmp_path: Path, name: str) -> No
 def test_the_document_names_these_folders() -> None:
     row = next(line for line in (DOCS / "attune.md").read_text().splitlines() if "`rules/`" in line)
     assert [name for name in _FOLDERS if f"`{name}/`" not in row] == []
+
+
+NESTED = """
+conf_schema:
+  type: object
+  required: [url]
+  additionalProperties: false
+  properties:
+    url: {type: string}
+    limits: {type: object, required: [most], properties: {most: {type: integer}}}
+    region: {type: string, default: eu}
+"""
+
+
+def test_a_json_schema_of_an_object_is_read_as_its_properties(tmp_path: Path) -> None:
+    """Those of an action are, too. Names and required properties are checked."""
+    schema = NESTED.replace("conf_schema", "parameters")
+    (pack,) = read_packs([write(tmp_path, MANIFEST + NESTED, ACTION + schema)])
+    (action,) = pack.actions
+    for parameters in (pack.manifest.config_schema, action.parameters):
+        assert parameters is not None
+        assert {name: (each.required, each.default) for name, each in parameters.items()} == {
+            "url": (True, None), "limits": (False, None), "region": (False, "eu"),
+        }  # fmt: skip
+        assert parameters["limits"].properties["most"].required
+    assert {each.code for each in pack.warnings} == {"not_acted_on"}
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [("url: {", "u/l: {"), ("type: object\n  required", "type: array\n  required"), ("[url]", "[uri]")],
+)
+def test_a_wrong_json_schema_is_an_error(tmp_path: Path, text: str, wrong: str) -> None:
+    assert text in NESTED
+    with pytest.raises(InvalidDefinition):
+        read_packs([write(tmp_path, MANIFEST + NESTED.replace(text, wrong))])
+
+
+FLAT = "parameters: {key: {type: string, required: true, default: a.b}, host: {type: string, required: true}}\n"
+WHOLE = (
+    "parameters: {type: object, required: [key, host], "
+    "properties: {key: {type: string, default: a.b}, host: {type: string}}}\n"
+)
+
+
+@pytest.mark.parametrize("schema", [FLAT, WHOLE], ids=["flat", "whole"])
+def test_a_required_parameter_with_a_default_need_not_be_given(tmp_path: Path, schema: str) -> None:
+    """Attune's own packs write credential keys so."""
+    (pack,) = read_packs([write(tmp_path, action=ACTION + schema)])
+    (action,) = pack.actions
+    assert {name: each.required for name, each in action.parameters.items()} == {"key": False, "host": True}
+    assert "useless_default" not in {each.code for each in pack.warnings}

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from stretto.actors import Outcome
+from stretto.actors.packs import InvalidPackConfig
 from tests.support.engines import Bench
+from tests.support.pack_files import write_pack
 from tests.support.waiting import PATIENCE
 
 Try = Callable[..., Outcome]
@@ -199,3 +201,25 @@ def test_a_python_program_that_raises_has_its_frames_in_the_error(attempt: Try) 
         (2, "look_up", "return names[name]"),
     ]
     assert frames[0]["file"].endswith("/actions/go.py")
+
+
+def test_actions_leave_files_for_others_in_the_folder_of_artifacts(
+    start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """One engine has one folder for all packs. Without it, the variable is not set."""
+    code = 'cd "$ATTUNE_ARTIFACTS_DIR" && cat seen; echo here > seen'
+    metadata = "ref: tools.greet\nrunner_type: shell\nentry_point: go.sh\n"
+    pack = write_pack(tmp_path / "tools", actions__go_dot_sh=code, actions__greet_dot_yaml=metadata)
+    (tmp_path / "artifacts").mkdir()
+    text = (
+        "tasks:\n- {name: a, action: tools.greet, next: [{do: [b]}]}\n- {name: b, action: tools.greet}\n"
+        "output_map: {result: '{{ task.b.result.stdout }}'}"
+    )
+    assert result_of(start_bench(packs=pack, artifacts=tmp_path / "artifacts").run(text)) == "here\n"
+    assert (tmp_path / "artifacts" / "seen").read_text() == "here\n"
+
+
+def test_the_folder_of_artifacts_must_be_there(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """An engine does not start without it."""
+    with pytest.raises(InvalidPackConfig, match="artifacts must be a folder that this process can write to"):
+        start_bench(artifacts=tmp_path / "none")

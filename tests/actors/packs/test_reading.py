@@ -65,7 +65,7 @@ def test_a_folder_is_a_pack_or_holds_packs() -> None:
         ("timeout: soon", "wrong_type", 10),
         ("timeout: 0", "wrong_type", 10),
         ("entrypoint: go.sh", "unknown_field", 1),
-        ("parameters: {type: object, properties: {}}", "json_schema", 14),
+        ("parameters: {type: array, items: {}}", "bad_choice", 20),
         ("parameters: {a: {type: text}}", "bad_choice", 24),
         ("parameters: {a: {secret: true}}\nparameter_delivery: argv", "secret_in_argv", 1),
         ("ref: other.go", "foreign_ref", 6),

@@ -66,3 +66,20 @@ def test_an_unknown_runner_suggests_the_packs_runtimes(pack: Path) -> None:
     (pack / "actions/say.yaml").write_text(ACTION.replace("posix\n", "posixx\n", 1))
     _, (error,) = examine_packs([pack])
     assert (error.code, "posix" in error.hint) == ("bad_choice", True)
+
+
+def test_a_variable_is_put_before_or_after_the_one_that_is_inherited(
+    pack: Path, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as PATH. Other variables of the daemon are not inherited, so nothing is added to them."""
+    monkeypatch.setenv("LANG", "C")
+    monkeypatch.setenv("NAMES", "hidden")
+    more = (
+        "    PATH: {operation: append, value: /more}\n"
+        "    LANG: {operation: prepend, value: x, separator: '-'}\n"
+        "    TZ: {operation: set, value: UTC}\n"
+    )
+    (pack / "runtimes/posix.yaml").write_text(RUNTIME + more)
+    (pack / "actions/say.posix").write_text('echo "${PATH##*:} $LANG $NAMES $TZ"\n')
+    outcome = start_bench(packs=str(pack)).run(CALL)
+    assert outcome.output == {"result": "/more x-C Ada UTC\n"}, outcome.errors

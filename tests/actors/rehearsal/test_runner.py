@@ -10,7 +10,7 @@ from stretto.actors.rehearsal.script import Rule, Script
 from stretto.actors.rehearsal.timeline import Seconds, Timeline
 from stretto.actors.runners import Call, Finished, Running
 from stretto.definitions.conductor import StartItem
-from stretto.definitions.context.context import Context, RunFacts
+from stretto.definitions.context import Context, RunFacts
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze, object_of
 from stretto.metrics.logging import CallIds
 

@@ -32,7 +32,7 @@ from stretto.definitions.conductor import (
     WaitUntil,
     WithdrawItems,
 )
-from stretto.definitions.context.context import ItemScope
+from stretto.definitions.context import ItemScope
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import as_data, failed
 from tests.support.examples import examples

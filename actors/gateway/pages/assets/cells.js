@@ -14,6 +14,8 @@ export class Cells {
     this.path = path;
     this.total = total;
     this.bytes = new Uint8Array(total);
+    this.codes = new Uint32Array(16); // how many items have each of them
+    this.codes[CODES.waiting] = total;
     this.visit = null;
     this.changed = changed;
     this.waiting = null;
@@ -41,13 +43,17 @@ export class Cells {
   }
 
   take(bytes) {
-    if (bytes.length >= this.total) {
-      this.bytes = bytes;
-      this.total = bytes.length;
-      return;
-    }
-    this.bytes = new Uint8Array(this.total);
-    this.bytes.set(bytes);
+    if (bytes.length < this.total) {
+      this.bytes = new Uint8Array(this.total);
+      this.bytes.set(bytes);
+    } else this.bytes = bytes;
+    this.total = this.bytes.length;
+    this.count();
+  }
+
+  count() {
+    this.codes = new Uint32Array(16);
+    for (const byte of this.bytes) this.codes[byte & 15]++;
   }
 
   // Take the part of a frame that is about these items: ranges by state, or "many".
@@ -57,7 +63,10 @@ export class Cells {
       this.timer = setTimeout(() => this.load(), Math.max(0, this.fetchedAt + MANY_MS - performance.now()));
     } else if (this.waiting) this.waiting.push({ ranges, entry });
     else {
-      if (isWhole) for (let index = 0; index < this.bytes.length; index++) this.bytes[index] &= 0xf0;
+      if (isWhole) {
+        for (let index = 0; index < this.bytes.length; index++) this.bytes[index] &= 0xf0;
+        this.count();
+      }
       const indexes = this.apply(ranges);
       this.changed(isWhole ? null : indexes);
     }
@@ -82,6 +91,7 @@ export class Cells {
   grow(total) {
     const bytes = new Uint8Array(total);
     bytes.set(this.bytes);
+    this.codes[CODES.waiting] += total - this.total;
     this.bytes = bytes;
     this.total = total;
   }
@@ -91,14 +101,14 @@ export class Cells {
     let attempts = this.bytes[index] >> 4;
     const begins = code === CODES.running && before !== code;
     if (begins || (!attempts && code >= CODES.retrying && code <= CODES.abandoned)) attempts = Math.min(attempts + 1, MOST_ATTEMPTS);
+    this.codes[before]--;
+    this.codes[code]++;
     this.bytes[index] = (attempts << 4) | code;
   }
 
   counts() {
-    const codes = new Uint32Array(16);
-    for (const byte of this.bytes) codes[byte & 15]++;
     const counts = Object.fromEntries(KINDS.map((name) => [name, 0]));
-    codes.forEach((count, code) => (counts[KINDS[KIND_OF[code]]] += count));
+    this.codes.forEach((count, code) => (counts[KINDS[KIND_OF[code]]] += count));
     return counts;
   }
 

@@ -1,11 +1,12 @@
 // The numbers of a fan-out, live: how many have ended, how fast, and how long the rest will take.
-import { grouped, setBar } from "./marks.js";
+import { grouped, setBar, setText } from "./marks.js";
 
 const WINDOW_MS = 60_000;
 const RATE_MS = 10_000;
 const [WIDTH, HEIGHT] = [132, 30];
 const SECONDS = 60;
 const samples = [];
+let drawnAt = -Infinity;
 
 function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
@@ -25,12 +26,13 @@ function rateNow() {
 function show(id, text) {
   const element = document.getElementById(id);
   element.hidden = text === null;
-  if (text !== null) element.firstElementChild.textContent = text;
+  if (text !== null) setText(element.firstElementChild, text);
 }
 
 function drawSpark() {
   const spark = document.getElementById("spark");
   const last = samples.at(-1).at;
+  drawnAt = last;
   const counts = new Array(SECONDS).fill(0);
   for (let at = 1; at < samples.length; at++) {
     const second = SECONDS - 1 - Math.floor((last - samples[at].at) / 1000);
@@ -51,9 +53,11 @@ export function showFigures({ status, items }) {
   if (!document.getElementById("n-ended")) return;
   const ended = items.succeeded + items.failed;
   const of = items.total ?? ended;
-  document.getElementById("n-ended").textContent = grouped(ended);
-  document.getElementById("n-ended").nextElementSibling.textContent = `of ${items.total === null ? "?" : grouped(items.total)} ended`;
-  document.querySelector("#n-failed b").textContent = items.failed ? `${((100 * items.failed) / (of || 1)).toFixed(2)} %` : "0 %";
+  const counted = document.getElementById("n-ended");
+  setText(counted, grouped(ended));
+  setText(counted.nextElementSibling, `of ${items.total === null ? "?" : grouped(items.total)} ended`);
+  const share = items.failed ? `${((100 * items.failed) / (of || 1)).toFixed(2)} %` : "0 %";
+  setText(document.querySelector("#n-failed b"), share);
   setBar(document.querySelector("#focus-bar .bar"), items);
   samples.push({ at: performance.now(), ended });
   while (samples[0].at < samples.at(-1).at - WINDOW_MS) samples.shift();
@@ -61,6 +65,6 @@ export function showFigures({ status, items }) {
   if (rate !== null) {
     show("n-rate", rate >= 10 ? grouped(Math.round(rate)) : rate.toFixed(1));
     show("n-left", rate > 0 && items.total !== null ? duration((items.total - ended) / rate) : null);
-    drawSpark();
+    if (samples.at(-1).at - drawnAt >= 1000) drawSpark(); // a second is a point of it
   }
 }

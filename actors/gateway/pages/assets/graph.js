@@ -8,13 +8,14 @@ const LAST = ["not_started", "succeeded", "skipped"];
 
 const rank = (status) => (FIRST.includes(status) ? FIRST.indexOf(status) : FIRST.length + (LAST.includes(status) ? 1 + LAST.indexOf(status) : 0));
 
-// Show the tasks of a frame, given the newest report of each task.
-export function showTasks(reports) {
+// Show the tasks of a frame, given the newest report of each task. Nodes without a task of the frame stay.
+export function showTasks(reports, changed) {
   const graph = document.getElementById("graph");
   if (!graph) return;
   for (const node of graph.querySelectorAll("a.node")) {
-    const found = JSON.parse(node.dataset.tasks).map((name) => reports.get(name)).filter(Boolean);
-    if (!found.length) continue;
+    const names = JSON.parse(node.dataset.tasks);
+    if (!names.some((name) => name in changed)) continue;
+    const found = names.map((name) => reports.get(name)).filter(Boolean);
     const { status, items } = found.toSorted((one, other) => rank(one.status) - rank(other.status))[0];
     const selected = node.classList.contains("selected") ? " selected" : "";
     node.setAttribute("class", `node ${shapeOf(status)}${selected}`);

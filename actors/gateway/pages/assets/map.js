@@ -82,16 +82,23 @@ export class ItemMap {
     this.image = this.context.createImageData(width, height);
     this.pixels = new Uint32Array(this.image.data.buffer);
     this.pixels.fill(this.painter.ground);
-    this.painter.paint(this.pixels, width, this.cells.bytes, this.first, 0, this.marks);
-    this.context.putImageData(this.image, 0, 0);
+    this.known = this.cells.total;
+    this.paint();
     this.showPlace();
     performance.measure("map", { start: began });
   }
 
-  // Paint the marks of some items again, or all of them.
+  // Paint all marks at their places.
+  paint() {
+    this.painter.paint(this.pixels, this.canvas.width, this.cells.bytes, this.first, 0, this.marks);
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  // Paint the marks of some items again, or all of them. Only more items change their places.
   change(indexes) {
-    if (!this.painter || indexes === null || indexes.length > MOST_SINGLE || this.cells.total > this.known) this.draw();
-    else {
+    if (!this.painter || this.cells.total > this.known) this.draw();
+    else if (indexes === null || indexes.length > MOST_SINGLE) this.paint();
+    else if (indexes.length) {
       performance.clearMeasures("map-changes");
       const began = performance.now();
       let [top, bottom] = [Infinity, -1];
@@ -106,7 +113,6 @@ export class ItemMap {
       if (bottom >= 0) this.context.putImageData(this.image, 0, 0, 0, top * size, this.canvas.width, (bottom - top + 1) * size);
       performance.measure("map-changes", { start: began });
     }
-    this.known = this.cells.total;
     this.notify();
   }
 

@@ -11,13 +11,22 @@ export function word(status) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+// What is the same is not written again: each write costs a style, a layout or a fetch.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
 export function setBar(svg, { total, succeeded, failed, running }) {
   const scale = 100 / (total || 1);
   let x = 0;
   for (const [name, count] of [["succeeded", succeeded], ["failed", failed], ["running", running]]) {
     const part = svg.querySelector(`.${name}`);
-    part.setAttribute("x", x);
-    part.setAttribute("width", Math.min(count * scale, 100 - x));
+    setAttribute(part, "x", x);
+    setAttribute(part, "width", Math.min(count * scale, 100 - x));
     x += count * scale;
   }
 }
@@ -26,7 +35,7 @@ export const shapeOf = (status) => SHAPES[status] ?? "waiting";
 
 export function setStatus(element, status) {
   const shape = shapeOf(status);
-  element.className = `status ${shape}`;
-  element.querySelector("use").setAttribute("href", `#m-${shape}`);
-  element.lastElementChild.textContent = word(status);
+  setAttribute(element, "class", `status ${shape}`);
+  setAttribute(element.querySelector("use"), "href", `#m-${shape}`);
+  setText(element.lastElementChild, word(status));
 }

@@ -49,6 +49,11 @@ addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(target)) menu.open = false;
 });
 
+// On a narrow screen, the tabs are scrolled to the one that is shown.
+const tabs = document.querySelector(".tabs");
+const tab = tabs?.querySelector("[aria-current]");
+if (tab) tabs.scrollLeft = tab.offsetLeft + tab.offsetWidth - tabs.offsetLeft - tabs.clientWidth;
+
 localise(document);
 setInterval(() => localise(document), 10_000);
 useKeys();

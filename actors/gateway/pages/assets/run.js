@@ -3,7 +3,7 @@ import { loadFailures, showFailures } from "./failures.js";
 import { showFigures } from "./figures.js";
 import { showTasks, useGraph } from "./graph.js";
 import { ItemMap } from "./map.js";
-import { grouped, setStatus, shapeOf } from "./marks.js";
+import { grouped, setStatus, setText, shapeOf } from "./marks.js";
 import { usePanel } from "./panel.js";
 import { followRun, runPath } from "./run_head.js";
 
@@ -26,7 +26,7 @@ function showCounts() {
   const counts = map.cells.counts();
   for (const chip of document.querySelectorAll("#filters [data-state]")) {
     const count = counts[chip.dataset.state];
-    chip.querySelector("b").textContent = grouped(count);
+    setText(chip.querySelector("b"), grouped(count));
     chip.hidden = !count && !chip.hasAttribute("aria-current");
   }
 }
@@ -36,7 +36,7 @@ function showTask(name, report) {
   if (!row) return;
   setStatus(row.querySelector(".status"), report.status);
   const { total, succeeded, failed } = report.items;
-  if (total !== 1 && report.visits) row.querySelector(".counts").textContent = `${grouped(succeeded + failed)} of ${total === null ? "?" : grouped(total)}`;
+  if (total !== 1 && report.visits) setText(row.querySelector(".counts"), `${grouped(succeeded + failed)} of ${total === null ? "?" : grouped(total)}`);
 }
 
 function say(text) {
@@ -69,8 +69,8 @@ function take({ entry, tasks = {}, items = {} }, isWhole) {
   }
   if (isOld) return reload();
   if (Object.keys(tasks).length) {
-    showTasks(reports);
-    document.getElementById("ended-tasks").textContent = grouped([...reports.values()].filter((each) => ENDED.includes(each.status)).length);
+    showTasks(reports, tasks);
+    setText(document.getElementById("ended-tasks"), grouped([...reports.values()].filter((each) => ENDED.includes(each.status)).length));
   }
   if (tasks[task]) {
     showFigures(tasks[task]);

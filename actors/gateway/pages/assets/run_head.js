@@ -1,6 +1,6 @@
 // The head of each page of a run: its status, title and buttons change with the one stream of the tab.
 import { useCancelDialog } from "./cancelling.js";
-import { grouped, setStatus, shapeOf } from "./marks.js";
+import { grouped, setStatus, setText, shapeOf } from "./marks.js";
 import { follow } from "./stream.js";
 
 const run = document.getElementById("run").dataset;
@@ -19,13 +19,15 @@ function showProgress(tasks) {
     ended += counts.succeeded + counts.failed;
     total += counts.total ?? 0;
   }
-  if (total && items) items.textContent = grouped(total);
-  if (total) document.title = document.title.replace(/^\d+ %/, `${Math.floor((100 * ended) / total)} %`);
+  if (total && items) setText(items, grouped(total));
+  const title = document.title.replace(/^\d+ %/, `${Math.floor((100 * ended) / (total || 1))} %`);
+  if (total && title !== document.title) document.title = title;
 }
 
 function showStatus(status) {
   setStatus(document.querySelector("#status .status"), status);
-  icon.href = icon.href.replace(/\w+\.svg$/, `${shapeOf(status)}.svg`);
+  const href = icon.href.replace(/\w+\.svg$/, `${shapeOf(status)}.svg`);
+  if (href !== icon.href) icon.href = href; // which is fetched
   for (const act of document.querySelectorAll("[data-when]")) act.hidden = !act.dataset.when.split(" ").includes(status);
 }
 

@@ -45,7 +45,7 @@ def test_definitions_are_listed_with_refused_ones_first(tmp_path: Path) -> None:
         browser = await entered(client, url)
         page = await text_of(browser, "/definitions")
         assert listed(page) == ["test.broken", "ops/deploy", *sorted(DEFINITIONS)]
-        assert "Refused: 2" in page
+        assert "2 definitions refused" in page
         assert "there is no action &#39;core.ech&#39;; did you mean &#39;core.echo&#39;" in page
         assert "junk.yaml" in page
         assert "Deploy &lt;b&gt;it&lt;/b&gt;" in page

@@ -132,7 +132,7 @@ def test_many_tasks_are_listed_up_to_a_bound(tmp_path: Path, monkeypatch: pytest
     async def test(client: Client, url: str) -> None:
         run = await start(client, "test.echo", to_the_end=True)
         browser = await entered(client, url)
-        assert "1 more tasks are not listed here." in await text_of(browser, f"/runs/{run}")
+        assert "1 more task is not listed here." in await text_of(browser, f"/runs/{run}")
 
     with_runs(tmp_path, test)
 

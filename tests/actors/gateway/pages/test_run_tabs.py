@@ -9,7 +9,7 @@ import pytest
 from stretto.actors.access import Caller
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.asking import Asker
-from stretto.actors.gateway.pages import run_context, run_history, run_items
+from stretto.actors.gateway.pages import run_context, run_head, run_history, run_items
 from stretto.actors.gateway.pages.run_head import TABS
 from stretto.actors.history import bounded_replay
 from stretto.actors.operations import Request, Why
@@ -203,5 +203,24 @@ def test_a_run_that_ends_while_its_page_is_made_is_shown(tmp_path: Path, monkeyp
         run = await start(client, "test.sleep")
         browser = await entered(client, url)
         assert 'data-ended="false"' in await text_of(browser, f"/runs/{run}")
+
+    with_runs(tmp_path, test)
+
+
+def test_every_tab_has_the_number_of_versions_of_a_run_that_is_soon_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A longer one has it once its context was looked at."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.published", to_the_end=True, inputs={"text": "b"})
+        browser = await entered(client, url)
+        count = '<span data-count="context">v3</span>'
+        assert count in await text_of(browser, f"/runs/{run}/timeline")
+        monkeypatch.setattr(run_head, "MAX_ENTRIES_COUNTED", 1)
+        longer = await start(client, "test.published", to_the_end=True, inputs={"text": "c"})
+        assert 'data-count="context"' not in await text_of(browser, f"/runs/{longer}")
+        assert count in await text_of(browser, f"/runs/{longer}/context")
+        assert count in await text_of(browser, f"/runs/{longer}")
 
     with_runs(tmp_path, test)

@@ -11,9 +11,11 @@ import pytest
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.pages import overview
+from stretto.actors.gateway.pages import runs as runs_page
 from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like_waits
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
+from stretto.actors.journal.sql import run_rows, run_search
 from stretto.actors.operations import CreateEnterCode, CreateToken, Pause, Runs, Status, Submit, Watch
 from tests.support.browsing import Browser
 from tests.support.gateways import with_port
@@ -244,7 +246,7 @@ def test_several_runs_are_changed_together(tmp_path: Path) -> None:
         query = "&".join(f"run={run}" for run in runs)
         asked = await text_of(browser, f"/several?do=cancel&{query}")
         assert "Cancel 2 runs?" in asked
-        assert asked.count("2 in flight stopped, 1 not started") == 2
+        assert asked.count("2 items in flight are stopped, 1 is not started") == 2
         assert (await browser.submit("/several", do="pause", runs=" ".join(runs))).status == 403
         done = await browser.submit("/several", do="pause", runs=" ".join(runs), csrf=browser.csrf)
         assert (done.status, done.headers["location"]) == (303, "/")
@@ -342,3 +344,26 @@ def test_like_entries_are_one() -> None:
     assert (group.first["text"], group.count) == ("0", 3)
     errors = [{"code": "x", "message": str(number)} for number in range(2 * MOST_GROUPS)]
     assert len(like_errors(errors)) == MOST_GROUPS
+
+
+def test_a_search_of_labels_that_differ_too_much_goes_on_with_older_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says how many runs it has searched."""
+    monkeypatch.setattr(run_search, "MOST_VALUES", 0)
+    for module in (run_rows, runs_page):
+        monkeypatch.setattr(module, "MOST_SEARCHED", 1)
+
+    async def test(client: Client, url: str) -> None:
+        old = await start(client, "test.echo", to_the_end=True, labels={"build": "a1"})
+        await start(client, "test.echo", to_the_end=True, labels={"build": "b2"})
+        browser = await entered(client, url)
+        page = await text_of(browser, "/?q=a1")
+        assert "None of the 1 newest runs matches these filters." in page
+        older = re.search(r'href="(/[^"]*cursor=[^"]*)" rel="next">Search older runs', page)
+        assert older is not None
+        found = await text_of(browser, older[1].replace("&amp;", "&"))
+        assert f'href="/runs/{old}"' in found
+        assert "Search older runs" not in found
+
+    with_runs(tmp_path, test)

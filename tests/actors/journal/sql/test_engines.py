@@ -35,11 +35,11 @@ def connection(store: Store) -> Iterator[Connection]:
 
 def test_a_commit_is_counted_until_the_engine_is_fenced(connection: Connection) -> None:
     """The same statement counts and refuses."""
-    first = register(connection, "0014")
+    first = register(connection, "0014", None)
     assert count_commit(connection, first)
     assert count_commit(connection, first)
     assert state_of(connection, first) == EngineState(2, None)
-    second = register(connection, "0014")
+    second = register(connection, "0014", None)
     connection.execute(text("UPDATE engines SET fenced_by = :second WHERE number = :first"), locals())
     assert not count_commit(connection, first)
     assert state_of(connection, first) == EngineState(2, second)
@@ -57,7 +57,7 @@ def test_all_others_are_fenced_and_forgotten_unless_they_own_runs_in_progress(st
     run, ours = acceptance(), store._ownership.number
     store.writer.write([run])
     with store._ownership.transaction() as connection:
-        owner, _other = (register(connection, "0014") for _ in range(2))
+        owner, _other = (register(connection, "0014", None) for _ in range(2))
         connection.execute(text("UPDATE runs SET owner = :owner"), {"owner": owner})
         assert name_of_newest(connection) == this_process()
         fence_all_others(connection, ours)

@@ -14,7 +14,7 @@ from stretto.actors.journal.sql import integrity
 from stretto.actors.journal.sql.backup import check
 from stretto.actors.journal.sql.integrity import MAX_PROBLEMS
 from stretto.actors.journal.store import CannotOpenStore, Prune
-from stretto.definitions.context.context import RunEnvironment
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.counted_sql import counting

@@ -15,7 +15,7 @@ from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Prune, StoreUnavailable
-from stretto.definitions.context.context import RunEnvironment
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening, probing

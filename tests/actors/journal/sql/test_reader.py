@@ -57,7 +57,7 @@ def plans_of(store: Store, ask: Callable[[SqlReader], Any]) -> str:
 @pytest.mark.parametrize(
     ("ask", "index"),
     [
-        (lambda reader: list(reader.unfinished()), "runs_in_progress"),
+        (lambda reader: reader.engine_of("a"), "(id=?)"),
         (lambda reader: reader.children("a"), "runs_by_parent"),
         (lambda reader: reader.runs(), "SCAN runs"),
         (lambda reader: reader.runs(RunQuery(status="failed")), "runs_by_status"),
@@ -84,7 +84,6 @@ def test_answers_are_found_by_an_index(store: Store, ask: Callable[[SqlReader], 
 def test_lists_read_narrow_rows_only(store: Store) -> None:
     """No list asks for a body, and no table of bodies takes part in it."""
     with statements_of(store.reader) as asked:
-        list(store.reader.unfinished())
         store.reader.runs()
         store.reader.run("a")
         store.reader.children("a")

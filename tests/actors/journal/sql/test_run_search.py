@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.queries import RunQuery
-from stretto.actors.journal.sql import run_search
+from stretto.actors.journal.queries import MOST_SEARCHED, RunQuery
+from stretto.actors.journal.sql import run_rows, run_search
 from stretto.actors.journal.sql.run_search import find_matches
 from stretto.actors.journal.sql.store import Store
 from tests.support.counted_sql import counting
@@ -59,6 +59,38 @@ def test_a_text_is_found_as_well_without_the_indexes(store: Store, bound: str, m
     assert find_matches("fleet", store.reader._rows) is None
     assert listed(store, search="FLEET") == ["4", "3", "1"]
     assert listed(store, search="fleet", status=("running", "failed")) == ["4", "3", "1"]
+
+
+def test_a_search_without_the_indexes_reads_some_runs_for_a_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next page goes on behind them, until all runs were searched."""
+    record(store)
+    monkeypatch.setattr(run_search, "MOST_VALUES", 1)
+    monkeypatch.setattr(run_rows, "MOST_SEARCHED", 2)
+    for others in ({}, {"status": ("running", "failed")}, {"labels": {"env": "prod"}}):
+        cursor, found = None, []
+        for _ in range(3):
+            page = store.reader.runs(RunQuery(search="north", cursor=cursor, **others))
+            cursor = page.next
+            found.append([row.id for row in page.runs])
+        assert (found, cursor) == ([[], ["3"], []], None)
+    first = store.reader.runs(RunQuery(search="fleet", limit=1))
+    assert ([row.id for row in first.runs], first.next) == (["4"], first.next)
+    second = store.reader.runs(RunQuery(search="fleet", limit=1, cursor=first.next))
+    assert [row.id for row in second.runs] == ["3"]
+
+
+def test_a_rare_text_reads_a_bounded_part_of_many_runs_with_labels_of_their_own() -> None:
+    """Counted in steps of SQLite, among ten times as many runs."""
+    steps = []
+    for runs in (2_500, 25_000):
+        with open_store("sqlite://", None) as store:
+            new = [acceptance(labels={"build": str(number)}) for number in range(runs)]
+            store.writer.write(new)
+            with counting(store.reader._engine) as counted:
+                page = store.reader.runs(RunQuery(search="zzzz"))
+            assert (page.next is None) == (runs < MOST_SEARCHED)
+            steps.append(counted.steps / min(runs, MOST_SEARCHED))
+    assert steps[1] <= steps[0] * 1.5
 
 
 @pytest.mark.parametrize("query", [{"search": "zzzz"}, {"search": "eu-1"}, {"requested_by": "absent"}])

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,24 +209,26 @@ def test_an_older_process_finds_that_it_has_lost_an_upgraded_store(tmp_path: Pat
     url = f"sqlite:///{tmp_path}/store.db"
     finish(locate(url), older_schema(tmp_path, "0013"))
     execute(url, "INSERT INTO ownership VALUES (1, 7, 0, 1000.0, 'an older one')")
-    open_store(url, None).close()
+    finish(locate(url), older_schema(tmp_path / "engines", "0014"))
     engine = reading(url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT epoch, owner FROM ownership")).one() == (8, "a newer Stretto")
     engine.dispose()
 
 
-@pytest.mark.parametrize("fixture", ["sqlite_url", "empty_postgres_url"])
-def test_an_upgrade_is_finished_only_on_request(fixture: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_what_only_older_versions_need_is_removed_on_request(durable_url: str, tmp_path: Path) -> None:
     """Until then the version that opened the store before can still open it."""
-    url = request.getfixturevalue(fixture)
-    finish(locate(url), older_schema(tmp_path, SCHEMA.needed))
-    open_store(url, None).close()
-    assert version(url) == SCHEMA.needed
-    finish(locate(url), None)
-    assert version(url) == SCHEMA.newest
-    open_store(url, None).close()
-    open_reader(url, None).close()
+    open_store(durable_url, None).close()
+    newer = replace(next_schema(tmp_path), contracts=frozenset({"test"}))
+    open_store(durable_url, None, newer).close()
+    open_store(durable_url, None).close()
+    assert version(durable_url) == SCHEMA.newest
+    finish(locate(durable_url), newer)
+    assert version(durable_url) == "test"
+    open_store(durable_url, None, newer).close()
+    open_reader(durable_url, None, newer).close()
+    with pytest.raises(CannotOpenStore, match="a newer Stretto has written it"):
+        open_store(durable_url, None)
 
 
 def test_a_store_in_use_is_not_finished(durable_url: str) -> None:

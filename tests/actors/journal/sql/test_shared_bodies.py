@@ -13,7 +13,7 @@ from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql import shared_bodies
 from stretto.actors.journal.sql.shared_bodies import SharedBodies, SharedObjects
 from stretto.actors.journal.sql.store import Store
-from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
+from stretto.definitions.context import NO_ENVIRONMENT, RunEnvironment
 from tests.support.recording import acceptance, data
 from tests.support.stores import KEYRING
 

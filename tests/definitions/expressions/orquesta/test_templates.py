@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from stretto.definitions import freeze
-from stretto.definitions.context.context import RunFacts, Snapshot
+from stretto.definitions.context import RunFacts, Snapshot
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from stretto.definitions.expressions import ABSENT, Constant, Namespace, Read
 from stretto.definitions.expressions.base.guarding import GuardedNamespace, GuardedValue, Source

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import freeze
-from stretto.definitions.context.context import CompletionScope, ItemScope
+from stretto.definitions.context import CompletionScope, ItemScope
 from stretto.definitions.expressions import Scope
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.yaql_engine import YaqlExpression

@@ -1,0 +1,54 @@
+"""The keys and files that processes of packs can reach. An engine sets them for the loop that runs the processes."""
+
+import asyncio
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
+
+
+class GrantedKey(NamedTuple):
+    """A key that a pack can read.
+
+    Attributes:
+        value: Its value, clear.
+        secret: Whether it is encrypted in the store.
+        set_at: When it was set, in seconds since the epoch.
+    """
+
+    value: Any
+    secret: bool
+    set_at: float
+
+
+class PackKeys(Protocol):
+    """The keys of all packs."""
+
+    def has_any(self, pack: str) -> bool:
+        """Return whether a pack has keys."""
+
+    def find(self, pack: str, name: str) -> GrantedKey | None:
+        """Return a pack's key, or None. Raises `StrettoError` if its value cannot be read."""
+
+
+class PackAccess(NamedTuple):
+    """The keys and files that processes of packs can reach.
+
+    Attributes:
+        keys: The keys of all packs.
+        artifacts: The folder of files that actions leave for others, or None.
+    """
+
+    keys: PackKeys
+    artifacts: str | None = None
+
+
+_access: WeakKeyDictionary[asyncio.AbstractEventLoop, PackAccess] = WeakKeyDictionary()
+
+
+def use_pack_access(loop: asyncio.AbstractEventLoop, access: PackAccess) -> None:
+    """Set the keys and files for the processes of a loop."""
+    _access[loop] = access
+
+
+def pack_access() -> PackAccess | None:
+    """Return the keys and files for the processes of the running loop, or None."""
+    return _access.get(asyncio.get_running_loop())

@@ -1,0 +1,102 @@
+"""Several engines share a store in PostgreSQL: runs go on in another engine when theirs is gone."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.store_clock import StoreClock
+from stretto.actors.outcome import RunWasParked
+from stretto.actors.runs import RunEnded
+from stretto.definitions.conductor import IllegalTransition
+from tests.support.engines import Bench, outcome_of
+from tests.support.recording import acceptance
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+if TYPE_CHECKING:
+    import pykka
+
+LEASE = 3.0
+TWO = "tasks: [{name: a, action: core.noop, next: [{do: b}]}, {name: b, action: core.noop}]\n"
+
+
+@pytest.fixture
+def shared(start_bench: Callable[..., Bench], postgres_url: str) -> Callable[[], Bench]:
+    """Return what starts one more engine of a store."""
+    return lambda: start_bench(store=postgres_url, store_lease=LEASE)
+
+
+@pytest.fixture
+def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any]]:
+    """Return what returns the queue of the ends of an engine's runs."""
+    listeners: list[pykka.ActorRef[Inbox]] = []
+
+    def listen(bench: Bench) -> Any:
+        listeners.append(Inbox.start())
+        bench.proxy.host.subscribe_to_ends(listeners[-1]).get(timeout=PATIENCE)
+        return messages_of(listeners[-1])
+
+    yield listen
+    threads = [each for each in threading.enumerate() if each.name.startswith("Inbox")]
+    for listener in listeners:
+        listener.stop()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
+def test_engines_run_their_own_runs_and_show_those_of_others(shared: Callable[[], Bench]) -> None:
+    """A run can be read by any of them. A request that changes it goes to its own."""
+    first, second = shared(), shared()
+    assert first.run(TWO).status == second.run(TWO).status == "succeeded"
+    paused = first.submit(TWO.replace("core.noop, next", "core.sleep, input: {seconds: 1000}, next"))
+    status = second.proxy.status(paused.id).get(timeout=PATIENCE)
+    assert (status["id"], status["status"]) == (paused.id, "running")
+    with pytest.raises(IllegalTransition, match=r"cannot cancel the run .*: the engine \d+ \(process .*\) runs it"):
+        second.proxy.cancel(paused.id).get(timeout=PATIENCE)
+    first.proxy.cancel(paused.id).get(timeout=PATIENCE)
+    assert second.proxy.status(paused.id).get(timeout=PATIENCE)["status"] in {"cancelling", "cancelled"}
+
+
+def test_the_runs_of_an_engine_that_stopped_go_on_in_another(
+    shared: Callable[[], Bench], ends_of: Callable[[Bench], Any]
+) -> None:
+    """They are given up as it ends, and claimed by the next renewal of any other. The deadline stays what it was."""
+    first, second = shared(), shared()
+    ends = ends_of(second)
+    run = first.submit("timeout: 2\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n")
+    first.proxy.stop(grace=0).get(timeout=PATIENCE)
+    ended = ends.get(timeout=PATIENCE)
+    assert isinstance(ended, RunEnded)
+    assert (ended.run_id, ended.outcome.status) == (run.id, "failed")
+    assert ended.outcome.errors[0]["code"] == "run_timed_out"
+
+
+def test_the_runs_of_an_engine_that_writes_no_more_go_on_in_another(
+    shared: Callable[[], Bench], ends_of: Callable[[Bench], Any], postgres_url: str
+) -> None:
+    """It is fenced when its lease is over. What it writes after that is refused."""
+    bench = shared()
+    ends = ends_of(bench)
+    with share_store(postgres_url, None, Lease(LEASE), StoreClock()) as frozen:
+        run = acceptance()
+        frozen.writer.write([run])
+        message = ends.get(timeout=PATIENCE)
+        assert (message.run_id, message.outcome.status) == (run.run_id, "succeeded")
+        with frozen.reader._engine.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM engines")) <= 2
+
+
+def test_a_fenced_engine_ends(shared: Callable[[], Bench], postgres_url: str) -> None:
+    """Its service manager starts it again, with a new number."""
+    bench = shared()
+    sleeping = bench.submit("tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n")
+    with share_store(postgres_url, None, Lease(LEASE), StoreClock()) as store:
+        with store._ownership.transaction() as connection:
+            connection.execute(text("UPDATE engines SET fenced_by = :us WHERE number <> :us"), {"us": store.engine})
+        with pytest.raises(RunWasParked, match=sleeping.id):
+            outcome_of(sleeping)
+        assert [each.run_id for each in store.claims.claim().unfinished] == [sleeping.id]
