@@ -26,6 +26,7 @@ from stretto.actors.runners.base import (
     Finished,
     cancelled,
     failure,
+    let_go,
     message_of,
     report,
     returned,
@@ -132,7 +133,7 @@ class OwnWorkerCall:
 
     def ended(self, answer: bytes | bytearray | None, problem: str) -> None:
         """Report the end."""
-        report(self.done, self.call, self._finished(answer, problem))
+        report(let_go(self), self.call, self._finished(answer, problem))
 
     def _finished(self, answer: bytes | bytearray | None, problem: str) -> Finished:
         action = self.action

@@ -253,6 +253,14 @@ def test_the_client_s_keys_are_those_of_the_engine(start_bench: Callable[..., Be
     }  # fmt: skip
 
 
+def test_the_class_that_runs_is_no_base_of_another_one_in_the_file(sample: Sample) -> None:
+    """A base often comes first, and has no run of its own."""
+    begin = "from st2common.runners.base_action import Action\nclass Base(Action):\n    pass\n"
+    sample.add("other", f"{begin}class Go(Base):\n    def run(self):\n        return 1\n")
+    found = {each.ref: each.code for each in sample.read().actions}  # type: ignore[union-attr]
+    assert getattr(found["hosts.other"], "_class", None) == "Go"
+
+
 def test_a_script_stays_a_script(sample: Sample) -> None:
     """Also one with a class of another Action."""
     sample.add("plain", "class Action:\n    pass\nclass A(Action):\n    pass\n")
