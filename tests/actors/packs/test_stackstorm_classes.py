@@ -32,8 +32,8 @@ class Go(Base):
             return False, {"n": n}
         if way == "raise":
             raise ValueError("a value is odd")
-        if way == "user":
-            return self.action_service.get_user_info()
+        if way == "scope":
+            return self.action_service.get_value("k", scope="team")
         if way == "exit":
             os._exit(7)
         if way == "path":
@@ -124,7 +124,7 @@ def test_a_class_runs_in_a_kept_process_with_its_configuration(run: Callable[...
         ("tuple", [1], None),
         ("false", {"n": 1}, "hosts.go returned False and its result"),
         ("raise", None, "ValueError: a value is odd"),
-        ("user", None, "KeyValueStoreError: get_user_info: Stretto tells actions no users"),
+        ("scope", None, "KeyValueStoreError: get_value: the scope must be one of 'system', 'st2kv.system', 'user'"),
     ],
 )
 def test_a_result_and_a_failure_have_the_form_of_stackstorm(
