@@ -284,7 +284,7 @@ class Worker:
         self._report(work, finished)
 
     def _report(self, work: _Work, finished: Finished, *, active: bool = True) -> None:
-        end = self._end(work, finished)
+        end = _end_of(work, finished)
         with self._lock:
             if self._work.pop(work.sending.number, None) is None:
                 return
@@ -296,24 +296,6 @@ class Worker:
         self._ready.set()
         if self._queue:
             self._start_calls()
-
-    def _end(self, work: _Work, finished: Finished) -> End:
-        seconds = max(time.monotonic() - work.began, 0.0) if work.began else 0.0
-        printed = work.running.printed if work.running is not None else ()
-        text, cut = printed[0].newest() if printed else ("", 0)
-        status, kind, error = finished.status, finished.kind, finished.error
-        if work.stopped == "timed_out" and status == "cancelled":
-            status = kind = "timed_out"
-            error = f"it took longer than {work.head.timeout:g} s"
-        frames = tuple((each.file, each.line, each.function, each.code) for each in finished.traceback)
-        result = encode_json(finished.result)
-        if len(result) > MAX_END_BYTES:
-            error = f"the result must have at most {MAX_END_BYTES:,} bytes as JSON, got {len(result):,}"
-            status, kind, result = "failed", "result_too_large", b"null"
-        return End(
-            work.sending.number, status, result, seconds, error, kind,  # type: ignore[arg-type]
-            finished.retry_after, frames, text, cut,
-        )  # fmt: skip
 
     def logged(self, ids: CallIds, level: int, logger: str, text: str) -> None:
         """Send a log record to the daemon: only that can mask its secrets. It is dropped if its call has ended.
@@ -378,6 +360,25 @@ class Worker:
         except OSError:  # the pool is gone
             self._stopped.set()
             self._ready.set()
+
+
+def _end_of(work: _Work, finished: Finished) -> End:
+    seconds = max(time.monotonic() - work.began, 0.0) if work.began else 0.0
+    printed = work.running.printed if work.running is not None else ()
+    text, cut = printed[0].newest() if printed else ("", 0)
+    status, kind, error = finished.status, finished.kind, finished.error
+    if work.stopped == "timed_out" and status == "cancelled":
+        status = kind = "timed_out"
+        error = f"it took longer than {work.head.timeout:g} s"
+    frames = tuple((each.file, each.line, each.function, each.code) for each in finished.traceback)
+    result = encode_json(finished.result)
+    if len(result) > MAX_END_BYTES:
+        error = f"the result must have at most {MAX_END_BYTES:,} bytes as JSON, got {len(result):,}"
+        status, kind, result = "failed", "result_too_large", b"null"
+    return End(
+        work.sending.number, status, result, seconds, error, kind,  # type: ignore[arg-type]
+        finished.retry_after, frames, text, cut,
+    )  # fmt: skip
 
 
 def _portions(ends: list[End]) -> Iterator[tuple[End, ...]]:
