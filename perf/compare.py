@@ -7,22 +7,18 @@ or fails, has its reason in the table. Figures are of this machine, and of the v
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
-from typing import Literal
 
 import pages
+import peer_runs
 import targets
 from measure import machine, median, ratio
+from peer import SCRIPTS, Failed, Peer, call, install
 from plots import Bars
 from report import Measured, Report, Table, figure
 
-SCRIPTS = Path(__file__).parent / "peers"
-ENVIRONMENTS = pages.FIGURES / "peers"
 MEGABYTES, ITEMS = (0, 5), (100, 1_000, 10_000)
 CHAIN_TASKS, RUNS = 100, 10
 LIMIT_SECONDS = 25.0
@@ -32,31 +28,6 @@ FAILURE_LETTERS = 120
 ROUNDS = 3
 WHOLE_SECONDS = 14 * 60.0
 """No round is begun that would end after this, as the ones before it say."""
-SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-"""Engines are told to send nothing home."""
-
-Kind = Literal["stretto", "in memory", "durable", "no engine"]
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """An engine, set up in one way: its script, and what its environment has to have.
-
-    `environment`: which one; that of Stretto's own if nothing is required. `most`: no fan-out of more items is tried.
-    """
-
-    name: str
-    kind: Kind
-    script: str
-    arguments: tuple[str, ...] = ()
-    environment: str = ""
-    requirements: tuple[str, ...] = ()
-    most: int = ITEMS[-1]
-
-    @property
-    def python(self) -> Path:
-        """The interpreter of its environment."""
-        return ENVIRONMENTS / self.environment / "bin" / "python" if self.requirements else Path(sys.executable)
 
 
 MANY = 1_000
@@ -86,10 +57,6 @@ COMPARED = {
     "peers, SQLite, a function": (DURABLE_FUNCTION, "durable"),
 }
 """By target: which of ours is compared with the fastest of which kind."""
-
-
-class Failed(Exception):
-    """An engine could not be installed, or did not do the work."""
 
 
 @dataclass(slots=True)
@@ -132,19 +99,6 @@ def _case(megabytes: int, items: int) -> str:
     return f"{megabytes} MB, {items} items"
 
 
-def install(peer: Peer) -> None:
-    """Make a peer's environment, or bring it up to what is required; `Failed` with the last that pip says."""
-    folder = ENVIRONMENTS / peer.environment
-    stamp = folder / ".installed"
-    wanted = "\n".join(peer.requirements)
-    if not peer.requirements or (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
-        return
-    print(f"installing {peer.environment} into {folder}", file=sys.stderr, flush=True)
-    _call([sys.executable, "-m", "venv", "--clear", str(folder)], None)
-    _call([str(peer.python), "-m", "pip", "install", "--quiet", *peer.requirements], None)
-    stamp.write_text(wanted, encoding="utf-8")
-
-
 def perform(peer: Peer) -> tuple[str, dict[str, float]]:
     """Have a peer do all of the work, in a new process a context; return its version, and seconds by the case."""
     version = ""
@@ -156,23 +110,10 @@ def perform(peer: Peer) -> tuple[str, dict[str, float]]:
             "chain_tasks": tasks, "runs": runs, "limit": LIMIT_SECONDS,
         }  # fmt: skip
         command = [str(peer.python), str(SCRIPTS / f"{peer.script}.py"), json.dumps(request), *peer.arguments]
-        answer = json.loads(_call(command, SCRIPT_SECONDS))
+        answer = json.loads(call(command, SCRIPT_SECONDS))
         version = answer["version"]
         cases |= answer["cases"]
     return version, cases
-
-
-def _call(command: list[str], seconds: float | None) -> str:
-    home = {"PREFECT_HOME": str(ENVIRONMENTS / "prefect" / "home")}
-    try:
-        done = subprocess.run(
-            command, env=os.environ | SILENT | home, capture_output=True, text=True, timeout=seconds, check=True
-        )
-    except subprocess.CalledProcessError as error:
-        raise Failed((error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]) from error
-    except subprocess.TimeoutExpired as error:
-        raise Failed(f"not done after {seconds:.0f} s") from error
-    return done.stdout
 
 
 def measure(peers: list[Peer], rounds: int) -> Found:
@@ -295,6 +236,10 @@ def main() -> None:
     report.samples |= {
         name: {case: found.values(name, case) for case in cases} for name, cases in found.seconds.items()
     }
+    if arguments.only is None:
+        runs = peer_runs.measure(arguments.rounds)
+        report.show(peer_runs.table(runs), runs.seconds)
+        report.measured |= peer_runs.targets(runs)
     print("\n".join(targets.table(report.measured, report.measured, "Targets").lines()))
     if arguments.only is None:
         report.write(pages.PEERS)

@@ -16,7 +16,8 @@ from typing import Any
 
 from kept_actions import same, spin
 from measure import Case, Samples, deviation, interleave, ratio
-from report import Table, timing
+from report import Measured, Table, timing
+from targets import of_ratio, of_time
 
 from stretto.actors import Engine
 
@@ -131,6 +132,14 @@ def table(samples: Samples) -> Table:
         spread = f"±{deviation(ratios):.0%}"
         made.add(name, timing(samples[name], "us"), f"{ratio(samples[name], samples[beside]):.3f}", spread, beside)
     return made
+
+
+def targets(samples: Samples) -> dict[str, Measured]:
+    """Compare calls in kept processes."""
+    return {
+        "kept call": of_time(samples[KEPT], "ms"),
+        "spin": of_ratio(samples[SPIN], samples[BARE_SPIN], timing(samples[SPIN], "ms")),
+    }
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 import attacks
+import commands
 import contention
 import contexts
 import counts
@@ -23,6 +24,7 @@ import garbage
 import gets
 import graphs
 import idle
+import kept
 import large_pack
 import lazy
 import many
@@ -166,6 +168,20 @@ def measure_web(report: Report, effort: Effort) -> None:
     report.measured |= gets.targets(samples)
 
 
+def measure_commands(report: Report, effort: Effort) -> None:
+    """Commands, beside threads that run them."""
+    pair = in_fresh_process(commands.measure, effort.engine_rounds)
+    report.show(commands.table(pair), pair[0])
+    report.measured |= commands.targets(pair)
+
+
+def measure_kept(report: Report, effort: Effort) -> None:
+    """Calls in kept processes."""
+    samples = in_fresh_process(kept.measure, effort.process_rounds)
+    report.show(kept.table(samples), samples)
+    report.measured |= kept.targets(samples)
+
+
 def measure_attacks(report: Report, effort: Effort) -> None:
     """A daemon whose port is attacked."""
     samples, seen = attacks.measure(effort.store_rounds // 2 + 1)
@@ -252,6 +268,8 @@ TARGETED: dict[str, Section] = {
     "crowd": measure_crowd,
     "contention": measure_contention,
     "web": measure_web,
+    "commands": measure_commands,
+    "kept": measure_kept,
     "attacks": measure_attacks,
     "starts": measure_starts,
     "many": measure_many,

@@ -77,6 +77,12 @@ FEW: Mapping[str, Target] = {
     "peers, SQLite, a function": Target(
         "fan-out of a registered function, SQLite, times faster", "at least", 100, "x", "the fastest durable peer"
     ),
+    "peers, runs, SQLite": Target(
+        "300 runs of one task at once, SQLite, times faster", "at least", 1, "x", "the fastest durable peer on it"
+    ),
+    "peers, runs, PostgreSQL": Target(
+        "the same, PostgreSQL, times faster", "at least", 1, "x", "the fastest durable peer on it"
+    ),
     "chain": Target("a chain of 100 tasks, a transition, no store", "at most", 0.1, "ms", "a pool's calls in a chain"),
     "chain, SQLite": Target("a chain of 100 tasks, a transition, SQLite", "at most", 0.2, "ms", "no store"),
     "submit": Target("a run of one task, submit to outcome, no store", "at most", 0.5, "ms", "a pool's call"),
@@ -93,6 +99,10 @@ FEW: Mapping[str, Target] = {
         "x",
         "aiohttp + gather, no engine",
     ),
+    "commands": Target("500 commands, 16 at once, core.local", "at most", 1.15, "x", "subprocess.run on 16 threads"),
+    "commands, CPU": Target("the same, processor time with that of the commands", "at most", 1.15, "x", "the same"),
+    "kept call": Target("a call of a pack's function in a kept process", "at most", 0.3, "ms", "a process each"),
+    "spin": Target("9 ms of computing, isolation: worker, 2 cores", "at most", 1.1, "x", "ProcessPoolExecutor(2)"),
     "stretto --help": Target("stretto --help", "at most", 0.25, "s", BASELINE),
     "stretto validate": Target("stretto validate of a small file", "at most", 0.4, "s", BASELINE),
     "stretto serve": Target("stretto serve, SQLite, until ready", "at most", 1, "s", BASELINE),

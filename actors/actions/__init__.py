@@ -20,9 +20,17 @@ if TYPE_CHECKING:
         close_connections,
         use_http_settings,
     )
-    from stretto.actors.actions.core.local import describe_exit, inherited_environment, last_lines, variable_problem
+    from stretto.actors.actions.core.local import (
+        NOT_STARTED,
+        OUT_OF_REACH,
+        describe_exit,
+        inherited_environment,
+        last_lines,
+        variable_problem,
+    )
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
+    from stretto.actors.actions.core.spawning import Command, spawn
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
         NO_PASSWORD_FOR_SUDO,
@@ -63,9 +71,10 @@ else:
         {
             "core.addresses": "AddressPolicy",
             "core.http_settings": "MAX_HTTP_CONNECTIONS HttpSettings close_connections use_http_settings",
-            "core.local": "describe_exit inherited_environment last_lines variable_problem",
+            "core.local": "NOT_STARTED OUT_OF_REACH describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
+            "core.spawning": "Command spawn",
             "core.stackstorm": (
                 "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
                 "sudo_command"
@@ -95,7 +104,9 @@ __all__ = [
     "MAX_HOSTS",
     "MAX_HTTP_CONNECTIONS",
     "MAX_RETRY_AFTER_SECONDS",
+    "NOT_STARTED",
     "NO_PASSWORD_FOR_SUDO",
+    "OUT_OF_REACH",
     "WINDOW_BYTES",
     "Action",
     "ActionFailed",
@@ -105,6 +116,7 @@ __all__ = [
     "CannotLoadActions",
     "Child",
     "Code",
+    "Command",
     "DuplicateAction",
     "Fill",
     "GrantedKey",
@@ -140,6 +152,7 @@ __all__ = [
     "refuse_secrets",
     "remote_script",
     "shell_result",
+    "spawn",
     "stackstorm_http",
     "stackstorm_local",
     "stackstorm_remote",

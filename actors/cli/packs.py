@@ -109,7 +109,7 @@ def list_packs(packs: tuple[str, ...], *, as_json: bool) -> None:
         echo_json(described, indent=2)
         return
     show_table(
-        ("pack", "version", "actions", "refused", "workflows", "environment", "source"),
+        ("PACK", "VERSION", "ACTIONS", "REFUSED", "WORKFLOWS", "ENVIRONMENT", "SOURCE"),
         [
             (
                 each["pack"], each["version"], len(each["actions"]), len(each["refused"]) or None,
@@ -152,17 +152,13 @@ def show(ref: str, packs: tuple[str, ...], *, as_json: bool) -> None:
 @_INTO
 def remove(ref: str, into: str | None) -> None:
     """Remove the installed pack REF, and the environments that no other pack needs."""
-    from stretto.actors.packs import HIDDEN, CannotInstallPack, environments_of, remove_pack, remove_unused
+    from stretto.actors.packs import CannotInstallPack, remove_pack
 
     folder = _folder(into)
     try:
         remove_pack(ref, folder)
     except CannotInstallPack as error:
         _fail(error)
-    remove_unused(
-        folder.resolve() / HIDDEN / "environments",
-        [environment for each in packs_in(folder) for environment in environments_of(each)],
-    )
     echo_lines(f"{ref} is removed from {folder}")
 
 
@@ -206,7 +202,7 @@ def _read(folders: list[Path]) -> "list[Pack]":
 def _described(pack: "Pack") -> dict[str, Any]:
     import msgspec
 
-    from stretto.actors.packs import environments_of, origin_of
+    from stretto.actors.packs import origin_of
 
     origin = origin_of(pack.manifest.folder)
     return {
@@ -217,12 +213,22 @@ def _described(pack: "Pack") -> dict[str, Any]:
         "actions": sorted(each.ref for each in pack.actions),
         "workflows": sorted(each.ref for each in pack.workflows),
         "refused": {each.ref: each.findings[0].message for each in pack.refused},
-        "environments": [
-            {"kind": each.kind, "made": each.is_made, "folder": str(each.folder)}
-            for each in environments_of(pack.manifest.folder)
-        ],
+        "environments": _environments_of(pack.manifest.folder),
         "origin": None if origin is None else msgspec.to_builtins(origin),
     }
+
+
+def _environments_of(folder: Path) -> list[dict[str, Any]]:
+    """Return the environments of a pack; an error goes to standard error, and none are returned then."""
+    from stretto.actors.packs import environments_of
+
+    try:
+        return [
+            {"kind": each.kind, "made": each.is_made, "folder": str(each.folder)} for each in environments_of(folder)
+        ]
+    except OSError as error:
+        echo_lines(f"stretto: {error.filename or folder} cannot be read: {error.strerror}", err=True)
+        return []
 
 
 def _environments(described: dict[str, Any]) -> str:

@@ -73,6 +73,7 @@ class Children:
         request.depth = message.depth
         request.origin = message.origin
         request.scope = scope
+        request.requested_by = None if parent is None else parent.requested_by
         self._runs.start(request, message.item)
 
     @handles(AttachChild)

@@ -5,6 +5,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import handlers_of
+from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.host import EngineHost
@@ -76,6 +77,7 @@ class EngineCore:
                 self.reruns,
                 self.pruning,
                 self.shutdown,
+                RunUsers(table),
             )
             for message, handler in handlers_of(part).items()
         }

@@ -43,8 +43,9 @@ from stretto.actors.journal import (
 )  # fmt: skip
 from stretto.actors.packs import Source
 from stretto.actors.pools import NO_OPTIONS, PoolOptions
-from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
+from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
+from stretto.actors.workers import CALLS_OF_A_WORKER, IDLE_SECONDS, WorkerLife
 from stretto.definitions.conductor import events
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -93,6 +94,9 @@ class Engine(DispatchedActor):
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         workers: int | None = None,
         max_worker_bytes: int | None = None,
+        pack_workers: int = PACK_WORKERS,
+        worker_calls: int = CALLS_OF_A_WORKER,
+        worker_idle_seconds: float = IDLE_SECONDS,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
@@ -131,6 +135,9 @@ class Engine(DispatchedActor):
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             workers: The bound on processes for isolated functions. None is one a core.
             max_worker_bytes: The most memory that such a process may take. None is no limit.
+            pack_workers: The bound on processes that are kept for packs' Python actions.
+            worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
+            worker_idle_seconds: How many seconds it is kept without a call.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
@@ -169,7 +176,8 @@ class Engine(DispatchedActor):
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,
-            workers=workers, max_worker_bytes=max_worker_bytes,
+            workers=workers, max_worker_bytes=max_worker_bytes, pack_workers=pack_workers,
+            worker_life=WorkerLife(worker_calls, worker_idle_seconds),
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,

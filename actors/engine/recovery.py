@@ -137,6 +137,7 @@ class RunRecovery:
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         run.labels = accepted.labels or run.labels
+        run.requested_by = accepted.requested_by
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
         self._runs.supervise(run, request, RecoveringSupervisor, self._source(accepted, children))
 

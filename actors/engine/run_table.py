@@ -18,7 +18,7 @@ from stretto.definitions.errors import StrettoError
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
-    from stretto.actors.journal import Child, OutputsInMemory
+    from stretto.actors.journal import Child, OutputsInMemory, RequestedBy
     from stretto.definitions.context import Mask
 
 MAX_REMEMBERED_RUNS = 1000
@@ -79,11 +79,13 @@ class Run:
         watchers: Actors that get the run's progress from every supervisor it has.
         followers: Actors that get `RunChanged` from every supervisor it has.
         labels: Its labels.
+        requested_by: Who started it, or the run at the top of its tree. None if a program did in its own process.
     """
 
     __slots__ = (
         "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "family", "followers", "handle", "item",
-        "labels", "lane", "mask", "parent", "paused", "restarts", "scope", "since", "supervisor", "watchers",
+        "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts", "scope", "since", "supervisor",
+        "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -93,6 +95,7 @@ class Run:
         self.parent = parent
         self.family = handle.id
         self.scope: Catalogue | None = None
+        self.requested_by: RequestedBy | None = None
         self.mask: Mask | None = None
         self.lane: Lane | None = None
         self.supervisor: Mailbox[Any] | None = None

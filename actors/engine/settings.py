@@ -29,6 +29,9 @@ class EngineSettings(TypedDict, total=False):
     max_threads_left_behind: int
     workers: int | None
     max_worker_bytes: int | None
+    pack_workers: int
+    worker_calls: int
+    worker_idle_seconds: float
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float

@@ -40,6 +40,7 @@ from stretto.actors.packs import InvalidPackConfig, PackConfiguration, Source, r
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
+from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
 
@@ -100,6 +101,8 @@ class EngineOptions:
     max_threads_left_behind: int
     workers: int | None
     max_worker_bytes: int | None
+    pack_workers: int
+    worker_life: WorkerLife
     dispatchers: int
     addresses: AddressPolicy | None
     max_retry_after: float
@@ -196,6 +199,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
             max_http_connections=options.max_http_connections,
             capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
+            pack_workers=options.pack_workers, worker_life=options.worker_life,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         pools = Pools(options.pools, CallPolicy(
@@ -332,7 +336,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers",
+        "dispatchers", "pack_workers",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:
@@ -348,11 +352,19 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    _check_life(options.worker_life)
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
     if retention.audit_days is not None and retention.audit_days < 0:
         raise ValueError(f"retain_audit_days must be at least 0, got {retention.audit_days}")
+
+
+def _check_life(life: WorkerLife) -> None:
+    if life.calls < 1:
+        raise ValueError(f"worker_calls must be at least 1, got {life.calls}")
+    if not life.idle_seconds >= 0:
+        raise ValueError(f"worker_idle_seconds must be at least 0, got {life.idle_seconds}")
 
 
 def _check_limits(limits: ExpressionLimits) -> None:

@@ -73,6 +73,7 @@ class RunSupervision:
         run.watchers = request.watchers
         run.labels = request.labels or run.labels
         run.scope = request.scope
+        run.requested_by = request.requested_by
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from stretto.actors.actions import (
+    NOT_STARTED,
+    OUT_OF_REACH,
     ActionFailed,
     Child,
+    Command,
     describe_exit,
     frames_in,
     inherited_environment,
     last_lines,
     pack_access,
+    spawn,
 )
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.environments import interpreter_of, unmade
@@ -107,12 +111,28 @@ async def run_program(program: Program) -> Ended:
     Raises:
         ActionFailed: The program cannot be started, takes too long, or writes too much.
     """
-    child = _start(program)
+    child: Child | None = None
     try:
-        exit_code = await _wait(program, child)
+        async with asyncio.timeout(program.timeout):
+            child = await _start(program)
+            exit_code = await child.finish_alone()
+        if child.stdout.truncated:
+            await child.end(GRACE_SECONDS)
+            raise ActionFailed(f"{program.ref} wrote more than {MAX_OUTPUT_BYTES:,} bytes to its standard output")
+        return Ended(exit_code, child.stdout.text(), child.stderr.text())
+    except TimeoutError:
+        if child is None:
+            raise ActionFailed(f"{program.ref} {NOT_STARTED} within {program.timeout:g} s") from None
+        stopped = await child.end(GRACE_SECONDS)
+        state = "was stopped" if stopped else OUT_OF_REACH
+        raise ActionFailed(f"{program.ref} took longer than {program.timeout:g} s and {state}") from None
+    except asyncio.CancelledError:
+        if child is not None:
+            await child.end(GRACE_SECONDS)
+        raise
     finally:
-        child.close()
-    return Ended(exit_code, child.stdout.text(), child.stderr.text())
+        if child is not None:
+            child.close()
 
 
 def missing(action: PackAction) -> str:
@@ -129,23 +149,6 @@ def missing(action: PackAction) -> str:
     return "" if hasattr(os, "pidfd_open") else "packs need Linux, because they wait for processes by pidfd"
 
 
-async def _wait(program: Program, child: Child) -> int:
-    finished: asyncio.Future[Any] = asyncio.ensure_future(child.finish(alone=True))
-    flooded: asyncio.Future[Any] = child.stdout.overflowed
-    try:
-        async with asyncio.timeout(program.timeout):
-            await asyncio.wait({finished, flooded}, return_when=asyncio.FIRST_COMPLETED)
-        if child.stdout.truncated:
-            raise ActionFailed(f"{program.ref} wrote more than {MAX_OUTPUT_BYTES:,} bytes to its standard output")
-        return int(finished.result())
-    except TimeoutError:
-        raise ActionFailed(f"{program.ref} took longer than {program.timeout:g} s and was stopped") from None
-    finally:
-        if not finished.done():
-            finished.cancel()
-            await child.end(GRACE_SECONDS)
-
-
 def _run_variables() -> dict[str, str]:
     ids, access = call_ids.get(), pack_access()
     variables = {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
@@ -156,10 +159,11 @@ def _runtime_variables(action: PackAction) -> Mapping[str, str]:
     return action.runtime.variables if action.runtime is not None else {}
 
 
-def _start(program: Program) -> Child:
+async def _start(program: Program) -> Child:
     try:
         variables = {**inherited_environment(), **program.variables}
-        return Child(program.command, variables, program.folder, MAX_OUTPUT_BYTES, program.stdin)
+        command = Command(program.command, variables, program.folder, program.stdin)
+        return Child(await spawn(command), MAX_OUTPUT_BYTES)
     except OSError as error:
         raise ActionFailed(f"cannot run {program.ref}: {error.strerror or error}") from error
 

@@ -36,8 +36,10 @@ class ActionService:
         self._namespace = namespace
 
     def get_user_info(self) -> Any:
-        """Refuse the question: no worker knows who has started a run."""
-        raise KeyValueStoreError("get_user_info: Stretto tells actions no users; declare a parameter for the user")
+        """Return {username, authentication, rbac}, as StackStorm does without roles. The user is "" if unknown."""
+        username = _ask("get_user")
+        rbac = {"enabled": False, "roles": [], "is_admin": False}
+        return {"username": username, "authentication": {"method": None, "location": None}, "rbac": rbac}
 
     def list_values(self, local: bool = True, prefix: str | None = None) -> Any:
         """Return the keys whose names begin with a prefix. Values of secret ones are None."""

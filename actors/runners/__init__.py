@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, PrintSlot, append_printed, capture_prints
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
+    from stretto.actors.runners.worker_runner import PACK_WORKERS
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -40,12 +41,14 @@ else:
             "printing": "PRINTED_BYTES PrintSlot PrintedText append_printed capture_prints",
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
+            "worker_runner": "PACK_WORKERS",
         },
     )
 
 __all__ = [
     "DEFAULT_THREADS",
     "MAX_THREADS_LEFT_BEHIND",
+    "PACK_WORKERS",
     "PRINTED_BYTES",
     "Began",
     "Begun",

@@ -34,6 +34,7 @@ from stretto.actors.runners.base import (
     describe,
     end_forked_child,
     failure,
+    let_go,
     report,
     returned,
 )
@@ -236,7 +237,7 @@ class EventLoopRunner:
 
     def _end(self, running: _LoopCall, finished: Finished) -> None:
         if self._calls.pop(running, False):
-            report(running.done, running.call, finished)
+            report(let_go(running), running.call, finished)
 
     def _cancel(self, running: _LoopCall) -> None:
         if running.cancelling:

@@ -26,6 +26,7 @@ from stretto.actors.runners.base import (
     Finished,
     cancelled,
     failure,
+    let_go,
     message_of,
     report,
     returned,
@@ -38,11 +39,14 @@ from stretto.definitions.errors import NotData
 NO_QUESTIONS: Final = b'{"error": "this engine answers no questions of workers"}'
 """The reply to a question of a worker that nothing can answer."""
 
-AnswerQuestion: TypeAlias = Callable[[bytes, str, Callable[[bytes], object]], None]
-"""Takes a question, the action that asks, and what receives the reply, once and on any thread. It must not wait."""
+AnswerQuestion: TypeAlias = Callable[[bytes, str, str, Callable[[bytes], object]], None]
+"""Takes a question, the action that asks, its run's id, and what receives the reply, once and on any thread.
+
+It must not wait.
+"""
 
 
-def refuse_question(_data: bytes, _action: str, reply: Callable[[bytes], object]) -> None:
+def refuse_question(_data: bytes, _action: str, _run_id: str, reply: Callable[[bytes], object]) -> None:
     """Refuse a question of a worker."""
     reply(NO_QUESTIONS)
 
@@ -117,7 +121,7 @@ class OwnWorkerCall:
 
     def asked(self, data: bytes | bytearray, reply: Callable[[bytes], object]) -> None:
         """Answer a question, now or later."""
-        self._answer(bytes(data), self.call.ref, reply)
+        self._answer(bytes(data), self.call.ref, self.call.ids.run_id, reply)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""
@@ -132,7 +136,7 @@ class OwnWorkerCall:
 
     def ended(self, answer: bytes | bytearray | None, problem: str) -> None:
         """Report the end."""
-        report(self.done, self.call, self._finished(answer, problem))
+        report(let_go(self), self.call, self._finished(answer, problem))
 
     def _finished(self, answer: bytes | bytearray | None, problem: str) -> Finished:
         action = self.action

@@ -8,7 +8,8 @@ from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.own_worker_calls import AnswerQuestion
 from stretto.actors.runners.printing import capture_prints
 from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
-from stretto.actors.runners.worker_runner import WorkerRunner, default_workers
+from stretto.actors.runners.worker_runner import PACK_WORKERS, WorkerRunner, default_workers
+from stretto.actors.workers import DEFAULT_LIFE, WorkerLife
 
 DEFAULT_THREADS: Final = 16
 
@@ -25,6 +26,8 @@ class Runners:
         max_http_connections: The connections that core.http has open at a time.
         workers: How many processes run functions that are isolated, or None for one a core.
         max_worker_bytes: The most memory that such a process may take, or None.
+        pack_workers: How many processes run packs' Python actions.
+        worker_life: How long processes of both kinds are kept.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of the runners
@@ -38,10 +41,16 @@ class Runners:
         max_http_connections: int = MAX_HTTP_CONNECTIONS,
         workers: int | None = None,
         max_worker_bytes: int | None = None,
+        pack_workers: int = PACK_WORKERS,
+        worker_life: WorkerLife = DEFAULT_LIFE,
     ) -> None:
         self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind, capture_output=capture_output)
         isolated = self._isolated = WorkerRunner(
-            default_workers() if workers is None else workers, max_bytes=max_worker_bytes, capture_output=capture_output
+            default_workers() if workers is None else workers,
+            max_bytes=max_worker_bytes,
+            capture_output=capture_output,
+            pack_workers=pack_workers,
+            life=worker_life,
         )
         self._loop = EventLoopRunner(
             addresses=addresses,

@@ -23,6 +23,7 @@ from stretto.actors.runners.base import (
     Running,
     ThreadUse,
     cancelled,
+    let_go,
     report,
     run_call,
 )
@@ -58,7 +59,7 @@ class _ThreadCall:
         if not self.take():
             self._runner.leave(self)
             return False
-        report(self.done, self.call, cancelled())
+        report(let_go(self), self.call, cancelled())
         return True
 
     def watch(self, watcher: Callable[[], object]) -> None:
@@ -218,7 +219,7 @@ class ThreadRunner:
         finally:
             del self._running[queued]
         if finished is not None:
-            report(queued.done, queued.call, finished)
+            report(let_go(queued), queued.call, finished)
 
 
 def _start_timeout(queued: _ThreadCall) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from stretto.actors.actions import Action, Code, OutputSoFar
-from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, report
+from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, let_go, report
 from stretto.actors.runners.own_worker_calls import (
     NO_QUESTIONS,
     AnswerQuestion,
@@ -26,7 +26,14 @@ from stretto.actors.runners.own_worker_calls import (
 from stretto.actors.runners.printing import PrintSlot, append_printed
 from stretto.actors.runners.remote_calls import decode_end, encode_call, make_handler
 from stretto.actors.runners.worker_logs import WorkerLog
-from stretto.actors.workers import CANCELLED, WorkerCommand, WorkerEnded, WorkerPool
+from stretto.actors.workers import (
+    CANCELLED,
+    DEFAULT_LIFE,
+    WorkerCommand,
+    WorkerEnded,
+    WorkerLife,
+    WorkerPool,
+)
 from stretto.metrics import get_logger
 
 PACK_WORKERS: Final = 16
@@ -101,7 +108,7 @@ class _WorkerCall:
                 finished = decode_end(answer)
             except msgspec.DecodeError as error:
                 finished = failure(self.action, error)
-        report(self.done, self.call, finished)
+        report(let_go(self), self.call, finished)
 
 
 class _Running:
@@ -139,17 +146,21 @@ class WorkerRunner:
         max_bytes: The most memory that a process may take, or None.
         stop_seconds: How long `stop` waits for running functions before it ends their processes.
         capture_output: Whether the text that functions print is kept with their calls.
+        pack_workers: The number of processes of packs' Python actions.
+        life: How long processes are kept.
     """
 
     threads: Final = 2
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of the runner
         self,
         workers: int,
         *,
         max_bytes: int | None = None,
         stop_seconds: float = STOP_SECONDS,
         capture_output: bool = False,
+        pack_workers: int = PACK_WORKERS,
+        life: WorkerLife = DEFAULT_LIFE,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
@@ -159,9 +170,9 @@ class WorkerRunner:
         self._command: WorkerCommand | None = None
         self._captures = capture_output
         self._answer: AnswerQuestion = refuse_question
-        self._pool = WorkerPool(workers, "stretto-workers", captures=capture_output)
+        self._pool = WorkerPool(workers, "stretto-workers", captures=capture_output, life=life)
         # The output of a pack's script is its result.
-        self._packs = WorkerPool(PACK_WORKERS, "stretto-packs", captures=True)
+        self._packs = WorkerPool(pack_workers, "stretto-packs", captures=True, life=life)
 
     def answer_questions(self, answer: AnswerQuestion) -> None:
         """Let a function answer the questions of packs' actions. They are refused before."""

@@ -20,6 +20,9 @@ MAX_KEYS = 10_000
 MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
+PACK_WORKERS = 16
+WORKER_CALLS = 10_000
+WORKER_IDLE_SECONDS = 60.0
 POOL_SLOTS = 16
 MAX_POOLS = 64
 MAX_POOL_WORKERS = 64
@@ -66,6 +69,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         workers: How many processes run isolated functions. None is one a core.
         max_worker_bytes: How many bytes of memory such a process may take. None is no limit.
+        pack_workers: How many processes are kept for packs' Python actions.
+        worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
+        worker_idle_seconds: How many seconds it is kept without a call.
         dispatchers: How many threads run the engine's actors.
     """
 
@@ -101,6 +107,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_worker_bytes: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="a whole number, at least 1, or null")
     ] = None
+    pack_workers: Count = PACK_WORKERS
+    worker_calls: Count = WORKER_CALLS
+    worker_idle_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = (
+        WORKER_IDLE_SECONDS
+    )
     dispatchers: Count = 1
 
 

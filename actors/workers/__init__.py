@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stretto.actors.workers.kept import Job
     from stretto.actors.workers.pool import CANCELLED, WorkerPool
     from stretto.actors.workers.process import WorkerCommand, WorkerEnded
+    from stretto.actors.workers.roster import CALLS_OF_A_WORKER, DEFAULT_LIFE, IDLE_SECONDS, WorkerLife
     from stretto.actors.workers.serving import DaemonLog, line, serve
 else:
     __getattr__ = lazy_face(
@@ -22,8 +23,12 @@ else:
             "kept": "Job",
             "pool": "CANCELLED WorkerPool",
             "process": "WorkerCommand WorkerEnded",
+            "roster": "CALLS_OF_A_WORKER DEFAULT_LIFE IDLE_SECONDS WorkerLife",
             "serving": "DaemonLog line serve",
         },
     )
 
-__all__ = ["CANCELLED", "DaemonLog", "Job", "WorkerCommand", "WorkerEnded", "WorkerPool", "line", "serve"]
+__all__ = [
+    "CALLS_OF_A_WORKER", "CANCELLED", "DEFAULT_LIFE", "IDLE_SECONDS", "DaemonLog", "Job", "WorkerCommand",
+    "WorkerEnded", "WorkerLife", "WorkerPool", "line", "serve",
+]  # fmt: skip

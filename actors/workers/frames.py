@@ -17,6 +17,8 @@ UNFIT: Final = 1
 HEAD: Final = struct.Struct(">BBIQQ")
 CHUNK_BYTES: Final = 65_536
 """How much is read at once. A frame with more data is read into a buffer of its own, without another copy."""
+FIRST_ROOM_BYTES: Final = 16 * 1024 * 1024
+"""The first size of that buffer, which grows as data arrive."""
 MAX_FRAME_BYTES: Final = 2**30
 """The largest frame: as large as data can be."""
 
@@ -57,6 +59,7 @@ class FrameReader:
         self._buffer = bytearray()
         self._at = 0
         self._begun: Frame | None = None
+        self._length = 0
         self._room = memoryview(b"")
 
     @property
@@ -67,6 +70,8 @@ class FrameReader:
     def read(self, connection: socket.socket) -> bool:
         """Read once. Returns False at the end. Raises `OSError`."""
         if self._begun is not None:
+            if not self._room:
+                self._grow(self._begun)
             count = connection.recv_into(self._room)
             self._room = self._room[count:]
             return count > 0
@@ -80,7 +85,7 @@ class FrameReader:
     def frame(self) -> Frame | None:
         """Take the next frame, or return None if it is not complete. Raises `BrokenFrames`."""
         if self._begun is not None:
-            if self._room:
+            if self._room or len(self._begun.data) < self._length:
                 return None
             taken, self._begun = self._begun, None
             return taken
@@ -95,8 +100,18 @@ class FrameReader:
             data = bytes(memoryview(self._buffer)[begins : self._at])
             return Frame(kind, flags, microseconds, number, data)
         if length > CHUNK_BYTES:
-            self._begin_large(Frame(kind, flags, microseconds, number, bytearray(length)), begins)
+            room = bytearray(min(length, FIRST_ROOM_BYTES))
+            self._length = length
+            self._begin_large(Frame(kind, flags, microseconds, number, room), begins)
         return None
+
+    def _grow(self, frame: Frame) -> None:
+        """Double the buffer of a large frame: a head alone, which may be wrong, must not take a gigabyte."""
+        assert isinstance(frame.data, bytearray)  # noqa: S101 - for the type checker
+        filled = len(frame.data)
+        self._room.release()
+        frame.data.extend(bytes(min(self._length - filled, filled)))
+        self._room = memoryview(frame.data)[filled:]
 
     def _begin_large(self, frame: Frame, begins: int) -> None:
         """Move what has arrived of a large frame to a buffer of its own, into which the rest is read."""

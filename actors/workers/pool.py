@@ -10,29 +10,33 @@ from collections.abc import Callable
 from typing import Final
 
 from stretto.actors.workers.kept import Job
-from stretto.actors.workers.roster import Roster
+from stretto.actors.workers.roster import DEFAULT_LIFE, Roster, WorkerLife
 from stretto.actors.workers.watching import WorkerWatch
 
 CANCELLED: Final = "the call was cancelled"
 """The reason why a cancelled call has no answer."""
+JOIN_SECONDS: Final = 10.0
+"""How long `stop` waits for the pool's thread, which has only ended processes to close then."""
 
 
 class WorkerPool:
     """Runs calls in a bounded number of kept processes, one at a time in each.
 
-    Processes start when they are needed. They are kept for `CALLS_OF_A_WORKER` calls and `IDLE_SECONDS` without one. If
+    Processes start when they are needed. If
     all processes are taken, an idle one of another command ends for a call that needs its place.
 
     Args:
         limit: The most processes, at least 1.
         name: The name of the pool's thread.
         captures: Whether what the processes print comes to their calls, and not to the daemon's own streams.
+        life: How long the processes are kept.
     """
 
-    def __init__(self, limit: int, name: str, *, captures: bool) -> None:
+    def __init__(self, limit: int, name: str, *, captures: bool, life: WorkerLife = DEFAULT_LIFE) -> None:
         self._limit = limit
         self._name = name
         self._captures = captures
+        self._life = life
         self._lock = threading.Lock()
         self._is_idle = threading.Condition(self._lock)
         self._is_stopped = False
@@ -58,7 +62,7 @@ class WorkerPool:
                 raise RuntimeError("the worker runner is stopped")
             if self._roster is None or self._watch is None:
                 self._watch = WorkerWatch()
-                self._roster = Roster(self._limit, self._watch, self._lock, captures=self._captures)
+                self._roster = Roster(self._limit, self._watch, self._lock, self._life, captures=self._captures)
             if self._thread is None:
                 thread = threading.Thread(
                     target=self._run, args=(self._roster, self._watch), name=self._name, daemon=True
@@ -108,10 +112,12 @@ class WorkerPool:
         for job in running:
             self.cancel(job)
         with self._lock:
-            watch.wake()
-        if thread is not None:
-            thread.join()
-        watch.close()
+            if self._watch is not None:
+                watch.wake()
+        if thread is None:
+            watch.close()
+        else:
+            thread.join(JOIN_SECONDS)  # it may be in a caller's code for longer
         return running
 
     def _run(self, roster: Roster, watch: WorkerWatch) -> None:
@@ -137,6 +143,8 @@ class WorkerPool:
         _call(due)
         with self._lock:
             roster.end_all()
+            watch.close()
+            self._watch = None
 
 
 def _call(functions: list[Callable[[], object]]) -> None:

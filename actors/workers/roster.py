@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from stretto.actors.workers.frames import ASK, Frame
 from stretto.actors.workers.kept import Job, KeptWorker, Sent
@@ -13,15 +13,28 @@ from stretto.actors.workers.process import WorkerCommand
 from stretto.actors.workers.watching import WorkerWatch
 
 CALLS_OF_A_WORKER: Final = 10_000
-"""Calls after which a worker is replaced, so that what functions leave in it does not grow for ever."""
 IDLE_SECONDS: Final = 60.0
-"""How long a worker without calls is kept."""
 MAX_AHEAD: Final = 32
 """The most calls that a worker is sent before it has answered."""
 AHEAD_SECONDS: Final = 0.002
 """How much work a worker is sent ahead. It has at least one call more than the one that it runs."""
 STUCK_SECONDS: Final = 0.2
 """The time after which no call waits behind another one if a further process could run it."""
+
+
+class WorkerLife(NamedTuple):
+    """How long workers are kept.
+
+    Attributes:
+        calls: Calls after which a worker is replaced, so that what functions leave in it does not grow for ever.
+        idle_seconds: Seconds without a call after which it ends.
+    """
+
+    calls: int = CALLS_OF_A_WORKER
+    idle_seconds: float = IDLE_SECONDS
+
+
+DEFAULT_LIFE: Final = WorkerLife()
 
 
 class Group:
@@ -74,6 +87,7 @@ class Roster:
         limit: The most processes.
         watch: What waits for the workers.
         lock: The pool's lock. A reply to a question takes it, because it comes on any thread.
+        life: How long the processes are kept.
         captures: Whether what the processes print comes to their calls.
 
     Attributes:
@@ -81,12 +95,15 @@ class Roster:
         due: What to call without the lock: the calls' ends, log records and questions.
     """
 
-    def __init__(self, limit: int, watch: WorkerWatch, lock: threading.Lock, *, captures: bool) -> None:
+    def __init__(
+        self, limit: int, watch: WorkerWatch, lock: threading.Lock, life: WorkerLife, *, captures: bool
+    ) -> None:
         self.places: dict[Job, KeptWorker | None] = {}
         self.due: list[Callable[[], object]] = []
         self._limit = limit
         self._watch = watch
         self._lock = lock
+        self._life = life
         self._captures = captures
         self._cores = len(os.sched_getaffinity(0))
         self._groups: dict[tuple[WorkerCommand, bool], Group] = {}
@@ -121,7 +138,7 @@ class Roster:
                 self._take_ends(group, worker)
                 self._requeue(group, back)
                 self._end(group, worker)
-            elif not worker.sent and (group.is_alone or not _accepts(worker)):
+            elif not worker.sent and (group.is_alone or not self._accepts(worker)):
                 self._end(group, worker)
 
     def keep_deadlines(self, now: float) -> None:
@@ -129,7 +146,7 @@ class Roster:
         for group, worker in self._all():
             sent = worker.head
             if sent is None:
-                if not worker.sent and now >= worker.idle_since + IDLE_SECONDS:
+                if not worker.sent and now >= worker.idle_since + self._life.idle_seconds:
                     self._end(group, worker)
             elif sent.deadline is not None and now >= sent.deadline and not sent.problem:
                 sent.problem = f"it took longer than {sent.job.timeout:g} s and was stopped"
@@ -150,7 +167,7 @@ class Roster:
         for _, worker in self._all():
             sent = worker.head
             if sent is None:
-                found.append(worker.idle_since + IDLE_SECONDS)
+                found.append(worker.idle_since + self._life.idle_seconds)
                 continue
             if sent.deadline is not None and not sent.problem:
                 found.append(sent.deadline)
@@ -267,7 +284,7 @@ class Roster:
         if group.is_alone or self._starves_another(group):
             return
         for worker in group.workers:
-            if group.waiting and not worker.sent and _accepts(worker):
+            if group.waiting and not worker.sent and self._accepts(worker):
                 self._send(worker, group.take(1))
 
     def _send_ahead(self, group: Group, now: float) -> None:
@@ -275,8 +292,8 @@ class Roster:
         depth = group.depth
         for worker in sorted(group.workers, key=lambda each: len(each.sent)):
             share = -(-len(group.waiting) // len(group.workers))
-            count = min(depth - len(worker.sent), share, CALLS_OF_A_WORKER - worker.calls)
-            if count > 0 and len(worker.sent) <= depth // 2 and _accepts(worker) and not _is_stuck(worker, now):
+            count = min(depth - len(worker.sent), share, self._life.calls - worker.calls)
+            if count > 0 and len(worker.sent) <= depth // 2 and self._accepts(worker) and not _is_stuck(worker, now):
                 self._send(worker, group.take(count))
 
     def _share_with_idle(self) -> None:
@@ -284,11 +301,14 @@ class Roster:
         for group in self._groups.values():
             if group.waiting or len(group.workers) < 2:
                 continue
-            for worker in [each for each in group.workers if not each.sent and _accepts(each)]:
+            for worker in [each for each in group.workers if not each.sent and self._accepts(each)]:
                 most = max(group.workers, key=lambda each: len(each.sent))
                 back = most.take_back((len(most.sent) - 1) // 2) if len(most.sent) > 1 else []
                 if back:
                     self._send(worker, [each.job for each in back])
+
+    def _accepts(self, worker: KeptWorker) -> bool:
+        return not worker.is_lost and not worker.is_unfit and worker.calls < self._life.calls
 
     def _send(self, worker: KeptWorker, jobs: list[Job]) -> None:
         for job in jobs:
@@ -296,10 +316,6 @@ class Roster:
         for job, problem in worker.send(jobs).items():
             self._fail(job, problem)
         self._watch.update(worker)
-
-
-def _accepts(worker: KeptWorker) -> bool:
-    return not worker.is_lost and not worker.is_unfit and worker.calls < CALLS_OF_A_WORKER
 
 
 def _is_stuck(worker: KeptWorker, now: float) -> bool:

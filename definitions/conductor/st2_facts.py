@@ -6,7 +6,8 @@ from typing import Final
 from stretto.definitions.data import FrozenDict, object_of
 from stretto.definitions.model import Workflow, once_per_workflow
 
-_NAMED: Final = re.compile(r"\bst2\b")
+_NAMED: Final = re.compile(r"\b(st2|action_context)\b")
+"""The variable's name, and that by which ActionChains read it."""
 
 
 @once_per_workflow

@@ -2,14 +2,16 @@
 
     chain --tasks, transitions--> an Orquesta document --read_orquesta--> Workflow
 
-Each task publishes its result under its name, as a chain's expressions read it.
+Each task publishes its result under its name, as a chain's expressions read it. The output is what StackStorm tells of
+a chain: its tasks in the order in which they ended, each with its state and result, and the published variables.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stretto.definitions.dialects.chain_names import STORED, names_in, with_context
+from stretto.definitions.dialects.chain_names import ACTION_CONTEXT, RESULTS, STORED, names_in, with_context
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
@@ -19,8 +21,14 @@ from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 _FIRST: Final = "start_of_chain"
 """The task that leads to the default task of a chain that comes back to it."""
 _CONDITIONS: Final = {"on-success": "<% succeeded() %>", "on-failure": "<% failed() %>"}
-_OF_STACKSTORM: Final = frozenset({"action_context", "config_context"})
+_OF_STACKSTORM: Final = frozenset({"config_context"})
 """Names whose values only StackStorm has: nothing sets them here."""
+_PARENT: Final = {"execution_id": "action_execution_id", "user": "user", "pack": "pack"}
+"""The fields of `action_context.parent`, each with that of `st2` which has its value."""
+_TASKS: Final = "tasks_of_chain"
+"""The variable that has the list of the tasks that have ended."""
+_PUBLISHED: Final = "published_of_chain"
+"""The variable that has the object of the published variables."""
 
 
 def is_chain(root: Node) -> bool:
@@ -159,19 +167,24 @@ def _document(place: Place, links: Mapping[str, _Link], first: str, variables: N
     read = [name for link in links.values() for part in (link.input, link.publish) if part is not None
             for name in names_in(part)]  # fmt: skip
     read += names_in(variables) if variables is not None else ()
-    inputs = dict.fromkeys(name for name in read if name not in known | STORED | _OF_STACKSTORM)
+    set_here = known | STORED | _OF_STACKSTORM | {ACTION_CONTEXT, RESULTS}
+    inputs = dict.fromkeys(name for name in read if name not in set_here)
     _put(document, "version", ScalarNode(place, 1.0, "1.0"))
     if inputs:
         _put(document, "input", ListNode(place, [_scalar(place, name) for name in inputs]))
     results = [_pair(place, name, ScalarNode(place, None, "null")) for name in dict.fromkeys([*links, *published])]
+    results += [_pair(place, name, MapNode(place)) for name in (_PUBLISHED, RESULTS)]
+    results.append(_pair(place, _TASKS, ListNode(place, [])))
+    if ACTION_CONTEXT in read:
+        results.append(_pair(place, ACTION_CONTEXT, _action_context(place)))
     given = variables.members.items() if isinstance(variables, MapNode) else ()
     own = [_pair(value.place, name, with_context(value)) for name, value in given]
     _put(document, "vars", ListNode(place, [*results, *own]))
     output: list[Node] = [
-        _pair(place, name, _scalar(place, "{{ ctx('" + name + "') }}")) for name in dict.fromkeys(published)
+        _pair(place, "tasks", _scalar(place, f"<% ctx({_TASKS}) %>")),
+        _pair(place, "published", _scalar(place, f"<% ctx({_PUBLISHED}) %>")),
     ]
-    if output:
-        _put(document, "output", ListNode(place, output))
+    _put(document, "output", ListNode(place, output))
     _put(document, "tasks", tasks)
     return document
 
@@ -181,14 +194,49 @@ def _task(link: _Link) -> MapNode:
     _put(task, "action", with_context(link.action))
     if isinstance(link.input, MapNode) and link.input.members:
         _put(task, "input", with_context(link.input))
-    entries: list[Node] = [_pair(link.place, link.name, _scalar(link.place, "<% result() %>"))]
+    name = json.dumps(link.name)
+    entries: list[Node] = [
+        _pair(link.place, link.name, _scalar(link.place, "<% result() %>")),
+        _pair(link.place, RESULTS, _scalar(link.place, f"<% ctx({RESULTS}) + dict({name} => result()) %>")),
+        _pair(link.place, _TASKS, _scalar(link.place, f"<% ctx({_TASKS}) + [{_ended(name)}] %>")),
+    ]
     if isinstance(link.publish, MapNode):
-        entries += [_pair(value.place, name, with_context(value)) for name, value in link.publish.members.items()]
+        for key, value in link.publish.members.items():
+            shown = json.dumps(key)
+            so_far = _scalar(value.place, f"<% ctx({_PUBLISHED}) + dict({shown} => ctx({shown})) %>")
+            entries += [_pair(value.place, key, with_context(value)), _pair(value.place, _PUBLISHED, so_far)]
     transitions: list[Node] = [
         _transition(link.place, condition, entries, link.targets.get(name)) for name, condition in _CONDITIONS.items()
     ]
     _put(task, "next", ListNode(link.place, transitions))
     return task
+
+
+def _ended(name: str) -> str:
+    """Return the YAQL for a task that has ended, as StackStorm lists it. `name` is the task's name in YAQL."""
+    task = f"task({name})"
+    fields = {
+        "id": name,
+        "name": name,
+        "execution_id": f"{task}.task_execution_id",
+        "liveaction_id": f"{task}.task_execution_id",
+        "workflow": "null",
+        "created_at": f"{task}.start_timestamp",
+        "updated_at": f"{task}.end_timestamp",
+        "state": f"{task}.status",
+        "result": "result()",
+    }
+    return f"dict({', '.join(f'{field} => {value}' for field, value in fields.items())})"
+
+
+def _action_context(place: Place) -> MapNode:
+    """Return what the actions of a chain know of the run that they belong to."""
+    parent, context = MapNode(place), MapNode(place)
+    for name, fact in _PARENT.items():
+        _put(parent, name, _scalar(place, f"<% ctx({ST2}).{fact} %>"))
+    _put(context, "parent", parent)
+    _put(context, "user", _scalar(place, f"<% ctx({ST2}).user %>"))
+    return context
 
 
 def _transition(place: Place, when: str, publish: list[Node], target: ScalarNode | None) -> MapNode:

@@ -18,12 +18,19 @@ _WORDS: Final = frozenset(
 STORED: Final = frozenset({"st2kv", "system"})
 """The names of StackStorm's datastore. `system.KEY` is the older form of `st2kv.system.KEY`."""
 
+ACTION_CONTEXT: Final = "action_context"
+"""The name of what an action knows of the run that it belongs to."""
+RESULTS: Final = "results_of_chain"
+"""The variable that has the tasks' results by name, which StackStorm calls `__results`."""
+_RENAMED: Final = {"__results": RESULTS}
+"""Names that no variable of Orquesta can have, each with that of its variable."""
+
 
 def names_in(node: Node) -> Iterator[str]:
     """Yield the names that the expressions in a node read."""
     for text in _texts(node):
         for _index, name in _free_names(_tokens(text)):
-            yield name
+            yield _RENAMED.get(name, name)
 
 
 def with_context(node: Node) -> Node:
@@ -83,7 +90,7 @@ def _rewritten(text: str) -> str:
         if name in STORED:
             _read_stored(pieces, index, name)
         else:
-            pieces[index] = f"ctx('{name}')"
+            pieces[index] = f"ctx('{_RENAMED.get(name, name)}')"
     return "".join(pieces)
 
 

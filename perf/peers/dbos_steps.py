@@ -1,5 +1,10 @@
-"""DBOS on SQLite: a workflow whose items are its steps, each recorded before the next one begins."""
+"""DBOS on SQLite: a workflow whose items are its steps, each recorded before the next one begins.
 
+dbos_steps.py REQUEST [URL]      a database of a PostgreSQL server instead
+"""
+
+import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -57,11 +62,16 @@ class Dbos:
         """A workflow of one step."""
         CHAIN(1)
 
+    def many(self, runs: int) -> None:
+        """Start so many workflows of one step, then wait for them."""
+        for each in [DBOS.start_workflow(CHAIN, 1) for _ in range(runs)]:
+            each.get_result()
+
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'dbos.sqlite'}"
+        url = sys.argv[2] if sys.argv[2:] else f"sqlite:///{Path(folder) / 'dbos.sqlite'}"
         DBOS(config={"name": "perf", "system_database_url": url, "log_level": "ERROR"})
         DBOS.launch()
-        work.measure(Dbos(), "dbos")
+        work.measure_many(Dbos(), "dbos") if json.loads(sys.argv[1]).get("many") else work.measure(Dbos(), "dbos")
         DBOS.destroy()

@@ -1,8 +1,9 @@
 """Stretto itself, with the same work in its own way: a run that loads, and then fans out.
 
-stretto_runs.py REQUEST echo|function [sqlite]     what an item's action is, and whether all is durable
+stretto_runs.py REQUEST echo|function [sqlite|URL]     what an item's action is, and whether all is durable
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -82,6 +83,13 @@ class Stretto:
         """A run of one task."""
         self._run("chain_1", {})
 
+    def many(self, runs: int) -> None:
+        """Submit all of them, then wait for their outcomes."""
+        accepted = [self._proxy.submit("chain_1", {}) for _ in range(runs)]
+        for each in accepted:
+            if (outcome := each.get().outcome.get()).status != "succeeded":
+                raise RuntimeError(f"chain_1 {outcome.status}: {outcome.errors}")
+
     def _run(self, workflow: str, inputs: dict[str, Any]) -> Any:
         outcome = self._proxy.submit(workflow, inputs).get().outcome.get()
         if outcome.status != "succeeded":
@@ -101,7 +109,9 @@ def definitions(folder: Path, performs: str) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         definitions(Path(name), sys.argv[2])
-        store = f"sqlite:///{Path(name) / 'stretto.db'}" if "sqlite" in sys.argv[3:] else None
+        file = f"sqlite:///{Path(name) / 'stretto.db'}"
+        store = next((file if each == "sqlite" else each for each in sys.argv[3:]), None)
         engine = Engine.start(definitions=name, store=store, metrics_port=0).proxy()
-        work.measure(Stretto(engine), "stretto")
+        measure = work.measure_many if json.loads(sys.argv[1]).get("many") else work.measure
+        measure(Stretto(engine), "stretto")
         engine.stop().get()

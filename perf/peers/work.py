@@ -9,7 +9,8 @@ What an engine prints goes to the standard error.
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
@@ -28,6 +29,8 @@ CHAINS = 3
 class Request:
     """What to measure: fan-outs of each size over so many MB, a chain, runs of one task (0: none); a limit in seconds.
 
+    `many`: runs of one task that are there at once, for `measure_many`.
+
     A fan-out that would take longer than the limit, as those before it say, is left out, and so is the rest.
     """
 
@@ -36,6 +39,7 @@ class Request:
     chain_tasks: int
     runs: int
     limit: float
+    many: int = 0
 
 
 class Stopwatch:
@@ -93,16 +97,40 @@ def greeted(index: int, message: str) -> dict[str, Any]:
 def measure(engine: Engine, distribution: str) -> None:
     """Do what was asked for with an engine, and write what it took; `distribution`: what it is called on PyPI."""
     request = Request(**json.loads(sys.argv[1]))
+    with _answering(distribution) as cases:
+        engine.one_task()
+        if request.chain_tasks:
+            chains = [_seconds(lambda: engine.chain(request.chain_tasks)) for _ in range(CHAINS)]
+            cases["chain"] = median(chains) / request.chain_tasks
+        if request.runs:
+            cases["run"] = median(_seconds(engine.one_task) for _ in range(request.runs))
+        cases.update(_fan_outs(engine, request))
+
+
+class ManyRuns(Protocol):
+    """What is asked of a queue of tasks, which has no workflows."""
+
+    def many(self, runs: int) -> None:
+        """Have so many runs of one task done that are there at once, until all results are there."""
+
+
+def measure_many(engine: ManyRuns, distribution: str) -> None:
+    """Measure runs of one task that are there at once, and write what one took."""
+    request = Request(**json.loads(sys.argv[1]))
+    with _answering(distribution) as cases:
+        engine.many(WARM_UP_ITEMS)
+        STOPWATCH.start()
+        engine.many(request.many)
+        cases["many"] = STOPWATCH.read() / request.many
+
+
+@contextmanager
+def _answering(distribution: str) -> Iterator[dict[str, float]]:
+    """Give the cases to fill, and write them, with the engine's version. What it prints goes to standard error."""
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     cases: dict[str, float] = {}
-    engine.one_task()
-    if request.chain_tasks:
-        chains = [_seconds(lambda: engine.chain(request.chain_tasks)) for _ in range(CHAINS)]
-        cases["chain"] = median(chains) / request.chain_tasks
-    if request.runs:
-        cases["run"] = median(_seconds(engine.one_task) for _ in range(request.runs))
-    cases |= _fan_outs(engine, request)
+    yield cases
     told = python_version() if distribution == "python" else version(distribution)
     json.dump({"version": told, "cases": cases}, answer)
     answer.close()

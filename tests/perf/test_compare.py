@@ -1,7 +1,9 @@
 """Stretto beside other engines: what is made of their figures."""
 
+import peer_runs
 import pytest
-from compare import DURABLE_ECHO, ECHO, PEERS, SCRIPTS, Found, Peer, compared, fan_out_table
+from compare import DURABLE_ECHO, ECHO, PEERS, Found, compared, fan_out_table
+from peer import SCRIPTS, Peer
 from targets import TARGETS
 
 OURS, DURABLE = (next(peer for peer in PEERS if peer.name == name) for name in (ECHO, DURABLE_ECHO))
@@ -53,6 +55,7 @@ def test_a_failure_is_in_the_table(found: Found) -> None:
 
 def test_every_peer_has_a_script() -> None:
     """And every target of theirs is one."""
-    for peer in PEERS:
+    for peer in (*PEERS, *(peer for peers in peer_runs.PEERS.values() for peer in peers)):
         assert (SCRIPTS / f"{peer.script}.py").exists()
-    assert set(compared([], Found())) == {key for key in TARGETS if key.startswith("peers")}
+    measured = {**compared([], Found()), **peer_runs.targets(peer_runs.Found())}
+    assert set(measured) == {key for key in TARGETS if key.startswith("peers")}

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 from yarl import URL
 
@@ -66,11 +66,8 @@ class Target(NamedTuple):
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
     def with_params(self, pairs: Mapping[str, list[str]]) -> "Target":
-        """Return the target with parameters added to its query. They replace those of the same names."""
-        merged: dict[str, list[str]] = {}
-        for name, value in parse_qsl(self.query or "", keep_blank_values=True):
-            merged.setdefault(name, []).append(value)
-        return self._replace(query=urlencode({**merged, **pairs}, doseq=True))
+        """Return the target with parameters added to its query, which stays as it is, also for the same names."""
+        return self._replace(query="&".join(filter(None, [self.query, urlencode(pairs, doseq=True)])))
 
     def joined(self, location: str) -> "Target":
         """Return the target of a redirect from this one. Raises BadUrl."""

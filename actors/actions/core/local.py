@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from stretto.actors.actions.core.processes import Child
+from stretto.actors.actions.core.spawning import Command, spawn
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import action
 from stretto.definitions.data import decode_json
@@ -19,8 +20,10 @@ GRACE_SECONDS = 5.0
 """How long a cancelled or timed-out command has between SIGTERM and SIGKILL."""
 
 INHERITED: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+_INHERITED: Final = frozenset(map(os.fsencode, INHERITED))
 OUT_OF_REACH: Final = "still runs: only root can stop it (limit the command itself: timeout 60 COMMAND)"
 """The state of a command after its timeout if the daemon may not end it, because it runs as root."""
+NOT_STARTED: Final = "did not start"
 SHOWN_LINES: Final = 5
 SHOWN_CHARACTERS: Final = 500
 
@@ -50,31 +53,68 @@ async def local(  # noqa: PLR0913 - these are the action's inputs
         parse: the format of the standard output, whose value becomes the field json of the result
     """
     arguments = _arguments(argv, cmd)
+    name = "the command" if argv is None else arguments[0]
+    environment = _environment(env or {})
+    result = await run_command(arguments, name=name, environment=environment, cwd=cwd, timeout=timeout, stdin=stdin)
+    return result if parse is None else {**result, "json": _parsed(name, result)}
+
+
+async def run_command(  # noqa: PLR0913 - the parts of a command
+    argv: list[str],
+    *,
+    name: str = "",
+    environment: dict[str, str] | None = None,
+    cwd: str | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - it is an input of the actions
+    stdin: str | None = None,
+    most: int = MAX_OUTPUT_BYTES,
+) -> dict[str, Any]:
+    """Run a program and return exit_code, stdout and stderr.
+
+    Args:
+        argv: The program and its arguments.
+        name: Its name in messages, by default that of the program.
+        environment: The whole environment, or None for the variables that a command inherits.
+        cwd: The working directory.
+        timeout: Seconds after which it is stopped.
+        stdin: Text for its standard input.
+        most: How many bytes of each output are kept.
+
+    Raises:
+        ActionFailed: It cannot be started, takes too long, or exits with another code than 0.
+    """
     if timeout is not None and timeout <= 0:
         raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
-    name = "the command" if argv is None else arguments[0]
-    child = _start(arguments, _environment(env or {}), cwd, stdin)
+    name = name or argv[0]
+    given = inherited_environment() if environment is None else environment
+    command = Command(argv, given, cwd, None if stdin is None else stdin.encode())
+    child: Child | None = None
     try:
         async with asyncio.timeout(timeout):
+            child = await _start(command, most)
             exit_code = await child.finish()
     except TimeoutError:
+        if child is None:
+            raise ActionFailed(f"{name} {NOT_STARTED} within {timeout:g} s") from None
         stopped = await child.end(GRACE_SECONDS)
         state = "was stopped" if stopped else OUT_OF_REACH
         raise ActionFailed(f"{name} took longer than {timeout:g} s and {state}", _result(child, None)) from None
     except asyncio.CancelledError:
-        await child.end(GRACE_SECONDS)
+        if child is not None:
+            await child.end(GRACE_SECONDS)
         raise
     finally:
-        child.close()
+        if child is not None:
+            child.close()
     result = _result(child, exit_code)
     if exit_code != 0:
         raise ActionFailed(f"{name} {describe_exit(exit_code)}{last_lines(result['stderr'])}", result)
-    return result if parse is None else {**result, "json": _parsed(name, child, result)}
+    return result
 
 
-def _parsed(name: str, child: Child, result: dict[str, Any]) -> Any:
+def _parsed(name: str, result: dict[str, Any]) -> Any:
     """Return the value of the standard output, which must be JSON."""
-    if child.stdout.truncated:
+    if "stdout_truncated" in result:
         most = f"{MAX_OUTPUT_BYTES // 2**20} MiB"
         raise ActionFailed(f"the output of {name} has more than {most}, so it cannot be parsed as JSON", result)
     try:
@@ -88,7 +128,7 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
         raise ActionFailed("exactly one of argv and cmd must be given")
     if cmd is not None:
         return ["/bin/sh", "-c", cmd]
-    arguments = [_text(f"argv[{index}]", value) for index, value in enumerate(argv or ())]
+    arguments = [as_text(f"argv[{index}]", value) for index, value in enumerate(argv or ())]
     if not arguments or not arguments[0]:
         raise ActionFailed("argv must begin with a program's name")
     return arguments
@@ -96,9 +136,9 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
 
 def inherited_environment() -> dict[str, str]:
     """Return the variables of this process that a command inherits."""
-    # The names as bytes: to decode all of them takes longer than most commands' part of the engine's time.
-    locales = [os.fsdecode(name) for name in os.environb if name.startswith(b"LC_")]
-    inherited = {name: os.environ[name] for name in (*INHERITED, *locales) if name in os.environ}
+    # One pass over the names as bytes: to decode all, or to look for each, takes twice as long.
+    names = [os.fsdecode(name) for name in os.environb if name in _INHERITED or name.startswith(b"LC_")]
+    inherited = {name: os.environ[name] for name in names}
     inherited.setdefault("PATH", os.defpath)
     return inherited
 
@@ -112,10 +152,11 @@ def variable_problem(names: Iterable[str]) -> str:
 def _environment(given: Mapping[str, Any]) -> dict[str, str]:
     if problem := variable_problem(given):
         raise ActionFailed(problem)
-    return inherited_environment() | {name: _text(f"env.{name}", value) for name, value in given.items()}
+    return inherited_environment() | {name: as_text(f"env.{name}", value) for name, value in given.items()}
 
 
-def _text(path: str, value: Any) -> str:
+def as_text(path: str, value: Any) -> str:
+    """Return the text of a number, a boolean or a text, for the value at a path. Raises ActionFailed for others."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
@@ -126,20 +167,21 @@ def _text(path: str, value: Any) -> str:
     return text
 
 
-def _start(arguments: list[str], environment: dict[str, str], cwd: str | None, stdin: str | None) -> Child:
+async def _start(command: Command, most: int) -> Child:
     if not hasattr(os, "pidfd_open"):
         raise ActionFailed("core.local needs Linux, because it waits for processes by pidfd")
+    program, cwd = command.argv[0], command.cwd
     if cwd is not None and "\0" in cwd:
         raise ActionFailed("cwd must not contain a null character")
     try:
-        return Child(arguments, environment, cwd, MAX_OUTPUT_BYTES, None if stdin is None else stdin.encode())
+        return Child(await spawn(command), most)
     except OSError as error:
         reason = error.strerror or str(error)
         if cwd is not None and error.filename == cwd:
-            raise ActionFailed(f"cannot run {arguments[0]} in {cwd}: {reason}") from error
+            raise ActionFailed(f"cannot run {program} in {cwd}: {reason}") from error
         if isinstance(error, FileNotFoundError):
             reason = "the command or its interpreter does not exist"
-        raise ActionFailed(f"cannot run {arguments[0]}: {reason}") from error
+        raise ActionFailed(f"cannot run {program}: {reason}") from error
 
 
 def _result(child: Child, exit_code: int | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A child process on the event loop. Its end and its output are events, so it costs no thread.
+"""A child process on the event loop. Its end and its output are events, so it costs no thread while it runs.
 
 asyncio's own subprocesses start a thread each on Python 3.11, or need a watcher that the whole process shares. Here a
 pidfd notifies the loop of the child's end. The child leads its own process group. It stays unreaped until everything
@@ -11,10 +11,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import IO, Final, cast
+from typing import Any, Final
 
+from stretto.actors.actions.core.spawning import Spawned
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar, output_slot
 
 CHUNK_BYTES: Final = 65536
@@ -27,22 +28,18 @@ class Output:
     Everything except `newest` runs on the loop's thread. For `newest`, a window of the latest bytes is kept as well.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int, changed: Callable[[], object] | None = None
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, pipe: int, most: int, owner: "Child") -> None:
         self.truncated = False
-        self.overflowed: asyncio.Future[None] = loop.create_future()
-        self.ended: asyncio.Future[None] = loop.create_future()
+        self.ended = False
         self._loop = loop
         self._pipe = pipe
         self._most = most
-        self._changed = changed
+        self._owner: Child | None = owner
         self._kept = bytearray()
         self._beyond = bytearray()
         self._written = 0
         self._lock = threading.Lock()
-        os.set_blocking(pipe.fileno(), False)
-        loop.add_reader(pipe.fileno(), self._read)
+        loop.add_reader(pipe, self._read)
 
     def text(self) -> str:
         """Return the kept output as text. Invalid UTF-8 becomes U+FFFD."""
@@ -64,17 +61,16 @@ class Output:
 
     def close(self) -> None:
         """Stop reading. A process that still writes to the pipe gets SIGPIPE."""
-        if not self._pipe.closed:
-            self._loop.remove_reader(self._pipe.fileno())
-            self._pipe.close()
-        if not self.ended.done():
-            self.ended.set_result(None)
+        owner, self._owner = self._owner, None  # they would keep each other until the next collection of cycles
+        if owner is not None:
+            # Before it is closed: a child that is about to start its program still has the pipe, and keeps it polled.
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            self.ended = True
+            owner.notice_end()
 
     def _read(self) -> None:
-        try:
-            chunk = os.read(self._pipe.fileno(), CHUNK_BYTES)
-        except BlockingIOError:
-            return
+        chunk = os.read(self._pipe, CHUNK_BYTES)
         if not chunk:
             self.close()
             return
@@ -84,80 +80,58 @@ class Output:
             self._kept += chunk[:room]
             self._beyond += chunk[room:]
             del self._beyond[:-WINDOW_BYTES]
-        if self._changed is not None:
-            self._changed()
-        if len(chunk) > room and not self.truncated:
-            self.truncated = True
-            self.overflowed.set_result(None)
+        self.truncated = self.truncated or len(chunk) > room
+        if self._owner is not None:
+            self._owner.notice_output()
 
 
 class Child:
     """A running process that leads its own session and process group. Use it on the loop's thread only."""
 
-    def __init__(
-        self, argv: Sequence[str], environment: dict[str, str], cwd: str | None, most: int, stdin: bytes | None = None
-    ) -> None:
-        """Start the process.
+    def __init__(self, spawned: Spawned, most: int) -> None:
+        """Watch a process that `spawn` has started, and close it in the end.
 
         Args:
-            argv: The program and its arguments.
-            environment: The whole environment.
-            cwd: The working directory, or None for that of this process.
+            spawned: The process.
             most: How many bytes of each output are kept.
-            stdin: The standard input, or None for /dev/null.
-
-        Raises:
-            OSError: The process cannot be started.
         """
-        loop = asyncio.get_running_loop()
-        given = subprocess.DEVNULL if stdin is None else _memory_file(stdin)
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
-                argv,
-                env=environment,
-                cwd=cwd,
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
-        finally:
-            if given != subprocess.DEVNULL:
-                os.close(given)
-        try:
-            self._pidfd = os.pidfd_open(self._process.pid)
-        except OSError:
-            self._process.kill()
-            with self._process:  # reaps the process and closes its pipes
-                raise
-        self._loop = loop
-        self._exited: asyncio.Future[None] = loop.create_future()
-        slot = output_slot.get()
-        changed = None if slot is None else slot.changed
-        self.stdout = Output(loop, cast("IO[bytes]", self._process.stdout), most, changed)
-        self.stderr = Output(loop, cast("IO[bytes]", self._process.stderr), most, changed)
-        loop.add_reader(self._pidfd, self._notice_exit)
-        if slot is not None:
-            slot.source = self
+        self._loop = asyncio.get_running_loop()
+        self._process = spawned.process
+        self._pidfd = spawned.pidfd
+        self._watches_exit = False
+        self._exited = asyncio.Event()
+        self._settled = asyncio.Event()
+        """Set when the process has ended or has written too much."""
+        self._quiet = asyncio.Event()
+        """Set when both outputs have ended."""
+        self._slot = output_slot.get()
+        self.stdout = Output(self._loop, spawned.stdout, most, self)
+        self.stderr = Output(self._loop, spawned.stderr, most, self)
+        if self._slot is not None:
+            self._slot.source = self
 
     def so_far(self) -> OutputSoFar:
         """Return the newest output, during the run or after it. Any thread may call this."""
         (stdout, out_cut), (stderr, err_cut) = self.stdout.newest(), self.stderr.newest()
         return OutputSoFar(stdout, stderr, out_cut, err_cut)
 
-    async def finish(self, *, alone: bool = False) -> int:
-        """Wait until the process has ended and its output is closed, and return the exit code.
+    async def finish(self) -> int:
+        """Wait until the process has ended and its output is closed, and return the exit code."""
+        await self._end()
+        return self._process.wait()
 
-        Args:
-            alone: Wait only for the process itself, then kill the rest of its group.
+    async def finish_alone(self) -> int:
+        """Wait for the process itself, then kill the rest of its group, and return the exit code.
+
+        If its standard output exceeds the bound before, return at once; what is returned then means nothing.
         """
-        if alone:
-            await asyncio.wait([self._exited])
-            self._signal(signal.SIGKILL)
+        self._watch_exit()
+        await self._settled.wait()
+        if self.stdout.truncated:
+            return -1
+        self._signal(signal.SIGKILL)
         # A descendant with its own group is not killed, and may hold the output open.
-        most = REAP_SECONDS if alone else None
-        await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=most)
+        await _at_most(REAP_SECONDS, self._quiet.wait())
         return self._process.wait()
 
     async def end(self, grace: float) -> bool:
@@ -169,30 +143,68 @@ class Child:
         if not self._signal(signal.SIGTERM):
             return False
         try:
-            await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=grace)
+            await _at_most(grace, self._end())
         finally:
             self._signal(signal.SIGKILL)
-        await asyncio.wait([self._exited], timeout=REAP_SECONDS)
+        await _at_most(REAP_SECONDS, self._exit())
         return True
 
     def close(self) -> None:
         """Kill the process if it still runs, and release its pipes and descriptors."""
-        running = self._process.returncode is None and not self._exited.done()
+        running = self._process.returncode is None and not self._has_exited()
         out_of_reach = running and not self._signal(signal.SIGKILL)
         self.stdout.close()
         self.stderr.close()
-        if not self._exited.done():
+        if self._watches_exit:
             self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        if out_of_reach:
-            return  # subprocess reaps it later, before it starts another process
-        # Returns at once, unless the kernel holds the process in an uninterruptible sleep.
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(REAP_SECONDS)
+        if not out_of_reach:  # subprocess reaps those later, before it starts another process
+            # Returns at once, unless the kernel holds the process in an uninterruptible sleep.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(REAP_SECONDS)
+        self._slot = None  # as with the outputs, which stay readable
+
+    def notice_output(self) -> None:
+        """Take notice of more output."""
+        if self.stdout.truncated:
+            self._settled.set()
+        if self._slot is not None:
+            self._slot.changed()
+
+    def notice_end(self) -> None:
+        """Take notice that an output has ended."""
+        if self.stdout.ended and self.stderr.ended:
+            self._quiet.set()
+
+    async def _end(self) -> None:
+        await self._quiet.wait()
+        await self._exit()
+
+    async def _exit(self) -> None:
+        """Wait for the process to end, without reaping it.
+
+        A process that closes its outputs mostly ends at once, and then there is nothing to wait for.
+        """
+        if not self._watches_exit and self._has_exited():
+            return
+        self._watch_exit()
+        await self._exited.wait()
+
+    def _watch_exit(self) -> None:
+        if not self._watches_exit:
+            self._watches_exit = True
+            self._loop.add_reader(self._pidfd, self._notice_exit)
 
     def _notice_exit(self) -> None:
         self._loop.remove_reader(self._pidfd)
-        self._exited.set_result(None)
+        self._exited.set()
+        self._settled.set()
+
+    def _has_exited(self) -> bool:
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True  # the kernel reaps all children, where SIGCHLD is ignored
 
     def _signal(self, number: int) -> bool:
         """Send a signal to the group, and return whether that is permitted: sudo's processes belong to root."""
@@ -205,15 +217,12 @@ class Child:
         return True
 
 
+async def _at_most(seconds: float, waiting: Coroutine[Any, Any, object]) -> None:
+    """Wait for something, for a bounded time."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(waiting, seconds)
+
+
 def _continued(data: bytes | bytearray) -> int:
     """Return how many leading bytes continue a character that began before them."""
     return next((number for number, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
-
-
-def _memory_file(data: bytes) -> int:
-    """Return a descriptor of an unnamed file in memory. A pipe would need a writer and could fill up."""
-    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

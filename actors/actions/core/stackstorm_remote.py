@@ -9,8 +9,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from stretto.actors.actions.core.local import local as own_local
-from stretto.actors.actions.core.local import variable_problem
+from stretto.actors.actions.core.local import MAX_OUTPUT_BYTES, as_text, run_command, variable_problem
 from stretto.actors.actions.core.stackstorm import COMMAND_SECONDS, TIMED_OUT, shell_result, sudo_command
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import stackstorm_action
@@ -19,6 +18,8 @@ MAX_HOSTS: Final = 1000
 """Hosts of one call."""
 HOSTS_AT_ONCE: Final = 32
 """Hosts of one call that are connected at a time."""
+MAX_OUTPUT_BYTES_OF_HOSTS: Final = 64 * 1024 * 1024
+"""Both outputs of all hosts of one call, which have equal parts."""
 CONNECT_SECONDS: Final = 30
 _HOST: Final = re.compile(r"[A-Za-z0-9_.\[\]:%][A-Za-z0-9_.\[\]:%-]*\Z")
 _USER: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\-]*\Z")
@@ -65,8 +66,8 @@ async def stackstorm_remote(  # noqa: PLR0913 - these are the action's inputs
     text = remote_command(cmd, cwd, env, sudo=sudo)
     ssh = ssh_command(given)
 
-    async def run(host: str) -> dict[str, Any]:
-        return await own_local(argv=[*ssh, "--", host, text], timeout=timeout)
+    async def run(host: str, most: int) -> dict[str, Any]:
+        return await run_command([*ssh, "--", host, text], timeout=timeout, most=most)
 
     return await on_hosts(hosts, run, parallel=parallel)
 
@@ -122,8 +123,8 @@ async def remote_script(script: str, arguments: list[str], values: Mapping[str, 
     text = remote_command(_SENT + run_it, values["cwd"], values["env"], sudo=False)
     ssh = ssh_command(values)
 
-    async def run(host: str) -> dict[str, Any]:
-        return await own_local(argv=[*ssh, "--", host, text], stdin=script, timeout=values["timeout"])
+    async def run(host: str, most: int) -> dict[str, Any]:
+        return await run_command([*ssh, "--", host, text], stdin=script, timeout=values["timeout"], most=most)
 
     return await on_hosts(values["hosts"], run, parallel=values["parallel"] is not False)
 
@@ -158,16 +159,21 @@ def remote_command(cmd: str, cwd: str | None, env: Mapping[str, Any] | None, *, 
     for name in env or ():
         if variable_problem([name]) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise ActionFailed(f"{name!r} is not a valid name of an environment variable")
-    settings = [f"export {name}={shlex.quote(str(value))}" for name, value in (env or {}).items()]
+    settings = [f"export {name}={shlex.quote(as_text(f'env.{name}', value))}" for name, value in (env or {}).items()]
     settings += [f"cd {shlex.quote(cwd)}"] if cwd else []
     command = shlex.join(sudo_command(["/bin/sh", "-c", cmd])) if sudo else cmd
     return " && ".join([*settings, f"{{ {command}\n}}" if settings else command])
 
 
 async def on_hosts(
-    hosts: str | list[Any], run: Callable[[str], Awaitable[dict[str, Any]]], *, parallel: bool
+    hosts: str | list[Any], run: Callable[[str, int], Awaitable[dict[str, Any]]], *, parallel: bool
 ) -> dict[str, Any]:
     """Run something on each host, and return the results by host.
+
+    Args:
+        hosts: The hosts, as a list or as text with commas.
+        run: Takes a host, and how many bytes of each of its outputs are kept.
+        parallel: Whether several hosts have their turn at a time.
 
     Raises:
         ActionFailed: There are no hosts or too many, a name is invalid, or a host fails. It has all results.
@@ -176,12 +182,13 @@ async def on_hosts(
     if not 1 <= len(named) <= MAX_HOSTS:
         raise ActionFailed(f"hosts must be 1 to {MAX_HOSTS:,} hosts, got {len(named):,}")
     not_started: set[str] = set()
+    most = min(MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES_OF_HOSTS // (2 * len(named)))
     turns = asyncio.Semaphore(HOSTS_AT_ONCE if parallel else 1)
 
     async def one(host: str) -> dict[str, Any]:
         async with turns:
             try:
-                return shell_result(await run(host))
+                return shell_result(await run(host, most))
             except ActionFailed as error:
                 if not error.result:
                     not_started.add(host)

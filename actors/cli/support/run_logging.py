@@ -98,7 +98,9 @@ class FindingsShown:
             raise DropEvent
         self._packs.add(folder)
         refused = sum(each.severity == "error" for each in findings)
-        counted = f": {_errors(refused)}, {len(findings) - refused:,} kinds of warnings" if findings else ""
+        warnings = len(findings) - refused
+        kinds = f"{warnings:,} {'kind' if warnings == 1 else 'kinds'} of warnings"
+        counted = f": {_errors(refused)}, {kinds}" if findings else ""
         return printable(f"{folder} has findings{counted}; {_SEE} {folder}")
 
 

@@ -113,13 +113,19 @@ class _Git:
             raise CannotInstallPack(f"the files of {commit} cannot be read: git exited with {process.returncode}")
 
     def _ended(self, arguments: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
-        try:
-            return subprocess.run(  # noqa: S603 - git with arguments that are checked
-                [*self._command, *arguments], capture_output=True, text=True, errors="replace", check=False,
-                stdin=subprocess.DEVNULL, timeout=FETCH_SECONDS, env=_variables(),
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise CannotInstallPack(f"git took longer than {FETCH_SECONDS:g} s") from None
+        with subprocess.Popen(  # noqa: S603 - git with arguments that are checked
+            [*self._command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, errors="replace", start_new_session=True, env=_variables(),
+        ) as process:  # fmt: skip
+            try:
+                stdout, stderr = process.communicate(timeout=FETCH_SECONDS)
+            except BaseException as error:
+                # git's helpers fetch, and hold its outputs: they would go on without it.
+                os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise CannotInstallPack(f"git took longer than {FETCH_SECONDS:g} s") from None
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def _variables() -> dict[str, str]:

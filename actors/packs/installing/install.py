@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stretto.actors.locating import exists, is_file, is_folder
-from stretto.actors.packs.environments import environments_of
+from stretto.actors.locating import exists, is_file, is_folder, packs_in
+from stretto.actors.packs.environments import HIDDEN, environments_of
 from stretto.actors.packs.errors import CannotInstallPack
 from stretto.actors.packs.folders import examine_packs
 from stretto.actors.packs.installing.archives import ARCHIVES, copy_folder, unpack
@@ -18,6 +18,7 @@ from stretto.actors.packs.installing.limits import MAX_PACK_BYTES, MAX_PACK_FILE
 from stretto.actors.packs.installing.records import Origin, forget, origin_of, record
 from stretto.actors.packs.installing.workplace import working_in
 from stretto.actors.packs.model import Pack
+from stretto.actors.packs.setup import remove_unused
 from stretto.definitions.errors import Finding
 
 _EXCHANGE: Final = 2
@@ -95,7 +96,7 @@ def install_pack(source: str, packs: Path, options: InstallOptions) -> Installed
 
 
 def remove_pack(ref: str, packs: Path) -> None:
-    """Remove an installed pack.
+    """Remove an installed pack, and the environments that no other pack needs.
 
     Args:
         ref: The pack.
@@ -112,8 +113,18 @@ def remove_pack(ref: str, packs: Path) -> None:
         with working_in(packs) as place:
             folder.rename(place / "removed")
             forget(folder)
+            _remove_unused(packs.resolve())
     except OSError as error:
         raise CannotInstallPack(f"{folder} cannot be removed: {error.strerror or error}") from None
+
+
+def _remove_unused(packs: Path) -> None:
+    """Remove environments that no pack needs: none, if what one of the packs needs cannot be read."""
+    try:
+        needed = [environment for each in packs_in(packs) for environment in environments_of(each)]
+    except OSError:
+        return
+    remove_unused(packs / HIDDEN / "environments", needed)
 
 
 def _fetch(source: str, options: InstallOptions, files: Path, place: Path) -> str:

@@ -89,8 +89,10 @@ class _Files:
         self.problem = self._foreign_import()
 
     def class_name(self) -> str:
-        """Return the first class that derives from `Action`, or ""."""
-        return next((name for name in self._program.classes if self._is_action(self._program, name, 0)), "")
+        """Return the first class that derives from `Action` and is no base of another one in the file, or ""."""
+        found = [name for name in self._program.classes if self._is_action(self._program, name, 0)]
+        bases = {_dotted(base) for name in found for base in self._program.classes[name].bases}
+        return next((name for name in found if name not in bases), "")
 
     def _file(self, path: Path) -> _File:
         if path not in self._read:

@@ -1,5 +1,6 @@
 """A process's output, read from outside while the process runs."""
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from stretto.actors.actions import Action
 from stretto.actors.actions.core import local
+from stretto.actors.actions.core.spawning import Command, Spawned, spawn
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.runners.event_loop import EventLoopRunner
@@ -31,6 +33,15 @@ class Stage:
         self.go = go
         self.ends: SimpleQueue[Finished] = SimpleQueue()
         self._runner = runner
+        self._starting = 0
+
+    async def spawn(self, command: Command) -> Spawned:
+        """Start a process as the action does, and count it meanwhile."""
+        self._starting += 1
+        try:
+            return await spawn(command)
+        finally:
+            self._starting -= 1
 
     def start(self, function: Callable[..., Any], **values: Any) -> Running:
         return self._runner.start(*self._call(function, values), self.ends.put)
@@ -54,7 +65,11 @@ class Stage:
         over: SimpleQueue[Finished] = SimpleQueue()
 
         async def pass_by() -> None:
-            """Take a turn of the loop, in which everything readable so far is read."""
+            """Take turns of the loop until it knows all processes, and two in which all that is readable is read."""
+            while self._starting:  # noqa: ASYNC110 - a turn of the loop each, no time
+                await asyncio.sleep(0)
+            for _ in range(2):
+                await asyncio.sleep(0)
 
         self._runner.start(*self._call(pass_by, {}), over.put)
         assert over.get(timeout=PATIENCE).status == "succeeded"
@@ -74,10 +89,12 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     runner, tell, go = EventLoopRunner(), Fifo(tmp_path / "tell"), Fifo(tmp_path / "go")
     with closing(tell.file), closing(go.file):
-        yield Stage(runner, tell, go)
+        stage = Stage(runner, tell, go)
+        monkeypatch.setattr(local, "spawn", stage.spawn)
+        yield stage
         runner.stop()
 
 

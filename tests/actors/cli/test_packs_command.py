@@ -1,12 +1,14 @@
 """`stretto packs`: install, list, show, setup, remove."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from stretto.actors.cli import main
+from stretto.actors.text_files import MAX_BYTES
 from tests.support.pack_files import commit_all, write_pack
 from tests.support.wheels import wheel
 
@@ -36,7 +38,7 @@ def test_a_pack_is_installed_listed_shown_and_removed(source: Path) -> None:
     assert (installed.exit_code, installed.stdout) == (0, f"tools 1.0 is in {Path('packs/tools').resolve()}\n")
     assert "run `stretto packs setup" in installed.stderr
     listed = packs("list")
-    assert listed.stdout.splitlines()[0].split() == ["pack", "version", "actions", "environment", "source"]
+    assert listed.stdout.splitlines()[0].split() == ["PACK", "VERSION", "ACTIONS", "ENVIRONMENT", "SOURCE"]
     assert listed.stdout.splitlines()[1].split()[:6] == ["tools", "1.0", "1", "python", "not", "made"]
     (described,) = json.loads(packs("list", "--json").stdout)
     assert (described["pack"], described["origin"]["commit"]) == ("tools", commit)
@@ -45,6 +47,20 @@ def test_a_pack_is_installed_listed_shown_and_removed(source: Path) -> None:
     assert "actions:\n  tools.greet" in shown
     assert packs("remove", "tools").exit_code == 0
     assert packs("list").stdout == ""
+
+
+def test_a_pack_whose_requirements_cannot_be_read_is_reported_and_shown(source: Path) -> None:
+    """The others are listed, too, and there is no traceback."""
+    packs("install", str(source))
+    large = Path("packs/tools/requirements.txt")
+    os.truncate(large, MAX_BYTES + 1)
+    for command in (("list",), ("show", "tools")):
+        shown = packs(*command)
+        assert (shown.exit_code, shown.exception) == (0, None)
+        assert "requirements.txt cannot be read: it must have at most 67,108,864 bytes" in shown.stderr
+        assert "tools" in shown.stdout
+    removed = packs("remove", "tools")
+    assert (removed.exit_code, removed.stderr) == (0, "")
 
 
 @pytest.mark.slow

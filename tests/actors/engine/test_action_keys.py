@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from stretto.actors import Requester
 from stretto.actors.engine.action_keys import ActionKeys
 from stretto.actors.kv import HeldKeys
-from tests.support.engines import Bench
+from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
 
 GO = """
@@ -74,6 +75,32 @@ def test_an_action_shares_keys_with_everyone(bench: Bench) -> None:
     assert bench.proxy.key("soon").get(timeout=PATIENCE)["expires_at"] is not None
 
 
+def test_an_action_knows_who_started_its_run_and_has_keys_of_that_user(bench: Bench, tmp_path: Path) -> None:
+    """Also in a sub-workflow, whose user is that of the run at the top."""
+    calls = tmp_path / "calls.yaml"
+    calls.write_text("ref: x.calls\ntasks:\n- {name: t, action: x.asks}\noutput_map: {r: '{{ task.t.result.r }}'}\n")
+    code = (
+        "[s.get_user_info()['username'], s.set_value('k', 1, local=False, scope='user'),"
+        " s.get_value('k', local=False, scope='st2kv.user'), s.get_value('k', local=False)]"
+    )
+    (tmp_path / "asks.yaml").write_text(
+        f'ref: x.asks\ntasks:\n- {{name: t, action: hosts.go, input: {{code: "{code}"}}}}\n'
+        "output_map: {r: '{{ task.t.result.result }}'}\n"
+    )
+    by = Requester(who="ada", via="cli", source="local")
+    run = bench.proxy.submit(str(calls), by=by).get(timeout=PATIENCE)
+    outcome = outcome_of(run)
+    assert outcome.output == {"r": ["ada", True, "1", None]}, outcome.errors
+    assert bench.proxy.key("k", "user", "ada").get(timeout=PATIENCE)["value"] == "1"
+    (child,) = bench.proxy.runs(parent=run.id).get(timeout=PATIENCE)["runs"]
+    assert child["requested_by"] == {"who": "ada", "via": "cli"}
+
+
+def test_a_run_of_nobody_has_no_keys_of_a_user(bench: Bench) -> None:
+    assert _evaluate(bench, "s.get_user_info()['username']") == ""
+    assert "it is not known who started the run" in _evaluate(bench, "s.get_value('k', scope='user')")
+
+
 def test_a_secret_must_be_asked_for(bench: Bench) -> None:
     """A list has no values of secrets."""
     assert _evaluate(bench, "s.set_value('token', 'hush', encrypt=True)") is True
@@ -87,7 +114,7 @@ def test_a_secret_must_be_asked_for(bench: Bench) -> None:
     [
         ("s.set_value('a b', 'x', local=False)", "set_value: the name of a key must be letters"),
         ("s.set_value('large', 'x' * 2000000)", "kv.max_value_bytes"),
-        ("s.get_value('name', scope='user')", "keys of the scope 'system', got 'user'"),
+        ("s.get_value('name', scope='pack')", "the scope must be one of 'system', 'st2kv.system', 'user'"),
         ("s.set_value('name', 'x', ttl='soon')", "Expected `float | null`"),
     ],
 )
@@ -104,5 +131,5 @@ def test_a_question_that_is_none_is_answered(bench: Bench) -> None:
     replies: list[bytes] = []
     keys = ActionKeys(HeldKeys(), lambda: bench.proxy.actor_ref)
     for data in (b"", b"[]", b'{"request": "all"}'):
-        keys.answer(data, "hosts.go", replies.append)
+        keys.answer(data, "hosts.go", "", replies.append)
     assert [reply[:10] for reply in replies] == [b'{"error":"'] * 3

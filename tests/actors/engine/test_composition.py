@@ -4,6 +4,7 @@ import inspect
 
 from stretto.actors.dispatch import unbound_handlers
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.news import EngineNews
 from stretto.actors.engine.queries import Pruning
@@ -16,7 +17,9 @@ from stretto.actors.engine.supervision import RunSupervision
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
-PARTS = (RunSupervision, EngineNews, Children, RunRecovery, RecoveryQueue, Release, Reruns, Pruning, Shutdown)
+PARTS = (
+    RunSupervision, EngineNews, Children, RunRecovery, RecoveryQueue, Release, Reruns, Pruning, RunUsers, Shutdown,
+)  # fmt: skip
 
 
 def test_no_message_has_two_handlers() -> None:

@@ -32,8 +32,8 @@ class Go(Base):
             return False, {"n": n}
         if way == "raise":
             raise ValueError("a value is odd")
-        if way == "user":
-            return self.action_service.get_user_info()
+        if way == "scope":
+            return self.action_service.get_value("k", scope="team")
         if way == "exit":
             os._exit(7)
         if way == "path":
@@ -124,7 +124,7 @@ def test_a_class_runs_in_a_kept_process_with_its_configuration(run: Callable[...
         ("tuple", [1], None),
         ("false", {"n": 1}, "hosts.go returned False and its result"),
         ("raise", None, "ValueError: a value is odd"),
-        ("user", None, "KeyValueStoreError: get_user_info: Stretto tells actions no users"),
+        ("scope", None, "KeyValueStoreError: get_value: the scope must be one of 'system', 'st2kv.system', 'user'"),
     ],
 )
 def test_a_result_and_a_failure_have_the_form_of_stackstorm(
@@ -251,6 +251,14 @@ def test_the_client_s_keys_are_those_of_the_engine(start_bench: Callable[..., Be
         "found": [["seen.a", '{"n": 5}'], ["seen.b", None]], "clear": "hidden", "gone": [True, False],
         "when": "2026-01-02T03:04:05+00:00", "none": None, "moments": ["1970-01-01T00:00:00Z", False],
     }  # fmt: skip
+
+
+def test_the_class_that_runs_is_no_base_of_another_one_in_the_file(sample: Sample) -> None:
+    """A base often comes first, and has no run of its own."""
+    begin = "from st2common.runners.base_action import Action\nclass Base(Action):\n    pass\n"
+    sample.add("other", f"{begin}class Go(Base):\n    def run(self):\n        return 1\n")
+    found = {each.ref: each.code for each in sample.read().actions}  # type: ignore[union-attr]
+    assert getattr(found["hosts.other"], "_class", None) == "Go"
 
 
 def test_a_script_stays_a_script(sample: Sample) -> None:

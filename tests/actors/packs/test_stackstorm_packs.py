@@ -520,8 +520,8 @@ chain:
   - {name: never, ref: core.noop}
   - name: last
     ref: core.echo
-    params: {message: "{{ said }} {{ fails.return_code }}"}
-    publish: {code: "{{ last.stdout }}"}
+    params: {message: "{{ said }} {{ fails.return_code }} {{ __results.fails.return_code }} {{ never }}"}
+    publish: {code: "{{ last.stdout }}", run: "{{ action_context.parent.execution_id }}"}
 default: first
 """
 
@@ -529,7 +529,7 @@ default: first
 def test_an_action_chain_runs_with_its_results_and_published_variables(
     start_bench: Callable[..., Bench], zoo: Path
 ) -> None:
-    """A failure that `on-failure` handles does not fail the chain."""
+    """A failure that `on-failure` handles does not fail the chain. A task that was not reached has the result null."""
     metadata = "runner_type: action-chain\nentry_point: chains/chain.yaml\nparameters: {animal: {type: string}}\n"
     (zoo / "zoo" / "actions" / "chains").mkdir()
     (zoo / "zoo" / "actions" / "chains" / "chain.yaml").write_text(CHAIN)
@@ -537,7 +537,35 @@ def test_an_action_chain_runs_with_its_results_and_published_variables(
     bench = start_bench(definitions=zoo)
     outcome = outcome_of(bench.proxy.submit("zoo.chain", {"animal": "cat"}).get(timeout=PATIENCE))
     assert outcome.status == "succeeded", outcome.errors
-    assert outcome.output == {"said": "[--loud][cat][1][]", "code": "[--loud][cat][1][] 3"}
+    assert outcome.output is not None
+    ended = outcome.output["tasks"]
+    run_id = ended[0]["execution_id"].split("/")[0]
+    said = "[--loud][cat][1][]"
+    assert outcome.output["published"] == {"said": said, "code": f"{said} 3 3 None", "run": run_id}
+    assert [(each["id"], each["name"], each["state"]) for each in ended] == [
+        ("first", "first", "succeeded"), ("fails", "fails", "failed"), ("last", "last", "succeeded"),
+    ]  # fmt: skip
+    assert ended[1]["result"]["return_code"] == 3
+    assert ended[0]["created_at"] <= ended[0]["updated_at"] <= ended[2]["updated_at"]
+    assert {"liveaction_id", "workflow"} < set(ended[0])
+
+
+def test_a_workflow_reads_the_tasks_and_the_published_variables_of_a_chain(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """The paths are those of StackStorm. A variable that nothing has published is not there."""
+    actions = zoo / "zoo" / "actions"
+    (actions / "workflows" / "chain.yaml").write_text(
+        "chain:\n  - {name: a, ref: core.echo, params: {message: moo}, publish: {said: '{{ a.stdout }}'}}\n"
+    )
+    add(zoo, "chain", "runner_type: action-chain\nentry_point: workflows/chain.yaml\n")
+    (actions / "workflows" / "caller.yaml").write_text(
+        "version: 1.0\noutput:\n  - said: <% task(a).result.published.said %>\n"
+        "  - first: <% task(a).result.tasks[0].result.stdout %>\ntasks: {a: {action: zoo.chain}}\n"
+    )
+    add(zoo, "caller", "runner_type: orquesta\nentry_point: workflows/caller.yaml\n")
+    outcome = outcome_of(start_bench(definitions=zoo).proxy.submit("zoo.caller").get(timeout=PATIENCE))
+    assert outcome.output == {"said": "moo", "first": "moo"}, outcome.errors
 
 
 def test_a_chain_whose_task_fails_without_a_handler_fails(start_bench: Callable[..., Bench], zoo: Path) -> None:

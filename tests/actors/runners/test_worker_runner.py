@@ -14,7 +14,7 @@ import pytest
 from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.runners import Call, Finished
 from stretto.actors.runners.worker_runner import WorkerRunner
-from stretto.actors.workers import roster
+from stretto.actors.workers import WorkerLife
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds
 from tests.support import isolated_actions
@@ -82,10 +82,9 @@ def test_calls_share_the_kept_processes_but_fresh_ones_do_not(
     assert isolated_actions.calls == 0
 
 
-def test_a_process_is_replaced_after_many_calls(monkeypatch: pytest.MonkeyPatch, ends: "SimpleQueue[Finished]") -> None:
+def test_a_process_is_replaced_after_many_calls(ends: "SimpleQueue[Finished]") -> None:
     """So that what functions leave behind does not grow for ever."""
-    monkeypatch.setattr(roster, "CALLS_OF_A_WORKER", 2)
-    runner = WorkerRunner(1)
+    runner = WorkerRunner(1, life=WorkerLife(calls=2))
     pids = []
     for _ in range(5):
         runner.start(*call("count"), ends.put)
@@ -94,10 +93,9 @@ def test_a_process_is_replaced_after_many_calls(monkeypatch: pytest.MonkeyPatch,
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 1]
 
 
-def test_an_idle_process_is_ended(monkeypatch: pytest.MonkeyPatch, ends: "SimpleQueue[Finished]") -> None:
+def test_an_idle_process_is_ended(ends: "SimpleQueue[Finished]") -> None:
     """The next call gets a new one."""
-    monkeypatch.setattr(roster, "IDLE_SECONDS", 0.0)
-    runner = WorkerRunner(1)
+    runner = WorkerRunner(1, life=WorkerLife(idle_seconds=0.0))
     runner.start(*call("count"), ends.put)
     with suppress(ProcessLookupError):  # it has ended already
         ended = os.pidfd_open(ends.get(timeout=PATIENCE).result["pid"])

@@ -174,6 +174,9 @@ def test_defaults_are_the_engines() -> None:
         "max_threads_left_behind",
         "workers",
         "max_worker_bytes",
+        "pack_workers",
+        "worker_calls",
+        "worker_idle_seconds",
         "dispatchers",
     ):
         assert getattr(Settings().engine, name) == parameters[name].default

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.workers.frames import ANSWER, CALL, CHUNK_BYTES, BrokenFrames, FrameReader, head
+from stretto.actors.workers.frames import (
+    ANSWER,
+    CALL,
+    CHUNK_BYTES,
+    FIRST_ROOM_BYTES,
+    MAX_FRAME_BYTES,
+    BrokenFrames,
+    FrameReader,
+    head,
+)
 
 
 @pytest.fixture
@@ -54,6 +63,22 @@ def test_an_impossible_head_is_refused(ends: tuple[socket.socket, socket.socket]
     assert reader.read(other)
     with pytest.raises(BrokenFrames):
         reader.frame()
+
+
+def test_a_head_alone_takes_no_memory_for_the_data_that_it_announces(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """A worker may write anything: a gigabyte is there when it has arrived."""
+    one, other = ends
+    one.sendall(head(ANSWER, 1, MAX_FRAME_BYTES) + b"begin")
+    reader = FrameReader()
+    tracemalloc.start()
+    try:
+        assert reader.read(other)
+        assert reader.frame() is None
+        assert tracemalloc.get_traced_memory()[1] < 2 * FIRST_ROOM_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_too_much_data_is_not_sent() -> None:

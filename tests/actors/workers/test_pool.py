@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.workers import CANCELLED, WorkerPool, kept, roster
+from stretto.actors.workers import CANCELLED, DEFAULT_LIFE, WorkerLife, WorkerPool, kept, pool, roster
 from stretto.actors.workers.frames import HEAD
 from tests.support.harness import fifo
 from tests.support.waiting import PATIENCE
@@ -39,8 +39,8 @@ class Pools:
     def __init__(self) -> None:
         self._pools: list[WorkerPool] = []
 
-    def make(self, limit: int = 1) -> "Pools":
-        self._pools.append(WorkerPool(limit, "test-workers", captures=True))
+    def make(self, limit: int = 1, life: WorkerLife = DEFAULT_LIFE) -> "Pools":
+        self._pools.append(WorkerPool(limit, "test-workers", captures=True, life=life))
         return self
 
     @property
@@ -300,9 +300,9 @@ def test_a_child_that_a_call_forks_is_no_second_worker(one: Pools) -> None:
     assert one.start("say on").answer() == "did on"
 
 
-def test_an_idle_process_ends_after_a_while(one: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_process_ends_after_a_while(one: Pools) -> None:
     """The next call gets a new one."""
-    monkeypatch.setattr(roster, "IDLE_SECONDS", 0.0)
+    one.make(life=WorkerLife(idle_seconds=0.0))
     pid = int(one.start("pid").answer().split()[1])
     with suppress(ProcessLookupError):  # it has ended already
         ended = os.pidfd_open(pid)
@@ -311,9 +311,9 @@ def test_an_idle_process_ends_after_a_while(one: Pools, monkeypatch: pytest.Monk
     assert one.start("pid").answer() != f"did {pid}"
 
 
-def test_a_process_is_replaced_after_many_calls(one: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_is_replaced_after_many_calls(one: Pools) -> None:
     """So that what functions leave behind does not grow for ever."""
-    monkeypatch.setattr(roster, "CALLS_OF_A_WORKER", 2)
+    one.make(life=WorkerLife(calls=2))
     pids = [one.start("pid").answer() for _ in range(5)]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 1]
     jobs = [one.start("pid") for _ in range(6)]
@@ -347,6 +347,29 @@ def test_a_stopped_pool_takes_nothing_more(one: Pools, tmp_path: Path) -> None:
     assert one.pool.stop(0) == []
     with pytest.raises(RuntimeError, match="stopped"):
         one.start("say on")
+
+
+def test_a_stop_does_not_wait_for_ever_for_what_takes_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool's thread calls it, and cannot be stopped."""
+    monkeypatch.setattr(pool, "JOIN_SECONDS", 0.01)
+    taken, release = threading.Event(), threading.Event()
+
+    class Slow(TextJob):
+        def ended(self, answer: bytes | bytearray | None, problem: str) -> None:
+            taken.set()
+            release.wait(PATIENCE)
+            super().ended(answer, problem)
+
+    stuck = WorkerPool(1, "test-stuck", captures=True)
+    job = Slow("say on", command())
+    stuck.start(job)
+    assert taken.wait(PATIENCE)
+    (thread,) = [each for each in threading.enumerate() if each.name == "test-stuck"]
+    assert stuck.stop(0) == []
+    assert thread.is_alive()
+    release.set()
+    assert job.answer() == "did on"
+    thread.join(PATIENCE)
 
 
 def test_a_stopping_pool_waits_for_what_runs(one: Pools, tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_a_chain_that_comes_back_to_its_first_task_begins_there() -> None:
 
 
 def test_a_name_that_only_stackstorm_sets_is_an_error() -> None:
-    text = 'chain:\n  - {name: a, ref: core.echo, params: {message: "{{ action_context.user }}"}}\n'
-    with pytest.raises(InvalidDefinition, match="action_context"):
+    text = 'chain:\n  - {name: a, ref: core.echo, params: {message: "{{ config_context.user }}"}}\n'
+    with pytest.raises(InvalidDefinition, match="config_context"):
         read_workflow(text, "chain.yaml")
 
 

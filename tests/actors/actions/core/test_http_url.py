@@ -79,10 +79,10 @@ def test_user_and_password_are_unquoted_for_the_header() -> None:
     assert target_of("http://h/").authorization is None
 
 
-def test_parameters_are_added_and_replace_those_of_their_names() -> None:
-    """Quoted as in a form."""
+def test_parameters_are_added_to_the_query_which_stays_as_it_is() -> None:
+    """Also for the same names, and quoted as in a form."""
     target = target_of("http://h/?a=1&b=2&a=3&bare").with_params({"a": ["ä b", "&"], "c": [""]})
-    assert target.query == "a=%C3%A4+b&a=%26&b=2&bare=&c="
+    assert target.query == "a=1&b=2&a=3&bare&a=%C3%A4+b&a=%26&c="
     assert target_of("http://h/").with_params({}).query == ""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import ActionFailed, remote_script, stackstorm_local, stackstorm_remote
+from stretto.actors.actions.core import stackstorm_remote as module
 from stretto.actors.actions.core.stackstorm import stackstorm_local_sudo
 from stretto.actors.actions.core.stackstorm_remote import MAX_HOSTS, stackstorm_remote_sudo
 from tests.support.stand_in_programs import StandIns, stand_ins
@@ -33,6 +34,22 @@ def test_ssh_is_never_asked_for_anything_and_gets_options_before_the_host(stand_
     assert call[call.index("-p") :] == [
         "-p", "22", "-l", "ada", "-o", "IdentitiesOnly=yes", "-i", "/k", "-J", "b", "--", "h", "true"
     ]  # fmt: skip
+
+
+def test_variables_are_text_as_those_of_core_local(stand_ins: StandIns) -> None:
+    """A list in Python's words would be no list of the shell."""
+    assert remote(cmd="echo $A $B", hosts="h", env={"A": True, "B": 1.5})["h"]["stdout"] == "true 1.5"
+    with pytest.raises(ActionFailed, match=r"env\.A must be text, a number or a boolean"):
+        remote(cmd="true", hosts="h", env={"A": [1]})
+
+
+def test_the_hosts_of_a_call_share_the_memory_for_their_outputs(
+    stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand hosts would keep two gigabytes otherwise."""
+    monkeypatch.setattr(module, "MAX_OUTPUT_BYTES_OF_HOSTS", 400)
+    results = remote(cmd="head -c 1000 /dev/zero | tr '\\0' x", hosts=["one", "two"])
+    assert {len(each["stdout"]) for each in results.values()} == {100}
 
 
 def test_a_host_that_fails_fails_the_action_with_all_results(stand_ins: StandIns) -> None:

@@ -2,17 +2,23 @@
 
 import io
 import os
+import select
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stretto.actors.packs import CannotInstallPack, InstallOptions, install_pack, origin_of, read_packs, remove_pack
+from stretto.actors.packs.installing import git as git_module
 from stretto.actors.packs.installing import install
-from stretto.actors.process import FileLock
+from stretto.actors.packs.setup import remove_unused
+from stretto.actors.process import FileLock, LockTaken
+from stretto.actors.text_files import MAX_BYTES
 from tests.support.pack_files import MANIFEST, commit_all, git, write_pack
+from tests.support.waiting import PATIENCE
 
 DEFAULTS = InstallOptions()
 
@@ -291,6 +297,57 @@ def test_an_installed_pack_is_removed(source: Path, packs: Path) -> None:
     for wrong in ("tools", "../source", ".", ""):
         with pytest.raises(CannotInstallPack, match="there is no pack"):
             remove_pack(wrong, packs)
+
+
+def test_environments_are_removed_under_the_lock_and_not_if_a_pack_cannot_be_read(
+    source: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command may be making one, and that pack may need any of them."""
+    unused = packs / ".stretto/environments/python-1"
+    install_pack(str(source), packs, DEFAULTS)
+    unused.mkdir(parents=True)
+    calls: list[Any] = []
+
+    def check(*given: Any) -> int:
+        with pytest.raises(LockTaken):
+            FileLock(packs / ".stretto" / "lock")
+        calls.append(given)
+        return remove_unused(*given)
+
+    monkeypatch.setattr(install, "remove_unused", check)
+    large = write_pack(packs / "other") / "requirements.txt"
+    large.touch()
+    os.truncate(large, MAX_BYTES + 1)
+    remove_pack("tools", packs)
+    assert (calls, unused.exists()) == ([], True)
+    large.unlink()
+    install_pack(str(source), packs, DEFAULTS)
+    remove_pack("tools", packs)
+    assert (len(calls), unused.exists()) == (1, False)
+
+
+def test_no_helper_of_git_is_left_after_a_timeout(packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fetches, and would go on without git."""
+    helper = tmp_path / "helper"
+    stand_in = tmp_path / "bin" / "git"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        '#!/bin/sh\nfor word; do [ "$word" = init ] && exit; done\nsleep 1000 &\necho $! > "$HELPER"\nwait\n'
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HELPER", str(helper))
+    monkeypatch.setattr(git_module, "FETCH_SECONDS", 1)
+    with pytest.raises(CannotInstallPack, match="git took longer than 1 s"):
+        install_pack("https://localhost/pack", packs, DEFAULTS)
+    try:
+        pidfd = os.pidfd_open(int(helper.read_text()))
+    except ProcessLookupError:
+        return
+    ended = select.poll()
+    ended.register(pidfd, select.POLLIN)
+    assert ended.poll(1000 * PATIENCE)
+    os.close(pidfd)
 
 
 def test_one_command_at_a_time_works_in_a_folder(source: Path, packs: Path) -> None:

@@ -1,0 +1,130 @@
+"""The start of child processes, on helper threads of the event loop.
+
+A process starts when its program is found, opened and mapped: on a busy machine, or a slow file system, that takes
+milliseconds or more. The kernel holds the thread that asks for it until then, so on the loop's own thread all other
+actions would wait, and processes would start one after the other.
+"""
+
+import asyncio
+import os
+import subprocess
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to start.
+
+    Attributes:
+        argv: The program and its arguments.
+        environment: The whole environment.
+        cwd: The working directory, or None for that of this process.
+        stdin: The standard input, or None for an empty one.
+    """
+
+    argv: Sequence[str]
+    environment: dict[str, str]
+    cwd: str | None = None
+    stdin: bytes | None = None
+
+
+class Spawned(NamedTuple):
+    """A process that has started, with descriptors that its owner closes.
+
+    Attributes:
+        process: The process, which leads a session and a process group of its own.
+        pidfd: It becomes readable when the process ends.
+        stdout: The end of its standard output to read from.
+        stderr: The same of its standard error.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    pidfd: int
+    stdout: int
+    stderr: int
+
+
+async def spawn(command: Command) -> Spawned:
+    """Start a process, without blocking the loop.
+
+    If the caller is cancelled while the start waits for a thread, nothing starts. If it is cancelled later, the process
+    is returned all the same, for its owner to end it, and the cancellation follows at the caller's next `await`.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    right_to_start = deque([True])
+    starting = asyncio.get_running_loop().run_in_executor(None, _start, command, right_to_start)
+    cancellations = 0
+    while True:
+        try:
+            spawned = await asyncio.shield(starting)
+            break
+        except asyncio.CancelledError:
+            if _took(right_to_start):
+                raise
+            cancellations += 1
+    assert spawned is not None  # noqa: S101 - only a caller that is cancelled takes the right to start
+    if cancellations and (task := asyncio.current_task()) is not None:
+        # The task counts its cancellations: this one takes the place of one that was held back.
+        task.uncancel()
+        task.cancel()
+    return spawned
+
+
+def _took(right_to_start: "deque[bool]") -> bool:
+    """Take the right to start a process, of which there is one; return whether it was still there. Thread-safe."""
+    try:
+        return right_to_start.pop()
+    except IndexError:
+        return False
+
+
+def _start(command: Command, right_to_start: "deque[bool]") -> Spawned | None:
+    if not _took(right_to_start):
+        return None
+    ours: list[int] = []
+    theirs: list[int] = []
+    try:
+        for _ in range(2):
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            ours.append(reading)
+            theirs.append(writing)
+        if command.stdin is not None:
+            theirs.append(_memory_file(command.stdin))
+        process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
+            command.argv,
+            env=command.environment,
+            cwd=command.cwd,
+            stdin=subprocess.DEVNULL if command.stdin is None else theirs[-1],
+            stdout=theirs[0],
+            stderr=theirs[1],
+            start_new_session=True,
+        )
+        spawned = Spawned(process, _pidfd(process), *ours)
+        ours.clear()
+        return spawned
+    finally:
+        for descriptor in (*ours, *theirs):
+            os.close(descriptor)
+
+
+def _pidfd(process: "subprocess.Popen[bytes]") -> int:
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _memory_file(data: bytes) -> int:
+    """Return a descriptor of an unnamed file in memory. A pipe would need a writer and could fill up."""
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
