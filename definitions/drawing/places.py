@@ -10,7 +10,7 @@ from typing import Final
 from stretto.definitions.drawing.picture import Edge, Picture
 from stretto.definitions.errors import LimitExceeded
 
-MAX_PLACES: Final = 40_000
+MAX_PLACES: Final = 50_000
 """The most nodes, and layers that all edges lead through together, in one drawing. Each is a piece of it."""
 
 LARGE: Final = 5_000

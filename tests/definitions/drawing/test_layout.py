@@ -121,7 +121,7 @@ def test_a_large_graph_is_refused_before_it_is_laid_out(monkeypatch: pytest.Monk
     monkeypatch.setattr(Places, "_way", lambda *_given: pytest.fail("a line was made"))
     names = [f"t{number}" for number in range(200)]
     edges = [(one, other, "") for one, other in itertools.combinations(names, 2)]
-    with pytest.raises(LimitExceeded, match="at most 40,000 tasks, and layers"):
+    with pytest.raises(LimitExceeded, match="at most 50,000 tasks, and layers"):
         lay_out(picture([node(name) for name in names], edges))
     targets = ", ".join(f"t{number}" for number in range(1, 150))
     tasks = "".join(
