@@ -7,7 +7,7 @@ import click
 from stretto.actors.cli.runs.listing import show_cursor
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
-from stretto.actors.cli.runs.tables import fitted, show_table
+from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, moment_of
 from stretto.actors.operations import Audit, AuditAnswer
 
@@ -52,7 +52,7 @@ def audit(
         )
         for entry in page.entries
     ]  # fmt: skip
-    show_table(headings, fitted(headings, rows, _WIDTH, elastic=("ON", "NOTE")))
+    show_table(headings, rows, elastic=("ON", "NOTE"), width=_WIDTH)
     show_cursor(page.next, empty=None if page.entries else "no changes")
 
 

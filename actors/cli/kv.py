@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.cli.runs.listing import show_cursor
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, NOTE, UTC, print_json, with_runs
-from stretto.actors.cli.runs.tables import fitted, show_table
+from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
 from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.kv import MAX_SECONDS
@@ -153,15 +153,15 @@ def list_keys(
         print_json({"keys": page.keys, "next": page.next})
         return
     clock = Clock(utc=utc)
-    headings = ("SCOPE", "OWNER", "NAME", "SECRET", "VERSION", "BYTES", "SET", "BY", "EXPIRES")
+    headings = ("NAME", "SCOPE", "OWNER", "SECRET", "VERSION", "BYTES", "SET", "BY", "EXPIRES")
     rows = [
         (
-            key["scope"], key["owner"], key["name"], "yes" if key["secret"] else None, key["version"], key["bytes"],
+            key["name"], key["scope"], key["owner"], "yes" if key["secret"] else None, key["version"], key["bytes"],
             clock.format(key["set_at"]), key["set_by"], clock.format(key["expires_at"]),
         )
         for key in page.keys
     ]  # fmt: skip
-    show_table(headings, fitted(headings, rows, _WIDTH, elastic=("OWNER", "NAME")))
+    show_table(headings, rows, elastic=("OWNER", "NAME"), width=_WIDTH)
     show_cursor(page.next, empty=None if page.keys else "no keys")
 
 

@@ -109,7 +109,7 @@ def list_packs(packs: tuple[str, ...], *, as_json: bool) -> None:
         echo_json(described, indent=2)
         return
     show_table(
-        ("pack", "version", "actions", "refused", "workflows", "environment", "source"),
+        ("PACK", "VERSION", "ACTIONS", "REFUSED", "WORKFLOWS", "ENVIRONMENT", "SOURCE"),
         [
             (
                 each["pack"], each["version"], len(each["actions"]), len(each["refused"]) or None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.runs.options import NOTE, print_json, with_runs
-from stretto.actors.cli.runs.tables import fitted, show_table
+from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.operations import Drained, DrainPool, Pools, PoolsAnswer
 from stretto.definitions.errors import names_there, nearest
 
@@ -46,7 +46,7 @@ def list_(source: "Source", *, as_json: bool) -> None:
         for pool in found
     ]  # fmt: skip
     if rows:
-        show_table(headings, fitted(headings, rows, _WIDTH, elastic=("POOL", "WORKERS")))
+        show_table(headings, rows, elastic=("POOL", "WORKERS"), width=_WIDTH)
     else:
         click.echo("no pools: the section `pools` of the settings makes them", err=True)
 
@@ -72,7 +72,7 @@ def show(source: "Source", *, pool: str, as_json: bool) -> None:
         )
         for each in found["workers"]
     ]  # fmt: skip
-    show_table(headings, fitted(headings, rows, _WIDTH, elastic=("WORKER", "STATE")))
+    show_table(headings, rows, elastic=("WORKER", "STATE"), width=_WIDTH)
     click.echo(
         f"{found['batches']:,} batches of {found['items_sent']:,} items, {found['values_put']:,} large values, "
         f"{found['bytes_sent']:,} bytes sent, {found['bytes_received']:,} received, {found['late_ends']:,} late ends"

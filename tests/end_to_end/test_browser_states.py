@@ -12,6 +12,7 @@ import pytest
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.operations import Pause, Submit, Watch
+from stretto.actors.pools import PoolOptions
 from tests.support.accessibility import sideways, unseen_stops, violations
 from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
 from tests.support.gateways import Opened, opened_gateway
@@ -101,8 +102,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     for ref, text in DEFINITIONS.items():
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
     with opened_gateway(
-        folder, patience=1000, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")
-    ) as opened:
+        folder, patience=1000, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions"),
+        pools={"compute": PoolOptions(workers=1, slots=4)},
+    ) as opened:  # fmt: skip
         client = opened.client
         names = {"task": SLEEP}
         for ref, labels in (("echo", {"env": "prod"}), ("items", {"env": "prod"}), ("sleep", {}), ("paused", {})):
@@ -215,8 +217,42 @@ def test_nothing_moves_for_who_wants_no_motion_and_forced_colours_keep_the_edges
         ".filter((each) => each.checkVisibility() && parseFloat(getComputedStyle(each).borderTopWidth) < 1)"
         ".map((each) => each.outerHTML.slice(0, 100))"
     )
+    lines = page.evaluate(
+        "() => [...document.querySelectorAll('.tabs a')]"
+        ".map((each) => [each.ariaCurrent !== null, getComputedStyle(each).borderBottomColor])"
+    )
     page.emulate_media(forced_colors="none")
     assert edges == []
+    here = {line for is_here, line in lines if is_here}
+    assert len(here) == 1
+    assert here.isdisjoint(line for is_here, line in lines if not is_here)
+
+
+@pytest.mark.parametrize("state", ["the engine", "the audit", "tokens"])
+def test_a_number_on_a_narrow_screen_says_what_it_counts(page: "Page", shown: Shown, state: str) -> None:
+    """Where a row is a paragraph, no heading is above its cells."""
+    look(page, shown, state)
+    page.set_viewport_size({"width": 390, "height": 700})
+    assert page.locator("table.stacked").count()
+    bare = page.evaluate(
+        "() => [...document.querySelectorAll('.stacked td:not([data-label])')]"
+        r".filter((each) => each.checkVisibility() && /^\d[\d\s]*( of \d[\d\s]*)?$/.test(each.innerText.trim()))"
+        ".map((each) => each.outerHTML.slice(0, 100))"
+    )
+    assert bare == []
+
+
+def test_a_finding_is_read_without_scrolling_sideways(page: "Page", shown: Shown) -> None:
+    """Its line of the source may be longer than the screen is wide."""
+    look(page, shown, "a definition that is refused")
+    page.set_viewport_size({"width": 320, "height": 700})
+    scrolls, beyond = page.evaluate(
+        "() => { const source = document.querySelector('.source'), finding = source.querySelector('.finding');"
+        " return [source.scrollWidth > source.clientWidth,"
+        " finding.getBoundingClientRect().right - source.getBoundingClientRect().right]; }"
+    )
+    assert scrolls
+    assert beyond <= 0
 
 
 def test_no_name_of_a_state_is_left_without_its_value(shown: Shown, page: "Page") -> None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _STATUSES: Final = frozenset({"STATUS", "OUTCOME"})
 """The columns whose texts have colours."""
-_TIMES: Final = frozenset({"ACCEPTED", "STARTED", "AT"})
+_TIMES: Final = frozenset({"ACCEPTED", "STARTED", "AT", "SET", "EXPIRES"})
 """The columns whose texts can have two lines: the date, and the time with its offset."""
-_WRAPPED: Final = frozenset({"WORKFLOW", "LABELS", "TASK", "ERROR"})
+_WRAPPED: Final = frozenset({"WORKFLOW", "LABELS", "TASK", "ERROR", "NAME", "OWNER", "ON", "NOTE", "POOL"})
 """The columns with texts of any length."""
 _LEAST: Final = 20
 """The least width of such a column, if its texts are longer: a narrower one is hard to read."""
@@ -71,7 +71,7 @@ def _draw_paragraphs(headings: Sequence[str], rows: Sequence[Sequence[str]], col
     """Print each row as its first text, then its other texts behind their headings, as many on a line as fit."""
     lines: list[Text | Padding] = []
     for first, *others in rows:
-        lines.append(Text(first, "bold"))
+        lines.append(Text(first.replace("\n", " "), "bold"))
         line = Text()
         for heading, text in zip(headings[1:], others, strict=True):
             if not text:

@@ -13,7 +13,7 @@ Cell: TypeAlias = str | int | None
 
 GAP: Final = "  "
 _WIDTH: Final = 100
-"""The columns of a table with elastic columns, unless it is drawn on a terminal."""
+"""The columns of a table with elastic columns, unless it is drawn on a terminal or given another width."""
 
 
 def fitted(
@@ -42,15 +42,17 @@ def fitted(
 
 
 def show_table(
-    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, elastic: tuple[str, str] | None = None
-) -> None:
+    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, elastic: tuple[str, str] | None = None,
+    width: int = _WIDTH,
+) -> None:  # fmt: skip
     """Print rows below their headings. Empty columns are left out, numbers are aligned to the right.
 
-    On a terminal all texts are whole: long ones are wrapped. Elsewhere those of the `elastic` columns are `fitted`.
+    On a terminal all texts are whole: long ones are wrapped. Elsewhere those of the `elastic` columns are `fitted`
+    to `width` columns.
     """
     on_terminal = is_capable(sys.stdout)
     if elastic is not None and not on_terminal:
-        rows = fitted(headings, rows, _WIDTH, elastic)
+        rows = fitted(headings, rows, width, elastic)
     kept = [number for number in range(len(headings)) if any(row[number] not in {None, ""} for row in rows)]
     if not kept:
         return

@@ -1,7 +1,7 @@
 """Why a request was refused, as a page; and the pages that say what each code means."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from stretto.actors.gateway.http.problems import STATUSES, Problem
 from stretto.actors.gateway.pages.explanations import EXPLANATIONS
-from stretto.actors.gateway.pages.rendering import HEADERS, Renderer
+from stretto.actors.gateway.pages.rendering import HEADERS, Renderer, Viewer
 from stretto.actors.operations import API
 from stretto.definitions.errors import nearest
 
@@ -58,10 +58,12 @@ class ErrorPages:
 
     Args:
         renderer: Makes the pages.
+        viewer_of: Returns who looks, or None for who is not logged in.
     """
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, viewer_of: Callable[[Request], Viewer | None]) -> None:
         self._renderer = renderer
+        self._viewer_of = viewer_of
 
     def page_of(self, scope: Any, problem: Problem, request_id: str) -> tuple[dict[str, str], bytes] | None:
         """Return the headers and the text of a refusal as a page, or None if no browser asks for a page.
@@ -78,8 +80,11 @@ class ErrorPages:
         meant = nearest_place(scope["path"], problem)
         query = scope["query_string"].decode("ascii", "replace")
         asked = quote(scope["path"]) + (f"?{query}" if query else "")
+        viewer = scope["state"].get(VIEWER)
+        if viewer is None and problem.code == "not_found":  # no page has the address, so none has asked who looks
+            viewer = self._viewer_of(Request(scope))
         text = self._renderer.text(
-            "refused.html", scope["state"].get(VIEWER), problem=problem, nearest=meant,
+            "refused.html", viewer, problem=problem, nearest=meant,
             detail=problem.detail if meant is None else without_suggestion(problem.detail),
             store_is_down=problem.code in _OF_THE_STORE, again=asked if scope["method"] == "GET" else "",
             status=status, title=HTTPStatus(status).phrase,
@@ -94,5 +99,6 @@ class ErrorPages:
             hint = nearest(code, EXPLANATIONS)
             raise Problem("not_found", f"there is no problem {code[:100]!r}" + (f"; {hint}" if hint else ""))
         return self._renderer.page(
-            "problem.html", None, code=code, status=STATUSES[code], explanation=EXPLANATIONS[code]
-        )
+            "problem.html", self._viewer_of(request), code=code, status=STATUSES[code],
+            explanation=EXPLANATIONS[code],
+        )  # fmt: skip

@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from stretto.actors.access import Caller, Unauthenticated, csrf_token, may, require
+from stretto.actors.access import Caller, Forbidden, Unauthenticated, csrf_token, may, require
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.item_values import ItemValues
+from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.asset_files import Assets
@@ -83,7 +84,7 @@ class Pages:
         self._asker = asker
         self._graphs = graphs
         self._values = values
-        self.errors = ErrorPages(self._renderer)
+        self.errors = ErrorPages(self._renderer, self._viewer_if_known)
         """The pages of refusals."""
 
     def routes(self) -> list[Route]:
@@ -194,8 +195,17 @@ class Pages:
             sees_all=sees_all, store_is_down=self._store_is_down(),
         )  # fmt: skip
 
-    async def _keys(self, _request: Request) -> Response:
-        return self._renderer.page("keys.html", None, path="/keys")
+    def _viewer_if_known(self, request: Request) -> Viewer | None:
+        """Return who looks at a page that is shown to everybody, or None for who is not logged in."""
+        try:
+            caller = self._senders.viewer_of(request)
+            require(caller, "viewer")
+        except (Unauthenticated, Forbidden, Problem):
+            return None
+        return self._viewer(request, caller)
+
+    async def _keys(self, request: Request) -> Response:
+        return self._renderer.page("keys.html", self._viewer_if_known(request), path="/keys")
 
     async def _leave(self, request: Request, _caller: Caller, _fields: dict[str, str]) -> Response:
         response = RedirectResponse(ENTER_PATH, HTTPStatus.SEE_OTHER)

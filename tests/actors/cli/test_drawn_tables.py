@@ -3,11 +3,15 @@
 import io
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
+from stretto.actors.cli import main
 from stretto.actors.cli.runs.tables import Cell, show_fields, show_table
+from stretto.actors.journal.key_files import keyring_for
+from stretto.actors.journal.opening import open_store
 
 HEADINGS = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "LABELS")
 REF = "team.operations.health.check_everything_each_night"
@@ -70,6 +74,24 @@ def test_a_wide_table_is_a_table_and_a_narrow_one_has_paragraphs(drawn: Drawn) -
         "  workflow tutorial.watch  status succeeded",
         "  accepted 2026-11-28 06:56:50+0000  took 0.02 s",
     ]
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_a_long_name_of_a_key_is_whole_as_a_cut_one_names_nothing(drawn: Drawn, columns: int, tmp_path: Path) -> None:
+    """Wrapped in its column, or the title of a paragraph."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    open_store(url, keyring_for(url, None)).close()
+    name = "a.name.of.a.key." * 6
+    main(["kv", "set", name, "1", "--store", url], standalone_mode=False)
+    shown = click.unstyle(drawn(columns, lambda: main(["kv", "list", "--store", url], standalone_mode=False)))
+    assert name in "".join(shown.split())
+
+
+def test_a_time_that_is_the_title_of_a_paragraph_has_one_line(drawn: Drawn) -> None:
+    """As a title it is not in a column that could be narrow."""
+    row = ("2026-11-28 06:56:50+0000", "x" * 40, "y" * 40)
+    shown = click.unstyle(drawn(50, lambda: show_table(("AT", "WHO", "WHAT"), [row])))
+    assert shown.splitlines()[0] == "2026-11-28 06:56:50+0000"
 
 
 def test_statuses_have_colours_unless_nobody_wants_them(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:

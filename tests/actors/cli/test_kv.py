@@ -38,8 +38,8 @@ def test_a_key_of_a_store_is_set_shown_listed_and_deleted(url: str) -> None:
     kv("set", "sizes", "[1, 2]", "--pack", "ops", "--expires", "90d", "--store", url)
     assert json.loads(kv("get", "sizes", "--pack", "ops", "--store", url).stdout) == [1, 2]
     rows = [line.split() for line in kv("list", "--store", url).stdout.splitlines()]
-    assert rows[0] == ["SCOPE", "OWNER", "NAME", "VERSION", "BYTES", "SET", "BY", "EXPIRES"]
-    assert [row[:3] for row in rows[1:]] == [["pack", "ops", "sizes"], ["system", "color", "1"]]
+    assert rows[0] == ["NAME", "SCOPE", "OWNER", "VERSION", "BYTES", "SET", "BY", "EXPIRES"]
+    assert [row[:3] for row in rows[1:]] == [["sizes", "pack", "ops"], ["color", "system", "1"]]
     assert json.loads(kv("delete", "color", "--json", "--store", url).stdout) == {}
     assert [key["name"] for key in json.loads(kv("list", "--json", "--store", url).stdout)["keys"]] == ["sizes"]
 

@@ -38,7 +38,7 @@ def test_a_pack_is_installed_listed_shown_and_removed(source: Path) -> None:
     assert (installed.exit_code, installed.stdout) == (0, f"tools 1.0 is in {Path('packs/tools').resolve()}\n")
     assert "run `stretto packs setup" in installed.stderr
     listed = packs("list")
-    assert listed.stdout.splitlines()[0].split() == ["pack", "version", "actions", "environment", "source"]
+    assert listed.stdout.splitlines()[0].split() == ["PACK", "VERSION", "ACTIONS", "ENVIRONMENT", "SOURCE"]
     assert listed.stdout.splitlines()[1].split()[:6] == ["tools", "1.0", "1", "python", "not", "made"]
     (described,) = json.loads(packs("list", "--json").stdout)
     assert (described["pack"], described["origin"]["commit"]) == ("tools", commit)

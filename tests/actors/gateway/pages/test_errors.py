@@ -31,6 +31,13 @@ def test_a_name_that_does_not_exist_leads_to_the_nearest_one(tmp_path: Path) -> 
             assert page.lower().count("did you mean") == 1, wrong
         assert '<span class="role">admin</span>' in await text_of(browser, "/definitions/test.ecko", 404)
         assert "Did you mean" not in await text_of(browser, "/nothing-like-it", 404)
+        for path, status in (
+            ("/nothing-like-it", 404),
+            ("/problems/nothing-like-it", 404),
+            ("/problems/busy", 200),
+            ("/keys", 200),
+        ):
+            assert '<span class="role">admin</span>' in await text_of(browser, path, status), path
 
     with_runs(tmp_path, test)
 

@@ -89,7 +89,8 @@ def test_a_problem_is_a_page_for_browsers_and_json_for_programs(tmp_path: Path) 
             assert (explained.status, code.encode() in explained.body) == (200, True)
         unknown = await browser.open("/problems/unknown_rum")
         assert (unknown.status, b"unknown_run" in unknown.body) == (404, True)
-        assert (await browser.open("/keys")).status == 200
+        keys = await browser.open("/keys")
+        assert (keys.status, b"Log out" in keys.body, b"Log out" in page.body) == (200, False, False)
         assert (await browser.send("GET", "/")).json["code"] == "unauthenticated"
 
     with_tokens(tmp_path, test)
