@@ -51,9 +51,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected: almost all that is made then stays to the end."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Let garbage collections pass over the modules and the thousands of tests, which stay to the end."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -26,9 +26,13 @@ _TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:
-    """Return {id, workflow, status, accepted_at, ended_at, parent, ..., labels, requested_by, child_count}."""
+    """Return {id, workflow, status, accepted_at, ended_at, parent, ..., requested_by, child_count, parent_item}.
+
+    `parent_item` is {task, visit, index}, the item that a sub-workflow's run is for, or None.
+    """
     requested_by = None if row.requested_by is None else msgspec.structs.asdict(row.requested_by)
-    return {**_row_as_json(row), "requested_by": requested_by}
+    parent_item = None if row.parent_item is None else msgspec.structs.asdict(row.parent_item)
+    return {**_row_as_json(row), "requested_by": requested_by, "parent_item": parent_item}
 
 
 def audit_as_json(entry: AuditEntry) -> dict[str, Any]:

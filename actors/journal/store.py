@@ -172,6 +172,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     requested_by: RequestedBy | None = None
     child_count: int
+    parent_item: ItemKey | None = None
+    """The item of the parent that a sub-workflow's run is for."""
     """The number of its child runs that are stored."""
 
 

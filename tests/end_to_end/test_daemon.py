@@ -106,7 +106,8 @@ def test_100_runs_at_once_are_all_answered(tmp_path: Path) -> None:
             return ended.output["said"]
 
         def process(number: int) -> Any:
-            run = daemon.run("test.echo", f"n={number}", "--json")
+            command = [*STRETTO, "run", "test.echo", f"n={number}", "--json", "--daemon", daemon.client.url]
+            run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
             assert run.returncode == 0, run.stderr
             return json.loads(run.stdout)["output"]["said"]
 

@@ -90,9 +90,12 @@ def ended(daemon: Daemon, run: str) -> str:
     return last.status
 
 
-@pytest.mark.parametrize("how", ["exit", "fault"])
-def test_an_action_that_ends_the_daemon_at_each_start_is_quarantined(place: Place, how: str) -> None:
-    """All other runs end. Its own shows why, and is cancelled."""
+@contextmanager
+def quarantined(place: Place, how: str) -> Iterator[tuple[Daemon, str]]:
+    """Let an action end each daemon until its run is quarantined, and all others have ended. Yield the daemon, the run.
+
+    The daemon is stopped at the end.
+    """
     with place.daemon() as daemon:
         assert daemon.wait_for("ready")
         healthy = [submit(daemon, HEALTHY) for _ in range(5)]
@@ -111,23 +114,24 @@ def test_an_action_that_ends_the_daemon_at_each_start_is_quarantined(place: Plac
         command = [*STRETTO, "runs", "show", killer, "--daemon", daemon.client.url]
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
         assert reason in " ".join(shown.stdout.split())
-        daemon.client.ask(Cancel(killer))
-        assert status_of(daemon, killer) == "cancelled"
+        yield daemon, killer
         daemon.process.terminate()
         assert daemon.process.wait(PATIENCE) == 0
+
+
+def test_an_action_that_exits_the_daemon_at_each_start_is_quarantined(place: Place) -> None:
+    """All other runs end. Its own shows why, and is cancelled."""
+    with quarantined(place, "exit") as (daemon, killer):
+        daemon.client.ask(Cancel(killer))
+        assert status_of(daemon, killer) == "cancelled"
     assert set(place.suspects()) == {killer}
 
 
-def test_a_run_that_has_been_cured_is_recovered(place: Place) -> None:
-    """`runs recover` starts its item again."""
-    with place.daemon() as daemon:
-        assert daemon.wait_for("ready")
-        killer = submit_killer(place, daemon, "exit")
-    with daemon_that_stays(place) as (daemon, _):
+def test_a_run_with_a_fault_in_c_code_is_recovered_once_it_has_been_cured(place: Place) -> None:
+    """It is quarantined like any other. `runs recover` starts its item again."""
+    with quarantined(place, "fault") as (daemon, killer):
         place.cure()
         daemon.client.ask(Recover(killer))
         assert ended(daemon, killer) == "succeeded"
         assert daemon.wait_for("run_cleared")
-        daemon.process.terminate()
-        assert daemon.process.wait(PATIENCE) == 0
     assert place.suspects() == {}

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import pytest
 from stretto.actors.operations import Ended, Submit
 from stretto.actors.process import FileLock, LockTaken
 from tests.support.daemons import Served, serving
+from tests.support.databases import database
 from tests.support.harness import PATIENCE
 from tests.support.loopback import own_loopback
 
@@ -132,10 +133,9 @@ output_map: {{value: "{{{{ task.fork.result }}}}"}}
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with actions that fork, and a workflow for each."""
-    definitions = tmp_path / "definitions"
+def made_folder(folder: Path) -> Path:
+    """Write actions that fork into a folder, and a workflow for each. Return the folder."""
+    definitions = folder / "definitions"
     definitions.mkdir()
     for name in (
         "sleeper",
@@ -149,8 +149,26 @@ def folder(tmp_path: Path) -> Path:
         "meddling",
     ):
         (definitions / f"{name}.yaml").write_text(WORKFLOW.format(name=name))
-    (tmp_path / "fork_actions.py").write_text(FORKS)
-    return tmp_path
+    (folder / "fork_actions.py").write_text(FORKS)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for the daemons of one test."""
+    return made_folder(tmp_path)
+
+
+@pytest.fixture(scope="module", params=["file", "postgres"])
+def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A daemon for all tests that leave it as it was, with a store of each kind."""
+    folder = made_folder(tmp_path_factory.mktemp("forking"))
+    with ExitStack() as stack:
+        store = f"sqlite:///{folder / 'store.db'}"
+        if request.param == "postgres":
+            names = ("postgres_server", "postgres_template")
+            store = stack.enter_context(database(*map(request.getfixturevalue, names)))
+        yield stack.enter_context(forking(folder, store))
 
 
 @contextmanager
@@ -159,6 +177,13 @@ def forking(folder: Path, store: str, *arguments: str) -> Iterator[Served]:
     options = ("--actions", str(folder / "fork_actions.py"), "--store", store, *arguments)
     with serving(folder, *options, STRETTO__SERVE__HOST=own_loopback()) as daemon:
         yield daemon
+
+
+def is_working(daemon: Served) -> bool:
+    """Run a workflow that does not fork, and ask the probe."""
+    *_, outcome = daemon.client.answers(Submit("test.echo", {"n": 1}))
+    assert isinstance(outcome, Ended)
+    return outcome.status == "succeeded" and daemon.probe("/readyz")[0] == 200
 
 
 def value_of(daemon: Served, name: str) -> int:
@@ -183,43 +208,37 @@ def test_a_forked_child_keeps_no_lock_and_no_port(
     try:
         os.kill(child, 0)
         with forking(folder, durable_url, "--port", str(urlsplit(daemon.url).port)) as second:
-            assert second.probe("/readyz")[0] == 200
-            assert second.run("test.echo", "n=1").returncode == 0
+            assert is_working(second)
     finally:
         os.kill(child, signal.SIGKILL)
 
 
-def test_the_daemon_does_not_take_the_signals_of_a_forked_child(folder: Path, durable_url: str) -> None:
+def test_the_daemon_does_not_take_the_signals_of_a_forked_child(daemon: Served) -> None:
     """multiprocessing stops its processes with SIGTERM. That ends the process and not the daemon."""
-    with forking(folder, durable_url) as daemon:
-        assert value_of(daemon, "pool") == -signal.SIGTERM
-        assert daemon.run("test.echo", "n=1").returncode == 0
-        assert daemon.probe("/readyz")[0] == 200
+    assert value_of(daemon, "pool") == -signal.SIGTERM
+    assert is_working(daemon)
 
 
-def test_a_forked_child_that_returns_ends(folder: Path, durable_url: str) -> None:
+def test_a_forked_child_that_returns_ends(daemon: Served) -> None:
     """It would otherwise take the daemon's next calls, or report the end of its own a second time."""
-    with forking(folder, durable_url) as daemon:
-        assert value_of(daemon, "returning") == 0
-        assert value_of(daemon, "raising") == 7
-        assert value_of(daemon, "coroutine") == 0
-        assert daemon.run("test.echo", "n=1").returncode == 0
+    assert value_of(daemon, "returning") == 0
+    assert value_of(daemon, "raising") == 7
+    assert value_of(daemon, "coroutine") == 0
+    assert is_working(daemon)
 
 
-def test_a_forked_child_does_not_run_the_event_loop_of_its_parent(folder: Path, sqlite_url: str) -> None:
+def test_a_forked_child_does_not_run_the_event_loop_of_its_parent(daemon: Served) -> None:
     """It ends when it awaits, and runs no callback that waits in the loop. A loop of its own works."""
-    with forking(folder, sqlite_url) as daemon:
-        assert value_of(daemon, "awaiting") == 1
-        assert (folder / "awaiting.fifo").read_text() == "called\n"
-        assert value_of(daemon, "cancelled") == 1
-        assert value_of(daemon, "own_loop") == 5
-        assert daemon.run("test.echo", "n=1").returncode == 0
+    assert value_of(daemon, "awaiting") == 1
+    assert (daemon.folder / "awaiting.fifo").read_text() == "called\n"
+    assert value_of(daemon, "cancelled") == 1
+    assert value_of(daemon, "own_loop") == 5
+    assert is_working(daemon)
 
 
-def test_a_forked_child_does_not_change_what_its_parent_polls(folder: Path, sqlite_url: str) -> None:
+def test_a_forked_child_does_not_change_what_its_parent_polls(daemon: Served) -> None:
     """A child that stops reading a shared socket would otherwise take it from the parent's epoll descriptor."""
-    with forking(folder, sqlite_url) as daemon:
-        assert value_of(daemon, "meddling") == len("four")
+    assert value_of(daemon, "meddling") == len("four")
 
 
 def test_a_lock_in_a_child_that_python_did_not_fork_is_named(tmp_path: Path) -> None:

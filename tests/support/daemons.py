@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from stretto.actors.cli import main
 from stretto.actors.gateway.client import Client
 from tests.support.harness import PATIENCE
 
@@ -117,9 +119,10 @@ class Served:
                 return error.code, error.read().decode().strip()
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run `stretto run ... --daemon` to its end."""
-        command = [*STRETTO, "run", *map(str, arguments), "--daemon", self.client.url]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        """Run `stretto run ... --daemon` to its end, in the test's process. Raise what it does not handle."""
+        command = ["run", *map(str, arguments), "--daemon", self.client.url]
+        done = CliRunner().invoke(main, command, catch_exceptions=False)
+        return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
 
 
 @contextmanager

@@ -62,8 +62,8 @@ def list_runs(
     it has not ended, and no process has the store open: `stretto run --resume RUN` continues it.
 
     With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task,
-    origin, labels, requested_by, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted:
-    true}.
+    origin, labels, requested_by, child_count, parent_item}], "next"}, with the whole ids; of an interrupted run also
+    {interrupted: true}. parent_item is {task, visit, index}, or null.
     """
     children: Literal["listed", "folded"] = "listed" if everything or parent is not None else "folded"
     above = None if parent is None else find_run(source, parent)
@@ -76,12 +76,12 @@ def list_runs(
         print_json({"runs": page.runs, "next": page.next})
         return
     clock = Clock(utc=utc)
-    headings = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "CHILDREN", "CHILD OF", "RERUN OF", "LABELS")
+    headings = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "CHILDREN", "CHILD OF", "ITEM", "RERUN OF", "LABELS")
     rows = [
         (
             short_id(run["id"]), run["workflow"], shown_status(run), clock.format(run["accepted_at"]),
             between(run["accepted_at"], run["ended_at"]), run.get("child_count") or None, short_id(run["parent"]),
-            short_id(run["rerun_of"]), format_labels(run.get("labels")),
+            item_of_parent(run), short_id(run["rerun_of"]), format_labels(run.get("labels")),
         )
         for run in page.runs
     ]  # fmt: skip
@@ -92,6 +92,12 @@ def list_runs(
 def shown_status(run: dict[str, Any]) -> str:
     """Return a run's status for people."""
     return INTERRUPTED if run.get(INTERRUPTED) else str(run["status"])
+
+
+def item_of_parent(run: dict[str, Any]) -> str | None:
+    """Return the item that a sub-workflow's run is for, as task[index], or None."""
+    item = run.get("parent_item")
+    return None if item is None else f"{item['task']}[{item['index']}]"
 
 
 def format_labels(labels: dict[str, str] | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from stretto.actors.cli.runs.listing import format_labels, show_items, shown_status
+from stretto.actors.cli.runs.listing import format_labels, item_of_parent, show_items, shown_status
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
@@ -51,9 +51,9 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task, origin,
-    labels, requested_by, child_count, deadline, inputs, output, errors, tasks, children}, of a quarantined run also
-    {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items, next}.
-    requested_by is {who, via}, or null.
+    labels, requested_by, child_count, parent_item, deadline, inputs, output, errors, tasks, children}, of a quarantined
+    run also {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items,
+    next}. requested_by is {who, via}, or null. parent_item is {task, visit, index}, or null.
     """
     shown = source.ask(Run(run), RunAnswer).run
     source.mark_interrupted([shown])
@@ -91,7 +91,8 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("labels", format_labels(run.get("labels"))), ("by", _starter(run.get("requested_by"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
-            ("child of", run["parent"]), ("rerun of", rerun), ("origin", run["origin"]),
+            ("child of", run["parent"]), ("for item", item_of_parent(run)),
+            ("rerun of", rerun), ("origin", run["origin"]),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
             ("waits", _quarantine_of(run) if "quarantine" in run and run["ended_at"] is None else None),
             *(("" if line.startswith(" ") else "error", line) for line in error_lines(run["errors"])),

@@ -35,7 +35,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.queries import MOST_SEARCHED, NO_PARENT, RunQuery
-from stretto.actors.journal.records import Origin, Rerun, UnreadableRecord
+from stretto.actors.journal.records import ItemKey, Origin, Rerun, UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE
 from stretto.actors.journal.sql.encoding import decode_data
@@ -90,6 +90,7 @@ _CHILD_COUNT: Final = (
 RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
     runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin, runs.c.requested_by, runs.c.requested_via, LABELS, _CHILD_COUNT,
+    runs.c.parent_task, runs.c.parent_visit, runs.c.parent_item,
 ).where(runs.c.status != PRUNED)  # fmt: skip
 """A run of a list, see `restore_run_row`."""
 
@@ -287,6 +288,7 @@ def restore_run_row(row: Any) -> RunRow:
         labels=restore_labels(row),
         requested_by=restore_requested_by(row),
         child_count=row.child_count,
+        parent_item=None if row.parent is None else ItemKey(row.parent_task, row.parent_visit, row.parent_item),
     )
 
 

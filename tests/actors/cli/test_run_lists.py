@@ -117,15 +117,17 @@ def child(run_id: str) -> dict[str, Any]:
 
 
 def test_children_are_folded_unless_all_runs_are_listed(url: str, store: Store) -> None:
-    """Their number is shown, and with --all their parent; ids are shown by their ends, and whole in JSON."""
+    """Their number is shown, and with --all whose item they are; ids are shown by their ends, and whole in JSON."""
     top = Conducted(store, ONE)
     store.writer.write([below := acceptance(None, **child(top.id))])
     lines = [line.split() for line in runs(url, "list").stdout.splitlines()]
     assert lines[0] == ["RUN", "WORKFLOW", "STATUS", "ACCEPTED", "CHILDREN"]
     assert [(line[0], line[-1]) for line in lines[1:]] == [(top.id[-8:], "1")]
     every = [line.split() for line in runs(url, "list", "--all").stdout.splitlines()]
-    assert every[0][-3:] == ["CHILDREN", "CHILD", "OF"]
-    assert [(line[0], line[-1]) for line in every[1:]] == [(below.run_id[-8:], top.id[-8:]), (top.id[-8:], "1")]
+    assert every[0][-4:] == ["CHILDREN", "CHILD", "OF", "ITEM"]
+    assert [(line[0], *line[-2:]) for line in every[1:]] == [
+        (below.run_id[-8:], top.id[-8:], "t[0]"), (top.id[-8:], every[2][-2], "1"),
+    ]  # fmt: skip
     assert ids(url, "--all") == [below.run_id, top.id]
     assert [run["child_count"] for run in listed(url, "--all")] == [0, 1]
 

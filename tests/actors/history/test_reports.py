@@ -87,7 +87,7 @@ def test_runs_are_listed_the_newest_first_and_by_pages(store: Store) -> None:
     assert first["runs"][0] == {
         "id": runs[4].id, "workflow": "tests.one", "status": "running", "accepted_at": "1970-01-01T00:16:44.000000Z",
         "ended_at": None, "parent": None, "rerun_of": None, "rerun_scope": None, "rerun_task": None,
-        "origin": "owner", "labels": {}, "requested_by": None, "child_count": 0,
+        "origin": "owner", "labels": {}, "requested_by": None, "child_count": 0, "parent_item": None,
     }  # fmt: skip
     with pytest.raises(InvalidCursor):
         reports.list_runs(store.reader, cursor="nonsense")
@@ -175,7 +175,10 @@ def test_children_and_reruns_are_shown(store: Store) -> None:
     parent = Conducted(store, CALLING, {"password": "x"})
     child = Conducted(store, CALLED, {"given": 1}, parent=parent, of_item=("call", 0))
     assert reports.show_run(store.reader, parent.id)["children"] == [child.id]
-    assert reports.show_run(store.reader, child.id)["parent"] == parent.id
+    shown = reports.show_run(store.reader, child.id)
+    assert (shown["parent"], shown["parent_item"]) == (parent.id, {"task": "call", "visit": 1, "index": 0})
+    (row,) = reports.list_runs(store.reader, parent=parent.id)["runs"]
+    assert (row["id"], row["status"], row["parent_item"]["task"]) == (child.id, "running", "call")
     again = msgspec.structs.replace(child.accepted, run_id="again", parent=None, rerun=Rerun(child.id, "failed_items"))
     assert isinstance(again, RunAccepted)
     store.writer.write([again])

@@ -86,6 +86,7 @@ def test_ended_runs_are_reported_as_the_old_version_did(old_store: Path) -> None
             assert (run.pop("labels"), run.pop("rerun_task")) == ({}, None)
             assert run.pop("child_count") == len(run["children"])
             assert run.pop("requested_by") is None
+            assert (run.pop("parent_item") is None) == (run["parent"] is None)
     assert found == without_what_is_new(expected("reports.json"))
 
 
