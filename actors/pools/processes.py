@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
@@ -45,11 +46,17 @@ class _Child:
         self.outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         self.started = time.monotonic()
 
+    def part(self) -> None:
+        """Say that nothing more comes: the worker ends its calls, then itself."""
+        with contextlib.suppress(OSError):
+            self.channel.shutdown(socket.SHUT_WR)
+
     def kill(self) -> None:
         """End the process, what it has started, and the connection, which a process that it has forked may hold."""
         if self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            for group in (self.process.pid, *_started_by(self.process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self.channel.shutdown(socket.SHUT_RDWR)
 
@@ -111,11 +118,19 @@ class ProcessCarrier:
             child.kill()
 
     def stop(self) -> None:
-        """End all workers, and join the threads."""
+        """End all workers with what they run, and join the threads.
+
+        A worker has `END_SECONDS` to end its calls.
+        """
         self._stopped.set()
         with self._lock:
             children = list(self._children.values())
+        until = time.monotonic() + END_SECONDS
         for child in children:
+            child.part()
+        for child in children:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(until - time.monotonic(), 0.0))
             child.kill()
         for thread in self._threads:
             thread.join(END_SECONDS)
@@ -183,6 +198,18 @@ class ProcessCarrier:
         if not self._stopped.is_set():
             _log.warning("pool_worker_ended", pool=self._pool, worker=child.name, exit_code=code, reason=reason)
         return time.monotonic() - child.started
+
+
+def _started_by(process: int) -> list[int]:
+    """Return the process groups that a process has started, where the system tells them.
+
+    Each command of core.local leads a session of its own, which a signal to the worker's group does not reach.
+    """
+    groups = []
+    for tasks in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            groups += [int(child) for child in tasks.read_text().split()]
+    return groups
 
 
 def _write(child: _Child) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -211,6 +212,44 @@ def test_workers_end_with_the_engine(start: Callable[..., Bench]) -> None:
     bench.proxy.stop().get(timeout=PATIENCE)
     with pytest.raises(ProcessLookupError):
         os.kill(process, signal.SIGCONT)
+
+
+def command(path: Path) -> str:
+    """Return a workflow of one command on the pool: it writes its worker's id and its own to a pipe, and waits."""
+    os.mkfifo(path)
+    words = ["sh", "-c", f"echo $PPID $$ > {path}; exec sleep 3600"]
+    return f"tasks: [{{name: only, action: core.local, runs_on: compute, input: {{argv: {json.dumps(words)}}}}}]"
+
+
+def has_ended(process: int) -> bool:
+    """Wait for the end of a process."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(descriptor):
+        return bool(select.select([descriptor], [], [], PATIENCE)[0])
+
+
+def test_commands_of_workers_end_with_the_engine(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """Each is a session of its own."""
+    mark = tmp_path / "mark"
+    bench = start()
+    bench.submit(command(mark))
+    process = int(mark.read_text().split()[1])
+    bench.proxy.stop(grace=0).get(timeout=PATIENCE)
+    assert has_ended(process)
+
+
+def test_the_commands_of_a_lost_worker_end_with_it(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """They would run beside those that other workers start for the same items."""
+    mark = tmp_path / "mark"
+    bench = start(beat=0.2)
+    bench.submit(command(mark))
+    worker, process = map(int, mark.read_text().split())
+    os.kill(worker, signal.SIGSTOP)
+    assert has_ended(process)
+    assert int(mark.read_text().split()[1]) != process, "it runs again, at another worker"
 
 
 def test_an_item_that_ends_its_workers_fails_after_three(start: Callable[..., Bench], tmp_path: Path) -> None:
