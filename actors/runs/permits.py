@@ -125,7 +125,7 @@ class PermitLedger:
 
     def take(self, run_id: str, count: int) -> int:
         """Take up to `count` free permits, and return their number. It is 0 while a run waits for permits."""
-        taken = 0 if self._wanted else min(count, self.total - self._out)
+        taken = 0 if self._wanted else min(count, max(self.total - self._out, 0))
         if taken:
             # As `_hold`, in a call less for each start: no run waits, so none starves.
             self._held[run_id] = self._held.pop(run_id, 0) + taken

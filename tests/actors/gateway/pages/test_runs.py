@@ -175,7 +175,7 @@ def test_the_filters_offer_what_there_is_and_a_parent_leads_to_its_sub_workflows
         assert '<li><a href="/">any</a></li><li><a href="/?label=env%3Dprod" aria-current="true">' in chosen
         assert f'href="/?parent={top}"' in page
         assert shown(await text_of(browser, f"/?parent={top}")) == [children.runs[0]["id"]]
-        who = children.runs[0]["requested_by"] or re.findall(r'href="/\?by=(\w+)"', page)[0]
+        who = children.runs[0]["requested_by"]["who"]
         assert top in shown(await text_of(browser, f"/?by={who}"))
         assert shown(await text_of(browser, "/?by=nobody")) == []
         assert re.search(r"Succeeded\s*<b>1</b>", await text_of(browser, "/?since=24h&workflow=test.calls"))
