@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pykka
 import pytest
 
-from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
+from stretto.actors.dispatch import DispatchedActor, Dispatcher, Lane, Mailbox
 from stretto.actors.dispatch.mailbox import STOPPED
 from tests.support.waiting import PATIENCE
 
@@ -88,9 +88,8 @@ def test_one_that_goes_on_takes_further_messages(dispatcher: Dispatcher, at_once
     assert dispatcher.alive() == {"Light": 0}
 
 
-def test_a_message_that_comes_before_the_first_turn_waits_for_it(dispatcher: Dispatcher) -> None:
-    """As the stop of an item that is queued."""
-    seen: list[object] = []
+def held_lane(dispatcher: Dispatcher) -> tuple[Lane, threading.Event]:
+    """Return a lane in which an actor has its turn until the event is set."""
     gate, began = threading.Event(), threading.Event()
 
     def wait(_actor: Light) -> None:
@@ -100,6 +99,13 @@ def test_a_message_that_comes_before_the_first_turn_waits_for_it(dispatcher: Dis
     lane = dispatcher.lane()
     Light.start_lightly(lane, wait, [])
     assert began.wait(PATIENCE)
+    return lane, gate
+
+
+def test_a_message_that_comes_before_the_first_turn_waits_for_it(dispatcher: Dispatcher) -> None:
+    """As the stop of an item that is queued."""
+    seen: list[object] = []
+    lane, gate = held_lane(dispatcher)
     actor = Light.start_lightly(lane, note, seen)
     actor.actor_inbox.tell(end)
     gate.set()
@@ -109,15 +115,7 @@ def test_a_message_that_comes_before_the_first_turn_waits_for_it(dispatcher: Dis
 
 
 def test_a_question_that_comes_before_a_first_turn_that_stops_is_answered(dispatcher: Dispatcher) -> None:
-    gate, began = threading.Event(), threading.Event()
-
-    def wait(_actor: Light) -> None:
-        began.set()
-        assert gate.wait(PATIENCE)
-
-    lane = dispatcher.lane()
-    Light.start_lightly(lane, wait, [])
-    assert began.wait(PATIENCE)
+    lane, gate = held_lane(dispatcher)
     asked = Light.start_lightly(lane, end, []).actor_ref.ask(note, block=False)
     gate.set()
     with pytest.raises(pykka.ActorDeadError):
