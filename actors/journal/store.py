@@ -20,6 +20,7 @@ from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
+    from stretto.actors.journal.context_log import ContextReader
     from stretto.actors.journal.kv import KeyReader
 
 SUCCESSES_AMONG: int = 1000
@@ -254,6 +255,10 @@ class Reader(Protocol):
     @property
     def keys(self) -> "KeyReader":
         """Reads the key-value store."""
+
+    @property
+    def contexts(self) -> "ContextReader":
+        """Reads the stored versions of contexts."""
 
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""

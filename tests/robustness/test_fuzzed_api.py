@@ -41,9 +41,10 @@ deterministic = true
 database = "none"
 
 [checks.positive_data_acceptance]
-# The description says what a request is, but not which runs there are and what can be done with them.
+# The description says what a request is, but not which runs there are, how long they are, and what can be done with
+# them.
 # Nobody guesses a code or a token of a session.
-expected-statuses = [200, 201, 202, 204, 304, 400, 401, 403, 404, 409, 422, 429]
+expected-statuses = [200, 201, 202, 204, 304, 400, 401, 403, 404, 409, 413, 422, 429]
 """
 
 

@@ -27,6 +27,7 @@ from stretto.actors.journal.records import (
 )
 from stretto.actors.journal.sql import run_counts
 from stretto.actors.journal.sql.access import SqlAccessReader
+from stretto.actors.journal.sql.contexts import SqlContextReader
 from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
@@ -113,6 +114,7 @@ class SqlReader:
         self._shared = SharedObjects(keyring)
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
+        self.contexts = SqlContextReader(engine, keyring, store)
 
     # ---- recovery
 
