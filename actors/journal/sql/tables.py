@@ -112,8 +112,8 @@ runs = _table(
     sqlite_autoincrement=True,
 )
 
-# Runs are counted by workflow without reading them.
-Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow)
+# Runs are counted by workflow, and without those of sub-workflows, without reading them.
+Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow, runs.c.depth)
 Index("runs_by_workflow", runs.c.workflow, runs.c.number)
 _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
