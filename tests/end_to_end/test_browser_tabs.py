@@ -48,8 +48,8 @@ def turn(page: "Page", *, hidden: bool) -> None:
 def wait_for_streams(daemon: Opened, number: int) -> None:
     """Wait until the daemon has so many open streams: a stream says nothing to others when it opens or ends."""
     while True:
-        engine: Any = daemon.client.ask(ShowEngine())
-        if engine.figures["streams"] == number:
+        answer: Any = daemon.client.ask(ShowEngine())
+        if answer.engine["figures"]["streams"] == number:
             return
 
 

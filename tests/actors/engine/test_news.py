@@ -103,12 +103,19 @@ def test_a_follower_that_never_asks_costs_one_message(bench: Bench, inbox: pykka
 def test_a_follower_that_was_notified_costs_a_turn_nothing(bench: Bench, inbox: pykka.ActorRef[Inbox]) -> None:
     """Neither a list of those to notify, nor one of watchers that there are none of."""
     looked: list[str] = []
+
+    def noting(name: str) -> Callable[..., None]:
+        inner = getattr(RunListeners, name)
+
+        def noted(*given: Any) -> None:
+            looked.append(name)
+            inner(*given)
+
+        return noted
+
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_report_progress", "_notify_followers"):
-            inner = getattr(RunListeners, name)
-            patch.setattr(
-                RunListeners, name, lambda *given, name=name, inner=inner: (looked.append(name), inner(*given))
-            )
+            patch.setattr(RunListeners, name, noting(name))
         handle = bench.submit(HELD)
         bench.proxy.host.follow(handle.id, inbox).get(timeout=PATIENCE)
         for _ in range(3):
