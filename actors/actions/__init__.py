@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
-    from stretto.actors.actions.core.spawning import Command, spawn
+    from stretto.actors.actions.core.spawning import Command
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
         NO_PASSWORD_FOR_SUDO,
@@ -74,7 +74,7 @@ else:
             "core.local": "NOT_STARTED OUT_OF_REACH describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
-            "core.spawning": "Command spawn",
+            "core.spawning": "Command",
             "core.stackstorm": (
                 "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
                 "sudo_command"
@@ -152,7 +152,6 @@ __all__ = [
     "refuse_secrets",
     "remote_script",
     "shell_result",
-    "spawn",
     "stackstorm_http",
     "stackstorm_local",
     "stackstorm_remote",
