@@ -38,7 +38,7 @@ from stretto.actors.gateway import (
     open_port,
 )
 from stretto.actors.journal import KeyLimits
-from stretto.actors.pools import PoolOptions
+from stretto.actors.pools import PoolOptions, RayPlace
 from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import PoolSettings, Settings
 from stretto.definitions.errors import StrettoError
@@ -306,7 +306,11 @@ def _take_no_signals() -> None:
 
 def _pool_options(settings: PoolSettings, actions: tuple[str, ...]) -> PoolOptions:
     """Return how a pool is made. Its workers have the engine's actions unless it names its own."""
+    place = None if settings.carrier != "ray" else RayPlace(
+        address=settings.address or "", cpus=settings.cpus, gpus=settings.gpus, memory=settings.memory,
+        labels=settings.labels, key_file=settings.key_file,
+    )  # fmt: skip
     return PoolOptions(
         workers=settings.workers, slots=settings.slots, actions=settings.actions or actions, beat=settings.beat,
-        cache_bytes=settings.max_cache_bytes,
+        cache_bytes=settings.max_cache_bytes, ray=place, insecure=settings.insecure,
     )  # fmt: skip

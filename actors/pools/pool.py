@@ -40,6 +40,12 @@ class UnknownWorker(StrettoError):
     code = "unknown_worker"
 
 
+class PoolNeedsKey(StrettoError):
+    """A run with secrets must not use a pool whose carrier could store them in the clear."""
+
+    code = "pool_needs_key"
+
+
 class Pool:
     """Runs calls on the workers of a carrier. Any thread may call the methods.
 
@@ -134,6 +140,18 @@ class Pool:
         """Return the action that a worker has announced, or None."""
         return self._actions.get(ref)
 
+    def check_secrets(self) -> None:
+        """Check that a run with secrets may use the pool.
+
+        Raises:
+            PoolNeedsKey: The pool has no key.
+        """
+        if not self._carrier.keeps_secrets:
+            raise PoolNeedsKey(
+                f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and name "
+                f"its file in pools.{self.name}.key_file, here and on each node"
+            )
+
     # ---- what the pool shows
 
     @property
@@ -206,6 +224,10 @@ class Pool:
             self.closed(worker, "garbage")
             return
         self._inbox.put(lambda now: self._received(worker, message, now))
+
+    def heard(self, worker: str) -> None:
+        """Take note that a worker is alive: a portion of a long message has come."""
+        self._inbox.put(lambda now: self._scheduler.heard(worker, now))
 
     def closed(self, worker: str, reason: str) -> None:
         """Take note that a worker's connection has ended."""

@@ -127,6 +127,11 @@ class Worker:
         """Announce the worker to the pool."""
         self._send(self._joined)
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the worker has left or was stopped."""
+        return self._stopped.is_set()
+
     def wait(self) -> None:
         """Wait until the worker has left or was stopped."""
         self._stopped.wait()
@@ -141,6 +146,10 @@ class Worker:
             runners.stop()
 
     # ---- messages
+
+    def heard(self) -> None:
+        """Take note that the pool is alive: a portion of a long message has come, behind which its answers wait."""
+        self._unanswered = 0
 
     def receive(self, data: bytes) -> None:
         """Handle a message of the pool. Raises InvalidMessage if it is none."""

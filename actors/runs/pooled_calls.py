@@ -11,7 +11,7 @@ from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
-from stretto.definitions.context import ItemScope, Snapshot
+from stretto.definitions.context import ItemScope, Mask, Snapshot
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Constant, Moment
@@ -76,6 +76,11 @@ class PlaceInPool:
         """
         actions = self._services.actions
         return actions.find(ref, core) or self._pool.find(ref) or actions.get(ref, core)
+
+    def check_secrets(self, mask: Mask) -> None:
+        """Check that a run's secrets may go to the pool. Raises PoolNeedsKey."""
+        if mask:
+            self._pool.check_secrets()
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None) -> Running:
         """Start a call. Raises RuntimeError if the pool has been stopped."""
