@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -289,7 +289,13 @@ class Daemon:
         if standing > STANDING_SECONDS:
             reason = f"the dispatcher has taken no turn for {standing:.0f} seconds: an actor holds it"
             return Check(well=False, reason=reason)
-        return Check(well=self._state == "ready", reason=self._state)
+        return Check(well=self._state == "ready", reason="; ".join((self._state, *self._lacking_pools())))
+
+    def _lacking_pools(self) -> Iterator[str]:
+        """Yield which pools have no worker. Requests are served without: only their items wait."""
+        for name, pool in (self._services.pools or {}).items():
+            if not pool.connected:
+                yield f"the pool {name} has no worker" + (f": {pool.trouble}" if pool.trouble else "")
 
 
 def _close(listener: socket.socket) -> None:

@@ -37,6 +37,6 @@ else:
     )
 
 __all__ = [
-    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "Pools", "RayPlace",
-    "UnknownPool", "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
+    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "Pools",
+    "RayPlace", "UnknownPool", "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
 ]  # fmt: skip

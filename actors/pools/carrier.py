@@ -28,7 +28,7 @@ class Carrier(Protocol):
 
     @property
     def keeps_secrets(self) -> bool:
-        """Whether nobody but the workers can read what it carries."""
+        """Whether only the workers can read what it carries."""
 
     @property
     def trouble(self) -> str | None:

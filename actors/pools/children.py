@@ -54,7 +54,7 @@ class Child:
         self.channel = ours
 
     def messages(self, heard: Callable[[], object]) -> Iterator[bytes]:
-        """Yield what the child sends until it ends. What is in `outgoing` is written meanwhile.
+        """Yield what the child sends until it ends. Another thread writes the messages in `outgoing`.
 
         Args:
             heard: Called for each portion of a long message.

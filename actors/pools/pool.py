@@ -148,8 +148,8 @@ class Pool:
         """
         if not self._carrier.keeps_secrets:
             raise PoolNeedsKey(
-                f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and name "
-                f"its file in pools.{self.name}.key_file, here and on each node"
+                f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and "
+                f"name its file in pools.{self.name}.key_file, here and on each node"
             )
 
     # ---- what the pool shows
@@ -169,16 +169,22 @@ class Pool:
         """How many workers there are."""
         return len(self._scheduler.workers)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no worker can start, or None."""
+        return self._carrier.trouble
+
     def waiting_of(self, run_id: str) -> dict[str, int]:
         """Return how many calls of a run wait here, by the ref of an action that no worker has, or "" if one has it."""
         return self._scheduler.waiting_of(run_id)
 
     def report(self) -> dict[str, Any]:
-        """Return the pool for people: {pool, expected, workers, slots, waiting, in_flight} and the counts."""
+        """Return the pool for people: {pool, expected, trouble, workers, slots, waiting, in_flight}, counts."""
         scheduler = self._scheduler
         return {
             "pool": self.name,
             "expected": self._carrier.expected,
+            "trouble": self._carrier.trouble,
             "workers": [each.report() for each in list(scheduler.workers.values())],
             "slots": scheduler.slots,
             "waiting": len(scheduler.waiting),

@@ -173,11 +173,17 @@ class RayCarrier:
             self._child = child
         if self._stopped.is_set():
             child.kill()
-        too_late = threading.Timer(CONNECT_SECONDS, child.kill)
+        reason = ""
+
+        def give_up() -> None:
+            nonlocal reason
+            reason = f"Ray at {self._place.address} does not answer, or its token is another one"
+            child.kill()
+
+        too_late = threading.Timer(CONNECT_SECONDS, give_up)
         too_late.daemon = True
         too_late.start()
         connected: float | None = None
-        reason = ""
         try:
             for data in child.messages(lambda: None):
                 message = decode_to_daemon(data)

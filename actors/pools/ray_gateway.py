@@ -6,9 +6,11 @@ daemon --a socket--> Gateway --deliver, poll--> RayWorker on each node
 import asyncio
 import contextlib
 import itertools
+import os
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -63,6 +65,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging("WARNING")
     connection = socket.socket(fileno=channel)
+    connected = threading.Event()
+    threading.Thread(target=_end_with_daemon, args=(connection, connected), daemon=True).start()
     try:
         # Without an address Ray would join whatever cluster runs on the machine, or start one.
         ray.init(address=place["address"], log_to_driver=False, logging_level="ERROR", configure_logging=False)
@@ -71,12 +75,21 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
         with contextlib.suppress(OSError):
             write_frame(connection, encode_pipe(Trouble(text)))
         raise SystemExit(1) from None
+    connected.set()
     names = (f"{pool}-{number}" for number in itertools.count(first))
     gateway = Gateway(connection, place, names, slots=slots, actions=actions)
     try:
         asyncio.run(gateway.run(workers))
     finally:
         ray.shutdown()
+
+
+def _end_with_daemon(connection: socket.socket, connected: threading.Event) -> None:
+    """End the process with the daemon while it waits for Ray: nothing is sent to it before it has connected."""
+    with contextlib.suppress(OSError):
+        connection.recv(1, socket.MSG_PEEK)
+    if not connected.is_set():
+        os._exit(0)
 
 
 class Gateway:

@@ -75,12 +75,14 @@ def encode_pipe(message: ToGateway | ToDaemon) -> bytes:
 
 def decode_to_gateway(data: bytes) -> ToGateway:
     """Return the message of a daemon. Raises InvalidMessage."""
-    return _decoded(_to_gateway, data)
+    decoded: ToGateway = _decoded(_to_gateway, data)
+    return decoded
 
 
 def decode_to_daemon(data: bytes) -> ToDaemon:
     """Return the message of a gateway. Raises InvalidMessage."""
-    return _decoded(_to_daemon, data)
+    decoded: ToDaemon = _decoded(_to_daemon, data)
+    return decoded
 
 
 def _decoded(decoder: "msgspec.msgpack.Decoder[Any]", data: bytes) -> Any:

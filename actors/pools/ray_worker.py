@@ -5,6 +5,7 @@ gateway --deliver(parts)--> RayWorker --> Worker --> the runners of a daemon
 """
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -109,7 +110,8 @@ class RayWorker:
     def _wake(self) -> None:
         if self._ready is not None:
             loop, event = self._ready
-            loop.call_soon_threadsafe(event.set)
+            with contextlib.suppress(RuntimeError):  # the loop is closed, because the process ends
+                loop.call_soon_threadsafe(event.set)
 
     def _end(self) -> None:
         """End the process behind the worker."""

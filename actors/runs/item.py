@@ -140,9 +140,8 @@ class ItemActor(DispatchedActor):
             if action.literal or action.renders_code:
                 check_code(action, message, rendered, services.actions)
         except (ExpressionError, Overran) as error:
-            self._report_failure(
-                "failed", unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
-            )
+            failure = unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
+            self._report_failure("failed", failure)
             return
         except (InvalidActionInput, PoolNeedsKey, UnknownAction, UnknownPool) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))

@@ -120,7 +120,10 @@ def waits_for_pools(services: Services, waiting: Mapping[str, int], run_id: str)
         lacking = pool.waiting_of(run_id)
         count = waiting.get(name, 0) + lacking.pop("", 0)
         waits = [("", count)] if count else []
-        found += [PoolWait(name, each, pool.connected, pool.expected, ref) for ref, each in (*waits, *lacking.items())]
+        found += [
+            PoolWait(name, each, pool.connected, pool.expected, ref, pool.trouble)
+            for ref, each in (*waits, *lacking.items())
+        ]
     return tuple(found)
 
 

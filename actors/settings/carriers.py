@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Final
 
 AUTH_MODE_VARIABLE: Final = "RAY_AUTH_MODE"
-"""Ray's own variable. With `token`, Ray asks whoever connects for the cluster's token."""
+"""Ray's own variable. With `token`, Ray asks for the cluster's token at each connection."""
 MAX_PROCESS_WORKERS: Final = 64
 """The worker processes of one pool on one machine."""
 
@@ -35,8 +35,8 @@ def carrier_problem(
         return "the carrier `ray` needs the package ray: pip install 'stretto[ray]'"
     if not insecure and environment.get(AUTH_MODE_VARIABLE) != "token" and not _is_loopback(address):
         return (
-            f"whoever reaches the ports of the Ray cluster at {address} runs code on it: set {AUTH_MODE_VARIABLE}=token "
-            "and a token for the daemon and for all nodes, or `insecure: true`"
+            f"any program that reaches the ports of the Ray cluster at {address} can run code on it: set "
+            f"{AUTH_MODE_VARIABLE}=token and a token for the daemon and for all nodes, or `insecure: true`"
         )
     return None
 

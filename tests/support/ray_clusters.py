@@ -29,8 +29,9 @@ class RayNode:
     def __init__(self, *arguments: str, cpus: int, environment: dict[str, str]) -> None:
         command = [
             sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", *arguments,
-            f"--num-cpus={cpus}", f"--object-store-memory={OBJECT_STORE_BYTES}", "--include-dashboard=false",
-            "--disable-usage-stats", "--min-worker-port=0", "--max-worker-port=0", "--block",
+            f"--num-cpus={cpus}", f"--object-store-memory={OBJECT_STORE_BYTES}", "--disable-usage-stats",
+            "--min-worker-port=0", "--max-worker-port=0",
+            f"--dashboard-agent-listen-port={free_port()}", "--block",
         ]  # fmt: skip
         own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         own["RAY_AUTH_MODE"] = "disabled"  # or a token in the user's home would enable it
@@ -79,7 +80,7 @@ class RayCluster:
     """
 
     def __init__(self, cpus: int = 2, environment: dict[str, str] | None = None, port: int | None = None) -> None:
-        self._folder = tempfile.mkdtemp(prefix="ray-")
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._environment = environment or {}
         self.port = port or free_port()
         self.nodes: list[RayNode] = []
@@ -93,8 +94,8 @@ class RayCluster:
     def start_head(self, cpus: int = 2) -> None:
         """Start the head, also again."""
         self.head = RayNode(
-            "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={self._folder}", cpus=cpus,
-            environment=self._environment,
+            "--head", "--include-dashboard=false", "--node-ip-address=127.0.0.1", f"--port={self.port}",
+            f"--temp-dir={self.folder}", cpus=cpus, environment=self._environment,
         )  # fmt: skip
 
     def add_node(self, cpus: int = 2, *arguments: str) -> RayNode:
@@ -107,7 +108,7 @@ class RayCluster:
         """End all nodes."""
         for node in (*self.nodes, self.head):
             node.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def free_port() -> int:
