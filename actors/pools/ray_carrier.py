@@ -23,6 +23,7 @@ from stretto.actors.pools.ray_pipe import (
     Discard,
     Gone,
     Received,
+    Started,
     ToDaemon,
     Trouble,
     decode_to_daemon,
@@ -223,10 +224,13 @@ class RayCarrier:
                 self._close(message.worker, "closed")
             if message.text:
                 _log.warning("pool_worker_ended", pool=self._pool, worker=message.worker, reason=message.text)
+        elif isinstance(message, Started):
+            self._expect(message.worker)
         elif isinstance(message, Received):
-            line = self._line(message.worker)
+            with self._lock:
+                line = self._lines.get(message.worker)
             if line is None:
-                return
+                return  # the pool has lost the worker
             try:
                 data = line.incoming.add(message.part)
             except InvalidMessage as error:
@@ -238,15 +242,14 @@ class RayCarrier:
             else:
                 events.received(message.worker, data)
 
-    def _line(self, worker: str) -> _Line | None:
-        """Return the lines of a worker, new ones for the next that a gateway has started, or None for a lost one."""
+    def _expect(self, worker: str) -> None:
+        """Make the lines of a worker that the gateway starts."""
+        number = worker.rpartition("-")[2]
         with self._lock:
-            line = self._lines.get(worker)
-            number = worker.rpartition("-")[2]
-            if line is None and number.isdecimal() and int(number) >= self._first:
-                line = self._lines[worker] = _Line(worker, self._keys)
-                self._first = int(number) + 1
-            return line
+            if len(self._lines) >= self._workers or not number.isdecimal() or worker in self._lines:
+                raise InvalidMessage(f"there are {self._workers:,} workers, and it starts {worker!r}")
+            self._first = max(self._first, int(number) + 1)
+            self._lines[worker] = _Line(worker, self._keys)
 
     def _close(self, worker: str, reason: str) -> None:
         if self._events is not None:

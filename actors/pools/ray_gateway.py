@@ -29,6 +29,7 @@ from stretto.actors.pools.ray_pipe import (
     Discard,
     Gone,
     Received,
+    Started,
     ToDaemon,
     Trouble,
     decode_to_gateway,
@@ -167,6 +168,7 @@ class Gateway:
     async def _serve_one(self, name: str) -> None:
         """Start a worker, and carry its messages until it ends or is lost."""
         text = ""
+        await self.send(Started(name))
         try:
             actor = self._actor_class.remote(name, self._slots, self._actions, self._key_file, self._labels)
             worker = self._workers[name] = _Worker(name, actor, self)

@@ -1,7 +1,7 @@
 """The messages between a daemon and its gateway to Ray: msgpack, bounded in bytes, never pickled objects.
 
 daemon  --Deliver, Discard-->            gateway (the only process that imports Ray)
-gateway --Connected, Received, Gone-->   daemon
+gateway --Connected, Started, Received, Gone-->   daemon
 """
 
 from typing import Any, Final, TypeAlias
@@ -40,6 +40,12 @@ class Connected(PipeMessage, frozen=True):
     nodes: int
 
 
+class Started(PipeMessage, frozen=True):
+    """The gateway has asked Ray for a worker. Its messages follow once Ray has found a place for it."""
+
+    worker: str
+
+
 class Received(PipeMessage, frozen=True):
     """A part of a message of a worker."""
 
@@ -61,7 +67,7 @@ class Trouble(PipeMessage, frozen=True):
 
 
 ToGateway: TypeAlias = Deliver | Discard
-ToDaemon: TypeAlias = Connected | Received | Gone | Trouble
+ToDaemon: TypeAlias = Connected | Started | Received | Gone | Trouble
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_gateway: Final[msgspec.msgpack.Decoder[ToGateway]] = msgspec.msgpack.Decoder(ToGateway)

@@ -27,6 +27,8 @@ tasks:
     concurrency: 40
     input: {text: "item {{ item }}", mark: "MARK"}
 """
+A_MOMENT = "tasks: [{name: a, action: core.sleep, input: {seconds: 0.1}}]"
+"""Waits without taking the processors from Ray."""
 WITH_SECRET = """
 parameters: {token: {type: string, secret: true}}
 output_map: {length: "{{ task.only.result }}"}
@@ -87,7 +89,7 @@ def test_a_node_that_is_killed_loses_no_item(
     handle = bench.submit(FAN.replace("MARK", str(mark)))
     assert began.read_text().startswith("item")
     while pool_of(bench).connected < 2:
-        assert bench.run("tasks: [{name: a, action: core.noop}]").status == "succeeded"
+        assert bench.run(A_MOMENT).status == "succeeded"
     workers = {each["process"] for each in pool_of(bench).report()["workers"]}
     assert workers & set(node.processes()), "one of the workers runs on the node"
     node.kill()
@@ -145,7 +147,7 @@ def test_a_cluster_that_does_not_answer_is_named(
     expected = f"0 of 2 connected: Ray at {place.address} does not answer"
     found: list[str] = []
     while not any(expected in each for each in found):
-        assert bench.run("tasks: [{name: a, action: core.noop}]").status == "succeeded"
+        assert bench.run(A_MOMENT).status == "succeeded"
         found = [each["text"] for each in bench.proxy.why(handle.id).get(timeout=PATIENCE)]
     assert str(pool_of(bench).report()["trouble"]).startswith(f"Ray at {place.address} does not answer")
 

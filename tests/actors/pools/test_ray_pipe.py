@@ -13,6 +13,7 @@ from stretto.actors.pools.ray_pipe import (
     Discard,
     Gone,
     Received,
+    Started,
     ToDaemon,
     ToGateway,
     Trouble,
@@ -28,7 +29,9 @@ def test_a_gateway_reads_what_a_daemon_writes(message: ToGateway) -> None:
     assert decode_to_gateway(encode_pipe(message)) == message
 
 
-@pytest.mark.parametrize("message", [Connected(2), Received("w-1", b"x"), Gone("w-1", "killed"), Trouble("no Ray")])
+@pytest.mark.parametrize(
+    "message", [Connected(2), Started("w-1"), Received("w-1", b"x"), Gone("w-1", "killed"), Trouble("no Ray")]
+)
 def test_a_daemon_reads_what_a_gateway_writes(message: ToDaemon) -> None:
     """By class name and position."""
     assert decode_to_daemon(encode_pipe(message)) == message
