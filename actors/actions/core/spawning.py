@@ -11,7 +11,6 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, TypeAlias
 
 
@@ -63,7 +62,10 @@ async def spawn(command: Command, read: Read) -> Spawned:
     """
     right_to_start = deque([True])
     loop = asyncio.get_running_loop()
-    prepare = partial(loop.call_soon_threadsafe, read)
+
+    def prepare(stdout: int, stderr: int) -> None:
+        loop.call_soon_threadsafe(read, stdout, stderr)
+
     starting = loop.run_in_executor(None, _start, command, prepare, right_to_start)
     cancellations = 0
     while True:

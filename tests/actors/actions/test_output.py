@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import Action
-from stretto.actors.actions.core import local, spawning
+from stretto.actors.actions.core import local
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.runners.event_loop import EventLoopRunner
@@ -104,7 +104,7 @@ def test_output_is_known_before_the_start_is(stage: Stage, monkeypatch: pytest.M
         assert started.wait(PATIENCE)
         return process
 
-    monkeypatch.setattr(spawning.subprocess, "Popen", slow)
+    monkeypatch.setattr(subprocess, "Popen", slow)
     running = stage.start_python("write(b'so far'); wait(); write(b' so good')")
     stage.wait()
     assert so_far(running).stdout == "so far"
