@@ -1,4 +1,4 @@
-"""The image and the manifests of deploy/: their settings hold, their commands run, their ports and paths are the daemon's.
+"""The image and the manifests of deploy/: their settings hold, and their commands, ports and paths are the daemon's.
 
 No container runtime is needed: the image's command and its health check run as processes.
 """
@@ -159,11 +159,8 @@ def test_the_definitions_are_valid(text: str, tmp_path: Path) -> None:
 def test_the_commands_in_the_comments_exist() -> None:
     """`stretto ...` of the lines above each manifest."""
     paths = (DEPLOY / "compose" / "compose.yaml", *(DEPLOY / "kubernetes").glob("*.yaml"))
-    found = [
-        line
-        for path in paths
-        for line in re.findall(r"^#.*?(?: |-- )stretto (\w+ \w+)", path.read_text(), re.MULTILINE)
-    ]
+    pattern = re.compile(r"^#.*?(?: |-- )stretto (\w+ \w+)", re.MULTILINE)
+    found = [line for path in paths for line in pattern.findall(path.read_text())]
     assert {"store key", "tokens create"} <= set(found)
     for each in found:
         assert CliRunner().invoke(main, [*each.split(), "--help"]).exit_code == 0, each

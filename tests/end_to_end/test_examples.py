@@ -131,7 +131,7 @@ def test_the_demo_on_ray_succeeds() -> None:
     )  # fmt: skip
     assert demo.returncode == 0, demo.stderr
     assert re.search(r"succeeded: 4,000 results, 0 lost; checks that ran twice: \d+\n", demo.stdout), demo.stdout
-    assert "workers: 2 of 4 connected, 2 lost" in demo.stdout
+    assert re.search(r"workers: \d of 4 connected, [1-9]\d* lost", demo.stdout), demo.stdout
 
 
 def test_the_demo_succeeds() -> None:
