@@ -57,7 +57,8 @@ POD: Final = DEPLOYMENT["spec"]["template"]["spec"]
 
 def instruction(name: str) -> str:
     """Return the last instruction of a name in the Dockerfile, without the name."""
-    return re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)[-1]
+    found: list[str] = re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)
+    return found[-1]
 
 
 @pytest.mark.parametrize("where", SETTINGS)
