@@ -42,6 +42,14 @@ vars: {long: "{{ parameters.password }}-and-more", plain: 1}
 tasks:
   - {name: one, action: core.noop, next: [{publish: {seen: "{{ task.one.result }}"}}]}
 """
+HELD = """
+ref: tests.held
+cancellation_policy: cancel_running
+vars: {n: 0}
+tasks:
+  - {name: first, action: core.noop, next: [{publish: {n: 1}, do: [second]}]}
+  - {name: second, action: core.sleep, input: {seconds: 1000}}
+"""
 EVERYWHERE = (run_log, stored_contexts)
 
 
@@ -128,6 +136,28 @@ def test_any_run_of_an_engine_has_the_versions_of_its_replay(
             assert_same(reader, run.id)
 
     check()
+
+
+@pytest.mark.parametrize("behind", [-1, 1, 2])
+def test_a_recovered_run_goes_on_with_its_versions(
+    start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    """None is stored twice, and none is left out, whether some were stored when its engine ended or not."""
+    store_behind(monkeypatch, behind)
+    url = f"sqlite:///{tmp_path}/runs.db"
+    first = start_bench(store=url)
+    run = first.submit(HELD)
+    reader = open_reader(url, None)
+    while reader.last_entry(run.id) < 0:  # the end of the first task
+        first.proxy.status(run.id).get(timeout=PATIENCE)
+    first.proxy.stop(grace=0).get(timeout=PATIENCE)
+    second = start_bench(store=url)
+    second.proxy.pause(run.id).get(timeout=PATIENCE)
+    second.proxy.resume(run.id).get(timeout=PATIENCE)
+    second.proxy.cancel(run.id).get(timeout=PATIENCE)
+    outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE))
+    assert_same(reader, run.id)
+    assert [each["version"] for each in list_versions(reader, run.id)["versions"]] == [3, 2, 1]
 
 
 @pytest.mark.usefixtures("stored")
