@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
+    from stretto.actors.journal.peers import RequestUnanswered
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.records import UnreadableRecord
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
@@ -79,6 +80,7 @@ else:
             "journal.records": "UnreadableRecord",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
+            "journal.peers": "RequestUnanswered",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
             "kv.rules": "InvalidKey",
@@ -123,6 +125,7 @@ __all__ = [
     "RefusedFile",
     "RemoteEngine",
     "RequestRefused",
+    "RequestUnanswered",
     "Requester",
     "RunHandle",
     "RunNeeded",

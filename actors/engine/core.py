@@ -15,6 +15,7 @@ from stretto.actors.engine.pools import EnginePools
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.queries import Pruning, StoreQueries
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.relay import Relay, RelayedRequests
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
@@ -51,12 +52,14 @@ class EngineCore:
         self.recovery = recovery = RunRecovery(
             services, engine, definitions, table, runs, admission, quarantine, suspects
         )
-        self.release = release = Release(services, table, quarantine, suspects, recovery, admission)
+        peers = None if parts.journal is None else parts.journal.peers
+        relay = Relay(peers)
+        self.release = release = Release(services, table, quarantine, suspects, recovery, admission, relay)
         self.children = Children(services, engine, definitions, table, runs, quarantine, release)
         keys = RememberedKeys()
         self.submissions = Submissions(services, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
-        self.requests = RunRequests(services, parts.link, table, quarantine, release)
+        self.requests = RunRequests(services, parts.link, table, quarantine, release, relay)
         self.tasks = TaskQueries(services, self.requests)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
@@ -78,6 +81,7 @@ class EngineCore:
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),
+                RelayedRequests(services, engine, peers),
             )
             for message, handler in handlers_of(part).items()
         }

@@ -86,6 +86,13 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
+    from stretto.actors.journal.peers import (
+        PeerAnswer,
+        PeerAsked,
+        PeerRequest,
+        Peers,
+        RequestUnanswered,
+    )
     from stretto.actors.journal.queries import (
         HOUR_SECONDS,
         MAX_PAGE,
@@ -139,6 +146,7 @@ if TYPE_CHECKING:
         Quarantine,
         Reader,
         RunRow,
+        StoreClosed,
         StoreFacts,
         StoreInUse,
         StoreLost,
@@ -176,6 +184,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
+            "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
@@ -191,8 +200,8 @@ else:
             "sql.upgrade": "finish_upgrade upgrade",
             "times": "time_as_json",
             "store": (
-                "CannotOpenStore Child InvalidCursor ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child InvalidCursor ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreClosed "
+                "StoreFacts StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -279,6 +288,10 @@ __all__ = [
     "Origin",
     "OutputsInMemory",
     "ParentItem",
+    "PeerAnswer",
+    "PeerAsked",
+    "PeerRequest",
+    "Peers",
     "Prune",
     "PruneAudit",
     "PruneRuns",
@@ -289,6 +302,7 @@ __all__ = [
     "ReadingStopped",
     "RemoveKey",
     "ReplayTrace",
+    "RequestUnanswered",
     "RequestedBy",
     "Requester",
     "Rerun",
@@ -307,6 +321,7 @@ __all__ = [
     "SecretsLearned",
     "SessionRecord",
     "Store",
+    "StoreClosed",
     "StoreFacts",
     "StoreGone",
     "StoreInUse",

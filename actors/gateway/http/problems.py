@@ -81,6 +81,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "store_lost": 503,
     "cannot_use_tokens_file": 503,
     "unreadable_record": 500,
+    "request_unanswered": 504,
     "internal_error": 500,
 }
 """The HTTP status of each code that an operation may answer with."""

@@ -70,6 +70,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "store_lost": "Another daemon has taken over the store. Use that one.",
     "cannot_use_tokens_file": "The file of tokens cannot be used. The message says what to do on the daemon's machine.",
     "unreadable_record": "A record of the store cannot be read. Check it with `stretto store check`.",
+    "request_unanswered": "The daemon of the run has not answered. The request may still take effect: look at the run.",
     "internal_error": "The daemon has a fault. Its log has the request's id.",
 }
 """An explanation of each key of `STATUSES`."""

@@ -29,6 +29,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "no_definition_text": "stretto.definitions.stored:NoText",
     "no_store": "stretto.actors:NoStore",
     "nothing_to_rerun": "stretto.definitions:NothingToRerun",
+    "request_unanswered": "stretto.actors:RequestUnanswered",
     "run_needed": "stretto.actors:RunNeeded",
     "run_parked": "stretto.actors:RunWasParked",
     "run_restarting": "stretto.actors.engine.recovery:RunRestarting",
