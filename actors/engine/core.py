@@ -8,6 +8,7 @@ from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -59,14 +60,16 @@ class EngineCore:
         keys = RememberedKeys()
         self.submissions = Submissions(services, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
-        self.requests = RunRequests(services, parts.link, table, quarantine, release, relay)
+        elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
+        parts.stack.add("followers", elsewhere.close)
+        self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
-        self.store = StoreQueries(services, table)
+        self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, parts.link, engine, table, runs, recovery, admission, parts.stack)
-        following = RunFollowing(table, self.requests)
+        following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
         self.handlers = {
             message: handler
@@ -81,7 +84,8 @@ class EngineCore:
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),
-                RelayedRequests(services, engine, peers),
+                elsewhere,
+                RelayedRequests(services, engine, peers, recovery),
             )
             for message, handler in handlers_of(part).items()
         }

@@ -7,7 +7,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, ask_method_deferred, derived, handles, settle_with, when_settled
-from stretto.actors.engine.recovery import RunRestarting
+from stretto.actors.engine.recovery import RunRecovery, RunRestarting
 from stretto.actors.history import UnknownItem
 from stretto.actors.journal import (
     DONE,
@@ -18,6 +18,7 @@ from stretto.actors.journal import (
     PeerRequest,
     Peers,
     Requester,
+    RunsClaimed,
     StoreClosed,
     StoreUnavailable,
 )
@@ -120,10 +121,20 @@ class Relay:
 class RelayedRequests:
     """Performs what other engines ask for, and answers."""
 
-    def __init__(self, services: Services, engine: pykka.ActorRef[Any], peers: Peers | None) -> None:
+    def __init__(
+        self, services: Services, engine: pykka.ActorRef[Any], peers: Peers | None, recovery: RunRecovery
+    ) -> None:
+        self._recovery = recovery
         self._services = services
         self._engine = engine
         self._peers = peers
+
+    @handles(RunsClaimed)
+    def _claimed(self, message: RunsClaimed) -> None:
+        """Recover the runs that this engine has claimed, and perform the requests that have waited for that."""
+        self._recovery.runs_claimed(message)
+        if self._peers is not None:
+            self._peers.look()
 
     @handles(PeerAsked)
     def _asked(self, message: PeerAsked) -> None:

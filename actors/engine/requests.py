@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from stretto.actors.dispatch import Deferred, derived
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.relay import Elsewhere, Relay, RunElsewhere
 from stretto.actors.engine.release import Release
@@ -51,9 +52,11 @@ class RunRequests:
         quarantine: QuarantinedRuns,
         release: Release,
         relay: Relay,
+        elsewhere: RunsElsewhere,
     ) -> None:
         self._services = services
         self._relay = relay
+        self._elsewhere = elsewhere
         self._link = link
         self._table = table
         self._quarantine = quarantine
@@ -216,7 +219,7 @@ class RunRequests:
         """Send an actor a run's progress. See `Engine.watch`."""
         if checked_watcher(watcher) is None:
             raise TypeError("a watcher must be an ActorRef, got None")
-        return self.send(run_id, "watch", WatchRun(watcher))
+        return self.send(run_id, "watch", WatchRun(watcher), self._elsewhere.watch(run_id, watcher))
 
     def _forward(self, run_id: str, verb: str | None, message: Any, elsewhere: Elsewhere | None = None) -> Deferred:
         run = self._table.get(run_id)

@@ -66,8 +66,8 @@ class RequestUnanswered(StrettoError):
 class Peers(Protocol):
     """The other engines of the store. Thread-safe."""
 
-    def start(self, engine: pykka.ActorRef[Any]) -> None:
-        """Send `PeerAsked` to an actor for each request from now on."""
+    def start(self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any]) -> None:
+        """Send `PeerAsked` to an engine for each request, and `ClaimLeft` to its journal, from now on."""
 
     def ask(self, kind: str, body: bytes, *, run_id: str | None = None, engine: int | None = None) -> Deferred:
         """Ask the engine that has a run, or an engine by its number, and return the body of its answer.
@@ -87,6 +87,9 @@ class Peers(Protocol):
 
     def retry(self, request: PeerRequest) -> None:
         """Let a request come again that could not be answered now."""
+
+    def released(self) -> None:
+        """Notify all other engines that this one has given up runs, which they can claim."""
 
     def look(self) -> None:
         """Look for requests now, as this engine has claimed runs."""

@@ -76,8 +76,8 @@ class OpenJournal:
 
     def start_peers(self, engine: "pykka.ActorRef[Any]") -> None:
         """Let the other engines of the store ask this one, whose actor gets `PeerAsked`."""
-        if self.peers is not None:
-            self.peers.start(engine)
+        if self.peers is not None and self.actor is not None:
+            self.peers.start(engine, self.actor)
 
     def close(self) -> None:
         """Write the remaining records, join all threads, and release the store."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.messages import ClaimLeft
 from stretto.actors.journal.peers import (
     LEASES_OF_AN_ANSWER,
     LEAST_ANSWER_SECONDS,
@@ -43,6 +44,9 @@ from stretto.metrics import get_logger
 
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LAST_RETRY_SECONDS: Final = 5.0
+
+_RELEASES: Final = "stretto_releases"
+"""The channel on which engines say that they have given up runs."""
 
 _log = get_logger("stretto.store")
 
@@ -83,14 +87,15 @@ class SqlPeers:
         self._delivered: set[int] = set()
         self._stopped = False
         self._engine: pykka.ActorRef[Any] | None = None
+        self._journal: pykka.ActorRef[Any] | None = None
         self._wake_reader, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
 
     # ---- any thread
 
-    def start(self, engine: pykka.ActorRef[Any]) -> None:
-        """Send requests to an actor from now on."""
-        self._engine = engine
+    def start(self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any]) -> None:
+        """Send requests to an engine, and `ClaimLeft` to its journal, from now on."""
+        self._engine, self._journal = engine, journal
         self._thread.start()
 
     def ask(self, kind: str, body: bytes, *, run_id: str | None = None, engine: int | None = None) -> Deferred:
@@ -122,6 +127,11 @@ class SqlPeers:
         """Let a request come again at the next look."""
         with self._lock:
             self._delivered.discard(request.number)
+
+    def released(self) -> None:
+        """Notify all other engines that there are runs to claim."""
+        self._notifications.append((_RELEASES, str(self._number)))
+        self.look()
 
     def look(self) -> None:
         """Wake the thread."""
@@ -162,14 +172,18 @@ class SqlPeers:
                 retry = min(2 * retry, _LAST_RETRY_SECONDS)
 
     def _serve(self, connection: Connection) -> None:
-        connection.execute(text(f"LISTEN {_channel_of(self._number)}"))
+        for channel in (_channel_of(self._number), _RELEASES):
+            connection.execute(text(f"LISTEN {channel}"))
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         while not self._stopped:
             self._send(connection)
             self._receive(connection)
             self._expire(connection)
             # One that came while a statement was executed is not seen on the socket any more.
-            if not list(driver.notifies(timeout=0)):
+            came = list(driver.notifies(timeout=0))
+            if any(each.channel == _RELEASES and each.payload != str(self._number) for each in came):
+                self._tell(self._journal, ClaimLeft())
+            if not came:
                 self._sleep([driver.fileno()], self._seconds_to_next())
         self._send(connection)
 
@@ -210,10 +224,14 @@ class SqlPeers:
             # Those that were answered are forgotten.
             self._delivered = {each.number for each in asked}
         for request in new:
-            if self._engine is not None:
-                with contextlib.suppress(pykka.ActorDeadError):
-                    self._engine.tell(PeerAsked(request))
+            self._tell(self._engine, PeerAsked(request))
         self._take(connection, answers)
+
+    @staticmethod
+    def _tell(actor: "pykka.ActorRef[Any] | None", message: Any) -> None:
+        if actor is not None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                actor.tell(message)
 
     def _take(self, connection: Connection, answers: list[PeerAnswer]) -> None:
         if not answers:

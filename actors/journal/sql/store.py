@@ -71,6 +71,7 @@ class Store:
         self.reader.close()
         self.writer.close()
         if self.peers is not None:
+            self.peers.released()
             self.peers.stop()
 
     def __enter__(self) -> Self:
