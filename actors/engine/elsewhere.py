@@ -221,7 +221,7 @@ class RunsElsewhere:
         for handle in followed.handles:
             answer(handle.outcome, outcome)
         _tell_progress(followed.watchers, {"id": run_id, "status": outcome.status, "tasks": tasks})
-        if self._table.ended(run_id) is None:  # else this engine had it at its end, and has told of it
+        if self._table.ended(run_id) is None:  # else this engine had it at its end
             self._runs.notify_listeners(RunEnded(run_id, outcome, tasks))
 
     def _numbered(self, run_id: str, status: dict[str, Any]) -> Deferred:
