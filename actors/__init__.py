@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.registry import action
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import RunNotEnded
+    from stretto.actors.engine.daemons import UnknownDaemon
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import TooManyRuns
     from stretto.actors.files.protected import RefusedFile
@@ -63,6 +64,7 @@ else:
             "actions.registry": "action",
             "engine.blocking": "BlockingEngine",
             "engine.blocking_calls": "RunNotEnded",
+            "engine.daemons": "UnknownDaemon",
             "engine.engine": "Engine",
             "engine.submission": "TooManyRuns",
             "files.protected": "RefusedFile",
@@ -135,6 +137,7 @@ __all__ = [
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
+    "UnknownDaemon",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",

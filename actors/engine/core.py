@@ -7,8 +7,10 @@ import pykka
 from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
+from stretto.actors.engine.daemons import EngineDaemons
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.elsewhere import RunsElsewhere
+from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -68,7 +70,9 @@ class EngineCore:
         self.pools = EnginePools(services)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
-        self.shutdown = Shutdown(services, parts.link, engine, table, runs, recovery, admission, parts.stack)
+        giving_up = GivingUp(services, parts.link, table, runs, recovery, admission, peers)
+        self.daemons = EngineDaemons(services, parts.link, engine, relay)
+        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
         self.handlers = {
@@ -85,6 +89,7 @@ class EngineCore:
                 self.shutdown,
                 RunUsers(table),
                 elsewhere,
+                giving_up,
                 RelayedRequests(services, engine, peers, recovery),
             )
             for message, handler in handlers_of(part).items()

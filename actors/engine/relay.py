@@ -30,9 +30,20 @@ from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.metrics import get_logger
 
 CHANGES: Final = frozenset(
-    {"cancel", "pause", "resume", "set_concurrency", "set_max_failures", "skip_item", "retry_item", "extend", "recover"}
+    {
+        "cancel",
+        "drain_daemon",
+        "extend",
+        "pause",
+        "recover",
+        "resume",
+        "retry_item",
+        "set_concurrency",
+        "set_max_failures",
+        "skip_item",
+    }
 )
-"""The methods of `Engine` that change a run and can be relayed. Their answers are written with the changes."""
+"""The methods of `Engine` that change something and can be relayed. Their answers are written with the changes."""
 REPORTS: Final = frozenset({"status", "why", "preview_cancel", "item_output"})
 """The methods of `Engine` that report on a run in progress and can be relayed."""
 
@@ -117,6 +128,16 @@ class Relay:
         body = encode_json(_Body(list(arguments), by))
         return lambda: derived(peers.ask(method, body, run_id=run_id), _opened)
 
+    def to_engine(
+        self, engine: int, method: str, arguments: Sequence[Any], by: Requester | None = None
+    ) -> Elsewhere | None:
+        """Return what calls a method of an engine by its number. None if there are no other engines."""
+        peers = self._peers
+        if peers is None or isinstance(by, AnsweringRequester):
+            return None
+        body = encode_json(_Body(list(arguments), by))
+        return lambda: derived(peers.ask(method, body, engine=engine), _opened)
+
 
 class RelayedRequests:
     """Performs what other engines ask for, and answers."""
@@ -146,7 +167,8 @@ class RelayedRequests:
         body = msgspec.json.decode(request.body, type=_Body)
         by = {"by": _answering(request, body.by)} if request.kind in CHANGES else {}
         stopping = StoreClosed("the engine is being stopped")
-        answer = ask_method_deferred(self._engine, request.kind, stopping, request.run_id, *body.arguments, **by)
+        of_run = () if request.run_id is None else (request.run_id,)
+        answer = ask_method_deferred(self._engine, request.kind, stopping, *of_run, *body.arguments, **by)
         settle_with(answer, lambda value: self._performed(request, value), lambda error: self._failed(request, error))
 
     def _performed(self, request: PeerRequest, value: Any) -> None:

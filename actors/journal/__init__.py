@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         UnknownKey,
         unknown_key_error,
     )
+    from stretto.actors.journal.lease import StoredDaemon
     from stretto.actors.journal.link import (
         MAX_PENDING,
         Answers,
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.records import (
         Audited,
         Ending,
+        EngineDrains,
         Entry,
         GivenItems,
         Happened,
@@ -122,6 +124,7 @@ if TYPE_CHECKING:
         RerunScope,
         ResultsWritten,
         RunAccepted,
+        RunsReleased,
         SecretsLearned,
         Suspicion,
         Suspicions,
@@ -179,6 +182,7 @@ else:
                 "DEFAULT_KEY_LIMITS KeyConflict KeyLimits KeyPlace KeyReader PutKey RemoveKey SCOPES Scope StoredKey "
                 "UnknownKey unknown_key_error"
             ),
+            "lease": "StoredDaemon",
             "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
@@ -188,9 +192,9 @@ else:
             "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
-                "Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions "
-                "UnreadableRecord Write check_rerun origin_of_rerun"
+                "Audited Ending EngineDrains Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput "
+                "KeysRead Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted RunsReleased SecretsLearned "
+                "Suspicion Suspicions UnreadableRecord Write check_rerun origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -252,6 +256,7 @@ __all__ = [
     "DeleteRun",
     "EndSession",
     "Ending",
+    "EngineDrains",
     "EngineLink",
     "Enter",
     "EnterCodeRecord",
@@ -317,6 +322,7 @@ __all__ = [
     "RunRow",
     "RunUnrecordable",
     "RunsClaimed",
+    "RunsReleased",
     "Scope",
     "SecretsLearned",
     "SessionRecord",
@@ -327,6 +333,7 @@ __all__ = [
     "StoreInUse",
     "StoreLost",
     "StoreUnavailable",
+    "StoredDaemon",
     "StoredKey",
     "Suspicion",
     "Suspicions",

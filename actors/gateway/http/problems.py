@@ -32,6 +32,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_visit": 404,
     "unknown_path": 404,
     "unknown_key": 404,
+    "unknown_daemon": 404,
     "unknown_pool": 404,
     "unknown_worker": 404,
     "unknown_kind": 422,

@@ -21,6 +21,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_visit": "The task has not been visited so often.",
     "unknown_path": "The context of the run has no value at this path.",
     "unknown_key": "There is no key with this name in this scope. It may have expired.",
+    "unknown_daemon": "No daemon of the store has this number. Each start of a daemon has a new one.",
     "unknown_pool": "The settings of the daemon have no pool with this name.",
     "unknown_worker": "The pool has no worker with this name. It may have left.",
     "unknown_kind": "A history has no entries of this kind.",

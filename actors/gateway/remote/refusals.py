@@ -38,6 +38,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "store_unavailable": "stretto.actors:StoreUnavailable",
     "too_many_runs": "stretto.actors:TooManyRuns",
     "unknown_action": "stretto.actors.actions:UnknownAction",
+    "unknown_daemon": "stretto.actors:UnknownDaemon",
     "unknown_item": "stretto.actors:UnknownItem",
     "unknown_kind": "stretto.actors:UnknownKind",
     "unknown_key": "stretto.actors:UnknownKey",
