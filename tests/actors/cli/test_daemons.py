@@ -37,11 +37,11 @@ def test_daemons_are_listed_shown_and_drained(
         assert first.endswith("(asked)")
         assert json.loads(daemons("drain", number, "--json", *daemon).stdout) == {"daemon": only["daemon"]}
         assert "state: draining" in daemons("show", number, *daemon).stdout.splitlines()
-        engine = connect(opened.client.url).blocking()
-        assert [each["state"] for each in engine.daemons()] == ["draining", "active"]
-        assert engine.daemon(only["daemon"])["state"] == "draining"
-        with pytest.raises(IllegalTransition):
-            engine.drain_daemon(engine.daemons()[1]["daemon"])
-        with pytest.raises(UnknownDaemon):
-            engine.daemon(10**6)
+        with connect(opened.client.url).blocking() as engine:
+            assert [each["state"] for each in engine.daemons()] == ["draining", "active"]
+            assert engine.daemon(only["daemon"])["state"] == "draining"
+            with pytest.raises(IllegalTransition):
+                engine.drain_daemon(engine.daemons()[1]["daemon"])
+            with pytest.raises(UnknownDaemon):
+                engine.daemon(10**6)
         assert "there is no daemon 1000000" in daemons("show", "1000000", *daemon, code=2).stderr

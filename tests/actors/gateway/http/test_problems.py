@@ -35,6 +35,7 @@ NOT_ANSWERED = {
     "client_closed": "is a client's",
     "refused_by_peer": "has the code of the refusal in its place",
     "not_text": "is a client's",
+    "pool_needs_key": "ends an item",
     "store_in_use": "ends the start",
     "unreadable_source": "ends a run",
     "unrecordable": "ends a run",
