@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
-from stretto.actors.journal.lease import StoredEngine
+from stretto.actors.journal.lease import StoredDaemon, StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, Children, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
@@ -216,10 +216,8 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """A page of runs, the newest first, and the cursor of the next page, or None on the last one.
-
-    A search may have a next page although this one is not full: it reads MOST_SEARCHED runs for a page at most.
-    """
+    """A page of runs, the newest first, and the cursor of the next one, or None. A search may have one although this
+    page is not full: it reads MOST_SEARCHED runs for a page at most."""
 
     runs: tuple[RunRow, ...]
     next: str | None
@@ -259,6 +257,9 @@ class Reader(Protocol):
     @property
     def contexts(self) -> "ContextReader":
         """Reads the stored versions of contexts."""
+
+    def daemons(self) -> list[StoredDaemon]:
+        """Return all engines that have the store open, or own runs in progress, in the order of their numbers."""
 
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""
