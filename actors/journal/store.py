@@ -216,11 +216,11 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """A page of runs, the newest first, and the cursor of the next one, or None. A search may have one although this
-    page is not full: it reads MOST_SEARCHED runs for a page at most."""
+    """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
 
     runs: tuple[RunRow, ...]
     next: str | None
+    """A search may have one although this page is not full: it reads MOST_SEARCHED runs for a page at most."""
 
 
 class ItemPage(msgspec.Struct, frozen=True):
