@@ -240,7 +240,7 @@ def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
             view.tell(past_of(engine.run(run_id).get(), datetime.now(UTC)))
             with suppress(IllegalTransition):  # it has ended
                 engine.watch(run_id, view).get()
-        if engine.status(run_id).get()["status"] == "paused":
+        if engine.status(run_id).get()["status"] in {"pausing", "paused"}:
             engine.resume(run_id).get()
         return handle
 

@@ -328,7 +328,7 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
 def _deadline(reader: Reader, row: RunRow, accepted: RunAccepted) -> float | None:
     # Not by a replay, which would take as long as the run's history is.
     timeout = accepted.workflow.timeout
-    if timeout is None or row.status not in {"running", "paused"}:
+    if timeout is None or row.status not in {"running", "pausing", "paused"}:
         return None
     return accepted.accepted_at + timeout + reader.extension(row.id)
 

@@ -35,6 +35,7 @@ from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import (
+    PAUSING,
     CancelItem,
     Command,
     DelayElapsed,
@@ -83,6 +84,16 @@ class RunExecution(EventFeed):
         ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
+
+    @property
+    def status(self) -> str:
+        """The run's status as reports have it: a paused run is `pausing` until nothing of it runs."""
+        conductor = self.conductor
+        if conductor is None:
+            return "accepted"
+        if conductor.status != "paused" or self.items.is_idle_except_for(conductor.paused_items()):
+            return conductor.status
+        return PAUSING
 
     # ---- events
 

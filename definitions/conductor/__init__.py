@@ -84,7 +84,7 @@ if TYPE_CHECKING:
         reads_a_file,
         tasks_of_rerun,
     )
-    from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
+    from stretto.definitions.conductor.states import ENDED, PAUSING, IllegalTransition, UnknownTask
     from stretto.definitions.conductor.streamed import FILED_FIELDS
     from stretto.definitions.conductor.visit import Visit
     from stretto.definitions.conductor.waits import Wait, WaitKind
@@ -112,7 +112,7 @@ else:
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
             "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file tasks_of_rerun",
-            "states": "ENDED IllegalTransition UnknownTask",
+            "states": "ENDED PAUSING IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
             "visit": "Visit",
             "waits": "Wait WaitKind",
@@ -125,6 +125,7 @@ __all__ = [
     "MAX_RANGES",
     "MAX_RECORDS",
     "NO_BRANCH",
+    "PAUSING",
     "BadLine",
     "CancelItem",
     "CancelRequested",

@@ -1,7 +1,7 @@
 """The state machines of a run, as tables: state x event -> state. Nothing else can happen."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from stretto.definitions.errors import StrettoError
 
@@ -119,6 +119,12 @@ RESULTS: Table = {
 """The states of a results file. A task that keeps its results in the context has the state `none`."""
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+PAUSING: Final = "pausing"
+"""The status that reports give a paused run while something of it runs. Its state is `paused`.
+
+Only the run's supervisor knows which of the commanded items have started, so this is no state of the table.
+"""
 
 
 def advance(table: Table, state: str, event: str) -> str:
