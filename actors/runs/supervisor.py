@@ -160,9 +160,7 @@ class RunSupervisor(DispatchedActor):
         if self._services.news_wanted:
             kind: NewsKind = "status" if self._reported_status or not self.recovers else "recovered"
             counts = count_items(conductor.tasks())
-            self._run.log.tell(
-                self._run.listeners.engine, RunStatusChanged(self._run.run_id, kind, status, counts)
-            )
+            self._run.log.tell(self._run.listeners.engine, RunStatusChanged(self._run.run_id, kind, status, counts))
         self._reported_status = status
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
