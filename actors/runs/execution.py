@@ -21,8 +21,10 @@ from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
     ItemEnded,
+    PauseItem,
     PermitsGranted,
     ResultsSaved,
+    ResumeItem,
     ReturnPermits,
     SettleReused,
     SharePermits,
@@ -41,10 +43,13 @@ from stretto.definitions.conductor import (
     DelayElapsed,
     Failure,
     FinishRun,
+    HoldItems,
     ItemCompleted,
+    ItemsHeld,
     ItemsWithdrawn,
     ResultsClosed,
     ResultsOpened,
+    ResumeItems,
     RetryDue,
     RunTimedOut,
     StartItem,
@@ -54,6 +59,9 @@ from stretto.definitions.conductor import (
     WaitUntil,
     WithdrawItems,
 )
+
+PAUSE: Final = PauseItem()
+RESUME: Final = ResumeItem()
 
 
 class RunExecution(EventFeed):
@@ -172,6 +180,10 @@ class RunExecution(EventFeed):
                 self.wait(command)
             elif type(command) is WithdrawItems or type(command) is CancelItem:
                 stops.append(command)
+            elif type(command) is HoldItems:
+                self._hold_items(command)
+            elif type(command) is ResumeItems:
+                self.items.send_to_children(RESUME, command.task, command.visit)
             elif type(command) is TaskStarted:
                 if self.log.durable:
                     self.log.task_started(command, at)
@@ -277,7 +289,14 @@ class RunExecution(EventFeed):
         if self.items.update_permits(paused=starts_nothing):
             self.listeners.notify_engine(SharePermits())
 
-    # ---- items that stop
+    # ---- items that are held or stop
+
+    def _hold_items(self, command: HoldItems) -> None:
+        """Pause a visit's sub-workflows, and take back its items that have not started."""
+        self.items.send_to_children(PAUSE, command.task, command.visit)
+        indexes = self.items.withdraw(command.task, command.visit)
+        if indexes:
+            self.feed(ItemsHeld(command.task, command.visit, indexes, self._now()))
 
     def _stop_items(self, stops: list[WithdrawItems | CancelItem], commanded: frozenset[Key]) -> None:
         """Withdraw waiting items, then cancel running ones. Items in `commanded` (same event) may still start."""

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
         CloseResults,
         Command,
         FinishRun,
+        HoldItems,
         OpenResults,
         Prepared,
         ReadItems,
+        ResumeItems,
         StartItem,
         StreamCommand,
         TaskEnded,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         ItemCompleted,
         ItemPaused,
         ItemResumed,
+        ItemsHeld,
         ItemsRead,
         ItemsWithdrawn,
         PauseRequested,
@@ -69,6 +72,9 @@ if TYPE_CHECKING:
         SkipRequested,
         StreamFailed,
         StreamProblem,
+        TaskCancelRequested,
+        TaskPauseRequested,
+        TaskResumeRequested,
     )
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.inquiries import VisitItems
@@ -95,16 +101,16 @@ else:
             "branches": "NO_BRANCH",
             "chosen": "MAX_RANGES ChosenItems InvalidItems chosen_items ranges_of",
             "commands": (
-                "CancelItem CloseResults Command FinishRun OpenResults Prepared ReadItems StartItem "
-                "StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
+                "CancelItem CloseResults Command FinishRun HoldItems OpenResults Prepared ReadItems ResumeItems "
+                "StartItem StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
             ),
             "conductor": "Conductor",
             "errors": "MAX_RECORDS blank_record",
             "events": (
                 "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
-                "ItemCompleted ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed "
-                "ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
-                "StreamFailed StreamProblem"
+                "ItemCompleted ItemPaused ItemResumed ItemsHeld ItemsRead ItemsWithdrawn PauseRequested "
+                "ResultsClosed ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
+                "StreamFailed StreamProblem TaskCancelRequested TaskPauseRequested TaskResumeRequested"
             ),
             "inputs": "masked_input",
             "inquiries": "VisitItems",
@@ -140,12 +146,14 @@ __all__ = [
     "Event",
     "Failure",
     "FinishRun",
+    "HoldItems",
     "IllegalTransition",
     "InvalidItems",
     "ItemCompleted",
     "ItemFailure",
     "ItemPaused",
     "ItemResumed",
+    "ItemsHeld",
     "ItemsRead",
     "ItemsWithdrawn",
     "NothingToRerun",
@@ -156,6 +164,7 @@ __all__ = [
     "ReadItems",
     "ResultsClosed",
     "ResultsOpened",
+    "ResumeItems",
     "ResumeRequested",
     "RetryDue",
     "RetryRequested",
@@ -167,7 +176,10 @@ __all__ = [
     "StreamCommand",
     "StreamFailed",
     "StreamProblem",
+    "TaskCancelRequested",
     "TaskEnded",
+    "TaskPauseRequested",
+    "TaskResumeRequested",
     "TaskStarted",
     "UnknownTask",
     "Visit",

@@ -12,7 +12,7 @@ from stretto.definitions.conductor.status import break_run, route_details
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
-from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
+from stretto.definitions.conductor.window import advance_visit, is_paused, may_start, start_retry
 from stretto.definitions.context import RunKeys, Snapshot, literal_places
 from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError
@@ -214,11 +214,20 @@ def _break_off(state: RunState, visit: Visit, error: ExpressionError) -> None:
 def start_held(state: RunState) -> None:
     """Start the delays, retries and items that a pause has held."""
     for visit in list(state.active.values()):
-        if visit.state == "held":
-            visit.change("release")
-            open_visit(state, visit)
-        elif visit.state == "running":
-            for index, item in list(visit.window.items()):
-                if item.state == "due":
-                    start_retry(state, visit, index, item)
-            advance_visit(state, visit)
+        if not is_paused(state, visit):
+            start_held_of(state, visit)
+
+
+def start_held_of(state: RunState, visit: Visit) -> None:
+    """Start the delay, retries and items of a visit that a pause has held."""
+    if visit.state == "held":
+        visit.change("release")
+        open_visit(state, visit)
+    elif visit.state == "running":
+        for index, item in list(visit.window.items()):
+            if item.state == "due":
+                start_retry(state, visit, index, item)
+            elif item.state == "held":
+                item.change("start", state.at)
+                state.commands.append(visit.start(index, item))
+        advance_visit(state, visit)

@@ -98,6 +98,10 @@ ITEM: Table = {
     ("running", "skipped"): "skipped",
     ("running", "withdraw"): "withdrawn",
     ("running", "retry"): "waiting",
+    ("running", "hold"): "held",
+    ("held", "start"): "running",
+    ("held", "withdraw"): "withdrawn",
+    ("held", "skipped"): "skipped",
     ("waiting", "due"): "due",
     ("waiting", "cancelled"): "cancelled",
     ("waiting", "skipped"): "skipped",
@@ -105,7 +109,11 @@ ITEM: Table = {
     ("due", "cancelled"): "cancelled",
     ("due", "skipped"): "skipped",
 }
-"""The states of an item in the window. In `due` the wait before a retry is over, but the run is paused."""
+"""The states of an item in the window.
+
+In `due` the wait before a retry is over, but the run or the task is paused. In `held` an attempt was commanded, but has
+not started because the task is paused.
+"""
 
 RESULTS: Table = {
     ("unopened", "open"): "opening",

@@ -47,7 +47,8 @@ class Visit:
     """The visit reads its items from a file, or writes its results to one."""
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "ended_at",
+        "after_failure", "attempt", "branch", "broken", "cancel_requested", "cancelling", "concurrency",
+        "deciding_index", "ended_at",
         "failures", "followed", "is_final", "items", "max_failures", "name", "next_index", "number", "prepared",
         "requeued",
         "results", "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped",
@@ -76,6 +77,8 @@ class Visit:
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
         self.cancelling = False
+        self.cancel_requested = False
+        """A request has cancelled the task, not only its run."""
         self.stopped = False
         """No further item starts."""
         self.broken = False
@@ -246,7 +249,9 @@ class Visit:
         """Free the places of items that wait for a retry. Nothing new will start."""
         self.fail_requeued()
         for index, item in list(self.window.items()):
-            if item.state in {"waiting", "due"}:
+            if item.state == "held":
+                self.withdraw(index)
+            elif item.state in {"waiting", "due"}:
                 item.state = advance(ITEM, item.state, "cancelled")
                 del self.window[index]
                 self._keep_failure(index, item)

@@ -1,6 +1,7 @@
 """A visit's window: which of its items start now, which stop, and when the visit has no more to run."""
 
 from stretto.definitions.conductor.commands import CancelItem
+from stretto.definitions.conductor.events import PauseRequested
 from stretto.definitions.conductor.items import ItemAttempt
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.steps import Steps
@@ -8,16 +9,23 @@ from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit
 
 
+def is_paused(state: RunState, visit: Visit) -> bool:
+    """Return whether the visit itself was paused, not only its run."""
+    if not state.task_requests:
+        return False
+    return isinstance(state.task_requests.get((visit.name, visit.visit)), PauseRequested)
+
+
 def may_start(state: RunState, visit: Visit) -> bool:
     """Return whether the visit may start items now."""
-    if state.broken_off:
+    if state.broken_off or is_paused(state, visit):
         return False
     return state.status in {"running", "cleaning"} or (visit.after_failure and state.status == "failing")
 
 
 def may_start_later(state: RunState, visit: Visit) -> bool:
-    """Return whether the visit may start items now, or when the run is resumed."""
-    return state.status == "paused" or may_start(state, visit)
+    """Return whether the visit may start items now, or when it or the run is resumed."""
+    return state.status == "paused" or is_paused(state, visit) or may_start(state, visit)
 
 
 def advance_visit(state: RunState, visit: Visit) -> None:
@@ -25,7 +33,7 @@ def advance_visit(state: RunState, visit: Visit) -> None:
 
     The starts beyond a portion are left to `refill_in_portions`.
     """
-    starts = state.status == "running" or may_start(state, visit)
+    starts = (state.status == "running" and not state.task_requests) or may_start(state, visit)
     if starts and visit.refill(state.at, state.commands):
         state.visits.refilling.append(visit)
     if visit.streams:
