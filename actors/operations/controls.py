@@ -39,7 +39,7 @@ class Resume(ControlRequest, frozen=True, tag="resume"):
 
 
 class CancelTask(ControlRequest, frozen=True, tag="cancel_task"):
-    """Cancel TASK of RUN: its items are stopped, and it ends cancelled. What follows is as after a failure."""
+    """Cancel TASK of RUN: its items are stopped, and it ends cancelled. The run goes on as after a failure."""
 
     task: str
 

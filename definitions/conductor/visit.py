@@ -48,11 +48,10 @@ class Visit:
 
     __slots__ = (
         "after_failure", "attempt", "branch", "broken", "cancel_requested", "cancelling", "concurrency",
-        "deciding_index", "ended_at",
-        "failures", "followed", "is_final", "items", "max_failures", "name", "next_index", "number", "prepared",
-        "requeued",
-        "results", "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped",
-        "succeeded", "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
+        "deciding_index", "ended_at", "failures", "followed", "is_final", "items", "max_failures", "name", "next_index",
+        "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped", "snapshot",
+        "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit", "window",
+        "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -77,8 +76,7 @@ class Visit:
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
         self.cancelling = False
-        self.cancel_requested = False
-        """A request has cancelled the task, not only its run."""
+        self.cancel_requested = False  # of the task itself, not only of its run
         self.stopped = False
         """No further item starts."""
         self.broken = False

@@ -36,7 +36,7 @@ class ControlMethods(EngineActor):
         return self._core.requests.control(run_id, "resume", "resume", by, events.ResumeRequested)
 
     def cancel_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
-        """Cancel a task of a run: its items are stopped, and it ends cancelled. What follows is as after a failure."""
+        """Cancel a task of a run: its items are stopped, and it ends cancelled. The run goes on as after a failure."""
         return self._core.requests.control(run_id, "change", "cancel_task", by, events.TaskCancelRequested, task)
 
     def pause_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
