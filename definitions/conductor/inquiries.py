@@ -1,21 +1,20 @@
 """Questions about a run: attempts in flight, timers that are set, the progress of tasks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
-from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, PauseRequested, RunTimedOut
-from stretto.definitions.conductor.item_events import runs_items
+from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.pausing import is_paused, paused_visits, runs_items
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.states import PAUSING
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit, delay_elapsed, retry_due
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
-from stretto.definitions.conductor.window import is_paused
 from stretto.definitions.context import Snapshot
 from stretto.definitions.model import Share
 
@@ -157,12 +156,6 @@ def waits(state: RunState, task: str | None) -> list[Wait]:
         state.workflow, state.visits, state.arrivals, state.paused_items, status, paused_visits=paused_visits(state)
     )
     return inspector.of_run() if task is None else inspector.of_task(task)
-
-
-def paused_visits(state: RunState) -> Mapping[tuple[str, int], float]:
-    """Return the visits that were paused themselves, each with the time of the request."""
-    requests = state.task_requests.items()
-    return {key: request.at for key, request in requests if isinstance(request, PauseRequested)}
 
 
 def failed_tasks(state: RunState) -> frozenset[str]:

@@ -20,6 +20,7 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.pausing import is_paused, runs_items
 from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.settings import Settings
@@ -30,7 +31,6 @@ from stretto.definitions.conductor.visit import Visit, retry_due
 from stretto.definitions.conductor.window import (
     advance_visit,
     finish_visit,
-    is_paused,
     may_start,
     refill_at_once,
     start_retry,
@@ -171,14 +171,6 @@ def _is_busy(state: RunState, visit: Visit) -> bool:
         return not is_waiting and runs_items(state, visit)
     key = visit.name, visit.visit
     return is_waiting or not all((*key, index) in state.paused_items for index in visit.window)
-
-
-def runs_items(state: RunState, visit: Visit) -> bool:
-    """Return whether an item of a visit runs, and is no paused sub-workflow."""
-    key = visit.name, visit.visit
-    return any(
-        item.state == "running" and (*key, index) not in state.paused_items for index, item in visit.window.items()
-    )
 
 
 def resume_from_below(state: RunState) -> None:

@@ -4,6 +4,7 @@ from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.commands import TaskStarted, WaitUntil
 from stretto.definitions.conductor.events import Failure
 from stretto.definitions.conductor.items import NO_ITEMS
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.preparing import Preparation, prepare
 from stretto.definitions.conductor.retrying import expression_failure
 from stretto.definitions.conductor.run_state import RunState
@@ -12,7 +13,7 @@ from stretto.definitions.conductor.status import break_run, route_details
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
-from stretto.definitions.conductor.window import advance_visit, is_paused, may_start, start_retry
+from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
 from stretto.definitions.context import RunKeys, Snapshot, literal_places
 from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError

@@ -3,10 +3,11 @@
 from typing import Any
 
 from stretto.definitions.conductor.commands import ResumeItems, WithdrawItems
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.states import advance
 from stretto.definitions.conductor.visit import Arrival, Visit
-from stretto.definitions.conductor.window import finish_visit, is_paused, refill_at_once, write_results
+from stretto.definitions.conductor.window import finish_visit, refill_at_once, write_results
 
 
 def change_status(state: RunState, event: str) -> None:

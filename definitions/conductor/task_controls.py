@@ -11,12 +11,13 @@ from stretto.definitions.conductor.events import (
     TaskResumeRequested,
 )
 from stretto.definitions.conductor.item_events import resume_from_below
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.requests import check_task
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.starting import start_held_of
 from stretto.definitions.conductor.states import ENDED, IllegalTransition
 from stretto.definitions.conductor.visit import Visit
-from stretto.definitions.conductor.window import finish_visit, is_paused, refill_at_once, stop_item, write_results
+from stretto.definitions.conductor.window import finish_visit, refill_at_once, stop_item, write_results
 
 
 def pause_task(state: RunState, event: TaskPauseRequested) -> None:

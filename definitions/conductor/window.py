@@ -1,19 +1,12 @@
 """A visit's window: which of its items start now, which stop, and when the visit has no more to run."""
 
 from stretto.definitions.conductor.commands import CancelItem
-from stretto.definitions.conductor.events import PauseRequested
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit
-
-
-def is_paused(state: RunState, visit: Visit) -> bool:
-    """Return whether the visit itself was paused, not only its run."""
-    if not state.task_requests:
-        return False
-    return isinstance(state.task_requests.get((visit.name, visit.visit)), PauseRequested)
 
 
 def may_start(state: RunState, visit: Visit) -> bool:
