@@ -30,4 +30,4 @@ def test_task_without_a_name_is_the_current_task(call: str) -> None:
     )
     drive.completes("one")
     assert drive.finish.output == {"me": "one"}
-    assert "refers to the current task" in str(drive.finish.errors[0]["message"])  # type: ignore[index]
+    assert "refers to the current task" in str(drive.finish.errors[0]["message"])

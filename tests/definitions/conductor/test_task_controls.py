@@ -9,11 +9,13 @@ from stretto.definitions.conductor import (
     ItemPaused,
     ItemsHeld,
     ResumeItems,
+    RetryDue,
     StartItem,
     TaskCancelRequested,
     TaskPauseRequested,
     TaskResumeRequested,
     UnknownTask,
+    WaitUntil,
     WithdrawItems,
 )
 from tests.support.driving import Drive, failed
@@ -102,7 +104,8 @@ def test_a_resume_of_the_run_resumes_its_tasks() -> None:
 def test_a_retry_that_comes_due_waits_for_the_resume() -> None:
     """The item keeps its place in the window."""
     drive = Drive(ALONE)
-    (timer,) = [each.then for each in drive.fails("only", 0) if hasattr(each, "then")]
+    (timer,) = [each.then for each in drive.fails("only", 0) if isinstance(each, WaitUntil)]
+    assert isinstance(timer, RetryDue)
     pause(drive, "only")
     assert drive.due(timer) == []
     assert starts(resume(drive, "only")) == [("only", 0)]
