@@ -4,6 +4,8 @@ import asyncio
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from stretto.actors.actions.process_user import ProcessUser
+
 
 class GrantedKey(NamedTuple):
     """A key that a pack can read.
@@ -35,10 +37,12 @@ class PackAccess(NamedTuple):
     Attributes:
         keys: The keys of all packs.
         artifacts: The folder of files that actions leave for others, or None.
+        user: The user as whom the processes run, or None for the daemon's own.
     """
 
     keys: PackKeys
     artifacts: str | None = None
+    user: ProcessUser | None = None
 
 
 _access: WeakKeyDictionary[asyncio.AbstractEventLoop, PackAccess] = WeakKeyDictionary()

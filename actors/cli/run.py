@@ -18,6 +18,7 @@ from stretto.actors.cli.support.action_options import (
     PACKS,
     artifacts,
     expression_limits,
+    packs_user,
     rendered_commands,
 )
 from stretto.actors.cli.support.client_tokens import TOKEN_FILE
@@ -134,6 +135,7 @@ def run(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
             expression_limits=expression_limits(), capture_output=True, artifacts=artifacts(),
+            run_packs_as=packs_user(),
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))  # without source lines: those of a keystore are secret

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pykka
 import structlog
 
-from stretto.actors.actions import AddressPolicy, PackAccess, RenderedCommands
+from stretto.actors.actions import AddressPolicy, PackAccess, ProcessUser, RenderedCommands, find_user
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
@@ -120,6 +120,7 @@ class EngineOptions:
     files_read: Paths
     files_write: Paths
     artifacts: str | PathLike[str] | None
+    run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
 
 
@@ -218,7 +219,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now,
         )  # fmt: skip
-        runners.give_access(PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options)))
+        runners.give_access(
+            PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options), _packs_user(options))
+        )
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -253,6 +256,16 @@ def _artifacts(options: EngineOptions) -> str | None:
             [f"artifacts must be a folder that this process can write to, got {str(options.artifacts)!r}"]
         )
     return str(folder)
+
+
+def _packs_user(options: EngineOptions) -> ProcessUser | None:
+    """Return the user as whom processes of packs run, or None for this process's own."""
+    if options.run_packs_as is None:
+        return None
+    try:
+        return find_user(options.run_packs_as)
+    except ValueError as error:
+        raise InvalidPackConfig([str(error)]) from None
 
 
 def _protected(options: EngineOptions) -> ProtectedFiles:
