@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         WithdrawItems,
         WriteResult,
     )
-    from stretto.definitions.conductor.conductor import Conductor
+    from stretto.definitions.conductor.conductor import Call, Conductor, call_directly
     from stretto.definitions.conductor.errors import MAX_RECORDS, blank_record
     from stretto.definitions.conductor.events import (
         BadLine,
@@ -104,7 +104,7 @@ else:
                 "CancelItem CloseResults Command FinishRun HoldItems OpenResults Prepared ReadItems ResumeItems "
                 "StartItem StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
             ),
-            "conductor": "Conductor",
+            "conductor": "Call Conductor call_directly",
             "errors": "MAX_RECORDS blank_record",
             "events": (
                 "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
@@ -133,6 +133,7 @@ __all__ = [
     "NO_BRANCH",
     "PAUSING",
     "BadLine",
+    "Call",
     "CancelItem",
     "CancelRequested",
     "CannotKeep",
@@ -190,6 +191,7 @@ __all__ = [
     "WithdrawItems",
     "WriteResult",
     "blank_record",
+    "call_directly",
     "check_task",
     "chosen_items",
     "error_object",
