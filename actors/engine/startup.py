@@ -14,15 +14,13 @@ import structlog
 
 from stretto.actors.actions import (
     AddressPolicy,
-    PackAccess,
-    ProcessUser,
     RemoteLimits,
     RenderedCommands,
-    find_user,
 )
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
+from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
@@ -43,7 +41,7 @@ from stretto.actors.journal import (
 )
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
-from stretto.actors.packs import InvalidPackConfig, PackConfiguration, Source, read_pack_configuration
+from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
@@ -232,10 +230,10 @@ def start_parts(options: EngineOptions) -> EngineParts:
             now=time.time if journal is None else journal.now,
         )  # fmt: skip
         runners.give_access(
-            PackAccess(
+            access_for_packs(
                 KeysOfPacks(services.keys, services.now),
-                _artifacts(options),
-                _packs_user(options),
+                options.artifacts,
+                options.run_packs_as,
                 options.max_pack_process_bytes,
             )
         )
@@ -261,28 +259,6 @@ def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, read
     """Set when each workflow last succeeded, as far as the store has it and the workflow has its own series."""
     for workflow, ended_at in reader.last_successes(catalogue.refs()[:MAX_WORKFLOWS]).items():
         instruments.workflow(workflow).succeeded_before(ended_at)
-
-
-def _artifacts(options: EngineOptions) -> str | None:
-    """Return the absolute path of the folder of artifacts, or None."""
-    if options.artifacts is None:
-        return None
-    folder = Path(options.artifacts).resolve()
-    if not (is_folder(folder) and os.access(folder, os.W_OK)):
-        raise InvalidPackConfig(
-            [f"artifacts must be a folder that this process can write to, got {str(options.artifacts)!r}"]
-        )
-    return str(folder)
-
-
-def _packs_user(options: EngineOptions) -> ProcessUser | None:
-    """Return the user as whom processes of packs run, or None for this process's own."""
-    if options.run_packs_as is None:
-        return None
-    try:
-        return find_user(options.run_packs_as)
-    except ValueError as error:
-        raise InvalidPackConfig([str(error)]) from None
 
 
 def _protected(options: EngineOptions) -> ProtectedFiles:

@@ -75,8 +75,7 @@ class Visit:
         self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
-        self.cancelling = False
-        self.cancel_requested = False  # of the task itself, not only of its run
+        self.cancelling = self.cancel_requested = False  # the run, and the task itself
         self.stopped = False
         """No further item starts."""
         self.broken = False
@@ -96,11 +95,10 @@ class Visit:
         self.deciding_index: int | None = None
         """The call that counts, if the action runs more than once; else None."""
         self.window: dict[int, ItemAttempt] = {}
-        self.next_index = 0
 
         self.results: list[Data] = []
         self.failures: list[ItemFailure] = []
-        self.succeeded = 0
+        self.next_index = self.succeeded = 0
         self.skipped: set[int] = set()
         """Items that count as succeeded, without a result."""
         self.requeued: dict[int, ItemFailure] = {}
