@@ -120,7 +120,15 @@ class RunControl(NamedTuple):
     event: Callable[..., events.Event]
 
 
+_OF_TASKS: Final = (
+    RunControl("cancel", CancelTask, events.TaskCancelRequested),
+    RunControl("pause", PauseTask, events.TaskPauseRequested),
+    RunControl("resume", ResumeTask, events.TaskResumeRequested),
+)
+TASK_CONTROLS: Final[Mapping[str, Callable[..., ControlRequest]]] = {each.command: each.request for each in _OF_TASKS}
+"""The controls of single tasks, by the command of the run that has them with `--task`."""
 CONTROLS: Final = (
+    *_OF_TASKS,
     RunControl("cancel", Cancel, events.CancelRequested),
     RunControl("pause", Pause, events.PauseRequested),
     RunControl("resume", Resume, events.ResumeRequested),
@@ -130,17 +138,9 @@ CONTROLS: Final = (
     RunControl("max-failures", SetMaxFailures, events.MaxFailuresRequested),
     RunControl("extend", Extend, events.ExtensionRequested),
 )
-"""Every control of a run and its items, in the order of `stretto runs --help`."""
-_OF_TASKS: Final = (
-    RunControl("cancel", CancelTask, events.TaskCancelRequested),
-    RunControl("pause", PauseTask, events.TaskPauseRequested),
-    RunControl("resume", ResumeTask, events.TaskResumeRequested),
-)
-TASK_CONTROLS: Final[Mapping[str, Callable[..., ControlRequest]]] = {each.command: each.request for each in _OF_TASKS}
-"""The controls of single tasks, by the command of the run that has them with `--task`."""
-ALL_CONTROLS: Final = (*CONTROLS, *_OF_TASKS)
+"""Every control, in the order of `stretto runs --help`. That of a task comes before that of the run."""
 
-_EVENTS: Final = {control.request: control.event for control in ALL_CONTROLS}
+_EVENTS: Final = {control.request: control.event for control in CONTROLS}
 
 
 def event_of(request: ControlRequest, at: float) -> events.Event:

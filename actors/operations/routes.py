@@ -14,7 +14,7 @@ from stretto.actors.operations import answers, keys, pools, requests, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.controls import ALL_CONTROLS, TASK_CONTROLS, ControlRequest
+from stretto.actors.operations.controls import CONTROLS, TASK_CONTROLS, ControlRequest
 
 API: Final = "/api/v1"
 """The begin of all paths."""
@@ -141,7 +141,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_ITEM}/result", requests.ItemResult, "viewer", answers.ValueAnswer, "value"),
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
     Route("GET", f"{_ITEM}/output?follow=1", requests.FollowOutput, "viewer", answers.OutputAnswer, media_type=EVENTS),
-    *(_control_route(control.command, control.request) for control in ALL_CONTROLS),
+    *(_control_route(control.command, control.request) for control in CONTROLS),
     Route("GET", "/me", sessions.Me, "viewer", answers.MeAnswer),
     Route("POST", "/session", sessions.LogIn, None, answers.MeAnswer),
     Route("DELETE", "/session", sessions.LogOut, "viewer", answers.Done),

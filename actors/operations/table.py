@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.operations import answers, definition_requests, keys, pools, requests, sessions
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.controls import ALL_CONTROLS
+from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
 
 
@@ -52,7 +52,7 @@ _ALL: Final = (
     _operation(keys.DeleteKey, lambda _result: answers.Done()),
     _operation(pools.Pools, pools.PoolsAnswer),
     _operation(pools.DrainPool, pools.Drained),
-    *(_operation(control.request, lambda _result: answers.Done()) for control in ALL_CONTROLS),
+    *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
     _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
@@ -84,7 +84,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.SetKey,
         keys.DeleteKey,
         pools.DrainPool,
-        *(control.request for control in ALL_CONTROLS),
+        *(control.request for control in CONTROLS),
     }
 )
 """The operations whose engine method also takes who asks for them. No request has it as a field."""

@@ -194,5 +194,6 @@ def _argument_of(field: msgspec.inspect.Field) -> "tuple[str, click.ParamType[An
     return name, click.STRING
 
 
+# The control of a run replaces that of its tasks, which it has with `--task`.
 COMMANDS = {control.command: _command_of(control) for control in CONTROLS}
 """The commands that `operations.CONTROLS` has, by name."""
