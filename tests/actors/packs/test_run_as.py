@@ -55,11 +55,11 @@ def test_a_script_of_a_pack_runs_as_the_user_with_its_groups_and_home(
 
 def test_a_command_of_a_stackstorm_pack_runs_as_the_user(start_bench: Callable[..., Bench], shared: Path) -> None:
     """`core.local` itself is no part of a pack, and runs as the daemon."""
-    metadata = "name: who\nrunner_type: local-shell-cmd\nenabled: true\nparameters: {cmd: {default: id -un, immutable: true}}\n"
+    metadata = "name: who\nrunner_type: local-shell-cmd\nparameters: {cmd: {default: id -un, immutable: true}}\n"
     manifest = "name: tools\nversion: 1.0.0\nauthor: a\nemail: a@b.c\ndescription: d\n"
     pack = write_pack(shared / "tools", pack_dot_yaml=manifest, actions__who_dot_yaml=metadata)
     bench = start_bench(packs=pack, run_packs_as=USER)
-    text = "tasks:\n  - {name: b, action: core.local, input: {argv: [id, -un]}}\noutput_map: {got: '{{ task.b.result }}'}\n"
+    text = go("core.local, input: {argv: [id, -un]}")
     outputs = [bench.run(each).output for each in (go("tools.who"), text)]
     assert [each and each["got"]["stdout"].strip() for each in outputs] == [USER, pwd.getpwuid(0).pw_name]
 
@@ -98,7 +98,7 @@ def test_python_actions_of_a_pack_run_as_the_user(start_bench: Callable[..., Ben
 
 def test_an_unknown_user_is_refused_with_the_nearest_name(start_bench: Callable[..., Bench]) -> None:
     """Before anything starts."""
-    with pytest.raises(InvalidPackConfig, match="packs.run_as must be a user of this system, got 'nobdy'.*'nobody'"):
+    with pytest.raises(InvalidPackConfig, match=r"packs\.run_as must be a user of this system, got 'nobdy'.*'nobody'"):
         start_bench(run_packs_as="nobdy")
 
 
