@@ -87,7 +87,7 @@ class ItemActor(DispatchedActor):
     _timed_out_with: Failure | None = None
     _watchers: OutputWatchers | None = None
 
-    def __init__(self, services: Services, run_id: str, workflow: str) -> None:  # without the base's, which does nothing
+    def __init__(self, services: Services, run_id: str, workflow: str) -> None:  # the base does nothing
         self._services = services
         self._run_id = run_id
         self._workflow = workflow
