@@ -1,4 +1,4 @@
-"""What processes of packs can reach, as the engine's settings say."""
+"""The reach of processes of packs, from the settings of the engine."""
 
 import os
 from os import PathLike
