@@ -9,6 +9,7 @@ from stretto.actors.history.written_results import ReplayedResults
 from stretto.actors.journal import (
     Child,
     Entry,
+    Inquiry,
     ItemKey,
     ItemStarted,
     KeysRead,
@@ -73,7 +74,13 @@ class Replay:
         results: The results files that are open.
     """
 
-    def __init__(self, conductor: Conductor, accepted_at: float, children: Iterable[Child] = ()) -> None:
+    def __init__(
+        self,
+        conductor: Conductor,
+        accepted_at: float,
+        children: Iterable[Child] = (),
+        inquiries: Iterable[Inquiry] = (),
+    ) -> None:
         self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
@@ -81,6 +88,9 @@ class Replay:
         self.results = ReplayedResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
+        self._inquiries = {
+            (ItemKey(each.task, each.visit, each.index), each.attempt): each for each in inquiries
+        }
         self._started: dict[ItemKey, int] = {}
         self._begun = False
         self._then: Callable[[list[Command]], None] | None = None
@@ -196,6 +206,10 @@ class Replay:
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""
         return self._children.get((ItemKey(start.task, start.visit, start.index), start.attempt))
+
+    def inquiry_of(self, start: StartItem) -> Inquiry | None:
+        """Return the inquiry that this attempt has asked, if it has not ended."""
+        return self._inquiries.get((ItemKey(start.task, start.visit, start.index), start.attempt))
 
     def may_have_run(self, start: StartItem) -> bool:
         """Return whether the start of this attempt is recorded: `at_most_once` forbids another one."""

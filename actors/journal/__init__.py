@@ -39,6 +39,22 @@ if TYPE_CHECKING:
     from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
+    from stretto.actors.journal.inquiries import (
+        INQUIRY_STATUSES,
+        Inquiry,
+        InquiryChange,
+        InquiryEnd,
+        InquiryEnded,
+        InquiryPage,
+        InquiryQuery,
+        InquiryReader,
+        InquiryStatus,
+        Question,
+        StoredInquiry,
+        UnknownInquiry,
+        unknown_inquiry_error,
+    )
+    from stretto.actors.journal.inquiries_memory import InquiriesInMemory
     from stretto.actors.journal.item_cells import (
         ATTEMPTS_SHIFT,
         CODES,
@@ -163,6 +179,11 @@ else:
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
+            "inquiries": (
+                "INQUIRY_STATUSES Inquiry InquiryChange InquiryEnd InquiryEnded InquiryPage InquiryQuery "
+                "InquiryReader InquiryStatus Question StoredInquiry UnknownInquiry unknown_inquiry_error"
+            ),
+            "inquiries_memory": "InquiriesInMemory",
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
             ),
@@ -206,6 +227,7 @@ __all__ = [
     "DONE",
     "FIRST_ENTRY",
     "HOUR_SECONDS",
+    "INQUIRY_STATUSES",
     "ITEM_STATES",
     "LOADING",
     "MAX_NOTE",
@@ -252,6 +274,15 @@ __all__ = [
     "Happened",
     "Idempotency",
     "InFile",
+    "InquiriesInMemory",
+    "Inquiry",
+    "InquiryChange",
+    "InquiryEnd",
+    "InquiryEnded",
+    "InquiryPage",
+    "InquiryQuery",
+    "InquiryReader",
+    "InquiryStatus",
     "InvalidCursor",
     "ItemError",
     "ItemKey",
@@ -284,6 +315,7 @@ __all__ = [
     "PruneRuns",
     "PutKey",
     "Quarantine",
+    "Question",
     "Reader",
     "Readers",
     "ReadingStopped",
@@ -312,12 +344,14 @@ __all__ = [
     "StoreInUse",
     "StoreLost",
     "StoreUnavailable",
+    "StoredInquiry",
     "StoredKey",
     "Suspicion",
     "Suspicions",
     "TaskRow",
     "TokenRecord",
     "Unfinished",
+    "UnknownInquiry",
     "UnknownKey",
     "UnreadableRecord",
     "Unrecordable",
@@ -340,6 +374,7 @@ __all__ = [
     "origin_of_rerun",
     "read_key_file",
     "time_as_json",
+    "unknown_inquiry_error",
     "unknown_key_error",
     "unpacked",
     "upgrade",

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
+from stretto.actors.journal.inquiries import InquiryChange
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -245,6 +246,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     max_output_bytes: int = 0
     """How many bytes of texts of the run are kept."""
     audit: AuditEntries = ()
+    inquiries: tuple[InquiryChange, ...] = ()
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from functools import partial
 from math import inf
 from typing import Any, Final
 
+import msgspec
+
 from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
@@ -34,6 +36,7 @@ from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.actors.runs.waiting_messages import InquiryAsked, WaitEnded
 from stretto.definitions.conductor import (
     CancelItem,
     Command,
@@ -95,6 +98,9 @@ class RunExecution(EventFeed):
             self.log.keep_output(message.output)
         if self.conductor is None or self.ended:
             return
+        if message.waited is not None:
+            self._wait_ended(message, message.waited)
+            return
         outcome = self.conductor.counts_as(completed)
         commands = self.on(completed)
         if self.unfinished is not None:
@@ -104,6 +110,21 @@ class RunExecution(EventFeed):
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         self.carry_out(commands, message.finished_at, completed.at)
+
+    def _wait_ended(self, message: ItemEnded, waited: WaitEnded) -> None:
+        """Handle the end of an item that has waited. The end of its inquiry is in the same commit."""
+        self.item_ended(msgspec.structs.replace(message, waited=None))
+        if self.unfinished is None:
+            self.log.end_wait(waited.inquiry, waited.audit, waited.answer)
+        else:
+            self.unfinished.recorded.append(
+                partial(self.log.end_wait, waited.inquiry, waited.audit, waited.answer)
+            )
+
+    @handles(InquiryAsked)
+    def _inquiry_asked(self, message: InquiryAsked) -> None:
+        if not self.ended:
+            self.log.inquiry(message.inquiry)
 
     def _attempt_ended(
         self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]

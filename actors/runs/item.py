@@ -42,6 +42,7 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.pooled_calls import place_in_pool, timeout_of
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.waiting_messages import WaitEnded
 from stretto.definitions.conductor import (
     Failure,
     ItemCompleted,
@@ -85,6 +86,7 @@ class ItemActor(DispatchedActor):
     _digest: bytes | None = None
     _timed_out_with: Failure | None = None
     _watchers: OutputWatchers | None = None
+    _waited: WaitEnded | None = None
 
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:
         # Without a call of the base class, which does nothing: there are as many items as anything.
@@ -360,7 +362,9 @@ class ItemActor(DispatchedActor):
         # Text of a function that runs on comes too late.
         output = kept_output(start, outcome, running.printed) if running is not None and running.printed else None
         try:
-            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output))
+            request.supervisor.tell(
+                ItemEnded(completed, finished_at - self._began, finished_at, output, self._waited)
+            )
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
         if self._watchers is not None:

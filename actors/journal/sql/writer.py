@@ -11,6 +11,7 @@ from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write, run_of
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.audit import write_audit
+from stretto.actors.journal.sql.inquiries import write_inquiries
 from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
@@ -109,6 +110,7 @@ class SqlWriter:
         numbers.update(self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys()))
         self._progress.write(transaction, happened, numbers)
         self._outputs.write(transaction, happened, numbers)
+        write_inquiries(transaction, happened, numbers)
         for each in writes:
             if type(each) is Suspicions:
                 numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))
