@@ -9,6 +9,7 @@ from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.host import EngineHost
+from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.pools import EnginePools
@@ -60,11 +61,14 @@ class EngineCore:
         self.tasks = TaskQueries(services, self.requests)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
+        self.inquiries = EngineInquiries(services, engine, table, self.requests)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, parts.link, engine, table, runs, recovery, admission, parts.stack)
         following = RunFollowing(table, self.requests)
-        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
+        self.host = EngineHost(
+            services, definitions, runs, recovery, self.shutdown, news, following, self.requests, self.inquiries
+        )
         self.handlers = {
             message: handler
             for part in (
@@ -75,6 +79,7 @@ class EngineCore:
                 recovery.queue,
                 release,
                 self.reruns,
+                self.inquiries,
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),

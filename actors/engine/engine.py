@@ -12,6 +12,7 @@ from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.methods.controls import ControlMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
+from stretto.actors.engine.methods.inquiries import InquiryMethods
 from stretto.actors.engine.methods.items import ItemMethods
 from stretto.actors.engine.methods.keys import KeyMethods
 from stretto.actors.engine.methods.pools import PoolMethods
@@ -40,6 +41,7 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    InquiryMethods,
     HousekeepingMethods,
 ):
     """The root actor. Start it with `Engine.start(...)`, and use it through `.proxy()`.

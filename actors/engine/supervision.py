@@ -28,6 +28,7 @@ from stretto.actors.runs import (
     SharePermits,
     conflict_error,
     tasks_with_files,
+    waiting_actions,
 )
 from stretto.definitions.context import Mask, RunEnvironment
 

@@ -88,9 +88,7 @@ class Replay:
         self.results = ReplayedResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
-        self._inquiries = {
-            (ItemKey(each.task, each.visit, each.index), each.attempt): each for each in inquiries
-        }
+        self._inquiries = {(ItemKey(each.task, each.visit, each.index), each.attempt): each for each in inquiries}
         self._started: dict[ItemKey, int] = {}
         self._begun = False
         self._then: Callable[[list[Command]], None] | None = None

@@ -88,6 +88,4 @@ class InquiriesInMemory:
         inquiry = row.inquiry
         if row.end is not None or self.in_progress(inquiry.run_id):
             return row
-        return StoredInquiry(
-            row.number, inquiry, InquiryEnd(id=inquiry.id, status="cancelled", at=inquiry.asked_at)
-        )
+        return StoredInquiry(row.number, inquiry, InquiryEnd(id=inquiry.id, status="cancelled", at=inquiry.asked_at))

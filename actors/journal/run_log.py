@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from stretto.actors.dispatch import Deferred, Recipient
 from stretto.actors.journal.audit import AuditEntries
-from stretto.actors.journal.inquiries import InquiryChange, InquiryEnd
+from stretto.actors.journal.inquiries import InquiryChange
 from stretto.actors.journal.link import Link, notify
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
@@ -22,8 +22,8 @@ class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_audit", "_ending", "_entries", "_family", "_inquiries", "_learned", "_link", "_max_output_bytes", "_next",
-        "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
+        "_answers", "_audit", "_ending", "_entries", "_family", "_inquiries", "_learned", "_link", "_max_output_bytes",
+        "_next", "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - where the log continues, as keywords
@@ -154,13 +154,6 @@ class RunLog:
     def inquiry(self, change: InquiryChange) -> None:
         """Record what has become of an inquiry with the gathered entries of the run."""
         self._inquiries += (change,)
-
-    def end_wait(self, end: InquiryEnd, audit: AuditEntries, answer: Deferred | None) -> None:
-        """Record the end of an inquiry with the gathered entries, and resolve `answer` with it once it is durable."""
-        self.inquiry(end)
-        self.audit(audit)
-        if answer is not None:
-            self.answer(answer, end)
 
     def _notify(self) -> None:
         """Send the gathered messages and answers: without a store there is no record to wait for."""

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
+from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.definitions.errors import Finding
 
@@ -334,6 +335,8 @@ Answer: TypeAlias = (
     | ContextAnswer
     | VersionsAnswer
     | TimelineAnswer
+    | InquiriesAnswer
+    | InquiryAnswer
     | definition_answers.ActionAnswer
     | definition_answers.ActionsAnswer
     | definition_answers.DefinitionShown

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
-from stretto.actors.journal import ItemStarted, JournalHasRoom
+from stretto.actors.journal import InquiryChange, ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.event_feed import EventFeed
@@ -36,7 +36,7 @@ from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
-from stretto.actors.runs.waiting_messages import InquiryAsked, WaitEnded
+from stretto.actors.runs.waiting_messages import InquiryAsked, InquiryChanged, WaitEnded
 from stretto.definitions.conductor import (
     CancelItem,
     Command,
@@ -115,16 +115,24 @@ class RunExecution(EventFeed):
         """Handle the end of an item that has waited. The end of its inquiry is in the same commit."""
         self.item_ended(msgspec.structs.replace(message, waited=None))
         if self.unfinished is None:
-            self.log.end_wait(waited.inquiry, waited.audit, waited.answer)
+            self._end_wait(waited)
         else:
-            self.unfinished.recorded.append(
-                partial(self.log.end_wait, waited.inquiry, waited.audit, waited.answer)
-            )
+            self.unfinished.recorded.append(partial(self._end_wait, waited))
+
+    def _end_wait(self, waited: WaitEnded) -> None:
+        self.log.audit(waited.audit)
+        if waited.answer is not None:
+            self.log.answer(waited.answer, waited.inquiry)
+        self._inquiry(waited.inquiry)
+
+    def _inquiry(self, change: InquiryChange) -> None:
+        self.log.inquiry(change)
+        self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
 
     @handles(InquiryAsked)
     def _inquiry_asked(self, message: InquiryAsked) -> None:
         if not self.ended:
-            self.log.inquiry(message.inquiry)
+            self._inquiry(message.inquiry)
 
     def _attempt_ended(
         self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]

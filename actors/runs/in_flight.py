@@ -196,7 +196,7 @@ class ItemsInFlight:
             self._pooled.ended(key_of(start))
 
     def start_child(self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | None = None) -> None:
-        """Start an item with a sub-workflow, or one that waits. `child` is its run or inquiry if that exists already."""
+        """Start an item with a sub-workflow, or one that waits. `child` is its run or inquiry if there is one."""
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(

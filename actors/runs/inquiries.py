@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from stretto.actors.journal import Inquiry, Question, Requester
 from stretto.actors.runners import Began
 from stretto.definitions.data import Data, encode_json, freeze

@@ -362,9 +362,7 @@ class ItemActor(DispatchedActor):
         # Text of a function that runs on comes too late.
         output = kept_output(start, outcome, running.printed) if running is not None and running.printed else None
         try:
-            request.supervisor.tell(
-                ItemEnded(completed, finished_at - self._began, finished_at, output, self._waited)
-            )
+            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output, self._waited))
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
         if self._watchers is not None:

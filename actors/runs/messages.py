@@ -181,8 +181,9 @@ class RunItem(msgspec.Struct, frozen=True):
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
     `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
-    selects the dialect's core actions. `child` is the sub-workflow's run, or the inquiry, if it exists already. `pool` is
-    the pool in which the action runs, "" if the definition gives none that exists. `requested_by` asked for the run.
+    selects the dialect's core actions. `child` is the sub-workflow's run, or the inquiry, if it exists already.
+    `pool` is the pool in which the action runs, "" if the definition gives none that exists. `requested_by` asked for
+    the run.
     """
 
     start: StartItem

@@ -3,10 +3,7 @@
 supervisor --AnswerInquiry--> WaitingItem --ItemEnded with the answer--> supervisor --one commit--> journal
 """
 
-from typing import Any
-
 import msgspec
-import pykka
 
 from stretto.actors.dispatch import Overran, handles
 from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question
@@ -66,7 +63,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
             message.supervisor.tell(InquiryAsked(inquiry))
 
     @handles(AnswerInquiry)
-    def _answer(self, message: AnswerInquiry) -> None:
+    def _take_answer(self, message: AnswerInquiry) -> None:
         """End with an answer, or raise why it is none. The supervisor answers whoever sent it, once it is durable."""
         running = self._running
         if self._request is None or not isinstance(running, OpenInquiry) or running.inquiry.id != message.inquiry:

@@ -8,7 +8,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from stretto.actors.dispatch import Deferred
-    from stretto.actors.journal import AuditEntries, Inquiry, InquiryEnd, ItemKey, Requester
+    from stretto.actors.journal import AuditEntries, Inquiry, InquiryChange, InquiryEnd, ItemKey, Requester
 
 
 # ---- to a run's supervisor, and to its item
@@ -31,6 +31,13 @@ class InquiryAsked(msgspec.Struct, frozen=True):
     """An item has asked people."""
 
     inquiry: Inquiry
+
+
+class InquiryChanged(msgspec.Struct, frozen=True):
+    """An inquiry was asked, or has ended. To the engine, and to those who listen to it, once that is durable."""
+
+    run_id: str
+    change: InquiryChange
 
 
 class WaitEnded(msgspec.Struct, frozen=True):

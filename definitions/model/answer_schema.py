@@ -73,13 +73,17 @@ class _Reader:
     def read(self, schema: Any, name: str, what: str, *, required: bool) -> Parameter:
         self._count += 1
         if self._count > MAX_SCHEMAS:
-            raise InvalidAnswerSchema(f"the schema of an answer must have at most {MAX_SCHEMAS:,} schemas (MAX_SCHEMAS)")
+            raise InvalidAnswerSchema(
+                f"the schema of an answer must have at most {MAX_SCHEMAS:,} schemas (MAX_SCHEMAS)"
+            )
         if not isinstance(schema, FrozenDict):
             raise InvalidAnswerSchema(f"{what} must be an object, got {schema!r:.100}")
         for word in schema:
             if word not in _READ and word not in _ANNOTATIONS:
                 hint = nearest(word, _READ)
-                raise InvalidAnswerSchema(f"{what} has the keyword {word!r}, which is not supported; {hint}".rstrip("; "))
+                raise InvalidAnswerSchema(
+                    f"{what} has the keyword {word!r}, which is not supported; {hint}".rstrip("; ")
+                )
         kind, nullable = self._type(schema, what)
         least, most = self._bounds(schema, kind, what)
         members = schema.get("required")

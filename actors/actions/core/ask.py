@@ -7,17 +7,19 @@ from stretto.actors.actions.registry import waiting_action
 from stretto.definitions.data import FrozenDict, freeze
 from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
 
-DEFAULT_SCHEMA: Final[FrozenDict] = freeze({
-    "title": "response_data",
-    "type": "object",
-    "properties": {
-        "continue": {
-            "type": "boolean",
-            "description": "Would you like to continue the workflow?",
-            "required": True,
-        }
-    },
-})
+DEFAULT_SCHEMA: Final[FrozenDict] = freeze(
+    {
+        "title": "response_data",
+        "type": "object",
+        "properties": {
+            "continue": {
+                "type": "boolean",
+                "description": "Would you like to continue the workflow?",
+                "required": True,
+            }
+        },
+    }
+)
 """StackStorm's: a yes or no."""
 TTL_MINUTES: Final = 1440
 """StackStorm's: a day."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,7 @@ from stretto.actors.operations import (
     REPORTS,
     Accepted,
     Answer,
+    AnswerInquiry,
     ControlRequest,
     DeleteKey,
     DeleteRun,
@@ -44,6 +45,13 @@ from stretto.metrics import configure_logging
 A = TypeVar("A")
 
 
+_NO_POOLS: Final = "a store has no pools: ask a daemon, with --daemon URL"
+_ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
+    AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
+    Pools: _NO_POOLS,
+    DrainPool: _NO_POOLS,
+}
+"""The requests that no store answers, each with what to do."""
 _WAITS_FOR_A_USER: Final = frozenset({"paused", "quarantined"})
 """The statuses of runs that no process would continue by itself."""
 
@@ -128,8 +136,8 @@ class StoreRuns:
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(self._offline(store, request).prune(request.older_than_seconds, request.keep))
-        if isinstance(request, Pools | DrainPool):
-            raise click.UsageError("a store has no pools: ask a daemon, with --daemon URL")
+        if type(request) in _ONLY_DAEMONS:
+            raise click.UsageError(_ONLY_DAEMONS[type(request)])
         raise TypeError(f"a store has no answer to {type(request).__name__}")
 
     @staticmethod

@@ -226,6 +226,9 @@ class AsyncRemoteEngine:
     delete_key = _answered(RemoteEngine.delete_key)
     pools = _answered(RemoteEngine.pools)
     drain_pool = _answered(RemoteEngine.drain_pool)
+    inquiries = _answered(RemoteEngine.inquiries)
+    inquiry = _answered(RemoteEngine.inquiry)
+    answer_inquiry = _answered(RemoteEngine.answer_inquiry)
     prune = _answered(RemoteEngine.prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:

@@ -16,6 +16,7 @@ from stretto.actors.gateway.remote.reports import RemoteReports
 from stretto.actors.journal import GivenItems, RerunScope, Scope
 from stretto.actors.operations import (
     Accepted,
+    AnswerInquiry,
     Cancel,
     DeleteKey,
     DeleteRun,
@@ -255,6 +256,11 @@ class RemoteEngine(RemoteReports):
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self._calls.send(lambda: DrainPool(pool, worker, note=note), lambda answer: answer.workers)
+
+    def answer_inquiry(self, inquiry: str, response: Any, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        plain = thaw(response)
+        return self._calls.send(lambda: AnswerInquiry(inquiry, plain, note=note), lambda answer: answer.inquiry)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None

@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.gateway.remote.arguments import listed, plain_items, run_of_export
 from stretto.actors.gateway.remote.calls import Sender
-from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
+from stretto.actors.journal import PAGE, GivenItems, InquiryStatus, RerunScope, Scope
 from stretto.actors.operations import (
     Audit,
     Cells,
@@ -22,6 +22,7 @@ from stretto.actors.operations import (
     Export,
     FindRun,
     History,
+    Inquiries,
     Item,
     ItemInput,
     ItemOutput,
@@ -36,6 +37,7 @@ from stretto.actors.operations import (
     RunDefinition,
     RunGraph,
     Runs,
+    ShowInquiry,
     Status,
     Task,
     Tasks,
@@ -140,6 +142,21 @@ class RemoteReports:
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""
         return self._calls.send(Pools, lambda answer: answer.pools)
+
+    def inquiries(
+        self,
+        *,
+        status: InquiryStatus | None = None,
+        run: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
+        return self._calls.send(lambda: Inquiries(status, run, cursor, limit), msgspec.structs.asdict)
+
+    def inquiry(self, inquiry: str) -> pykka.Future[dict[str, Any]]:
+        """Return an inquiry. See `Engine.inquiry`."""
+        return self._calls.send(lambda: ShowInquiry(inquiry), lambda answer: answer.inquiry)
 
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""

@@ -38,6 +38,4 @@ def upgrade() -> None:
     )
     pending = sa.text("status = 'pending'")
     op.create_index("inquiries_by_run", "inquiries", ["run"])
-    op.create_index(
-        "inquiries_pending", "inquiries", ["number"], sqlite_where=pending, postgresql_where=pending
-    )
+    op.create_index("inquiries_pending", "inquiries", ["number"], sqlite_where=pending, postgresql_where=pending)
