@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.inputs import inputs_of
+from stretto.actors.cli.runs.listing import show_cursor
 from stretto.actors.cli.runs.options import (
     CURSOR,
     LIMIT,
@@ -15,7 +16,7 @@ from stretto.actors.cli.runs.options import (
     short_id,
     with_runs,
 )
-from stretto.actors.cli.runs.tables import show_cursor, show_table
+from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock
 from stretto.actors.cli.support.printable import echo_json, echo_lines
 from stretto.actors.journal import INQUIRY_STATUSES, MAX_PAGE

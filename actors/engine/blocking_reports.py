@@ -112,14 +112,14 @@ class BlockingReports:
 
     def inquiries(
         self,
+        run: str | None = None,
         *,
         status: InquiryStatus | None = None,
-        run: str | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
     ) -> dict[str, Any]:
         """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
-        page: dict[str, Any] = self._get(self.proxy.inquiries(status=status, run=run, cursor=cursor, limit=limit))
+        page: dict[str, Any] = self._get(self.proxy.inquiries(run, status=status, cursor=cursor, limit=limit))
         return page
 
     def inquiry(self, inquiry: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ An entry is written in the same commit as the change that it is about. So there 
 entry without its change. Without a store, entries are log lines, and the newest ones stay in memory.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -64,7 +64,7 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     note: str | None = None
     for_user: str | None = None
-    role: Literal["viewer", "operator", "admin"] | None = None
+    role: str | None = None
 
     @property
     def name(self) -> str:

@@ -52,7 +52,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.ContextValue: context_value,
     requests.ContextVersions: list_versions,
     requests.Timeline: show_timeline,
-    inquiries.Inquiries: lambda reader, **query: list_inquiries(reader.inquiries, **query),
+    inquiries.Inquiries: lambda reader, run, **query: list_inquiries(reader.inquiries, run=run, **query),
     inquiries.ShowInquiry: lambda reader, inquiry: show_inquiry(reader.inquiries, inquiry),
     keys.Keys: list_keys,
     keys.Key: show_key,

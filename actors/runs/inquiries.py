@@ -76,7 +76,7 @@ def check_may_answer(question: Question, requested_by: str | None, by: Requester
         return
     if question.not_requester and by.name == requested_by:
         raise MayNotAnswer(f"{by.name} asked for the run, and this inquiry needs the answer of someone else")
-    role = len(_ROLES) if by.role is None else _ROLES.index(by.role)
+    role = len(_ROLES) if by.role is None else _ROLES.index(by.role) if by.role in _ROLES else -1
     if by.name in question.users or any(role >= _ROLES.index(each) for each in question.roles if each in _ROLES):
         return
     if question.users or question.roles:

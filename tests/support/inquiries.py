@@ -1,8 +1,6 @@
 """Inquiries for tests: what a run asks, as soon as it is durable."""
 
-from typing import Any
-
-from stretto.actors.journal import Inquiry
+from stretto.actors.journal import Inquiry, InquiryEnd
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -31,11 +29,11 @@ class Asked:
             if isinstance(change, Inquiry):
                 return change
 
-    def next_end(self) -> Any:
+    def next_end(self) -> InquiryEnd:
         """Wait for the next end of an inquiry."""
         while True:
             change = self._told.get(timeout=PATIENCE).change
-            if not isinstance(change, Inquiry):
+            if isinstance(change, InquiryEnd):
                 return change
 
     def stop(self) -> None:

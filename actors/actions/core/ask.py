@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.registry import waiting_action
-from stretto.definitions.data import FrozenDict, freeze
+from stretto.definitions.data import object_of
 from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
 
-DEFAULT_SCHEMA: Final[FrozenDict] = freeze(
+DEFAULT_SCHEMA: Final = object_of(
     {
         "title": "response_data",
         "type": "object",

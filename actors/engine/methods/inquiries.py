@@ -12,17 +12,17 @@ class InquiryMethods(EngineActor):
 
     def inquiries(
         self,
+        run: str | None = None,
         *,
         status: InquiryStatus | None = None,
-        run: str | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
     ) -> Any:
         """Return a page of inquiries, the newest first.
 
         Args:
-            status: Only those that are "pending", "answered", "timed_out" or "cancelled".
             run: Only those of this run.
+            status: Only those that are "pending", "answered", "timed_out" or "cancelled".
             cursor: The `next` of the previous page.
             limit: How many.
 

@@ -145,9 +145,9 @@ class RemoteReports:
 
     def inquiries(
         self,
+        run: str | None = None,
         *,
         status: InquiryStatus | None = None,
-        run: str | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
     ) -> pykka.Future[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors import RunWasParked
+from stretto.actors import RunHandle, RunWasParked
 from stretto.actors.journal import InquiryEnded, Requester, UnknownInquiry
 from stretto.actors.runs import InvalidAnswer, MayNotAnswer
 from tests.support.engines import Bench, outcome_of
@@ -17,6 +17,12 @@ YES = {"continue": True}
 
 def person(name: str, role: Any = "operator") -> Requester:
     return Requester(who=name, via="api", source="10.0.0.9", role=role)
+
+
+def output_of(handle: RunHandle) -> dict[str, Any]:
+    output = outcome_of(handle).output
+    assert output is not None
+    return output
 
 
 def get(future: Any) -> Any:
@@ -60,7 +66,7 @@ def test_of_several_answers_the_first_wins_and_the_others_learn_whose_it_was(ask
     for late in answers[1:]:
         with pytest.raises(InquiryEnded, match=r"was answered by mira \(api\) at"):
             get(late)
-    assert outcome_of(handle).output["by"] == "mira"
+    assert output_of(handle)["by"] == "mira"
 
 
 def test_an_answer_must_match_the_schema(asking: tuple[Bench, Asked]) -> None:
@@ -88,7 +94,7 @@ def test_only_those_who_may_can_answer(asking: tuple[Bench, Asked]) -> None:
         with pytest.raises(MayNotAnswer, match=message):
             get(bench.proxy.answer_inquiry(inquiry.id, YES, by=by))
     get(bench.proxy.answer_inquiry(inquiry.id, YES, by=person("vera", "viewer")))
-    assert outcome_of(handle).output["by"] == "vera"
+    assert output_of(handle)["by"] == "vera"
 
 
 def test_without_names_every_operator_may_answer_and_no_viewer(asking: tuple[Bench, Asked]) -> None:
@@ -116,7 +122,7 @@ output_map: {said: "{{ task.late.result }}"}
     handle = bench.submit(text)
     assert asked.next_end().status == "timed_out"
     assert outcome_of(handle).output == {"said": "nobody"}
-    (ended,) = get(bench.proxy.inquiries(run=handle.id))["inquiries"]
+    (ended,) = get(bench.proxy.inquiries(handle.id))["inquiries"]
     with pytest.raises(InquiryEnded, match="has timed out at"):
         get(bench.proxy.answer_inquiry(ended["id"], YES))
 
@@ -156,7 +162,7 @@ def test_an_inquiry_survives_its_engine(start_bench: Callable[..., Bench], durab
     (listed,) = get(second.proxy.inquiries())["inquiries"]
     assert (listed["id"], listed["status"]) == (inquiry.id, "pending")
     get(second.proxy.answer_inquiry(inquiry.id, YES, by=person("mira")))
-    assert outcome_of(get(second.proxy.handle(handle.id))).output["answer"] == YES
+    assert output_of(get(second.proxy.handle(handle.id)))["answer"] == YES
     (only,) = get(second.proxy.inquiries())["inquiries"]
     assert (only["id"], only["answered_by"]) == (inquiry.id, "mira")
     entries = get(second.proxy.audit())["entries"]
