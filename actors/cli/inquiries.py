@@ -60,7 +60,7 @@ def list_(
     With --json: {"inquiries": [...], "next"}, each as in `show --json`.
     """
     wanted = None if status == "all" else status
-    page = source.ask(Inquiries(wanted, of_run, cursor, limit), InquiriesAnswer)
+    page = source.ask(Inquiries(of_run, wanted, cursor, limit), InquiriesAnswer)
     if as_json:
         print_json({"inquiries": page.inquiries, "next": page.next})
         return

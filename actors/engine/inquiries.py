@@ -64,17 +64,15 @@ class EngineInquiries:
         """Return a page of inquiries. See `Engine.inquiries`."""
         journal = self._services.journal
         if isinstance(journal, NoJournal):
-            return list_inquiries(journal.inquiries, status, run, cursor, limit)
-        return self._services.readers.ask_deferred(
-            lambda reader: list_inquiries(reader.inquiries, status, run, cursor, limit)
-        )
+            return list_inquiries(journal, run, status, cursor, limit)
+        return self._services.readers.ask_deferred(lambda reader: list_inquiries(reader, run, status, cursor, limit))
 
     def show(self, inquiry: str) -> dict[str, Any] | Deferred:
         """Return an inquiry. See `Engine.inquiry`."""
         journal = self._services.journal
         if isinstance(journal, NoJournal):
-            return show_inquiry(journal.inquiries, inquiry)
-        return self._services.readers.ask_deferred(lambda reader: show_inquiry(reader.inquiries, inquiry))
+            return show_inquiry(journal, inquiry)
+        return self._services.readers.ask_deferred(lambda reader: show_inquiry(reader, inquiry))
 
     def answer(self, inquiry: str, response: Any, by: Requester | None) -> Deferred:
         """Answer an inquiry. See `Engine.answer_inquiry`."""
@@ -92,12 +90,12 @@ class EngineInquiries:
         journal = self._services.journal
         if isinstance(journal, NoJournal):
             try:
-                self._found(InquiryFound(find_inquiry(journal.inquiries, answer.inquiry), answer))
+                self._found(InquiryFound(find_inquiry(journal, answer.inquiry), answer))
             except StrettoError as error:
                 answer.reply.fail(error)
             return
         self._services.readers.read(
-            lambda reader: find_inquiry(reader.inquiries, answer.inquiry),
+            lambda reader: find_inquiry(reader, answer.inquiry),
             lambda row: self._engine.tell(InquiryFound(row, answer)),
             answer.reply.fail,
         )

@@ -20,9 +20,7 @@ from stretto.actors.journal import (
     Child,
     Ending,
     Happened,
-    Inquiry,
     Quarantine,
-    RunAccepted,
     RunsClaimed,
     RunUnrecordable,
     StoreUnavailable,
@@ -140,13 +138,8 @@ class RunRecovery:
         run.labels = accepted.labels or run.labels
         run.requested_by = accepted.requested_by
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
-        source = self._source(accepted, children, message.inquiries)
+        source = RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id), message.inquiries)
         self._runs.supervise(run, request, RecoveringSupervisor, source)
-
-    def _source(
-        self, accepted: RunAccepted, children: tuple[Child, ...], inquiries: tuple[Inquiry, ...] = ()
-    ) -> RecoverySource:
-        return RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id), inquiries)
 
     def _finish(self, run_id: str) -> None:
         """Go on with the next run: this one is recovered, or is not to blame for that it is not."""

@@ -1,6 +1,6 @@
 """Reports about inquiries."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from stretto.actors.journal import (
     PAGE,
@@ -15,27 +15,35 @@ from stretto.actors.journal import (
 from stretto.definitions.data import thaw
 
 
+class _HasInquiries(Protocol):
+    """A store's reader, or the journal of an engine without a store."""
+
+    @property
+    def inquiries(self) -> InquiryReader:
+        """Reads inquiries."""
+
+
 def list_inquiries(
-    reader: InquiryReader,
+    reader: _HasInquiries,
+    run_id: str | None = None,
     status: InquiryStatus | None = None,
-    run: str | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> dict[str, Any]:
     """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
-    page = reader.page(InquiryQuery(status=status, run=run, cursor=cursor, limit=limit))
+    page = reader.inquiries.page(InquiryQuery(status=status, run=run_id, cursor=cursor, limit=limit))
     return {"inquiries": [inquiry_as_json(row) for row in page.rows], "next": page.next}
 
 
-def find_inquiry(reader: InquiryReader, inquiry: str) -> StoredInquiry:
+def find_inquiry(reader: _HasInquiries, inquiry: str) -> StoredInquiry:
     """Return an inquiry. Raises `UnknownInquiry`."""
-    found = reader.find(inquiry)
+    found = reader.inquiries.find(inquiry)
     if found is None:
         raise unknown_inquiry_error(inquiry)
     return found
 
 
-def show_inquiry(reader: InquiryReader, inquiry: str) -> dict[str, Any]:
+def show_inquiry(reader: _HasInquiries, inquiry: str) -> dict[str, Any]:
     """Return an inquiry. See `Engine.inquiry`, which raises."""
     return inquiry_as_json(find_inquiry(reader, inquiry))
 

@@ -30,7 +30,7 @@ class InquiryEnded(StrettoError):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What an inquiry asks, and who may answer it."""
+    """The question of an inquiry, and who may answer it."""
 
     prompt: str = ""
     """Text for people."""

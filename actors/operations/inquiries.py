@@ -15,8 +15,8 @@ InquiryId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 class Inquiries(Request, frozen=True, tag="inquiries"):
     """Return a page of inquiries, the newest first: those that match all fields."""
 
-    status: InquiryStatus | None = None
     run: str | None = None
+    status: InquiryStatus | None = None
     cursor: str | None = None
     limit: Limit = PAGE
 

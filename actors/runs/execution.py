@@ -13,13 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
+from stretto.actors.dispatch import Deferred, Mailbox, Recipient, handles, unbound_handlers
 from stretto.actors.journal import InquiryChange, ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.event_feed import EventFeed
 from stretto.actors.runs.file_rules import FileRules, tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
+from stretto.actors.runs.inquiries import pass_answer
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
     ItemEnded,
@@ -36,7 +37,7 @@ from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
-from stretto.actors.runs.waiting_messages import InquiryAsked, InquiryChanged, WaitEnded
+from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryChanged, WaitEnded
 from stretto.definitions.conductor import (
     CancelItem,
     Command,
@@ -128,6 +129,10 @@ class RunExecution(EventFeed):
     def _inquiry(self, change: InquiryChange) -> None:
         self.log.inquiry(change)
         self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
+
+    @handles(AnswerInquiry)
+    def _answer_inquiry(self, message: AnswerInquiry) -> Deferred:
+        return pass_answer(self.items, message)
 
     @handles(InquiryAsked)
     def _inquiry_asked(self, message: InquiryAsked) -> None:

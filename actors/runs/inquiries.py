@@ -1,13 +1,18 @@
-"""What an item waits for that has asked people, and the check of an answer."""
+"""An open inquiry as the call of its item, and the check of its answers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from stretto.actors.journal import Inquiry, Question, Requester
+from stretto.actors.dispatch import Deferred, ask_deferred, derived
+from stretto.actors.journal import Inquiry, InquiryEnded, Question, Requester
 from stretto.actors.runners import Began
 from stretto.definitions.data import Data, encode_json, freeze
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.model import Parameter, problems_of
+
+if TYPE_CHECKING:
+    from stretto.actors.runs.in_flight import ItemsInFlight
+    from stretto.actors.runs.waiting_messages import AnswerInquiry
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
 """Bytes of an answer as JSON."""
@@ -16,7 +21,7 @@ MAX_SHOWN_PROBLEMS: Final = 20
 _ROLES: Final = ("viewer", "operator", "admin")
 """The roles of callers. Each may do what those before it may."""
 _ANSWERS: Final = 1
-"""The place of the role that may answer an inquiry that names nobody."""
+"""The place of the role that may answer an inquiry without users and roles."""
 
 
 class MayNotAnswer(StrettoError):
@@ -62,6 +67,15 @@ class OpenInquiry:
 
     def output(self) -> None:
         """Return None: there is no output."""
+
+
+def pass_answer(items: "ItemsInFlight", message: "AnswerInquiry") -> Deferred:
+    """Pass an answer to its item. Return the reply, which comes once the answer is durable. Raises InquiryEnded."""
+    ended = InquiryEnded(f"the inquiry {message.inquiry} has just ended")
+    item = items.mailbox_of((message.item.task, message.item.visit, message.item.index))
+    if item is None:
+        raise ended
+    return derived(ask_deferred(item, message, ended), lambda _taken: message.answer)
 
 
 def check_may_answer(question: Question, requested_by: str | None, by: Requester | None) -> None:

@@ -8,10 +8,9 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
-from stretto.actors.journal import Child
 from stretto.actors.pools import HERE, UnknownPool
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
+from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, child_of, parent_of
 from stretto.actors.runs.filled_inputs import filled
 from stretto.actors.runs.item_failures import check_code, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
@@ -162,8 +161,7 @@ class ItemActor(DispatchedActor):
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
-        start, task, services = message.start, message.task, self._services
-        known = message.child if isinstance(message.child, Child) else None
+        start, task, services, known = message.start, message.task, self._services, child_of(message)
         began = begin_of_child(known, Began(services.now(), self._began))
         child = ChildRun(services.engine, services.new_run_id() if known is None else known.run_id, began)
         self._running = child

@@ -17,7 +17,6 @@ from stretto.actors.dispatch import (
     Overran,
     Recipient,
     ask_deferred,
-    derived,
     forward,
     handles,
     when_settled,
@@ -30,7 +29,7 @@ from stretto.actors.history import (
     kept_report,
     quarantined_children,
 )
-from stretto.actors.journal import MAX_PENDING, InquiryEnded
+from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
 from stretto.actors.runs.change_messages import (
@@ -67,7 +66,6 @@ from stretto.actors.runs.messages import (
 from stretto.actors.runs.pooled_calls import waits_for_pools
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.waiting_messages import AnswerInquiry
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
@@ -304,15 +302,6 @@ class RunSupervisor(DispatchedActor):
         except ItemNotInFlight as error:
             return self._ended_output(message, error)
         return ask_deferred(item, ReportOutput(message.watcher), item_just_ended_error())
-
-    @handles(AnswerInquiry)
-    def _answer_inquiry(self, message: AnswerInquiry) -> Deferred:
-        ended = InquiryEnded(f"the inquiry {message.inquiry} has just ended")
-        item = self._run.items.mailbox_of((message.item.task, message.item.visit, message.item.index))
-        if item is None:
-            raise ended
-        # The item only takes the answer: it is given once it is durable.
-        return derived(ask_deferred(item, message, ended), lambda _taken: message.answer)
 
     @handles(ReportCells)
     def _cells(self, message: ReportCells) -> Deferred:

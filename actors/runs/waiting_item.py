@@ -64,7 +64,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
 
     @handles(AnswerInquiry)
     def _take_answer(self, message: AnswerInquiry) -> None:
-        """End with an answer, or raise why it is none. The supervisor answers whoever sent it, once it is durable."""
+        """End with an answer, or raise why it is none. The supervisor replies once it is durable."""
         running = self._running
         if self._request is None or not isinstance(running, OpenInquiry) or running.inquiry.id != message.inquiry:
             raise InquiryEnded(f"the inquiry {message.inquiry} has ended")
@@ -95,7 +95,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
             self._reminder = None
             inquiry = running.inquiry
             seconds = (inquiry.expires_at or 0.0) - inquiry.asked_at
-            self._report_failure("timed_out", self._failure("timed_out", f"nobody answered within {seconds:g} s"))
+            self._report_failure("timed_out", self._failure("timed_out", f"no answer came within {seconds:g} s"))
 
     def _report(
         self, outcome: str, result: Data, failure: Failure | None, finished_at: float, seconds: float | None = None

@@ -4,21 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.registry import waiting_action
-from stretto.definitions.data import object_of
+from stretto.definitions.data import freeze, object_of
 from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
 
+_BOOLEAN: Final = {
+    "type": "boolean",
+    "description": "Would you like to continue the workflow?",
+    "required": True,
+}
 DEFAULT_SCHEMA: Final = object_of(
-    {
-        "title": "response_data",
-        "type": "object",
-        "properties": {
-            "continue": {
-                "type": "boolean",
-                "description": "Would you like to continue the workflow?",
-                "required": True,
-            }
-        },
-    }
+    {"title": "response_data", "type": "object", "properties": freeze({"continue": _BOOLEAN})}
 )
 """StackStorm's: a yes or no."""
 TTL_MINUTES: Final = 1440

@@ -152,7 +152,7 @@ class RemoteReports:
         limit: int = PAGE,
     ) -> pykka.Future[dict[str, Any]]:
         """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
-        return self._calls.send(lambda: Inquiries(status, run, cursor, limit), msgspec.structs.asdict)
+        return self._calls.send(lambda: Inquiries(run, status, cursor, limit), msgspec.structs.asdict)
 
     def inquiry(self, inquiry: str) -> pykka.Future[dict[str, Any]]:
         """Return an inquiry. See `Engine.inquiry`."""

@@ -15,6 +15,7 @@ from stretto.actors.operations import (
     Request,
     answers,
     controls,
+    inquiries,
     keys,
     pools,
     requests,
@@ -157,6 +158,13 @@ REQUESTS = [
     ),
     (keys.DeleteKey("a", version=3), "DELETE /keys/a?scope=system&version=3", b""),
     (pools.Pools(), "GET /pools", b""),
+    (inquiries.Inquiries("r1", "pending"), "GET /inquiries?run=r1&status=pending&limit=50", b""),
+    (inquiries.ShowInquiry("q1"), "GET /inquiries/q1", b""),
+    (
+        inquiries.AnswerInquiry("q1", {"go": True}, note="n"),
+        "POST /inquiries/q1/answer",
+        b'{"response":{"go":true},"note":"n"}',
+    ),
     (
         pools.DrainPool("compute", "compute-1", note="n"),
         "POST /pools/compute/drain",
