@@ -13,9 +13,10 @@ from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import AttemptTimedOut, RunItem
 from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, WaitEnded
 from stretto.definitions.conductor import Failure
+from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, freeze
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.model import Parameter, read_answer_schema, secret_values
+from stretto.definitions.model import read_answer_schema, secret_values
 
 SECONDS_OF_A_MINUTE = 60.0
 _STATUSES: dict[str, InquiryStatus] = {"succeeded": "answered", "timed_out": "timed_out"}
@@ -25,7 +26,6 @@ _STATUSES: dict[str, InquiryStatus] = {"succeeded": "answered", "timed_out": "ti
 class WaitingItem(ItemActor, label="ItemActor"):
     """Waits for the answer to an inquiry."""
 
-    _schema: Parameter
     _answered: AnswerInquiry | None = None
     _response: Data = None
 
@@ -35,7 +35,6 @@ class WaitingItem(ItemActor, label="ItemActor"):
         action = services.actions.get(ref, message.core_actions)
         action.check(inputs)
         question = Question(**action.function(**inputs))
-        self._schema = read_answer_schema(question.schema)
         known = message.child
         now, monotonic = services.now(), services.timers.monotonic()
         asked_at = known.asked_at if isinstance(known, Inquiry) else now
@@ -43,11 +42,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
         if isinstance(known, Inquiry):
             inquiry = known
         else:
-            mask = start.scope.facts.mask
-            shown = msgspec.structs.replace(
-                question, prompt=mask.text(question.prompt), schema=mask.data(freeze(question.schema)),
-                route=mask.text(question.route),
-            )  # fmt: skip
+            shown = _masked(question, start.scope.facts.mask)
             inquiry = Inquiry(
                 id=services.new_run_id(), run_id=self._run_id, workflow=self._workflow, task=start.task,
                 visit=start.visit, index=start.index, attempt=start.attempt, asked_at=now,
@@ -69,13 +64,14 @@ class WaitingItem(ItemActor, label="ItemActor"):
         if self._request is None or not isinstance(running, OpenInquiry) or running.inquiry.id != message.inquiry:
             raise InquiryEnded(f"the inquiry {message.inquiry} has ended")
         check_may_answer(running.question, running.inquiry.requested_by, message.by)
+        schema = read_answer_schema(running.question.schema)
         try:
-            response = self._services.guard.call(checked_answer, self._schema, message.response)
+            response = self._services.guard.call(checked_answer, schema, message.response)
         except Overran as overran:
             raise LimitExceeded(f"the check of the answer was stopped after {overran.seconds:g} s") from None
         # Before the answer is journaled: the log records what the mask has learned first.
         request = self._request
-        request.start.scope.facts.mask.see(secret_values(self._schema, response))
+        request.start.scope.facts.mask.see(secret_values(schema, response))
         self._answered, self._response = message, response
         self._report("succeeded", self._result(running, response), None, self._services.timers.monotonic())
 
@@ -121,3 +117,14 @@ def _shortest(timeout: float | None, ttl: float | None) -> float | None:
     """Return the seconds after which an inquiry times out, or None."""
     limits = [each for each in (timeout, None if ttl is None else ttl * SECONDS_OF_A_MINUTE) if each is not None]
     return min(limits, default=None)
+
+
+def _masked(question: Question, mask: Mask) -> Question:
+    """Return a question as people may read it. Without secrets it is the same one: many runs wait for days."""
+    if not mask:
+        return question
+    schema = mask.data(freeze(question.schema))
+    assert isinstance(schema, FrozenDict)  # noqa: S101 - as it was
+    return msgspec.structs.replace(
+        question, prompt=mask.text(question.prompt), schema=schema, route=mask.text(question.route)
+    )
