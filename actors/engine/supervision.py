@@ -88,7 +88,7 @@ class RunSupervision:
         request.nested, request.secrecy = start.nested, start.secrecy
         waiting = waiting_actions(request.workflow, self._services.actions)
         if waiting:
-            request.nested |= waiting
+            request.nested = waiting if not start.nested else request.nested | waiting
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family
         request.followers = run.followers
