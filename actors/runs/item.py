@@ -69,10 +69,7 @@ _log = get_logger("stretto.items")
 
 
 class ItemActor(DispatchedActor):
-    """Runs one attempt of one item.
-
-    Item actors are not in Pykka's registry: their supervisor knows all of them, and stops them.
-    """
+    """Runs one attempt of one item. Not in Pykka's registry: the supervisor knows all items, and stops them."""
 
     registered = False
 

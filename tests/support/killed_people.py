@@ -149,7 +149,8 @@ def campaign(folder: Path, people: int, runs: int, kills: int, seed: int = 1) ->
         for handle in handles:
             outcome = handle.outcome.get(timeout=PATIENCE)
             assert outcome.status == "succeeded", outcome
-            report.outputs[handle.id] = (outcome.output or {})["said"]
+            assert outcome.output is not None
+            report.outputs[handle.id] = outcome.output["said"]
         answering.end()
         cursor: str | None = None
         while True:
