@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, inquiries, keys, pools, requests, sessions
+from stretto.actors.operations import answers, daemons, inquiries, keys, pools, requests, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -155,6 +155,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _INQUIRY, inquiries.ShowInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
     # A viewer may answer an inquiry that names it.
     Route("POST", f"{_INQUIRY}/answer", inquiries.AnswerInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
+    Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
+    Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
+    Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),
     Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
     Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, inquiries, keys, pools, requests, sessions
+from stretto.actors.operations import answers, daemons, definition_requests, inquiries, keys, pools, requests, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -55,6 +55,9 @@ _ALL: Final = (
     _operation(inquiries.ShowInquiry, inquiries.InquiryAnswer),
     _operation(inquiries.AnswerInquiry, inquiries.InquiryAnswer),
     _operation(pools.DrainPool, pools.Drained),
+    _operation(daemons.Daemons, daemons.DaemonsAnswer),
+    _operation(daemons.Daemon, daemons.DaemonAnswer),
+    _operation(daemons.DrainDaemon, lambda _result: answers.Done()),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -88,6 +91,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.DeleteKey,
         pools.DrainPool,
         inquiries.AnswerInquiry,
+        daemons.DrainDaemon,
         *(control.request for control in CONTROLS),
     }
 )

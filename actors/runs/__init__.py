@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         idempotency_of_rerun,
     )
     from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer
+    from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
         apply_ranges,
@@ -109,6 +110,7 @@ else:
                 "idempotency_of_rerun"
             ),
             "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer",
+            "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
             "looking": "PreviewCancel ReportCells",
@@ -166,6 +168,7 @@ __all__ = [
     "InvalidLabels",
     "ItemChanges",
     "ItemCounts",
+    "ItemNotInFlight",
     "LastChanges",
     "MayNotAnswer",
     "OutputChanged",

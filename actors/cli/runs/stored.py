@@ -20,9 +20,12 @@ from stretto.actors.operations import (
     Answer,
     AnswerInquiry,
     ControlRequest,
+    Daemon,
+    Daemons,
     DeleteKey,
     DeleteRun,
     Done,
+    DrainDaemon,
     DrainPool,
     FollowOutput,
     ItemOutput,
@@ -45,11 +48,10 @@ from stretto.metrics import configure_logging
 A = TypeVar("A")
 
 
-_NO_POOLS: Final = "a store has no pools: ask a daemon, with --daemon URL"
+_NO_DAEMONS: Final = "a store has no daemons and pools: ask a daemon, with --daemon URL"
 _ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
     AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
-    Pools: _NO_POOLS,
-    DrainPool: _NO_POOLS,
+    **dict.fromkeys((Daemons, Daemon, DrainDaemon, Pools, DrainPool), _NO_DAEMONS),
 }
 """The requests that no store answers, each with what to do."""
 _WAITS_FOR_A_USER: Final = frozenset({"paused", "quarantined"})

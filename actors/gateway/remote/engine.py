@@ -20,6 +20,7 @@ from stretto.actors.operations import (
     Cancel,
     DeleteKey,
     DeleteRun,
+    DrainDaemon,
     DrainPool,
     Extend,
     FollowOutput,
@@ -261,6 +262,10 @@ class RemoteEngine(RemoteReports):
         """Answer an inquiry. See `Engine.answer_inquiry`."""
         plain = thaw(response)
         return self._calls.send(lambda: AnswerInquiry(inquiry, plain, note=note), lambda answer: answer.inquiry)
+
+    def drain_daemon(self, daemon: int, *, note: str | None = None) -> pykka.Future[None]:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        return self._calls.send(lambda: DrainDaemon(daemon, note=note), lambda _answer: None)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None
