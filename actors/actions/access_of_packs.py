@@ -1,4 +1,4 @@
-"""What processes of packs can reach and take: keys, files, memory. An engine sets it for the loop that runs them."""
+"""Access of packs' processes to keys, files and memory. An engine sets it for the loop that runs them."""
 
 import asyncio
 from typing import Any, Final, NamedTuple, Protocol

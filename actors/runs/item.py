@@ -73,7 +73,6 @@ class ItemActor(DispatchedActor):
     """Runs one attempt of one item. Not in Pykka's registry: the supervisor knows all items, and stops them."""
 
     registered = False
-
     # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
