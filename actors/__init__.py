@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
+    from stretto.actors.journal.inquiries import InquiryEnded, UnknownInquiry
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.peers import RequestUnanswered
     from stretto.actors.journal.readers import NoStore
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from stretto.actors.packs.secrets import InvalidPackConfig
     from stretto.actors.pools import PoolOptions, UnknownPool, UnknownWorker
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
+    from stretto.actors.runs.inquiries import InvalidAnswer, MayNotAnswer
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
@@ -79,6 +81,7 @@ else:
             "journal.audit": "Requester",
             "journal.deletion": "RunNeeded",
             "journal.encryption": "StoreKeyMissing",
+            "journal.inquiries": "InquiryEnded UnknownInquiry",
             "journal.records": "UnreadableRecord",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
@@ -89,6 +92,7 @@ else:
             "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
             "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
+            "runs.inquiries": "InvalidAnswer MayNotAnswer",
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
             "runs.messages": "RunProgressed",
@@ -112,7 +116,9 @@ __all__ = [
     "Engine",
     "EngineStopping",
     "IdempotencyConflict",
+    "InquiryEnded",
     "InvalidAction",
+    "InvalidAnswer",
     "InvalidCursor",
     "InvalidIdempotencyKey",
     "InvalidKey",
@@ -121,6 +127,7 @@ __all__ = [
     "ItemNotInFlight",
     "KeyConflict",
     "KeyLimits",
+    "MayNotAnswer",
     "NoStore",
     "Outcome",
     "PoolOptions",
@@ -138,6 +145,7 @@ __all__ = [
     "StoreUnavailable",
     "TooManyRuns",
     "UnknownDaemon",
+    "UnknownInquiry",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",

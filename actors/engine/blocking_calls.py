@@ -232,6 +232,11 @@ class BlockingCalls(BlockingReports):
         """Return the value of a key in clear. See `Engine.key_value`."""
         return self._get(self.proxy.key_value(name, scope, owner))
 
+    def answer_inquiry(self, inquiry: str, response: Any) -> dict[str, Any]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response))
+        return answered
+
     def drain_pool(self, pool: str, worker: str | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker)))

@@ -12,6 +12,7 @@ from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
+from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.pools import EnginePools
@@ -68,13 +69,16 @@ class EngineCore:
         self.tasks = TaskQueries(services, self.requests)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
+        self.inquiries = EngineInquiries(services, engine, table, self.requests)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, parts.link, table, runs, recovery, admission, peers)
         self.daemons = EngineDaemons(services, parts.link, engine, relay)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)
-        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
+        self.host = EngineHost(
+            services, definitions, runs, recovery, self.shutdown, news, following, self.requests, self.inquiries
+        )
         self.handlers = {
             message: handler
             for part in (
@@ -85,6 +89,7 @@ class EngineCore:
                 recovery.queue,
                 release,
                 self.reruns,
+                self.inquiries,
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),

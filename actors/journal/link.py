@@ -14,6 +14,7 @@ from stretto.actors.dispatch import Deferred, Recipient, RightOfWay, ask_deferre
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
+from stretto.actors.journal.inquiries_memory import InquiriesInMemory
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
@@ -94,6 +95,7 @@ class NoJournal:
 
     Attributes:
         audit: The newest entries of the audit.
+        inquiries: The inquiries of its runs.
     """
 
     durable = False
@@ -103,6 +105,7 @@ class NoJournal:
 
     def __init__(self) -> None:
         self.audit = AuditRing()
+        self.inquiries = InquiriesInMemory()
         self._keys = MemoryKeys()
 
     def record(
@@ -112,9 +115,11 @@ class NoJournal:
         answers: Answers = (),
         family: str | None = None,  # noqa: ARG002 - as above
     ) -> None:
-        """Keep the audit of the record, send the messages and resolve the answers at once."""
+        """Keep the audit and the inquiries of the record, send the messages and resolve the answers at once."""
         if write is not None and write.audit:
             self.audit.add(write.audit)
+        if isinstance(write, Happened) and write.inquiries:
+            self.inquiries.add(write.inquiries)
         notify(notifications, answers)
 
     def has_room(self, waiter: Recipient) -> bool:  # noqa: ARG002 - no one waits

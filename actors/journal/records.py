@@ -12,6 +12,7 @@ import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.actors.journal.context_log import ContextLog
+from stretto.actors.journal.inquiries import InquiryChange
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -246,6 +247,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     max_output_bytes: int = 0
     """How many bytes of texts of the run are kept."""
     audit: AuditEntries = ()
+    inquiries: tuple[InquiryChange, ...] = ()
     context: ContextLog | None = None
     """The versions of the run's context that are to be stored."""
 

@@ -111,6 +111,13 @@ if TYPE_CHECKING:
         route_of,
         written_as,
     )
+    from stretto.actors.operations.inquiries import (
+        AnswerInquiry,
+        Inquiries,
+        InquiriesAnswer,
+        InquiryAnswer,
+        ShowInquiry,
+    )
     from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
     from stretto.actors.operations.links import HAS_LARGE_VALUES, linked_values, with_links, with_value
     from stretto.actors.operations.live import ProgressRelay
@@ -210,6 +217,7 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
@@ -249,6 +257,7 @@ __all__ = [
     "Actions",
     "ActionsAnswer",
     "Answer",
+    "AnswerInquiry",
     "ApiDescription",
     "Audit",
     "AuditAnswer",
@@ -303,6 +312,9 @@ __all__ = [
     "GraphAnswer",
     "History",
     "HistoryAnswer",
+    "Inquiries",
+    "InquiriesAnswer",
+    "InquiryAnswer",
     "Item",
     "ItemAnswer",
     "ItemInput",
@@ -364,6 +376,7 @@ __all__ = [
     "ShowAction",
     "ShowDefinition",
     "ShowEngine",
+    "ShowInquiry",
     "SkipItem",
     "SourceAnswer",
     "Status",

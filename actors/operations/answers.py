@@ -6,6 +6,7 @@ import msgspec
 
 from stretto.actors.operations import definition_answers
 from stretto.actors.operations.daemons import DaemonAnswer, DaemonsAnswer
+from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.definitions.errors import Finding
 
@@ -337,6 +338,8 @@ Answer: TypeAlias = (
     | ContextAnswer
     | VersionsAnswer
     | TimelineAnswer
+    | InquiriesAnswer
+    | InquiryAnswer
     | definition_answers.ActionAnswer
     | definition_answers.ActionsAnswer
     | definition_answers.DefinitionShown

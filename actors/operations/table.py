@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, daemons, definition_requests, keys, pools, requests, sessions
+from stretto.actors.operations import answers, daemons, definition_requests, inquiries, keys, pools, requests, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -51,6 +51,9 @@ _ALL: Final = (
     _operation(keys.SetKey, answers.KeyAnswer),
     _operation(keys.DeleteKey, lambda _result: answers.Done()),
     _operation(pools.Pools, pools.PoolsAnswer),
+    _operation(inquiries.Inquiries, lambda page: inquiries.InquiriesAnswer(**page)),
+    _operation(inquiries.ShowInquiry, inquiries.InquiryAnswer),
+    _operation(inquiries.AnswerInquiry, inquiries.InquiryAnswer),
     _operation(pools.DrainPool, pools.Drained),
     _operation(daemons.Daemons, daemons.DaemonsAnswer),
     _operation(daemons.Daemon, daemons.DaemonAnswer),
@@ -87,6 +90,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.SetKey,
         keys.DeleteKey,
         pools.DrainPool,
+        inquiries.AnswerInquiry,
         daemons.DrainDaemon,
         *(control.request for control in CONTROLS),
     }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
+    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
@@ -91,6 +92,8 @@ if TYPE_CHECKING:
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
+    from stretto.actors.runs.waiting import waiting_actions
+    from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryChanged
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -106,6 +109,7 @@ else:
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
             ),
+            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer",
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
@@ -125,11 +129,14 @@ else:
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
+            "waiting": "waiting_actions",
+            "waiting_messages": "AnswerInquiry InquiryChanged",
         },
     )
 
 __all__ = [
     "ITEM_STATES",
+    "MAX_ANSWER_BYTES",
     "MAX_CHANGES",
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
@@ -137,6 +144,7 @@ __all__ = [
     "MAX_RESULT_BYTES",
     "MAX_RUNS",
     "AbandonRun",
+    "AnswerInquiry",
     "AttachChild",
     "BeginRun",
     "CatchUpWithParent",
@@ -155,11 +163,14 @@ __all__ = [
     "GraceElapsed",
     "Grant",
     "IdempotencyConflict",
+    "InquiryChanged",
+    "InvalidAnswer",
     "InvalidLabels",
     "ItemChanges",
     "ItemCounts",
     "ItemNotInFlight",
     "LastChanges",
+    "MayNotAnswer",
     "OutputChanged",
     "OutputWatcher",
     "ParkWhenIdle",
@@ -217,4 +228,5 @@ __all__ = [
     "ranges_of",
     "states_of",
     "tasks_with_files",
+    "waiting_actions",
 ]

@@ -231,6 +231,9 @@ class AsyncRemoteEngine:
     daemon = _answered(RemoteEngine.daemon)
     pools = _answered(RemoteEngine.pools)
     drain_pool = _answered(RemoteEngine.drain_pool)
+    inquiries = _answered(RemoteEngine.inquiries)
+    inquiry = _answered(RemoteEngine.inquiry)
+    answer_inquiry = _answered(RemoteEngine.answer_inquiry)
     drain_daemon = _answered(RemoteEngine.drain_daemon)
     prune = _answered(RemoteEngine.prune)
 

@@ -178,6 +178,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         self.proxy.delete_key(name, scope, owner, version=version, note=note).get()
 
+    def answer_inquiry(self, inquiry: str, response: Any, *, note: str | None = None) -> dict[str, Any]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        return self.proxy.answer_inquiry(inquiry, response, note=note).get()
+
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self.proxy.drain_pool(pool, worker, note=note).get()

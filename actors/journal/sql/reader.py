@@ -34,6 +34,7 @@ from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode
 from stretto.actors.journal.sql.engines import DAEMONS, ENGINE_OF_RUN, restore_daemon
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.facts import read_facts
+from stretto.actors.journal.sql.inquiries import SqlInquiryReader
 from stretto.actors.journal.sql.item_ends import restore_ends, select_ends
 from stretto.actors.journal.sql.item_rows import (
     CELLS_AT_ONCE,
@@ -110,6 +111,7 @@ class SqlReader:
         self._shared = SharedObjects(keyring)
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
+        self.inquiries = SqlInquiryReader(engine, store)
         self.contexts = SqlContextReader(engine, keyring, store)
 
     # ---- recovery

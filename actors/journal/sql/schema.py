@@ -151,6 +151,7 @@ SCHEMA: Final = Schema(
         "0017",
         "0018",
         "0019",
+        "0020",
     ),
     metadata,
     contracts=frozenset({"0015"}),

@@ -9,6 +9,7 @@
          1--n context_names   the versions of its context, of a run with many entries
          1--1 context_logs    whether all of them are stored
          1--1 suspects        whether an engine crashed while it recovered the run
+         1--n inquiries       the questions that it has asked people
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
@@ -270,6 +271,33 @@ suspects = _table(
     Column("reason", Text),
     PrimaryKeyConstraint("run"),
 )
+
+inquiries = _table(
+    "inquiries",
+    # Increases in the order of the questions: the key of pages.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    _number_of_run(),
+    Column("task", Text, nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("item", _BIG, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("asked_at", _TIME, nullable=False),
+    Column("expires_at", _TIME),
+    # `pending` also in a run that has ended without it.
+    Column("status", Text, nullable=False),
+    Column("ended_at", _TIME),
+    Column("answered_by", Text),
+    Column("answered_via", Text),
+    # Both are masked, so that they need no encryption.
+    Column("question", LargeBinary, nullable=False),
+    Column("response", LargeBinary),
+    sqlite_autoincrement=True,
+)
+Index("inquiries_by_run", inquiries.c.run)
+PENDING: Final = inquiries.c.status == literal_column("'pending'")
+"""The inquiries that wait, with a literal as above."""
+Index("inquiries_pending", inquiries.c.number, sqlite_where=PENDING, postgresql_where=PENDING)
 
 tokens = _table(
     "tokens",
