@@ -62,7 +62,7 @@ class Rule:
     place: Place
     target_place: Place
     dialect: RuleDialect = "native"
-    parameters: FrozenDict = EMPTY_OBJECT
+    parameters: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
     enabled: bool = True
     description: str = ""
     pack: str = ""

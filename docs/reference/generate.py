@@ -157,14 +157,16 @@ def _class(node: ast.ClassDef, value: type, source: str) -> list[str]:
         parts.append(_code(_signature(node.name, initializer, source, without_return=True)))
     parts += _docstring(ast.get_docstring(node) or "")
     own = {each.name for each in _functions(node)}
-    inherited = (each for base in value.__bases__ for each in _inherited(base) if each.name not in own)
-    for each in (*_functions(node), *inherited):
+    inherited = [
+        (each, module) for base in value.__bases__ for each, module in _inherited(base) if each.name not in own
+    ]
+    for each, module in (*((each, source) for each in _functions(node)), *inherited):
         if each.name.startswith(("_", "on_")):
             continue
         heading = f"{node.name}.{each.name}"
         is_property = any(ast.unparse(one) == "property" for one in each.decorator_list)
         returns = f": {ast.unparse(each.returns)}" if is_property and each.returns is not None else ""
-        shown = f"{heading}{returns}" if is_property else _signature(heading, each, source)
+        shown = f"{heading}{returns}" if is_property else _signature(heading, each, module)
         parts += [f"### {heading}", _code(shown), *_docstring(ast.get_docstring(each) or "")]
     return parts
 
@@ -182,14 +184,14 @@ def _functions(node: ast.ClassDef) -> Iterator[Function]:
     yield from (each for each in node.body if isinstance(each, Function))
 
 
-def _inherited(base: type) -> Iterator[Function]:
-    """Yield the methods of a base that has no section of its own."""
+def _inherited(base: type) -> Iterator[tuple[Function, str]]:
+    """Yield the methods of a base that has no section of its own, each with the module that defines it."""
     module = base.__module__
     rooms = ("stretto.actors.engine", "stretto.actors.gateway.remote")
     if module.startswith(rooms) and base.__name__ not in import_module("stretto.actors").__all__:
         node = _find(module, base.__name__)
         if isinstance(node, ast.ClassDef):
-            yield from _functions(node)
+            yield from ((each, module) for each in _functions(node))
             yield from (each for above in base.__bases__ for each in _inherited(above))
 
 

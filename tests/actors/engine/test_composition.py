@@ -21,6 +21,8 @@ PARTS = (
     RunSupervision, EngineNews, Children, RunRecovery, RecoveryQueue, Release, Reruns, Pruning, RunUsers, Shutdown,
 )  # fmt: skip
 
+SUBJECTS = Engine.__bases__
+
 
 def test_no_message_has_two_handlers() -> None:
     """The engine joins the handlers of its parts in one dict."""
@@ -38,6 +40,17 @@ def test_the_host_is_reached_through_the_proxy(bench: Bench) -> None:
     """Its methods run in the engine's turns."""
     assert bench.proxy.host.store_failure().get(timeout=PATIENCE) is None
     assert bench.proxy.host.recovered().get(timeout=PATIENCE) is None
+
+
+def test_no_method_is_in_two_subjects() -> None:
+    """Each class of methods is a file of its own: one that replaces a method of another would go unnoticed."""
+    names = [name for subject in SUBJECTS for name in vars(subject) if not name.startswith("_")]
+    assert len(names) == len(set(names))
+
+
+def test_subjects_make_no_attributes() -> None:
+    """What an engine consists of is made in one place."""
+    assert not [subject for subject in SUBJECTS if "__init__" in vars(subject)]
 
 
 def test_every_public_method_is_documented() -> None:
