@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.records import UnreadableRecord
-    from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
+    from stretto.actors.journal.queries import InvalidCursor
+    from stretto.actors.journal.store import CannotOpenStore, StoreUnavailable
     from stretto.actors.kv.rules import InvalidKey
     from stretto.actors.outcome import AmbiguousRun, EngineStopping, Outcome, RunHandle, RunWasParked, UnknownRun
     from stretto.actors.packs.secrets import InvalidPackConfig
@@ -80,7 +81,8 @@ else:
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
             "journal.readers": "NoStore",
-            "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
+            "journal.queries": "InvalidCursor",
+            "journal.store": "CannotOpenStore StoreUnavailable",
             "kv.rules": "InvalidKey",
             "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",

@@ -39,6 +39,20 @@ if TYPE_CHECKING:
     from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
+    from stretto.actors.journal.events import (
+        Accepted,
+        EventAccepted,
+        EventPage,
+        EventQuery,
+        EventReader,
+        EventRow,
+        Match,
+        MatchFailed,
+        MatchKey,
+        MatchRow,
+        UnknownEvent,
+        new_event_id,
+    )
     from stretto.actors.journal.item_cells import (
         ATTEMPTS_SHIFT,
         CODES,
@@ -77,7 +91,9 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
+        EventCame,
         JournalHasRoom,
+        MatchesDue,
         PruneRuns,
         RunExists,
         RunsClaimed,
@@ -94,6 +110,7 @@ if TYPE_CHECKING:
         PAGE,
         STATUSES,
         EntryQuery,
+        InvalidCursor,
         ItemQuery,
         RunQuery,
     )
@@ -133,7 +150,6 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
-        InvalidCursor,
         ItemRow,
         Prune,
         Quarantine,
@@ -163,6 +179,10 @@ else:
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
+            "events": (
+                "Accepted EventAccepted EventPage EventQuery EventReader EventRow Match MatchFailed MatchKey MatchRow "
+                "UnknownEvent new_event_id"
+            ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
             ),
@@ -173,10 +193,10 @@ else:
             ),
             "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
-            "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
+            "messages": "EventCame JournalHasRoom MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
+            "queries": "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
@@ -191,7 +211,7 @@ else:
             "sql.upgrade": "finish_upgrade upgrade",
             "times": "time_as_json",
             "store": (
-                "CannotOpenStore Child InvalidCursor ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
+                "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
                 "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
@@ -223,6 +243,7 @@ __all__ = [
     "SKIP_REQUEST",
     "STATE_BITS",
     "STATUSES",
+    "Accepted",
     "AccessChange",
     "AccessReader",
     "AccessWriter",
@@ -248,6 +269,12 @@ __all__ = [
     "EnterCodeRecord",
     "Entry",
     "EntryQuery",
+    "EventAccepted",
+    "EventCame",
+    "EventPage",
+    "EventQuery",
+    "EventReader",
+    "EventRow",
     "GivenItems",
     "Happened",
     "Idempotency",
@@ -269,6 +296,11 @@ __all__ = [
     "Keyring",
     "KeysRead",
     "Link",
+    "Match",
+    "MatchFailed",
+    "MatchKey",
+    "MatchRow",
+    "MatchesDue",
     "NoJournal",
     "NoReaders",
     "NoStore",
@@ -318,6 +350,7 @@ __all__ = [
     "TaskRow",
     "TokenRecord",
     "Unfinished",
+    "UnknownEvent",
     "UnknownKey",
     "UnreadableRecord",
     "Unrecordable",
@@ -333,6 +366,7 @@ __all__ = [
     "is_in_use",
     "keyring_for",
     "locate",
+    "new_event_id",
     "new_key",
     "open_journal",
     "open_reader",

@@ -35,6 +35,7 @@ from stretto.actors.journal.messages import (
     StoreGone,
 )
 from stretto.actors.journal.records import Audited, Happened, Write, run_of
+from stretto.actors.journal.refusals import answer_duplicate, answer_unrecordable
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -234,7 +235,7 @@ class JournalActor(pykka.ThreadingActor):
             earlier = refused.get(self._run_of(record) or "")
             if earlier is None:
                 notify(record.notifications, record.answers)
-            else:
+            elif not answer_duplicate(record, earlier):
                 self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
 
     def _available(self, entries: int) -> None:
@@ -263,8 +264,10 @@ class JournalActor(pykka.ThreadingActor):
 
     def _refuse(self, record: Record, reason: str) -> None:
         run_id = self._run_of(record) or ""
-        _log.error("run_unrecordable", run_id=run_id, reason=reason)
         self._link.dropped(record.entries)
+        if answer_unrecordable(record, reason):
+            return
+        _log.error("run_unrecordable", run_id=run_id, reason=reason)
         if _only_ends(record):  # the store does not know the run: only its end is left to report
             notify(record.notifications, record.answers)
             return

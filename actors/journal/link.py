@@ -14,6 +14,8 @@ from stretto.actors.dispatch import Deferred, Recipient, RightOfWay, ask_deferre
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
+from stretto.actors.journal.events import EventAccepted, MatchFailed
+from stretto.actors.journal.events_memory import MemoryEvents
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
@@ -94,6 +96,7 @@ class NoJournal:
 
     Attributes:
         audit: The newest entries of the audit.
+        events: The newest events.
     """
 
     durable = False
@@ -103,6 +106,7 @@ class NoJournal:
 
     def __init__(self) -> None:
         self.audit = AuditRing()
+        self.events = MemoryEvents()
         self._keys = MemoryKeys()
 
     def record(
@@ -113,6 +117,15 @@ class NoJournal:
         family: str | None = None,  # noqa: ARG002 - as above
     ) -> None:
         """Keep the audit of the record, send the messages and resolve the answers at once."""
+        if isinstance(write, EventAccepted):
+            accepted = self.events.add(write)
+            answers = [(answer, accepted) for answer, _value in answers]
+            notifications = () if accepted.duplicate else notifications
+        elif isinstance(write, MatchFailed):
+            self.events.fail(write.event, write.rule, write.error)
+        elif isinstance(write, Happened):
+            for each in write.events:
+                self.events.add(each)
         if write is not None and write.audit:
             self.audit.add(write.audit)
         notify(notifications, answers)

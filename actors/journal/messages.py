@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.claims import Claimed
     from stretto.actors.journal.deletion import DeleteRun
+    from stretto.actors.journal.events import Match
     from stretto.actors.journal.kv import KeyChange
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
+    from stretto.definitions.rules import Event
 
 
 class JournalHasRoom(msgspec.Struct, frozen=True):
@@ -35,6 +37,18 @@ class RunUnrecordable(msgspec.Struct, frozen=True):
 
     run_id: str
     reason: str
+
+
+class MatchesDue(msgspec.Struct, frozen=True):
+    """Rules have answered events, which is durable: their runs are to be started."""
+
+    matches: tuple[Match, ...]
+
+
+class EventCame(msgspec.Struct, frozen=True):
+    """An event was accepted, which is durable. Sent to who listens to its type."""
+
+    event: Event
 
 
 class StoreGone(msgspec.Struct, frozen=True):

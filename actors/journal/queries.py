@@ -4,6 +4,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from stretto.definitions.errors import StrettoError
+
 PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
@@ -93,3 +95,9 @@ class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only entries of this task."""
     limit: int = PAGE
     """The number of entries."""
+
+
+class InvalidCursor(StrettoError):
+    """The cursor did not come from a page of this kind."""
+
+    code = "invalid_cursor"

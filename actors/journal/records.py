@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
+from stretto.actors.journal.events import EventAccepted, MatchFailed, MatchKey
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -138,6 +139,8 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     requested_by: RequestedBy | None = None
     """Who started it. None for a run that a program started in its own process, and for that of a sub-workflow."""
+    match: MatchKey | None = None
+    """The match that it was started for. Only its depth is restored."""
     audit: AuditEntries = ()
     """Written only if the run is accepted, and not restored with it."""
 
@@ -245,6 +248,8 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     max_output_bytes: int = 0
     """How many bytes of texts of the run are kept."""
     audit: AuditEntries = ()
+    events: tuple[EventAccepted, ...] = ()
+    """The events that are about this progress."""
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,9 +295,13 @@ class Audited(msgspec.Struct, frozen=True):
     audit: AuditEntries
 
 
-Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited
+Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited | EventAccepted | MatchFailed
 
 
 def run_of(write: Write | None) -> str | None:
-    """Return the id of the run that a record is of, or None if it is of no run."""
-    return write.run_id if isinstance(write, RunAccepted | Happened) else None
+    """Return the id of the run or of the event that a record is of, or None if it is of neither."""
+    if isinstance(write, RunAccepted | Happened):
+        return write.run_id
+    if isinstance(write, EventAccepted):
+        return write.event.id
+    return write.event if isinstance(write, MatchFailed) else None

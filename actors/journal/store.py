@@ -20,6 +20,7 @@ from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
+    from stretto.actors.journal.events import EventReader
     from stretto.actors.journal.kv import KeyReader
 
 SUCCESSES_AMONG: int = 1000
@@ -124,8 +125,7 @@ class Pruning(Protocol):
             The number of runs deleted.
 
         Raises:
-            StoreUnavailable: The store cannot be written now; the call can be repeated.
-            StoreLost: Another process has taken over the store.
+            StoreUnavailable, StoreLost: As `Writer.write` does. After the first one the call can be repeated.
         """
 
 
@@ -172,9 +172,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     requested_by: RequestedBy | None = None
     child_count: int
+    """The number of its child runs that are stored."""
     parent_item: ItemKey | None = None
     """The item of the parent that a sub-workflow's run is for."""
-    """The number of its child runs that are stored."""
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -255,6 +255,10 @@ class Reader(Protocol):
     def keys(self) -> "KeyReader":
         """Reads the key-value store."""
 
+    @property
+    def events(self) -> "EventReader":
+        """Reads events and matches."""
+
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""
 
@@ -295,7 +299,7 @@ class Reader(Protocol):
         """Return a run's child runs, in the order of their acceptance."""
 
     def has_children(self, run_id: str) -> bool:
-        """Return whether a run has child runs."""
+        """Return whether it has any."""
 
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
@@ -389,9 +393,3 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Close all connections; idempotent."""
-
-
-class InvalidCursor(StrettoError):
-    """The cursor did not come from a page of this kind."""
-
-    code = "invalid_cursor"

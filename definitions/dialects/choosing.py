@@ -8,7 +8,7 @@ from stretto.definitions.dialects.foreign import find_foreign_language
 from stretto.definitions.dialects.native import read_native
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import MAX_FINDINGS, Reader
-from stretto.definitions.dialects.recognition import is_orquesta
+from stretto.definitions.dialects.recognition import is_orquesta, is_trigger_document
 from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.model import ST2, Workflow
 from stretto.definitions.source import YAML_1_1, Node, TooMuchWork, Work, compose
@@ -19,7 +19,8 @@ class Reading:
     """The result of reading a definition.
 
     Attributes:
-        workflow: The workflow, without the parts that could not be read. None if nothing could be read.
+        workflow: The workflow, without the parts that could not be read. None if nothing could be read, and for a
+            document that is a rule or a webhook.
         findings: All errors and warnings.
         root: The YAML document, or None if it could not be parsed.
     """
@@ -76,6 +77,8 @@ def _read(text: str, file: str, work: Work) -> Reading:
     other = find_foreign_language(root) if root is not None else None
     if other is not None:
         return Reading(None, (*reader.findings, other), root)
+    if is_trigger_document(root):
+        return Reading(None, tuple(reader.findings), root)
     if root is not None and is_chain(root):
         return _read_as_chain(text, file, work)
     if root is not None and is_orquesta(root):

@@ -25,6 +25,13 @@ _CONTEXT: Final = re.compile(r"(?<![\w.])ctx\(")
 _NATIVE_NAMES: Final = re.compile(r"(?<![\w.])(?:workflow|parameters|task|tasks|keystore|config|system)\.\w")
 
 
+def is_trigger_document(root: Node | None) -> bool:
+    """Return whether a document is a rule, a schedule or a webhook, and not a workflow."""
+    if not isinstance(root, MapNode) or "tasks" in root.members:
+        return False
+    return "hook" in root.members or ("run" in root.members and not {"on", "schedule"}.isdisjoint(root.members))
+
+
 def is_orquesta(root: Node) -> bool:
     """Return whether a document is an Orquesta definition."""
     if not isinstance(root, MapNode):

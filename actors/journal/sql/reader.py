@@ -31,6 +31,7 @@ from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.events import SqlEventReader
 from stretto.actors.journal.sql.facts import read_facts
 from stretto.actors.journal.sql.item_ends import restore_ends, select_ends
 from stretto.actors.journal.sql.item_rows import (
@@ -56,6 +57,7 @@ from stretto.actors.journal.sql.run_rows import (
     restore_end,
     restore_labels,
     restore_limits,
+    restore_match,
     restore_origin,
     restore_requested_by,
     restore_rerun,
@@ -113,6 +115,7 @@ class SqlReader:
         self._shared = SharedObjects(keyring)
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
+        self.events = SqlEventReader(engine, keyring, store)
 
     # ---- recovery
 
@@ -161,7 +164,7 @@ class SqlReader:
             limits=restore_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
-            requested_by=restore_requested_by(row),
+            requested_by=restore_requested_by(row), match=restore_match(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

@@ -12,6 +12,8 @@
     audit                            who asked for which change, also of deleted runs
     engines                          who may write: a row for each opening of the store
     kv                               the key-value store; secret values are encrypted
+    events 1--n matches              what happened, and the answers of rules to it; they outlive their runs
+    event_keys                       what identifies repeated events
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
 unless it is selected. Bodies are JSON texts or encrypted ones (`encryption`). Times are seconds since the epoch.
@@ -107,6 +109,8 @@ runs = _table(
     Column("owner", _BIG),
     # The id of the run at the top of its tree, which is claimed as a whole. Null if it ended before version 0014.
     Column("root", Text),
+    # The number of runs before it in a chain of events. Null for a run that no event has started.
+    Column("event_depth", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -333,6 +337,69 @@ kv = _table(
     sqlite_autoincrement=True,
 )
 Index("kv_by_place", kv.c.scope, kv.c.owner, kv.c.name, unique=True)
+
+events = _table(
+    "events",
+    # Increases in the order of acceptance: the key of pages.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    # `owner` or `remote`, as of a run.
+    Column("origin", Text, nullable=False),
+    Column("accepted_at", _TIME, nullable=False),
+    Column("depth", Integer, nullable=False),
+    # The run that it is about.
+    Column("cause", Text),
+    # The number of its matches.
+    Column("matched", Integer, nullable=False),
+    # Payload, headers and parameters, as JSON.
+    Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("events_by_type", events.c.type, events.c.number)
+Index("events_by_time", events.c.accepted_at)
+_CAUSED = events.c.cause.is_not(None)
+Index("events_by_cause", events.c.cause, sqlite_where=_CAUSED, postgresql_where=_CAUSED)
+
+event_keys = _table(
+    "event_keys",
+    Column("key", Text, primary_key=True),
+    # The id of the first event with the key.
+    Column("event", Text, nullable=False),
+    # When the key is forgotten. Null is with the event.
+    Column("expires_at", _TIME),
+)
+Index("event_keys_by_event", event_keys.c.event)
+Index("event_keys_by_expiry", event_keys.c.expires_at)
+
+matches = _table(
+    "matches",
+    # Increases in the order of acceptance.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    # The id of its event.
+    Column("event", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    # The ref of the workflow or action that runs, and the id of the run.
+    Column("target", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("matched_at", _TIME, nullable=False),
+    # Set in the commit that accepts the run.
+    Column("started_at", _TIME),
+    # Why there is no run.
+    Column("error", Text),
+    # The number of the engine that starts the run. Null for one that the next engine claims.
+    Column("owner", _BIG),
+    # The inputs and how they were made, as JSON; null after an error.
+    Column("body", LargeBinary),
+    sqlite_autoincrement=True,
+)
+Index("matches_by_event", matches.c.event, matches.c.rule, unique=True)
+Index("matches_by_rule", matches.c.rule, matches.c.number)
+Index("matches_by_run", matches.c.run)
+DUE: Final = and_(matches.c.started_at.is_(None), matches.c.error.is_(None))
+"""The matches whose runs are not started yet."""
+Index("matches_due", matches.c.owner, matches.c.number, sqlite_where=DUE, postgresql_where=DUE)
 
 engines = _table(
     "engines",

@@ -8,9 +8,11 @@ import msgspec
 from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.events import EventAccepted, MatchFailed
 from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write, run_of
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.audit import write_audit
+from stretto.actors.journal.sql.event_writer import EventWriter
 from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
@@ -44,6 +46,7 @@ class SqlWriter:
         self._acceptance = Acceptance(keyring)
         self._progress = ProgressWriter(keyring)
         self._outputs = OutputWriter(keyring)
+        self._events = EventWriter(keyring)
         self._numbers: dict[str, int] = {}
         # The transaction whose commit is in doubt, and one that turned out to be committed.
         self._doubtful: tuple[CommitInDoubt, _Written] | None = None
@@ -103,6 +106,7 @@ class SqlWriter:
             new_numbers, taken = self._acceptance.write(transaction, accepted, self._ownership.number)
             numbers.update(new_numbers)
             written.taken.extend(taken)
+        self._write_events(transaction, writes, written)
         refused = {each.run_id for each in written.taken}
         if refused:
             happened = [each for each in happened if each.run_id not in refused]
@@ -115,6 +119,15 @@ class SqlWriter:
                 write_suspicions(transaction, each, numbers)
         # A refused record has not happened.
         write_audit(transaction, (entry for each in writes if run_of(each) not in refused for entry in each.audit))
+
+    def _write_events(self, transaction: Transaction, writes: Sequence[Write], written: _Written) -> None:
+        events = [
+            each
+            for write in writes
+            for each in ((write,) if type(write) is EventAccepted else write.events if type(write) is Happened else ())
+        ]
+        written.taken.extend(self._events.write(transaction, events, self._ownership.number))
+        self._events.fail(transaction, [each for each in writes if type(each) is MatchFailed])
 
     def _numbers_of(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
         numbers = self._find_numbers(transaction, run_ids)

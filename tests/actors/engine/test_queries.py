@@ -15,7 +15,7 @@ from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.records import Ending
-from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ExplainWaits, RunSupervisor
 from stretto.definitions.conductor import IllegalTransition, UnknownTask

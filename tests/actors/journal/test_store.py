@@ -23,7 +23,8 @@ from stretto.actors.journal.records import (
     TaskState,
 )
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import AlreadyAccepted, Child, InvalidCursor, RunRow, Unfinished, Unrecordable
+from stretto.actors.journal.queries import InvalidCursor
+from stretto.actors.journal.store import AlreadyAccepted, Child, RunRow, Unfinished, Unrecordable
 from stretto.definitions.conductor import Failure, PauseRequested
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
-from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.journal.queries import InvalidCursor
 
 
 @given(st.integers(0, 10**18 - 1))

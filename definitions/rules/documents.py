@@ -1,0 +1,24 @@
+"""Recognizes the documents that are rules or webhooks, and reads them."""
+
+from typing import TypeAlias
+
+from stretto.definitions.dialects import Reader, is_trigger_document
+from stretto.definitions.rules.hook import Hook, read_hook
+from stretto.definitions.rules.native import read_native_rule
+from stretto.definitions.rules.rule import Rule
+from stretto.definitions.rules.schedule_file import read_native_schedule
+from stretto.definitions.source import MapNode, Node
+
+Trigger: TypeAlias = Rule | Hook
+"""What a file defines that starts runs by itself."""
+
+
+def read_trigger(reader: Reader, root: Node | None) -> Trigger | None:
+    """Return the rule or the webhook of a document, or None. The reader collects the findings."""
+    if not isinstance(root, MapNode) or not is_trigger_document(root):
+        return None
+    if "hook" in root.members:
+        return read_hook(reader, root)
+    if "schedule" in root.members:
+        return read_native_schedule(reader, root)
+    return read_native_rule(reader, root)
