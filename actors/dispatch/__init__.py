@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         derived,
         forward,
         tell_then,
+        when_failed,
         when_settled,
     )
     from stretto.actors.dispatch.dispatcher import Dispatcher
@@ -36,7 +37,7 @@ else:
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
-            "forward tell_then when_settled",
+            "forward tell_then when_failed when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -79,5 +80,6 @@ __all__ = [
     "reached_by",
     "tell_then",
     "unbound_handlers",
+    "when_failed",
     "when_settled",
 ]

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
         Link,
         NoJournal,
         Notifications,
+        ScheduleLink,
     )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, RESTARTED, ReplayTrace
     from stretto.actors.journal.run_log import MAX_OUTPUT_BYTES, RunLog
+    from stretto.actors.journal.schedules import ScheduleMoved, ScheduleReader, ScheduleRow, ScheduleState
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
     from stretto.actors.journal.sql.store import Store
@@ -191,7 +193,7 @@ else:
                 "DEFAULT_KEY_LIMITS KeyConflict KeyLimits KeyPlace KeyReader PutKey RemoveKey SCOPES Scope StoredKey "
                 "UnknownKey unknown_key_error"
             ),
-            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
+            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink",
             "location": "InFile files_of locate",
             "messages": "EventCame JournalHasRoom MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
             "opening": "is_in_use open_reader open_store",
@@ -205,6 +207,7 @@ else:
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
+            "schedules": "ScheduleMoved ScheduleReader ScheduleRow ScheduleState",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
@@ -335,6 +338,11 @@ __all__ = [
     "RunRow",
     "RunUnrecordable",
     "RunsClaimed",
+    "ScheduleLink",
+    "ScheduleMoved",
+    "ScheduleReader",
+    "ScheduleRow",
+    "ScheduleState",
     "Scope",
     "SecretsLearned",
     "SessionRecord",

@@ -26,6 +26,7 @@ from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
     ClaimRuns,
+    ClaimSchedules,
     PruneRuns,
     Record,
     RetryCommit,
@@ -36,6 +37,7 @@ from stretto.actors.journal.messages import (
 )
 from stretto.actors.journal.records import Audited, Happened, Write, run_of
 from stretto.actors.journal.refusals import answer_duplicate, answer_unrecordable
+from stretto.actors.journal.schedules import ScheduleClaims
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -89,6 +91,7 @@ class JournalActor(pykka.ThreadingActor):
         access: AccessWriter,
         keys: KeyWriter,
         claims: Claims,
+        schedules: ScheduleClaims,
         timers: Timers,
         instruments: Instruments,
         engine: Callable[[], pykka.ActorRef[Any]],
@@ -100,6 +103,7 @@ class JournalActor(pykka.ThreadingActor):
         self._access = access
         self._keys = keys
         self._claims = claims
+        self._schedules = schedules
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
@@ -119,7 +123,7 @@ class JournalActor(pykka.ThreadingActor):
 
     def on_receive(self, message: Any) -> Any:
         """Gather a record; commit when the mailbox is empty, which is soon: to send a record takes far longer."""
-        if isinstance(message, ChangeAccess | ChangeKey):
+        if isinstance(message, ChangeAccess | ChangeKey | ClaimSchedules):
             try:
                 return self._change(message)
             finally:
@@ -325,15 +329,17 @@ class JournalActor(pykka.ThreadingActor):
         elif claimed.again is not None:
             self._timers.remind_after(claimed.again, self.actor_ref, ClaimRuns())
 
-    # ---- access and keys
+    # ---- access, keys and claims of schedules
 
-    def _change(self, message: ChangeAccess | ChangeKey) -> Any:
+    def _change(self, message: ChangeAccess | ChangeKey | ClaimSchedules) -> Any:
         """Write a change in its own transaction. Raises what the sender gets, such as StoreUnavailable."""
         if self._failing:
             raise StoreUnavailable(f"the store cannot be written: {self._link.unavailable}")
         try:
             if isinstance(message, ChangeKey):
                 return self._keys.apply(message.change, message.audit)
+            if isinstance(message, ClaimSchedules):
+                return self._schedules.claim(message.timings, message.at)
             return self._access.apply(message.change, message.audit)
         except StoreLost as error:
             self._lose(error)

@@ -12,6 +12,7 @@ import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.actors.journal.events import EventAccepted, MatchFailed, MatchKey
+from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -295,13 +296,15 @@ class Audited(msgspec.Struct, frozen=True):
     audit: AuditEntries
 
 
-Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited | EventAccepted | MatchFailed
+Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited | EventAccepted | MatchFailed | ScheduleMoved
 
 
 def run_of(write: Write | None) -> str | None:
-    """Return the id of the run or of the event that a record is of, or None if it is of neither."""
+    """Return the id of the run, the event or the schedule that a record is of, or None if it is of none."""
     if isinstance(write, RunAccepted | Happened):
         return write.run_id
     if isinstance(write, EventAccepted):
         return write.event.id
+    if isinstance(write, ScheduleMoved):
+        return f"schedule:{write.state.ref}"
     return write.event if isinstance(write, MatchFailed) else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
     from stretto.actors.journal.events import EventReader
     from stretto.actors.journal.kv import KeyReader
+    from stretto.actors.journal.schedules import ScheduleReader
 
 SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
@@ -258,6 +259,10 @@ class Reader(Protocol):
     @property
     def events(self) -> "EventReader":
         """Reads events and matches."""
+
+    @property
+    def schedules(self) -> "ScheduleReader":
+        """Reads how far schedules are."""
 
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""

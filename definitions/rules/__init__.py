@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.event import MAX_EVENT_DEPTH, Event, RuleDialect
     from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
     from stretto.definitions.rules.rule import Criterion, Rule
+    from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
     from stretto.definitions.rules.scope import EventScope
+    from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
         NO_RULES,
         NO_SURROUNDINGS,
@@ -31,8 +33,10 @@ else:
             "documents": "Trigger read_trigger",
             "event": "Event MAX_EVENT_DEPTH RuleDialect",
             "hook": "Hook HookStyle STYLES SecretSource",
+            "schedule_file": "SCHEDULE_EVENT due_parameters",
             "rule": "Criterion Rule",
             "scope": "EventScope",
+            "timers": "TIMERS read_timer",
             "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
         },
     )
@@ -41,7 +45,9 @@ __all__ = [
     "MAX_EVENT_DEPTH",
     "NO_RULES",
     "NO_SURROUNDINGS",
+    "SCHEDULE_EVENT",
     "STYLES",
+    "TIMERS",
     "Criterion",
     "Event",
     "EventScope",
@@ -56,7 +62,9 @@ __all__ = [
     "Surroundings",
     "Trigger",
     "answers",
+    "due_parameters",
     "judge",
+    "read_timer",
     "read_trigger",
     "render",
 ]

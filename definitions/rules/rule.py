@@ -7,8 +7,8 @@ from typing import Protocol
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, Moment, Scope, Source, Template
-from stretto.definitions.schedules import Schedule
 from stretto.definitions.rules.event import RuleDialect
+from stretto.definitions.schedules import Schedule
 
 
 class Criterion(Protocol):

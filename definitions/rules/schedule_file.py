@@ -1,8 +1,8 @@
 """Reads schedules in the native form. Each is a rule that answers the due times of its own.
 
-    schedule: {cron: "0 3 * * *", timezone: Europe/Berlin, overlap: skip}
-    run: ops.report
-    input: {day: "{{ payload.due }}"}
+schedule: {cron: "0 3 * * *", timezone: Europe/Berlin, overlap: skip}
+run: ops.report
+input: {day: "{{ payload.due }}"}
 """
 
 from pathlib import PurePath
@@ -113,9 +113,7 @@ def read_zone(reader: Reader, fields: Fields, name: str) -> tuple[str, ZoneInfo]
 
 def report_time(reader: Reader, error: InvalidTime, node: Node) -> None:
     """Report a wrong timing at its place."""
-    reader.error(
-        "bad_schedule", str(error), node.place, found=error.found, expected=error.expected, hint=error.hint
-    )
+    reader.error("bad_schedule", str(error), node.place, found=error.found, expected=error.expected, hint=error.hint)
 
 
 def _timing(reader: Reader, fields: Fields, zone: ZoneInfo) -> tuple[Timing | None, str]:

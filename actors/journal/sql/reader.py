@@ -66,6 +66,7 @@ from stretto.actors.journal.sql.run_rows import (
     select_matching,
     select_runs,
 )
+from stretto.actors.journal.sql.schedules import SqlScheduleReader
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
@@ -116,6 +117,7 @@ class SqlReader:
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
         self.events = SqlEventReader(engine, keyring, store)
+        self.schedules = SqlScheduleReader(engine, store)
 
     # ---- recovery
 
@@ -164,7 +166,8 @@ class SqlReader:
             limits=restore_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
-            requested_by=restore_requested_by(row), match=restore_match(row),
+            requested_by=restore_requested_by(row),
+            match=restore_match(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
-from stretto.actors.journal.sql.tables import metadata
+from stretto.actors.journal.sql.schedule_table import schedules
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
 
@@ -149,8 +149,9 @@ SCHEMA: Final = Schema(
         "0015",
         "0016",
         "0017",
+        "0018",
     ),
-    metadata,
+    schedules.metadata,
     contracts=frozenset({"0015"}),
 )
 """The versions that this Stretto knows."""
