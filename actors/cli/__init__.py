@@ -20,6 +20,7 @@ COMMANDS = {
     "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
     "kv": "Get, set, list and delete keys of the key-value store.",
     "pools": "List, show and drain the pools of workers of a daemon.",
+    "schedules": "List, show, pause, resume and trigger the schedules of a daemon.",
     "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",
     "graph": "Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.",

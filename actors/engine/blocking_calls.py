@@ -224,6 +224,18 @@ class BlockingCalls(BlockingReports):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker)))
 
+    def pause_schedule(self, schedule: str) -> dict[str, Any]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return dict(self._get(self.proxy.pause_schedule(schedule)))
+
+    def resume_schedule(self, schedule: str) -> dict[str, Any]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return dict(self._get(self.proxy.resume_schedule(schedule)))
+
+    def trigger_schedule(self, schedule: str) -> dict[str, Any]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return dict(self._get(self.proxy.trigger_schedule(schedule)))
+
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))

@@ -115,6 +115,19 @@ class BlockingReports:
         pools: list[dict[str, Any]] = self._get(self.proxy.pools())
         return pools
 
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return the schedules. See `Engine.schedules`."""
+        schedules: list[dict[str, Any]] = self._get(self.proxy.schedules())
+        return schedules
+
+    def schedule(self, schedule: str) -> dict[str, Any]:
+        """Return a schedule. See `Engine.schedule`."""
+        return dict(self._get(self.proxy.schedule(schedule)))
+
+    def schedule_times(self, schedule: str, since: float | None = None, count: int = 5) -> list[dict[str, Any]]:
+        """Return the next due times of a schedule. See `Engine.schedule_times`."""
+        return list(self._get(self.proxy.schedule_times(schedule, since, count)))
+
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
         counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by))

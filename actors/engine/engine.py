@@ -17,6 +17,7 @@ from stretto.actors.engine.methods.keys import KeyMethods
 from stretto.actors.engine.methods.pools import PoolMethods
 from stretto.actors.engine.methods.records import RecordMethods
 from stretto.actors.engine.methods.runs import RunMethods
+from stretto.actors.engine.methods.schedules import ScheduleMethods
 from stretto.actors.engine.methods.submission import SubmissionMethods
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, Retention, start_actor, start_parts
@@ -40,6 +41,7 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    ScheduleMethods,
     HousekeepingMethods,
 ):
     """The root actor. Start it with `Engine.start(...)`, and use it through `.proxy()`.

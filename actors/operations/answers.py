@@ -6,6 +6,7 @@ import msgspec
 
 from stretto.actors.operations import definition_answers
 from stretto.actors.operations.pools import Drained, PoolsAnswer
+from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.definitions.errors import Finding
 
 
@@ -316,6 +317,10 @@ Answer: TypeAlias = (
     | KeyAnswer
     | PoolsAnswer
     | Drained
+    | SchedulesAnswer
+    | ScheduleAnswer
+    | ScheduleTimesAnswer
+    | ScheduleTriggered
     | TokensAnswer
     | TokenCreated
     | MeAnswer

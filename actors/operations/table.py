@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, keys, pools, requests, sessions
+from stretto.actors.operations import answers, definition_requests, keys, pools, requests, schedules, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -52,6 +52,12 @@ _ALL: Final = (
     _operation(keys.DeleteKey, lambda _result: answers.Done()),
     _operation(pools.Pools, pools.PoolsAnswer),
     _operation(pools.DrainPool, pools.Drained),
+    _operation(schedules.Schedules, schedules.SchedulesAnswer),
+    _operation(schedules.Schedule, schedules.ScheduleAnswer),
+    _operation(schedules.ScheduleTimes, schedules.ScheduleTimesAnswer),
+    _operation(schedules.PauseSchedule, schedules.ScheduleAnswer),
+    _operation(schedules.ResumeSchedule, schedules.ScheduleAnswer),
+    _operation(schedules.TriggerSchedule, lambda started: schedules.ScheduleTriggered(**started)),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -84,6 +90,9 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.SetKey,
         keys.DeleteKey,
         pools.DrainPool,
+        schedules.PauseSchedule,
+        schedules.ResumeSchedule,
+        schedules.TriggerSchedule,
         *(control.request for control in CONTROLS),
     }
 )

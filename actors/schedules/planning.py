@@ -1,4 +1,4 @@
-"""What a schedule does at a time: the due times that start runs now, those that are left out, and the next one."""
+"""The plan of a schedule at a time: the due times that start runs now, those left out, and the next one."""
 
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ ON_TIME_SECONDS: Final = 60.0
 
 
 class Plan(NamedTuple):
-    """What a schedule does now.
+    """The plan of a schedule now.
 
     Attributes:
         start: The due times to handle, in order.
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
 
 
 def plan(schedule: Schedule, state: ScheduleState, now: float) -> Plan:
-    """Return what a schedule does at a time, in seconds since the epoch.
+    """Return the plan of a schedule at a time, in seconds since the epoch.
 
     Due times are handled once and in order, also if the clock is set back: none comes again.
     """

@@ -63,7 +63,7 @@ _log = get_logger("stretto.schedules")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a scheduler works with.
+    """The surroundings of a scheduler.
 
     Attributes:
         journal: Records the states and the events.

@@ -31,7 +31,7 @@ class Schedule:
 
     @property
     def identity(self) -> str:
-        """What the timing is, to compare it with that of another version of the file."""
+        """A text of the timing, to compare it with another version of the file."""
         return f"{self.text} {self.zone}"
 
     def starts_at(self, ref: str, due: int) -> float:

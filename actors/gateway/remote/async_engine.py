@@ -226,6 +226,12 @@ class AsyncRemoteEngine:
     delete_key = _answered(RemoteEngine.delete_key)
     pools = _answered(RemoteEngine.pools)
     drain_pool = _answered(RemoteEngine.drain_pool)
+    schedules = _answered(RemoteEngine.schedules)
+    schedule = _answered(RemoteEngine.schedule)
+    schedule_times = _answered(RemoteEngine.schedule_times)
+    pause_schedule = _answered(RemoteEngine.pause_schedule)
+    resume_schedule = _answered(RemoteEngine.resume_schedule)
+    trigger_schedule = _answered(RemoteEngine.trigger_schedule)
     prune = _answered(RemoteEngine.prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:

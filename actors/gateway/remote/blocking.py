@@ -170,6 +170,18 @@ class BlockingRemoteEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self.proxy.drain_pool(pool, worker, note=note).get()
 
+    def pause_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return self.proxy.pause_schedule(schedule, note=note).get()
+
+    def resume_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return self.proxy.resume_schedule(schedule, note=note).get()
+
+    def trigger_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return self.proxy.trigger_schedule(schedule, note=note).get()
+
     def delete_run(self, run_id: str, *, note: str | None = None) -> None:
         """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""
         self.proxy.delete_run(run_id, note=note).get()

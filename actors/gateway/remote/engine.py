@@ -5,6 +5,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
 import pykka
 
 from stretto.actors.gateway.client import Client
@@ -24,10 +25,12 @@ from stretto.actors.operations import (
     FollowOutput,
     KeyValue,
     Pause,
+    PauseSchedule,
     Prune,
     Recover,
     Rerun,
     Resume,
+    ResumeSchedule,
     RetryItem,
     SetConcurrency,
     SetKey,
@@ -35,6 +38,7 @@ from stretto.actors.operations import (
     SkipItem,
     Status,
     Submit,
+    TriggerSchedule,
 )  # fmt: skip
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.data import thaw
@@ -255,6 +259,18 @@ class RemoteEngine(RemoteReports):
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self._calls.send(lambda: DrainPool(pool, worker, note=note), lambda answer: answer.workers)
+
+    def pause_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return self._calls.send(lambda: PauseSchedule(schedule, note=note), lambda answer: answer.schedule)
+
+    def resume_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return self._calls.send(lambda: ResumeSchedule(schedule, note=note), lambda answer: answer.schedule)
+
+    def trigger_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return self._calls.send(lambda: TriggerSchedule(schedule, note=note), msgspec.structs.asdict)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None

@@ -36,6 +36,9 @@ from stretto.actors.operations import (
     RunDefinition,
     RunGraph,
     Runs,
+    Schedule,
+    Schedules,
+    ScheduleTimes,
     Status,
     Task,
     Tasks,
@@ -140,6 +143,20 @@ class RemoteReports:
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""
         return self._calls.send(Pools, lambda answer: answer.pools)
+
+    def schedules(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the schedules. See `Engine.schedules`."""
+        return self._calls.send(Schedules, lambda answer: answer.schedules)
+
+    def schedule(self, schedule: str) -> pykka.Future[dict[str, Any]]:
+        """Return a schedule. See `Engine.schedule`."""
+        return self._calls.send(lambda: Schedule(schedule), lambda answer: answer.schedule)
+
+    def schedule_times(
+        self, schedule: str, since: float | None = None, count: int = 5
+    ) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the next due times of a schedule. See `Engine.schedule_times`."""
+        return self._calls.send(lambda: ScheduleTimes(schedule, since, count), lambda answer: answer.times)
 
     def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
