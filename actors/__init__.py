@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
+    from stretto.actors.schedules.held import UnknownSchedule
+    from stretto.actors.schedules.reports import ScheduleDisabled, ScheduleElsewhere
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -90,6 +92,8 @@ else:
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
             "runs.messages": "RunProgressed",
+            "schedules.held": "UnknownSchedule",
+            "schedules.reports": "ScheduleDisabled ScheduleElsewhere",
         },
     )
 
@@ -131,6 +135,8 @@ __all__ = [
     "RunNotEnded",
     "RunProgressed",
     "RunWasParked",
+    "ScheduleDisabled",
+    "ScheduleElsewhere",
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
@@ -140,6 +146,7 @@ __all__ = [
     "UnknownPath",
     "UnknownPool",
     "UnknownRun",
+    "UnknownSchedule",
     "UnknownVisit",
     "UnknownWorker",
     "UnreadableRecord",
