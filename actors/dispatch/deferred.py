@@ -343,6 +343,27 @@ def when_settled(answer: Deferred, then: Callable[[], object]) -> None:
     answer.subscribe(_HandledFuture(then), set())
 
 
+class _FailureFuture(pykka.Future[Any]):
+    """Stands in for a caller's future, and calls a function with the error if there is one."""
+
+    def __init__(self, then: Callable[[BaseException], object]) -> None:
+        super().__init__()
+        self._then = then
+
+    def set(self, _value: Any = None) -> None:
+        """Do nothing."""
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        error = sys.exc_info()[1] if exc_info is None else exc_info[1]
+        if error is not None:
+            self._then(error)
+
+
+def when_failed(answer: Deferred, then: Callable[[BaseException], object]) -> None:
+    """Call a function with the error of an answer, if it fails, on the thread that fails it. It must return at once."""
+    answer.subscribe(_FailureFuture(then), set())
+
+
 def tell_then(actor: pykka.ActorRef[Any], message: Any, then: Callable[[], object]) -> None:
     """Send a message, and call a function once the actor has handled it or has stopped.
 

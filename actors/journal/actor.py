@@ -26,6 +26,7 @@ from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
     ClaimRuns,
+    MatchesClaimed,
     PruneRuns,
     Record,
     RetryCommit,
@@ -320,6 +321,8 @@ class JournalActor(pykka.ThreadingActor):
         self._available(0)
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
+        if claimed.matches:
+            self._tell_engine(MatchesClaimed())
         if claimed.more:
             self.actor_ref.tell(ClaimRuns())
         elif claimed.again is not None:

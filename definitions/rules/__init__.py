@@ -1,6 +1,6 @@
 """Rules and webhooks: which events start which runs. Pure: nothing here waits for an event.
 
-    YAML --documents--> Rule, Hook --trial--> whether it answers an Event, and with which inputs
+YAML --documents--> Rule, Hook --trial--> whether it answers an Event, and with which inputs
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
     from stretto.definitions.rules.rule import Criterion, Rule
     from stretto.definitions.rules.scope import EventScope
+    from stretto.definitions.rules.targets import check_rule, semantics_of
     from stretto.definitions.rules.trial import (
         NO_RULES,
         NO_SURROUNDINGS,
@@ -33,6 +34,7 @@ else:
             "hook": "Hook HookStyle STYLES SecretSource",
             "rule": "Criterion Rule",
             "scope": "EventScope",
+            "targets": "check_rule semantics_of",
             "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
         },
     )
@@ -56,7 +58,9 @@ __all__ = [
     "Surroundings",
     "Trigger",
     "answers",
+    "check_rule",
     "judge",
     "read_trigger",
     "render",
+    "semantics_of",
 ]

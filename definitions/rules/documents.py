@@ -9,7 +9,7 @@ from stretto.definitions.rules.rule import Rule
 from stretto.definitions.source import MapNode, Node
 
 Trigger: TypeAlias = Rule | Hook
-"""What a file defines that starts runs by itself."""
+"""A file that is not a workflow, and starts runs."""
 
 
 def read_trigger(reader: Reader, root: Node | None) -> Trigger | None:

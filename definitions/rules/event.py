@@ -17,7 +17,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     type: str
-    """What rules listen to, such as `alertmanager` or `core.st2.webhook`."""
+    """The name that rules listen to, such as `alertmanager` or `core.st2.webhook`."""
     payload: Any
     """Frozen data."""
     at: float

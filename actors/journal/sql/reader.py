@@ -164,7 +164,8 @@ class SqlReader:
             limits=restore_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
-            requested_by=restore_requested_by(row), match=restore_match(row),
+            requested_by=restore_requested_by(row),
+            match=restore_match(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
