@@ -29,7 +29,15 @@ def is_trigger_document(root: Node | None) -> bool:
     """Return whether a document is a rule or a webhook, and not a workflow."""
     if not isinstance(root, MapNode) or "tasks" in root.members:
         return False
-    return "hook" in root.members or {"on", "run"} <= root.members.keys()
+    names = root.members.keys()
+    return (
+        "hook" in names or {"on", "run"} <= names or {"trigger_ref", "action_ref"} <= names or is_stackstorm_rule(root)
+    )
+
+
+def is_stackstorm_rule(root: Node | None) -> bool:
+    """Return whether a document is a rule of StackStorm's, which is read as YAML 1.1."""
+    return isinstance(root, MapNode) and isinstance(root.members.get("trigger"), MapNode) and "action" in root.members
 
 
 def is_orquesta(root: Node) -> bool:

@@ -9,7 +9,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.rules.documents import Trigger, read_trigger
-    from stretto.definitions.rules.event import MAX_EVENT_DEPTH, Event, RuleDialect
+    from stretto.definitions.rules.event import MAX_EVENT_DEPTH, WEBHOOK, Event, RuleDialect
     from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
     from stretto.definitions.rules.rule import Criterion, Rule
     from stretto.definitions.rules.scope import EventScope
@@ -30,7 +30,7 @@ else:
         __name__,
         {
             "documents": "Trigger read_trigger",
-            "event": "Event MAX_EVENT_DEPTH RuleDialect",
+            "event": "Event MAX_EVENT_DEPTH RuleDialect WEBHOOK",
             "hook": "Hook HookStyle STYLES SecretSource",
             "rule": "Criterion Rule",
             "scope": "EventScope",
@@ -44,6 +44,7 @@ __all__ = [
     "NO_RULES",
     "NO_SURROUNDINGS",
     "STYLES",
+    "WEBHOOK",
     "Criterion",
     "Event",
     "EventScope",
