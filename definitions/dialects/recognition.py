@@ -37,7 +37,8 @@ def is_trigger_document(root: Node | None) -> bool:
 
 def is_stackstorm_rule(root: Node | None) -> bool:
     """Return whether a document is a rule of StackStorm's, which is read as YAML 1.1."""
-    return isinstance(root, MapNode) and isinstance(root.members.get("trigger"), MapNode) and "action" in root.members
+    trigger = root.members.get("trigger") if isinstance(root, MapNode) else None
+    return isinstance(trigger, MapNode) and "type" in trigger.members and "tasks" not in root.members
 
 
 def is_orquesta(root: Node) -> bool:
