@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
+    from stretto.actors.journal.queries import InvalidCursor
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.records import UnreadableRecord
-    from stretto.actors.journal.queries import InvalidCursor
     from stretto.actors.journal.store import CannotOpenStore, StoreUnavailable
     from stretto.actors.kv.rules import InvalidKey
     from stretto.actors.outcome import AmbiguousRun, EngineStopping, Outcome, RunHandle, RunWasParked, UnknownRun

@@ -10,6 +10,7 @@ from stretto.actors.engine.children import Children
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
+from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.pools import EnginePools
 from stretto.actors.engine.quarantine import QuarantinedRuns
@@ -58,6 +59,7 @@ class EngineCore:
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         self.requests = RunRequests(services, parts.link, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
+        self.matches = matches = MatchStarts(services, engine, parts.link, definitions, runs, admission)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
         self.store = StoreQueries(services, table)
@@ -71,6 +73,7 @@ class EngineCore:
                 runs,
                 news,
                 self.children,
+                matches,
                 recovery,
                 recovery.queue,
                 release,

@@ -70,6 +70,7 @@ class EngineHost:
         """
         self._definitions.replace(catalogue, packs)
         self._services.actions = catalogue.actions
+        self._services.events.use(catalogue.triggers.rules, catalogue.triggers.hooks)
         self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:

@@ -61,6 +61,7 @@ class Shutdown:
             self._stopped = Deferred()
             _log.info("engine_stopping", runs=len(self._table))
             self._admission.close()
+            self._services.events.close()
             self._link.stop_claiming()
             self._recovery.stop()
             for run_id, run in self._table:
@@ -120,6 +121,7 @@ class Shutdown:
     def _unwind(self) -> None:
         self._unwinding = True
         self._admission.close()
+        self._services.events.close()
         self._recovery.finished.resolve()
         # A dispatcher cannot wait for its own threads.
         threading.Thread(target=self._stop_parts, name="stretto-stop").start()

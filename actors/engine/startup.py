@@ -17,6 +17,7 @@ from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.settings import Paths
+from stretto.actors.events import EventIntake, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
@@ -216,7 +217,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now,
+            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard)),
         )  # fmt: skip
         runners.give_access(PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options)))
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)

@@ -1,6 +1,7 @@
-"""Where events come in: one function accepts them, whoever sends them."""
+"""The one place where events are accepted, from all senders."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from stretto.actors.dispatch import Deferred, Recipient
@@ -14,7 +15,8 @@ from stretto.actors.journal import (
     MatchesDue,
     NoJournal,
 )
-from stretto.definitions.rules import Event, RuleIndex
+from stretto.actors.outcome import EngineStopping
+from stretto.definitions.rules import Event, Hook, Rule, RuleIndex
 
 
 class EventIntake:
@@ -28,6 +30,9 @@ class EventIntake:
     def __init__(self, journal: Link | None = None, matcher: Matcher | None = None) -> None:
         self._journal = NoJournal() if journal is None else journal
         self.matcher = Matcher() if matcher is None else matcher
+        self.hooks: Mapping[str, Hook] = {}
+        """The webhooks by name."""
+        self._closed = False
         self._starter: Recipient | None = None
         self._lock = threading.Lock()
         self._listeners: dict[str, tuple[Recipient, ...]] = {}
@@ -37,9 +42,13 @@ class EventIntake:
         """The rules in force."""
         return self.matcher.rules
 
-    def use_rules(self, rules: RuleIndex) -> None:
-        """Match events with other rules from now on."""
-        self.matcher.rules = rules
+    def use(self, rules: Mapping[str, Rule], hooks: Mapping[str, Hook]) -> None:
+        """Use other rules and webhooks from now on."""
+        self.matcher.rules, self.hooks = RuleIndex(rules), hooks
+
+    def close(self) -> None:
+        """Accept no more events from outside: the engine is being stopped."""
+        self._closed = True
 
     def start_runs_with(self, starter: Recipient) -> None:
         """Send `MatchesDue` to an actor from now on."""
@@ -53,8 +62,13 @@ class EventIntake:
             audit: Recorded with it.
 
         Returns:
-            `Accepted`, once the event is durable with its matches. Fails with `Unrecordable` or `StoreLost`.
+            `Accepted`, once the event is durable with its matches. Fails with `Unrecordable`.
+
+        Raises:
+            EngineStopping: The engine is being stopped.
         """
+        if self._closed:
+            raise EngineStopping("the engine is being stopped: it accepts no more events")
         answer = Deferred()
         accepted = self.acceptance_of(event, audit)
         notifications = self.notifications_of(accepted)

@@ -62,7 +62,9 @@ class Matcher:
         try:
             return self._guard.call(self._matched, event, (rule,))
         except Overran as overran:
-            return (self._failed(event, rule, f"limit_exceeded: an expression was stopped after {overran.seconds:g} s"),)
+            return (
+                self._failed(event, rule, f"limit_exceeded: an expression was stopped after {overran.seconds:g} s"),
+            )
 
     def _matched(self, event: Event, rules: tuple[Rule, ...]) -> tuple[Match, ...]:
         return tuple(self._answer(event, rule) for rule in rules if answers(rule, event, self.surroundings))

@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.messages import (
         EventCame,
         JournalHasRoom,
+        MatchesClaimed,
         MatchesDue,
         PruneRuns,
         RunExists,
@@ -195,10 +196,16 @@ else:
             ),
             "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink",
             "location": "InFile files_of locate",
-            "messages": "EventCame JournalHasRoom MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
+            "messages": (
+                "EventCame JournalHasRoom MatchesClaimed MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed "
+                "StoreGone"
+            ),
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
+            "queries": (
+                "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery "
+                "STATUSES"
+            ),
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
@@ -303,6 +310,7 @@ __all__ = [
     "MatchFailed",
     "MatchKey",
     "MatchRow",
+    "MatchesClaimed",
     "MatchesDue",
     "NoJournal",
     "NoReaders",

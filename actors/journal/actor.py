@@ -27,6 +27,7 @@ from stretto.actors.journal.messages import (
     ChangeKey,
     ClaimRuns,
     ClaimSchedules,
+    MatchesClaimed,
     PruneRuns,
     Record,
     RetryCommit,
@@ -324,6 +325,8 @@ class JournalActor(pykka.ThreadingActor):
         self._available(0)
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
+        if claimed.matches:
+            self._tell_engine(MatchesClaimed())
         if claimed.more:
             self.actor_ref.tell(ClaimRuns())
         elif claimed.again is not None:

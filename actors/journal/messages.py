@@ -47,6 +47,10 @@ class MatchesDue(msgspec.Struct, frozen=True):
     matches: tuple[Match, ...]
 
 
+class MatchesClaimed(msgspec.Struct, frozen=True):
+    """This engine has claimed matches, whose runs it starts."""
+
+
 class EventCame(msgspec.Struct, frozen=True):
     """An event was accepted, which is durable. Sent to who listens to its type."""
 

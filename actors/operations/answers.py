@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
+from stretto.actors.operations.events import EventAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.definitions.errors import Finding
@@ -302,6 +303,7 @@ Answer: TypeAlias = (
     | NotEnded
     | StatusAnswer
     | Done
+    | EventAnswer
     | Refused
     | RunsAnswer
     | Found

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, keys, pools, requests, schedules, sessions
+from stretto.actors.operations import answers, events, keys, pools, requests, schedules, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -49,6 +49,7 @@ class Route(NamedTuple):
         media_type: The type of the answer's body. One that is not `JSON` is streamed.
         also: Other HTTP statuses of success. 204 has no body.
         tagged: Whether the answer has an entity tag, and a client that has the answer gets 304.
+        whole: The field of the request that is the whole body, which may be any JSON.
     """
 
     method: str
@@ -61,6 +62,7 @@ class Route(NamedTuple):
     media_type: str = JSON
     also: tuple[int, ...] = ()
     tagged: bool = False
+    whole: str | None = None
 
     @property
     def place(self) -> str:
@@ -169,6 +171,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),
     Route("PUT", _KEY, keys.SetKey, "admin", answers.KeyAnswer, "key"),
     Route("DELETE", _KEY, keys.DeleteKey, "admin", answers.Done),
+    Route(
+        "POST", "/hooks/{name}", events.SendToHook, None, events.EventAnswer, status=202, also=(200,), whole="payload"
+    ),
     Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", catalogue.Definitions, "viewer", about.DefinitionsAnswer),
     Route("GET", _DEFINITION, catalogue.ShowDefinition, "viewer", about.DefinitionShown, "definition"),

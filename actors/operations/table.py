@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, keys, pools, requests, schedules, sessions
+from stretto.actors.operations import answers, definition_requests, events, keys, pools, requests, schedules, sessions
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -100,7 +100,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.FollowOutput, requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken,
-    requests.RevokeToken, requests.RunInputs, requests.RunOutput, requests.ItemResult,
+    requests.RevokeToken, events.SendToHook, requests.RunInputs, requests.RunOutput, requests.ItemResult,
     *definition_requests.ALL,
     sessions.LogIn, sessions.LogOut, sessions.Me, sessions.CreateEnterCode,
 )  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.event_messages import DueFound, DueUnread, FindDue, StartDue
     from stretto.actors.runs.file_rules import FileRules, tasks_with_files
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
@@ -100,6 +101,7 @@ else:
             ),
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
+            "event_messages": "DueFound DueUnread FindDue StartDue",
             "file_rules": "FileRules tasks_with_files",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
@@ -145,9 +147,12 @@ __all__ = [
     "ControlChild",
     "ControlRun",
     "DiscardRun",
+    "DueFound",
+    "DueUnread",
     "ErrorGroup",
     "ExplainWaits",
     "FileRules",
+    "FindDue",
     "FollowRun",
     "Forwarded",
     "GraceElapsed",
@@ -197,6 +202,7 @@ __all__ = [
     "Services",
     "SharePermits",
     "StartChild",
+    "StartDue",
     "TrialStepped",
     "TrialsAged",
     "UnfollowRun",

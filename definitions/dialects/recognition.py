@@ -29,7 +29,16 @@ def is_trigger_document(root: Node | None) -> bool:
     """Return whether a document is a rule, a schedule or a webhook, and not a workflow."""
     if not isinstance(root, MapNode) or "tasks" in root.members:
         return False
-    return "hook" in root.members or ("run" in root.members and not {"on", "schedule"}.isdisjoint(root.members))
+    names = root.members.keys()
+    if "hook" in names or ("run" in names and not names.isdisjoint({"on", "schedule"})):
+        return True
+    return {"trigger_ref", "action_ref"} <= names or is_stackstorm_rule(root)
+
+
+def is_stackstorm_rule(root: Node | None) -> bool:
+    """Return whether a document is a rule of StackStorm's, which is read as YAML 1.1."""
+    trigger = root.members.get("trigger") if isinstance(root, MapNode) else None
+    return isinstance(trigger, MapNode) and "type" in trigger.members and "tasks" not in root.members
 
 
 def is_orquesta(root: Node) -> bool:

@@ -8,6 +8,8 @@ from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 
 RuleDialect: TypeAlias = Literal["native", "stackstorm", "attune"]
 """The language of a rule's expressions."""
+WEBHOOK: Final = "core.st2.webhook"
+"""The type of the events of StackStorm's webhooks."""
 MAX_EVENT_DEPTH: Final = 16
 """The most runs in a chain in which each one was started by an event of the one before."""
 
@@ -17,7 +19,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     type: str
-    """What rules listen to, such as `alertmanager` or `core.st2.webhook`."""
+    """The name that rules listen to, such as `alertmanager` or `core.st2.webhook`."""
     payload: Any
     """Frozen data."""
     at: float

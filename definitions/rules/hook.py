@@ -1,8 +1,8 @@
 """The model of a webhook: what its requests must prove, and which event they are.
 
-    hook: alertmanager
-    secret: {kv: alertmanager_token}
-    style: bearer
+hook: alertmanager
+secret: {kv: alertmanager_token}
+style: bearer
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from stretto.definitions.expressions import Site, Template
 from stretto.definitions.rules.names import check_expression
 from stretto.definitions.source import MapNode, Node, ScalarNode
 
-HookStyle: TypeAlias = Literal["bearer", "github", "stripe"]
+HookStyle: TypeAlias = Literal["bearer", "alertmanager", "github", "stripe"]
 """How a sender proves that it knows the secret.
 
-- `bearer`: `Authorization: Bearer SECRET`, as Alertmanager and most others can send
+- `bearer`, `alertmanager`: `Authorization: Bearer SECRET`
 - `github`: `X-Hub-Signature-256`, an HMAC of the body
 - `stripe`: `Stripe-Signature`, an HMAC of a time and the body
 """
@@ -105,9 +105,10 @@ def _secret(reader: Reader, node: Node, what: str) -> SecretSource | None:
     if mapping is None:
         return None
     fields = Fields(reader, mapping, what)
+    kinds: tuple[Literal["kv", "file"], ...] = ("kv", "file")
     found = [
-        SecretSource(cast("Literal['kv', 'file']", kind), text)
-        for kind in ("kv", "file")
+        SecretSource(kind, text)
+        for kind in kinds
         for member, each in fields.given(kind)
         if (text := reader.text(member, each)) is not None
     ]

@@ -12,7 +12,9 @@ from stretto.definitions.validation import references_of
 
 FACTS: Final = ("id", "type", "payload", "headers", "source", "at", "created", "parameters")
 """The fields of `event`."""
-_OPEN: Final = frozenset({"payload", "trigger", "kv", "st2kv", "keystore", "config", "config_context", "pack", "system"})
+_OPEN: Final = frozenset(
+    {"payload", "trigger", "kv", "st2kv", "keystore", "config", "config_context", "pack", "system"}
+)
 """The names whose fields are not known when the rule is read."""
 
 

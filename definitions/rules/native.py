@@ -1,20 +1,22 @@
 """Reads rules in the native form.
 
-    on: {event: alertmanager, when: "payload.status == 'firing'"}
-    run: ops.restart
-    input: {host: "{{ payload.commonLabels.instance }}"}
+on: {event: alertmanager, when: "payload.status == 'firing'"}
+run: ops.restart
+input: {host: "{{ payload.commonLabels.instance }}"}
 """
 
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stretto.definitions.dialects import ACTION, Fields, Reader
-from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Moment, Scope, Site, Source, Template
 from stretto.definitions.rules.names import check_names
 from stretto.definitions.rules.rule import Criterion, Rule
 from stretto.definitions.source import MapNode, Node, ScalarNode
+
+if TYPE_CHECKING:
+    from stretto.definitions.errors import Place
 
 SITE: Final = Site()
 
@@ -54,7 +56,9 @@ def read_native_rule(reader: Reader, node: MapNode) -> Rule | None:
     event, criteria = _read_on(reader, fields)
     target_node = fields.require("run")
     target = None if target_node is None else read_target(reader, target_node, "'run' of the rule")
-    inputs = {name: template for member, what in fields.given("input") for name, template in read_inputs(reader, member, what)}
+    inputs = {
+        name: template for member, what in fields.given("input") for name, template in read_inputs(reader, member, what)
+    }
     enabled = all(reader.boolean(member, what) for member, what in fields.given("enabled"))
     fields.finish(lambda _name: None)
     if event is None or target is None or target_node is None:

@@ -156,8 +156,8 @@ NAMES: Final[Mapping[RuleDialect, Mapping[str, Callable[[EventScope], Any]]]] = 
         "trigger": EventScope.payload, "st2kv": EventScope.stackstorm_keys, "config_context": EventScope.config,
     },
     "attune": {
-        "event": EventScope.facts, "pack": EventScope.pack, "system": EventScope.system,
-        "keystore": EventScope.keystore,
+        "event": EventScope.facts, "payload": EventScope.payload, "pack": EventScope.pack,
+        "system": EventScope.system, "keystore": EventScope.keystore,
     },
 }  # fmt: skip
 """The names of each language of rules."""

@@ -19,7 +19,7 @@ def no_key(place: str, _at: float) -> ReadKey:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What rules read beside the event.
+    """The keys and the configuration that rules read, besides the event.
 
     Attributes:
         keys: Reads a key of the key-value store.
@@ -52,7 +52,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of one criterion for one event.
+    """The result of one criterion for one event.
 
     Attributes:
         text: The criterion.

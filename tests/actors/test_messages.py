@@ -9,14 +9,14 @@ import msgspec
 from stretto.actors.dispatch import clock
 from stretto.actors.history import loading
 from stretto.actors.journal import messages as journal_messages
-from stretto.actors.runs import change_messages, looking, recovery_messages
+from stretto.actors.runs import change_messages, event_messages, looking, recovery_messages
 from stretto.actors.runs import messages as run_messages
 from stretto.actors.runs.execution import EXECUTION_HANDLERS
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.recovering import RecoveringSupervisor
 from tests.support.paths import DOCS
 
-MODULES = (run_messages, change_messages, recovery_messages, looking, journal_messages, loading, clock)
+MODULES = (run_messages, change_messages, event_messages, recovery_messages, looking, journal_messages, loading, clock)
 CONTENTS = {"ItemCounts", "ItemChanges", "ErrorGroup", "RunChanges", "OutputWatcher"}
 """The structs that messages and answers contain."""
 

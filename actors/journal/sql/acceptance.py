@@ -119,6 +119,8 @@ class Acceptance:
     def _existing(self, accepted: RunAccepted, existing: Mapping[str, Any]) -> AlreadyAccepted:
         idempotency = accepted.idempotency
         with recording(accepted.run_id):
+            if accepted.match is not None:  # the same match twice in one transaction
+                return AlreadyAccepted(accepted.run_id, accepted.run_id, same_request=True)
             if idempotency is None or idempotency.key not in existing:
                 raise Unrecordable("another run has its id")
             found = existing[idempotency.key]

@@ -19,75 +19,61 @@ Lists read narrow rows only: a large value is in a table of its own, or in the l
 unless it is selected. Bodies are JSON texts or encrypted ones (`encryption`). Times are seconds since the epoch.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
-    REAL,
-    BigInteger,
     Column,
-    Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
-    Table,
     Text,
     and_,
     literal_column,
 )
-from sqlalchemy.types import TypeEngine
 
-# A STRICT table of SQLite knows INTEGER, REAL, TEXT and BLOB only; PostgreSQL's REAL is too short for a time.
-_TIME: Final[TypeEngine[float]] = Double().with_variant(REAL(), "sqlite")
-_BIG: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")
+from stretto.actors.journal.sql.columns import BIG, TIME, metadata, table
+from stretto.actors.journal.sql.event_tables import DUE, event_keys, events, matches
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+__all__ = [
+    "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "RETRIED", "audit", "definitions", "engines", "enter_codes", "entries",
+    "event_keys", "events", "item_outputs", "kv", "matches", "metadata", "run_ends", "run_inputs", "run_labels",
+    "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
+]  # fmt: skip
 
 
 def _number_of_run() -> Column[int]:
-    return Column("run", _BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)
+    return Column("run", BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)
 
 
-def _table(name: str, *members: Column[Any] | Index | PrimaryKeyConstraint, **options: Any) -> Table:
-    return Table(name, metadata, *members, sqlite_strict=True, **options)
-
-
-definitions = _table(
+definitions = table(
     "definitions",
     Column("digest", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
 
-surroundings = _table(
+surroundings = table(
     "surroundings",
     Column("digest", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
 
-runs = _table(
+runs = table(
     "runs",
     # Increases in the order of acceptance and is never reused: the key of pages.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("number", BIG, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("workflow", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("accepted_at", _TIME, nullable=False),
-    Column("ended_at", _TIME),
+    Column("accepted_at", TIME, nullable=False),
+    Column("ended_at", TIME),
     Column("depth", Integer, nullable=False),
     # The ids of other runs are not foreign keys, as those runs may have been pruned.
     Column("parent", Text),
     Column("parent_task", Text),
     Column("parent_visit", Integer),
-    Column("parent_item", _BIG),
+    Column("parent_item", BIG),
     Column("parent_attempt", Integer),
     Column("rerun_of", Text),
     Column("rerun_scope", Text),
@@ -98,15 +84,15 @@ runs = _table(
     # Who started the run: `owner` or `remote`.
     Column("origin", Text, nullable=False, server_default="owner"),
     # The limits on expressions when the run was accepted; null for those of version 0002.
-    Column("max_cost", _BIG),
-    Column("max_bytes", _BIG),
+    Column("max_cost", BIG),
+    Column("max_bytes", BIG),
     # 1 for a run that was accepted before version 0004: attempts that ended until then lack their times.
     Column("untimed", Integer),
     # The token or user that started the run, and how the request came. Null for a program's own runs and before 0007.
     Column("requested_by", Text),
     Column("requested_via", Text),
     # The number of the engine that writes the run. Null for a run that the next engine claims.
-    Column("owner", _BIG),
+    Column("owner", BIG),
     # The id of the run at the top of its tree, which is claimed as a whole. Null if it ended before version 0014.
     Column("root", Text),
     # The number of runs before it in a chain of events. Null for a run that no event has started.
@@ -136,7 +122,7 @@ Index("runs_by_definition", runs.c.definition)
 _SURROUNDED = runs.c.surroundings.is_not(None)
 Index("runs_by_surroundings", runs.c.surroundings, sqlite_where=_SURROUNDED, postgresql_where=_SURROUNDED)
 
-run_inputs = _table(
+run_inputs = table(
     "run_inputs",
     _number_of_run(),
     Column("parameters", LargeBinary, nullable=False),
@@ -146,7 +132,7 @@ run_inputs = _table(
     PrimaryKeyConstraint("run"),
 )
 
-run_ends = _table(
+run_ends = table(
     "run_ends",
     _number_of_run(),
     Column("output", LargeBinary),
@@ -154,21 +140,21 @@ run_ends = _table(
     PrimaryKeyConstraint("run"),
 )
 
-entries = _table(
+entries = table(
     "entries",
     _number_of_run(),
-    Column("number", _BIG, nullable=False),
+    Column("number", BIG, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("at", _TIME),
+    Column("at", TIME),
     Column("task", Text),
     Column("visit", Integer),
-    Column("item", _BIG),
+    Column("item", BIG),
     Column("attempt", Integer),
     # How an item's attempt ended; null for other entries.
     Column("outcome", Text),
     # When the action of an ended attempt began, and what it took by a monotonic clock; null if it never began.
-    Column("began_at", _TIME),
-    Column("seconds", _TIME),
+    Column("began_at", TIME),
+    Column("seconds", TIME),
     Column("body", LargeBinary),
     PrimaryKeyConstraint("run", "number"),
 )
@@ -197,37 +183,37 @@ Index(
     sqlite_where=ENDED, postgresql_where=ENDED,
 )  # fmt: skip
 
-tasks = _table(
+tasks = table(
     "tasks",
     _number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
     Column("status", Text, nullable=False),
-    Column("started_at", _TIME, nullable=False),
-    Column("ended_at", _TIME),
-    Column("items", _BIG, nullable=False),
-    Column("succeeded", _BIG, nullable=False),
-    Column("failed", _BIG, nullable=False),
+    Column("started_at", TIME, nullable=False),
+    Column("ended_at", TIME),
+    Column("items", BIG, nullable=False),
+    Column("succeeded", BIG, nullable=False),
+    Column("failed", BIG, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit"),
 )
 
-item_outputs = _table(
+item_outputs = table(
     "item_outputs",
     # The text that an ended attempt printed and logged.
     _number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
-    Column("item", _BIG, nullable=False),
+    Column("item", BIG, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     # The bytes that are kept, and those before them that are not.
-    Column("size", _BIG, nullable=False),
-    Column("cut", _BIG, nullable=False),
+    Column("size", BIG, nullable=False),
+    Column("cut", BIG, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit", "item", "attempt"),
 )
 
-run_labels = _table(
+run_labels = table(
     "run_labels",
     _number_of_run(),
     Column("key", Text, nullable=False),
@@ -236,21 +222,21 @@ run_labels = _table(
 )
 Index("run_labels_by_value", run_labels.c.key, run_labels.c.value, run_labels.c.run)
 
-suspects = _table(
+suspects = table(
     "suspects",
     # A run that was being recovered when an engine crashed, or is being recovered now.
     _number_of_run(),
     # The crashes while it was recovered alone.
     Column("crashes", Integer, nullable=False),
-    Column("noted_at", _TIME, nullable=False),
+    Column("noted_at", TIME, nullable=False),
     # Set for a run that is recovered only on request. A cancelled run keeps it: its entries must not be replayed.
-    Column("quarantined_at", _TIME),
+    Column("quarantined_at", TIME),
     # Why it is quarantined. For any other run: whether it is recovered alone, and where the last crash came, in JSON.
     Column("reason", Text),
     PrimaryKeyConstraint("run"),
 )
 
-tokens = _table(
+tokens = table(
     "tokens",
     # The part of a token that names it.
     Column("id", Text, primary_key=True),
@@ -258,19 +244,19 @@ tokens = _table(
     Column("role", Text, nullable=False),
     # The SHA-256 of the whole token.
     Column("digest", Text, nullable=False),
-    Column("made_at", _TIME, nullable=False),
+    Column("made_at", TIME, nullable=False),
     Column("made_by", Text, nullable=False),
-    Column("expires_at", _TIME),
+    Column("expires_at", TIME),
     # The beginning of a day.
-    Column("used_on", _TIME),
+    Column("used_on", TIME),
     # The refs of the workflows that it is restricted to, as a JSON list.
     Column("workflows", Text),
-    Column("revoked_at", _TIME),
+    Column("revoked_at", TIME),
 )
 _LIVE = tokens.c.revoked_at.is_(None)
 Index("tokens_by_name", tokens.c.name, unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
-sessions = _table(
+sessions = table(
     "sessions",
     # The SHA-256 of the session's secret.
     Column("digest", Text, primary_key=True),
@@ -280,12 +266,12 @@ sessions = _table(
     Column("workflows", Text),
     # The id of the token that it was begun with.
     Column("token", Text),
-    Column("made_at", _TIME, nullable=False),
-    Column("used_at", _TIME, nullable=False),
-    Column("ends_at", _TIME, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("used_at", TIME, nullable=False),
+    Column("ends_at", TIME, nullable=False),
 )
 
-enter_codes = _table(
+enter_codes = table(
     "enter_codes",
     # The SHA-256 of the code. The row is deleted as the code is used.
     Column("digest", Text, primary_key=True),
@@ -294,14 +280,14 @@ enter_codes = _table(
     Column("origin", Text, nullable=False),
     Column("workflows", Text),
     Column("token", Text),
-    Column("expires_at", _TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
 )
 
-audit = _table(
+audit = table(
     "audit",
     # No foreign key: an entry stays when its run is deleted.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
-    Column("at", _TIME, nullable=False),
+    Column("number", BIG, primary_key=True, autoincrement=True),
+    Column("at", TIME, nullable=False),
     Column("who", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("via", Text, nullable=False),
@@ -316,10 +302,10 @@ audit = _table(
 Index("audit_by_who", audit.c.who, audit.c.number)
 Index("audit_by_time", audit.c.at)
 
-kv = _table(
+kv = table(
     "kv",
     # Each change of a key makes a new row, so a version is never used again.
-    Column("version", _BIG, primary_key=True, autoincrement=True),
+    Column("version", BIG, primary_key=True, autoincrement=True),
     # `system`, `user` or `pack`.
     Column("scope", Text, nullable=False),
     # The name of a user or a pack, or empty.
@@ -327,95 +313,32 @@ kv = _table(
     Column("name", Text, nullable=False),
     # 1 for a value that is encrypted.
     Column("secret", Integer, nullable=False),
-    Column("set_at", _TIME, nullable=False),
+    Column("set_at", TIME, nullable=False),
     # The token or user that has set it.
     Column("set_by", Text),
-    Column("expires_at", _TIME),
+    Column("expires_at", TIME),
     # The bytes of the value and of the name.
-    Column("size", _BIG, nullable=False),
+    Column("size", BIG, nullable=False),
     Column("value", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
 Index("kv_by_place", kv.c.scope, kv.c.owner, kv.c.name, unique=True)
 
-events = _table(
-    "events",
-    # Increases in the order of acceptance: the key of pages.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("type", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    # `owner` or `remote`, as of a run.
-    Column("origin", Text, nullable=False),
-    Column("accepted_at", _TIME, nullable=False),
-    Column("depth", Integer, nullable=False),
-    # The run that it is about.
-    Column("cause", Text),
-    # The number of its matches.
-    Column("matched", Integer, nullable=False),
-    # Payload, headers and parameters, as JSON.
-    Column("body", LargeBinary, nullable=False),
-    sqlite_autoincrement=True,
-)
-Index("events_by_type", events.c.type, events.c.number)
-Index("events_by_time", events.c.accepted_at)
-_CAUSED = events.c.cause.is_not(None)
-Index("events_by_cause", events.c.cause, sqlite_where=_CAUSED, postgresql_where=_CAUSED)
-
-event_keys = _table(
-    "event_keys",
-    Column("key", Text, primary_key=True),
-    # The id of the first event with the key.
-    Column("event", Text, nullable=False),
-    # When the key is forgotten. Null is with the event.
-    Column("expires_at", _TIME),
-)
-Index("event_keys_by_event", event_keys.c.event)
-Index("event_keys_by_expiry", event_keys.c.expires_at)
-
-matches = _table(
-    "matches",
-    # Increases in the order of acceptance.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
-    # The id of its event.
-    Column("event", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    # The ref of the workflow or action that runs, and the id of the run.
-    Column("target", Text, nullable=False),
-    Column("run", Text, nullable=False),
-    Column("matched_at", _TIME, nullable=False),
-    # Set in the commit that accepts the run.
-    Column("started_at", _TIME),
-    # Why there is no run.
-    Column("error", Text),
-    # The number of the engine that starts the run. Null for one that the next engine claims.
-    Column("owner", _BIG),
-    # The inputs and how they were made, as JSON; null after an error.
-    Column("body", LargeBinary),
-    sqlite_autoincrement=True,
-)
-Index("matches_by_event", matches.c.event, matches.c.rule, unique=True)
-Index("matches_by_rule", matches.c.rule, matches.c.number)
-Index("matches_by_run", matches.c.run)
-DUE: Final = and_(matches.c.started_at.is_(None), matches.c.error.is_(None))
-"""The matches whose runs are not started yet."""
-Index("matches_due", matches.c.owner, matches.c.number, sqlite_where=DUE, postgresql_where=DUE)
-
-engines = _table(
+engines = table(
     "engines",
     # Each opening of the store gets a new number, which is never used again.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("number", BIG, primary_key=True, autoincrement=True),
     # The process and host that opened it, for messages to others.
     Column("name", Text, nullable=False),
     # The version of Stretto, and the newest version of the tables that it knows.
     Column("version", Text, nullable=False),
     Column("knows", Text, nullable=False),
-    Column("opened_at", _TIME, nullable=False),
+    Column("opened_at", TIME, nullable=False),
     # Grows with every commit, and shows whether a commit took effect whose connection was lost.
-    Column("commits", _BIG, nullable=False),
+    Column("commits", BIG, nullable=False),
     # The number of the engine that has taken over. From then on this one cannot commit.
-    Column("fenced_by", _BIG),
+    Column("fenced_by", BIG),
     # When others may take over unless it commits, by the server's clock. Null for an engine that is alone.
-    Column("expires_at", _TIME),
+    Column("expires_at", TIME),
     sqlite_autoincrement=True,
 )

@@ -15,6 +15,7 @@ from stretto.actors.operations import (
     Request,
     answers,
     controls,
+    events,
     keys,
     pools,
     requests,
@@ -156,6 +157,7 @@ REQUESTS = [
         b'{"value":[1,null],"scope":"pack","owner":"ops","secret":true,"lasts":60.0,"version":0,"note":"n"}',
     ),
     (keys.DeleteKey("a", version=3), "DELETE /keys/a?scope=system&version=3", b""),
+    (events.SendToHook("deploy", {"a": [1]}), "POST /hooks/deploy", b'{"a":[1]}'),
     (pools.Pools(), "GET /pools", b""),
     (
         pools.DrainPool("compute", "compute-1", note="n"),

@@ -6,7 +6,7 @@ import pytest
 
 from stretto.definitions.dialects import Reader
 from stretto.definitions.errors import Finding
-from stretto.definitions.rules import TIMERS, read_timer
+from stretto.definitions.rules import SCHEDULE_EVENT, TIMERS, Rule, due_parameters, read_timer, read_trigger
 from stretto.definitions.schedules import Schedule
 from stretto.definitions.source import compose
 
@@ -73,6 +73,44 @@ def test_a_wrong_timer_is_refused_with_its_place(trigger: str, parameters: str, 
     _, findings = read(trigger, parameters)
     assert findings[0].message == message
     assert findings[0].place.line == 1
+
+
+STACKSTORM = """
+name: hourly
+pack: ops
+enabled: true
+trigger: {type: core.st2.CronTimer, parameters: {minute: 0, second: 0}}
+criteria: {}
+action: {ref: core.local, parameters: {cmd: "echo {{ trigger.executed_at }}"}}
+"""
+ATTUNE = """
+ref: ops.hourly
+trigger_ref: core.crontimer
+trigger_params: {expression: "0 0 * * * *"}
+action_ref: core.echo
+action_params: {message: "{{ event.payload.fired_at }}"}
+"""
+
+
+@pytest.mark.parametrize("text", [STACKSTORM, ATTUNE])
+def test_a_rule_with_a_timer_answers_its_own_due_times(text: str) -> None:
+    reader = Reader("hourly.yaml")
+    rule = read_trigger(reader, compose(text, "hourly.yaml", reader.report))
+    assert [finding.message for finding in reader.findings if finding.severity == "error"] == []
+    assert isinstance(rule, Rule)
+    assert (rule.ref, rule.event, rule.parameters) == ("ops.hourly", SCHEDULE_EVENT, due_parameters("ops.hourly"))
+    assert rule.schedule is not None
+    assert rule.schedule.timing.next(START) == START - 30 + 3600
+
+
+@pytest.mark.parametrize(
+    "text", [STACKSTORM.replace(", parameters: {minute: 0, second: 0}", ""), ATTUNE.replace("trigger_params", "label")]
+)
+def test_a_timer_without_parameters_is_refused(text: str) -> None:
+    reader = Reader("hourly.yaml")
+    rule = read_trigger(reader, compose(text, "hourly.yaml", reader.report))
+    assert rule is None
+    assert any("needs the field" in finding.message for finding in reader.findings)
 
 
 def test_there_are_three_timers_of_each_dialect() -> None:
