@@ -20,6 +20,7 @@ from stretto.actors.engine.release import Release
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
@@ -59,14 +60,19 @@ class EngineCore:
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         self.requests = RunRequests(services, parts.link, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
-        self.matches = matches = MatchStarts(services, engine, parts.link, definitions, runs, admission)
+        self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
+        self.matches = matches = MatchStarts(
+            services, engine, parts.link, definitions, runs, admission, schedules.run_failed
+        )
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         self.shutdown = Shutdown(services, parts.link, engine, table, runs, recovery, admission, parts.stack)
         following = RunFollowing(table, self.requests)
-        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
+        self.host = EngineHost(
+            services, definitions, runs, recovery, self.shutdown, news, following, self.requests, schedules
+        )
         self.handlers = {
             message: handler
             for part in (
@@ -74,6 +80,7 @@ class EngineCore:
                 news,
                 self.children,
                 matches,
+                schedules,
                 recovery,
                 recovery.queue,
                 release,

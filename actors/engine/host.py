@@ -11,6 +11,7 @@ from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
+from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
@@ -39,6 +40,7 @@ class EngineHost:
         news: EngineNews,
         following: RunFollowing,
         requests: RunRequests,
+        schedules: EngineSchedules,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -48,6 +50,7 @@ class EngineHost:
         self._news = news
         self._following = following
         self._requests = requests
+        self._schedules = schedules
         self._item_values = KeptReports()
 
     def services(self) -> Services:
@@ -71,6 +74,7 @@ class EngineHost:
         self._definitions.replace(catalogue, packs)
         self._services.actions = catalogue.actions
         self._services.events.use(catalogue.triggers.rules, catalogue.triggers.hooks)
+        self._schedules.use_definitions()
         self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:

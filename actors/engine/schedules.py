@@ -1,23 +1,28 @@
 """The schedules of an engine: its scheduler, which starts with the first schedule, and the requests to it."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, ask_method, ask_method_deferred
+from stretto.actors.dispatch import Deferred, ask_method, ask_method_deferred, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.journal import EngineLink, Requester
+from stretto.actors.journal import Requester
 from stretto.actors.outcome import EngineStopping
 from stretto.actors.runs import RunEnded, Services
 from stretto.actors.schedules import (
+    BeginSchedules,
+    HeldSchedules,
     RunOfScheduleEnded,
     Scheduler,
     Surroundings,
     UseSchedules,
+    figures_of,
     unknown_schedule_error,
 )
-from stretto.definitions.rules import Rule
+
+if TYPE_CHECKING:
+    from stretto.actors.engine.startup import EngineParts
 
 
 class _Ends:
@@ -35,15 +40,33 @@ class _Ends:
 class EngineSchedules:
     """Answers about schedules, and changes them. Without a schedule there is no scheduler."""
 
-    def __init__(self, services: Services, engine: pykka.ActorRef[Any], link: EngineLink, runs: RunSupervision) -> None:
+    def __init__(
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        parts: "EngineParts",
+        definitions: EffectiveDefinitions,
+        runs: RunSupervision,
+    ) -> None:
         self._services = services
         self._engine = engine
-        self._link = link
+        self._link = parts.link
+        self._stack = parts.stack
+        self._definitions = definitions
         self._runs = runs
+        self._has_begun = False
         self._scheduler: pykka.ActorRef[Scheduler] | None = None
 
-    def use(self, rules: Mapping[str, Rule]) -> None:
-        """Look after the schedules of these rules, and after no others."""
+    @handles(BeginSchedules)
+    def _begin(self, _message: BeginSchedules) -> None:
+        self._has_begun = True
+        self.use_definitions()
+
+    def use_definitions(self) -> None:
+        """Look after the schedules of the present definitions, and after no others. A rehearsal has none."""
+        if not self._has_begun:
+            return
+        rules = self._definitions.catalogue.triggers.rules
         scheduled = {ref: rule for ref, rule in rules.items() if rule.schedule is not None}
         if scheduled and self._scheduler is None:
             self._scheduler = self._start()
@@ -55,21 +78,19 @@ class EngineSchedules:
         if self._scheduler is not None:
             self._scheduler.tell(RunOfScheduleEnded(run_id))
 
-    def stop(self) -> None:
-        """Start no more runs."""
-        if self._scheduler is not None:
-            self._scheduler.stop(block=False)
-
     def _start(self) -> pykka.ActorRef[Scheduler]:
-        services, engine = self._services, self._engine
+        services, engine, held = self._services, self._engine, HeldSchedules()
         scheduler = Scheduler.start_on(
             services.dispatcher,
+            held,
             Surroundings(
                 journal=self._link, readers=services.readers, intake=services.events, timers=services.timers,
                 now=services.now, cancel=lambda run_id: ask_method(engine, "cancel", run_id),
             ),
         )  # fmt: skip
-        self._runs.add_listener(_Ends(scheduler))
+        self._stack.add("schedules", scheduler.stop)
+        self._runs.add_listener(cast("pykka.ActorRef[Any]", _Ends(scheduler)))
+        services.instruments.bind_schedules(lambda: figures_of(held))
         return scheduler
 
     # ---- requests
@@ -82,9 +103,9 @@ class EngineSchedules:
         """Return a schedule. See `Engine.schedule`."""
         return self._ask("schedule", schedule)
 
-    def times(self, schedule: str, after: float | None, count: int) -> Deferred:
+    def times(self, schedule: str, since: float | None, count: int) -> Deferred:
         """Return due times. See `Engine.schedule_times`."""
-        return self._ask("times", schedule, after, count)
+        return self._ask("times", schedule, since, count)
 
     def pause(self, schedule: str, by: Requester | None) -> Deferred:
         """Pause a schedule. See `Engine.pause_schedule`."""

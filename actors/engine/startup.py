@@ -41,6 +41,7 @@ from stretto.actors.packs import InvalidPackConfig, PackConfiguration, Source, r
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
+from stretto.actors.schedules import BeginSchedules
 from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
@@ -280,6 +281,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     if services.pools is not None:
         services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
+    reference.tell(BeginSchedules())
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(

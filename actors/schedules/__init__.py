@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.schedules.held import UnknownSchedule, unknown_schedule_error
-    from stretto.actors.schedules.messages import RunOfScheduleEnded, UseSchedules
-    from stretto.actors.schedules.reports import MAX_TIMES, SHOWN_TIMES, ScheduleDisabled, ScheduleElsewhere
-    from stretto.actors.schedules.scheduler import Scheduler, Surroundings
+    from stretto.actors.schedules.claiming import Surroundings
+    from stretto.actors.schedules.held import HeldSchedules, UnknownSchedule, unknown_schedule_error
+    from stretto.actors.schedules.messages import BeginSchedules, RunOfScheduleEnded, UseSchedules
+    from stretto.actors.schedules.reports import MAX_TIMES, SHOWN_TIMES, ScheduleDisabled, ScheduleElsewhere, figures_of
+    from stretto.actors.schedules.scheduler import Scheduler
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "held": "UnknownSchedule unknown_schedule_error",
-            "messages": "RunOfScheduleEnded UseSchedules",
-            "reports": "MAX_TIMES SHOWN_TIMES ScheduleDisabled ScheduleElsewhere",
-            "scheduler": "Scheduler Surroundings",
+            "claiming": "Surroundings",
+            "held": "HeldSchedules UnknownSchedule unknown_schedule_error",
+            "messages": "BeginSchedules RunOfScheduleEnded UseSchedules",
+            "reports": "MAX_TIMES SHOWN_TIMES ScheduleDisabled ScheduleElsewhere figures_of",
+            "scheduler": "Scheduler",
         },
     )
 
 __all__ = [
     "MAX_TIMES",
     "SHOWN_TIMES",
+    "BeginSchedules",
+    "HeldSchedules",
     "RunOfScheduleEnded",
     "ScheduleDisabled",
     "ScheduleElsewhere",
@@ -35,5 +39,6 @@ __all__ = [
     "Surroundings",
     "UnknownSchedule",
     "UseSchedules",
+    "figures_of",
     "unknown_schedule_error",
 ]

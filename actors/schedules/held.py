@@ -1,8 +1,8 @@
 """A schedule that an engine looks after, and all of them by ref."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stretto.definitions.errors import StrettoError, names_there, nearest
 
@@ -30,6 +30,7 @@ class Held:
 
     Attributes:
         rule: The rule that answers its due times.
+        begins: When it was added to the definitions of a running engine, or None: it is not due before.
         state: Its state, or None until it is this engine's.
         running: The runs that are known to be in progress.
         pending: The due times to handle, in order.
@@ -40,10 +41,11 @@ class Held:
         wake_at: When that reminder comes, in seconds since the epoch.
     """
 
-    __slots__ = ("busy", "known", "number", "pending", "reminder", "rule", "running", "state", "wake_at")
+    __slots__ = ("begins", "busy", "known", "number", "pending", "reminder", "rule", "running", "state", "wake_at")
 
-    def __init__(self, rule: "Rule") -> None:
+    def __init__(self, rule: "Rule", begins: int | None = None) -> None:
         self.rule = rule
+        self.begins = begins
         self.state: ScheduleState | None = None
         self.running: set[str] = set()
         self.pending: deque[int] = deque()
@@ -66,18 +68,32 @@ class Held:
         return self.state is not None and not self.state.paused and self.rule.enabled
 
 
+RESULTS: Final = ("started", "missed", "skipped", "queued", "replaced")
+"""The fates of due times, as they are counted."""
+
+
 class HeldSchedules:
-    """The schedules of an engine."""
+    """The schedules of an engine.
+
+    Attributes:
+        counts: The due times since the engine's start, by what became of them.
+    """
 
     def __init__(self) -> None:
+        self.counts = Counter(dict.fromkeys(RESULTS, 0))
         self._held: dict[str, Held] = {}
         self._by_run: dict[str, str] = {}
 
-    def use(self, rules: "Mapping[str, Rule]") -> list[Held]:
-        """Hold the schedules of other rules. Return those that are no longer held."""
+    def use(self, rules: "Mapping[str, Rule]", begins: int | None) -> list[Held]:
+        """Hold the schedules of other rules. Return those that are no longer held.
+
+        Args:
+            rules: The rules by ref.
+            begins: When those that are new begin, or None where they were before.
+        """
         gone = [held for ref, held in self._held.items() if ref not in rules]
         kept = self._held
-        self._held = {ref: kept.get(ref) or Held(rule) for ref, rule in rules.items()}
+        self._held = {ref: kept.get(ref) or Held(rule, begins) for ref, rule in rules.items()}
         for ref, rule in rules.items():
             self._held[ref].rule = rule
         return gone

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from stretto.definitions.rules import Rule
 
 
+class BeginSchedules(msgspec.Struct, frozen=True):
+    """Look after the schedules among the definitions from now on. Sent to the engine."""
+
+
 class UseSchedules(msgspec.Struct, frozen=True):
     """Look after the schedules of these rules, by ref, and after no others."""
 

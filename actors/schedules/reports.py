@@ -1,13 +1,15 @@
 """Schedules as plain data for people."""
 
+from collections import Counter
 from itertools import islice
 from typing import Any, Final
 
-from stretto.actors.schedules.held import Held
+from stretto.actors.schedules.held import Held, HeldSchedules
 from stretto.actors.schedules.payloads import shown_time
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.rules import Rule
 from stretto.definitions.schedules import Schedule, due_times
+from stretto.metrics import ScheduleFigures
 
 SHOWN_TIMES: Final = 5
 """The next due times in a schedule's report."""
@@ -100,6 +102,12 @@ def schedule_as_json(held: Held, now: float) -> dict[str, Any]:
         "in_progress": len(held.running),
         "next": [each["due"] for each in next_times(rule, now, SHOWN_TIMES)] if is_due else [],
     }  # fmt: skip
+
+
+def figures_of(schedules: HeldSchedules) -> ScheduleFigures:
+    """Return the figures of all schedules. Called on any thread."""
+    states = Counter(status_of(held) for held in tuple(schedules))
+    return ScheduleFigures(states={name: states[name] for name in STATUSES}, due_times=dict(schedules.counts))
 
 
 def missed_text(schedule: Schedule) -> str:

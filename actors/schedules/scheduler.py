@@ -4,125 +4,59 @@ Each schedule handles one due time after the other. The state behind it and its 
 leaves neither a due time without its event nor an event that comes again.
 """
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Timers, derived, handles, when_failed
-from stretto.actors.events import EventIntake
+from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.journal import (
     AuditEntries,
     EventAccepted,
-    NoReaders,
-    Readers,
     Requester,
-    ScheduleLink,
     ScheduleMoved,
     ScheduleState,
     asked_by,
 )
+from stretto.actors.schedules.claiming import ScheduleClaimer, Surroundings
 from stretto.actors.schedules.held import Held, HeldSchedules
 from stretto.actors.schedules.messages import (
-    ClaimAgain,
-    ClaimFailed,
     CompareClocks,
     RunOfScheduleEnded,
     RunsRead,
     ScheduleDue,
     ScheduleRecorded,
-    SchedulesClaimed,
-    UseSchedules,
 )
 from stretto.actors.schedules.payloads import due_event
 from stretto.actors.schedules.planning import plan
 from stretto.actors.schedules.reports import (
-    STATUSES,
     check_count,
     disabled_error,
     elsewhere_error,
     next_times,
     schedule_as_json,
-    status_of,
 )
 from stretto.definitions.schedules import decide
-from stretto.metrics import ScheduleFigures, get_logger
+from stretto.metrics import get_logger
 
 CHECK_SECONDS: Final = 60.0
 """How often the clock is compared with the passing of time. The waits for due times are exact without it."""
 CLOCK_STEP_SECONDS: Final = 1.0
 """The least change of the clock that counts as one."""
 CLAIM_RETRY_SECONDS: Final = 5.0
-RESULTS: Final = ("started", "missed", "skipped", "queued", "replaced")
-"""What became of due times, as it is counted."""
 
 _log = get_logger("stretto.schedules")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """The surroundings of a scheduler.
-
-    Attributes:
-        journal: Records the states and the events.
-        readers: Read which runs are in progress.
-        intake: Matches events with rules.
-        timers: Send reminders.
-        now: Returns seconds since the epoch.
-        cancel: Requests that a run is cancelled.
-    """
-
-    journal: ScheduleLink
-    readers: Readers | NoReaders
-    intake: EventIntake
-    timers: Timers
-    now: Callable[[], float]
-    cancel: Callable[[str], object]
-
-
-class Scheduler(DispatchedActor):
+class Scheduler(ScheduleClaimer):
     """Looks after schedules."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        super().__init__()
-        self._with = surroundings
-        self._held = HeldSchedules()
-        self._counts: Counter[str] = Counter(dict.fromkeys(RESULTS, 0))
+    def __init__(self, held: HeldSchedules, surroundings: Surroundings) -> None:
+        super().__init__(held, surroundings)
         self._drift: float | None = None
-        self._claims_again = False
-
-    # ---- which schedules there are
-
-    @handles(UseSchedules)
-    def _use(self, message: UseSchedules) -> None:
-        for gone in self._held.use(message.rules):
-            self._forget_reminder(gone)
-        if message.rules:
-            self._claim()
-            if self._drift is None:
-                self._compare_clocks(CompareClocks())
-
-    def _claim(self) -> None:
-        timings = {held.rule.ref: held.schedule.identity for held in self._held}
-        claimed = self._with.journal.claim_schedules(timings, int(self._with.now()))
-        scheduler = self.actor_ref
-        derived(claimed, lambda states: scheduler.tell(SchedulesClaimed(tuple(states))))
-        when_failed(claimed, lambda error: scheduler.tell(ClaimFailed(str(error))))
-
-    @handles(SchedulesClaimed)
-    def _claimed(self, message: SchedulesClaimed) -> None:
-        for claimed in message.states:
-            held = self._held.get(claimed.ref)
-            if held is not None:
-                self._take_up(held, claimed)
-        seconds = self._with.journal.claim_seconds
-        if seconds is not None:
-            self._claim_in(seconds)
 
     def _take_up(self, held: Held, claimed: ScheduleState) -> None:
-        """Look after a schedule from now on, or with the definition that it has now."""
+        if self._drift is None:
+            self._compare_clocks(CompareClocks())
         is_new = held.state is None
         state = claimed if held.state is None else held.state
         if state.timing != held.schedule.identity:
@@ -130,26 +64,16 @@ class Scheduler(DispatchedActor):
             after = int(self._with.now())
             state = msgspec.structs.replace(state, timing=held.schedule.identity, after=after, queued=None)
             held.pending.clear()
+        elif is_new and held.begins is not None:
+            state = msgspec.structs.replace(state, after=max(state.after, held.begins))
         held.state = state
         if is_new and self._with.journal.durable and held.schedule.overlap != "allow":
             self._read_runs(held)
         else:
             self._proceed(held)
 
-    @handles(ClaimFailed)
-    def _claim_failed(self, message: ClaimFailed) -> None:
-        _log.warning("schedules_not_claimed", reason=message.reason)
-        self._claim_in(CLAIM_RETRY_SECONDS)
-
-    def _claim_in(self, seconds: float) -> None:
-        if not self._claims_again:
-            self._claims_again = True
-            self._with.timers.remind_after(seconds, self.actor_ref, ClaimAgain())
-
-    @handles(ClaimAgain)
-    def _claim_again(self, _message: ClaimAgain) -> None:
-        self._claims_again = False
-        self._claim()
+    def _let_go(self, held: Held) -> None:
+        self._forget_reminder(held)
 
     # ---- time
 
@@ -176,7 +100,7 @@ class Scheduler(DispatchedActor):
         state = held.state
         if state is None or held.busy:
             return
-        if not held.may_start:
+        if not held.may_start or self._with.intake.closed:
             self._forget_reminder(held)
             return
         if not held.pending:
@@ -319,45 +243,51 @@ class Scheduler(DispatchedActor):
             self._start_queued(held)
 
     def _count(self, result: str, number: int = 1) -> None:
-        self._counts[result] += number
-
-    def figures(self) -> ScheduleFigures:
-        """Return the figures of all schedules. Called on any thread."""
-        states = Counter(status_of(held) for held in list(self._held))
-        return ScheduleFigures(states={name: states[name] for name in STATUSES}, due_times=dict(self._counts))
+        self._held.counts[result] += number
 
     # ---- requests
 
-    def schedules(self) -> list[dict[str, Any]]:
+    def schedules(self) -> Any:
         """Return all schedules. See `Engine.schedules`."""
-        return [self._report(held) for held in sorted(self._held, key=lambda held: held.rule.ref)]
+        return self._after_claim(
+            lambda: [self._report(held) for held in sorted(self._held, key=lambda held: held.rule.ref)]
+        )
 
-    def schedule(self, ref: str) -> dict[str, Any]:
+    def schedule(self, ref: str) -> Any:
         """Return a schedule. See `Engine.schedule`."""
-        return self._report(self._held.find(ref))
+        return self._after_claim(lambda: self._report(self._held.find(ref)))
 
     def times(self, ref: str, after: float | None, count: int) -> list[dict[str, Any]]:
         """Return due times. See `Engine.schedule_times`."""
         held = self._held.find(ref)
         return next_times(held.rule, self._with.now() if after is None else after, check_count(count))
 
-    def pause(self, ref: str, by: Requester | None) -> Deferred:
+    def pause(self, ref: str, by: Requester | None) -> Any:
         """Pause a schedule. See `Engine.pause_schedule`."""
+        return self._after_claim(lambda: self._pause(ref, by))
+
+    def resume(self, ref: str, by: Requester | None) -> Any:
+        """Resume a schedule. See `Engine.resume_schedule`."""
+        return self._after_claim(lambda: self._resume(ref, by))
+
+    def trigger(self, ref: str, by: Requester | None) -> Any:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return self._after_claim(lambda: self._trigger(ref, by))
+
+    def _pause(self, ref: str, by: Requester | None) -> Deferred:
         held, state = self._own(ref)
         held.pending.clear()
         self._forget_reminder(held)
         paused = msgspec.structs.replace(state, paused=True, queued=None)
         return self._answered(held, self._move(held, paused, audit=self._asked(by, "pause_schedule", ref)))
 
-    def resume(self, ref: str, by: Requester | None) -> Deferred:
-        """Resume a schedule. See `Engine.resume_schedule`."""
+    def _resume(self, ref: str, by: Requester | None) -> Deferred:
         held, state = self._own(ref)
         if state.paused:
             state = msgspec.structs.replace(state, paused=False, after=max(state.after, int(self._with.now())))
         return self._answered(held, self._move(held, state, audit=self._asked(by, "resume_schedule", ref)))
 
-    def trigger(self, ref: str, by: Requester | None) -> Deferred:
-        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+    def _trigger(self, ref: str, by: Requester | None) -> Deferred:
         held, state = self._own(ref)
         if not held.rule.enabled:
             raise disabled_error(held.rule)

@@ -8,10 +8,10 @@ from stretto.actors.events import EventIntake
 from stretto.actors.journal import MatchesDue, NoJournal, NoReaders, ScheduleLink
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.timeline import ReminderKeeper, Timeline
-from stretto.actors.schedules import RunOfScheduleEnded, Scheduler, Surroundings, UseSchedules
+from stretto.actors.schedules import HeldSchedules, RunOfScheduleEnded, Scheduler, Surroundings, UseSchedules
 from stretto.actors.schedules.messages import CompareClocks
 from stretto.definitions.dialects import Reader
-from stretto.definitions.rules import Rule, RuleIndex, read_trigger
+from stretto.definitions.rules import Rule, read_trigger
 from stretto.definitions.source import compose
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ class Day:
         self.journal = NoJournal() if journal is None else journal
         self.intake = EventIntake(self.journal)  # type: ignore[arg-type]
         self.intake.start_runs_with(self.started)
+        self.held = HeldSchedules()
         self.scheduler: pykka.ActorRef[Scheduler] = Scheduler.start_on(
             self.dispatcher,
+            self.held,
             Surroundings(
                 journal=self.journal, readers=readers or NoReaders(), intake=self.intake,
                 timers=Timers(ReminderKeeper.start_on(self.dispatcher, self.timeline), self.timeline.now),
@@ -82,7 +84,7 @@ class Day:
     def use(self, *rules: Rule) -> None:
         """Load definitions."""
         index = {rule.ref: rule for rule in rules}
-        self.intake.use_rules(RuleIndex(index))
+        self.intake.use(index, {})
         self.scheduler.tell(UseSchedules(index))
         self.dispatcher.pump()
 

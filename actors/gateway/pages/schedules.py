@@ -16,7 +16,6 @@ from stretto.actors.gateway.pages.forms import request_from
 from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.operations import (
-    NotedRequest,
     PauseSchedule,
     ResumeSchedule,
     ScheduleAnswer,
@@ -25,11 +24,12 @@ from stretto.actors.operations import (
     ScheduleTriggered,
     TriggerSchedule,
 )
+from stretto.actors.operations import Request as Operation
 
 SCHEDULES_PATH: Final = "/schedules"
 MOST_LISTED: Final = 500
 """Schedules of the page. The command line lists all."""
-_ACTS: Final[Mapping[str, tuple[type[NotedRequest], type[msgspec.Struct]]]] = {
+_ACTS: Final[Mapping[str, tuple[type[Operation], type[msgspec.Struct]]]] = {
     "pause": (PauseSchedule, ScheduleAnswer),
     "resume": (ResumeSchedule, ScheduleAnswer),
     "trigger": (TriggerSchedule, ScheduleTriggered),

@@ -7,7 +7,7 @@ from itertools import takewhile
 import pytest
 
 from stretto.actors.journal import Requester
-from stretto.actors.schedules import ScheduleDisabled, UnknownSchedule
+from stretto.actors.schedules import ScheduleDisabled, UnknownSchedule, figures_of
 from stretto.definitions.schedules import due_times
 from tests.support.schedules import Day, instant, rule_of
 
@@ -226,7 +226,7 @@ def test_the_figures_count_what_became_of_due_times(day: list[Day]) -> None:
     each.run_until("2026-06-01T02:00Z")
     each.sleep("2026-06-01T09:30Z")
     each.run_until("2026-06-01T09:45Z")
-    figures = each.ask("figures")
+    figures = figures_of(each.held)
     assert figures.due_times == {"started": 1, "missed": 7, "skipped": 1, "queued": 0, "replaced": 0}
     assert figures.states == {"active": 1, "paused": 0, "disabled": 0, "elsewhere": 0}
 
@@ -236,3 +236,13 @@ def test_times_are_in_order_for_schedules_of_every_second(day: list[Day]) -> Non
     found = [datetime.fromisoformat(text) for text in each.run_until("2026-06-01T00:10:00Z")]
     assert len(found) == 600
     assert found == sorted(set(found))
+
+
+def test_a_schedule_that_is_added_again_has_missed_nothing(day: list[Day]) -> None:
+    schedule = "{cron: '0 * * * *', missed: {all: 1000}}"
+    each = begin(day, schedule)
+    assert each.run_until("2026-06-01T01:30Z") == hours(1)
+    each.use()
+    each.run_until("2026-06-01T06:30Z")
+    each.use(rule_of(schedule))
+    assert each.run_until("2026-06-01T08:30Z") == hours(7, 8)
