@@ -19,6 +19,7 @@ from stretto.actors.operations import (
     keys,
     pools,
     requests,
+    schedules,
     sessions,
     table,
 )
@@ -164,6 +165,12 @@ REQUESTS = [
         "POST /pools/compute/drain",
         b'{"worker":"compute-1","note":"n"}',
     ),
+    (schedules.Schedules(), "GET /schedules", b""),
+    (schedules.Schedule("ops.nightly"), "GET /schedules/ops.nightly", b""),
+    (schedules.ScheduleTimes("a", 10.5, 3), "GET /schedules/a/next?since=10.5&count=3", b""),
+    (schedules.PauseSchedule("a", note="n"), "POST /schedules/a/pause", b'{"note":"n"}'),
+    (schedules.ResumeSchedule("a"), "POST /schedules/a/resume", b"{}"),
+    (schedules.TriggerSchedule("a"), "POST /schedules/a/trigger", b"{}"),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
