@@ -37,8 +37,10 @@ def is_trigger_document(root: Node | None) -> bool:
 
 def is_stackstorm_rule(root: Node | None) -> bool:
     """Return whether a document is a rule of StackStorm's, which is read as YAML 1.1."""
-    trigger = root.members.get("trigger") if isinstance(root, MapNode) else None
-    return isinstance(trigger, MapNode) and "type" in trigger.members and "tasks" not in root.members
+    if not isinstance(root, MapNode) or "tasks" in root.members:
+        return False
+    trigger = root.members.get("trigger")
+    return isinstance(trigger, MapNode) and "type" in trigger.members
 
 
 def is_orquesta(root: Node) -> bool:

@@ -85,7 +85,7 @@ def _condition(reader: Reader, node: Node) -> Iterator[Criterion]:
     fields.finish(lambda _name: None)
     field = None if field_node is None else reader.text(field_node, "'field' of a condition")
     operator = None if operator_node is None else reader.choice(operator_node, "'operator' of a condition", _OPERATORS)
-    if field is None or operator is None or field_node is None:
+    if field is None or operator is None or field_node is None or value is None:
         return
     path = read_field(reader, _full(field), field_node.place, _BASES)
     if path is not None:

@@ -1,4 +1,4 @@
-"""What the readers of StackStorm's and Attune's rules share."""
+"""The parts that StackStorm's rules have in common with those of Attune."""
 
 from collections.abc import Iterator
 from typing import Final

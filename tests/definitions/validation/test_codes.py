@@ -26,7 +26,15 @@ NEEDS_MUCH = {
     "too_much_work",
 }
 NEEDS_A_STORE = {"unreadable_definition"}
-NEEDS_A_RULE = {"bad_schedule", "bad_secret", "hook_without_secret", "literal_secret"}
+NEEDS_A_RULE = {
+    "bad_criterion",
+    "bad_schedule",
+    "bad_secret",
+    "hook_without_secret",
+    "literal_secret",
+    "missing_pattern",
+    "unknown_operator",
+}
 """They have tests in tests/definitions/rules/."""
 NEEDS_A_CONFIGURATION = {"unknown_keystore_name", "unknown_config_name"}
 
