@@ -195,6 +195,10 @@ class BlockingEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))
 
+    def replay_event(self, event: str, *, by: Requester | None = None) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return str(self._get(self.proxy.replay_event(event, by=by)))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
         self._get(self.proxy.watch(run_id, watcher))

@@ -8,6 +8,7 @@ from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
@@ -60,6 +61,7 @@ class EngineCore:
         self.requests = RunRequests(services, parts.link, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
         self.matches = matches = MatchStarts(services, engine, parts.link, definitions, runs, admission)
+        self.events = EngineEvents(services, definitions)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
         self.store = StoreQueries(services, table)

@@ -50,6 +50,12 @@ _ALL: Final = (
     _operation(keys.KeyValue, answers.ValueAnswer),
     _operation(keys.SetKey, answers.KeyAnswer),
     _operation(keys.DeleteKey, lambda _result: answers.Done()),
+    _operation(events.Events, lambda page: events.EventsAnswer(**page)),
+    _operation(events.ShowEvent, events.EventShown),
+    _operation(events.ReplayEvent, events.EventAnswer),
+    _operation(events.Rules, events.RulesAnswer),
+    _operation(events.ShowRule, events.RuleShown),
+    _operation(events.TryRule, lambda tried: events.RuleTried(**tried)),
     _operation(pools.Pools, pools.PoolsAnswer),
     _operation(pools.DrainPool, pools.Drained),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
@@ -84,6 +90,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.SetKey,
         keys.DeleteKey,
         pools.DrainPool,
+        events.ReplayEvent,
         *(control.request for control in CONTROLS),
     }
 )
@@ -91,7 +98,8 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.FollowOutput, requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken,
-    requests.RevokeToken, events.SendToHook, requests.RunInputs, requests.RunOutput, requests.ItemResult,
+    requests.RevokeToken, events.SendToHook, events.SendToWebhook, events.SendEvent,
+    requests.RunInputs, requests.RunOutput, requests.ItemResult,
     *definition_requests.ALL,
     sessions.LogIn, sessions.LogOut, sessions.Me, sessions.CreateEnterCode,
 )  # fmt: skip
