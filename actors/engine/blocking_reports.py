@@ -1,7 +1,6 @@
 """The methods of an engine that change nothing, for programs that wait."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Literal
 
 from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
@@ -126,8 +125,8 @@ class BlockingReports:
         rule: str,
         payload: Any = None,
         event_type: str | None = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
-        parameters: Mapping[str, Any] = MappingProxyType({}),
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Return what a rule would make of an event. See `Engine.try_rule`."""
         tried: dict[str, Any] = self._get(self.proxy.try_rule(rule, payload, event_type, headers, parameters))

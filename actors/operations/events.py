@@ -84,8 +84,8 @@ class TryRule(Request, frozen=True, tag="try_rule"):
     rule: EventName
     payload: Any = None
     event_type: EventName | None = None
-    headers: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
-    parameters: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
+    headers: dict[str, str] | None = None
+    parameters: dict[str, Any] | None = None
 
 
 class EventAnswer(msgspec.Struct, frozen=True, tag="event_accepted"):

@@ -1,14 +1,11 @@
 """Events and rules."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.actor import EngineActor
 from stretto.actors.journal import PAGE, EventQuery, Requester
-
-NOTHING: Final[dict[str, Any]] = {}
-"""No headers, and no parameters."""
 
 
 class EventMethods(EngineActor):
@@ -38,8 +35,8 @@ class EventMethods(EngineActor):
         rule: str,
         payload: Any = None,
         event_type: str | None = None,
-        headers: Mapping[str, str] = NOTHING,
-        parameters: Mapping[str, Any] = NOTHING,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Return what a rule would make of an event. Nothing is recorded or started.
 
@@ -57,7 +54,7 @@ class EventMethods(EngineActor):
         Raises:
             UnknownRule: There is no such rule.
         """
-        return self._core.events.try_rule(rule, payload, event_type, headers, parameters)
+        return self._core.events.try_rule(rule, payload, event_type, headers or {}, parameters or {})
 
     def events(  # noqa: PLR0913 - the fields of a query
         self,

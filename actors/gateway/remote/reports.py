@@ -1,7 +1,6 @@
 """The reports of the engine of another process: the methods that change nothing."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -152,12 +151,12 @@ class RemoteReports:
         rule: str,
         payload: Any = None,
         event_type: str | None = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
-        parameters: Mapping[str, Any] = MappingProxyType({}),
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return what a rule would make of an event. See `Engine.try_rule`."""
         return self._calls.send(
-            lambda: events.TryRule(rule, payload, event_type, dict(headers), dict(parameters)),
+            lambda: events.TryRule(rule, payload, event_type, _plain(headers), _plain(parameters)),
             msgspec.structs.asdict,
         )
 
@@ -293,3 +292,7 @@ class RemoteReports:
 def _counted(answer: Any) -> dict[str, Any]:
     counts: dict[str, Any] = msgspec.structs.asdict(answer)
     return counts if answer.workflows is not None else {name: counts[name] for name in ("since", "statuses")}
+
+
+def _plain(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if given is None else dict(given)

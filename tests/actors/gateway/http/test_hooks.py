@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from stretto.actors.access import ROLES
+from stretto.actors.access import ROLES, Role
 from stretto.actors.gateway.client import Client
 from stretto.actors.triggers import MAX_HOOK_BYTES
 from tests.support.access import token_in
@@ -138,7 +138,8 @@ def test_events_are_sent_with_a_token(tmp_path: Path, folder: Path, sqlite_url: 
     tokens = {role: token_in(sqlite_url, role) for role in ROLES}
 
     async def test(_client: Client, url: str) -> None:
-        for role, status in (("hook", 202), ("operator", 202), ("admin", 202), ("viewer", 403)):
+        statuses: dict[Role, int] = {"hook": 202, "operator": 202, "admin": 202, "viewer": 403}
+        for role, status in statuses.items():
             body = b'{"trigger_ref": "greeted", "payload": {"name": "Ann"}}'
             assert (await send(url, "events", body, tokens[role])).status == status
             assert (await send(url, "webhooks/a/b", b"[1]", tokens[role])).status == status
