@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.errors import ActionFailed, CannotLoadActions, DuplicateAction, InvalidAction
     from stretto.actors.actions.registry import action
+    from stretto.actors.catalogue import UnknownRule
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import RunNotEnded
     from stretto.actors.engine.engine import Engine
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
+    from stretto.actors.journal.events import UnknownEvent
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.queries import InvalidCursor
     from stretto.actors.journal.readers import NoStore
@@ -63,6 +65,7 @@ else:
             "actions.core.addresses": "AddressPolicy",
             "actions.errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction",
             "actions.registry": "action",
+            "catalogue": "UnknownRule",
             "engine.blocking": "BlockingEngine",
             "engine.blocking_calls": "RunNotEnded",
             "engine.engine": "Engine",
@@ -80,6 +83,7 @@ else:
             "journal.deletion": "RunNeeded",
             "journal.encryption": "StoreKeyMissing",
             "journal.records": "UnreadableRecord",
+            "journal.events": "UnknownEvent",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
             "journal.readers": "NoStore",
@@ -140,11 +144,13 @@ __all__ = [
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
+    "UnknownEvent",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",
     "UnknownPath",
     "UnknownPool",
+    "UnknownRule",
     "UnknownRun",
     "UnknownSchedule",
     "UnknownVisit",

@@ -19,6 +19,7 @@ from tests.support.databases import (
 from tests.support.drawn_requests import DRAWN
 from tests.support.engines import bench, start_bench
 from tests.support.paths import ROOT, TESTS
+from tests.support.ray_clusters import ray_cluster
 from tests.support.restoring import restored_logging
 from tests.support.stores import keyless, store, store_url
 
@@ -31,6 +32,7 @@ __all__ = [
     "postgres_server",
     "postgres_template",
     "postgres_url",
+    "ray_cluster",
     "restored_logging",
     "sqlite_url",
     "start_bench",

@@ -12,7 +12,7 @@ from typing import get_args, get_type_hints
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.journal.store import Unrecordable
-from stretto.actors.pools import UnknownPool
+from stretto.actors.pools import PoolNeedsKey, UnknownPool
 from stretto.actors.runners.base import Finished
 from stretto.definitions.conductor.events import StreamProblem
 from stretto.definitions.errors import ExpressionLimitExceeded, InvalidDefinition, UnknownWorkflow
@@ -37,7 +37,12 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
     ("actors/runs/execution.py", "kind"): PASSED_ON,
     ("actors/runs/item.py", "kind"): PASSED_ON,
     ("actors/runs/item.py", "message.code"): PASSED_ON,
-    ("actors/runs/item.py", "error.code"): {InvalidActionInput.code, UnknownAction.code, UnknownPool.code},
+    ("actors/runs/item.py", "error.code"): {
+        InvalidActionInput.code,
+        PoolNeedsKey.code,
+        UnknownAction.code,
+        UnknownPool.code,
+    },
     ("actors/runs/item_failures.py", "kind"): OF_EXPRESSIONS,
     ("definitions/conductor/retrying.py", "kind"): OF_EXPRESSIONS,
     ("definitions/conductor/streamed.py", "event.kind"): set(get_args(StreamProblem)),

@@ -30,8 +30,8 @@ def pools() -> None:
 def list_(source: "Source", *, as_json: bool) -> None:
     """List the pools with their workers, slots and items.
 
-    With --json: [{pool, expected, workers, slots, waiting, in_flight, batches, items_sent, values_put, late_ends,
-    bytes_sent, bytes_received, workers_lost}].
+    With --json: [{pool, expected, trouble, workers, slots, waiting, in_flight, batches, items_sent, values_put,
+    late_ends, bytes_sent, bytes_received, workers_lost}].
     """
     found = source.ask(Pools(), PoolsAnswer).pools
     if as_json:
@@ -47,6 +47,9 @@ def list_(source: "Source", *, as_json: bool) -> None:
     ]  # fmt: skip
     if rows:
         show_table(headings, rows, elastic=("POOL", "WORKERS"), width=_WIDTH)
+        for pool in found:
+            if pool["trouble"] is not None:
+                click.echo(f"{pool['pool']}: {pool['trouble']}", err=True)
     else:
         click.echo("no pools: the section `pools` of the settings makes them", err=True)
 

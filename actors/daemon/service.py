@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -38,7 +38,7 @@ from stretto.actors.gateway import (
     open_port,
 )
 from stretto.actors.journal import KeyLimits
-from stretto.actors.pools import PoolOptions
+from stretto.actors.pools import PoolOptions, RayPlace
 from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import PoolSettings, Settings
 from stretto.definitions.errors import StrettoError
@@ -289,7 +289,13 @@ class Daemon:
         if standing > STANDING_SECONDS:
             reason = f"the dispatcher has taken no turn for {standing:.0f} seconds: an actor holds it"
             return Check(well=False, reason=reason)
-        return Check(well=self._state == "ready", reason=self._state)
+        return Check(well=self._state == "ready", reason="; ".join((self._state, *self._lacking_pools())))
+
+    def _lacking_pools(self) -> Iterator[str]:
+        """Yield which pools have no worker. Requests are served without: only their items wait."""
+        for name, pool in (self._services.pools or {}).items():
+            if not pool.connected:
+                yield f"the pool {name} has no worker" + (f": {pool.trouble}" if pool.trouble else "")
 
 
 def _close(listener: socket.socket) -> None:
@@ -306,7 +312,11 @@ def _take_no_signals() -> None:
 
 def _pool_options(settings: PoolSettings, actions: tuple[str, ...]) -> PoolOptions:
     """Return how a pool is made. Its workers have the engine's actions unless it names its own."""
+    place = None if settings.carrier != "ray" else RayPlace(
+        address=settings.address or "", cpus=settings.cpus, gpus=settings.gpus, memory=settings.memory,
+        labels=settings.labels, key_file=settings.key_file,
+    )  # fmt: skip
     return PoolOptions(
         workers=settings.workers, slots=settings.slots, actions=settings.actions or actions, beat=settings.beat,
-        cache_bytes=settings.max_cache_bytes,
+        cache_bytes=settings.max_cache_bytes, ray=place, insecure=settings.insecure,
     )  # fmt: skip

@@ -195,6 +195,10 @@ class BlockingEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))
 
+    def replay_event(self, event: str, *, by: Requester | None = None) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return str(self._get(self.proxy.replay_event(event, by=by)))
+
     def pause_schedule(self, schedule: str, *, by: Requester | None = None) -> dict[str, Any]:
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return dict(self._get(self.proxy.pause_schedule(schedule, by=by)))

@@ -220,6 +220,10 @@ class BlockingCalls(BlockingReports):
         """Return the value of a key in clear. See `Engine.key_value`."""
         return self._get(self.proxy.key_value(name, scope, owner))
 
+    def replay_event(self, event: str) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return str(self._get(self.proxy.replay_event(event)))
+
     def drain_pool(self, pool: str, worker: str | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker)))

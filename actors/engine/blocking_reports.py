@@ -110,6 +110,53 @@ class BlockingReports:
         key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
         return key
 
+    def rules(self) -> list[dict[str, Any]]:
+        """Return all rules. See `Engine.rules`."""
+        rules: list[dict[str, Any]] = self._get(self.proxy.rules())
+        return rules
+
+    def rule(self, rule: str) -> dict[str, Any]:
+        """Return a rule with its criteria and its last matches. See `Engine.rule`."""
+        found: dict[str, Any] = self._get(self.proxy.rule(rule))
+        return found
+
+    def try_rule(
+        self,
+        rule: str,
+        payload: Any = None,
+        event_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a rule would make of an event. See `Engine.try_rule`."""
+        tried: dict[str, Any] = self._get(self.proxy.try_rule(rule, payload, event_type, headers, parameters))
+        return tried
+
+    def events(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        event_type: str | None = None,
+        source: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        matched: bool | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of events without their payloads. See `Engine.events`."""
+        page: dict[str, Any] = self._get(
+            self.proxy.events(
+                event_type=event_type, source=source, since=since, until=until, matched=matched, cursor=cursor,
+                limit=limit,
+            )
+        )  # fmt: skip
+        return page
+
+    def event(self, event: str) -> dict[str, Any]:
+        """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
+        found: dict[str, Any] = self._get(self.proxy.event(event))
+        return found
+
     def pools(self) -> list[dict[str, Any]]:
         """Return the pools of workers. See `Engine.pools`."""
         pools: list[dict[str, Any]] = self._get(self.proxy.pools())

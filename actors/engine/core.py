@@ -8,6 +8,7 @@ from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
@@ -60,6 +61,7 @@ class EngineCore:
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         self.requests = RunRequests(services, parts.link, table, quarantine, release)
         self.tasks = TaskQueries(services, self.requests)
+        self.events = EngineEvents(services, definitions)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, AddressPolicy, RenderedCommands
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.methods.controls import ControlMethods
+from stretto.actors.engine.methods.events import EventMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
 from stretto.actors.engine.methods.items import ItemMethods
 from stretto.actors.engine.methods.keys import KeyMethods
@@ -41,6 +42,7 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    EventMethods,
     ScheduleMethods,
     HousekeepingMethods,
 ):

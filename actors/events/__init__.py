@@ -12,13 +12,42 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.events.intake import EventIntake
     from stretto.actors.events.matching import Matcher
+    from stretto.actors.events.reports import (
+        event_as_json,
+        find_event,
+        list_events,
+        match_as_json,
+        rule_as_json,
+        show_event,
+        show_rule,
+        stored_event,
+        stored_events,
+        try_rule,
+    )
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "intake": "EventIntake",
             "matching": "Matcher",
+            "reports": (
+                "event_as_json find_event list_events match_as_json rule_as_json show_event show_rule "
+                "stored_event stored_events try_rule"
+            ),
         },
     )
 
-__all__ = ["EventIntake", "Matcher"]
+__all__ = [
+    "EventIntake",
+    "Matcher",
+    "event_as_json",
+    "find_event",
+    "list_events",
+    "match_as_json",
+    "rule_as_json",
+    "show_event",
+    "show_rule",
+    "stored_event",
+    "stored_events",
+    "try_rule",
+]

@@ -20,6 +20,7 @@ class PoolWait(NamedTuple):
         connected: How many workers it has.
         expected: How many it should have.
         ref: The action that none of the workers has as the daemon has it, or "".
+        trouble: Why no worker can start, or None.
     """
 
     pool: str
@@ -27,6 +28,7 @@ class PoolWait(NamedTuple):
     connected: int
     expected: int
     ref: str = ""
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
         text = f"{who} for a worker of {each.pool}: {each.connected:,} of {each.expected:,} connected"
         if each.ref:
             text += f", and none of them has the daemon's {each.ref}, or any"
+        if each.trouble is not None:
+            text += f": {each.trouble}"
         yield {"kind": "pool", "text": text, "count": each.items, "pool": each.pool}
 
 

@@ -5,7 +5,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
-from stretto.actors.operations.events import EventAnswer
+from stretto.actors.operations.events import (
+    EventAnswer,
+    EventsAnswer,
+    EventShown,
+    RulesAnswer,
+    RuleShown,
+    RuleTried,
+)
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.definitions.errors import Finding
@@ -304,6 +311,11 @@ Answer: TypeAlias = (
     | StatusAnswer
     | Done
     | EventAnswer
+    | EventsAnswer
+    | EventShown
+    | RuleShown
+    | RulesAnswer
+    | RuleTried
     | Refused
     | RunsAnswer
     | Found

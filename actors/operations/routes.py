@@ -19,8 +19,11 @@ from stretto.actors.operations.controls import CONTROLS, ControlRequest
 API: Final = "/api/v1"
 """The begin of all paths."""
 
-Role: TypeAlias = Literal["viewer", "operator", "admin"]
-"""The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon."""
+Role: TypeAlias = Literal["hook", "viewer", "operator", "admin"]
+"""The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon.
+
+A hook sends events, and nothing else. Operators and admins may send them as well.
+"""
 
 
 HEADERS: Final[Mapping[str, str]] = {"idempotency_key": "Idempotency-Key"}
@@ -174,6 +177,22 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "POST", "/hooks/{name}", events.SendToHook, None, events.EventAnswer, status=202, also=(200,), whole="payload"
     ),
+    Route(
+        "POST",
+        "/webhooks/{url}",
+        events.SendToWebhook,
+        "hook",
+        events.EventAnswer,
+        status=202,
+        whole="payload",
+    ),
+    Route("POST", "/events", events.SendEvent, "hook", events.EventAnswer, status=202, also=(200,)),
+    Route("GET", "/events", events.Events, "viewer", events.EventsAnswer),
+    Route("GET", "/events/{event}", events.ShowEvent, "viewer", events.EventShown, "event"),
+    Route("POST", "/events/{event}/replay", events.ReplayEvent, "operator", events.EventAnswer, status=202),
+    Route("GET", "/rules", events.Rules, "viewer", events.RulesAnswer, "rules"),
+    Route("GET", "/rules/{rule}", events.ShowRule, "viewer", events.RuleShown, "rule"),
+    Route("POST", "/rules/{rule}/test", events.TryRule, "operator", events.RuleTried),
     Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", catalogue.Definitions, "viewer", about.DefinitionsAnswer),
     Route("GET", _DEFINITION, catalogue.ShowDefinition, "viewer", about.DefinitionShown, "definition"),

@@ -11,7 +11,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.pools.announcing import can_leave
     from stretto.actors.pools.carrier import Carrier, CarrierEvents
-    from stretto.actors.pools.pool import Pool, UnknownWorker
+    from stretto.actors.pools.pool import Pool, PoolNeedsKey, UnknownWorker
     from stretto.actors.pools.pools import (
         HERE,
         NO_OPTIONS,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnknownPool,
         unknown_pool_error,
     )
+    from stretto.actors.pools.ray_carrier import RayPlace
     from stretto.actors.pools.serving import Worker
 else:
     __getattr__ = lazy_face(
@@ -28,13 +29,14 @@ else:
         {
             "announcing": "can_leave",
             "carrier": "Carrier CarrierEvents",
-            "pool": "Pool UnknownWorker",
+            "pool": "Pool PoolNeedsKey UnknownWorker",
             "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool unknown_pool_error",
+            "ray_carrier": "RayPlace",
             "serving": "Worker",
         },
     )
 
 __all__ = [
-    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolOptions", "Pools", "UnknownPool",
-    "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
+    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "Pools",
+    "RayPlace", "UnknownPool", "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
 ]  # fmt: skip

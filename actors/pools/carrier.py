@@ -9,6 +9,9 @@ class CarrierEvents(Protocol):
     def received(self, worker: str, data: bytes) -> None:
         """Take a message of a worker."""
 
+    def heard(self, worker: str) -> None:
+        """Take note that a worker is alive: a portion of a long message has come."""
+
     def closed(self, worker: str, reason: str) -> None:
         """Take note that a worker's connection has ended."""
 
@@ -22,6 +25,14 @@ class Carrier(Protocol):
     @property
     def expected(self) -> int:
         """How many workers there should be."""
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether only the workers can read what it carries."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no worker can start, or None."""
 
     def start(self, events: CarrierEvents) -> None:
         """Connect, and have the workers start. Reports go to `events`."""

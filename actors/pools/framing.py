@@ -2,10 +2,13 @@
 
 import socket
 import struct
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from stretto.actors.pools.messages import MAX_FRAME_BYTES, InvalidMessage
 
+PORTION_BYTES: Final = 1024 * 1024
+"""A long message is read in portions of so many bytes, each of which is a sign of life."""
 _HEAD: Final = struct.Struct(">I")
 
 
@@ -16,8 +19,12 @@ class Stream(Protocol):
         """Return so many bytes, or fewer at the end."""
 
 
-def read_frame(stream: Stream) -> bytes | None:
+def read_frame(stream: Stream, heard: Callable[[], object]) -> bytes | None:
     """Return the next message, or None at the end.
+
+    Args:
+        stream: The stream.
+        heard: Called for each portion of a long message but the last one.
 
     Raises:
         InvalidMessage: It is too long, or breaks off.
@@ -31,8 +38,19 @@ def read_frame(stream: Stream) -> bytes | None:
     (length,) = _HEAD.unpack(head)
     if length > MAX_FRAME_BYTES:
         raise InvalidMessage(f"a message must have at most {MAX_FRAME_BYTES:,} bytes, got {length:,}")
-    data = stream.read(length)
-    if len(data) < length:
+    if length <= PORTION_BYTES:
+        return _portion(stream, length)
+    portions = []
+    for begin in range(0, length, PORTION_BYTES):
+        if begin:
+            heard()
+        portions.append(_portion(stream, min(PORTION_BYTES, length - begin)))
+    return b"".join(portions)
+
+
+def _portion(stream: Stream, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
         raise InvalidMessage("the stream breaks off within a message")
     return data
 

@@ -40,6 +40,12 @@ class UnknownWorker(StrettoError):
     code = "unknown_worker"
 
 
+class PoolNeedsKey(StrettoError):
+    """A run with secrets must not use a pool whose carrier could store them in the clear."""
+
+    code = "pool_needs_key"
+
+
 class Pool:
     """Runs calls on the workers of a carrier. Any thread may call the methods.
 
@@ -134,6 +140,18 @@ class Pool:
         """Return the action that a worker has announced, or None."""
         return self._actions.get(ref)
 
+    def check_secrets(self) -> None:
+        """Check that a run with secrets may use the pool.
+
+        Raises:
+            PoolNeedsKey: The pool has no key.
+        """
+        if not self._carrier.keeps_secrets:
+            raise PoolNeedsKey(
+                f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and "
+                f"name its file in pools.{self.name}.key_file, here and on each node"
+            )
+
     # ---- what the pool shows
 
     @property
@@ -151,16 +169,22 @@ class Pool:
         """How many workers there are."""
         return len(self._scheduler.workers)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no worker can start, or None."""
+        return self._carrier.trouble
+
     def waiting_of(self, run_id: str) -> dict[str, int]:
         """Return how many calls of a run wait here, by the ref of an action that no worker has, or "" if one has it."""
         return self._scheduler.waiting_of(run_id)
 
     def report(self) -> dict[str, Any]:
-        """Return the pool for people: {pool, expected, workers, slots, waiting, in_flight} and the counts."""
+        """Return the pool for people: {pool, expected, trouble, workers, slots, waiting, in_flight}, counts."""
         scheduler = self._scheduler
         return {
             "pool": self.name,
             "expected": self._carrier.expected,
+            "trouble": self._carrier.trouble,
             "workers": [each.report() for each in list(scheduler.workers.values())],
             "slots": scheduler.slots,
             "waiting": len(scheduler.waiting),
@@ -206,6 +230,10 @@ class Pool:
             self.closed(worker, "garbage")
             return
         self._inbox.put(lambda now: self._received(worker, message, now))
+
+    def heard(self, worker: str) -> None:
+        """Take note that a worker is alive: a portion of a long message has come."""
+        self._inbox.put(lambda now: self._scheduler.heard(worker, now))
 
     def closed(self, worker: str, reason: str) -> None:
         """Take note that a worker's connection has ended."""

@@ -1,16 +1,26 @@
 """The pools of an engine, by name."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from stretto.actors.actions import AddressPolicy
+from stretto.actors.journal import read_key_file
 from stretto.actors.pools.carrier import Carrier
 from stretto.actors.pools.messages import Welcome
 from stretto.actors.pools.pool import Pool, new_engine_number
 from stretto.actors.pools.processes import ProcessCarrier
-from stretto.actors.settings import BEAT_SECONDS, MAX_CACHE_BYTES, MAX_POOL_SLOTS, MAX_POOL_WORKERS, POOL_SLOTS
+from stretto.actors.pools.ray_carrier import RayCarrier, RayPlace
+from stretto.actors.settings import (
+    BEAT_SECONDS,
+    MAX_CACHE_BYTES,
+    MAX_POOL_SLOTS,
+    MAX_POOL_WORKERS,
+    POOL_SLOTS,
+    carrier_problem,
+)
 from stretto.definitions.errors import StrettoError, names_there, nearest
 
 NO_OPTIONS: Final[Mapping[str, "PoolOptions"]] = {}
@@ -36,11 +46,13 @@ class PoolOptions:
     """How a pool is made.
 
     Attributes:
-        workers: How many worker processes there are, from 1 to `MAX_POOL_WORKERS`.
+        workers: How many workers there are, from 1 to `MAX_POOL_WORKERS`, or 64 without `ray`.
         slots: How many calls each runs at a time, from 1 to `MAX_POOL_SLOTS`.
         actions: Modules and files with the actions that they can run.
         beat: The seconds between two beats. A worker that misses three is lost.
         cache_bytes: The bytes of large values that a worker keeps.
+        ray: The Ray cluster on which the workers run. None means processes on this machine.
+        insecure: Whether a cluster elsewhere may be used without Ray's token authentication.
     """
 
     workers: int = 1
@@ -48,6 +60,8 @@ class PoolOptions:
     actions: tuple[str, ...] = ()
     beat: float = BEAT_SECONDS
     cache_bytes: int = MAX_CACHE_BYTES
+    ray: RayPlace | None = None
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -56,6 +70,10 @@ class PoolOptions:
                 raise ValueError(f"{name} of a pool must be from 1 to {most:,}, got {value}")
         if self.beat <= 0:
             raise ValueError(f"beat of a pool must be above 0, got {self.beat}")
+        carrier, address = ("processes", None) if self.ray is None else ("ray", self.ray.address)
+        problem = carrier_problem(carrier, self.workers, address, os.environ, insecure=self.insecure)
+        if problem is not None:
+            raise ValueError(problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +137,11 @@ class Pools(Mapping[str, Pool]):
 
 
 def _carrier(name: str, options: PoolOptions) -> Carrier:
-    return ProcessCarrier(name, workers=options.workers, slots=options.slots, actions=options.actions)
+    place = options.ray
+    if place is None:
+        return ProcessCarrier(name, workers=options.workers, slots=options.slots, actions=options.actions)
+    keys = None if place.key_file is None else read_key_file(place.key_file)
+    return RayCarrier(name, place, workers=options.workers, slots=options.slots, actions=options.actions, keys=keys)
 
 
 def _welcome(engine: int, options: PoolOptions, policy: CallPolicy) -> Welcome:

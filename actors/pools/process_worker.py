@@ -52,7 +52,7 @@ def _read(connection: socket.socket, worker: Worker) -> None:
     """Hand messages to the worker until the pool is gone, then stop it."""
     try:
         with connection.makefile("rb") as stream:
-            while (data := read_frame(stream)) is not None:
+            while (data := read_frame(stream, worker.heard)) is not None:
                 worker.receive(data)
     except (OSError, ValueError):
         pass

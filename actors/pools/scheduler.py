@@ -156,6 +156,12 @@ class Scheduler:
             worker.last_heard = now
             self._handle(worker, message)
 
+    def heard(self, worker_id: str, now: float) -> None:
+        """Take note that a worker is alive, though its message has not come as a whole."""
+        worker = self.workers.get(worker_id)
+        if worker is not None:
+            worker.last_heard = now
+
     def _handle(self, worker: Worker, message: ToPool) -> None:
         if isinstance(message, Beat):
             self._send(worker.id, Acknowledged())

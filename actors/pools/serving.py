@@ -8,7 +8,7 @@ It has no engine, no definitions and no store. Its clock measures durations only
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
 from typing import Final
@@ -17,8 +17,6 @@ from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, Unknow
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.deadlines import Deadlines
 from stretto.actors.pools.messages import (
-    MAX_FRAME_BYTES,
-    MAX_MESSAGE_BYTES,
     Acknowledged,
     Beat,
     Begun,
@@ -31,7 +29,6 @@ from stretto.actors.pools.messages import (
     Logged,
     Perform,
     Record,
-    Sending,
     Stop,
     ToPool,
     ToWorker,
@@ -42,9 +39,10 @@ from stretto.actors.pools.messages import (
     encode,
 )
 from stretto.actors.pools.values import ValueCache
+from stretto.actors.pools.work import Work, end_of, portions
 from stretto.actors.pools.workers import MISSED_BEATS
 from stretto.actors.runners import Call, Finished, Runners, Running, cancelled
-from stretto.definitions.data import FrozenDict, encode_json
+from stretto.definitions.data import FrozenDict
 from stretto.metrics import CallIds
 
 MAX_RECORDS: Final = 1_000
@@ -53,24 +51,6 @@ GATHER_SECONDS: Final = 0.02
 """How long the ends of calls are gathered for one message."""
 MAX_GATHERED: Final = 500
 """So many ends are sent at once."""
-MAX_END_BYTES: Final = MAX_FRAME_BYTES // 2
-"""The bytes of one result, far above what an engine takes."""
-
-
-class _Work:
-    """A call at hand."""
-
-    __slots__ = ("began", "deadline", "early", "head", "ids", "running", "sending", "stopped")
-
-    def __init__(self, head: Head, sending: Sending) -> None:
-        self.head = head
-        self.sending = sending
-        self.running: Running | None = None
-        self.early: Finished | None = None
-        self.ids = CallIds(head.run_id, head.workflow, head.task, sending.index if head.with_items else None)
-        self.began = 0.0
-        self.stopped = ""
-        self.deadline: int | None = None
 
 
 class Worker:
@@ -106,11 +86,11 @@ class Worker:
         self._welcome: Welcome | None = None
         self._runners: Runners | None = None
         self._values = ValueCache(0)
-        self._work: dict[int, _Work] = {}
-        self._queue: list[_Work] = []
+        self._work: dict[int, Work] = {}
+        self._queue: list[Work] = []
         self._asked: set[bytes] = set()
         # A call's code is known by the identity of its ids, which its log records find in their context.
-        self._logging: dict[int, _Work] = {}
+        self._logging: dict[int, Work] = {}
         self._records: deque[Record] = deque()
         self._ends: list[End] = []
         self._begun: list[int] = []
@@ -127,6 +107,11 @@ class Worker:
         """Announce the worker to the pool."""
         self._send(self._joined)
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the worker has left or was stopped."""
+        return self._stopped.is_set()
+
     def wait(self) -> None:
         """Wait until the worker has left or was stopped."""
         self._stopped.wait()
@@ -142,6 +127,10 @@ class Worker:
 
     # ---- messages
 
+    def heard(self) -> None:
+        """Take note that the pool is alive: a portion of a long message has come, behind which its answers wait."""
+        self._unanswered = 0
+
     def receive(self, data: bytes) -> None:
         """Handle a message of the pool. Raises InvalidMessage if it is none."""
         self._handle(decode_to_worker(data))
@@ -155,7 +144,7 @@ class Worker:
             self._add_values(message.values)
             with self._lock:
                 for sending in message.sendings:
-                    work = _Work(message.heads[sending.head], sending)
+                    work = Work(message.heads[sending.head], sending)
                     self._work[sending.number] = work
                     self._queue.append(work)
             self._start_calls()
@@ -192,9 +181,9 @@ class Worker:
 
     def _start_calls(self) -> None:
         """Start the calls that wait, as far as slots are free and their values are here."""
-        ready: list[tuple[_Work, FrozenDict]] = []
+        ready: list[tuple[Work, FrozenDict]] = []
         with self._lock:
-            kept: list[_Work] = []
+            kept: list[Work] = []
             wanted: dict[bytes, None] = {}
             free = self._slots - self._active
             for number, work in enumerate(self._queue):
@@ -219,7 +208,7 @@ class Worker:
         for work, given in ready:
             self._start(work, given)
 
-    def _start(self, work: _Work, given: FrozenDict) -> None:
+    def _start(self, work: Work, given: FrozenDict) -> None:
         head, sending = work.head, work.sending
         runners = self._runners
         try:
@@ -246,7 +235,7 @@ class Worker:
     def _action(self, head: Head) -> Action:
         return self._actions.get(head.ref, head.core)
 
-    def _began(self, work: _Work) -> None:
+    def _began(self, work: Work) -> None:
         work.began = time.monotonic()
         with self._lock:
             self._begun.append(work.sending.number)
@@ -270,12 +259,12 @@ class Worker:
         elif running is not None:
             self._cancel(work, running)
 
-    def _cancel(self, work: _Work, running: Running) -> None:
+    def _cancel(self, work: Work, running: Running) -> None:
         if not running.cancel():
             # A function on a thread runs on, and its end is dropped.
             self._report(work, cancelled())
 
-    def _ended(self, work: _Work, finished: Finished) -> None:
+    def _ended(self, work: Work, finished: Finished) -> None:
         """Take the end of a call. One that comes before `start` has returned waits for what the call has printed."""
         with self._lock:
             if work.running is None:
@@ -283,8 +272,8 @@ class Worker:
                 return
         self._report(work, finished)
 
-    def _report(self, work: _Work, finished: Finished, *, active: bool = True) -> None:
-        end = _end_of(work, finished)
+    def _report(self, work: Work, finished: Finished, *, active: bool = True) -> None:
+        end = end_of(work, finished)
         with self._lock:
             if self._work.pop(work.sending.number, None) is None:
                 return
@@ -335,7 +324,7 @@ class Worker:
             self._send(Begun(welcome.engine, tuple(begun)))
         if records:
             self._send(Logged(welcome.engine, records))
-        for portion in _portions(ends):
+        for portion in portions(ends):
             self._send(Ended(welcome.engine, portion))
 
     def _beat(self) -> None:
@@ -360,37 +349,3 @@ class Worker:
         except OSError:  # the pool is gone
             self._stopped.set()
             self._ready.set()
-
-
-def _end_of(work: _Work, finished: Finished) -> End:
-    seconds = max(time.monotonic() - work.began, 0.0) if work.began else 0.0
-    printed = work.running.printed if work.running is not None else ()
-    text, cut = printed[0].newest() if printed else ("", 0)
-    status, kind, error = finished.status, finished.kind, finished.error
-    if work.stopped == "timed_out" and status == "cancelled":
-        status = kind = "timed_out"
-        error = f"it took longer than {work.head.timeout:g} s"
-    frames = tuple((each.file, each.line, each.function, each.code) for each in finished.traceback)
-    result = encode_json(finished.result)
-    if len(result) > MAX_END_BYTES:
-        error = f"the result must have at most {MAX_END_BYTES:,} bytes as JSON, got {len(result):,}"
-        status, kind, result = "failed", "result_too_large", b"null"
-    return End(
-        work.sending.number, status, result, seconds, error, kind,  # type: ignore[arg-type]
-        finished.retry_after, frames, text, cut,
-    )  # fmt: skip
-
-
-def _portions(ends: list[End]) -> Iterator[tuple[End, ...]]:
-    """Yield ends for one message each: what many calls return at once may be more than a message may have."""
-    portion: list[End] = []
-    size = 0
-    for end in ends:
-        weight = len(end.result) + 4 * (len(end.printed) + len(end.error or ""))
-        if portion and size + weight > MAX_MESSAGE_BYTES:
-            yield tuple(portion)
-            portion, size = [], 0
-        portion.append(end)
-        size += weight
-    if portion:
-        yield tuple(portion)

@@ -11,7 +11,7 @@ from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
-from stretto.definitions.context import ItemScope, Snapshot
+from stretto.definitions.context import ItemScope, Mask, Snapshot
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Constant, Moment
@@ -77,6 +77,11 @@ class PlaceInPool:
         actions = self._services.actions
         return actions.find(ref, core) or self._pool.find(ref) or actions.get(ref, core)
 
+    def check_secrets(self, mask: Mask) -> None:
+        """Check that a run's secrets may go to the pool. Raises PoolNeedsKey."""
+        if mask:
+            self._pool.check_secrets()
+
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None) -> Running:
         """Start a call. Raises RuntimeError if the pool has been stopped."""
         message = self._message
@@ -115,7 +120,10 @@ def waits_for_pools(services: Services, waiting: Mapping[str, int], run_id: str)
         lacking = pool.waiting_of(run_id)
         count = waiting.get(name, 0) + lacking.pop("", 0)
         waits = [("", count)] if count else []
-        found += [PoolWait(name, each, pool.connected, pool.expected, ref) for ref, each in (*waits, *lacking.items())]
+        found += [
+            PoolWait(name, each, pool.connected, pool.expected, ref, pool.trouble)
+            for ref, each in (*waits, *lacking.items())
+        ]
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.settings.carriers import carrier_problem
     from stretto.actors.settings.model import (
         BEAT_SECONDS,
         MAX_CACHE_BYTES,
@@ -30,6 +31,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "carriers": "carrier_problem",
             "model": (
                 "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings ServeSettings "
                 "Settings"
@@ -52,6 +54,7 @@ __all__ = [
     "PoolSettings",
     "ServeSettings",
     "Settings",
+    "carrier_problem",
     "read_settings",
     "shown_settings",
 ]

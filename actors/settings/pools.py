@@ -1,11 +1,13 @@
 """Reading of the section `pools`, whose members have names of the operator's own."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from stretto.actors.settings.carriers import carrier_problem
 from stretto.actors.settings.model import MAX_POOLS, PoolSettings
 from stretto.definitions.errors import nearest
 from stretto.definitions.source import MapNode, Node, kind_of, to_data
@@ -24,11 +26,12 @@ class NamedPool(NamedTuple):
     place: str
 
 
-def read_pools(root: MapNode, problems: list[str]) -> dict[str, NamedPool]:
+def read_pools(root: MapNode, environment: Mapping[str, str], problems: list[str]) -> dict[str, NamedPool]:
     """Return the pools of a config file by name.
 
     Args:
         root: The file's sections.
+        environment: The variables, of which Ray has its own.
         problems: Takes what is wrong, each with its place, the found value and what is expected.
     """
     node = root.members.get("pools")
@@ -50,7 +53,11 @@ def read_pools(root: MapNode, problems: list[str]) -> dict[str, NamedPool]:
         elif not isinstance(member, MapNode):
             problems.append(f"{line}: the pool {name} must hold settings, got {kind_of(member)}")
         else:
-            pools[name] = NamedPool(_pool(name, member, problems), line)
+            found = _pool(name, member, problems)
+            problem = carrier_problem(found.carrier, found.workers, found.address, environment, insecure=found.insecure)
+            if problem is not None:
+                problems.append(f"{line}: the pool {name}: {problem}")
+            pools[name] = NamedPool(found, line)
     return pools
 
 

@@ -115,7 +115,7 @@ def read_settings(
             wanted = expected(each.section, each.key)
             problems.append(f"{each.place}: {each.section}.{each.key} must be {wanted}, got {found}")
         origins[f"{each.section}.{each.key}"] = each.place
-    pools = {} if root is None else read_pools(root, problems)
+    pools = {} if root is None else read_pools(root, environment, problems)
     origins.update({f"pools.{name}": pool.place for name, pool in pools.items()})
     if problems:
         raise InvalidSettings(problems)

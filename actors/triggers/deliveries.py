@@ -13,10 +13,10 @@ from stretto.actors.runs import Services
 from stretto.actors.triggers.proofs import HookRefused, UnknownHook, check_proof
 from stretto.actors.triggers.secrets import secret_of
 from stretto.definitions.context import Mask
-from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, object_of
+from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, object_of, weigh
 from stretto.definitions.errors import InvalidInput, LimitExceeded, NotData, StrettoError, nearest
 from stretto.definitions.expressions import Moment
-from stretto.definitions.rules import Event, EventScope, Hook
+from stretto.definitions.rules import WEBHOOK, Event, EventScope, Hook
 
 MAX_HOOK_BYTES: Final = 1024 * 1024
 """Bytes of the body of a webhook's request."""
@@ -30,8 +30,6 @@ _SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-hub-signature", "x-hub-signature-256", "stripe-signature",
      "x-auth-token", "st2-api-key"}
 )  # fmt: skip
-WEBHOOK: Final = "core.st2.webhook"
-"""The type of the events of StackStorm's webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +92,36 @@ class HookDesk:
             `Accepted`, once the event is durable. Raises as `receive`, but nothing about secrets.
         """
         headers = kept_headers(delivery.headers)
-        payload = object_of({"body": payload_of(delivery.body, url), "headers": headers})
+        titled = object_of({name.title(): value for name, value in headers.items()})
+        payload = object_of({"body": payload_of(delivery.body, url), "headers": titled})
         return self.accept(Event(
             id=new_event_id(), type=WEBHOOK, payload=payload, at=self._services.now(), source=source, headers=headers,
             parameters=object_of({"url": url}),
+        ))  # fmt: skip
+
+    def send(self, event_type: str, payload: Any, source: str, key: str | None) -> Deferred:
+        """Accept an event whose sender is known by its token.
+
+        Args:
+            event_type: Its type.
+            payload: Its payload.
+            source: Who sends it.
+            key: Identifies it among repeated ones, or None.
+
+        Returns:
+            `Accepted`, once the event is durable. Raises as `receive_stackstorm`.
+        """
+        now = self._services.now()
+        try:
+            frozen = freeze(payload, "the payload")
+        except NotData as error:
+            raise InvalidInput(f"the event {event_type}", [str(error)]) from None
+        if weigh(frozen) > MAX_HOOK_BYTES:
+            raise LimitExceeded(f"the payload of an event must have at most {MAX_HOOK_BYTES:,} bytes (MAX_HOOK_BYTES)")
+        return self.accept(Event(
+            id=new_event_id(), type=event_type, payload=frozen, at=now, source=source,
+            key=None if key is None else f"{source}:{event_type}:{key}",
+            key_until=None if key is None else now + KEY_SECONDS,
         ))  # fmt: skip
 
     def accept(self, event: Event) -> Deferred:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from stretto.definitions.context import NO_ENVIRONMENT, KeySource, Mask, ReadKey, RunEnvironment, RunKeys
 from stretto.definitions.data import FrozenDict, object_of
@@ -43,11 +44,13 @@ class Rendered:
         inputs: The inputs, or None after an error.
         secret: Whether they contain secrets.
         error: Why they cannot be rendered, masked, or None.
+        shown: The inputs for people, masked.
     """
 
     inputs: FrozenDict | None
     secret: bool = False
     error: str | None = None
+    shown: FrozenDict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def render(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDING
         inputs = object_of({name: template.evaluate(scope, moment) for name, template in rule.inputs.items()})
     except StrettoError as error:
         return Rendered(None, error=mask.text(str(error)))
-    return Rendered(inputs, secret=event.secret or bool(mask.seen_count))
+    secret = event.secret or bool(mask.seen_count)
+    return Rendered(inputs, secret, shown=cast("FrozenDict", mask.data(inputs)) if secret else inputs)
 
 
 def _evaluation(rule: Rule, event: Event, surroundings: Surroundings) -> tuple[EventScope, Moment, Mask]:

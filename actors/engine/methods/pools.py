@@ -13,9 +13,9 @@ class PoolMethods(EngineActor):
         """Return the pools of workers.
 
         Returns:
-            [{pool, expected, workers, slots, waiting, in_flight, ...}], with a list of {worker, name, process, slots,
-            labels, actions, in_flight, state} in `workers`, and counts since the start: batches, items_sent,
-            values_put, late_ends, bytes_sent, bytes_received, workers_lost.
+            [{pool, expected, trouble, workers, slots, waiting, in_flight, ...}], with a list of {worker, name, process,
+            slots, labels, actions, in_flight, state} in `workers`, in `trouble` why no worker can start, and counts
+            since the start: batches, items_sent, values_put, late_ends, bytes_sent, bytes_received, workers_lost.
         """
         return self._core.pools.list()
 

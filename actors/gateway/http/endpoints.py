@@ -142,6 +142,7 @@ class Endpoints:
             requests.FollowOutput: self._follow_output,
             requests.Export: self._export,
             requests.FindRun: self._find_run,
+            events.SendEvent: self._hooks.send,
         }
 
     def routes(self) -> list[HttpRoute]:
@@ -165,7 +166,9 @@ class Endpoints:
         async def answer(http: HttpRequest) -> Stream | Response | CountedAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
-        return HttpRoute(API + path.replace("{ref}", "{ref:path}"), answer, methods=list(routes))
+        return HttpRoute(
+            API + path.replace("{ref}", "{ref:path}").replace("{url}", "{url:path}"), answer, methods=list(routes)
+        )
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Stream | Response | CountedAnswer:
         role = routes[0].role  # all of them have the same
@@ -188,6 +191,8 @@ class Endpoints:
     async def _answer_of(
         self, routes: list[Route], http: HttpRequest, caller: Caller
     ) -> Response | Stream | LateAnswer:  # fmt: skip
+        if routes[0].whole is not None:
+            return await self._hooks.receive_webhook(routes[0], http, caller)
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)

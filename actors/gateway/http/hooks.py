@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from stretto.actors.access import Caller
 from stretto.actors.dispatch import Deferred, awaitable
 from stretto.actors.gateway.http.bodies import Most, RequestMemory
 from stretto.actors.gateway.http.problems import Problem
@@ -47,6 +48,24 @@ class HookEndpoints:
         delivery = await self._delivery(http)
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(self._workers, self._desk.receive, http.path_params["name"], delivery)
+        return await self._acknowledged(route, answer)
+
+    async def receive_webhook(self, route: Route, http: HttpRequest, caller: Caller) -> Response:
+        """Answer a request to a webhook of StackStorm's. Raises as `receive`, but nothing about secrets."""
+        delivery, url = await self._delivery(http), http.path_params["url"].strip("/")
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(
+            self._workers, self._desk.receive_stackstorm, url, delivery, f"api:{caller.who}"
+        )
+        return await self._acknowledged(route, answer)
+
+    async def send(self, route: Route, request: events.SendEvent, caller: Caller) -> Response:
+        """Answer a request to accept an event. Raises as `receive_webhook`."""
+        source = f"api:{caller.who}"
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(
+            self._workers, self._desk.send, request.trigger_ref, request.payload, source, request.key
+        )
         return await self._acknowledged(route, answer)
 
     async def _delivery(self, http: HttpRequest) -> Delivery:

@@ -166,6 +166,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         self.proxy.delete_key(name, scope, owner, version=version, note=note).get()
 
+    def replay_event(self, event: str, *, note: str | None = None) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return self.proxy.replay_event(event, note=note).get()
+
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self.proxy.drain_pool(pool, worker, note=note).get()

@@ -39,6 +39,7 @@ from stretto.actors.operations import (
     Status,
     Submit,
     TriggerSchedule,
+    events,
 )  # fmt: skip
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.data import thaw
@@ -255,6 +256,10 @@ class RemoteEngine(RemoteReports):
     ) -> pykka.Future[None]:
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         return self._calls.send(lambda: DeleteKey(name, scope, owner, version, note=note), lambda _answer: None)
+
+    def replay_event(self, event: str, *, note: str | None = None) -> pykka.Future[str]:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return self._calls.send(lambda: events.ReplayEvent(event, note=note), lambda answer: str(answer.event))
 
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""

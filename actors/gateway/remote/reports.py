@@ -44,6 +44,7 @@ from stretto.actors.operations import (
     Tasks,
     Timeline,
     Why,
+    events,
 )  # fmt: skip
 
 
@@ -139,6 +140,48 @@ class RemoteReports:
     def key(self, name: str, scope: Scope = "system", owner: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
         return self._calls.send(lambda: Key(name, scope, owner), lambda answer: answer.key)
+
+    def rules(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return all rules. See `Engine.rules`."""
+        return self._calls.send(events.Rules, lambda answer: answer.rules)
+
+    def rule(self, rule: str) -> pykka.Future[dict[str, Any]]:
+        """Return a rule with its criteria and its last matches. See `Engine.rule`."""
+        return self._calls.send(lambda: events.ShowRule(rule), lambda answer: answer.rule)
+
+    def try_rule(
+        self,
+        rule: str,
+        payload: Any = None,
+        event_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return what a rule would make of an event. See `Engine.try_rule`."""
+        return self._calls.send(
+            lambda: events.TryRule(rule, payload, event_type, _plain(headers), _plain(parameters)),
+            msgspec.structs.asdict,
+        )
+
+    def events(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        event_type: str | None = None,
+        source: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        matched: bool | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of events without their payloads. See `Engine.events`."""
+        return self._calls.send(
+            lambda: events.Events(event_type, source, since, until, matched, cursor, limit), msgspec.structs.asdict
+        )
+
+    def event(self, event: str) -> pykka.Future[dict[str, Any]]:
+        """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
+        return self._calls.send(lambda: events.ShowEvent(event), lambda answer: answer.event)
 
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""
@@ -266,3 +309,7 @@ class RemoteReports:
 def _counted(answer: Any) -> dict[str, Any]:
     counts: dict[str, Any] = msgspec.structs.asdict(answer)
     return counts if answer.workflows is not None else {name: counts[name] for name in ("since", "statuses")}
+
+
+def _plain(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if given is None else dict(given)

@@ -177,6 +177,11 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
             ["pool"],
             "1 item waits for a worker of eu-edge: 2 of 2 connected, and none of them has the daemon's ops.a, or any",
         ),
+        (
+            Blockers(pools=(PoolWait("compute", 1, 0, 2, trouble="cannot connect to Ray"),)),
+            ["pool"],
+            "1 item waits for a worker of compute: 0 of 2 connected: cannot connect to Ray",
+        ),
         (Blockers(journal_lagging=True, permits=1), ["store", "permits"], ""),
         (Blockers(results_lagging=True), ["results"], "results files have to catch up before further items start"),
         (Blockers(), [], ""),

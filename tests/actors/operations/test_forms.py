@@ -159,6 +159,22 @@ REQUESTS = [
     ),
     (keys.DeleteKey("a", version=3), "DELETE /keys/a?scope=system&version=3", b""),
     (events.SendToHook("deploy", {"a": [1]}), "POST /hooks/deploy", b'{"a":[1]}'),
+    (events.SendToWebhook("deploy", {"a": [1]}), "POST /webhooks/deploy", b'{"a":[1]}'),
+    (events.SendEvent("a.b", 5, key="k"), "POST /events", b'{"trigger_ref":"a.b","payload":5,"key":"k"}'),
+    (
+        events.Events("a.b", "hook:x", 1.5, 2.5, matched=True, cursor="c"),
+        "GET /events?event_type=a.b&source=hook%3Ax&since=1.5&until=2.5&matched=True&cursor=c&limit=50",
+        b"",
+    ),
+    (events.ShowEvent("evt-1"), "GET /events/evt-1", b""),
+    (events.ReplayEvent("evt-1", note="n"), "POST /events/evt-1/replay", b'{"note":"n"}'),
+    (events.Rules(), "GET /rules", b""),
+    (events.ShowRule("a.b"), "GET /rules/a.b", b""),
+    (
+        events.TryRule("a.b", {"x": 1}, "t", {"h": "v"}, {"p": 1}),
+        "POST /rules/a.b/test",
+        b'{"payload":{"x":1},"event_type":"t","headers":{"h":"v"},"parameters":{"p":1}}',
+    ),
     (pools.Pools(), "GET /pools", b""),
     (
         pools.DrainPool("compute", "compute-1", note="n"),

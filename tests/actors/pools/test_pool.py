@@ -43,6 +43,8 @@ class HandCarrier:
     """A carrier whose workers are the test."""
 
     expected = 1
+    keeps_secrets = True
+    trouble = None
 
     def __init__(self) -> None:
         self.sent: SimpleQueue[tuple[str, ToWorker]] = SimpleQueue()

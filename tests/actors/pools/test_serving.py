@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from stretto.actors.actions import Action, ActionRegistry
-from stretto.actors.pools import Worker, serving
+from stretto.actors.pools import Worker, work
 from stretto.actors.pools.messages import (
     Drain,
     End,
@@ -86,7 +86,7 @@ def test_results_that_are_too_much_for_one_message_travel_in_several(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls may return a message's bytes at once."""
-    monkeypatch.setattr(serving, "MAX_MESSAGE_BYTES", 1_000)
+    monkeypatch.setattr(work, "MAX_MESSAGE_BYTES", 1_000)
     line.perform("ops.greet", *({"text": "x" * 600} for _ in range(4)))
     messages = [each for each in line.messages_until_ended(4) if isinstance(each, Ended)]
     assert [len(each.ends) for each in messages] == [1, 1, 1, 1]
@@ -94,7 +94,7 @@ def test_results_that_are_too_much_for_one_message_travel_in_several(
 
 def test_a_result_that_no_message_can_carry_fails_its_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others come back."""
-    monkeypatch.setattr(serving, "MAX_END_BYTES", 1_000)
+    monkeypatch.setattr(work, "MAX_END_BYTES", 1_000)
     line.perform("ops.greet", {"text": "x" * 2_000}, {"text": "y"})
     large, small = sorted(line.ends(2), key=lambda each: each.number)
     assert (large.status, large.kind, large.result, small.status) == (

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from stretto.actors.access import ROLES, Role
 from stretto.actors.gateway.client import Client
 from stretto.actors.triggers import MAX_HOOK_BYTES
+from tests.support.access import token_in
 from tests.support.gateways import Reply, http, read_reply, with_port
 
 SECRET = "a-token-of-a-hook"
@@ -119,3 +121,33 @@ def test_an_expression_says_what_is_repeated(tmp_path: Path, folder: Path) -> No
         assert [(await post(url, "greeted", body, **bearer())).status for body in bodies] == [202, 200, 202, 422]
 
     with_port(tmp_path, test, definitions=folder)
+
+
+async def send(url: str, path: str, body: bytes, token: str) -> Reply:
+    place = urlsplit(url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(http("POST", f"/api/v1/{path}", body, authorization=f"Bearer {token}"))
+    try:
+        return read_reply(await reader.read())
+    finally:
+        writer.close()
+
+
+def test_events_are_sent_with_a_token(tmp_path: Path, folder: Path, sqlite_url: str) -> None:
+    """Of a hook, an operator or an admin. One with a key is accepted once."""
+    tokens = {role: token_in(sqlite_url, role) for role in ROLES}
+
+    async def test(_client: Client, url: str) -> None:
+        statuses: dict[Role, int] = {"hook": 202, "operator": 202, "admin": 202, "viewer": 403}
+        for role, status in statuses.items():
+            body = b'{"trigger_ref": "greeted", "payload": {"name": "Ann"}}'
+            assert (await send(url, "events", body, tokens[role])).status == status
+            assert (await send(url, "webhooks/a/b", b"[1]", tokens[role])).status == status
+        keyed = b'{"trigger_ref": "greeted", "payload": 1, "key": "k"}'
+        replies = [await send(url, "events", keyed, tokens["hook"]) for _ in range(2)]
+        assert [each.status for each in replies] == [202, 200]
+        assert replies[0].json == replies[1].json
+        assert (await send(url, "events", b'{"payload": 1}', tokens["hook"])).status == 400
+        assert (await send(url, "runs", b'{"workflow": "a.b"}', tokens["hook"])).status == 403
+
+    with_port(tmp_path, test, definitions=folder, store=sqlite_url)

@@ -34,6 +34,7 @@ NOT_ANSWERED = {
     "not_data": "is a mistake in Python, or ends an item",
     "client_closed": "is a client's",
     "not_text": "is a client's",
+    "pool_needs_key": "ends an item",
     "store_in_use": "ends the start",
     "unreadable_source": "ends a run",
     "unrecordable": "ends a run",

@@ -1,0 +1,256 @@
+"""The carrier `ray`: the workers are actors on a Ray cluster, which this process knows through a gateway alone.
+
+pool --send--> RayCarrier --parts, a socket--> gateway (child process, imports Ray) --> RayWorker, an actor on a node
+
+Ray ends the process that has connected to it when the cluster's head is gone for a minute. So the gateway is a child,
+which is started again, and the workers of an ended one are lost.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from stretto.actors.journal import Keyring
+from stretto.actors.pools.carrier import CarrierEvents
+from stretto.actors.pools.children import END_SECONDS, Child, keep_running
+from stretto.actors.pools.messages import InvalidMessage
+from stretto.actors.pools.parts import Incoming, Outgoing, line_from, line_to
+from stretto.actors.pools.ray_pipe import (
+    Connected,
+    Deliver,
+    Discard,
+    Gone,
+    Received,
+    Started,
+    ToDaemon,
+    Trouble,
+    decode_to_daemon,
+    encode_pipe,
+)
+from stretto.metrics import get_logger
+
+CONNECT_SECONDS: Final = 60.0
+"""A gateway that has not connected in this time is ended, and another one is started."""
+_CODE: Final = (
+    "import json, os, sys; given = json.loads(sys.argv[1]); sys.path[:] = given.pop('path'); "
+    "os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'error'); "
+    "from stretto.actors.pools.ray_gateway import serve; serve(**given)"
+)
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayPlace:
+    """The cluster, and the resources of one worker on it.
+
+    Attributes:
+        address: The address of the cluster's head, as HOST:PORT.
+        cpus: The CPUs that Ray reserves for a worker.
+        gpus: The GPUs.
+        memory: The bytes of memory that Ray reserves, or 0.
+        labels: The labels that a node must have.
+        key_file: The file of the pool's key on each worker, or None.
+    """
+
+    address: str
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    key_file: str | None = None
+
+
+class _Line:
+    """The line to a worker, and the one from it."""
+
+    def __init__(self, worker: str, keys: Keyring | None) -> None:
+        self.outgoing = Outgoing(line_to(worker), keys)
+        self.incoming = Incoming(line_from(worker), keys)
+
+
+class RayCarrier:
+    """Has a number of workers run on a Ray cluster.
+
+    Args:
+        pool: The pool's name, which the workers' names begin with.
+        place: The cluster, and the resources of a worker.
+        workers: How many workers there are.
+        slots: How many calls each runs at a time.
+        actions: Modules and files with the actions that they can run, as they are on the workers' nodes.
+        keys: Encrypts what travels over Ray, or None. The workers read the same keys from their own file.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a carrier is made of
+        self, pool: str, place: RayPlace, *, workers: int, slots: int, actions: Sequence[str], keys: Keyring | None
+    ) -> None:
+        self._pool = pool
+        self._place = place
+        self._workers = workers
+        self._slots = slots
+        self._actions = list(actions)
+        self._keys = keys
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._lines: dict[str, _Line] = {}
+        self._first = 1
+        self._trouble: str | None = "it connects to Ray"
+        self._stopped = threading.Event()
+        self._events: CarrierEvents | None = None
+        self._thread = threading.Thread(target=self._keep, name=f"stretto-pool-{pool}-ray", daemon=True)
+
+    @property
+    def expected(self) -> int:
+        """How many workers there should be."""
+        return self._workers
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether it has a key: Ray stores large messages, and may write them to disks."""
+        return self._keys is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no worker can start, or None."""
+        return self._trouble
+
+    @property
+    def gateway(self) -> int | None:
+        """The process id of the gateway."""
+        child = self._child
+        return None if child is None else child.process.pid
+
+    def start(self, events: CarrierEvents) -> None:
+        """Start the gateway."""
+        self._events = events
+        self._thread.start()
+
+    def send(self, worker: str, data: bytes) -> None:
+        """Send a message to a worker."""
+        with self._lock:
+            child, line = self._child, self._lines.get(worker)
+        if child is not None and line is not None:
+            for part in line.outgoing.parts(data):
+                child.outgoing.put(encode_pipe(Deliver(worker, part)))
+
+    def discard(self, worker: str) -> None:
+        """End a worker."""
+        with self._lock:
+            child, line = self._child, self._lines.pop(worker, None)
+        if child is not None and line is not None:
+            child.outgoing.put(encode_pipe(Discard(worker)))
+
+    def stop(self) -> None:
+        """End the gateway with its workers, and join the thread. Idempotent."""
+        self._stopped.set()
+        with self._lock:
+            child = self._child
+        if child is not None:
+            child.part()
+            child.end_by(time.monotonic() + END_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(END_SECONDS)
+
+    # ---- the carrier's thread
+
+    def _keep(self) -> None:
+        keep_running(self._stopped, self._serve)
+
+    def _serve(self) -> float:
+        """Start a gateway, and take what it sends until it ends. Return for how many seconds it was connected."""
+        given = {
+            "place": {**asdict(self._place), "labels": dict(self._place.labels)}, "pool": self._pool,
+            "workers": self._workers, "slots": self._slots, "actions": self._actions, "first": self._first,
+        }  # fmt: skip
+        try:
+            child = Child(f"{self._pool}-gateway", _CODE, given)
+        except OSError as error:
+            self._trouble = f"the gateway to Ray cannot start: {error}"
+            _log.error("pool_gateway_not_started", pool=self._pool, reason=str(error))
+            return 0.0
+        with self._lock:
+            self._child = child
+        if self._stopped.is_set():
+            child.kill()
+        reason = ""
+
+        def give_up() -> None:
+            nonlocal reason
+            reason = f"Ray at {self._place.address} does not answer, or its token is another one"
+            child.kill()
+
+        too_late = threading.Timer(CONNECT_SECONDS, give_up)
+        too_late.daemon = True
+        too_late.start()
+        connected: float | None = None
+        try:
+            for data in child.messages(lambda: None):
+                message = decode_to_daemon(data)
+                if isinstance(message, Connected):
+                    too_late.cancel()
+                    connected, self._trouble = time.monotonic(), None
+                    _log.info("pool_gateway_connected", pool=self._pool, nodes=message.nodes)
+                elif isinstance(message, Trouble):
+                    reason = message.text
+                else:
+                    self._handle(message)
+        except InvalidMessage as error:
+            reason = f"the gateway to Ray has sent what is not a message: {error}"
+        too_late.cancel()
+        too_late.join()
+        self._ended(child.process.wait(), reason)
+        return 0.0 if connected is None else time.monotonic() - connected
+
+    def _ended(self, code: int, reason: str) -> None:
+        self._trouble = reason or f"the gateway to Ray has ended with exit code {code}, and is started again"
+        with self._lock:
+            self._child = None
+            lost, self._lines = list(self._lines), {}
+        for worker in lost:
+            self._close(worker, "gateway")
+        if not self._stopped.is_set():
+            _log.warning("pool_gateway_ended", pool=self._pool, exit_code=code, reason=reason)
+
+    def _handle(self, message: ToDaemon) -> None:
+        events = self._events
+        if events is None:
+            return
+        if isinstance(message, Gone):
+            with self._lock:
+                known = self._lines.pop(message.worker, None)
+            if known is not None:
+                self._close(message.worker, "closed")
+            if message.text:
+                _log.warning("pool_worker_ended", pool=self._pool, worker=message.worker, reason=message.text)
+        elif isinstance(message, Started):
+            self._expect(message.worker)
+        elif isinstance(message, Received):
+            with self._lock:
+                line = self._lines.get(message.worker)
+            if line is None:
+                return  # the pool has lost the worker
+            try:
+                data = line.incoming.add(message.part)
+            except InvalidMessage as error:
+                _log.error("pool_worker_invalid", pool=self._pool, worker=message.worker, reason=str(error))
+                events.closed(message.worker, "garbage")
+                return
+            if data is None:
+                events.heard(message.worker)
+            else:
+                events.received(message.worker, data)
+
+    def _expect(self, worker: str) -> None:
+        """Make the lines of a worker that the gateway starts."""
+        number = worker.rpartition("-")[2]
+        with self._lock:
+            if len(self._lines) >= self._workers or not number.isdecimal() or worker in self._lines:
+                raise InvalidMessage(f"there are {self._workers:,} workers, and it starts {worker!r}")
+            self._first = max(self._first, int(number) + 1)
+            self._lines[worker] = _Line(worker, self._keys)
+
+    def _close(self, worker: str, reason: str) -> None:
+        if self._events is not None:
+            self._events.closed(worker, reason)

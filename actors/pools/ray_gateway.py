@@ -1,0 +1,242 @@
+"""The gateway of a pool to a Ray cluster: the only process that imports Ray. It never sees what messages say.
+
+daemon --a socket--> Gateway --deliver, poll--> RayWorker on each node
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import ray
+
+from stretto.actors.pools.children import FIRST_PAUSE, LONGEST_PAUSE
+from stretto.actors.pools.framing import write_frame
+from stretto.actors.pools.messages import InvalidMessage
+from stretto.actors.pools.parts import MAX_PART_BYTES
+from stretto.actors.pools.ray_pipe import (
+    MAX_PIPE_BYTES,
+    MAX_REASON_CHARACTERS,
+    Connected,
+    Deliver,
+    Discard,
+    Gone,
+    Received,
+    Started,
+    ToDaemon,
+    Trouble,
+    decode_to_gateway,
+    encode_pipe,
+)
+from stretto.actors.pools.ray_worker import RayWorker
+from stretto.metrics import configure_logging
+
+STOP_SECONDS: Final = 2.0
+"""How long a worker has to stop its calls before Ray ends its process."""
+_HEAD: Final = struct.Struct(">I")
+
+
+def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
+    channel: int,
+    place: Mapping[str, Any],
+    pool: str,
+    workers: int,
+    slots: int,
+    actions: Sequence[str],
+    first: int,
+) -> None:
+    """Connect to Ray, and carry messages until the daemon closes the channel.
+
+    Args:
+        channel: The descriptor of the socket to the daemon.
+        place: The cluster and the resources of a worker, as `RayPlace`.
+        pool: The pool's name.
+        workers: How many workers there are.
+        slots: How many calls each runs at a time.
+        actions: Modules and files with their actions.
+        first: The number of the first worker.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logging("WARNING")
+    connection = socket.socket(fileno=channel)
+    connected = threading.Event()
+    threading.Thread(target=_end_with_daemon, args=(connection, connected), daemon=True).start()
+    try:
+        # Without an address Ray would join whatever cluster runs on the machine, or start one.
+        ray.init(address=place["address"], log_to_driver=False, logging_level="ERROR", configure_logging=False)
+    except Exception as error:  # noqa: BLE001 - whatever Ray raises is the reason that the daemon shows
+        text = f"cannot connect to Ray at {place['address']}: {_first_line(error)}"
+        with contextlib.suppress(OSError):
+            write_frame(connection, encode_pipe(Trouble(text)))
+        raise SystemExit(1) from None
+    connected.set()
+    names = (f"{pool}-{number}" for number in itertools.count(first))
+    gateway = Gateway(connection, place, names, slots=slots, actions=actions)
+    try:
+        asyncio.run(gateway.run(workers))
+    finally:
+        ray.shutdown()
+
+
+def _end_with_daemon(connection: socket.socket, connected: threading.Event) -> None:
+    """End the process with the daemon while it waits for Ray: nothing is sent to it before it has connected."""
+    with contextlib.suppress(OSError):
+        connection.recv(1, socket.MSG_PEEK)
+    if not connected.is_set():
+        os._exit(0)
+
+
+class Gateway:
+    """Keeps workers running on Ray, and carries messages between them and the daemon.
+
+    Args:
+        connection: The socket to the daemon.
+        place: The cluster and the resources of a worker.
+        names: The names of the workers.
+        slots: How many calls each runs at a time.
+        actions: Modules and files with their actions.
+    """
+
+    def __init__(
+        self, connection: socket.socket, place: Mapping[str, Any], names: Iterator[str], *, slots: int,
+        actions: Sequence[str],
+    ) -> None:  # fmt: skip
+        self._connection = connection
+        self._names = names
+        self._slots = slots
+        self._actions = list(actions)
+        self._key_file: str | None = place["key_file"]
+        self._labels = dict(place["labels"])
+        wanted = {"num_cpus": place["cpus"], "num_gpus": place["gpus"], "memory": place["memory"]}
+        # max_task_retries is 0: Ray must never send a message twice.
+        self._actor_class = ray.remote(RayWorker).options(
+            **{name: value for name, value in wanted.items() if value or name == "num_cpus"},
+            label_selector=self._labels, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD",
+        )  # fmt: skip
+        self._workers: dict[str, _Worker] = {}
+
+    async def run(self, workers: int) -> None:
+        """Carry messages until the daemon closes the connection."""
+        reader, self._writer = await asyncio.open_connection(sock=self._connection)
+        await self.send(Connected(len(ray.nodes())))
+        tasks = [asyncio.create_task(self._keep_one()) for _ in range(workers)]
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, InvalidMessage):
+                await self._read(reader)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*(each.end() for each in self._workers.values()), return_exceptions=True)
+
+    async def send(self, message: ToDaemon) -> None:
+        """Send a message to the daemon."""
+        data = encode_pipe(message)
+        self._writer.write(_HEAD.pack(len(data)) + data)
+        await self._writer.drain()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            (length,) = _HEAD.unpack(await reader.readexactly(_HEAD.size))
+            if length > MAX_PIPE_BYTES:
+                raise InvalidMessage(f"a message on the pipe must have at most {MAX_PIPE_BYTES:,} bytes")
+            message = decode_to_gateway(await reader.readexactly(length))
+            worker = self._workers.get(message.worker)
+            if worker is None:
+                continue
+            if isinstance(message, Deliver):
+                worker.outgoing.put_nowait(message.part)
+            elif isinstance(message, Discard):
+                worker.discarded.set()
+
+    async def _keep_one(self) -> None:
+        """Keep one worker running."""
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            await self._serve_one(next(self._names))
+            pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _serve_one(self, name: str) -> None:
+        """Start a worker, and carry its messages until it ends or is lost."""
+        text = ""
+        await self.send(Started(name))
+        try:
+            actor = self._actor_class.remote(name, self._slots, self._actions, self._key_file, self._labels)
+            worker = self._workers[name] = _Worker(name, actor, self)
+            text = await worker.serve()
+        except Exception as error:  # noqa: BLE001 - Ray's errors have no common base, and each means a lost worker
+            text = _first_line(error)
+        await self.send(Gone(name, text))
+        ended = self._workers.pop(name, None)
+        if ended is not None:
+            await ended.end()
+
+
+class _Worker:
+    """A worker, as the gateway sees it."""
+
+    def __init__(self, name: str, actor: Any, gateway: Gateway) -> None:
+        self.name = name
+        self.outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self.discarded = asyncio.Event()
+        self._actor = actor
+        self._gateway = gateway
+
+    async def serve(self) -> str:
+        """Carry messages until the worker ends or is discarded. Return why."""
+        tasks = [asyncio.create_task(each) for each in (self._receive(), self._deliver(), self.discarded.wait())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            error = next((each.exception() for each in done if each.exception() is not None), None)
+            return "" if error is None else _first_line(error)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def end(self) -> None:
+        """Let the worker stop its calls, then have Ray end its process."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(_awaited(self._actor.stop.remote()), STOP_SECONDS)
+        with contextlib.suppress(Exception):
+            ray.kill(self._actor, no_restart=True)
+
+    async def _receive(self) -> None:
+        while parts := await self._actor.poll.remote():
+            for part in parts:
+                await self._gateway.send(Received(self.name, _checked(part)))
+
+    async def _deliver(self) -> None:
+        while True:
+            parts = [await self.outgoing.get()]
+            size = len(parts[0])
+            while not self.outgoing.empty() and size < MAX_PART_BYTES:
+                parts.append(self.outgoing.get_nowait())
+                size += len(parts[-1])
+            await self._actor.deliver.remote(parts)
+
+
+async def _awaited(reference: Any) -> Any:
+    return await reference
+
+
+def _checked(part: Any) -> bytes:
+    if not isinstance(part, bytes) or len(part) > MAX_PART_BYTES:
+        raise InvalidMessage(f"a part must be at most {MAX_PART_BYTES:,} bytes")
+    return part
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the text of an error of Ray in one line: the last line of a traceback is its cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (" ".join(lines[:1] + lines[-1:] if len(lines) > 1 else lines) or type(error).__name__)[
+        :MAX_REASON_CHARACTERS
+    ]
