@@ -22,7 +22,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_visit": "The task has not been visited so often.",
     "unknown_path": "The context of the run has no value at this path.",
     "unknown_key": "There is no key with this name in this scope. It may have expired.",
-    "unknown_event": "There is no event with this id..",
+    "unknown_event": "There is no event with this id. It may have been deleted.",
     "unknown_hook": "The daemon has no webhook with this name. Its file may have errors: see the log.",
     "unknown_rule": "The daemon has no rule with this ref. Its file may have errors: see the log.",
     "unknown_pool": "The settings of the daemon have no pool with this name.",
