@@ -92,6 +92,7 @@ class Engine(  # each subject is a file of its own in methods/
         retain_days: float | None = None,
         retain_runs: int | None = None,
         retain_audit_days: float | None = None,
+        retain_event_days: float | None = None,
         protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
@@ -135,6 +136,7 @@ class Engine(  # each subject is a file of its own in methods/
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
+            retain_event_days: The days that events stay in the store, with what rules answered. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             key_limits: The bounds of the key-value store.
@@ -153,7 +155,7 @@ class Engine(  # each subject is a file of its own in methods/
             definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
-            retention=Retention(retain_days, retain_runs, retain_audit_days),
+            retention=Retention(retain_days, retain_runs, retain_audit_days, retain_event_days),
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,

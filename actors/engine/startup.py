@@ -30,6 +30,7 @@ from stretto.actors.journal import (
     OpenJournal,
     Prune,
     PruneAudit,
+    PruneEvents,
     Reader,
     claim_all,
     files_of,
@@ -59,21 +60,26 @@ Actor = TypeVar("Actor", bound=pykka.Actor)
 class Retention:
     """How many days, and how many of them, ended runs stay in the store. None is no limit.
 
-    `audit_days` are the days that entries of the audit stay there.
+    `audit_days` are the days that entries of the audit stay there, and `event_days` those of events.
     """
 
     days: float | None = None
     runs: int | None = None
     audit_days: float | None = None
+    event_days: float | None = None
 
     @property
     def is_limited(self) -> bool:
         """Whether anything is ever deleted."""
-        return (self.days, self.runs, self.audit_days) != (None, None, None)
+        return (self.days, self.runs, self.audit_days, self.event_days) != (None, None, None, None)
 
     def of_audit_at(self, now: float) -> PruneAudit | None:
         """Return the entries of the audit to delete now, or None without a limit."""
         return None if self.audit_days is None else PruneAudit(now - self.audit_days * SECONDS_A_DAY)
+
+    def of_events_at(self, now: float) -> PruneEvents | None:
+        """Return the events to delete now, or None without a limit."""
+        return None if self.event_days is None else PruneEvents(now - self.event_days * SECONDS_A_DAY)
 
     def at(self, now: float) -> Prune | None:
         """Return the runs to delete now, or None without a limit."""
@@ -356,11 +362,16 @@ def _check(options: EngineOptions) -> None:
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _check_life(options.worker_life)
-    retention = options.retention
+    _check_retention(options.retention)
+
+
+def _check_retention(retention: Retention) -> None:
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
     if retention.audit_days is not None and retention.audit_days < 0:
         raise ValueError(f"retain_audit_days must be at least 0, got {retention.audit_days}")
+    if retention.event_days is not None and retention.event_days < 0:
+        raise ValueError(f"retain_event_days must be at least 0, got {retention.event_days}")
 
 
 def _check_life(life: WorkerLife) -> None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         MatchFailed,
         MatchKey,
         MatchRow,
+        PruneEvents,
         UnknownEvent,
         new_event_id,
     )
@@ -184,7 +185,7 @@ else:
             "encryption": "Keyring new_key read_key_file",
             "events": (
                 "Accepted EventAccepted EventPage EventQuery EventReader EventRow Match MatchFailed MatchKey MatchRow "
-                "UnknownEvent new_event_id"
+                "PruneEvents UnknownEvent new_event_id"
             ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
@@ -324,6 +325,7 @@ __all__ = [
     "ParentItem",
     "Prune",
     "PruneAudit",
+    "PruneEvents",
     "PruneRuns",
     "PutKey",
     "Quarantine",

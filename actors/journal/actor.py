@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pykka
@@ -20,6 +20,7 @@ from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
 from stretto.actors.journal.claims import Claimed, Claims
 from stretto.actors.journal.deletion import DeleteRun
+from stretto.actors.journal.events import PruneEvents
 from stretto.actors.journal.kv import KeyWriter
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
@@ -60,20 +61,24 @@ PRUNE_PORTION: Final = 2000
 _log = get_logger("stretto.journal")
 
 
+_OTHERS: Final[Mapping[type, str]] = {PruneAudit: "audit", PruneEvents: "events"}
+"""The rows besides runs that are deleted, as log lines name them."""
+
+
 class _ContinuePruning:
     """Delete the next portion."""
 
 
 class _PruneRequest:
-    """A request to delete runs or entries of the audit: its answer, and how many are deleted so far."""
+    """A request to delete runs, entries of the audit or events: its answer, and how many are deleted so far."""
 
-    __slots__ = ("answer", "audit", "deleted", "of_audit", "of_one_run", "pruning")
+    __slots__ = ("answer", "audit", "deleted", "of_one_run", "others", "pruning")
 
     def __init__(self, message: PruneRuns, pruning: Pruning) -> None:
         self.pruning = pruning
         self.answer = message.answer
         self.audit = message.audit
-        self.of_audit = isinstance(message.prune, PruneAudit)
+        self.others = _OTHERS.get(type(message.prune))
         self.of_one_run = isinstance(message.prune, DeleteRun)
         self.deleted = 0
 
@@ -86,7 +91,7 @@ class JournalActor(pykka.ThreadingActor):
     def __init__(  # noqa: PLR0913 - its collaborators, as keywords
         self,
         writer: Writer,
-        pruning: Callable[[Prune | PruneAudit | DeleteRun], Pruning],
+        pruning: Callable[[Prune | PruneAudit | PruneEvents | DeleteRun], Pruning],
         link: JournalLink,
         *,
         access: AccessWriter,
@@ -358,15 +363,15 @@ class JournalActor(pykka.ThreadingActor):
                 request.audit = ()
             request.deleted += request.pruning.prune_some(PRUNE_PORTION)
         except StrettoError as error:
-            if request.of_audit:
-                _log.warning("audit_not_pruned", entries=request.deleted, reason=str(error))
+            if request.others is not None:
+                _log.warning(f"{request.others}_not_pruned", entries=request.deleted, reason=str(error))
             elif not request.of_one_run:  # which is refused, if it is needed
                 _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
             request.answer.fail(error)
         else:
             if request.pruning.finished:
-                if request.of_audit:
-                    _log.info("audit_pruned", entries=request.deleted)
+                if request.others is not None:
+                    _log.info(f"{request.others}_pruned", entries=request.deleted)
                 else:
                     _log.info("runs_pruned", runs=request.deleted)
                 request.answer.resolve(request.deleted)

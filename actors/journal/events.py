@@ -132,6 +132,12 @@ class EventPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class PruneEvents(msgspec.Struct, frozen=True):
+    """Delete the events from before a time, in seconds since the epoch, unless a run of theirs is still to start."""
+
+    before: float
+
+
 class EventReader(Protocol):
     """Reads events and matches. Thread-safe. Every method may raise StoreUnavailable."""
 

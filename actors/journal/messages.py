@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.claims import Claimed
     from stretto.actors.journal.deletion import DeleteRun
-    from stretto.actors.journal.events import Match
+    from stretto.actors.journal.events import Match, PruneEvents
     from stretto.actors.journal.kv import KeyChange
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
@@ -86,12 +86,12 @@ class RetryCommit(msgspec.Struct, frozen=True):
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Delete ended runs, one run, or old entries of the audit, a portion at a time; `answer` gets their number.
+    """Delete runs, entries of the audit, or events, a portion at a time; `answer` gets their number.
 
     `audit` is durable before the first portion is deleted. `DeleteRun` has its own.
     """
 
-    prune: Prune | PruneAudit | DeleteRun
+    prune: Prune | PruneAudit | PruneEvents | DeleteRun
     answer: Deferred
     audit: AuditEntries = ()
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from stretto.actors.dispatch import Deferred, Recipient
 from stretto.actors.journal.audit import AuditEntries
-from stretto.actors.journal.link import Link, notify
+from stretto.actors.journal.events import EventAccepted
+from stretto.actors.journal.link import Link, Notifications, notify
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
 from stretto.definitions.conductor import TaskEnded, TaskStarted
@@ -21,7 +22,8 @@ class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_audit", "_ending", "_entries", "_family", "_learned", "_link", "_max_output_bytes", "_next",
+        "_answers", "_audit", "_ending", "_entries", "_events", "_family",
+        "_learned", "_link", "_max_output_bytes", "_next",
         "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
     )  # fmt: skip
 
@@ -65,6 +67,7 @@ class RunLog:
         self._max_output_bytes = max_output_bytes
         self._outputs: tuple[KeptOutput, ...] = ()
         self._audit: AuditEntries = ()
+        self._events: tuple[EventAccepted, ...] = ()
         self.in_memory: OutputsInMemory | None = None
         """The printed texts without a store, if there are any."""
 
@@ -149,6 +152,11 @@ class RunLog:
         """Record entries of the audit with the gathered entries of the run."""
         self._audit += entries
 
+    def add_event(self, accepted: EventAccepted, notifications: Notifications) -> None:
+        """Record an event with the gathered entries of the run that have caused it, and send messages after that."""
+        self._events += (accepted,)
+        self._notifications += notifications
+
     def _notify(self) -> None:
         """Send the gathered messages and answers: without a store there is no record to wait for."""
         if self._notifications or self._answers:
@@ -162,23 +170,24 @@ class RunLog:
 
     def flush(self, status: str | None, mask: Mask) -> None:
         """Send the gathered entries as one record; `status` is the run's new status, or None if unchanged."""
-        if not self.durable and not self._audit:
+        if not self.durable and not self._audit and not self._events:
             self._notify()
             return
         changed, ending = (None if status == self._status else status), self._ending
         has_news = self._entries or self._tasks or changed or ending
-        if not (has_news or self._audit or self._notifications or self._answers):
+        if not (has_news or self._audit or self._events or self._notifications or self._answers):
             return
         happened = None
-        if self._audit or (self._link.durable and has_news):
+        if self._audit or self._events or (self._link.durable and has_news):
             happened = Happened(
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
                 outputs=self._outputs, max_output_bytes=self._max_output_bytes, audit=self._audit,
+                events=self._events,
             )  # fmt: skip
         self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status
         self._ending = None
-        self._outputs, self._audit = (), ()
+        self._outputs, self._audit, self._events = (), (), ()
         self._next += len(self._entries)
         self._entries, self._tasks, self._notifications, self._answers = [], [], [], []

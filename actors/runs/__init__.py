@@ -89,6 +89,7 @@ if TYPE_CHECKING:
         TrialStepped,
     )
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
+    from stretto.actors.runs.run_events import ACTION_TRIGGER, BUDGET_NEARLY_USED, ITEM_FAILED, RUN_ENDED
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -123,12 +124,16 @@ else:
                 "PauseElapsed RecoveryNoted RestartRun RunRecovered RunReleased RunSettled TrialStepped TrialsAged"
             ),
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
+            "run_events": "ACTION_TRIGGER BUDGET_NEARLY_USED ITEM_FAILED RUN_ENDED",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
         },
     )
 
 __all__ = [
+    "ACTION_TRIGGER",
+    "BUDGET_NEARLY_USED",
+    "ITEM_FAILED",
     "ITEM_STATES",
     "MAX_CHANGES",
     "MAX_DEPTH",
@@ -136,6 +141,7 @@ __all__ = [
     "MAX_KEY_LENGTH",
     "MAX_RESULT_BYTES",
     "MAX_RUNS",
+    "RUN_ENDED",
     "AbandonRun",
     "AttachChild",
     "BeginRun",

@@ -256,6 +256,18 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `events`.
+
+    Attributes:
+        retain_days: How many days an event is kept in the store. None keeps it forever.
+    """
+
+    retain_days: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
+    ] = None
+
+
 class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `kv`: the bounds of the key-value store.
 
@@ -334,6 +346,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     core_local: CoreLocalSettings = CoreLocalSettings()
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
+    events: EventSettings = EventSettings()
     kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()
     pools: dict[str, PoolSettings] = {}

@@ -12,6 +12,7 @@ from stretto.actors.journal import store as protocols
 from stretto.actors.journal.access import PruneAudit
 from stretto.actors.journal.deletion import DeleteRun
 from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.events import PruneEvents
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
 from stretto.actors.journal.sql.access import SqlAccessWriter
@@ -20,6 +21,7 @@ from stretto.actors.journal.sql.claims import RunClaims
 from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.deletion import RunDeletion
 from stretto.actors.journal.sql.errors import reason
+from stretto.actors.journal.sql.event_pruning import EventPruning
 from stretto.actors.journal.sql.kv import SqlKeyWriter
 from stretto.actors.journal.sql.membership import Alone, Member
 from stretto.actors.journal.sql.ownership import Guard, Ownership
@@ -55,10 +57,12 @@ class Store:
         """Return a pass that deletes runs. Use it on the writer's thread, as it uses the writer's connection."""
         return Pruning(self._ownership, prune)
 
-    def deletion(self, wanted: Prune | PruneAudit | DeleteRun) -> protocols.Pruning:
-        """Return a pass that deletes runs or entries of the audit. Use it on the writer's thread, too."""
+    def deletion(self, wanted: Prune | PruneAudit | PruneEvents | DeleteRun) -> protocols.Pruning:
+        """Return a pass that deletes runs, entries of the audit or events. Use it on the writer's thread, too."""
         if isinstance(wanted, DeleteRun):
             return self.run_deletion(wanted)
+        if isinstance(wanted, PruneEvents):
+            return EventPruning(self._ownership, wanted)
         return AuditPruning(self._ownership, wanted) if isinstance(wanted, PruneAudit) else self.pruning(wanted)
 
     def run_deletion(self, wanted: DeleteRun) -> RunDeletion:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import delete
 
-from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey
+from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey, PruneEvents
 from stretto.actors.journal.events_memory import MemoryEvents
 from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.sql.event_writer import NO_KEY
@@ -13,7 +13,7 @@ from stretto.definitions.data import freeze
 from stretto.definitions.rules import Event
 from tests.support.events import event, match
 from tests.support.recording import acceptance
-from tests.support.stores import everything_in
+from tests.support.stores import everything_in, rows_of
 
 
 def test_an_event_is_kept_with_all_its_fields(store: Store) -> None:
@@ -120,3 +120,15 @@ def check_pages(events: EventReader, kept: list[Event]) -> None:
     assert [each.payload for each in events.since("alert", 1003.0)] == [3, 5]
     with pytest.raises(InvalidCursor):
         events.page(EventQuery(cursor="nonsense"))
+
+
+def test_old_events_are_deleted_in_portions(store: Store) -> None:
+    """With their matches and keys, unless a run is still to start."""
+    kept = [event(n, at=100.0 + n, key=f"k{n}") for n in range(5)]
+    store.writer.write([EventAccepted(event=each, matches=(match(each, error="e", inputs=None),)) for each in kept[:4]])
+    store.writer.write([EventAccepted(event=kept[4], matches=(match(kept[4]),))])
+    pruning = store.deletion(PruneEvents(109.0))
+    passes = [(pruning.prune_some(limit), pruning.finished) for limit in (2, 3)]
+    assert passes == [(2, False), (2, True)]
+    assert [each.id for each in store.reader.events.page(EventQuery()).events] == [kept[4].id]
+    assert rows_of(store, "matches") == rows_of(store, "event_keys") == 1
