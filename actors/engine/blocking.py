@@ -195,6 +195,10 @@ class BlockingEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))
 
+    def drain_daemon(self, daemon: int, *, by: Requester | None = None) -> None:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        self._get(self.proxy.drain_daemon(daemon, by=by))
+
     def replay_event(self, event: str, *, by: Requester | None = None) -> str:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return str(self._get(self.proxy.replay_event(event, by=by)))

@@ -228,6 +228,10 @@ class BlockingCalls(BlockingReports):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker)))
 
+    def drain_daemon(self, daemon: int) -> None:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        self._get(self.proxy.drain_daemon(daemon))
+
     def pause_schedule(self, schedule: str) -> dict[str, Any]:
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return dict(self._get(self.proxy.pause_schedule(schedule)))

@@ -110,6 +110,16 @@ class BlockingReports:
         key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
         return key
 
+    def daemons(self) -> list[dict[str, Any]]:
+        """Return the daemons that have the store open. See `Engine.daemons`."""
+        daemons: list[dict[str, Any]] = self._get(self.proxy.daemons())
+        return daemons
+
+    def daemon(self, daemon: int) -> dict[str, Any]:
+        """Return one of the daemons that have the store open. See `Engine.daemon`."""
+        found: dict[str, Any] = self._get(self.proxy.daemon(daemon))
+        return found
+
     def rules(self) -> list[dict[str, Any]]:
         """Return all rules. See `Engine.rules`."""
         rules: list[dict[str, Any]] = self._get(self.proxy.rules())

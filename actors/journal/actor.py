@@ -26,6 +26,7 @@ from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
+    ClaimLeft,
     ClaimRuns,
     ClaimSchedules,
     MatchesClaimed,
@@ -139,6 +140,8 @@ class JournalActor(pykka.ThreadingActor):
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is ClaimRuns:
+            self._claim_regularly()
+        elif type(message) is ClaimLeft:
             self._claim()
         elif type(message) is PruneRuns:
             self._prunes.append(_PruneRequest(message, self._pruning(message.prune)))
@@ -224,8 +227,8 @@ class JournalActor(pykka.ThreadingActor):
     def _is_refused(self, record: Record) -> bool:
         """Return whether the store refused an earlier record of the run. The run's end alone is accepted again."""
         if _only_ends(record):
-            self._refused.discard(self._run_of(record) or "")
-        return self._run_of(record) in self._refused
+            self._refused.discard(run_of(record.write) or "")
+        return run_of(record.write) in self._refused
 
     def _written(self, batch: Sequence[Record], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
         writes = _writes_of(batch)
@@ -242,7 +245,7 @@ class JournalActor(pykka.ThreadingActor):
         refused = {each.run_id: each for each in existing}
         self._available(sum(each.entries for each in batch))
         for record in batch:
-            earlier = refused.get(self._run_of(record) or "")
+            earlier = refused.get(run_of(record.write) or "")
             if earlier is None:
                 notify(record.notifications, record.answers)
             elif not answer_duplicate(record, earlier):
@@ -273,7 +276,7 @@ class JournalActor(pykka.ThreadingActor):
                 return
 
     def _refuse(self, record: Record, reason: str) -> None:
-        run_id = self._run_of(record) or ""
+        run_id = run_of(record.write) or ""
         self._link.dropped(record.entries)
         if answer_unrecordable(record, reason):
             return
@@ -283,10 +286,6 @@ class JournalActor(pykka.ThreadingActor):
             return
         self._refused.add(run_id)
         self._tell_engine(RunUnrecordable(run_id, reason))
-
-    @staticmethod
-    def _run_of(record: Record) -> str | None:
-        return run_of(record.write)
 
     # ---- an unavailable store
 
@@ -313,29 +312,35 @@ class JournalActor(pykka.ThreadingActor):
 
     # ---- claims
 
-    def _claim(self) -> None:
-        """Claim a portion of runs. The next one waits behind the records that have arrived by then."""
+    def _claim_regularly(self) -> None:
+        again = self._claim()
+        if again is not None:
+            self._timers.remind_after(again, self.actor_ref, ClaimRuns())
+
+    def _claim(self) -> float | None:
+        """Claim a portion of runs. The next one waits behind the records that have arrived by then.
+
+        Returns:
+            The seconds after which the lease must be renewed, or None for never.
+        """
         if self._failing:  # the lease is renewed as soon as the store is available
-            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
-            return
+            return self._retry_seconds
         try:
             claimed = self._claims.claim() if self._link.claims else Claimed((), (), again=self._claims.renew())
         except StoreUnavailable as error:
             self._fail([], error)
-            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
-            return
+            return self._retry_seconds
         except StoreLost as error:
             self._lose(error)
-            return
+            return None
         self._available(0)
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
         if claimed.matches:
             self._tell_engine(MatchesClaimed())
         if claimed.more:
-            self.actor_ref.tell(ClaimRuns())
-        elif claimed.again is not None:
-            self._timers.remind_after(claimed.again, self.actor_ref, ClaimRuns())
+            self.actor_ref.tell(ClaimLeft())
+        return claimed.again
 
     # ---- access, keys and claims of schedules
 

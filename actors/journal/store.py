@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
-from stretto.actors.journal.lease import StoredEngine
+from stretto.actors.journal.lease import StoredDaemon, StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
@@ -256,6 +256,9 @@ class Reader(Protocol):
     def keys(self) -> "KeyReader":
         """Reads the key-value store."""
 
+    def daemons(self) -> list[StoredDaemon]:
+        """Return all engines that have the store open, or own runs in progress, in the order of their numbers."""
+
     @property
     def events(self) -> "EventReader":
         """Reads events and matches."""
@@ -390,11 +393,7 @@ class Reader(Protocol):
         """Return the number of runs by status in each hour of the day that begins at a time."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
-        """Return the ends of workflows' last successful runs, in seconds since the epoch.
-
-        Args:
-            workflows: The workflows. Of each, only the newest `SUCCESSES_AMONG` runs are searched.
-        """
+        """Return the ends of workflows' last successful runs, among the newest `SUCCESSES_AMONG` runs of each."""
 
     def close(self) -> None:
         """Close all connections; idempotent."""

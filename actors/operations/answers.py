@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
+from stretto.actors.operations.daemons import DaemonAnswer, DaemonsAnswer
 from stretto.actors.operations.events import (
     EventAnswer,
     EventsAnswer,
@@ -331,6 +332,8 @@ Answer: TypeAlias = (
     | KeyAnswer
     | PoolsAnswer
     | Drained
+    | DaemonsAnswer
+    | DaemonAnswer
     | SchedulesAnswer
     | ScheduleAnswer
     | ScheduleTimesAnswer

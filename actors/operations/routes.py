@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, events, keys, pools, requests, schedules, sessions
+from stretto.actors.operations import answers, daemons, events, keys, pools, requests, schedules, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -156,6 +156,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
     Route("GET", "/pools", pools.Pools, "viewer", pools.PoolsAnswer, "pools"),
     Route("POST", "/pools/{pool}/drain", pools.DrainPool, "admin", pools.Drained, status=202),
+    Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
+    Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
+    Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),
     Route("GET", "/schedules", schedules.Schedules, "viewer", schedules.SchedulesAnswer, "schedules"),
     Route("GET", _SCHEDULE, schedules.Schedule, "viewer", schedules.ScheduleAnswer, "schedule"),
     Route("GET", f"{_SCHEDULE}/next", schedules.ScheduleTimes, "viewer", schedules.ScheduleTimesAnswer, "times"),

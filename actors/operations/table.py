@@ -8,7 +8,17 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, events, keys, pools, requests, schedules, sessions
+from stretto.actors.operations import (
+    answers,
+    daemons,
+    definition_requests,
+    events,
+    keys,
+    pools,
+    requests,
+    schedules,
+    sessions,
+)
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -58,6 +68,9 @@ _ALL: Final = (
     _operation(events.TryRule, lambda tried: events.RuleTried(**tried)),
     _operation(pools.Pools, pools.PoolsAnswer),
     _operation(pools.DrainPool, pools.Drained),
+    _operation(daemons.Daemons, daemons.DaemonsAnswer),
+    _operation(daemons.Daemon, daemons.DaemonAnswer),
+    _operation(daemons.DrainDaemon, lambda _result: answers.Done()),
     _operation(schedules.Schedules, schedules.SchedulesAnswer),
     _operation(schedules.Schedule, schedules.ScheduleAnswer),
     _operation(schedules.ScheduleTimes, schedules.ScheduleTimesAnswer),
@@ -96,6 +109,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.SetKey,
         keys.DeleteKey,
         pools.DrainPool,
+        daemons.DrainDaemon,
         events.ReplayEvent,
         schedules.PauseSchedule,
         schedules.ResumeSchedule,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Timers, derived, forward, handles, when_failed
+from stretto.actors.dispatch import Deferred, DispatchedActor, Timers, forward, handles, settle_with
 from stretto.actors.events import EventIntake
 from stretto.actors.journal import NoReaders, Readers, ScheduleLink, ScheduleState
 from stretto.actors.schedules.held import Held, HeldSchedules
@@ -74,8 +74,11 @@ class ScheduleClaimer(DispatchedActor):
         self._claiming += 1
         claimed = self._with.journal.claim_schedules(timings, int(self._with.now()))
         scheduler = self.actor_ref
-        derived(claimed, lambda states: scheduler.tell(SchedulesClaimed(tuple(states))))
-        when_failed(claimed, lambda error: scheduler.tell(ClaimFailed(str(error))))
+        settle_with(
+            claimed,
+            lambda states: scheduler.tell(SchedulesClaimed(tuple(states))),
+            lambda error: scheduler.tell(ClaimFailed(str(error))),
+        )
 
     @handles(SchedulesClaimed)
     def _claimed(self, message: SchedulesClaimed) -> None:

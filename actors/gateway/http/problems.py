@@ -33,6 +33,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_visit": 404,
     "unknown_path": 404,
     "unknown_key": 404,
+    "unknown_daemon": 404,
     "unknown_event": 404,
     "unknown_hook": 404,
     "unknown_rule": 404,
@@ -89,6 +90,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "no_hook_secret": 503,
     "cannot_use_tokens_file": 503,
     "unreadable_record": 500,
+    "request_unanswered": 504,
     "internal_error": 500,
 }
 """The HTTP status of each code that an operation may answer with."""

@@ -22,6 +22,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_visit": "The task has not been visited so often.",
     "unknown_path": "The context of the run has no value at this path.",
     "unknown_key": "There is no key with this name in this scope. It may have expired.",
+    "unknown_daemon": "No daemon of the store has this number. Each start of a daemon has a new one.",
     "unknown_event": "There is no event with this id. It may have been deleted.",
     "unknown_hook": "The daemon has no webhook with this name. Its file may have errors: see the log.",
     "unknown_rule": "The daemon has no rule with this ref. Its file may have errors: see the log.",
@@ -78,6 +79,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "no_hook_secret": "The webhook has no secret that can be read, so it refuses all requests.",
     "cannot_use_tokens_file": "The file of tokens cannot be used. The message says what to do on the daemon's machine.",
     "unreadable_record": "A record of the store cannot be read. Check it with `stretto store check`.",
+    "request_unanswered": "The daemon of the run has not answered. The request may still take effect: look at the run.",
     "internal_error": "The daemon has a fault. Its log has the request's id.",
 }
 """An explanation of each key of `STATUSES`."""

@@ -174,6 +174,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self.proxy.drain_pool(pool, worker, note=note).get()
 
+    def drain_daemon(self, daemon: int, *, note: str | None = None) -> None:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        self.proxy.drain_daemon(daemon, note=note).get()
+
     def pause_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return self.proxy.pause_schedule(schedule, note=note).get()

@@ -150,6 +150,7 @@ SCHEMA: Final = Schema(
         "0016",
         "0017",
         "0018",
+        "0019",
     ),
     schedules.metadata,
     contracts=frozenset({"0015"}),
