@@ -175,8 +175,6 @@ class JournalActor(pykka.ThreadingActor):
             self._engine().tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
         self._writer.close()
 
-    # ---- writing
-
     def _commit(self) -> None:
         """Write the records that come next, and more of them as long as no one waits for the commit."""
         ends = self._backlog.is_awaited
@@ -310,8 +308,6 @@ class JournalActor(pykka.ThreadingActor):
         self._failing, self._backlog = [], Backlog()
         self._tell_engine(StoreGone(str(error)))
 
-    # ---- claims
-
     def _claim_regularly(self) -> None:
         again = self._claim()
         if again is not None:
@@ -357,8 +353,6 @@ class JournalActor(pykka.ThreadingActor):
         except StoreLost as error:
             self._lose(error)
             raise
-
-    # ---- pruning
 
     def _prune(self, request: _PruneRequest) -> None:
         """Delete one portion. The next one waits behind the records that have arrived by then."""
