@@ -36,6 +36,16 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
     from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed, claim_all
+    from stretto.actors.journal.context_log import (
+        BEGIN,
+        CONTEXT_ENTRIES,
+        TASKS,
+        VARIABLES,
+        ContextTracker,
+        StoredName,
+        changed_names,
+        task_value,
+    )
     from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
@@ -191,6 +201,7 @@ else:
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
             "claims": "NOTHING_CLAIMED Claimed claim_all",
+            "context_log": ("BEGIN CONTEXT_ENTRIES ContextTracker StoredName TASKS VARIABLES changed_names task_value"),
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
@@ -242,27 +253,28 @@ else:
     )
 
 __all__ = [
-    "ATTEMPTS_SHIFT", "BEGINNING", "CODES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE", "FIRST_ENTRY", "HOUR_SECONDS",
-    "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MOST_ITEMS",
-    "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED", "RESTARTED", "SCOPES", "SKIP_REQUEST",
-    "STATE_BITS", "STATUSES", "Accepted", "AccessChange", "AccessReader", "AccessWriter", "AddEnterCode",
-    "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry", "AuditPage", "AuditQuery", "AuditRing",
-    "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed", "DeleteRun", "EndSession", "Ending", "EngineDrains",
-    "EngineLink", "Enter", "EnterCodeRecord", "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage",
-    "EventQuery", "EventReader", "EventRow", "GivenItems", "Happened", "Idempotency", "InFile", "InvalidCursor",
-    "ItemError", "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput",
-    "KeyConflict", "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match",
-    "MatchFailed", "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NoJournal", "NoReaders", "NoStore",
-    "NoteSessionUse", "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem",
-    "PeerAnswer", "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey",
-    "Quarantine", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered",
-    "RequestedBy", "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists",
-    "RunLog", "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
-    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SessionRecord",
-    "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",
-    "StoredKey", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent", "UnknownKey",
-    "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell", "backup", "check", "check_rerun",
-    "claim_all", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "locate", "new_event_id", "new_key",
-    "open_journal", "open_reader", "open_store", "origin_of_rerun", "read_key_file", "time_as_json",
-    "unknown_key_error", "unpacked", "upgrade",
+    "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE",
+    "FIRST_ENTRY", "HOUR_SECONDS", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE",
+    "MAX_PENDING", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED", "RESTARTED",
+    "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
+    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
+    "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
+    "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
+    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
+    "GivenItems", "Happened", "Idempotency", "InFile", "InvalidCursor", "ItemError", "ItemKey", "ItemQuery",
+    "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink",
+    "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow",
+    "MatchesClaimed", "MatchesDue", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse",
+    "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked",
+    "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Reader",
+    "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy", "Requester", "Rerun",
+    "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery",
+    "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader",
+    "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SessionRecord", "Store", "StoreClosed", "StoreFacts",
+    "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredKey", "StoredName",
+    "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent", "UnknownKey",
+    "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check",
+    "check_rerun", "claim_all", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "locate", "new_event_id",
+    "new_key", "open_journal", "open_reader", "open_store", "origin_of_rerun", "read_key_file", "task_value",
+    "time_as_json", "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

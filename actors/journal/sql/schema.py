@@ -151,6 +151,8 @@ SCHEMA: Final = Schema(
         "0017",
         "0018",
         "0019",
+        "0020",
+        "0021",
     ),
     schedules.metadata,
     contracts=frozenset({"0015"}),
