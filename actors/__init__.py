@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
     from stretto.actors.journal.events import UnknownEvent
+    from stretto.actors.journal.inquiries import InquiryEnded, UnknownInquiry
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.peers import RequestUnanswered
     from stretto.actors.journal.queries import InvalidCursor
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from stretto.actors.packs.secrets import InvalidPackConfig
     from stretto.actors.pools import PoolOptions, UnknownPool, UnknownWorker
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
+    from stretto.actors.runs.inquiries import InvalidAnswer, MayNotAnswer
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
@@ -85,6 +87,7 @@ else:
             "journal.audit": "Requester",
             "journal.deletion": "RunNeeded",
             "journal.encryption": "StoreKeyMissing",
+            "journal.inquiries": "InquiryEnded UnknownInquiry",
             "journal.records": "UnreadableRecord",
             "journal.events": "UnknownEvent",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
@@ -97,6 +100,7 @@ else:
             "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
             "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
+            "runs.inquiries": "InvalidAnswer MayNotAnswer",
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
             "runs.messages": "RunProgressed",
@@ -122,7 +126,9 @@ __all__ = [
     "Engine",
     "EngineStopping",
     "IdempotencyConflict",
+    "InquiryEnded",
     "InvalidAction",
+    "InvalidAnswer",
     "InvalidCursor",
     "InvalidIdempotencyKey",
     "InvalidKey",
@@ -131,6 +137,7 @@ __all__ = [
     "ItemNotInFlight",
     "KeyConflict",
     "KeyLimits",
+    "MayNotAnswer",
     "NoStore",
     "Outcome",
     "PoolOptions",
@@ -151,6 +158,7 @@ __all__ = [
     "TooManyRuns",
     "UnknownDaemon",
     "UnknownEvent",
+    "UnknownInquiry",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",

@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": "Run the daemon, until a signal stops it.",
     "open": "Open the pages of a daemon in a browser, logged in.",
     "store": "Check, back up and upgrade a store of runs, or make its key.",
+    "inquiries": "List, show and answer the questions that runs ask people.",
     "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
     "kv": "Get, set, list and delete keys of the key-value store.",
     "daemons": "List, show and drain the daemons that share a store.",

@@ -203,6 +203,11 @@ class BlockingEngine(BlockingCalls):
         """Return the value of a key in clear. See `Engine.key_value`."""
         return self._get(self.proxy.key_value(name, scope, owner, by=by))
 
+    def answer_inquiry(self, inquiry: str, response: Any, *, by: Requester | None = None) -> dict[str, Any]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response, by=by))
+        return answered
+
     def drain_pool(self, pool: str, worker: str | None = None, *, by: Requester | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))

@@ -232,6 +232,11 @@ class BlockingCalls(BlockingReports):
         """Return the value of a key in clear. See `Engine.key_value`."""
         return self._get(self.proxy.key_value(name, scope, owner))
 
+    def answer_inquiry(self, inquiry: str, response: Any) -> dict[str, Any]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response))
+        return answered
+
     def replay_event(self, event: str) -> str:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return str(self._get(self.proxy.replay_event(event)))

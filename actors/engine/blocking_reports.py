@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
+from stretto.actors.journal import PAGE, GivenItems, InquiryStatus, RerunScope, Scope
 
 
 class BlockingReports:
@@ -109,6 +109,23 @@ class BlockingReports:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
         key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
         return key
+
+    def inquiries(
+        self,
+        run: str | None = None,
+        *,
+        status: InquiryStatus | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
+        page: dict[str, Any] = self._get(self.proxy.inquiries(run, status=status, cursor=cursor, limit=limit))
+        return page
+
+    def inquiry(self, inquiry: str) -> dict[str, Any]:
+        """Return an inquiry. See `Engine.inquiry`."""
+        found: dict[str, Any] = self._get(self.proxy.inquiry(inquiry))
+        return found
 
     def daemons(self) -> list[dict[str, Any]]:
         """Return the daemons that have the store open. See `Engine.daemons`."""

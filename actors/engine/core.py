@@ -13,6 +13,7 @@ from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
+from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -76,6 +77,7 @@ class EngineCore:
         )
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
+        self.inquiries = EngineInquiries(services, engine, table, self.requests)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, parts.link, table, runs, recovery, admission, peers)
@@ -83,7 +85,16 @@ class EngineCore:
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(
-            services, definitions, runs, recovery, self.shutdown, news, following, self.requests, schedules
+            services,
+            definitions,
+            runs,
+            recovery,
+            self.shutdown,
+            news,
+            following,
+            self.requests,
+            self.inquiries,
+            schedules,
         )
         self.handlers = {
             message: handler
@@ -97,6 +108,7 @@ class EngineCore:
                 recovery.queue,
                 release,
                 self.reruns,
+                self.inquiries,
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),

@@ -22,6 +22,7 @@ from stretto.actors.engine.methods.controls import ControlMethods
 from stretto.actors.engine.methods.daemons import DaemonMethods
 from stretto.actors.engine.methods.events import EventMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
+from stretto.actors.engine.methods.inquiries import InquiryMethods
 from stretto.actors.engine.methods.items import ItemMethods
 from stretto.actors.engine.methods.keys import KeyMethods
 from stretto.actors.engine.methods.pools import PoolMethods
@@ -51,6 +52,7 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    InquiryMethods,
     DaemonMethods,
     EventMethods,
     ScheduleMethods,

@@ -7,6 +7,7 @@ import pykka
 
 from stretto.actors.dispatch import Deferred, reached_by
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
@@ -40,6 +41,7 @@ class EngineHost:
         news: EngineNews,
         following: RunFollowing,
         requests: RunRequests,
+        inquiries: EngineInquiries,
         schedules: EngineSchedules,
     ) -> None:
         self._services = services
@@ -50,6 +52,7 @@ class EngineHost:
         self._news = news
         self._following = following
         self._requests = requests
+        self._inquiries = inquiries
         self._schedules = schedules
         self._item_values = KeptReports()
 
@@ -88,6 +91,10 @@ class EngineHost:
             The number of the last news before.
         """
         return self._news.subscribe(listener)
+
+    def subscribe_to_inquiries(self, listener: pykka.ActorRef[Any]) -> None:
+        """Send an actor `InquiryChanged` of all runs from now on, sub-workflows included."""
+        self._inquiries.add_listener(listener)
 
     def unsubscribe_from_news(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor no more `RunNews`."""

@@ -64,6 +64,22 @@ if TYPE_CHECKING:
         UnknownEvent,
         new_event_id,
     )
+    from stretto.actors.journal.inquiries import (
+        INQUIRY_STATUSES,
+        Inquiry,
+        InquiryChange,
+        InquiryEnd,
+        InquiryEnded,
+        InquiryPage,
+        InquiryQuery,
+        InquiryReader,
+        InquiryStatus,
+        Question,
+        StoredInquiry,
+        UnknownInquiry,
+        unknown_inquiry_error,
+    )
+    from stretto.actors.journal.inquiries_memory import InquiriesInMemory
     from stretto.actors.journal.item_cells import (
         ATTEMPTS_SHIFT,
         CODES,
@@ -205,6 +221,11 @@ else:
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
+            "inquiries": (
+                "INQUIRY_STATUSES Inquiry InquiryChange InquiryEnd InquiryEnded InquiryPage InquiryQuery "
+                "InquiryReader InquiryStatus Question StoredInquiry UnknownInquiry unknown_inquiry_error"
+            ),
+            "inquiries_memory": "InquiriesInMemory",
             "events": (
                 "Accepted EventAccepted EventPage EventQuery EventReader EventRow Match MatchFailed MatchKey MatchRow "
                 "PruneEvents UnknownEvent new_event_id"
@@ -254,27 +275,29 @@ else:
 
 __all__ = [
     "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE",
-    "FIRST_ENTRY", "HOUR_SECONDS", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE",
-    "MAX_PENDING", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED", "RESTARTED",
-    "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
+    "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES",
+    "MAX_PAGE", "MAX_PENDING", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED",
+    "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
     "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
     "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
     "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
     "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
-    "GivenItems", "Happened", "Idempotency", "InFile", "InvalidCursor", "ItemError", "ItemKey", "ItemQuery",
-    "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink",
-    "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow",
-    "MatchesClaimed", "MatchesDue", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse",
-    "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked",
-    "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Reader",
-    "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy", "Requester", "Rerun",
-    "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery",
-    "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader",
-    "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SessionRecord", "Store", "StoreClosed", "StoreFacts",
-    "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredKey", "StoredName",
-    "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent", "UnknownKey",
-    "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check",
-    "check_rerun", "claim_all", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "locate", "new_event_id",
-    "new_key", "open_journal", "open_reader", "open_store", "origin_of_rerun", "read_key_file", "task_value",
-    "time_as_json", "unknown_key_error", "unpacked", "upgrade",
+    "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange", "InquiryEnd",
+    "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
+    "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
+    "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed",
+    "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
+    "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
+    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
+    "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",
+    "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog",
+    "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
+    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SessionRecord",
+    "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",
+    "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished",
+    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
+    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "files_of", "finish_upgrade",
+    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "open_journal", "open_reader", "open_store",
+    "origin_of_rerun", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error", "unknown_key_error",
+    "unpacked", "upgrade",
 ]  # fmt: skip

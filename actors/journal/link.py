@@ -16,6 +16,7 @@ from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.events import EventAccepted, MatchFailed
 from stretto.actors.journal.events_memory import MemoryEvents
+from stretto.actors.journal.inquiries_memory import InquiriesInMemory
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
@@ -117,6 +118,7 @@ class NoJournal:
 
     Attributes:
         audit: The newest entries of the audit.
+        inquiries: The inquiries of its runs.
         events: The newest events.
     """
 
@@ -128,6 +130,7 @@ class NoJournal:
 
     def __init__(self) -> None:
         self.audit = AuditRing()
+        self.inquiries = InquiriesInMemory()
         self.events = MemoryEvents()
         self._keys = MemoryKeys()
         self._schedules = MemorySchedules()
@@ -139,7 +142,7 @@ class NoJournal:
         answers: Answers = (),
         family: str | None = None,  # noqa: ARG002 - as above
     ) -> None:
-        """Keep the audit of the record, send the messages and resolve the answers at once."""
+        """Keep the audit and the inquiries of the record, send the messages and resolve the answers at once."""
         if isinstance(write, EventAccepted):
             accepted = self.events.add(write)
             answers = [(answer, accepted) for answer, _value in answers]
@@ -155,6 +158,8 @@ class NoJournal:
                 self.events.add(each)
         if write is not None and write.audit:
             self.audit.add(write.audit)
+        if isinstance(write, Happened) and write.inquiries:
+            self.inquiries.add(write.inquiries)
         notify(notifications, answers)
 
     def has_room(self, waiter: Recipient) -> bool:  # noqa: ARG002 - no one waits

@@ -13,6 +13,7 @@ import msgspec
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.actors.journal.context_log import ContextLog
 from stretto.actors.journal.events import EventAccepted, MatchFailed, MatchKey
+from stretto.actors.journal.inquiries import InquiryChange
 from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
@@ -250,6 +251,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     max_output_bytes: int = 0
     """How many bytes of texts of the run are kept."""
     audit: AuditEntries = ()
+    inquiries: tuple[InquiryChange, ...] = ()
     context: ContextLog | None = None
     """The versions of the run's context that are to be stored."""
     events: tuple[EventAccepted, ...] = ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
     from stretto.actors.journal.context_log import ContextReader
     from stretto.actors.journal.events import EventReader
+    from stretto.actors.journal.inquiries import InquiryReader
     from stretto.actors.journal.kv import KeyReader
     from stretto.actors.journal.schedules import ScheduleReader
 
@@ -256,6 +257,10 @@ class Reader(Protocol):
         """Reads the key-value store."""
 
     @property
+    def inquiries(self) -> "InquiryReader":
+        """Reads inquiries."""
+
+    @property
     def contexts(self) -> "ContextReader":
         """Reads the stored versions of contexts."""
 
@@ -313,11 +318,7 @@ class Reader(Protocol):
         """Return the id of the run with an idempotency key, or None if there is none."""
 
     def runs(self, query: RunQuery = ALL_RUNS) -> RunPage:
-        """Return a page of runs, the newest first.
-
-        Raises:
-            InvalidCursor: The cursor did not come from a page of runs.
-        """
+        """Return a page of runs, the newest first. Raises InvalidCursor."""
 
     def matching(self, beginning: str, end: str, most: int) -> list[str]:
         """Return at most so many ids of runs that begin with one text or end with the other, newest first."""
@@ -332,11 +333,7 @@ class Reader(Protocol):
         """Return the visits of a run's tasks, in the order of their starts."""
 
     def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
-        """Return a page of the ended attempts of a run's items, in the order of their ends.
-
-        Raises:
-            InvalidCursor: The cursor did not come from a page of items.
-        """
+        """Return a page of the ended attempts of a run's items, in the order of their ends. Raises InvalidCursor."""
 
     def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
         """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""

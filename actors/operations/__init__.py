@@ -111,6 +111,13 @@ if TYPE_CHECKING:
         route_of,
         written_as,
     )
+    from stretto.actors.operations.inquiries import (
+        AnswerInquiry,
+        Inquiries,
+        InquiriesAnswer,
+        InquiryAnswer,
+        ShowInquiry,
+    )
     from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
     from stretto.actors.operations.links import HAS_LARGE_VALUES, linked_values, with_links, with_value
     from stretto.actors.operations.live import ProgressRelay
@@ -222,6 +229,7 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
@@ -265,6 +273,7 @@ __all__ = [
     "Actions",
     "ActionsAnswer",
     "Answer",
+    "AnswerInquiry",
     "ApiDescription",
     "Audit",
     "AuditAnswer",
@@ -319,6 +328,9 @@ __all__ = [
     "GraphAnswer",
     "History",
     "HistoryAnswer",
+    "Inquiries",
+    "InquiriesAnswer",
+    "InquiryAnswer",
     "Item",
     "ItemAnswer",
     "ItemInput",
@@ -389,6 +401,7 @@ __all__ = [
     "ShowAction",
     "ShowDefinition",
     "ShowEngine",
+    "ShowInquiry",
     "SkipItem",
     "SourceAnswer",
     "Status",

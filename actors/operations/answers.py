@@ -14,6 +14,7 @@ from stretto.actors.operations.events import (
     RuleShown,
     RuleTried,
 )
+from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.definitions.errors import Finding
@@ -356,6 +357,8 @@ Answer: TypeAlias = (
     | ContextAnswer
     | VersionsAnswer
     | TimelineAnswer
+    | InquiriesAnswer
+    | InquiryAnswer
     | definition_answers.ActionAnswer
     | definition_answers.ActionsAnswer
     | definition_answers.DefinitionShown

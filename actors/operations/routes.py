@@ -10,7 +10,17 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, daemons, events, keys, pools, requests, schedules, sessions
+from stretto.actors.operations import (
+    answers,
+    daemons,
+    events,
+    inquiries,
+    keys,
+    pools,
+    requests,
+    schedules,
+    sessions,
+)
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -83,6 +93,7 @@ _TASK: Final = "/runs/{run}/tasks/{task}"
 _DEFINITION: Final = "/definitions/{ref}"
 _SCHEDULE: Final = "/schedules/{schedule}"
 _KEY: Final = "/keys/{name}"
+_INQUIRY: Final = "/inquiries/{inquiry}"
 _ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
 
 _CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
@@ -157,6 +168,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
     Route("GET", "/pools", pools.Pools, "viewer", pools.PoolsAnswer, "pools"),
     Route("POST", "/pools/{pool}/drain", pools.DrainPool, "admin", pools.Drained, status=202),
+    Route("GET", "/inquiries", inquiries.Inquiries, "viewer", inquiries.InquiriesAnswer),
+    Route("GET", _INQUIRY, inquiries.ShowInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
+    # A viewer may answer an inquiry that names it.
+    Route("POST", f"{_INQUIRY}/answer", inquiries.AnswerInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
     Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
     Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
     Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),

@@ -178,6 +178,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         self.proxy.delete_key(name, scope, owner, version=version, note=note).get()
 
+    def answer_inquiry(self, inquiry: str, response: Any, *, note: str | None = None) -> dict[str, Any]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        return self.proxy.answer_inquiry(inquiry, response, note=note).get()
+
     def replay_event(self, event: str, *, note: str | None = None) -> str:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return self.proxy.replay_event(event, note=note).get()

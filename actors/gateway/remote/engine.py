@@ -18,6 +18,7 @@ from stretto.actors.journal import GivenItems, RerunScope, Scope
 from stretto.actors.operations import (
     TASK_CONTROLS,
     Accepted,
+    AnswerInquiry,
     Cancel,
     DeleteKey,
     DeleteRun,
@@ -278,6 +279,11 @@ class RemoteEngine(RemoteReports):
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self._calls.send(lambda: DrainPool(pool, worker, note=note), lambda answer: answer.workers)
+
+    def answer_inquiry(self, inquiry: str, response: Any, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Answer an inquiry. See `Engine.answer_inquiry`."""
+        plain = thaw(response)
+        return self._calls.send(lambda: AnswerInquiry(inquiry, plain, note=note), lambda answer: answer.inquiry)
 
     def drain_daemon(self, daemon: int, *, note: str | None = None) -> pykka.Future[None]:
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""

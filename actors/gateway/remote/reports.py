@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.gateway.remote.arguments import listed, plain_items, run_of_export
 from stretto.actors.gateway.remote.calls import Sender
-from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
+from stretto.actors.journal import PAGE, GivenItems, InquiryStatus, RerunScope, Scope
 from stretto.actors.operations import (
     Audit,
     Cells,
@@ -24,6 +24,7 @@ from stretto.actors.operations import (
     Export,
     FindRun,
     History,
+    Inquiries,
     Item,
     ItemInput,
     ItemOutput,
@@ -41,6 +42,7 @@ from stretto.actors.operations import (
     Schedule,
     Schedules,
     ScheduleTimes,
+    ShowInquiry,
     Status,
     Task,
     Tasks,
@@ -196,6 +198,21 @@ class RemoteReports:
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""
         return self._calls.send(Pools, lambda answer: answer.pools)
+
+    def inquiries(
+        self,
+        run: str | None = None,
+        *,
+        status: InquiryStatus | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
+        return self._calls.send(lambda: Inquiries(run, status, cursor, limit), msgspec.structs.asdict)
+
+    def inquiry(self, inquiry: str) -> pykka.Future[dict[str, Any]]:
+        """Return an inquiry. See `Engine.inquiry`."""
+        return self._calls.send(lambda: ShowInquiry(inquiry), lambda answer: answer.inquiry)
 
     def schedules(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the schedules. See `Engine.schedules`."""

@@ -153,6 +153,7 @@ SCHEMA: Final = Schema(
         "0019",
         "0020",
         "0021",
+        "0022",
     ),
     schedules.metadata,
     contracts=frozenset({"0015"}),

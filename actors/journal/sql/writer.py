@@ -24,6 +24,7 @@ from stretto.actors.journal.sql.audit import write_audit
 from stretto.actors.journal.sql.contexts import ContextWriter
 from stretto.actors.journal.sql.engines import note_draining, release_tree
 from stretto.actors.journal.sql.event_writer import EventWriter
+from stretto.actors.journal.sql.inquiries import write_inquiries
 from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
@@ -127,6 +128,7 @@ class SqlWriter:
         self._progress.write(transaction, happened, numbers)
         self._contexts.write(transaction, happened, numbers)
         self._outputs.write(transaction, happened, numbers)
+        write_inquiries(transaction, happened, numbers)
         for each in writes:
             if type(each) is Suspicions:
                 numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))
