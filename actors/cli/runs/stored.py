@@ -48,12 +48,6 @@ from stretto.metrics import configure_logging
 A = TypeVar("A")
 
 
-_NO_DAEMONS: Final = "a store has no daemons and pools: ask a daemon, with --daemon URL"
-_ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
-    AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
-    **dict.fromkeys((Daemons, Daemon, DrainDaemon, Pools, DrainPool), _NO_DAEMONS),
-}
-"""The requests that no store answers, each with what to do."""
 _WAITS_FOR_A_USER: Final = frozenset({"pausing", "paused", "quarantined"})
 """The statuses of runs that no process would continue by itself."""
 
@@ -160,3 +154,11 @@ class StoreRuns:
     def _owned(self) -> contextlib.AbstractContextManager[Store]:
         # The store existed, with this version's schema, when it was opened for reading: nothing is created here.
         return open_store(self._url, self._keyring)
+
+
+_NO_DAEMONS: Final = "a store has no daemons and pools: ask a daemon, with --daemon URL"
+_ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
+    AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
+    **dict.fromkeys((Daemons, Daemon, DrainDaemon, Pools, DrainPool), _NO_DAEMONS),
+}
+"""The requests that no store answers, each with what to do."""
