@@ -20,6 +20,12 @@ MOST_LINES_OF_A_CLASS: Final = 300
 
 MODULES_OF_FACES: Final = {
     ("actors.gateway.http.endpoints", "actors.operations", "requests"): "each request is named by its module's word",
+    ("actors.gateway.http.endpoints", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.gateway.http.hooks", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.gateway.remote.engine", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.gateway.remote.reports", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.cli.events", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.cli.rules", "actors.operations", "events"): "each request is named by its module's word",
     (
         "actors.engine.methods.items",
         "actors.history",
