@@ -1,4 +1,4 @@
-"""What processes of packs can reach and take: keys, files, memory. An engine sets it for the loop that runs them."""
+"""The keys, files and memory of packs' processes. An engine sets them for the loop that runs the processes."""
 
 import asyncio
 from typing import Any, Final, NamedTuple, Protocol
