@@ -1,4 +1,4 @@
-"""The keys, files and memory of packs' processes. An engine sets them for the loop that runs the processes."""
+"""Access of packs' processes to keys, files and memory. An engine sets it for the loop that runs them."""
 
 import asyncio
 from typing import Any, Final, NamedTuple, Protocol

@@ -280,6 +280,8 @@ class Daemon:
         reason = self._services.journal.unavailable
         if reason is not None:
             return Check(well=False, reason=f"the store cannot be written: {reason}")
+        if self._services.draining:
+            return Check(well=False, reason="draining: it gives its runs to other daemons, and accepts no more")
         use = self._services.runners.thread_use
         if use.is_exhausted:
             reason = (

@@ -19,6 +19,7 @@ from stretto.actors.actions import (
 )
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.methods.controls import ControlMethods
+from stretto.actors.engine.methods.daemons import DaemonMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
 from stretto.actors.engine.methods.items import ItemMethods
 from stretto.actors.engine.methods.keys import KeyMethods
@@ -48,6 +49,7 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    DaemonMethods,
     HousekeepingMethods,
 ):
     """The root actor. Start it with `Engine.start(...)`, and use it through `.proxy()`.

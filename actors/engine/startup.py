@@ -286,6 +286,8 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     if services.pools is not None:
         services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None:
+        parts.journal.start_peers(reference)
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(

@@ -75,7 +75,6 @@ class ItemActor(DispatchedActor):
     """
 
     registered = False
-
     # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
