@@ -364,7 +364,8 @@ class ItemActor(DispatchedActor):
             request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output))
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
-        end_watching(self._watchers)
+        if self._watchers is not None:  # a call less for each item
+            end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
 
 
