@@ -1,19 +1,18 @@
 """Items in pools on Ray and on processes beside the engine's own threads and plain Ray batches, in turns.
 
-    PYTHONPATH=docs/examples:perf python perf/ray_pools.py cost [ITEMS] [ROUNDS]
-    PYTHONPATH=docs/examples:perf python perf/ray_pools.py counts
+    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py cost [ITEMS] [ROUNDS]
+    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py counts
 
-`cost` prints microseconds an item, the least of the rounds: for a function that does nothing, and for one that computes a
-millisecond. `counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run.
+`cost` prints microseconds an item, the least of the rounds: for a function that does nothing, and for one that computes
+a millisecond. `counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run.
 """
 
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from demo_ray import Node, free_port
@@ -23,15 +22,18 @@ from stretto.actors import Engine
 from stretto.actors.pools import PoolOptions, RayPlace
 from stretto.metrics import configure_logging
 
-ACTIONS = str(Path(__file__).parent / "ray_pool_actions.py")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACTIONS = "ray_pool_actions"
 WORKERS = 2
 BATCH = 100
+NUMBERS_OF_A_MEGABYTE = 130_000
 LOOPS_OF_A_MILLISECOND = 60_000
 FLOW = """
 version: "1.0"
 ref: perf.pool
-parameters: {{count: {{type: integer}}, megabytes: {{type: integer, default: 0}}}}
-vars: {{table: "{{{{ range(parameters.megabytes * 130000) | list }}}}"}}
+parameters: {{count: {{type: integer}}, table: {{type: array, default: []}}}}
 tasks:
   - name: fan
     action: {action}
@@ -42,7 +44,7 @@ tasks:
 """
 ECHO = ("perf.echo", '{text: "hello {{ item }}"}')
 COMPUTE = ("perf.compute", f"{{loops: {LOOPS_OF_A_MILLISECOND}}}")
-LOOK_UP = ("perf.look_up", '{table: "{{ workflow.table }}", index: "{{ item }}"}')
+LOOK_UP = ("perf.look_up", '{table: "{{ parameters.table }}", index: "{{ item }}"}')
 
 
 class Plain:
@@ -59,7 +61,8 @@ class Plain:
 
 def plain(actors: list[Any], kind: str, items: int) -> float:
     """Return the seconds of plain batches, two in flight at each actor."""
-    began, pending, sent = time.perf_counter(), [], 0
+    began, sent = time.perf_counter(), 0
+    pending: list[Any] = []
     while sent < items or pending:
         while sent < items and len(pending) < 2 * len(actors):
             actor = actors[(sent // BATCH) % len(actors)]
@@ -96,9 +99,11 @@ class Bed:
         file = self.folder / "flow.yaml"
         file.write_text(FLOW.format(action=what[0], pool=pool, input=what[1]))
         began, cpu = time.perf_counter(), time.process_time()
-        handle = self.engine.submit(str(file), {"count": items, "megabytes": megabytes}).get()
+        handle = self.engine.submit(
+            str(file), {"count": items, "table": list(range(megabytes * NUMBERS_OF_A_MEGABYTE))}
+        ).get()
         outcome = handle.outcome.get()
-        assert outcome.status == "succeeded", outcome.errors[:2]  # noqa: S101
+        assert outcome.status == "succeeded", outcome.errors[:2]
         return time.perf_counter() - began, time.process_time() - cpu
 
 
@@ -146,7 +151,7 @@ def counts(bed: Bed) -> None:
             bed.run(pool, LOOK_UP, items, megabytes)
             after = bed.pools()[pool]
             put = after["values_put"] - before["values_put"]
-            value = len(",".join(map(str, range(megabytes * 130_000)))) + 2
+            value = len(",".join(map(str, range(megabytes * NUMBERS_OF_A_MEGABYTE)))) + 2
             sent = after["bytes_sent"] - before["bytes_sent"] - put * value
             print(f"{pool}, {megabytes} MB: {sent / items:.1f} bytes, {put} values")
 

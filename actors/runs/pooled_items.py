@@ -109,6 +109,7 @@ class PooledItems:
         """Release unneeded permits and request missing ones. Return True if the engine has to share permits out."""
         asks = False
         for name, queue in self._queues.items():
+            self._pools[name].note_waiting(self._run_id, len(queue.waiting))
             update = queue.permits.reconcile(queue.in_flight, 0 if paused else len(queue.waiting))
             if update is UNCHANGED:
                 continue

@@ -250,8 +250,10 @@ tasks:
     found: list[Any] = []
     while not found:
         found = [each for each in bench.proxy.why(waits.id).get(timeout=PATIENCE) if each["kind"] == "pool"]
+    assert bench.proxy.pools().get(timeout=PATIENCE)[0]["waiting"] == 20, "those without a permit count, too"
     bench.proxy.cancel(waits.id).get(timeout=PATIENCE)
     assert outcome_of(waits).status == "cancelled"
+    assert bench.proxy.pools().get(timeout=PATIENCE)[0]["waiting"] == 0
     bench.proxy.cancel(holds.id).get(timeout=PATIENCE)
     assert outcome_of(holds).status == "cancelled"
 
