@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.registry import action
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import RunNotEnded
+    from stretto.actors.engine.daemons import UnknownDaemon
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import TooManyRuns
     from stretto.actors.files.protected import RefusedFile
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
+    from stretto.actors.journal.peers import RequestUnanswered
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.records import UnreadableRecord
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
@@ -62,6 +64,7 @@ else:
             "actions.registry": "action",
             "engine.blocking": "BlockingEngine",
             "engine.blocking_calls": "RunNotEnded",
+            "engine.daemons": "UnknownDaemon",
             "engine.engine": "Engine",
             "engine.submission": "TooManyRuns",
             "files.protected": "RefusedFile",
@@ -79,6 +82,7 @@ else:
             "journal.records": "UnreadableRecord",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
+            "journal.peers": "RequestUnanswered",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
             "kv.rules": "InvalidKey",
@@ -123,6 +127,7 @@ __all__ = [
     "RefusedFile",
     "RemoteEngine",
     "RequestRefused",
+    "RequestUnanswered",
     "Requester",
     "RunHandle",
     "RunNeeded",
@@ -132,6 +137,7 @@ __all__ = [
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
+    "UnknownDaemon",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",

@@ -19,6 +19,7 @@ COMMANDS = {
     "store": "Check, back up and upgrade a store of runs, or make its key.",
     "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
     "kv": "Get, set, list and delete keys of the key-value store.",
+    "daemons": "List, show and drain the daemons that share a store.",
     "pools": "List, show and drain the pools of workers of a daemon.",
     "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ask_method_deferred,
         derived,
         forward,
+        settle_with,
         tell_then,
         when_settled,
     )
@@ -36,7 +37,7 @@ else:
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
-            "forward tell_then when_settled",
+            "forward settle_with tell_then when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -77,6 +78,7 @@ __all__ = [
     "handlers_of",
     "handles",
     "reached_by",
+    "settle_with",
     "tell_then",
     "unbound_handlers",
     "when_settled",

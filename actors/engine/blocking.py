@@ -195,6 +195,10 @@ class BlockingEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))
 
+    def drain_daemon(self, daemon: int, *, by: Requester | None = None) -> None:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        self._get(self.proxy.drain_daemon(daemon, by=by))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
         self._get(self.proxy.watch(run_id, watcher))

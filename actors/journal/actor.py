@@ -25,6 +25,7 @@ from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
+    ClaimLeft,
     ClaimRuns,
     PruneRuns,
     Record,
@@ -128,6 +129,8 @@ class JournalActor(pykka.ThreadingActor):
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is ClaimRuns:
+            self._claim_regularly()
+        elif type(message) is ClaimLeft:
             self._claim()
         elif type(message) is PruneRuns:
             self._prunes.append(_PruneRequest(message, self._pruning(message.prune)))
@@ -300,27 +303,33 @@ class JournalActor(pykka.ThreadingActor):
 
     # ---- claims
 
-    def _claim(self) -> None:
-        """Claim a portion of runs. The next one waits behind the records that have arrived by then."""
+    def _claim_regularly(self) -> None:
+        again = self._claim()
+        if again is not None:
+            self._timers.remind_after(again, self.actor_ref, ClaimRuns())
+
+    def _claim(self) -> float | None:
+        """Claim a portion of runs. The next one waits behind the records that have arrived by then.
+
+        Returns:
+            The seconds after which the lease must be renewed, or None for never.
+        """
         if self._failing:  # the lease is renewed as soon as the store is available
-            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
-            return
+            return self._retry_seconds
         try:
             claimed = self._claims.claim() if self._link.claims else Claimed((), (), again=self._claims.renew())
         except StoreUnavailable as error:
             self._fail([], error)
-            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
-            return
+            return self._retry_seconds
         except StoreLost as error:
             self._lose(error)
-            return
+            return None
         self._available(0)
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
         if claimed.more:
-            self.actor_ref.tell(ClaimRuns())
-        elif claimed.again is not None:
-            self._timers.remind_after(claimed.again, self.actor_ref, ClaimRuns())
+            self.actor_ref.tell(ClaimLeft())
+        return claimed.again
 
     # ---- access and keys
 

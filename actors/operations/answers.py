@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
+from stretto.actors.operations.daemons import DaemonAnswer, DaemonsAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.definitions.errors import Finding
 
@@ -316,6 +317,8 @@ Answer: TypeAlias = (
     | KeyAnswer
     | PoolsAnswer
     | Drained
+    | DaemonsAnswer
+    | DaemonAnswer
     | TokensAnswer
     | TokenCreated
     | MeAnswer

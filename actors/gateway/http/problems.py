@@ -32,6 +32,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_visit": 404,
     "unknown_path": 404,
     "unknown_key": 404,
+    "unknown_daemon": 404,
     "unknown_pool": 404,
     "unknown_worker": 404,
     "unknown_kind": 422,
@@ -81,6 +82,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "store_lost": 503,
     "cannot_use_tokens_file": 503,
     "unreadable_record": 500,
+    "request_unanswered": 504,
     "internal_error": 500,
 }
 """The HTTP status of each code that an operation may answer with."""

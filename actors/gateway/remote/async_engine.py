@@ -224,8 +224,11 @@ class AsyncRemoteEngine:
     key_value = _answered(RemoteEngine.key_value)
     set_key = _answered(RemoteEngine.set_key)
     delete_key = _answered(RemoteEngine.delete_key)
+    daemons = _answered(RemoteEngine.daemons)
+    daemon = _answered(RemoteEngine.daemon)
     pools = _answered(RemoteEngine.pools)
     drain_pool = _answered(RemoteEngine.drain_pool)
+    drain_daemon = _answered(RemoteEngine.drain_daemon)
     prune = _answered(RemoteEngine.prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:

@@ -15,6 +15,8 @@ from stretto.actors.operations import (
     Context,
     ContextValue,
     ContextVersions,
+    Daemon,
+    Daemons,
     DefinitionGraph,
     Definitions,
     ErrorItems,
@@ -136,6 +138,14 @@ class RemoteReports:
     def key(self, name: str, scope: Scope = "system", owner: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
         return self._calls.send(lambda: Key(name, scope, owner), lambda answer: answer.key)
+
+    def daemons(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the daemons that have the store open. See `Engine.daemons`."""
+        return self._calls.send(Daemons, lambda answer: answer.daemons)
+
+    def daemon(self, daemon: int) -> pykka.Future[dict[str, Any]]:
+        """Return one of the daemons that have the store open. See `Engine.daemon`."""
+        return self._calls.send(lambda: Daemon(daemon), lambda answer: answer.daemon)
 
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""

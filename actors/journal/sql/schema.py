@@ -148,6 +148,7 @@ SCHEMA: Final = Schema(
         "0014",
         "0015",
         "0016",
+        "0017",
     ),
     metadata,
     contracts=frozenset({"0015"}),

@@ -11,6 +11,7 @@
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
     engines                          who may write: a row for each opening of the store
+    requests                         what one engine asks another for, and the answers
     kv                               the key-value store; secret values are encrypted
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
@@ -350,5 +351,25 @@ engines = _table(
     Column("fenced_by", _BIG),
     # When others may take over unless it commits, by the server's clock. Null for an engine that is alone.
     Column("expires_at", _TIME),
+    # The machine that it runs on, and whether it gives its runs away: 1 or null.
+    Column("host", Text),
+    Column("draining", Integer),
+    sqlite_autoincrement=True,
+)
+
+requests = _table(
+    "requests",
+    # A request of one engine to another. Its row is deleted when the asker has the answer.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    # The number of the engine that asks.
+    Column("asker", _BIG, nullable=False),
+    # The id of the run whose engine is asked, or the number of the engine.
+    Column("run", Text),
+    Column("engine", _BIG),
+    Column("kind", Text, nullable=False),
+    # The arguments and the answer, in JSON. There is no answer yet if it is null.
+    Column("body", LargeBinary, nullable=False),
+    Column("asked_at", _TIME, nullable=False),
+    Column("answer", LargeBinary),
     sqlite_autoincrement=True,
 )
