@@ -1,6 +1,5 @@
 """The pools of an engine, for people: what they have, and how their workers leave."""
 
-from dataclasses import replace
 from typing import Any
 
 from stretto.actors.dispatch import Deferred
@@ -8,14 +7,6 @@ from stretto.actors.engine.queries import record_audit
 from stretto.actors.journal import Requester
 from stretto.actors.pools import unknown_pool_error
 from stretto.actors.runs import Services
-from stretto.metrics import PoolFigures
-
-
-def pool_figures(services: Services) -> list[PoolFigures]:
-    """Return the figures of all pools for metrics. Items that wait for a permit of their pool wait, too."""
-    permits = services.pool_permits
-    figures = [] if services.pools is None else [pool.figures() for pool in services.pools.values()]
-    return [replace(each, waiting=each.waiting + permits[each.name].waiting) for each in figures]
 
 
 class EnginePools:
@@ -26,9 +17,8 @@ class EnginePools:
 
     def list(self) -> list[dict[str, Any]]:
         """Return all pools. See `Engine.pools`."""
-        permits = self._services.pool_permits
-        reports = [] if self._services.pools is None else [pool.report() for pool in self._services.pools.values()]
-        return [{**each, "waiting": each["waiting"] + permits[each["pool"]].waiting} for each in reports]
+        pools = self._services.pools
+        return [] if pools is None else [pool.report() for pool in pools.values()]
 
     def drain(self, pool: str, worker: str | None, by: Requester | None) -> Any:
         """Drain a pool. See `Engine.drain_pool`."""

@@ -16,7 +16,6 @@ from stretto.actors.actions import AddressPolicy, PackAccess, RemoteLimits, Rend
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
-from stretto.actors.engine.pools import pool_figures
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
@@ -328,7 +327,9 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
             counted["JournalActor"] = int(journal.actor.is_alive())
         return counted
 
-    services.instruments.bind_pools(lambda: pool_figures(services))
+    pools = services.pools
+    if pools is not None:
+        services.instruments.bind_pools(lambda: [pool.figures() for pool in pools.values()])
     services.instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
         runs_quarantined=None if journal is None else runs_quarantined,

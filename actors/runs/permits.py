@@ -43,7 +43,6 @@ class PermitPool:
         self._ledger = PermitLedger(total)
         self._lock = threading.Lock()
         self._asked = False
-        self._waiting: dict[str, int] = {}
 
     @property
     def free(self) -> int:
@@ -56,18 +55,6 @@ class PermitPool:
         with self._lock:
             self._ledger.total = total
             return self._ask()
-
-    @property
-    def waiting(self) -> int:
-        """The number of items that wait for a permit, as the runs have noted it."""
-        return sum(list(self._waiting.values()))
-
-    def note_waiting(self, run_id: str, count: int) -> None:
-        """Note how many items of a run wait for a permit."""
-        if count:
-            self._waiting[run_id] = count
-        else:
-            self._waiting.pop(run_id, None)
 
     def take(self, run_id: str, count: int) -> int:
         """Take up to `count` more permits, and return their number. It is 0 while a run waits for permits."""
@@ -88,7 +75,6 @@ class PermitPool:
 
     def forget(self, run_id: str) -> bool:
         """Return all permits of an ended run. Calling it again does nothing."""
-        self._waiting.pop(run_id, None)
         with self._lock:
             return self._ledger.forget(run_id) and self._ask()
 
