@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         RemoteLimits,
         use_remote_limits,
     )
-    from stretto.actors.actions.core.spawning import Command, spawn
+    from stretto.actors.actions.core.spawning import Command
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
         NO_PASSWORD_FOR_SUDO,
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
+    from stretto.actors.actions.process_user import ProcessUser, as_user, find_user
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, Requested, action
     from stretto.actors.actions.schema import ANY, ActionParameter
     from stretto.actors.actions.tracebacks import frames_in, frames_of
@@ -91,7 +92,7 @@ else:
             "core.remote_limits": (
                 "DEFAULT_REMOTE_LIMITS MAX_REMOTE_HOSTS MAX_REMOTE_OUTPUT_BYTES RemoteLimits use_remote_limits"
             ),
-            "core.spawning": "Command spawn",
+            "core.spawning": "Command",
             "core.stackstorm": (
                 "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
                 "sudo_command"
@@ -110,6 +111,7 @@ else:
                 "MAX_PROCESS_BYTES GrantedKey PackAccess PackKeys max_process_bytes pack_access use_pack_access"
             ),
             "filling": "Fill KeyRead ReadKey",
+            "process_user": "ProcessUser as_user find_user",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -152,6 +154,7 @@ __all__ = [
     "OwnWorker",
     "PackAccess",
     "PackKeys",
+    "ProcessUser",
     "ReadKey",
     "RemoteFailure",
     "RemoteLimits",
@@ -159,8 +162,10 @@ __all__ = [
     "Requested",
     "UnknownAction",
     "action",
+    "as_user",
     "close_connections",
     "describe_exit",
+    "find_user",
     "frames_in",
     "frames_of",
     "inherited_environment",
@@ -176,7 +181,6 @@ __all__ = [
     "refuse_secrets",
     "remote_script",
     "shell_result",
-    "spawn",
     "stackstorm_http",
     "stackstorm_local",
     "stackstorm_remote",

@@ -42,7 +42,7 @@ _PERIODS: Final[Mapping[str, tuple[str, float]]] = {
     "24h": ("last 24 h", 86_400.0),
     "7d": ("last 7 days", 604_800.0),
 }
-_IN_PROGRESS: Final = frozenset({"running", "paused", "failing", "cancelling", "cleaning"})
+_IN_PROGRESS: Final = frozenset({"running", "pausing", "paused", "failing", "cancelling", "cleaning"})
 
 
 class Filters(msgspec.Struct, frozen=True):
@@ -161,8 +161,8 @@ class RunsPage:
             return None
         since = time.time() - _PERIODS[filters.since][1]
         if not filters.workflow:
-            return (await self._asker.ask(RunCounts(since), caller, CountsAnswer)).statuses
-        answer = await self._asker.ask(RunCounts(since, "workflow"), caller, CountsAnswer)
+            return (await self._asker.ask(RunCounts(since, children="folded"), caller, CountsAnswer)).statuses
+        answer = await self._asker.ask(RunCounts(since, "workflow", "folded"), caller, CountsAnswer)
         return (answer.workflows or {}).get(filters.workflow, {})
 
 
