@@ -49,7 +49,6 @@ ROOMS_IN_ROOMS: Final = {
 """The inner rooms that other rooms import by their own face, each with the reason."""
 LONG_MODULES: Final[dict[str, str]] = {
     "actors.operations": "a face with a line for each request and answer",
-    "actors.journal.sql.tables": "a declaration of all tables of the store",
 }
 """The modules over the limit, each with the reason."""
 LONG_CLASSES: Final[dict[str, str]] = {}

@@ -78,13 +78,7 @@ class RunExecution(EventFeed):
 
     __slots__ = ("_reuses", "events", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
 
-    def __init__(
-        self,
-        services: Services,
-        engine: Recipient,
-        request: RunRequest,
-        inbox: Mailbox[Any],
-    ) -> None:
+    def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
         run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
