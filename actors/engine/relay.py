@@ -95,6 +95,10 @@ class _Answer(msgspec.Struct, omit_defaults=True):
     message: str = ""
 
 
+_bodies: Final = msgspec.json.Decoder(_Body)
+_answers: Final = msgspec.json.Decoder(_Answer)
+
+
 class AnsweringRequester(Requester, frozen=True, kw_only=True):
     """Who asks for a change through another engine: the commit of the change has the answer to that engine.
 
@@ -164,7 +168,7 @@ class RelayedRequests:
             error = IllegalTransition(f"cannot {request.kind} the run {request.run_id}: its daemon is an older Stretto")
             self._failed(request, error)
             return
-        body = msgspec.json.decode(request.body, type=_Body)
+        body = _bodies.decode(request.body)
         by = {"by": _answering(request, body.by)} if request.kind in CHANGES else {}
         stopping = StoreClosed("the engine is being stopped")
         of_run = () if request.run_id is None else (request.run_id,)
@@ -208,7 +212,7 @@ def _answering(request: PeerRequest, by: Requester | None) -> AnsweringRequester
 
 def _opened(body: bytes) -> Any:
     """Return the value of an answer, or raise its error."""
-    answer = msgspec.json.decode(body, type=_Answer)
+    answer = _answers.decode(body)
     if answer.code is None:
         return answer.value
     kind = _ERRORS.get(answer.code)
