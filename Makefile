@@ -19,7 +19,7 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The interpreters of `make test-all`; one that is not there is left out with a word.
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo example test test-fast test-all check check-style check-types check-imports warm docs perf perf-quick perf-peers format clean
+.PHONY: help demo demo-ray example test test-fast test-all check check-style check-types check-imports warm docs perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg setup.py pyproject.toml $(COMPILED)
@@ -42,6 +42,9 @@ help:  ## this list
 
 demo: $(RUNTIME)  ## the same fan-out over an empty context and over 50 MB, killed half way and resumed
 	$(BIN)/python docs/examples/demo.py
+
+demo-ray: $(STAMP)  ## a fan-out over two Ray nodes on this machine, one of which is killed half way
+	$(BIN)/python docs/examples/demo_ray.py
 
 example: $(EXAMPLES)  ## a job of docs/examples/README.md, with servers of its own: make example JOB=mails
 	$(BIN)/python docs/examples/playground.py $(JOB) $(SIZE) $(OPTIONS)

@@ -10,6 +10,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.pools.announcing import can_leave
+    from stretto.actors.pools.calls import PooledCall
     from stretto.actors.pools.carrier import Carrier, CarrierEvents
     from stretto.actors.pools.pool import Pool, PoolNeedsKey, UnknownWorker
     from stretto.actors.pools.pools import (
@@ -28,6 +29,7 @@ else:
         __name__,
         {
             "announcing": "can_leave",
+            "calls": "PooledCall",
             "carrier": "Carrier CarrierEvents",
             "pool": "Pool PoolNeedsKey UnknownWorker",
             "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool unknown_pool_error",
@@ -37,6 +39,6 @@ else:
     )
 
 __all__ = [
-    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "Pools",
-    "RayPlace", "UnknownPool", "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
+    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "PooledCall",
+    "Pools", "RayPlace", "UnknownPool", "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
 ]  # fmt: skip

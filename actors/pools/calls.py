@@ -16,6 +16,9 @@ class Canceller(Protocol):
     def cancel(self, pooled: "PooledCall") -> bool:
         """Ask for the call's end. Return False if it has ended."""
 
+    def withdraw(self, pooled: "PooledCall") -> None:
+        """Ask for the call's end if no worker has got it."""
+
 
 class PooledCall:
     """A call that waits in a pool or runs on one of its workers. The pool's thread alone changes it.
@@ -72,6 +75,10 @@ class PooledCall:
     def cancel(self) -> bool:
         """Cancel the call. `done` follows if this returns True."""
         return self._canceller.cancel(self)
+
+    def withdraw(self) -> None:
+        """Cancel the call if it waits in the pool. `done` follows then. One that a worker has got continues."""
+        self._canceller.withdraw(self)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""

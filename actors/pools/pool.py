@@ -136,6 +136,10 @@ class Pool:
         self._inbox.put(lambda _now: self._scheduler.cancel(pooled))
         return True
 
+    def withdraw(self, pooled: PooledCall) -> None:
+        """Cancel a call that no worker has got."""
+        self._inbox.put(lambda _now: self._scheduler.withdraw(pooled))
+
     def find(self, ref: str) -> Action | None:
         """Return the action that a worker has announced, or None."""
         return self._actions.get(ref)

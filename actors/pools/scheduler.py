@@ -136,6 +136,11 @@ class Scheduler:
         else:
             self._send(worker.id, Stop((pooled.sending,)))
 
+    def withdraw(self, pooled: PooledCall) -> None:
+        """End a call that waits. One at a worker continues."""
+        if pooled not in self._where:
+            self.cancel(pooled)
+
     def cancel_all(self, reason: str) -> None:
         """End all calls because the pool stops. Those at workers are not stopped: the workers end, too."""
         for pooled in (*self.waiting, *self._where):
@@ -150,7 +155,7 @@ class Scheduler:
         worker = self.workers.get(worker_id)
         if isinstance(message, Joined):
             if worker is None:
-                self.workers[worker_id] = Worker(worker_id, message, now)
+                self.workers[worker_id] = Worker(worker_id, message, now, self._welcome.cache_bytes)
                 self._send(worker_id, self._welcome)
         elif worker is not None:
             worker.last_heard = now
@@ -329,13 +334,13 @@ class Scheduler:
             self._where[pooled] = worker
             sendings.append(_sending(pooled, number, heads))
             values.update(texts_of(pooled.split.values, lambda each: each not in worker.values))
-            worker.values.update(values)
+            worker.values.add(values)
         self._notes.sent(len(batch))
         self._notes.put(len(values))
         try:
             self._send(worker.id, Perform(tuple(heads), tuple(sendings), tuple(values.items())))
         except InvalidMessage as error:  # the input of a single call: several together have at most `MAX_BATCH_BYTES`
-            worker.values.difference_update(values)
+            worker.values.forget(values)
             for pooled in batch:
                 worker.take(pooled.sending)
                 self._where.pop(pooled, None)

@@ -1,5 +1,7 @@
 """The workers of a pool, as the pool sees them."""
 
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -47,6 +49,38 @@ class Load:
         self._new.update(pooled.split.values)
 
 
+class SentValues:
+    """The digests of the large values that a worker has been sent, as far as it can have kept them.
+
+    Args:
+        most: The bytes of the values that the worker keeps.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sizes: OrderedDict[bytes, int] = OrderedDict()
+        self._bytes = 0
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._sizes
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def add(self, values: Mapping[bytes, bytes]) -> None:
+        """Add values by digest. The oldest ones above the bound are forgotten: they would be sent again."""
+        for digest, text in values.items():
+            self._sizes[digest] = len(text)
+            self._bytes += len(text)
+        while self._bytes > self._most and len(self._sizes) > 1:
+            self._bytes -= self._sizes.popitem(last=False)[1]
+
+    def forget(self, digests: Iterable[bytes]) -> None:
+        """Remove values that were not sent."""
+        for digest in digests:
+            self._bytes -= self._sizes.pop(digest, 0)
+
+
 class Worker:
     """A connected worker.
 
@@ -55,20 +89,20 @@ class Worker:
         joined: What it has said of itself.
         in_flight: Its calls by the number of the sending.
         batches: The batches that have not ended, by the number of the sending.
-        values: The digests of the large values that it has been sent.
+        values: The large values that it has been sent.
         last_heard: When its last message came, on the pool's clock.
         draining: Whether it gets no more calls.
     """
 
     __slots__ = ("actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "suspect", "values")
 
-    def __init__(self, worker_id: str, joined: Joined, now: float) -> None:
+    def __init__(self, worker_id: str, joined: Joined, now: float, cache_bytes: int) -> None:
         self.id = worker_id
         self.joined = joined
         self.actions = {each.ref: each.digest for each in joined.actions}
         self.in_flight: dict[int, PooledCall] = {}
         self.batches: dict[int, Batch] = {}
-        self.values: set[bytes] = set()
+        self.values = SentValues(cache_bytes)
         self.last_heard = now
         self.draining = False
         self.suspect = False

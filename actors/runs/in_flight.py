@@ -11,7 +11,7 @@ from stretto.actors.dispatch import Mailbox, Recipient
 from stretto.actors.journal import Child
 from stretto.actors.pools import HERE
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.messages import Detach, RunItem, StopItem
+from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.pooled_calls import NO_POOL, pool_of, pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
@@ -26,6 +26,7 @@ Waiting: TypeAlias = tuple[StartItem, float | None]
 """A commanded start, and the end of the action before it on the monotonic clock."""
 
 STOP: Final = StopItem()
+WITHDRAW: Final = WithdrawItem()
 NO_KEYS: Final[frozenset[Key]] = frozenset()
 NO_TASKS: Final[frozenset[str]] = frozenset()
 HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
@@ -118,7 +119,10 @@ class ItemsInFlight:
         )
 
     def withdraw(self, task: str, visit: int, except_for: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
-        """Remove the waiting items of a visit, and return their indexes."""
+        """Remove the waiting items of a visit, and return their indexes.
+
+        Items in flight whose call waits for a worker of a pool are cancelled.
+        """
         withdrawn: list[int] = []
         for waiting in self._queues():
             remaining: list[Waiting] = []
@@ -130,6 +134,9 @@ class ItemsInFlight:
                     remaining.append(each)
             waiting.clear()
             waiting.extend(remaining)
+        for key in () if self._pooled is None else self._pooled.in_flight():
+            if key[:2] == (task, visit) and key not in except_for:
+                self.send(key, WITHDRAW)
         return tuple(withdrawn)
 
     def remove_waiting(self, key: Key) -> StartItem | None:

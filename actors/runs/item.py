@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
-from stretto.actors.pools import HERE, PoolNeedsKey, UnknownPool
+from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
 from stretto.actors.runs.filled_inputs import filled
@@ -39,6 +39,7 @@ from stretto.actors.runs.messages import (
     StartChild,
     StopItem,
     StopTookTooLong,
+    WithdrawItem,
 )
 from stretto.actors.runs.pooled_calls import place_in_pool, timeout_of
 from stretto.actors.runs.services import Services
@@ -188,8 +189,7 @@ class ItemActor(DispatchedActor):
         request = self._request
         if request is None:
             return
-        start = request.start
-        changed = ItemPaused if message.paused else ItemResumed
+        start, changed = request.start, ItemPaused if message.paused else ItemResumed
         with contextlib.suppress(pykka.ActorDeadError):  # the run has ended
             request.supervisor.tell(changed(start.task, start.visit, start.index, self._services.now()))
 
@@ -225,12 +225,10 @@ class ItemActor(DispatchedActor):
 
     def _send_end(self, finished: Finished) -> None:
         """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""
-        try:
+        with contextlib.suppress(pykka.ActorDeadError):
             if self._request is not None:
                 self.actor_inbox.tell(ActionEnded(finished, self._services.timers.monotonic()))
                 return
-        except pykka.ActorDeadError:
-            pass
         self._drop(finished)
 
     def _drop(self, finished: Finished) -> None:
@@ -304,13 +302,17 @@ class ItemActor(DispatchedActor):
         else:
             self._report_cancelled("it was cancelled")
 
+    @handles(WithdrawItem)
+    def _withdraw_call(self, _message: WithdrawItem) -> None:
+        if isinstance(self._running, PooledCall):
+            self._running.withdraw()  # its end follows, unless a worker has got it
+
     @handles(Detach)
     def _detach(self, _message: Detach) -> None:
         """Stop without a report. The sub-workflow continues, and a later item will attach to it."""
         self._request = None
         self._forget_reminder()
-        if self._watchers is not None:
-            end_watching(self._watchers)
+        end_watching(self._watchers)
         self._stop()
 
     @handles(ReportOutput)
@@ -364,8 +366,7 @@ class ItemActor(DispatchedActor):
             request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output))
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
-        if self._watchers is not None:
-            end_watching(self._watchers)
+        end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
 
 

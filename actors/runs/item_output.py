@@ -105,9 +105,9 @@ def watch_output(watchers: OutputWatchers | None, watcher: OutputWatcher, runnin
     return {**(watchers or {}), watcher.key: watcher.call}
 
 
-def end_watching(watchers: OutputWatchers) -> None:
+def end_watching(watchers: OutputWatchers | None) -> None:
     """Call those who watch an attempt that has ended, behind the report to its supervisor."""
-    for call in watchers.values():
+    for call in () if watchers is None else watchers.values():
         call()
 
 

@@ -218,6 +218,10 @@ class StopItem(msgspec.Struct, frozen=True):
     """Stop the action and report."""
 
 
+class WithdrawItem(msgspec.Struct, frozen=True):
+    """Cancel the call if it waits in a pool and no worker has got it. One that runs is to finish."""
+
+
 class StopTookTooLong(msgspec.Struct, frozen=True):
     """A stopped action has not ended in time: report without it."""
 

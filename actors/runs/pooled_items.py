@@ -71,6 +71,10 @@ class PooledItems:
         """Return the pool of an item in flight, or None if it is not one of a pool."""
         return self._in_flight.get(key)
 
+    def in_flight(self) -> tuple[Key, ...]:
+        """Return the items in flight."""
+        return tuple(self._in_flight)
+
     def take_permitted(self) -> Iterator[Waiting]:
         """Take items that wait as far as permits allow. They are in flight from now on."""
         for pool, queue in self._queues.items():

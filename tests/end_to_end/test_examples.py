@@ -12,6 +12,7 @@ from local_servers import CustomersApi, HealthChecks, LocalServers
 
 from tests.support.harness import Bed, examples_engine, write_customers, write_log
 from tests.support.paths import EXAMPLES
+from tests.support.ray_clusters import needs_ray
 from tests.support.waiting import PATIENCE
 
 
@@ -119,6 +120,18 @@ def test_1000_customers_are_posted(tmp_path: Path) -> None:
         assert metrics.by("items_total", "status", task="post") == {"succeeded": 1000}
         assert metrics.value("item_duration_seconds_count") == 1001
         assert_at_rest(bed)
+
+
+@needs_ray
+def test_the_demo_on_ray_succeeds() -> None:
+    """`make demo-ray` kills one of two nodes half way, and ends with 0: no result is lost."""
+    demo = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "demo_ray.py")],
+        capture_output=True, text=True, check=False, timeout=2 * PATIENCE, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert demo.returncode == 0, demo.stderr
+    assert re.search(r"succeeded: 4,000 results, 0 lost; checks that ran twice: \d+\n", demo.stdout), demo.stdout
+    assert re.search(r"workers: \d of 4 connected, [1-9]\d* lost", demo.stdout), demo.stdout
 
 
 def test_the_demo_succeeds() -> None:

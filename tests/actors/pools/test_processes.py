@@ -229,6 +229,33 @@ def test_workers_end_with_the_engine(start: Callable[..., Bench]) -> None:
         os.kill(process, signal.SIGCONT)
 
 
+def test_a_cancelled_run_does_not_wait_for_a_worker(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """By default running items finish. One that waits in the pool has not started."""
+    mark = tmp_path / "mark"
+    os.mkfifo(mark)
+    bench = start(slots=1)
+    holds = bench.submit("cancellation_policy: cancel_running\n" + text("pooled.hang", mark=str(mark)))
+    assert mark.read_text() == "hangs"
+    fan = """
+tasks:
+  - name: fan
+    action: pooled.greet
+    runs_on: compute
+    with_items: "{{ range(20) }}"
+    concurrency: 20
+    input: {text: x}
+"""
+    waits = bench.submit(fan)
+    bench.proxy.drain_pool("compute").get(timeout=PATIENCE)
+    found: list[Any] = []
+    while not found:
+        found = [each for each in bench.proxy.why(waits.id).get(timeout=PATIENCE) if each["kind"] == "pool"]
+    bench.proxy.cancel(waits.id).get(timeout=PATIENCE)
+    assert outcome_of(waits).status == "cancelled"
+    bench.proxy.cancel(holds.id).get(timeout=PATIENCE)
+    assert outcome_of(holds).status == "cancelled"
+
+
 def command(path: Path) -> str:
     """Return a workflow of one command on the pool: it writes its worker's id and its own to a pipe, and waits."""
     os.mkfifo(path)

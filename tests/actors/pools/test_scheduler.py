@@ -30,6 +30,7 @@ from stretto.actors.pools.messages import (
 from stretto.actors.pools.notes import PoolNotes
 from stretto.actors.pools.scheduler import MAX_LOSSES, Scheduler
 from stretto.actors.pools.values import LEAST_WEIGHT, DigestTable, large_values, split
+from stretto.actors.pools.workers import SentValues
 from stretto.actors.runners import Call, Finished
 from stretto.definitions.data import FrozenDict, freeze
 from stretto.metrics import CallIds
@@ -98,6 +99,10 @@ class Room:
         """Cancel a call, as the pool does."""
         self.scheduler.cancel(pooled)
         return True
+
+    def withdraw(self, pooled: PooledCall) -> None:
+        """Withdraw a call, as the pool does."""
+        self.scheduler.withdraw(pooled)
 
     def tell(self, message: ToPool, worker: str = "w-1", now: float = 0.0) -> None:
         """Let a worker send a message."""
@@ -353,3 +358,28 @@ def test_an_answer_that_is_not_data_fails_its_call(room: Room) -> None:
     room.add(0)
     room.tell(ended(room.sendings()[0], result=b"{"))
     assert (room.ends[0].status, room.ends[0].kind) == ("failed", "not_data")
+
+
+def test_a_withdrawn_call_ends_if_it_waits_and_continues_at_a_worker(room: Room) -> None:
+    """A cancelled run whose running items are to finish must not wait for a worker."""
+    (waits,) = room.add(0)
+    waits.withdraw()
+    assert room.ends[0].status == "cancelled"
+    room.join()
+    (runs,) = room.add(1)
+    runs.withdraw()
+    assert 1 not in room.ends
+    assert not [each for _, each in room.sent if isinstance(each, Stop)]
+
+
+def test_the_values_that_a_worker_was_sent_are_bounded_as_in_its_cache() -> None:
+    """A value that is forgotten is sent again."""
+    sent = SentValues(100)
+    for number in range(1_000):
+        sent.add({b"%d" % number: b"x" * 30})
+    assert len(sent) == 3
+    assert b"999" in sent
+    assert b"996" not in sent
+    sent.forget([b"999", b"unknown"])
+    sent.add({b"large": b"x" * 1_000})
+    assert len(sent) == 1
