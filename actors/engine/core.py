@@ -66,7 +66,7 @@ class EngineCore:
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
-        self.keys = EngineKeys(services, parts.link, parts.key_limits)
+        self.keys = EngineKeys(services, parts.link, parts.key_limits, peers)
         self.pools = EnginePools(services)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)

@@ -1,5 +1,6 @@
 """All keys in memory, as of the last change that is durable, so that reading them waits for nothing."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -43,6 +44,10 @@ class KeySnapshot:
         """Return a snapshot in which a key is set."""
         return KeySnapshot(self._keys.set(key.place, key))
 
+    def newer_than(self, version: int) -> list[StoredKey]:
+        """Return the keys with a higher version."""
+        return [key for key in self._keys.values() if key.version > version]
+
     def without(self, place: KeyPlace) -> "KeySnapshot":
         """Return a snapshot in which a key is deleted."""
         return KeySnapshot(self._keys.delete(place)) if place in self._keys else self
@@ -59,7 +64,9 @@ NO_KEYS = KeySnapshot(Map())
 
 
 class HeldKeys:
-    """The present snapshot, for reading on any thread. One thread replaces it, in the order of the commits.
+    """The present snapshot, for reading on any thread.
+
+    One thread puts and removes, in the order of the commits. Another one may load all keys.
 
     Attributes:
         snapshot: The keys as of the last change.
@@ -67,6 +74,7 @@ class HeldKeys:
 
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
+        self._lock = threading.Lock()
         self._kept = len(snapshot)
 
     def read(self, place: str, at: float) -> ReadKey:
@@ -85,14 +93,26 @@ class HeldKeys:
 
     def put(self, key: StoredKey) -> None:
         """Take over a key that was set. Those that have expired are dropped when the number has doubled."""
-        self.snapshot = self.snapshot.with_key(key)
-        if len(self.snapshot) > 2 * self._kept:
-            self.snapshot = self.snapshot.without_expired(key.set_at)
-            self._kept = len(self.snapshot)
+        with self._lock:
+            self.snapshot = self.snapshot.with_key(key)
+            if len(self.snapshot) > 2 * self._kept:
+                self.snapshot = self.snapshot.without_expired(key.set_at)
+                self._kept = len(self.snapshot)
 
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
-        self.snapshot = self.snapshot.without(key.place)
+        with self._lock:
+            self.snapshot = self.snapshot.without(key.place)
+
+    def load(self, keys: Iterable[StoredKey]) -> None:
+        """Take over all keys as they were read from the store. Those that were put since then stay."""
+        read = list(keys)
+        newest = max((key.version for key in read), default=0)
+        with self._lock:
+            loaded = KeySnapshot.of(read)
+            for key in self.snapshot.newer_than(newest):
+                loaded = loaded.with_key(key)
+            self.snapshot = loaded
 
 
 def _places_of(text: str) -> Iterator[KeyPlace]:
