@@ -95,6 +95,7 @@ class _Answer(msgspec.Struct, omit_defaults=True):
     message: str = ""
 
 
+# Made at import: threads that build a decoder at once crash msgspec.
 _bodies: Final = msgspec.json.Decoder(_Body)
 _answers: Final = msgspec.json.Decoder(_Answer)
 
