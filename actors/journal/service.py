@@ -75,16 +75,18 @@ class OpenJournal:
         if self.sharing is not None:
             self.actor.tell(ClaimRuns())
 
-    def start_peers(self, engine: "pykka.ActorRef[Any]", use_keys: "Callable[[Iterable[StoredKey]], object]") -> None:
+    def start_peers(
+        self, engine: "pykka.ActorRef[Any]", use_keys: "Callable[[Callable[[], Iterable[StoredKey]]], object]"
+    ) -> None:
         """Let the other engines of the store ask this one.
 
         Args:
             engine: The actor that gets `PeerAsked`.
-            use_keys: Takes over all keys, after another engine has changed one.
+            use_keys: Takes over all keys, which it reads, after another engine has changed one.
         """
         if self.peers is not None and self.actor is not None:
             keys = self.store.reader.keys
-            self.peers.start(engine, self.actor, lambda: use_keys(keys.all()))
+            self.peers.start(engine, self.actor, lambda: use_keys(keys.all))
 
     def close(self) -> None:
         """Write the remaining records, join all threads, and release the store."""

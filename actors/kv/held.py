@@ -1,7 +1,7 @@
 """All keys in memory, as of the last change that is durable, so that reading them waits for nothing."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from immutables import Map
@@ -44,10 +44,6 @@ class KeySnapshot:
         """Return a snapshot in which a key is set."""
         return KeySnapshot(self._keys.set(key.place, key))
 
-    def newer_than(self, version: int) -> list[StoredKey]:
-        """Return the keys with a higher version."""
-        return [key for key in self._keys.values() if key.version > version]
-
     def without(self, place: KeyPlace) -> "KeySnapshot":
         """Return a snapshot in which a key is deleted."""
         return KeySnapshot(self._keys.delete(place)) if place in self._keys else self
@@ -75,6 +71,8 @@ class HeldKeys:
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
         self._lock = threading.Lock()
+        self._meanwhile: dict[KeyPlace, StoredKey | None] | None = None
+        """The changes since a load began, of which None is a removal. None if nothing is being loaded."""
         self._kept = len(snapshot)
 
     def read(self, place: str, at: float) -> ReadKey:
@@ -94,6 +92,7 @@ class HeldKeys:
     def put(self, key: StoredKey) -> None:
         """Take over a key that was set. Those that have expired are dropped when the number has doubled."""
         with self._lock:
+            self._note(key.place, key)
             self.snapshot = self.snapshot.with_key(key)
             if len(self.snapshot) > 2 * self._kept:
                 self.snapshot = self.snapshot.without_expired(key.set_at)
@@ -102,17 +101,29 @@ class HeldKeys:
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
         with self._lock:
+            self._note(key.place, None)
             self.snapshot = self.snapshot.without(key.place)
 
-    def load(self, keys: Iterable[StoredKey]) -> None:
-        """Take over all keys as they were read from the store. Those that were put since then stay."""
-        read = list(keys)
-        newest = max((key.version for key in read), default=0)
+    def load(self, read: Callable[[], Iterable[StoredKey]]) -> None:
+        """Take over all keys of the store, and the changes that are made while they are read.
+
+        Args:
+            read: Reads them. What it raises changes nothing.
+        """
         with self._lock:
-            loaded = KeySnapshot.of(read)
-            for key in self.snapshot.newer_than(newest):
-                loaded = loaded.with_key(key)
-            self.snapshot = loaded
+            meanwhile = self._meanwhile = dict[KeyPlace, StoredKey | None]()
+        try:
+            loaded = KeySnapshot.of(read())
+            with self._lock:
+                for place, key in meanwhile.items():
+                    loaded = loaded.without(place) if key is None else loaded.with_key(key)
+                self.snapshot = loaded
+        finally:
+            self._meanwhile = None
+
+    def _note(self, place: KeyPlace, key: StoredKey | None) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile[place] = key
 
 
 def _places_of(text: str) -> Iterator[KeyPlace]:
