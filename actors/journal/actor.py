@@ -325,6 +325,8 @@ class JournalActor(pykka.ThreadingActor):
             self._lose(error)
             return None
         self._available(0)
+        self._instruments.daemons_fenced.inc(claimed.fenced)
+        self._instruments.runs_claimed.inc(len(claimed.unfinished))
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
         if claimed.more:

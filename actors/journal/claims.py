@@ -18,6 +18,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """Whether more runs may be left to claim."""
     again: float | None = None
     """The seconds after which to claim again, or None if no other engine can leave runs."""
+    fenced: int = 0
+    """How many engines this one has fenced."""
 
 
 NOTHING_CLAIMED: Final = Claimed((), ())

@@ -61,6 +61,7 @@ class RunClaims:
             tuple(Unfinished(row.id, row.workflow, row.accepted_at, row.parent) for row in rows),
             tuple(map(restore_suspicion, found)),
             more=len(units) == CLAIMED_AT_ONCE,
+            fenced=self._ownership.just_fenced,
             again=again,
         )
 

@@ -91,6 +91,7 @@ class Sharing:
     """Daemons that share a store, the faults that they meet, and what must hold in the end.
 
     Attributes:
+        daemons: Those that were started and are not known to have ended.
         faults: How often each fault was made.
         runs: The ids of the runs that were acknowledged, by their labels.
         take_overs: The seconds after which no run belonged to a killed daemon any more.
@@ -113,8 +114,8 @@ class Sharing:
             self._environment["STRETTO_SHARED_UNFENCED"] = "1"
         (folder / "shared_actions.py").write_text(ACTIONS)
         self._started = 0
-        self._daemons: list[Served] = []
-        while len(self._daemons) < DAEMONS:
+        self.daemons: list[Served] = []
+        while len(self.daemons) < DAEMONS:
             self._start()
 
     def _start(self) -> None:
@@ -126,21 +127,21 @@ class Sharing:
             place, "--store", self._url, "--actions", str(self._folder / "shared_actions.py"), **self._environment
         )
         try:
-            self._daemons.append(self._stack.enter_context(daemon))
+            self.daemons.append(self._stack.enter_context(daemon))
         except (AssertionError, ValueError):  # its log is a message: the server may have ended its connection
             self.faults["daemon that could not start"] += 1
 
     def replace_ended(self) -> None:
         """Start a daemon for each one that was killed, or has found that it was fenced."""
-        self._daemons = [each for each in self._daemons if each.process.poll() is None]
-        while len(self._daemons) < DAEMONS:
+        self.daemons = [each for each in self.daemons if each.process.poll() is None]
+        while len(self.daemons) < DAEMONS:
             self._start()
 
     def submit(self) -> None:
         """Submit a run to any daemon. One that does not answer has not accepted it, as far as is known."""
         label = f"r{len(self.runs)}-{self._choices.randrange(10**9)}"
         try:
-            accepted = self._choices.choice(self._daemons).client.ask(Submit("shared.work", {"label": label}))
+            accepted = self._choices.choice(self.daemons).client.ask(Submit("shared.work", {"label": label}))
         except (DaemonUnreachable, RequestRefused):  # it was killed, or finds that it is fenced
             return
         if isinstance(accepted, Accepted):
@@ -149,7 +150,7 @@ class Sharing:
     def kill(self) -> None:
         """Kill a daemon."""
         self.faults["kill"] += 1
-        daemon = self._choices.choice(self._daemons)
+        daemon = self._choices.choice(self.daemons)
         with closing(open_reader(self._url, None)) as reader:
             process = f"process {daemon.process.pid} on"
             number = next((each.number for each in reader.daemons() if each.name.startswith(process)), None)
@@ -169,7 +170,7 @@ class Sharing:
         run = self._choices.choice(list(self.runs.values())[-3:])
         for request in (Pause(run), Resume(run)):
             try:
-                self._choices.choice(self._daemons).client.ask(request)
+                self._choices.choice(self.daemons).client.ask(request)
             except RequestRefused as refused:
                 self.relayed[refused.code] += 1
             except DaemonUnreachable:
@@ -180,7 +181,7 @@ class Sharing:
     def freeze(self) -> None:
         """Stop a daemon for up to three leases, and let it go on."""
         self.faults["freeze"] += 1
-        daemon = self._choices.choice(self._daemons)
+        daemon = self._choices.choice(self.daemons)
         daemon.signal(signal.SIGSTOP)
         time.sleep(LEASE_SECONDS * self._choices.uniform(0.5, 3.0))
         daemon.signal(signal.SIGCONT)
@@ -214,7 +215,7 @@ class Sharing:
                     row = reader.run(run)
                     if row is not None and row.status in {"pausing", "paused"}:
                         with contextlib.suppress(DaemonUnreachable, RequestRefused):
-                            self._choices.choice(self._daemons).client.ask(Resume(run))
+                            self._choices.choice(self.daemons).client.ask(Resume(run))
                 time.sleep(0.2)
             promise(not left, f"{left} runs have not ended")
             ended = {each.id: each.status for each in reader.runs(RunQuery(limit=500)).runs}
