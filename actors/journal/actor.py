@@ -309,11 +309,7 @@ class JournalActor(pykka.ThreadingActor):
             self._timers.remind_after(again, self.actor_ref, ClaimRuns())
 
     def _claim(self) -> float | None:
-        """Claim a portion of runs. The next one waits behind the records that have arrived by then.
-
-        Returns:
-            The seconds after which the lease must be renewed, or None for never.
-        """
+        """Claim a portion of runs, and return the seconds after which the lease must be renewed, or None for never."""
         if self._failing:  # the lease is renewed as soon as the store is available
             return self._retry_seconds
         try:

@@ -108,7 +108,7 @@ class HeldKeys:
         """Take over all keys of the store, and the changes that are made while they are read.
 
         Args:
-            read: Reads them. What it raises changes nothing.
+            read: Reads them. If it raises, nothing changes.
         """
         with self._lock:
             meanwhile = self._meanwhile = dict[KeyPlace, StoredKey | None]()
