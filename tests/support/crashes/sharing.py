@@ -137,23 +137,25 @@ class Sharing:
         while len(self.daemons) < DAEMONS:
             self._start()
 
-    def submit(self) -> None:
-        """Submit a run to any daemon. One that does not answer has not accepted it, as far as is known."""
+    def submit(self, daemon: Served | None = None) -> None:
+        """Submit a run to a daemon, or to any. One that does not answer has not accepted it, as far as is known."""
         label = f"r{len(self.runs)}-{self._choices.randrange(10**9)}"
         try:
-            accepted = self._choices.choice(self.daemons).client.ask(Submit("shared.work", {"label": label}))
+            asked = daemon or self._choices.choice(self.daemons)
+            accepted = asked.client.ask(Submit("shared.work", {"label": label}))
         except (DaemonUnreachable, RequestRefused):  # it was killed, or finds that it is fenced
             return
         if isinstance(accepted, Accepted):
             self.runs[label] = accepted.run
 
     def kill(self) -> None:
-        """Kill a daemon."""
+        """Kill a daemon that has a run in progress, and wait until others have that run."""
         self.faults["kill"] += 1
         daemon = self._choices.choice(self.daemons)
         with closing(open_reader(self._url, None)) as reader:
             process = f"process {daemon.process.pid} on"
             number = next((each.number for each in reader.daemons() if each.name.startswith(process)), None)
+            self.submit(daemon)
             daemon.signal(signal.SIGKILL)
             daemon.process.wait()
             killed = time.monotonic()
