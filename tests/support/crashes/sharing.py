@@ -161,7 +161,8 @@ class Sharing:
             killed = time.monotonic()
             while any(each.number == number and each.runs for each in reader.daemons()):
                 promise(time.monotonic() - killed < LONGEST_SECONDS, f"nobody takes over from the daemon {number}")
-                self.replace_ended()  # those that were frozen may end just now
+                if all(each.process.poll() is not None for each in self.daemons):  # the others were frozen before
+                    self.replace_ended()
                 time.sleep(0.02)
             self.take_overs.append(time.monotonic() - killed)
 
