@@ -149,6 +149,8 @@ SCHEMA: Final = Schema(
         "0015",
         "0016",
         "0017",
+        "0018",
+        "0019",
     ),
     metadata,
     contracts=frozenset({"0015"}),

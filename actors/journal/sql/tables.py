@@ -6,6 +6,8 @@
          1--n tasks           the state of its tasks' visits, for reports
          1--n item_outputs    what its items printed
          1--n run_labels      its labels
+         1--n context_names   the versions of its context, of a run with many entries
+         1--1 context_logs    whether all of them are stored
          1--1 suspects        whether an engine crashed while it recovered the run
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
@@ -111,8 +113,8 @@ runs = _table(
     sqlite_autoincrement=True,
 )
 
-# Runs are counted by workflow without reading them.
-Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow)
+# Runs are counted by workflow, and without those of sub-workflows, without reading them.
+Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow, runs.c.depth)
 Index("runs_by_workflow", runs.c.workflow, runs.c.number)
 _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
@@ -222,6 +224,28 @@ item_outputs = _table(
     Column("cut", _BIG, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit", "item", "attempt"),
+)
+
+context_names = _table(
+    "context_names",
+    _number_of_run(),
+    Column("version", _BIG, nullable=False),
+    Column("name", Text, nullable=False),
+    # The number of the entry that has made the version, -1 for the begin of the run.
+    Column("at", _BIG, nullable=False),
+    Column("size", _BIG, nullable=False),
+    # Null for a large value.
+    Column("body", LargeBinary),
+    PrimaryKeyConstraint("run", "version", "name"),
+)
+Index("context_names_by_name", context_names.c.run, context_names.c.name, context_names.c.version)
+
+context_logs = _table(
+    "context_logs",
+    _number_of_run(),
+    # The number of the last entry of an ended run whose versions are all stored. Null while it is in progress.
+    Column("last", _BIG),
+    PrimaryKeyConstraint("run"),
 )
 
 run_labels = _table(
