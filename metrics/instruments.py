@@ -142,6 +142,8 @@ class Instruments:
         self.journal_failures = self._family(catalogue.JOURNAL_FAILURES).child()
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
+        self.runs_claimed = self._family(catalogue.RUNS_CLAIMED).child()
+        self.daemons_fenced = self._family(catalogue.DAEMONS_FENCED).child()
         self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
         self._http_requests = self._family(catalogue.HTTP_REQUESTS)
         self._http_refusals = self._family(catalogue.HTTP_REFUSALS)
