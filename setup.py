@@ -8,7 +8,7 @@ setup(
     ext_modules=[
         Extension(
             "stretto.definitions.data._compiled",
-            [f"{SOURCES}/{name}.c" for name in ("module", "freezing", "decoding")],
+            [f"{SOURCES}/{name}.c" for name in ("module", "freezing", "composing", "decoding")],
             depends=[f"{SOURCES}/frozen.h"],
             optional=True,
         )

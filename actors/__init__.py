@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stretto.actors.catalogue import UnknownRule
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import RunNotEnded
+    from stretto.actors.engine.daemons import UnknownDaemon
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import TooManyRuns
     from stretto.actors.files.protected import RefusedFile
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.encryption import StoreKeyMissing
     from stretto.actors.journal.events import UnknownEvent
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
+    from stretto.actors.journal.peers import RequestUnanswered
     from stretto.actors.journal.queries import InvalidCursor
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.records import UnreadableRecord
@@ -66,6 +68,7 @@ else:
             "catalogue": "UnknownRule",
             "engine.blocking": "BlockingEngine",
             "engine.blocking_calls": "RunNotEnded",
+            "engine.daemons": "UnknownDaemon",
             "engine.engine": "Engine",
             "engine.submission": "TooManyRuns",
             "files.protected": "RefusedFile",
@@ -84,6 +87,7 @@ else:
             "journal.events": "UnknownEvent",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
+            "journal.peers": "RequestUnanswered",
             "journal.readers": "NoStore",
             "journal.queries": "InvalidCursor",
             "journal.store": "CannotOpenStore StoreUnavailable",
@@ -129,6 +133,7 @@ __all__ = [
     "RefusedFile",
     "RemoteEngine",
     "RequestRefused",
+    "RequestUnanswered",
     "Requester",
     "RunHandle",
     "RunNeeded",
@@ -138,6 +143,7 @@ __all__ = [
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
+    "UnknownDaemon",
     "UnknownEvent",
     "UnknownItem",
     "UnknownKey",

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.actions.access_of_packs import GrantedKey, PackAccess, PackKeys, pack_access, use_pack_access
+    from stretto.actors.actions.access_of_packs import (
+        MAX_PROCESS_BYTES,
+        GrantedKey,
+        PackAccess,
+        PackKeys,
+        max_process_bytes,
+        pack_access,
+        use_pack_access,
+    )
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.core.http_settings import (
         MAX_HTTP_CONNECTIONS,
@@ -30,6 +38,13 @@ if TYPE_CHECKING:
     )
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
+    from stretto.actors.actions.core.remote_limits import (
+        DEFAULT_REMOTE_LIMITS,
+        MAX_REMOTE_HOSTS,
+        MAX_REMOTE_OUTPUT_BYTES,
+        RemoteLimits,
+        use_remote_limits,
+    )
     from stretto.actors.actions.core.spawning import Command, spawn
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
@@ -41,7 +56,6 @@ if TYPE_CHECKING:
         sudo_command,
     )
     from stretto.actors.actions.core.stackstorm_remote import (
-        MAX_HOSTS,
         refuse_secrets,
         remote_script,
         stackstorm_remote,
@@ -74,12 +88,15 @@ else:
             "core.local": "NOT_STARTED OUT_OF_REACH describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
+            "core.remote_limits": (
+                "DEFAULT_REMOTE_LIMITS MAX_REMOTE_HOSTS MAX_REMOTE_OUTPUT_BYTES RemoteLimits use_remote_limits"
+            ),
             "core.spawning": "Command spawn",
             "core.stackstorm": (
                 "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
                 "sudo_command"
             ),
-            "core.stackstorm_remote": "MAX_HOSTS refuse_secrets remote_script stackstorm_remote",
+            "core.stackstorm_remote": "refuse_secrets remote_script stackstorm_remote",
             "elsewhere": "Code OwnWorker",
             "entry_points": "load_entry_points",
             "errors": (
@@ -89,7 +106,9 @@ else:
             "json_schema": "input_schema output_schema",
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
-            "access_of_packs": "GrantedKey PackAccess PackKeys pack_access use_pack_access",
+            "access_of_packs": (
+                "MAX_PROCESS_BYTES GrantedKey PackAccess PackKeys max_process_bytes pack_access use_pack_access"
+            ),
             "filling": "Fill KeyRead ReadKey",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
@@ -100,9 +119,12 @@ else:
 __all__ = [
     "ANY",
     "COMMAND_SECONDS",
+    "DEFAULT_REMOTE_LIMITS",
     "LINK_LOCAL_AND_METADATA",
-    "MAX_HOSTS",
     "MAX_HTTP_CONNECTIONS",
+    "MAX_PROCESS_BYTES",
+    "MAX_REMOTE_HOSTS",
+    "MAX_REMOTE_OUTPUT_BYTES",
     "MAX_RETRY_AFTER_SECONDS",
     "NOT_STARTED",
     "NO_PASSWORD_FOR_SUDO",
@@ -132,6 +154,7 @@ __all__ = [
     "PackKeys",
     "ReadKey",
     "RemoteFailure",
+    "RemoteLimits",
     "RenderedCommands",
     "Requested",
     "UnknownAction",
@@ -145,6 +168,7 @@ __all__ = [
     "last_lines",
     "load_actions",
     "load_entry_points",
+    "max_process_bytes",
     "output_schema",
     "output_slot",
     "pack_access",
@@ -159,5 +183,6 @@ __all__ = [
     "sudo_command",
     "use_http_settings",
     "use_pack_access",
+    "use_remote_limits",
     "variable_problem",
 ]

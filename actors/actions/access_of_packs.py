@@ -1,8 +1,11 @@
-"""The keys and files that processes of packs can reach. An engine sets them for the loop that runs the processes."""
+"""Access of packs' processes to keys, files and memory. An engine sets it for the loop that runs them."""
 
 import asyncio
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
+
+MAX_PROCESS_BYTES: Final = 1024 * 1024 * 1024
+"""The memory of a pack's process, unless the engine has another setting."""
 
 
 class GrantedKey(NamedTuple):
@@ -35,10 +38,12 @@ class PackAccess(NamedTuple):
     Attributes:
         keys: The keys of all packs.
         artifacts: The folder of files that actions leave for others, or None.
+        max_process_bytes: The most memory that a process may take.
     """
 
     keys: PackKeys
     artifacts: str | None = None
+    max_process_bytes: int = MAX_PROCESS_BYTES
 
 
 _access: WeakKeyDictionary[asyncio.AbstractEventLoop, PackAccess] = WeakKeyDictionary()
@@ -47,6 +52,12 @@ _access: WeakKeyDictionary[asyncio.AbstractEventLoop, PackAccess] = WeakKeyDicti
 def use_pack_access(loop: asyncio.AbstractEventLoop, access: PackAccess) -> None:
     """Set the keys and files for the processes of a loop."""
     _access[loop] = access
+
+
+def max_process_bytes() -> int:
+    """Return the most memory that a process of a pack may take in the running loop."""
+    access = pack_access()
+    return MAX_PROCESS_BYTES if access is None else access.max_process_bytes
 
 
 def pack_access() -> PackAccess | None:

@@ -58,6 +58,8 @@ class Action:
         renders_code: Whether the action turns its input into code.
         result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
         code: Where another process finds the function, if it runs there, or how it runs in a worker without Stretto.
+        isolation: Where the action's code runs: "thread", "worker", or "fresh" for a process for each call. None if it
+            runs in the daemon without a thread of its own.
     """
 
     ref: str
@@ -74,6 +76,7 @@ class Action:
     renders_code: bool = False
     result: Mapping[str, Any] | None = None
     code: Code | OwnWorker | None = None
+    isolation: Isolation | None = None
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)
@@ -81,6 +84,8 @@ class Action:
     def __post_init__(self) -> None:
         required = frozenset(parameter.name for parameter in self.parameters if parameter.required)
         object.__setattr__(self, "_required", required)
+        if self.runner in {"thread", "worker", "fresh"}:
+            object.__setattr__(self, "isolation", self.runner)
         object.__setattr__(self, "_accepted", {p.name: accepted_types(p) for p in self.parameters})
         object.__setattr__(self, "_enums", {p.name: p.enum for p in self.parameters if p.enum})
 

@@ -108,6 +108,7 @@ def _load_packs(
     if not named and not among:
         return ()
     from stretto.actors.packs import (  # noqa: PLC0415 - slow
+        MAX_PACK_ACTIONS,
         add_pack,
         add_packs,
         examine_packs,
@@ -116,13 +117,14 @@ def _load_packs(
         refuse_unmade,
     )
 
+    most = MAX_PACK_ACTIONS if rules.max_pack_actions is None else rules.max_pack_actions
     if findings is None:
-        read = read_packs([*named, *among])
+        read = read_packs([*named, *among], max_actions=most)
         if rules.runs_actions:
             refuse_unmade(registry, read)
         add_packs(registry, read)
         return tuple(read)
-    read = read_packs(named)
+    read = read_packs(named, max_actions=most)
     add_packs(registry, read)
     before = {pack.manifest.folder.resolve() for pack in read}
     examined, errors = examine_packs([each for each in among if each.resolve() not in before])

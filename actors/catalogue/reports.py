@@ -222,6 +222,7 @@ def _action(action: Action, used_by: list[str]) -> dict[str, Any]:
         "description": action.description,
         "pack": _pack_of(action.ref),
         "runner": action.runner,
+        "isolation": action.isolation,
         "used_by": used_by,
     }
 

@@ -62,6 +62,7 @@ class Rules:
         log: Where warnings go.
         find_more: Registers actions that are loaded only when a ref is unknown.
         pools: The names of the pools in which tasks can run, `here` among them, or None if they are not known.
+        max_pack_actions: The most actions of a pack. None is the default of packs.
         runs_actions: Whether the actions will run. Then those whose pack lacks its environment are refused.
     """
 
@@ -69,6 +70,7 @@ class Rules:
     log: LogEvent = log_event
     find_more: Callable[[], None] | None = None
     pools: tuple[str, ...] | None = None
+    max_pack_actions: int | None = None
     runs_actions: bool = True
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "kv": "Get, set, list and delete keys of the key-value store.",
     "rules": "List, show and test the rules of a daemon: which events start which runs.",
     "events": "List, show and replay the events of a daemon or a store.",
+    "daemons": "List, show and drain the daemons that share a store.",
     "pools": "List, show and drain the pools of workers of a daemon.",
     "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",

@@ -79,6 +79,7 @@ def _described(action: "Action") -> dict[str, Any]:
         "ref": action.ref,
         "description": action.description,
         "runner": action.runner,
+        "isolation": action.isolation,
         "takes_anything": action.takes_anything,
         "parameters": {
             parameter.name: {

@@ -84,6 +84,7 @@ class Reloading:
         engine = self._settings.engine
         library = load_library(
             engine.definitions, packs=engine.packs, rendered_commands=self._settings.core_local.rendered_cmd,
-            earlier=earlier, rules=Rules(pools=(HERE, *self._settings.pools)),
+            earlier=earlier,
+            rules=Rules(pools=(HERE, *self._settings.pools), max_pack_actions=engine.max_pack_actions),
         )  # fmt: skip
         return library.catalogue, library.packs

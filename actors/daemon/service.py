@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import pykka
 
 from stretto.actors.access import local_caller
-from stretto.actors.actions import AddressPolicy
+from stretto.actors.actions import AddressPolicy, RemoteLimits
 from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
@@ -151,6 +151,8 @@ class Daemon:
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
             max_threads_left_behind=engine.max_threads_left_behind,
             workers=engine.workers, max_worker_bytes=engine.max_worker_bytes, pack_workers=engine.pack_workers,
+            max_pack_process_bytes=engine.max_pack_process_bytes, max_pack_actions=engine.max_pack_actions,
+            remote_limits=RemoteLimits(self._settings.remote.max_hosts, self._settings.remote.max_output_bytes),
             worker_calls=engine.worker_calls, worker_idle_seconds=engine.worker_idle_seconds,
             max_runs=engine.max_runs, max_result_bytes=engine.max_result_bytes, addresses=policy,
             max_retry_after=http.max_retry_after, max_http_connections=http.max_connections, packs=engine.packs,
@@ -279,6 +281,8 @@ class Daemon:
         reason = self._services.journal.unavailable
         if reason is not None:
             return Check(well=False, reason=f"the store cannot be written: {reason}")
+        if self._services.draining:
+            return Check(well=False, reason="draining: it gives its runs to other daemons, and accepts no more")
         use = self._services.runners.thread_use
         if use.is_exhausted:
             reason = (

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         ask_method_deferred,
         derived,
         forward,
+        settle_with,
         tell_then,
-        when_failed,
         when_settled,
     )
     from stretto.actors.dispatch.dispatcher import Dispatcher
@@ -37,7 +37,7 @@ else:
             "asyncio_bridge": "awaitable call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
-            "forward tell_then when_failed when_settled",
+            "forward settle_with tell_then when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -79,8 +79,8 @@ __all__ = [
     "handlers_of",
     "handles",
     "reached_by",
+    "settle_with",
     "tell_then",
     "unbound_handlers",
-    "when_failed",
     "when_settled",
 ]

@@ -42,7 +42,6 @@ PROXY_MESSAGES: Final = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 logger = logging.getLogger("stretto.actors")
 
 
-_INBOX: Final = "actor_inbox"
 _making = threading.Lock()
 """Held while a mailbox is made on demand, and while an actor without one stops: no message gets lost in between."""
 
@@ -53,12 +52,12 @@ class _OnDemand:
     def __get__(self, actor: DispatchedActor | None, _owner: type) -> Any:
         if actor is None:
             return self
+        # Not by `vars`, which would make a dict of each actor's attributes.
         with _making:
-            known = vars(actor)
-            mailbox = known.get(_INBOX)
-            if mailbox is None:
-                mailbox = known[_INBOX] = known["actor_stopped"] = actor._make_mailbox()  # noqa: SLF001 - a part of it
-            return mailbox
+            if not actor._has_mailbox:  # noqa: SLF001 - a part of it
+                actor.actor_inbox = actor.actor_stopped = actor._make_mailbox()  # noqa: SLF001
+                actor._has_mailbox = True  # noqa: SLF001
+            return actor.actor_inbox
 
 
 class DispatchedActor(pykka.Actor):
@@ -92,6 +91,7 @@ class DispatchedActor(pykka.Actor):
     """The message of an actor that was started lightly, until its first turn."""
     _opening: tuple[Lane, Callable[[], int]] | None = None
     """Of such an actor, its lane and what counts it out. A mailbox that is made later opens with them."""
+    _has_mailbox = False
     _stopped_lightly = False
     """Whether it has stopped without a mailbox."""
     _known_ref: pykka.ActorRef[Self] | None = None
@@ -246,7 +246,15 @@ class DispatchedActor(pykka.Actor):
         """
         handled = 0
         if self._first_message is not None:
-            if self._take_first_message():
+            first, self._first_message = self._first_message, None
+            try:
+                self.on_receive(first)
+            except BaseException as error:
+                _ = self.actor_inbox  # for the actor's name in the log
+                self._handle_error(error, None)
+            if self._stopped_lightly:
+                if self._opening is not None:
+                    self._opening[1]()
                 return False
             handled = 1
         mailbox = self.actor_inbox
@@ -282,18 +290,6 @@ class DispatchedActor(pykka.Actor):
             mailbox.close()
             return False
         return mailbox.release()
-
-    def _take_first_message(self) -> bool:
-        """Handle the message of an actor that was started lightly. Return True if it has stopped without a mailbox."""
-        message, self._first_message = self._first_message, None
-        try:
-            self.on_receive(message)
-        except BaseException as error:
-            _ = self.actor_inbox  # for the actor's name in the log
-            self._handle_error(error, None)
-        if self._stopped_lightly and self._opening is not None:
-            self._opening[1]()
-        return self._stopped_lightly
 
     def _begin(self) -> None:
         try:
@@ -355,7 +351,7 @@ class DispatchedActor(pykka.Actor):
         if self.registered:
             pykka.ActorRegistry.unregister(self._actor_ref)
         with _making:
-            if _INBOX not in self.__dict__:
+            if not self._has_mailbox:
                 self._stopped_lightly = True
                 return
         self.actor_inbox.stopped = True

@@ -343,25 +343,24 @@ def when_settled(answer: Deferred, then: Callable[[], object]) -> None:
     answer.subscribe(_HandledFuture(then), set())
 
 
-class _FailureFuture(pykka.Future[Any]):
-    """Stands in for a caller's future, and calls a function with the error if there is one."""
+class _SettledFuture(_ForwardingFuture):
+    """Stands in for a caller's future, and passes the value or the exception to a function."""
 
-    def __init__(self, then: Callable[[BaseException], object]) -> None:
-        super().__init__()
+    def __init__(self, then: Callable[[Any], object], failed: Callable[[BaseException], object]) -> None:
+        super().__init__(Deferred())
         self._then = then
+        self._failed = failed
 
-    def set(self, _value: Any = None) -> None:
-        """Do nothing."""
+    def set(self, value: Any = None) -> None:
+        self._then(value)
 
     def set_exception(self, exc_info: Any = None) -> None:
-        error = sys.exc_info()[1] if exc_info is None else exc_info[1]
-        if error is not None:
-            self._then(error)
+        self._failed(sys.exc_info()[1] if exc_info is None else exc_info[1])  # type: ignore[arg-type]  # one is given
 
 
-def when_failed(answer: Deferred, then: Callable[[BaseException], object]) -> None:
-    """Call a function with the error of an answer, if it fails, on the thread that fails it. It must return at once."""
-    answer.subscribe(_FailureFuture(then), set())
+def settle_with(answer: Deferred, then: Callable[[Any], object], failed: Callable[[BaseException], object]) -> None:
+    """Call `then` with the value of an answer, or `failed` with its exception, on the thread that has it."""
+    answer.subscribe(_SettledFuture(then, failed), set())
 
 
 def tell_then(actor: pykka.ActorRef[Any], message: Any, then: Callable[[], object]) -> None:

@@ -199,6 +199,10 @@ class BlockingEngine(BlockingCalls):
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return str(self._get(self.proxy.replay_event(event, by=by)))
 
+    def drain_daemon(self, daemon: int, *, by: Requester | None = None) -> None:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        self._get(self.proxy.drain_daemon(daemon, by=by))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
         self._get(self.proxy.watch(run_id, watcher))

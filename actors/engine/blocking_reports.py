@@ -157,6 +157,16 @@ class BlockingReports:
         found: dict[str, Any] = self._get(self.proxy.event(event))
         return found
 
+    def daemons(self) -> list[dict[str, Any]]:
+        """Return the daemons that have the store open. See `Engine.daemons`."""
+        daemons: list[dict[str, Any]] = self._get(self.proxy.daemons())
+        return daemons
+
+    def daemon(self, daemon: int) -> dict[str, Any]:
+        """Return one of the daemons that have the store open. See `Engine.daemon`."""
+        found: dict[str, Any] = self._get(self.proxy.daemon(daemon))
+        return found
+
     def pools(self) -> list[dict[str, Any]]:
         """Return the pools of workers. See `Engine.pools`."""
         pools: list[dict[str, Any]] = self._get(self.proxy.pools())

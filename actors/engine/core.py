@@ -7,8 +7,11 @@ import pykka
 from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
+from stretto.actors.engine.daemons import EngineDaemons
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.events import EngineEvents
+from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
@@ -17,6 +20,7 @@ from stretto.actors.engine.pools import EnginePools
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.queries import Pruning, StoreQueries
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.relay import Relay, RelayedRequests
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
@@ -53,21 +57,27 @@ class EngineCore:
         self.recovery = recovery = RunRecovery(
             services, engine, definitions, table, runs, admission, quarantine, suspects
         )
-        self.release = release = Release(services, table, quarantine, suspects, recovery, admission)
+        peers = None if parts.journal is None else parts.journal.peers
+        relay = Relay(peers)
+        self.release = release = Release(services, table, quarantine, suspects, recovery, admission, relay)
         self.children = Children(services, engine, definitions, table, runs, quarantine, release)
         keys = RememberedKeys()
         self.submissions = Submissions(services, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
-        self.requests = RunRequests(services, parts.link, table, quarantine, release)
+        elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
+        parts.stack.add("followers", elsewhere.close)
+        self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.matches = matches = MatchStarts(services, engine, parts.link, definitions, runs, admission)
         self.events = EngineEvents(services, definitions)
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
-        self.store = StoreQueries(services, table)
+        self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
-        self.shutdown = Shutdown(services, parts.link, engine, table, runs, recovery, admission, parts.stack)
-        following = RunFollowing(table, self.requests)
+        giving_up = GivingUp(services, parts.link, table, runs, recovery, admission, peers)
+        self.daemons = EngineDaemons(services, parts.link, engine, relay)
+        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
+        following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown, news, following, self.requests)
         self.handlers = {
             message: handler
@@ -83,6 +93,9 @@ class EngineCore:
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),
+                elsewhere,
+                giving_up,
+                RelayedRequests(services, engine, peers, recovery),
             )
             for message, handler in handlers_of(part).items()
         }

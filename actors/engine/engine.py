@@ -8,9 +8,18 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Unpack
 
-from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, AddressPolicy, RenderedCommands
+from stretto.actors.actions import (
+    DEFAULT_REMOTE_LIMITS,
+    MAX_HTTP_CONNECTIONS,
+    MAX_PROCESS_BYTES,
+    MAX_RETRY_AFTER_SECONDS,
+    AddressPolicy,
+    RemoteLimits,
+    RenderedCommands,
+)
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.methods.controls import ControlMethods
+from stretto.actors.engine.methods.daemons import DaemonMethods
 from stretto.actors.engine.methods.events import EventMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
 from stretto.actors.engine.methods.items import ItemMethods
@@ -22,7 +31,7 @@ from stretto.actors.engine.methods.submission import SubmissionMethods
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, Retention, start_actor, start_parts
 from stretto.actors.journal import DEFAULT_KEY_LIMITS, MAX_OUTPUT_BYTES, KeyLimits
-from stretto.actors.packs import Source
+from stretto.actors.packs import MAX_PACK_ACTIONS, Source
 from stretto.actors.pools import NO_OPTIONS, PoolOptions
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
@@ -41,6 +50,7 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    DaemonMethods,
     EventMethods,
     HousekeepingMethods,
 ):
@@ -74,6 +84,9 @@ class Engine(  # each subject is a file of its own in methods/
         workers: int | None = None,
         max_worker_bytes: int | None = None,
         pack_workers: int = PACK_WORKERS,
+        max_pack_process_bytes: int = MAX_PROCESS_BYTES,
+        max_pack_actions: int = MAX_PACK_ACTIONS,
+        remote_limits: RemoteLimits = DEFAULT_REMOTE_LIMITS,
         worker_calls: int = CALLS_OF_A_WORKER,
         worker_idle_seconds: float = IDLE_SECONDS,
         dispatchers: int = 1,
@@ -116,6 +129,9 @@ class Engine(  # each subject is a file of its own in methods/
             workers: The bound on processes for isolated functions. None is one a core.
             max_worker_bytes: The most memory that such a process may take. None is no limit.
             pack_workers: The bound on processes that are kept for packs' Python actions.
+            max_pack_process_bytes: The most memory that a process of a pack's action may take.
+            max_pack_actions: The most actions of a pack. One with more is refused.
+            remote_limits: The limits on the hosts of one core.remote, and on their outputs.
             worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
             worker_idle_seconds: How many seconds it is kept without a call.
             dispatchers: The number of threads for actors.
@@ -158,6 +174,8 @@ class Engine(  # each subject is a file of its own in methods/
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,
             workers=workers, max_worker_bytes=max_worker_bytes, pack_workers=pack_workers,
+            max_pack_process_bytes=max_pack_process_bytes, max_pack_actions=max_pack_actions,
+            remote_limits=remote_limits,
             worker_life=WorkerLife(worker_calls, worker_idle_seconds),
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,

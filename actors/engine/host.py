@@ -118,6 +118,10 @@ class EngineHost:
         """
         return self._following.changes(run_id, follower, since)
 
+    def await_end(self, run_id: str) -> None:
+        """Send `RunEnded` of a run to all who listen to ends, also if another engine of the store has it."""
+        self._following.await_end(run_id)
+
     def follow_output(  # noqa: PLR0913, PLR0917 - the attempt is optional
         self,
         run_id: str,

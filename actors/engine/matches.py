@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, SparseFuture, handles, when_failed
+from stretto.actors.dispatch import Deferred, SparseFuture, handles, settle_with
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.rule_workflows import workflow_of_match
 from stretto.actors.engine.submission import Admission, TooManyRuns
@@ -145,7 +145,7 @@ class MatchStarts:
         request.match = MatchKey(match.event, match.rule, match.depth)
         request.requested_by = RequestedBy(match.rule[:_LABEL_CHARACTERS], "rule")
         self._runs.check_files(request)
-        when_failed(request.accepted, lambda error: self._refused(match, error))
+        settle_with(request.accepted, lambda _: None, lambda error: self._refused(match, error))
         self._runs.start(request)
 
     def _refused(self, match: Match, error: BaseException) -> None:

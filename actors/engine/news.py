@@ -9,6 +9,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.engine.elsewhere import AwaitElsewhere, RunsElsewhere
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.runs import (
@@ -86,16 +87,18 @@ class EngineNews:
 class RunFollowing:
     """Requests of those who follow one run. See `EngineHost`."""
 
-    def __init__(self, table: RunTable, requests: RunRequests) -> None:
+    def __init__(self, table: RunTable, requests: RunRequests, elsewhere: RunsElsewhere) -> None:
         self._table = table
         self._requests = requests
+        self._elsewhere = elsewhere
 
     def follow(self, run_id: str, follower: pykka.ActorRef[Any]) -> Deferred:
         """Add a follower, of this supervisor of the run and of those after it."""
         run = self._table.get(run_id)
         if run is not None and follower not in run.followers:
             run.followers += (follower,)
-        return self._requests.send(run_id, "follow", FollowRun(follower))
+        elsewhere = self._elsewhere.changes(run_id, follower, None)
+        return self._requests.send(run_id, "follow", FollowRun(follower), elsewhere)
 
     def output(  # noqa: PLR0913, PLR0917 - as of `EngineHost.follow_output`
         self, run_id: str, task: str, index: int, attempt: int | None, key: str, follower: pykka.ActorRef[Any]
@@ -110,6 +113,7 @@ class RunFollowing:
 
     def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower. Unknown and ended runs have none."""
+        self._elsewhere.unfollow(run_id, follower)
         run = self._table.get(run_id)
         if run is not None:
             run.followers = tuple(each for each in run.followers if each != follower)
@@ -117,4 +121,10 @@ class RunFollowing:
 
     def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Deferred:
         """Return what has changed since a follower's last question."""
-        return self._requests.send(run_id, "follow", ReportChanges(follower, since))
+        elsewhere = self._elsewhere.changes(run_id, follower, since)
+        return self._requests.send(run_id, "follow", ReportChanges(follower, since), elsewhere)
+
+    def await_end(self, run_id: str) -> None:
+        """Send `RunEnded` of a run to all who listen to ends, also if another engine has it."""
+        if self._table.get(run_id) is None:
+            self._elsewhere.await_end(AwaitElsewhere(run_id))

@@ -1,13 +1,13 @@
 """Reading and pruning an engine's store: lists, single runs, items, exports, retention."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pykka
 
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Deferred, derived, handles
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.history import ItemInput, KeptReports, item_input, pruned, reports, show_timeline, stored_handle
@@ -22,6 +22,7 @@ from stretto.actors.journal import (
     PruneAudit,
     PruneEvents,
     PruneRuns,
+    Reader,
     Requester,
     RunNeeded,
     asked_by,
@@ -42,7 +43,8 @@ _AUDIT_LANE = "audit"
 class StoreQueries:
     """Reads the store on its readers' threads. Every answer may fail with `StoreUnavailable` or `NoStore`."""
 
-    def __init__(self, services: Services, table: RunTable) -> None:
+    def __init__(self, services: Services, table: RunTable, elsewhere: RunsElsewhere) -> None:
+        self._elsewhere = elsewhere
         self._services = services
         self._table = table
         self._reports = KeptReports()
@@ -82,7 +84,14 @@ class StoreQueries:
             return run.handle
         if not self._services.journal.durable:
             raise UnknownRun(f"no run {run_id!r} is in progress, and without a store ended ones are not kept")
-        return self._services.readers.ask_deferred(partial(stored_handle, run_id))
+
+        def read(reader: Reader) -> RunHandle:
+            row = reader.run(run_id)
+            if row is not None and row.ended_at is None and self._elsewhere.has(run_id, reader):
+                return self._elsewhere.handle(run_id, row.workflow)
+            return stored_handle(run_id, reader)
+
+        return self._services.readers.ask_deferred(read)
 
     def find(self, text: str) -> str | Deferred:
         """Return the id of a run, of which `text` may be a part. See `Engine.find_run`."""

@@ -95,7 +95,6 @@ class RunRecovery:
         """Answered when the runs that were claimed at the start are recovered."""
         return self.queue.finished
 
-    @handles(RunsClaimed)
     def runs_claimed(self, message: RunsClaimed) -> None:
         """Recover the runs that this engine has claimed, except for quarantined ones and those below them."""
         if self._admission.closed:  # they are given up again as the journal is closed

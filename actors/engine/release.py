@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.relay import Elsewhere, Relay
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.suspects import Suspects
@@ -12,7 +13,7 @@ from stretto.actors.history import not_quarantined_error
 from stretto.actors.journal import Reader, Requester, asked_by
 from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.actors.runs import ControlRun, Forwarded, RunReleased, Services
-from stretto.definitions.conductor import CancelRequested
+from stretto.definitions.conductor import ENDED, CancelRequested
 from stretto.definitions.data import EMPTY_LIST
 from stretto.metrics import get_logger
 
@@ -30,8 +31,10 @@ class Release:
         suspects: Suspects,
         recovery: RunRecovery,
         admission: Admission,
+        relay: Relay,
     ) -> None:
         self._services = services
+        self._relay = relay
         self._table = table
         self._quarantine = quarantine
         self._suspects = suspects
@@ -43,10 +46,24 @@ class Release:
         self._admission.check()
         quarantine = self._quarantine.of(run_id)
         if quarantine is None and self._table.get(run_id) is None:
-            return self._services.readers.ask_deferred(lambda reader: _refuse_recovery(reader, run_id))
+            return self._not_here(run_id, self._relay.to(run_id, "recover", (), by))
         if quarantine is None or quarantine.run_id != run_id:
             raise not_quarantined_error(run_id, quarantine)
         return self._suspects.release(run_id, asked_by(by, "recover", run_id, self._services.now()))
+
+    def _not_here(self, run_id: str, elsewhere: Elsewhere | None) -> Deferred:
+        """Ask the engine that has a run, or refuse to recover it."""
+
+        def read(reader: Reader) -> bool:
+            row = reader.run(run_id)
+            if row is None:
+                raise UnknownRun(f"there is no run {run_id!r} in the store")
+            if elsewhere is None or row.status in ENDED:
+                raise not_quarantined_error(run_id, None)
+            return True
+
+        found = self._services.readers.ask_deferred(read)
+        return derived(found, lambda _is_elsewhere: None if elsewhere is None else elsewhere())
 
     @handles(RunReleased)
     def _run_released(self, message: RunReleased) -> None:
@@ -88,9 +105,3 @@ class Release:
             self.cancel(run_id)
         else:
             run.tell(Forwarded(message, Deferred()))
-
-
-def _refuse_recovery(reader: Reader, run_id: str) -> None:
-    if reader.run(run_id) is None:
-        raise UnknownRun(f"there is no run {run_id!r} in the store")
-    raise not_quarantined_error(run_id, None)

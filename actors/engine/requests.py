@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stretto.actors.dispatch import Deferred, derived
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.quarantine import QuarantinedRuns
+from stretto.actors.engine.relay import Elsewhere, Relay, RunElsewhere
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
 from stretto.actors.engine.submission import checked_watcher
@@ -42,10 +44,19 @@ _ENDED: Final = "ended"
 class RunRequests:
     """Forwards requests to supervisors. The engine never waits for an answer."""
 
-    def __init__(
-        self, services: Services, link: EngineLink, table: RunTable, quarantine: QuarantinedRuns, release: Release
+    def __init__(  # noqa: PLR0913, PLR0917 - where runs may be
+        self,
+        services: Services,
+        link: EngineLink,
+        table: RunTable,
+        quarantine: QuarantinedRuns,
+        release: Release,
+        relay: Relay,
+        elsewhere: RunsElsewhere,
     ) -> None:
         self._services = services
+        self._relay = relay
+        self._elsewhere = elsewhere
         self._link = link
         self._table = table
         self._quarantine = quarantine
@@ -58,15 +69,19 @@ class RunRequests:
             return copy.deepcopy(ended)
         return self._forward(run_id, None, ReportStatus())
 
-    def send(self, run_id: str, verb: str, message: Any) -> Deferred:
-        """Send a request to a run's supervisor. `verb` names the request in errors.
+    def send(self, run_id: str, verb: str, message: Any, elsewhere: Elsewhere | None = None) -> Deferred:
+        """Send a request to a run's supervisor. Raises `UnknownRun`, or `IllegalTransition` if the run has ended.
 
-        Raises `UnknownRun`, or `IllegalTransition` if the run has ended.
+        Args:
+            run_id: The run.
+            verb: Names the request in errors.
+            message: The request.
+            elsewhere: Asks another engine that has the run. None if the request cannot be passed on.
         """
         ended = self._table.ended(run_id)
         if ended is not None:
             raise run_ended_error(verb, ended)
-        return self._forward(run_id, verb, message)
+        return self._forward(run_id, verb, message, elsewhere)
 
     def item_output(
         self, run_id: str, task: str, index: int, attempt: int | None = None, watcher: OutputWatcher | None = None
@@ -152,7 +167,8 @@ class RunRequests:
             arguments: The event's fields, without its time.
         """
         audit = asked_by(by, operation, _target(run_id, arguments), self._services.now())
-        return self.send(run_id, verb, ControlRun(event, arguments, audit))
+        elsewhere = self._relay.to(run_id, operation, arguments, by)
+        return self.send(run_id, verb, ControlRun(event, arguments, audit), elsewhere)
 
     def cancel(self, run_id: str, by: Requester | None) -> Deferred:
         """Cancel a run. See `Engine.cancel`."""
@@ -162,7 +178,7 @@ class RunRequests:
 
     def preview_cancel(self, run_id: str) -> Deferred:
         """Return what a cancellation would stop. See `Engine.preview_cancel`."""
-        return self.send(run_id, "cancel", PreviewCancel())
+        return self.send(run_id, "cancel", PreviewCancel(), self._relay.to(run_id, "preview_cancel"))
 
     def why(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         """Return why a run waits, or how it ended. See `Engine.why`."""
@@ -179,7 +195,11 @@ class RunRequests:
 
     def _explained_end(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         if self._services.journal.durable:
-            return self._services.readers.ask_deferred(lambda reader: self._explained_from(reader, run_id, task))
+            elsewhere = self._relay.to(run_id, "why", (task,))
+            found = self._services.readers.ask_deferred(
+                lambda reader: self._explained_from(reader, run_id, task, elsewhere)
+            )
+            return _or_elsewhere(found)
         ended = self._table.ended(run_id)
         if ended is None:
             raise not_remembered_error(run_id)
@@ -187,53 +207,70 @@ class RunRequests:
             raise UnknownTask(f"there is no task {task!r} in {ended['workflow']}; {names_there(ended['tasks'])}")
         return explain_end_of_tasks(ended["status"], ended["tasks"], ended["tasks"] if task is None else [task])
 
-    def _explained_from(self, reader: Reader, run_id: str, task: str | None) -> list[dict[str, Any]]:
-        status = reports.status_of(reader, run_id)["status"]
-        if status not in ENDED:
-            raise self._elsewhere_error("ask about", run_id, reader)
+    def _explained_from(
+        self, reader: Reader, run_id: str, task: str | None, elsewhere: Elsewhere | None
+    ) -> "list[dict[str, Any]] | _Elsewhere":
+        row = reader.run(run_id)
+        if row is not None and row.status not in ENDED:
+            return self._passed_on("ask about", run_id, reader, elsewhere)
         return reports.why(reader, run_id, task)
 
     def watch(self, run_id: str, watcher: Any) -> Deferred:
         """Send an actor a run's progress. See `Engine.watch`."""
         if checked_watcher(watcher) is None:
             raise TypeError("a watcher must be an ActorRef, got None")
-        return self.send(run_id, "watch", WatchRun(watcher))
+        return self.send(run_id, "watch", WatchRun(watcher), self._elsewhere.watch(run_id, watcher))
 
-    def _forward(self, run_id: str, verb: str | None, message: Any) -> Deferred:
+    def _forward(self, run_id: str, verb: str | None, message: Any, elsewhere: Elsewhere | None = None) -> Deferred:
         run = self._table.get(run_id)
         if run is None:
             if verb is not None:
                 self._quarantine.check(verb, run_id)
-            return self._answer_from_store(run_id, verb)
+            return self._answer_from_store(run_id, verb, elsewhere)
         request = run.add_request(verb)
         run.tell(Forwarded(message, request))
         return request
 
-    def _answer_from_store(self, run_id: str, verb: str | None) -> Deferred:
-        """Answer with the status of a run that is not in progress, or with why the request is impossible."""
+    def _answer_from_store(self, run_id: str, verb: str | None, elsewhere: Elsewhere | None) -> Deferred:
+        """Answer with the status of a run that this engine does not have, ask the one that has it, or fail."""
         if not self._services.journal.durable:
             raise not_remembered_error(run_id)
 
-        def read(reader: Reader) -> dict[str, Any]:
-            status: dict[str, Any] = reports.status_of(reader, run_id)
-            if verb is not None:
-                if status["status"] not in ENDED:
-                    raise self._elsewhere_error(verb, run_id, reader)
-                raise run_ended_error(verb, status)
-            return status
+        def read(reader: Reader) -> "dict[str, Any] | _Elsewhere":
+            row = reader.run(run_id)
+            if verb is None or row is None:
+                status: dict[str, Any] = reports.status_of(reader, run_id)
+                return status
+            if row.status in ENDED:
+                raise run_ended_error(verb, {"id": run_id, "status": row.status})
+            return self._passed_on(verb, run_id, reader, elsewhere)
 
-        return self._services.readers.ask_deferred(read)
+        return _or_elsewhere(self._services.readers.ask_deferred(read))
 
-    def _elsewhere_error(self, verb: str, run_id: str, reader: Reader) -> IllegalTransition:
-        """Return the error of a run in progress that this engine does not have."""
+    def _passed_on(self, verb: str, run_id: str, reader: Reader, elsewhere: Elsewhere | None) -> "_Elsewhere":
+        """Return what asks the engine that has a run in progress. Raises `IllegalTransition` if that is impossible."""
         engine = reader.engine_of(run_id)
+        if engine is not None and engine.number == self._link.engine:
+            why = "the engine could not recover it; its log says why"
+            raise IllegalTransition(f"cannot {verb} the run {run_id}: {why}")
+        if elsewhere is not None:
+            return _Elsewhere(elsewhere)
         if engine is None:
             why = "its engine has ended, and no other one has claimed it yet; try again"
-        elif engine.number == self._link.engine:
-            why = "the engine could not recover it; its log says why"
         else:
             why = f"the engine {engine.number} ({engine.name}) runs it: ask that daemon"
-        return IllegalTransition(f"cannot {verb} the run {run_id}: {why}")
+        raise RunElsewhere(f"cannot {verb} the run {run_id}: {why}")
+
+
+class _Elsewhere(NamedTuple):
+    """Asks the engine that has a run."""
+
+    ask: Elsewhere
+
+
+def _or_elsewhere(found: Deferred) -> Deferred:
+    """Return the answer that a reader has found, or the one of the engine that has the run."""
+    return derived(found, lambda value: value.ask() if isinstance(value, _Elsewhere) else value)
 
 
 def _target(run_id: str, arguments: tuple[Any, ...]) -> str:

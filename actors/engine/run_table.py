@@ -164,6 +164,7 @@ class RunTable:
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
         self._children: dict[str, dict[str, Run]] = {}
+        self._families: dict[str, int] = {}
         self._ended: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._inputs: OrderedDict[str, RunInputs] = OrderedDict()
         self._weight = 0
@@ -183,6 +184,7 @@ class RunTable:
             parent = self._runs.get(run.parent)
             run.family = run.parent if parent is None else parent.family
             self._children.setdefault(run.parent, {})[run.handle.id] = run
+        self._families[run.family] = self._families.get(run.family, 0) + 1
 
     def get(self, run_id: str) -> Run | None:
         """Return a run in progress."""
@@ -191,12 +193,22 @@ class RunTable:
     def remove(self, run_id: str) -> Run | None:
         """Remove a run."""
         run = self._runs.pop(run_id, None)
+        if run is not None:
+            left = self._families[run.family] - 1
+            if left:
+                self._families[run.family] = left
+            else:
+                del self._families[run.family]
         if run is not None and run.parent is not None:
             children = self._children[run.parent]
             del children[run_id]
             if not children:
                 del self._children[run.parent]
         return run
+
+    def has_family(self, family: str) -> bool:
+        """Return whether runs of a family are in progress."""
+        return family in self._families
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the runs in progress."""

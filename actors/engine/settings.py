@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TypeAlias, TypedDict
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.actions import AddressPolicy, RemoteLimits, RenderedCommands
 from stretto.actors.journal import KeyLimits
 from stretto.actors.packs import Source
 from stretto.actors.pools import PoolOptions
@@ -30,6 +30,9 @@ class EngineSettings(TypedDict, total=False):
     workers: int | None
     max_worker_bytes: int | None
     pack_workers: int
+    max_pack_process_bytes: int
+    max_pack_actions: int
+    remote_limits: RemoteLimits
     worker_calls: int
     worker_idle_seconds: float
     dispatchers: int

@@ -6,12 +6,13 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, answer, answer_error, handles
+from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.startup import StopStack
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.journal import EngineLink, StoreGone
+from stretto.actors.journal import StoreGone
 from stretto.actors.outcome import RunWasParked, abandoned
 from stretto.actors.runs import AbandonRun, GraceElapsed, ParkWhenIdle, RunEnded, RunParked, Services
 from stretto.metrics import get_logger
@@ -33,17 +34,17 @@ class Shutdown:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops
         self,
         services: Services,
-        link: EngineLink,
         engine: pykka.ActorRef[Any],
         table: RunTable,
         runs: RunSupervision,
         recovery: RunRecovery,
         admission: Admission,
+        giving_up: GivingUp,
         stack: StopStack,
     ) -> None:
+        self._giving_up = giving_up
         self.broken = Deferred()
         self._services = services
-        self._link = link
         self._engine = engine
         self._table = table
         self._runs = runs
@@ -62,8 +63,7 @@ class Shutdown:
             _log.info("engine_stopping", runs=len(self._table))
             self._admission.close()
             self._services.events.close()
-            self._link.stop_claiming()
-            self._recovery.stop()
+            self._giving_up.begin()
             for run_id, run in self._table:
                 run.tell(ParkWhenIdle())
                 if run.supervisor is None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pykka
 import structlog
 
-from stretto.actors.actions import AddressPolicy, PackAccess, RenderedCommands
+from stretto.actors.actions import AddressPolicy, PackAccess, RemoteLimits, RenderedCommands
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
@@ -109,6 +109,9 @@ class EngineOptions:
     workers: int | None
     max_worker_bytes: int | None
     pack_workers: int
+    max_pack_process_bytes: int
+    max_pack_actions: int
+    remote_limits: RemoteLimits
     worker_life: WorkerLife
     dispatchers: int
     addresses: AddressPolicy | None
@@ -170,7 +173,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
         configure_logging("WARNING")
     library = load_library(
         as_list(options.definitions or ()), actions=as_list(options.actions), packs=as_list(options.packs),
-        rendered_commands=options.rendered_commands, rules=Rules(pools=(HERE, *options.pools)),
+        rendered_commands=options.rendered_commands,
+        rules=Rules(pools=(HERE, *options.pools), max_pack_actions=options.max_pack_actions),
     )  # fmt: skip
     catalogue = library.catalogue
     pack_configuration = read_pack_configuration(options.pack_config, options.keystore, library.packs)
@@ -206,7 +210,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
             max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
             max_http_connections=options.max_http_connections,
             capture_output=options.capture_output, workers=options.workers, max_worker_bytes=options.max_worker_bytes,
-            pack_workers=options.pack_workers, worker_life=options.worker_life,
+            pack_workers=options.pack_workers, max_pack_bytes=options.max_pack_process_bytes,
+            worker_life=options.worker_life, remote=options.remote_limits,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         pools = Pools(options.pools, CallPolicy(
@@ -225,7 +230,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard)),
         )  # fmt: skip
-        runners.give_access(PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options)))
+        runners.give_access(
+            PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options), options.max_pack_process_bytes)
+        )
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -286,6 +293,8 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     if services.pools is not None:
         services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None:
+        parts.journal.start_peers(reference)
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(

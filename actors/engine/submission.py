@@ -40,11 +40,16 @@ class TooManyRuns(StrettoError):
 class Admission:
     """Decides whether the engine accepts runs now. It is closed once, when the engine stops.
 
+    Attributes:
+        closed: Whether the engine stops.
+        draining: Whether it gives its runs to others.
+
     Sub-workflows and recovered runs are not counted against the bound: a run that was accepted is never refused.
     """
 
     def __init__(self, journal: Link, table: RunTable, max_runs: int) -> None:
         self.closed = False
+        self.draining = False
         self._journal = journal
         self._table = table
         self._max_runs = max_runs
@@ -57,13 +62,15 @@ class Admission:
         """Raise `EngineStopping` or `StoreUnavailable` if nothing can be recorded now."""
         if self.closed:
             raise EngineStopping("the engine is being stopped: it accepts no more runs")
+        if self.draining:
+            raise EngineStopping("the daemon is being drained, and accepts no more runs: ask another daemon")
         reason = self._journal.unavailable
         if reason is not None:
             raise StoreUnavailable(f"no run is accepted while the store cannot be written: {reason}")
 
     def check_new_run(self) -> None:
         """Raise as `check`, or `TooManyRuns` if as many runs as may be are in progress."""
-        if self.closed or self._journal.unavailable is not None:
+        if self.closed or self.draining or self._journal.unavailable is not None:
             self.check()
         if len(self._table) >= self._max_runs:
             raise TooManyRuns(

@@ -176,7 +176,6 @@ class RunSupervision:
         if run.item is not None:
             run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
 
-    @handles(RunParked)
     def run_parked(self, message: RunParked) -> None:
         """Park a run until its store is opened again."""
         reason = f"{message.why}; the run {message.run_id} continues when its store is opened again"

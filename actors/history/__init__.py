@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
-    from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.replay import READ_AT_ONCE, Replay, ended_outcome, outcome_for_parent
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.history.rerun_choices import RerunChoice
     from stretto.actors.history.tasks import list_tasks, show_task, task_of, tasks_of
@@ -77,7 +77,7 @@ else:
             "plain": ("kept_report pruned token_as_json"),
             "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
-            "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "replay": "READ_AT_ONCE Replay ended_outcome outcome_for_parent",
             "reports": "UnknownItem",
             "rerun_choices": "RerunChoice",
             "tasks": "list_tasks show_task task_of tasks_of",
@@ -115,6 +115,7 @@ __all__ = [
     "context_value",
     "count_cancelled",
     "count_runs",
+    "ended_outcome",
     "ended_output",
     "error_lines",
     "explain_end_of_tasks",

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         UnknownKey,
         unknown_key_error,
     )
+    from stretto.actors.journal.lease import StoredDaemon
     from stretto.actors.journal.link import (
         MAX_PENDING,
         Answers,
@@ -104,6 +105,13 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
+    from stretto.actors.journal.peers import (
+        PeerAnswer,
+        PeerAsked,
+        PeerRequest,
+        Peers,
+        RequestUnanswered,
+    )
     from stretto.actors.journal.queries import (
         HOUR_SECONDS,
         MAX_PAGE,
@@ -120,6 +128,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.records import (
         Audited,
         Ending,
+        EngineDrains,
         Entry,
         GivenItems,
         Happened,
@@ -134,6 +143,7 @@ if TYPE_CHECKING:
         RerunScope,
         ResultsWritten,
         RunAccepted,
+        RunsReleased,
         SecretsLearned,
         Suspicion,
         Suspicions,
@@ -157,6 +167,7 @@ if TYPE_CHECKING:
         Quarantine,
         Reader,
         RunRow,
+        StoreClosed,
         StoreFacts,
         StoreInUse,
         StoreLost,
@@ -193,6 +204,7 @@ else:
                 "DEFAULT_KEY_LIMITS KeyConflict KeyLimits KeyPlace KeyReader PutKey RemoveKey SCOPES Scope StoredKey "
                 "UnknownKey unknown_key_error"
             ),
+            "lease": "StoredDaemon",
             "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": (
@@ -201,15 +213,16 @@ else:
             ),
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
+            "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": (
                 "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery "
                 "STATUSES"
             ),
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Audited Ending Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput KeysRead "
-                "Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions "
-                "UnreadableRecord Write check_rerun origin_of_rerun"
+                "Audited Ending EngineDrains Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput "
+                "KeysRead Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted RunsReleased SecretsLearned "
+                "Suspicion Suspicions UnreadableRecord Write check_rerun origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -219,8 +232,8 @@ else:
             "sql.upgrade": "finish_upgrade upgrade",
             "times": "time_as_json",
             "store": (
-                "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreFacts "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreClosed "
+                "StoreFacts StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -272,6 +285,7 @@ __all__ = [
     "DeleteRun",
     "EndSession",
     "Ending",
+    "EngineDrains",
     "EngineLink",
     "Enter",
     "EnterCodeRecord",
@@ -320,6 +334,10 @@ __all__ = [
     "Origin",
     "OutputsInMemory",
     "ParentItem",
+    "PeerAnswer",
+    "PeerAsked",
+    "PeerRequest",
+    "Peers",
     "Prune",
     "PruneAudit",
     "PruneEvents",
@@ -331,6 +349,7 @@ __all__ = [
     "ReadingStopped",
     "RemoveKey",
     "ReplayTrace",
+    "RequestUnanswered",
     "RequestedBy",
     "Requester",
     "Rerun",
@@ -345,15 +364,18 @@ __all__ = [
     "RunRow",
     "RunUnrecordable",
     "RunsClaimed",
+    "RunsReleased",
     "Scope",
     "SecretsLearned",
     "SessionRecord",
     "Store",
+    "StoreClosed",
     "StoreFacts",
     "StoreGone",
     "StoreInUse",
     "StoreLost",
     "StoreUnavailable",
+    "StoredDaemon",
     "StoredKey",
     "Suspicion",
     "Suspicions",

@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import pykka
@@ -26,6 +26,7 @@ from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
+    ClaimLeft,
     ClaimRuns,
     MatchesClaimed,
     PruneRuns,
@@ -36,6 +37,7 @@ from stretto.actors.journal.messages import (
     RunUnrecordable,
     StoreGone,
 )
+from stretto.actors.journal.prune_requests import PruneRequest
 from stretto.actors.journal.records import Audited, Happened, Write, run_of
 from stretto.actors.journal.refusals import answer_duplicate, answer_unrecordable
 from stretto.actors.journal.store import (
@@ -59,26 +61,8 @@ PRUNE_PORTION: Final = 2000
 _log = get_logger("stretto.journal")
 
 
-_OTHERS: Final[Mapping[type, str]] = {PruneAudit: "audit", PruneEvents: "events"}
-"""The rows besides runs that are deleted, as log lines name them."""
-
-
 class _ContinuePruning:
     """Delete the next portion."""
-
-
-class _PruneRequest:
-    """A request to delete runs, entries of the audit or events: its answer, and how many are deleted so far."""
-
-    __slots__ = ("answer", "audit", "deleted", "of_one_run", "others", "pruning")
-
-    def __init__(self, message: PruneRuns, pruning: Pruning) -> None:
-        self.pruning = pruning
-        self.answer = message.answer
-        self.audit = message.audit
-        self.others = _OTHERS.get(type(message.prune))
-        self.of_one_run = isinstance(message.prune, DeleteRun)
-        self.deleted = 0
 
 
 class JournalActor(pykka.ThreadingActor):
@@ -113,7 +97,7 @@ class JournalActor(pykka.ThreadingActor):
         self._failing: list[Record] = []
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._refused: set[str] = set()
-        self._prunes: deque[_PruneRequest] = deque()
+        self._prunes: deque[PruneRequest] = deque()
 
     @staticmethod
     def _create_actor_inbox() -> TimedInbox:
@@ -135,9 +119,11 @@ class JournalActor(pykka.ThreadingActor):
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is ClaimRuns:
+            self._claim_regularly()
+        elif type(message) is ClaimLeft:
             self._claim()
         elif type(message) is PruneRuns:
-            self._prunes.append(_PruneRequest(message, self._pruning(message.prune)))
+            self._prunes.append(PruneRequest(message, self._pruning(message.prune)))
         self._work_off()
         return None
 
@@ -309,29 +295,35 @@ class JournalActor(pykka.ThreadingActor):
 
     # ---- claims
 
-    def _claim(self) -> None:
-        """Claim a portion of runs. The next one waits behind the records that have arrived by then."""
+    def _claim_regularly(self) -> None:
+        again = self._claim()
+        if again is not None:
+            self._timers.remind_after(again, self.actor_ref, ClaimRuns())
+
+    def _claim(self) -> float | None:
+        """Claim a portion of runs. The next one waits behind the records that have arrived by then.
+
+        Returns:
+            The seconds after which the lease must be renewed, or None for never.
+        """
         if self._failing:  # the lease is renewed as soon as the store is available
-            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
-            return
+            return self._retry_seconds
         try:
             claimed = self._claims.claim() if self._link.claims else Claimed((), (), again=self._claims.renew())
         except StoreUnavailable as error:
             self._fail([], error)
-            self._timers.remind_after(self._retry_seconds, self.actor_ref, ClaimRuns())
-            return
+            return self._retry_seconds
         except StoreLost as error:
             self._lose(error)
-            return
+            return None
         self._available(0)
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
         if claimed.matches:
             self._tell_engine(MatchesClaimed())
         if claimed.more:
-            self.actor_ref.tell(ClaimRuns())
-        elif claimed.again is not None:
-            self._timers.remind_after(claimed.again, self.actor_ref, ClaimRuns())
+            self.actor_ref.tell(ClaimLeft())
+        return claimed.again
 
     # ---- access and keys
 
@@ -349,7 +341,7 @@ class JournalActor(pykka.ThreadingActor):
 
     # ---- pruning
 
-    def _prune(self, request: _PruneRequest) -> None:
+    def _prune(self, request: PruneRequest) -> None:
         """Delete one portion. The next one waits behind the records that have arrived by then."""
         try:
             if request.audit:
@@ -357,18 +349,10 @@ class JournalActor(pykka.ThreadingActor):
                 request.audit = ()
             request.deleted += request.pruning.prune_some(PRUNE_PORTION)
         except StrettoError as error:
-            if request.others is not None:
-                _log.warning(f"{request.others}_not_pruned", entries=request.deleted, reason=str(error))
-            elif not request.of_one_run:  # which is refused, if it is needed
-                _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
-            request.answer.fail(error)
+            request.fail(error)
         else:
             if request.pruning.finished:
-                if request.others is not None:
-                    _log.info(f"{request.others}_pruned", entries=request.deleted)
-                else:
-                    _log.info("runs_pruned", runs=request.deleted)
-                request.answer.resolve(request.deleted)
+                request.finish()
             else:
                 self._prunes.append(request)
         if self._prunes:

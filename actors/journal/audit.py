@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from stretto.actors.journal.peers import PeerAnswer
+
 MAX_NOTE: Final = 1000
 """Characters of a note that are kept."""
 MAX_TEXT: Final = 200
@@ -36,8 +38,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The user for whom a proxy sent the request, as it says."""
 
 
-AuditEntries: TypeAlias = tuple[AuditEntry, ...]
-"""The entries of a commit: none if no one asked for its changes."""
+AuditEntries: TypeAlias = tuple[AuditEntry | PeerAnswer, ...]
+"""The entries of a commit: none if no one asked for its changes. An engine that has asked for them gets its answer."""
 
 
 class RequestedBy(msgspec.Struct, frozen=True):

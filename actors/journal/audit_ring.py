@@ -3,13 +3,12 @@
 import itertools
 import threading
 from collections import deque
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from stretto.actors.journal.access import AuditPage, AuditQuery, AuditRow
-from stretto.actors.journal.audit import AuditEntry
+from stretto.actors.journal.audit import AuditEntries, AuditEntry
 from stretto.actors.journal.queries import InvalidCursor
 from stretto.metrics import get_logger
 
@@ -27,9 +26,11 @@ class AuditRing:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
 
-    def add(self, entries: Iterable[AuditEntry]) -> None:
+    def add(self, entries: AuditEntries) -> None:
         """Log and keep entries. The oldest ones make room for them."""
         for entry in entries:
+            if not isinstance(entry, AuditEntry):  # without a store, no other engine has asked
+                continue
             with self._lock:
                 self._rows.append(AuditRow(next(self._numbers), entry))
             _log.info("audit", **msgspec.structs.asdict(entry))

@@ -19,6 +19,32 @@ class StoredEngine(NamedTuple):
     name: str
 
 
+class StoredDaemon(NamedTuple):
+    """A row of an engine, for people. Times are those of the server.
+
+    Attributes:
+        number: The number of the engine.
+        name: Its process.
+        host: The machine, if it is known.
+        version: The version of Stretto.
+        opened_at: When it has opened the store.
+        expires_at: When its lease ends, or None without one.
+        draining: Whether it gives up its runs.
+        fenced: Whether another engine has taken over.
+        runs: The number of its runs in progress.
+    """
+
+    number: int
+    name: str
+    host: str | None
+    version: str
+    opened_at: float
+    expires_at: float | None
+    draining: bool
+    fenced: bool
+    runs: int
+
+
 class Lease:
     """The lease of an engine. One thread renews it, any may look at it.
 

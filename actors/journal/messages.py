@@ -98,6 +98,10 @@ class ClaimRuns(msgspec.Struct, frozen=True):
     """Renew the lease, take over from engines whose leases are over, and claim runs. `RunsClaimed` may follow."""
 
 
+class ClaimLeft(msgspec.Struct, frozen=True):
+    """Claim runs now: another engine has given some up. `RunsClaimed` may follow."""
+
+
 class RunsClaimed(msgspec.Struct, frozen=True):
     """This engine has claimed runs, which it recovers."""
 

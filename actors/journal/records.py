@@ -295,7 +295,22 @@ class Audited(msgspec.Struct, frozen=True):
     audit: AuditEntries
 
 
-Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited | EventAccepted | MatchFailed
+class RunsReleased(msgspec.Struct, frozen=True):
+    """This engine gives up the tree of a run, behind its last records: another engine may claim it."""
+
+    run_id: str
+    audit: AuditEntries = ()
+
+
+class EngineDrains(msgspec.Struct, frozen=True):
+    """This engine is being drained: it gives up its runs, and claims none."""
+
+    audit: AuditEntries = ()
+
+
+Write: TypeAlias = (
+    RunAccepted | Happened | Suspicions | Audited | RunsReleased | EngineDrains | EventAccepted | MatchFailed
+)
 
 
 def run_of(write: Write | None) -> str | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pykka
 
     from stretto.actors.dispatch import Guard, RightOfWay, Timers
+    from stretto.actors.journal.peers import Peers
     from stretto.actors.journal.sql.store import Store
     from stretto.metrics import Instruments
 
@@ -47,6 +48,7 @@ class OpenJournal:
         self.sharing = sharing
         self.link = JournalLink(right_of_way, None if sharing is None else sharing.lease, store.engine)
         self.readers = Readers(store.reader, guard)
+        self.peers: Peers | None = store.peers
         self.actor: pykka.ActorRef[Any] | None = None
         self._thread: threading.Thread | None = None
 
@@ -71,6 +73,11 @@ class OpenJournal:
         self.link.connect(self.actor)
         if self.sharing is not None:
             self.actor.tell(ClaimRuns())
+
+    def start_peers(self, engine: "pykka.ActorRef[Any]") -> None:
+        """Let the other engines of the store ask this one, whose actor gets `PeerAsked`."""
+        if self.peers is not None and self.actor is not None:
+            self.peers.start(engine, self.actor)
 
     def close(self) -> None:
         """Write the remaining records, join all threads, and release the store."""

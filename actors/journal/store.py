@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
-from stretto.actors.journal.lease import StoredEngine
+from stretto.actors.journal.lease import StoredDaemon, StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
@@ -258,6 +258,9 @@ class Reader(Protocol):
     @property
     def events(self) -> "EventReader":
         """Reads events and matches."""
+
+    def daemons(self) -> list[StoredDaemon]:
+        """Return all engines that have the store open, or own runs in progress, in the order of their numbers."""
 
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         SkipItem,
         event_of,
     )
+    from stretto.actors.operations.daemons import Daemon, DaemonAnswer, Daemons, DaemonsAnswer, DrainDaemon
     from stretto.actors.operations.definition_answers import (
         ActionAnswer,
         ActionsAnswer,
@@ -209,6 +210,7 @@ else:
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
             "keys": "DeleteKey Key KeyValue Keys SetKey",
+            "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
@@ -260,6 +262,10 @@ __all__ = [
     "CountsAnswer",
     "CreateEnterCode",
     "CreateToken",
+    "Daemon",
+    "DaemonAnswer",
+    "Daemons",
+    "DaemonsAnswer",
     "Definition",
     "DefinitionAnswer",
     "DefinitionDrawing",
@@ -274,6 +280,7 @@ __all__ = [
     "DescribeApi",
     "Described",
     "Done",
+    "DrainDaemon",
     "DrainPool",
     "Drained",
     "Drawing",

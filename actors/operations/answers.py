@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stretto.actors.operations import definition_answers
+from stretto.actors.operations.daemons import DaemonAnswer, DaemonsAnswer
 from stretto.actors.operations.events import (
     EventAnswer,
     EventsAnswer,
@@ -330,6 +331,8 @@ Answer: TypeAlias = (
     | KeyAnswer
     | PoolsAnswer
     | Drained
+    | DaemonsAnswer
+    | DaemonAnswer
     | TokensAnswer
     | TokenCreated
     | MeAnswer

@@ -85,7 +85,10 @@ class RehearsalAnswer(msgspec.Struct, frozen=True, tag="rehearsal"):
 
 
 class ActionsAnswer(msgspec.Struct, frozen=True, tag="actions"):
-    """All actions by ref: {ref, description, pack, runner, used_by}, the last are the refs of workflows."""
+    """All actions by ref: {ref, description, pack, runner, isolation, used_by}, the last are the refs of workflows.
+
+    `isolation` is thread, worker or fresh, or null for an action that runs in the daemon without a thread of its own.
+    """
 
     actions: list[dict[str, Any]]
 

@@ -38,7 +38,8 @@ _EARLIEST: Final = -62_000_000_000.0
 _LATEST: Final = 250_000_000_000.0
 """The bounds of instants, in the years 5 and 9892: others cannot be shown in every time zone."""
 INDEX: Final = "index"
-"""The field of a path that is an integer."""
+INTEGERS: Final = frozenset({INDEX, "daemon"})
+"""The fields of paths that are integers."""
 MOST_DIGITS: Final = 18
 """The most digits of an integer in a path."""
 # All are made here, because msgspec builds what it knows of a type at its first use, which is not safe with threads.
@@ -232,7 +233,7 @@ def _in_headers(names: Iterable[str], headers: Iterable[tuple[bytes, bytes]]) ->
 
 
 def _path_value(name: str, text: str) -> str | int:
-    if name != INDEX:
+    if name not in INTEGERS:
         return text
     if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         raise BadRequest(f"`{name}` must be an integer of at least 0, got {text[:100]!r}")

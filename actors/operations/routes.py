@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, events, keys, pools, requests, sessions
+from stretto.actors.operations import answers, daemons, events, keys, pools, requests, sessions
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -155,6 +155,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
     Route("GET", "/pools", pools.Pools, "viewer", pools.PoolsAnswer, "pools"),
     Route("POST", "/pools/{pool}/drain", pools.DrainPool, "admin", pools.Drained, status=202),
+    Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
+    Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
+    Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),
     Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
     Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations.forms import INDEX, INSTANTS, LABEL, LABELS, MOST_DIGITS, has_body, places_of
+from stretto.actors.operations.forms import INSTANTS, INTEGERS, LABEL, LABELS, MOST_DIGITS, has_body, places_of
 from stretto.actors.operations.routes import HEADERS, JSON, ROUTES, Route
 from stretto.actors.runs import MAX_KEY_LENGTH
 
@@ -14,7 +14,9 @@ Schema: TypeAlias = dict[str, Any]
 
 REFERENCE: Final = "#/components/schemas/"
 _NULL: Final = {"type": "null"}
-_IN_A_PATH: Final[Mapping[str, Schema]] = {INDEX: {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}}
+_IN_A_PATH: Final[Mapping[str, Schema]] = {
+    name: {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1} for name in sorted(INTEGERS)
+}
 _TEXT_IN_A_PATH: Final = {"type": "string", "minLength": 1}
 _IN_A_HEADER: Final[Mapping[str, Schema]] = {
     "idempotency_key": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH}

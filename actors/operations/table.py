@@ -8,7 +8,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, definition_requests, events, keys, pools, requests, sessions
+from stretto.actors.operations import (
+    answers,
+    daemons,
+    definition_requests,
+    events,
+    keys,
+    pools,
+    requests,
+    sessions,
+)
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -58,6 +67,9 @@ _ALL: Final = (
     _operation(events.TryRule, lambda tried: events.RuleTried(**tried)),
     _operation(pools.Pools, pools.PoolsAnswer),
     _operation(pools.DrainPool, pools.Drained),
+    _operation(daemons.Daemons, daemons.DaemonsAnswer),
+    _operation(daemons.Daemon, daemons.DaemonAnswer),
+    _operation(daemons.DrainDaemon, lambda _result: answers.Done()),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -91,6 +103,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         keys.DeleteKey,
         pools.DrainPool,
         events.ReplayEvent,
+        daemons.DrainDaemon,
         *(control.request for control in CONTROLS),
     }
 )

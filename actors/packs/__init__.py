@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stretto.actors.packs.actions import add_pack, add_packs, findings_of, refuse_unmade
     from stretto.actors.packs.environments import HIDDEN, Environment, environments_of, interpreter_of
     from stretto.actors.packs.errors import CannotInstallPack, CannotSetUpPack
-    from stretto.actors.packs.folders import examine_packs, read_packs
+    from stretto.actors.packs.folders import MAX_PACK_ACTIONS, examine_packs, read_packs
     from stretto.actors.packs.installing.install import Installed, InstallOptions, install_pack, remove_pack
     from stretto.actors.packs.installing.limits import MAX_PACK_BYTES, MAX_PACK_FILES
     from stretto.actors.packs.installing.records import Origin, origin_of
@@ -38,7 +38,7 @@ else:
             "actions": "add_pack add_packs findings_of refuse_unmade",
             "environments": "HIDDEN Environment environments_of interpreter_of",
             "errors": "CannotInstallPack CannotSetUpPack",
-            "folders": "examine_packs read_packs",
+            "folders": "MAX_PACK_ACTIONS examine_packs read_packs",
             "installing.install": "Installed InstallOptions install_pack remove_pack",
             "installing.limits": "MAX_PACK_BYTES MAX_PACK_FILES",
             "installing.records": "Origin origin_of",
@@ -52,6 +52,7 @@ else:
 
 __all__ = [
     "HIDDEN",
+    "MAX_PACK_ACTIONS",
     "MAX_PACK_BYTES",
     "MAX_PACK_FILES",
     "CannotInstallPack",

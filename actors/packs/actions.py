@@ -170,10 +170,11 @@ def _call_action(described: PackCall) -> Action:
         for each in described.parameters.values()
     )
     return Action(
-        described.ref, call, "async" if described.code is None else described.isolation, parameters,
+        described.ref, call, "async" if described.code is None else described.isolation or "fresh", parameters,
         description=described.description, find_problems=described.find_problems, origin=str(described.place),
         secret=secret_fields(described.parameters), result=described.result, literal=described.literal,
         fill=described.fill, renders_code=described.rendered is not None, code=described.code,
+        isolation=described.isolation,
     )  # fmt: skip
 
 
@@ -195,6 +196,7 @@ def _process_action(described: PackAction, manifest: Manifest) -> Action:
         described.ref, call, "async" if code is None else described.isolation, parameters,
         description=described.description, find_problems=problems if parameters else None, origin=str(described.place),
         secret=secret_fields(described.parameters), result=described.result, code=code,
+        isolation=described.isolation,
     )  # fmt: skip
 
 

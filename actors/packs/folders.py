@@ -17,17 +17,22 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place
 from stretto.definitions.source import MapNode
 
 _SUFFIXES = (".yaml", ".yml")
-MAX_ACTIONS: Final = 5000
-"""Files in a pack's `actions/`. The largest public pack has 3,578."""
+MAX_PACK_ACTIONS: Final = 5000
+"""Files in a pack's `actions/`. The largest public pack has 3,578. An engine can have another setting."""
 _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
-def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()) -> list[Pack]:
+def read_packs(
+    folders: Iterable[str | PathLike[str]],
+    definitions: Iterable[str | PathLike[str]] = (),
+    max_actions: int = MAX_PACK_ACTIONS,
+) -> list[Pack]:
     """Read the packs in folders.
 
     Args:
         folders: Folders that are packs (with a pack.yaml) or hold packs.
         definitions: Folders of definitions, which may be packs or hold packs.
+        max_actions: The most actions of a pack.
 
     Returns:
         The packs, sorted by ref. Their `warnings` hold the findings that are not errors.
@@ -35,20 +40,23 @@ def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str
     Raises:
         InvalidDefinition: A file is wrong, a folder has no pack, or two packs claim one ref. All errors are listed.
     """
-    packs, errors = examine_packs(folders, definitions)
+    packs, errors = examine_packs(folders, definitions, max_actions)
     if errors:
         raise InvalidDefinition(errors)
     return packs
 
 
 def examine_packs(
-    folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()
+    folders: Iterable[str | PathLike[str]],
+    definitions: Iterable[str | PathLike[str]] = (),
+    max_actions: int = MAX_PACK_ACTIONS,
 ) -> tuple[list[Pack], list[Finding]]:
     """Read the packs in folders as far as possible.
 
     Args:
         folders: Folders that are packs (with a pack.yaml) or hold packs.
         definitions: Folders of definitions, which may be packs or hold packs.
+        max_actions: The most actions of a pack.
 
     Returns:
         The packs, sorted by ref, and all errors of all files.
@@ -58,7 +66,7 @@ def examine_packs(
     named = [each for folder in folders for each in _pack_folders(Path(folder), errors)]
     among = [each for folder in definitions for each in packs_below(Path(folder))]
     for each in {folder.resolve(): folder for folder in reversed((*named, *among))}.values():
-        pack = _read_pack(each, errors)
+        pack = _read_pack(each, errors, max_actions)
         if pack is not None:
             packs.append(pack)
     packs.sort(key=lambda pack: pack.manifest.ref)
@@ -74,12 +82,12 @@ def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:
     return found
 
 
-def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
+def _read_pack(folder: Path, errors: list[Finding], max_actions: int) -> Pack | None:
     warnings: list[Finding] = []
     reader = Reader(str(folder / "pack.yaml"))
     text = _text(folder / "pack.yaml", errors)
     if text is not None and stackstorm.is_of_stackstorm(text, folder):
-        return _read_stackstorm(reader, text, folder, errors)
+        return _read_stackstorm(reader, text, folder, errors, max_actions)
     manifest = read_manifest(reader, text, folder) if text is not None else None
     _sort(reader, errors, warnings)
     if manifest is None:
@@ -89,7 +97,7 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
         runtimes |= _read_runtime(path, manifest, errors, warnings)
     actions: list[PackAction] = []
     workflows: list[PackWorkflow] = []
-    for path in _metadata_files(manifest, folder, errors):
+    for path in _metadata_files(manifest, folder, errors, max_actions):
         described = _read_file(path, manifest, runtimes, errors, warnings)
         if isinstance(described, PackAction):
             actions.append(described)
@@ -99,7 +107,7 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings))
 
 
-def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Finding]) -> Pack | None:
+def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Finding], max_actions: int) -> Pack | None:
     """Read a pack in StackStorm's layout. An action with errors is refused, and the others stay."""
     warnings: list[Finding] = []
     manifest = stackstorm.read_manifest(reader, text, folder)
@@ -109,7 +117,7 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
     actions: list[PackCall] = []
     workflows: list[PackWorkflow] = []
     refused: list[Refused] = []
-    for path in _metadata_files(manifest, folder, errors):
+    for path in _metadata_files(manifest, folder, errors, max_actions):
         broken: list[Finding] = []
         action_reader = Reader(str(path))
         ref, described = stackstorm.read_action(action_reader, _text(path, broken) or "", manifest)
@@ -125,12 +133,15 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused))
 
 
-def _metadata_files(manifest: Manifest, folder: Path, errors: list[Finding]) -> list[Path]:
+def _metadata_files(manifest: Manifest, folder: Path, errors: list[Finding], max_actions: int) -> list[Path]:
     """Return the files that describe actions, or none if there are too many."""
     found = sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES)
-    if len(found) <= MAX_ACTIONS:
+    if len(found) <= max_actions:
         return found
-    message = f"a pack must have at most {MAX_ACTIONS:,} actions, and {manifest.ref!r} has {len(found):,}"
+    message = (
+        f"a pack must have at most {max_actions:,} actions (the setting engine.max_pack_actions), "
+        f"and {manifest.ref!r} has {len(found):,}"
+    )
     errors.append(Finding("too_many_actions", message, manifest.place, hint="divide it into several packs"))
     return []
 

@@ -123,7 +123,7 @@ class PackCall:
     literal: frozenset[str] = frozenset()
     code: OwnWorker | None = None
     """How its calls run in a worker, instead of `run`."""
-    isolation: Isolation = "fresh"
+    isolation: Isolation | None = "fresh"
     rendered: Finding | None = None
     description: str = ""
     result: FrozenDict | None = None

@@ -19,6 +19,7 @@ from stretto.actors.actions import (
     frames_in,
     inherited_environment,
     last_lines,
+    max_process_bytes,
     pack_access,
     spawn,
 )
@@ -30,7 +31,6 @@ from stretto.actors.packs.output import result_of
 from stretto.metrics import call_ids
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
-MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled or timed-out process has between SIGTERM and SIGKILL."""
 
@@ -192,10 +192,10 @@ def python_command(program: Path, pack: Path) -> list[str]:
 
 
 def limited(command: list[str], *, address_space: bool) -> list[str]:
-    """Return a command that limits its memory and then becomes the given command."""
+    """Return a command that limits its memory, by the running loop's setting, and then becomes the given command."""
     option, limit = ("-v", resource.RLIMIT_AS) if address_space else ("-d", resource.RLIMIT_DATA)
     hard = resource.getrlimit(limit)[1]
-    most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MAX_MEMORY_BYTES, hard)
+    most = max_process_bytes() if hard == resource.RLIM_INFINITY else min(max_process_bytes(), hard)
     return [*_LIMITED, option, str(most // 1024), *command]
 
 

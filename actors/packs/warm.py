@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from stretto.actors import workers
-from stretto.actors.actions import ActionFailed, RemoteFailure, frames_in, inherited_environment
+from stretto.actors.actions import MAX_PROCESS_BYTES, ActionFailed, RemoteFailure, frames_in, inherited_environment
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.environments import interpreter_of
 from stretto.actors.packs.model import Manifest, PackAction
 from stretto.actors.packs.output import result_of
-from stretto.actors.packs.process import MAX_MEMORY_BYTES, MAX_OUTPUT_BYTES, Ended
+from stretto.actors.packs.process import MAX_OUTPUT_BYTES, Ended
 from stretto.actors.workers import WorkerCommand
 from stretto.definitions.data import FrozenDict, decode_json, encode_json
 from stretto.definitions.errors import nearest
@@ -103,7 +103,7 @@ def _command(pack: str, folder: Path) -> WorkerCommand:
     variables = {**inherited_environment(), "ATTUNE_PACK_REF": pack}
     return WorkerCommand(
         (interpreter_of(folder), "-I", "-B", "-c", _CODE, given), str(folder), tuple(variables.items()),
-        max_bytes=MAX_MEMORY_BYTES, separate=True, ends_with_children=True, version=version_of(folder),
+        max_bytes=MAX_PROCESS_BYTES, separate=True, ends_with_children=True, version=version_of(folder),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stretto.actors.rehearsal.script import Request
 from stretto.definitions.conductor import (
+    Call,
     CancelRequested,
     Command,
     Conductor,
@@ -19,6 +20,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     TaskStarted,
     WaitUntil,
+    call_directly,
 )
 from stretto.definitions.data import list_of
 
@@ -76,9 +78,9 @@ class RecordedConductor(Conductor):
         self._note(begun)
         return [*commands, *begun]
 
-    def on(self, event: Event) -> list[Command]:
+    def on(self, event: Event, call: Call = call_directly) -> list[Command]:
         """Return the commands that follow from an event."""
-        commands = super().on(event)
+        commands = super().on(event, call)
         self._at = event.at
         if isinstance(event, ItemCompleted):
             self._ends[event.task, event.visit, event.index, event.attempt] = event

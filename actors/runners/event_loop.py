@@ -9,6 +9,7 @@ from contextvars import Context
 from typing import Any, Final
 
 from stretto.actors.actions import (
+    DEFAULT_REMOTE_LIMITS,
     MAX_HTTP_CONNECTIONS,
     MAX_RETRY_AFTER_SECONDS,
     Action,
@@ -17,10 +18,12 @@ from stretto.actors.actions import (
     OutputSlot,
     OutputSoFar,
     PackAccess,
+    RemoteLimits,
     close_connections,
     output_slot,
     use_http_settings,
     use_pack_access,
+    use_remote_limits,
 )
 from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
@@ -91,22 +94,25 @@ class EventLoopRunner:
         addresses: The addresses that core.http may connect to.
         max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
         max_http_connections: The connections that core.http has open at a time.
+        remote: The limits on core.remote.
         stop_seconds: How long `stop` waits for the actions.
         capture_output: Whether the text that functions print is kept with their calls.
     """
 
     threads: Final = 1 + HELPER_THREADS
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of the runner
         self,
         *,
         addresses: AddressPolicy | None = None,
         max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
         max_http_connections: int = MAX_HTTP_CONNECTIONS,
+        remote: RemoteLimits = DEFAULT_REMOTE_LIMITS,
         stop_seconds: float = STOP_SECONDS,
         capture_output: bool = False,
     ) -> None:
         self._http = HttpSettings(addresses or AddressPolicy(), max_retry_after, max_http_connections)
+        self._remote = remote
         self._access: PackAccess | None = None
         self._stop_seconds = stop_seconds
         self._captures = capture_output
@@ -176,6 +182,7 @@ class EventLoopRunner:
         loop = self._loop = protected.loop
         loop.set_exception_handler(self._log_stray)
         use_http_settings(loop, self._http)
+        use_remote_limits(loop, self._remote)
         if self._access is not None:
             use_pack_access(loop, self._access)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")

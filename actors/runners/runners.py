@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from stretto.actors.actions import MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS, Action, AddressPolicy, PackAccess
+from stretto.actors.actions import (
+    DEFAULT_REMOTE_LIMITS,
+    MAX_HTTP_CONNECTIONS,
+    MAX_PROCESS_BYTES,
+    MAX_RETRY_AFTER_SECONDS,
+    Action,
+    AddressPolicy,
+    PackAccess,
+    RemoteLimits,
+)
 from stretto.actors.runners.base import Begun, Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.own_worker_calls import AnswerQuestion
@@ -27,6 +36,8 @@ class Runners:
         workers: How many processes run functions that are isolated, or None for one a core.
         max_worker_bytes: The most memory that such a process may take, or None.
         pack_workers: How many processes run packs' Python actions.
+        max_pack_bytes: The most memory that such a process may take.
+        remote: The limits on core.remote.
         worker_life: How long processes of both kinds are kept.
     """
 
@@ -42,6 +53,8 @@ class Runners:
         workers: int | None = None,
         max_worker_bytes: int | None = None,
         pack_workers: int = PACK_WORKERS,
+        max_pack_bytes: int = MAX_PROCESS_BYTES,
+        remote: RemoteLimits = DEFAULT_REMOTE_LIMITS,
         worker_life: WorkerLife = DEFAULT_LIFE,
     ) -> None:
         self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind, capture_output=capture_output)
@@ -50,12 +63,14 @@ class Runners:
             max_bytes=max_worker_bytes,
             capture_output=capture_output,
             pack_workers=pack_workers,
+            max_pack_bytes=max_pack_bytes,
             life=worker_life,
         )
         self._loop = EventLoopRunner(
             addresses=addresses,
             max_retry_after=max_retry_after,
             max_http_connections=max_http_connections,
+            remote=remote,
             capture_output=capture_output,
         )
         self._runners: dict[str, Runner] = {

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from stretto.actors.actions import Action, Code, OutputSoFar
+from stretto.actors.actions import MAX_PROCESS_BYTES, Action, Code, OutputSoFar
 from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, let_go, report
 from stretto.actors.runners.own_worker_calls import (
     NO_QUESTIONS,
@@ -147,6 +147,7 @@ class WorkerRunner:
         stop_seconds: How long `stop` waits for running functions before it ends their processes.
         capture_output: Whether the text that functions print is kept with their calls.
         pack_workers: The number of processes of packs' Python actions.
+        max_pack_bytes: The most memory that such a process may take.
         life: How long processes are kept.
     """
 
@@ -160,11 +161,12 @@ class WorkerRunner:
         stop_seconds: float = STOP_SECONDS,
         capture_output: bool = False,
         pack_workers: int = PACK_WORKERS,
+        max_pack_bytes: int = MAX_PROCESS_BYTES,
         life: WorkerLife = DEFAULT_LIFE,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        self._max_bytes = max_bytes
+        self._max_bytes, self._max_pack_bytes = max_bytes, max_pack_bytes
         self._stop_seconds = stop_seconds
         self._path: list[str] = []
         self._command: WorkerCommand | None = None
@@ -189,6 +191,8 @@ class WorkerRunner:
         code = action.code
         if code is not None and not isinstance(code, Code):
             own = OwnWorkerCall(action, call, done, begun, code, self._answer, captures=self._captures)
+            if own.command.max_bytes != self._max_pack_bytes:
+                own.command = own.command._replace(max_bytes=self._max_pack_bytes)
             self._packs.start(own)
             return _Running(own, self._packs)
         if sys.path != self._path or self._command is None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
+    from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
         apply_ranges,
@@ -108,6 +109,7 @@ else:
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
             ),
+            "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
             "looking": "PreviewCancel ReportCells",
@@ -167,6 +169,7 @@ __all__ = [
     "InvalidLabels",
     "ItemChanges",
     "ItemCounts",
+    "ItemNotInFlight",
     "LastChanges",
     "OutputChanged",
     "OutputWatcher",

@@ -167,7 +167,7 @@ class EventFeed(ABC):
             raise RuntimeError("an event came before the run had begun")
         before = conductor.status
         try:
-            commands = self._guard.call(conductor.on, event)
+            commands = conductor.on(event, self._guard.call)
         except Overran as overran:
             self._break_off(conductor, overran, event)
             raise

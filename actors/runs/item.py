@@ -55,7 +55,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
 from stretto.definitions.errors import ExpressionError
-from stretto.definitions.expressions import Constant, Moment
+from stretto.definitions.expressions import NOT_QUICK, Constant, Moment, NotQuick
 from stretto.definitions.model import Task
 from stretto.metrics import CallIds, get_logger
 
@@ -75,7 +75,6 @@ class ItemActor(DispatchedActor):
     """
 
     registered = False
-
     # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
@@ -116,14 +115,16 @@ class ItemActor(DispatchedActor):
         start, task = message.start, message.task
         prepared, facts = start.prepared, start.scope.facts
         try:
-            value: Data
+            value: Data | NotQuick
             if prepared is not None:
                 ref, value = prepared.action, prepared.input
             elif type(task.input) is Constant:
                 ref, value = task.action or "", task.input.value
             else:
-                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
-                ref, value = task.action or "", services.guard.call(task.input.evaluate, start.scope, moment)
+                ref, value = task.action or "", task.input.quick(start.scope)
+                if value is NOT_QUICK:
+                    moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
+                    value = services.guard.call(task.input.evaluate, start.scope, moment)
             assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
             self._input = rendered = value
             if facts.secrecy.inputs:
@@ -152,8 +153,7 @@ class ItemActor(DispatchedActor):
             self._digest = _digest(rendered)
         if action.runner == "inline":
             self._inline_began = Began(services.now(), services.timers.monotonic())
-            finished = call_inline(action, rendered, ids)
-            self._finish(finished, services.timers.monotonic())
+            self._finish(call_inline(action, rendered, ids), services.timers.monotonic())
             return
         call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt)
         begun = None if start.timeout is None else self._send_begin

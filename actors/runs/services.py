@@ -56,6 +56,7 @@ class Services:
         events: Accepts events, and matches them with the rules in force.
         item_maps: The maps of items of runs that clients look at.
         context_bytes: The context's weight by run. Each run updates its own.
+        draining: Whether the engine gives its runs to other engines, and accepts no more.
         news_wanted: Whether someone listens to the engine, so that supervisors report changes of their status.
     """
 
@@ -84,6 +85,7 @@ class Services:
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     news_wanted: bool = False
+    draining: bool = False
 
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""

@@ -7,7 +7,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from stretto.actors.actions import LINK_LOCAL_AND_METADATA, MAX_HTTP_CONNECTIONS, MAX_RETRY_AFTER_SECONDS
+from stretto.actors.actions import (
+    LINK_LOCAL_AND_METADATA,
+    MAX_HTTP_CONNECTIONS,
+    MAX_PROCESS_BYTES,
+    MAX_REMOTE_HOSTS,
+    MAX_REMOTE_OUTPUT_BYTES,
+    MAX_RETRY_AFTER_SECONDS,
+)
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
@@ -21,6 +28,9 @@ MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PACK_WORKERS = 16
+MAX_PACK_ACTIONS = 5_000
+LEAST_PROCESS_BYTES = 64 * 1024 * 1024
+"""An interpreter of Python starts in half of it."""
 WORKER_CALLS = 10_000
 WORKER_IDLE_SECONDS = 60.0
 POOL_SLOTS = 16
@@ -70,6 +80,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         workers: How many processes run isolated functions. None is one a core.
         max_worker_bytes: How many bytes of memory such a process may take. None is no limit.
         pack_workers: How many processes are kept for packs' Python actions.
+        max_pack_process_bytes: How many bytes of memory such a process, or one of a pack's other actions, may take.
+        max_pack_actions: How many actions a pack may have.
         worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
         worker_idle_seconds: How many seconds it is kept without a call.
         dispatchers: How many threads run the engine's actors.
@@ -108,6 +120,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1)] | None, Meta(description="a whole number, at least 1, or null")
     ] = None
     pack_workers: Count = PACK_WORKERS
+    max_pack_process_bytes: Annotated[
+        int, Meta(ge=LEAST_PROCESS_BYTES, description=f"a whole number, at least {LEAST_PROCESS_BYTES:,}")
+    ] = MAX_PROCESS_BYTES
+    max_pack_actions: Count = MAX_PACK_ACTIONS
     worker_calls: Count = WORKER_CALLS
     worker_idle_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = (
         WORKER_IDLE_SECONDS
@@ -204,6 +220,18 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse invalid networks. msgspec reports the ValueError as it reports a wrong type."""
         for text in (*self.deny, *self.allow):
             ip_network(text)
+
+
+class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `remote`: the limits on one call of core.remote.
+
+    Attributes:
+        max_hosts: Its hosts.
+        max_output_bytes: The bytes of both outputs of all hosts that are kept. Hosts have equal parts.
+    """
+
+    max_hosts: Count = MAX_REMOTE_HOSTS
+    max_output_bytes: Count = MAX_REMOTE_OUTPUT_BYTES
 
 
 def _limit(least: int) -> Meta:
@@ -344,6 +372,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     expressions: ExpressionsSettings = ExpressionsSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
+    remote: RemoteSettings = RemoteSettings()
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
     events: EventSettings = EventSettings()

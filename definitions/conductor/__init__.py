@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         WithdrawItems,
         WriteResult,
     )
-    from stretto.definitions.conductor.conductor import Conductor
+    from stretto.definitions.conductor.conductor import Call, Conductor, call_directly
     from stretto.definitions.conductor.errors import MAX_RECORDS, blank_record
     from stretto.definitions.conductor.events import (
         BadLine,
@@ -98,7 +98,7 @@ else:
                 "CancelItem CloseResults Command FinishRun OpenResults Prepared ReadItems StartItem "
                 "StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
             ),
-            "conductor": "Conductor",
+            "conductor": "Call Conductor call_directly",
             "errors": "MAX_RECORDS blank_record",
             "events": (
                 "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
@@ -126,6 +126,7 @@ __all__ = [
     "MAX_RECORDS",
     "NO_BRANCH",
     "BadLine",
+    "Call",
     "CancelItem",
     "CancelRequested",
     "CannotKeep",
@@ -177,6 +178,7 @@ __all__ = [
     "WithdrawItems",
     "WriteResult",
     "blank_record",
+    "call_directly",
     "check_task",
     "chosen_items",
     "error_object",

@@ -4,7 +4,7 @@ It reads no clock and starts nothing. Events go in, commands come out, and the s
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from stretto.definitions.conductor import controls, inquiries, item_events
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
@@ -34,6 +34,15 @@ from stretto.definitions.model import Workflow
 
 HANDLERS: Final[Handlers] = {**item_events.HANDLERS, **controls.HANDLERS}
 """The handler of each event."""
+
+
+Call: TypeAlias = Callable[..., Any]
+"""Calls a function with arguments, and returns its value."""
+
+
+def call_directly(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return `function(*arguments)`."""
+    return function(*arguments)
 
 
 def _unrecorded(place: str, _at: float) -> ReadKey:
@@ -112,10 +121,15 @@ class Conductor:
         if not self._state.entered:
             self.enter()
         self._state.begun = True
-        return self._complete_turn()
+        self._rest = complete_turn(self._state)
+        return self._go_on()
 
-    def on(self, event: Event) -> list[Command]:
+    def on(self, event: Event, call: Call = call_directly) -> list[Command]:
         """Return the commands that follow from an event, or the first ones if it pauses. None, if it is outdated.
+
+        Args:
+            event: The event.
+            call: Calls a function with arguments, and may break it off. All that evaluates expressions is called by it.
 
         Raises:
             IllegalTransition: The run's state does not allow the request. The run is unchanged.
@@ -126,29 +140,29 @@ class Conductor:
         state.at, state.known_moment = event.at, None
         state.event_count += 1
         try:
-            HANDLERS[type(event)](state, event)
+            if type(event) is ItemCompleted and event.failure is None and not state.paused_items:
+                item_events.item_completed(state, event)  # which evaluates nothing: it costs no call by `call`
+            else:
+                call(HANDLERS[type(event)], state, event)
         except (IllegalTransition, UnknownTask):
             state.at, state.known_moment = before
             state.event_count -= 1
             raise
-        return self._complete_turn()
-
-    def step(self) -> list[Command]:
-        """Go on with an `unfinished` event to its end, or to the next pause. Return the commands of that part of it."""
-        return self._go_on()
-
-    def _complete_turn(self) -> list[Command]:
-        state = self._state
         # Most events end one item of many, and nothing follows but the commands that its handler gave.
         if (
             state.ended or state.due or state.arrivals.waiting or state.paused_items or state.visits.refilling
             or not state.active
         ):  # fmt: skip
             self._rest = complete_turn(state)
-            return self._go_on()
+            commands: list[Command] = call(self._go_on)
+            return commands
         self.status = state.status
         commands, state.commands = state.commands, []
         return commands
+
+    def step(self) -> list[Command]:
+        """Go on with an `unfinished` event to its end, or to the next pause. Return the commands of that part of it."""
+        return self._go_on()
 
     def _go_on(self) -> list[Command]:
         for _pause in self._rest:

@@ -123,9 +123,11 @@ class Visit:
 
     def refill(self, at: float, commands: list[Command]) -> bool:
         """Refill the window to min(concurrency, items left), by a portion at most; return whether more may be left."""
+        if self.stopped:
+            return False
         window, total = self.window, len(self.items)
-        most = len(commands) + STARTS_A_PORTION
-        while len(window) < self.concurrency and not self.stopped and len(commands) < most:
+        room = self.concurrency - len(window)
+        for _ in range(min(room, STARTS_A_PORTION)):
             if self.requeued:
                 commands.append(self._start_requeued(at))
                 continue
@@ -137,7 +139,7 @@ class Visit:
                 self._pass_skipped()
             window[index] = item = ItemAttempt(at, self.attempt, at)
             commands.append(self.start(index, item))
-        return len(window) < self.concurrency and not self.exhausted
+        return room > STARTS_A_PORTION and not self.exhausted
 
     def _start_requeued(self, at: float) -> StartItem:
         index = min(self.requeued)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.data.composing import list_of, object_of, object_with
     from stretto.definitions.data.frozen import (
         COMPILED,
         EMPTY_LIST,
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
         depth_of,
         freeze,
         is_frozen,
-        list_of,
-        object_of,
-        object_with,
         thaw,
         weigh,
     )
@@ -34,9 +32,10 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "composing": "list_of object_of object_with",
             "frozen": (
                 "COMPILED Data EMPTY_LIST EMPTY_OBJECT Frozen FrozenDict FrozenList LEAST_INTEGER MAX_DEPTH MAX_WEIGHT "
-                "MOST_INTEGER PURE_VARIABLE check_bounds depth_of freeze is_frozen list_of object_of object_with "
+                "MOST_INTEGER PURE_VARIABLE check_bounds depth_of freeze is_frozen "
                 "thaw weigh"
             ),
             "json_text": "decode_json encode_json",

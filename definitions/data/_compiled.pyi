@@ -1,8 +1,10 @@
 # The compiled half of frozen.py: its source is in compiled/. It is left out where no compiler was.
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import NotImplementedType
 from typing import Any, Self
+
+VERSION: int
 
 class Freezer:
     def __new__(
@@ -16,4 +18,7 @@ class Freezer:
         scalar_weight: int,
     ) -> Self: ...
     def freeze(self, value: Any, depth: int, /) -> Any: ...
+    def list_of(self, frozen_members: Iterable[Any], /) -> Any: ...
+    def object_of(self, frozen_members: Mapping[str, Any], /) -> Any: ...
+    def object_with(self, frozen_members: Mapping[str, Any], weight: int, depth: int, /) -> Any: ...
     def decode(self, text: bytes, /) -> Any | NotImplementedType: ...

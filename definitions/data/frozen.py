@@ -11,7 +11,7 @@ of a context is known at no cost.
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from stretto.definitions.errors import NotData, StrettoError
@@ -30,6 +30,10 @@ MOST_INTEGER = 0xFFFFFFFFFFFFFFFF
 SCALAR_WEIGHT = 8
 PURE_VARIABLE = "STRETTO_PURE_PYTHON"
 """The environment variable that, unless it is empty, leaves the compiled part out."""
+
+
+COMPILED_VERSION = 2
+"""The version of the compiled part that this module works with. One that was built from older sources is left out."""
 
 
 class Frozen(StrettoError, TypeError):
@@ -104,20 +108,22 @@ _set_list_weight = FrozenList.weight.__set__  # type: ignore[attr-defined]
 _set_list_depth = FrozenList.depth.__set__  # type: ignore[attr-defined]
 
 
-def _sealed_object(frozen: FrozenDict, weight: int, depth: int) -> FrozenDict:
+def sealed_object(frozen: FrozenDict, weight: int, depth: int) -> FrozenDict:
+    """Set the slots of a new object, and return it."""
     _set_dict_weight(frozen, weight)
     _set_dict_depth(frozen, depth)
     return frozen
 
 
-def _sealed_list(frozen: FrozenList, weight: int, depth: int) -> FrozenList:
+def sealed_list(frozen: FrozenList, weight: int, depth: int) -> FrozenList:
+    """Set the slots of a new list, and return it."""
     _set_list_weight(frozen, weight)
     _set_list_depth(frozen, depth)
     return frozen
 
 
-EMPTY_OBJECT = _sealed_object(FrozenDict.__new__(FrozenDict), 2, 1)
-EMPTY_LIST = _sealed_list(FrozenList.__new__(FrozenList), 2, 1)
+EMPTY_OBJECT = sealed_object(FrozenDict.__new__(FrozenDict), 2, 1)
+EMPTY_LIST = sealed_list(FrozenList.__new__(FrozenList), 2, 1)
 
 
 def freeze(value: Any, path: str = "value") -> Data:
@@ -214,7 +220,7 @@ def _freeze_object(members: Iterable[tuple[Any, Any]], depth: int) -> FrozenDict
         else:
             weight += len(name) + 4 + (len(data) if type(data) is str else SCALAR_WEIGHT)
         store(name, data)
-    return _sealed_object(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
+    return sealed_object(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
 
 
 def _freeze_list(members: Iterable[Any], depth: int) -> FrozenList:
@@ -233,7 +239,7 @@ def _freeze_list(members: Iterable[Any], depth: int) -> FrozenList:
         else:
             weight += 2 + (len(data) if type(data) is str else SCALAR_WEIGHT)
         store(data)
-    return _sealed_list(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
+    return sealed_list(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
 
 
 def _checked_depth(depth: int) -> int:
@@ -315,53 +321,17 @@ def _made_compiled() -> "Freezer | None":
     if os.environ.get(PURE_VARIABLE):
         return None
     try:
-        from stretto.definitions.data._compiled import Freezer  # noqa: PLC0415 - not everywhere
+        from stretto.definitions.data import _compiled  # noqa: PLC0415 - not everywhere
     except ImportError:
         return None
-    return Freezer(FrozenDict, FrozenList, _freeze, _Unfit, MAX_DEPTH, MAX_WEIGHT, SCALAR_WEIGHT)
+    if getattr(_compiled, "VERSION", 1) != COMPILED_VERSION:
+        return None
+    return _compiled.Freezer(FrozenDict, FrozenList, _freeze, _Unfit, MAX_DEPTH, MAX_WEIGHT, SCALAR_WEIGHT)
 
 
 COMPILED: "Freezer | None" = _made_compiled()
 """Freezes and decodes plain values in C, with the same results as `_freeze`. None where it is missing."""
 _fast_freeze: Callable[[Any, int], Data] = _freeze if COMPILED is None else COMPILED.freeze
-
-
-def list_of(frozen_members: Iterable[Data]) -> FrozenList:
-    """Return a frozen list of frozen members, in time linear in their number.
-
-    The list has no bounds. Call `check_bounds` before it enters a context.
-    """
-    frozen = FrozenList.__new__(FrozenList)
-    super(FrozenList, frozen).extend(frozen_members)
-    weight = 2 + sum(map(weigh, frozen)) + 2 * len(frozen)
-    return _sealed_list(frozen, weight, 1 + max(map(depth_of, frozen), default=0))
-
-
-def object_of(frozen_members: Mapping[str, Data]) -> FrozenDict:
-    """Return a frozen object of frozen members, without bounds as `list_of`."""
-    frozen = FrozenDict.__new__(FrozenDict)
-    dict.update(frozen, frozen_members)
-    weight, deepest = 2, 0
-    for key, member in frozen_members.items():
-        kind = type(member)
-        if kind is str:
-            weight += len(key) + 4 + len(member)  # type: ignore[arg-type]
-        elif kind is FrozenDict or kind is FrozenList:
-            weight += len(key) + 4 + member.weight  # type: ignore[union-attr]
-            deepest = max(deepest, member.depth)  # type: ignore[union-attr]
-        else:
-            weight += len(key) + 4 + SCALAR_WEIGHT
-    return _sealed_object(frozen, weight, deepest + 1)
-
-
-def object_with(frozen_members: Mapping[str, Data], weight: int, depth: int) -> FrozenDict:
-    """Return a frozen object of frozen members whose weight and depth are known."""
-    frozen = FrozenDict.__new__(FrozenDict)
-    dict.update(frozen, frozen_members)
-    # `_sealed_object` inlined: nearly every item of a fan-out creates its input here.
-    _set_dict_weight(frozen, weight)
-    _set_dict_depth(frozen, depth)
-    return frozen
 
 
 def check_bounds(data: Data, path: str = "value") -> Data:

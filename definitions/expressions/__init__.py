@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     )
     from stretto.definitions.expressions.base.running import RUNNING, evaluation_of, this_thread
     from stretto.definitions.expressions.both_forms import EACH_PREFIX
+    from stretto.definitions.expressions.compiled import NOT_QUICK, NotQuick, Quick
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
+    from stretto.definitions.expressions.containers import ListTemplate, ObjectTemplate
     from stretto.definitions.expressions.failures import stop_reason, stopped_error
     from stretto.definitions.expressions.sandbox import TextSandbox
     from stretto.definitions.expressions.scope import RESERVED_FUNCTIONS
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
     from stretto.definitions.expressions.templates import (
         Constant,
         Expression,
-        ListTemplate,
-        ObjectTemplate,
         Source,
         Statements,
         Template,
@@ -63,6 +63,8 @@ else:
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
             "base.running": "RUNNING evaluation_of this_thread",
             "both_forms": "EACH_PREFIX",
+            "containers": "ListTemplate ObjectTemplate",
+            "compiled": "NOT_QUICK NotQuick Quick",
             "conditions": "AllOf NoneOf",
             "arguments": "type_name",
             "failures": "stop_reason stopped_error",
@@ -70,10 +72,7 @@ else:
             "scope": "RESERVED_FUNCTIONS",
             "stackstorm_filters": "STACKSTORM_FILTERS",
             "syntax": "Malformed Site parse",
-            "templates": (
-                "Constant Expression ListTemplate ObjectTemplate Source Statements Template Text "
-                "compile_condition compile_text"
-            ),
+            "templates": ("Constant Expression Source Statements Template Text compile_condition compile_text"),
         },
     )
 
@@ -84,6 +83,7 @@ __all__ = [
     "LEAST_MAX_BYTES",
     "LEAST_MAX_COST",
     "MOST",
+    "NOT_QUICK",
     "RESERVED_FUNCTIONS",
     "RUNNING",
     "STACKSTORM_FILTERS",
@@ -102,7 +102,9 @@ __all__ = [
     "Moment",
     "Namespace",
     "NoneOf",
+    "NotQuick",
     "ObjectTemplate",
+    "Quick",
     "Read",
     "Readable",
     "Scope",

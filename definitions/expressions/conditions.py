@@ -1,10 +1,12 @@
 """Combined conditions for the legacy forms."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
+from stretto.definitions.expressions.compiled import Quick, never_quick
 from stretto.definitions.expressions.templates import Source, Template
 
 
@@ -12,6 +14,7 @@ class AllOf:
     """True if all conditions are true. Evaluation is in order and stops at the first false one."""
 
     __slots__ = ("_conditions", "place")
+    quick: Quick[Any] = staticmethod(never_quick)
 
     def __init__(self, conditions: tuple[Template, ...], place: Place) -> None:
         self._conditions = conditions
@@ -31,6 +34,7 @@ class NoneOf:
     """True if no condition is true."""
 
     __slots__ = ("_conditions", "place")
+    quick: Quick[Any] = staticmethod(never_quick)
 
     def __init__(self, conditions: tuple[Template, ...], place: Place) -> None:
         self._conditions = conditions

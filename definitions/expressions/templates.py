@@ -11,15 +11,15 @@ import msgspec
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError, nodes
 
-from stretto.definitions.data import Data, check_bounds, freeze, list_of, object_of
+from stretto.definitions.data import Data, freeze
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
 from stretto.definitions.expressions.base.bounds import COPIED, EVALUATION_UNITS, FREE_TEXT_BYTES, Fuel, text_bytes
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
-from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
+from stretto.definitions.expressions.base.plain_values import Joined, Literal, Path, Plain, plain_of
 from stretto.definitions.expressions.base.running import RUNNING, this_thread
 from stretto.definitions.expressions.base.values import plain_text_of, settle, text_of
-from stretto.definitions.expressions.compiled import Evaluate, compile_plain
+from stretto.definitions.expressions.compiled import Evaluate, Quick, compile_plain, never_quick
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
 from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext, StatementsContext
@@ -58,6 +58,10 @@ class Template(Protocol):
     def place(self) -> Place:
         """The position in the file."""
 
+    @property
+    def quick(self) -> Quick[Data]:
+        """Returns what `evaluate` would, without a moment and in bounded time, or `NOT_QUICK`."""
+
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         """Evaluate the value.
 
@@ -84,6 +88,7 @@ class Written:
 
     __slots__ = ()
     plain: Plain | None = None
+    quick: Quick[Any] = staticmethod(never_quick)
 
     def _written(self) -> tuple[object, ...]:
         """Return everything that equality depends on."""
@@ -110,6 +115,10 @@ class Constant(Written):
         """Return the value."""
         return self.value
 
+    def quick(self, scope: Scope) -> Data:  # noqa: ARG002 - as above
+        """Return the value."""
+        return self.value
+
     def _written(self) -> tuple[object, ...]:
         return msgspec.json.encode(self.value), self.place  # JSON, because 1, 1.0 and true differ
 
@@ -121,7 +130,7 @@ class Constant(Written):
 class Expression(Written):
     """One expression, whose value keeps its type."""
 
-    __slots__ = ("_function", "calls", "evaluate", "evaluate_text", "place", "plain", "source")
+    __slots__ = ("_function", "calls", "evaluate", "evaluate_text", "place", "plain", "quick", "source")
 
     def __init__(self, piece: Piece, place: Place) -> None:
         self.source = piece.source
@@ -130,9 +139,10 @@ class Expression(Written):
         output = nodes.Output([piece.tree], lineno=1)
         self._function = _compile(_EXPRESSIONS, nodes.Template([output], lineno=1))
         self.plain: Literal | Path | None = plain_of(piece.tree)
-        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate[Data]
+        self.evaluate, self.quick = compile_plain(self.plain, self.evaluate_in_full)
         text = None if self.plain is None else Joined((self.plain,))
-        self.evaluate_text: Evaluate[str] = compile_plain(text, self.evaluate_text_in_full)
+        self.evaluate_text: Evaluate[str] = compile_plain(text, self.evaluate_text_in_full).evaluate
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
         """Return the value as Jinja computes it."""
@@ -169,13 +179,14 @@ class Expression(Written):
 class Text(Written):
     """Literal text with expressions."""
 
-    __slots__ = ("_parts", "evaluate", "place", "plain")
+    __slots__ = ("_parts", "evaluate", "place", "plain", "quick")
 
     def __init__(self, parts: tuple[str | Expression, ...], place: Place) -> None:
         self._parts = parts
         self.place = place
         self.plain = _plain_text(parts)
-        self.evaluate: Evaluate[str] = compile_plain(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate[str]
+        self.evaluate, self.quick = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
         """Evaluate the expressions one by one."""
@@ -238,58 +249,6 @@ class Statements(Written):
         yield self
 
 
-class ObjectTemplate(Written):
-    """An object whose members contain expressions. Its keys are never rendered."""
-
-    __slots__ = ("evaluate", "members", "place", "plain")
-
-    def __init__(self, members: dict[str, Template], place: Place) -> None:
-        self.members = members
-        self.place = place
-        plain = {key: member.plain for key, member in members.items() if isinstance(member, Written) and member.plain}
-        self.plain = Members(plain) if len(plain) == len(members) else None
-        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
-
-    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
-        """Evaluate the members one by one."""
-        return _within_bounds(
-            object_of({key: each.evaluate(scope, moment) for key, each in self.members.items()}), self
-        )
-
-    def _written(self) -> tuple[object, ...]:
-        return list(self.members.items()), self.place
-
-    def expressions(self) -> Iterator[Source]:
-        """Yield the expressions of all members."""
-        for member in self.members.values():
-            yield from member.expressions()
-
-
-class ListTemplate(Written):
-    """A list whose members contain expressions."""
-
-    __slots__ = ("evaluate", "members", "place", "plain")
-
-    def __init__(self, members: list[Template], place: Place) -> None:
-        self.members = members
-        self.place = place
-        plain = tuple(member.plain for member in members if isinstance(member, Written) and member.plain)
-        self.plain = Listed(plain) if len(plain) == len(members) else None
-        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
-
-    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
-        """Evaluate the members one by one."""
-        return _within_bounds(list_of(member.evaluate(scope, moment) for member in self.members), self)
-
-    def _written(self) -> tuple[object, ...]:
-        return self.members, self.place
-
-    def expressions(self) -> Iterator[Source]:
-        """Yield the expressions of all members."""
-        for member in self.members:
-            yield from member.expressions()
-
-
 def _plain_text(parts: tuple[str | Expression, ...]) -> Joined | None:
     plain = [part if isinstance(part, str) else part.plain for part in parts]
     found = tuple(part for part in plain if part is not None)
@@ -300,14 +259,6 @@ def _checked(text: str) -> str:
     """Return a composed text, or raise `NotData` if it contains a lone surrogate."""
     freeze(text, "the text")
     return text
-
-
-def _within_bounds(data: Data, template: "ObjectTemplate | ListTemplate") -> Data:
-    try:
-        return check_bounds(data)
-    except NotData as error:
-        source = next((each.source for each in template.expressions()), "")
-        raise ExpressionError(shortened(source), template.place, str(error)) from None
 
 
 def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Template:

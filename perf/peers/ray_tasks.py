@@ -3,6 +3,7 @@
 ray_tasks.py REQUEST [BATCH]     so many items a remote call; 1 unless it says otherwise
 """
 
+import logging
 import sys
 from typing import Any
 
@@ -50,7 +51,7 @@ class Ray:
 
     def chain(self, tasks: int) -> None:
         """Each call waits for the one before it."""
-        reference = None
+        reference: Any = None
         for _ in range(tasks):
             reference = FOLLOW.remote(reference)
         ray.get(reference)
@@ -61,6 +62,6 @@ class Ray:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     work.measure(Ray(int(sys.argv[2]) if len(sys.argv) > 2 else 1), "ray")
     ray.shutdown()

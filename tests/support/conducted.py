@@ -21,7 +21,8 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.context import NO_ENVIRONMENT, RunEnvironment
 from stretto.definitions.context.masking import Mask
-from stretto.definitions.data.frozen import FrozenDict, freeze, object_of
+from stretto.definitions.data.composing import object_of
+from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.model.parameters import bind
 

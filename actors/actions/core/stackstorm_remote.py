@@ -10,16 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.core.local import MAX_OUTPUT_BYTES, as_text, run_command, variable_problem
+from stretto.actors.actions.core.remote_limits import remote_limits
 from stretto.actors.actions.core.stackstorm import COMMAND_SECONDS, TIMED_OUT, shell_result, sudo_command
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import stackstorm_action
 
-MAX_HOSTS: Final = 1000
-"""Hosts of one call."""
 HOSTS_AT_ONCE: Final = 32
 """Hosts of one call that are connected at a time."""
-MAX_OUTPUT_BYTES_OF_HOSTS: Final = 64 * 1024 * 1024
-"""Both outputs of all hosts of one call, which have equal parts."""
 CONNECT_SECONDS: Final = 30
 _HOST: Final = re.compile(r"[A-Za-z0-9_.\[\]:%][A-Za-z0-9_.\[\]:%-]*\Z")
 _USER: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\-]*\Z")
@@ -178,11 +175,13 @@ async def on_hosts(
     Raises:
         ActionFailed: There are no hosts or too many, a name is invalid, or a host fails. It has all results.
     """
-    named = [_host(each) for each in _listed(hosts)]
-    if not 1 <= len(named) <= MAX_HOSTS:
-        raise ActionFailed(f"hosts must be 1 to {MAX_HOSTS:,} hosts, got {len(named):,}")
+    named, limits = [_host(each) for each in _listed(hosts)], remote_limits()
+    if not 1 <= len(named) <= limits.max_hosts:
+        raise ActionFailed(
+            f"hosts must be 1 to {limits.max_hosts:,} hosts (the setting remote.max_hosts), got {len(named):,}"
+        )
     not_started: set[str] = set()
-    most = min(MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES_OF_HOSTS // (2 * len(named)))
+    most = min(MAX_OUTPUT_BYTES, limits.max_output_bytes // (2 * len(named)))
     turns = asyncio.Semaphore(HOSTS_AT_ONCE if parallel else 1)
 
     async def one(host: str) -> dict[str, Any]:

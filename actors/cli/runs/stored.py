@@ -19,9 +19,12 @@ from stretto.actors.operations import (
     Accepted,
     Answer,
     ControlRequest,
+    Daemon,
+    Daemons,
     DeleteKey,
     DeleteRun,
     Done,
+    DrainDaemon,
     DrainPool,
     FollowOutput,
     ItemOutput,
@@ -128,8 +131,8 @@ class StoreRuns:
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(self._offline(store, request).prune(request.older_than_seconds, request.keep))
-        if isinstance(request, Pools | DrainPool):
-            raise click.UsageError("a store has no pools: ask a daemon, with --daemon URL")
+        if isinstance(request, Daemons | Daemon | DrainDaemon | Pools | DrainPool):
+            raise click.UsageError("a store has no daemons and pools: ask a daemon, with --daemon URL")
         raise TypeError(f"a store has no answer to {type(request).__name__}")
 
     @staticmethod

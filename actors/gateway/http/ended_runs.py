@@ -78,6 +78,8 @@ class EndedRuns:
         if run_id not in self._ended:
             status = await call(self._engine, Engine.status, run_id)
             if status["status"] not in ENDED:
+                if self.stored:  # another daemon may have it
+                    await call(self._engine, EngineHost.await_end, run_id)
                 return None
             if not self.stored:
                 # A supervisor says so before the engine knows, which then tells those that listen.

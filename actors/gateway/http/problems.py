@@ -36,6 +36,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_event": 404,
     "unknown_hook": 404,
     "unknown_rule": 404,
+    "unknown_daemon": 404,
     "unknown_pool": 404,
     "unknown_worker": 404,
     "unknown_kind": 422,
@@ -86,6 +87,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "no_hook_secret": 503,
     "cannot_use_tokens_file": 503,
     "unreadable_record": 500,
+    "request_unanswered": 504,
     "internal_error": 500,
 }
 """The HTTP status of each code that an operation may answer with."""

@@ -14,7 +14,7 @@ from stretto.actors.gateway.pages import words
 from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.sparklines import Sparkline, sparkline
-from stretto.actors.operations import EngineAnswer, Pools, PoolsAnswer, ShowEngine
+from stretto.actors.operations import Daemons, DaemonsAnswer, EngineAnswer, Pools, PoolsAnswer, ShowEngine
 
 ENGINE_PATH: Final = "/engine"
 
@@ -100,9 +100,12 @@ class EnginePage:
         texts_of(request.query_params.multi_items(), ())
         engine = (await self._asker.ask(ShowEngine(), caller, EngineAnswer)).engine
         pools = (await self._asker.ask(Pools(), caller, PoolsAnswer)).pools
+        daemons = []
+        if engine["store"]["kind"] == "postgresql":
+            daemons = (await self._asker.ask(Daemons(), caller, DaemonsAnswer)).daemons
         return self._renderer.page(
             "engine.html", viewer, path=ENGINE_PATH, engine=engine, figures=figures_of(engine, time.time()),
-            samples=len(engine["hour"]["samples"]), unknown=UNKNOWN, pools=pools,
+            samples=len(engine["hour"]["samples"]), unknown=UNKNOWN, pools=pools, daemons=daemons,
         )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_visit": "The task has not been visited so often.",
     "unknown_path": "The context of the run has no value at this path.",
     "unknown_key": "There is no key with this name in this scope. It may have expired.",
+    "unknown_daemon": "No daemon of the store has this number. Each start of a daemon has a new one.",
     "unknown_pool": "The settings of the daemon have no pool with this name.",
     "unknown_worker": "The pool has no worker with this name. It may have left.",
     "unknown_kind": "A history has no entries of this kind.",
@@ -70,6 +71,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "store_lost": "Another daemon has taken over the store. Use that one.",
     "cannot_use_tokens_file": "The file of tokens cannot be used. The message says what to do on the daemon's machine.",
     "unreadable_record": "A record of the store cannot be read. Check it with `stretto store check`.",
+    "request_unanswered": "The daemon of the run has not answered. The request may still take effect: look at the run.",
     "internal_error": "The daemon has a fault. Its log has the request's id.",
 }
 """An explanation of each key of `STATUSES`."""

@@ -230,8 +230,11 @@ class AsyncRemoteEngine:
     events = _answered(RemoteEngine.events)
     event = _answered(RemoteEngine.event)
     replay_event = _answered(RemoteEngine.replay_event)
+    daemons = _answered(RemoteEngine.daemons)
+    daemon = _answered(RemoteEngine.daemon)
     pools = _answered(RemoteEngine.pools)
     drain_pool = _answered(RemoteEngine.drain_pool)
+    drain_daemon = _answered(RemoteEngine.drain_daemon)
     prune = _answered(RemoteEngine.prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:

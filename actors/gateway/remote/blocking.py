@@ -174,6 +174,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self.proxy.drain_pool(pool, worker, note=note).get()
 
+    def drain_daemon(self, daemon: int, *, note: str | None = None) -> None:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        self.proxy.drain_daemon(daemon, note=note).get()
+
     def delete_run(self, run_id: str, *, note: str | None = None) -> None:
         """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""
         self.proxy.delete_run(run_id, note=note).get()

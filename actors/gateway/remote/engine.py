@@ -19,6 +19,7 @@ from stretto.actors.operations import (
     Cancel,
     DeleteKey,
     DeleteRun,
+    DrainDaemon,
     DrainPool,
     Extend,
     FollowOutput,
@@ -260,6 +261,10 @@ class RemoteEngine(RemoteReports):
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self._calls.send(lambda: DrainPool(pool, worker, note=note), lambda answer: answer.workers)
+
+    def drain_daemon(self, daemon: int, *, note: str | None = None) -> pykka.Future[None]:
+        """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
+        return self._calls.send(lambda: DrainDaemon(daemon, note=note), lambda _answer: None)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None

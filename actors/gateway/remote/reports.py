@@ -15,6 +15,8 @@ from stretto.actors.operations import (
     Context,
     ContextValue,
     ContextVersions,
+    Daemon,
+    Daemons,
     DefinitionGraph,
     Definitions,
     ErrorItems,
@@ -179,6 +181,14 @@ class RemoteReports:
     def event(self, event: str) -> pykka.Future[dict[str, Any]]:
         """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
         return self._calls.send(lambda: events.ShowEvent(event), lambda answer: answer.event)
+
+    def daemons(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the daemons that have the store open. See `Engine.daemons`."""
+        return self._calls.send(Daemons, lambda answer: answer.daemons)
+
+    def daemon(self, daemon: int) -> pykka.Future[dict[str, Any]]:
+        """Return one of the daemons that have the store open. See `Engine.daemon`."""
+        return self._calls.send(lambda: Daemon(daemon), lambda answer: answer.daemon)
 
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""

@@ -7,21 +7,28 @@ from sqlalchemy import Select, delete, func, select
 
 from stretto.actors.journal.access import AuditQuery, AuditRow, PruneAudit
 from stretto.actors.journal.audit import AuditEntry
+from stretto.actors.journal.peers import PeerAnswer
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import is_time
 from stretto.actors.journal.sql.ownership import Ownership
+from stretto.actors.journal.sql.requests import write_answers
 from stretto.actors.journal.sql.run_rows import CLOCK_STEP_SECONDS, searchable
 from stretto.actors.journal.sql.statements import AUDIT_COLUMNS
 from stretto.actors.journal.sql.tables import audit
 from stretto.actors.journal.sql.transaction import Transaction
 
 
-def write_audit(transaction: Transaction, entries: Iterable[AuditEntry]) -> None:
-    """Write entries in the transaction of their changes."""
-    transaction.write(
-        transaction.statements.audit, [tuple(getattr(each, name) for name in AUDIT_COLUMNS) for each in entries]
-    )
+def write_audit(transaction: Transaction, entries: Iterable[AuditEntry | PeerAnswer]) -> None:
+    """Write entries, and answers to other engines, in the transaction of their changes."""
+    rows, answers = [], []
+    for each in entries:
+        if isinstance(each, PeerAnswer):
+            answers.append(each)
+        else:
+            rows.append(tuple(getattr(each, name) for name in AUDIT_COLUMNS))
+    transaction.write(transaction.statements.audit, rows)
+    write_answers(transaction.connection, answers)
 
 
 def select_audit(query: AuditQuery) -> Select[Any]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from stretto.actors.journal.lease import StoredDaemon
 from stretto.actors.journal.sql.tables import DUE, engines, matches, runs
 
 # Built once: building it takes as long as executing it, and every commit needs it.
@@ -47,6 +48,20 @@ _NEXT_EXPIRY: Final = select(func.min(engines.c.expires_at) - _SERVER_TIME).wher
     engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours")
 )
 _STATE: Final = select(engines.c.commits, engines.c.fenced_by).where(engines.c.number == bindparam("ours"))
+
+ENGINE_OF_RUN: Final = (
+    select(engines.c.number, engines.c.name)
+    .join(runs, runs.c.owner == engines.c.number)
+    .where(runs.c.id == bindparam("run"), runs.c.ended_at.is_(None), engines.c.fenced_by.is_(None))
+)
+_COUNTS: Final = (
+    select(runs.c.owner, func.count().label("runs")).where(runs.c.ended_at.is_(None)).group_by(runs.c.owner).subquery()
+)
+DAEMONS: Final = (
+    select(engines, func.coalesce(_COUNTS.c.runs, 0).label("runs"))
+    .select_from(engines.outerjoin(_COUNTS, _COUNTS.c.owner == engines.c.number))
+    .order_by(engines.c.number)
+)
 
 
 class EngineState(NamedTuple):
@@ -76,6 +91,7 @@ def register(connection: Connection, knows: str, lease: float | None) -> int:
         "name": this_process(),
         "version": metadata.version("stretto"),
         "knows": knows,
+        "host": socket.gethostname(),
         "opened_at": time.time(),
         "commits": 0,
         "expires_at": None if lease is None else _SERVER_TIME + lease,
@@ -113,6 +129,27 @@ def seconds_to_next_expiry(connection: Connection, ours: int) -> float | None:
     """Return after how many seconds the lease of another engine ends unless it is renewed, or None without one."""
     seconds: float | None = connection.scalar(_NEXT_EXPIRY, {"ours": ours})
     return seconds
+
+
+def release_tree(connection: Connection, ours: int, run_id: str) -> None:
+    """Give up the runs in progress of the tree of a run."""
+    root = select(runs.c.root).where(runs.c.id == run_id).scalar_subquery()
+    ours_of_tree = runs.c.root == root, runs.c.owner == ours, runs.c.ended_at.is_(None)
+    connection.execute(update(runs).where(*ours_of_tree).values(owner=None))
+
+
+def note_draining(connection: Connection, ours: int) -> None:
+    """Note that an engine is being drained, and give up the matches whose runs it has not accepted."""
+    connection.execute(update(matches).where(matches.c.owner == ours, DUE).values(owner=None))
+    connection.execute(update(engines).where(engines.c.number == ours).values(draining=1))
+
+
+def restore_daemon(row: Any) -> StoredDaemon:
+    """Return an engine from a row of `DAEMONS`."""
+    return StoredDaemon(
+        row.number, row.name, row.host, row.version, row.opened_at, row.expires_at, row.draining == 1,
+        row.fenced_by is not None, row.runs,
+    )  # fmt: skip
 
 
 def leave(connection: Connection, ours: int) -> None:

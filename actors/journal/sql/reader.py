@@ -12,7 +12,7 @@ from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, fu
 
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
-from stretto.actors.journal.lease import StoredEngine
+from stretto.actors.journal.lease import StoredDaemon, StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Entry,
@@ -30,6 +30,7 @@ from stretto.actors.journal.sql.access import SqlAccessReader
 from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
+from stretto.actors.journal.sql.engines import DAEMONS, ENGINE_OF_RUN, restore_daemon
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.events import SqlEventReader
 from stretto.actors.journal.sql.facts import read_facts
@@ -69,7 +70,7 @@ from stretto.actors.journal.sql.run_rows import (
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
-from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, engines, entries, run_ends, run_inputs, runs, tasks
+from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     Child,
     ItemPage,
@@ -83,11 +84,6 @@ from stretto.actors.journal.store import (
 )
 from stretto.definitions.conductor import ItemCompleted
 
-_ENGINE_OF_RUN: Final = (
-    select(engines.c.number, engines.c.name)
-    .join(runs, runs.c.owner == engines.c.number)
-    .where(runs.c.id == bindparam("run"), runs.c.ended_at.is_(None), engines.c.fenced_by.is_(None))
-)
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 ACCEPTED: Final = select(runs, *(each for each in run_inputs.c if each.name != "run"), LABELS).join(run_inputs)
 
@@ -133,9 +129,13 @@ class SqlReader:
         with self._reading() as connection:
             return find_quarantine(connection, searchable(run_id))
 
+    def daemons(self) -> list[StoredDaemon]:
+        """Return all engines, in the order of their numbers."""
+        return [restore_daemon(row) for row in self._rows(DAEMONS)]
+
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the engine that writes a run in progress, or None if no engine does."""
-        return next((StoredEngine(*row) for row in self._rows(_ENGINE_OF_RUN, run=searchable(run_id))), None)
+        return next((StoredEngine(*row) for row in self._rows(ENGINE_OF_RUN, run=searchable(run_id))), None)
 
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, or None for an unknown run."""

@@ -149,6 +149,7 @@ SCHEMA: Final = Schema(
         "0015",
         "0016",
         "0017",
+        "0018",
     ),
     metadata,
     contracts=frozenset({"0015"}),

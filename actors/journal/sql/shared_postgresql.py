@@ -30,6 +30,10 @@ class SharedPostgres(Postgres):
         """
         super().__init__(url, f"SET idle_in_transaction_session_timeout = {int(lease * _MILLISECONDS)};")
 
+    def connect_beside(self) -> Connection:
+        """Return a connection that commits each statement, has no lock, and can listen. Raises a database error."""
+        return self.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     def claim(self, connection: Connection) -> None:
         """Take the store's lock in shared mode for the lifetime of the connection. Raises as `Postgres.claim` does."""
         self.check_encoding(connection)

@@ -15,6 +15,7 @@ from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.events import PruneEvents
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
+from stretto.actors.journal.peers import Peers
 from stretto.actors.journal.sql.access import SqlAccessWriter
 from stretto.actors.journal.sql.audit import AuditPruning
 from stretto.actors.journal.sql.claims import RunClaims
@@ -25,6 +26,7 @@ from stretto.actors.journal.sql.event_pruning import EventPruning
 from stretto.actors.journal.sql.kv import SqlKeyWriter
 from stretto.actors.journal.sql.membership import Alone, Member
 from stretto.actors.journal.sql.ownership import Guard, Ownership
+from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
@@ -41,7 +43,8 @@ from stretto.definitions.errors import StrettoError
 class Store:
     """A store that this process has opened for writing. `url` has no password."""
 
-    def __init__(self, guard: Guard, ownership: Ownership, keyring: Keyring | None) -> None:
+    def __init__(self, guard: Guard, ownership: Ownership, keyring: Keyring | None, peers: Peers | None = None) -> None:
+        self.peers = peers
         self.url = guard.store
         self.engine = ownership.number
         self.writer = SqlWriter(ownership, keyring)
@@ -71,6 +74,9 @@ class Store:
         """Close all connections and release the store; idempotent."""
         self.reader.close()
         self.writer.close()
+        if self.peers is not None:
+            self.peers.released()
+            self.peers.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +114,9 @@ def share(
         )
     guard = SharedPostgres(location.url, lease.seconds)
     with opening(guard.store):
-        return Store(guard, _join(guard, schema or SCHEMA, lease, clock), keyring)
+        ownership = _join(guard, schema or SCHEMA, lease, clock)
+        peers = SqlPeers(guard.store, guard.connect_beside, ownership.number, lease, clock.now)
+        return Store(guard, ownership, keyring, peers)
 
 
 def finish(location: Location, schema: Schema | None) -> None:

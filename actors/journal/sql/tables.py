@@ -11,6 +11,7 @@
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
     engines                          who may write: a row for each opening of the store
+    requests                         what one engine asks another for, and the answers
     kv                               the key-value store; secret values are encrypted
     events 1--n matches              what happened, and the answers of rules to it; they outlive their runs
     event_keys                       what identifies repeated events
@@ -38,8 +39,8 @@ from stretto.actors.journal.sql.event_tables import DUE, event_keys, events, mat
 
 __all__ = [
     "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "RETRIED", "audit", "definitions", "engines", "enter_codes", "entries",
-    "event_keys", "events", "item_outputs", "kv", "matches", "metadata", "run_ends", "run_inputs", "run_labels",
-    "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
+    "event_keys", "events", "item_outputs", "kv", "matches", "metadata", "requests", "run_ends", "run_inputs",
+    "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
 ]  # fmt: skip
 
 
@@ -340,5 +341,25 @@ engines = table(
     Column("fenced_by", BIG),
     # When others may take over unless it commits, by the server's clock. Null for an engine that is alone.
     Column("expires_at", TIME),
+    # The machine that it runs on, and whether it gives its runs away: 1 or null.
+    Column("host", Text),
+    Column("draining", Integer),
+    sqlite_autoincrement=True,
+)
+
+requests = table(
+    "requests",
+    # A request of one engine to another. Its row is deleted when the asker has the answer.
+    Column("number", BIG, primary_key=True, autoincrement=True),
+    # The number of the engine that asks.
+    Column("asker", BIG, nullable=False),
+    # The id of the run whose engine is asked, or the number of the engine.
+    Column("run", Text),
+    Column("engine", BIG),
+    Column("kind", Text, nullable=False),
+    # The arguments and the answer, in JSON. There is no answer yet if it is null.
+    Column("body", LargeBinary, nullable=False),
+    Column("asked_at", TIME, nullable=False),
+    Column("answer", LargeBinary),
     sqlite_autoincrement=True,
 )

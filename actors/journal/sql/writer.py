@@ -9,9 +9,18 @@ from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.events import EventAccepted, MatchFailed
-from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write, run_of
+from stretto.actors.journal.records import (
+    EngineDrains,
+    Happened,
+    RunAccepted,
+    RunsReleased,
+    Suspicions,
+    Write,
+    run_of,
+)
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.audit import write_audit
+from stretto.actors.journal.sql.engines import note_draining, release_tree
 from stretto.actors.journal.sql.event_writer import EventWriter
 from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
@@ -117,6 +126,10 @@ class SqlWriter:
             if type(each) is Suspicions:
                 numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))
                 write_suspicions(transaction, each, numbers)
+            elif type(each) is RunsReleased:
+                release_tree(transaction.connection, self._ownership.number, each.run_id)
+            elif type(each) is EngineDrains:
+                note_draining(transaction.connection, self._ownership.number)
         # A refused record has not happened.
         write_audit(transaction, (entry for each in writes if run_of(each) not in refused for entry in each.audit))
 

@@ -164,7 +164,7 @@ class _Metadata:
             description=description,
             result=self._result,
             code=class_action(task, found.class_name, inputs),
-            isolation=isolation,
+            isolation=isolation if program is not None or is_command else None,
             needs="python" if runner is RUNNERS["python-script"] else None,
         )
 

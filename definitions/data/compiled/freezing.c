@@ -18,8 +18,8 @@ slot_number(PyObject *container, Py_ssize_t offset)
 }
 
 /* Return the size of what is frozen. */
-static Size
-size_of(State *state, PyObject *frozen)
+Size
+stretto_size_of(State *state, PyObject *frozen)
 {
     if (Py_TYPE(frozen) == state->object_type) {
         return (Size){slot_number(frozen, state->object_weight), (long)slot_number(frozen, state->object_depth)};
@@ -136,7 +136,7 @@ stretto_frozen_of(State *state, PyObject *value, long depth, long *since, Size *
     if ((kind == &PyUnicode_Type && is_text(value)) || (kind == &PyLong_Type && is_data_integer(value))
         || (kind == &PyFloat_Type && isfinite(PyFloat_AS_DOUBLE(value))) || kind == &PyBool_Type || value == Py_None
         || kind == state->object_type || kind == state->list_type) {
-        *size = size_of(state, value);
+        *size = stretto_size_of(state, value);
         return Py_NewRef(value);
     }
     if (depth < state->max_depth && kind == &PyDict_Type) {
@@ -147,7 +147,7 @@ stretto_frozen_of(State *state, PyObject *value, long depth, long *since, Size *
     }
     PyObject *made = PyObject_CallFunction(state->other, "Ol", value, depth);
     if (made != NULL) {
-        *size = size_of(state, made);
+        *size = stretto_size_of(state, made);
     }
     return made;
 }

@@ -37,6 +37,14 @@ typedef struct {
 /* Return a value as frozen data and its size, or NULL with an error. */
 PyObject *stretto_frozen_of(State *state, PyObject *value, long depth, long *since, Size *size);
 
+/* Return the size of what is frozen. */
+Size stretto_size_of(State *state, PyObject *frozen);
+
+/* Return a frozen container of frozen members, or NULL with an error. Of the first one, the size is known. */
+PyObject *stretto_object_with(State *state, PyObject *members, Size size);
+PyObject *stretto_object_of(State *state, PyObject *members);
+PyObject *stretto_list_of(State *state, PyObject *members);
+
 /* Return the data of a JSON text, NULL with an error, or NULL without one if the text is left to Python. */
 PyObject *stretto_decoded(State *state, const char *text, Py_ssize_t length);
 

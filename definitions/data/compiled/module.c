@@ -2,6 +2,9 @@
 
 #include "frozen.h"
 
+/* COMPILED_VERSION of frozen.py: it changes with what the class offers. */
+#define VERSION 2
+
 typedef struct {
     PyObject_HEAD
     State state;
@@ -42,6 +45,32 @@ freezer_decode(PyObject *self, PyObject *text)
         Py_RETURN_NOTIMPLEMENTED;
     }
     return value;
+}
+
+static PyObject *
+freezer_object_with(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "object_with takes the members, the weight and the depth");
+        return NULL;
+    }
+    Size size = {PyLong_AsLongLong(arguments[1]), PyLong_AsLong(arguments[2])};
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    return stretto_object_with(&((Freezer *)self)->state, arguments[0], size);
+}
+
+static PyObject *
+freezer_object_of(PyObject *self, PyObject *members)
+{
+    return stretto_object_of(&((Freezer *)self)->state, members);
+}
+
+static PyObject *
+freezer_list_of(PyObject *self, PyObject *members)
+{
+    return stretto_list_of(&((Freezer *)self)->state, members);
 }
 
 static int
@@ -142,6 +171,10 @@ freezer_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 static PyMethodDef freezer_methods[] = {
     {"freeze", (PyCFunction)(void (*)(void))freezer_freeze, METH_FASTCALL, "Freeze a value at a depth."},
     {"decode", freezer_decode, METH_O, "Return a JSON text's data, or NotImplemented if it is left to Python."},
+    {"object_with", (PyCFunction)(void (*)(void))freezer_object_with, METH_FASTCALL,
+     "Return a frozen object of frozen members, its weight and its depth."},
+    {"object_of", freezer_object_of, METH_O, "Return a frozen object of frozen members."},
+    {"list_of", freezer_list_of, METH_O, "Return a frozen list of frozen members."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -167,7 +200,7 @@ fill_module(PyObject *module)
     }
     int added = PyModule_AddObjectRef(module, "Freezer", type);
     Py_DECREF(type);
-    return added;
+    return added < 0 ? added : PyModule_AddIntConstant(module, "VERSION", VERSION);
 }
 
 static PyModuleDef_Slot module_slots[] = {

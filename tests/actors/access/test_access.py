@@ -15,6 +15,7 @@ from stretto.actors.journal import (
     AddEnterCode,
     AddSession,
     AddToken,
+    AuditEntry,
     EndSession,
     Enter,
     NoteSessionUse,
@@ -154,7 +155,7 @@ def test_token_changes_carry_their_audit() -> None:
     desk = Desk()
     desk.create(note="for ci")
     desk.access.revoke_token("ci", by=ADMIN, note="leaked").result(PATIENCE)
-    entries = [entry for _, audit, _ in desk.keeper.applied for entry in audit]
+    entries = [entry for _, audit, _ in desk.keeper.applied for entry in audit if isinstance(entry, AuditEntry)]
     assert [(each.who, each.operation, each.target, each.note, each.at) for each in entries] == [
         ("mira", "create_token", "ci", "for ci", NOON),
         ("mira", "revoke_token", "ci", "leaked", NOON),

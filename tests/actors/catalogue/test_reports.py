@@ -105,6 +105,7 @@ def test_actions_are_listed_by_ref(catalogue: Catalogue) -> None:
     assert refs == sorted(refs)
     (echo,) = list_actions(catalogue, "CORE.ECHO")
     assert (echo["pack"], echo["runner"], echo["used_by"]) == ("core", "inline", ["ops.greet", "ops.other"])
+    assert echo["isolation"] is None
     assert list_actions(catalogue, pack="none") == []
 
 

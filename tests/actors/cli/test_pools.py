@@ -84,7 +84,7 @@ def test_mistakes_name_the_nearest_pool_and_worker(tmp_path: Path) -> None:
         )
     url = f"sqlite:///{tmp_path}/runs.db"
     open_store(url, keyring_for(url, None)).close()
-    assert "a store has no pools" in pools("list", "--store", url, code=2).stderr
+    assert "a store has no daemons and pools" in pools("list", "--store", url, code=2).stderr
 
 
 def test_only_an_administrator_drains_a_pool(tmp_path: Path) -> None:

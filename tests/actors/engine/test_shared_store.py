@@ -12,7 +12,6 @@ from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs import RunEnded
-from stretto.definitions.conductor import IllegalTransition
 from tests.support.engines import Bench, outcome_of
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE, Inbox, messages_of
@@ -49,15 +48,13 @@ def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any
 
 
 def test_engines_run_their_own_runs_and_show_those_of_others(shared: Callable[[], Bench]) -> None:
-    """A run can be read by any of them. A request that changes it goes to its own."""
+    """A run can be read by any of them, and changed through any."""
     first, second = shared(), shared()
     assert first.run(TWO).status == second.run(TWO).status == "succeeded"
     paused = first.submit(TWO.replace("core.noop, next", "core.sleep, input: {seconds: 1000}, next"))
     status = second.proxy.status(paused.id).get(timeout=PATIENCE)
     assert (status["id"], status["status"]) == (paused.id, "running")
-    with pytest.raises(IllegalTransition, match=r"cannot cancel the run .*: the engine \d+ \(process .*\) runs it"):
-        second.proxy.cancel(paused.id).get(timeout=PATIENCE)
-    first.proxy.cancel(paused.id).get(timeout=PATIENCE)
+    second.proxy.cancel(paused.id).get(timeout=PATIENCE)
     assert second.proxy.status(paused.id).get(timeout=PATIENCE)["status"] in {"cancelling", "cancelled"}
 
 

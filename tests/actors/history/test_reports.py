@@ -18,7 +18,8 @@ from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import CancelRequested, PauseRequested, UnknownTask, events
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import MASK, Mask
-from stretto.definitions.data.frozen import EMPTY_OBJECT, object_of
+from stretto.definitions.data.composing import object_of
+from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.conducted import Conducted
 from tests.support.counted_sql import counting
 from tests.support.recording import acceptance, completed, failed, happening

@@ -25,7 +25,7 @@ from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, Stor
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import RunRecorded
 from stretto.actors.runs.services import Services
-from stretto.definitions.data.frozen import list_of
+from stretto.definitions.data.composing import list_of
 from stretto.metrics import Instruments
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 

@@ -30,6 +30,7 @@ def test_what_no_one_asked_for_leaves_no_entry() -> None:
 def test_every_database_accepts_the_texts(note: str, who: str, target: str) -> None:
     """A null character or half a pair must not make a run unrecordable."""
     (entry,) = Requester(who=who, via="api", source="x", note=note).asks("submit", target, 1.0)
+    assert isinstance(entry, AuditEntry)
     for text in (entry.note or "", entry.who, entry.target):
         assert "\0" not in text
         text.encode()
@@ -39,6 +40,7 @@ def test_every_database_accepts_the_texts(note: str, who: str, target: str) -> N
 def test_long_texts_are_cut(length: int) -> None:
     """So that a client cannot fill the store with one request."""
     (entry,) = Requester(who="w" * length, via="api", source="x", note="n" * 10 * length).asks("a", "t" * length, 1.0)
+    assert isinstance(entry, AuditEntry)
     assert len(entry.who) == len(entry.target) == MAX_TEXT
     assert len(entry.note or "") == MAX_NOTE
     assert entry.target.endswith("...") is (length > MAX_TEXT)

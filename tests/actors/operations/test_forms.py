@@ -15,6 +15,7 @@ from stretto.actors.operations import (
     Request,
     answers,
     controls,
+    daemons,
     events,
     keys,
     pools,
@@ -180,6 +181,9 @@ REQUESTS = [
         "POST /pools/compute/drain",
         b'{"worker":"compute-1","note":"n"}',
     ),
+    (daemons.Daemons(), "GET /daemons", b""),
+    (daemons.Daemon(7), "GET /daemons/7", b""),
+    (daemons.DrainDaemon(7, note="n"), "POST /daemons/7/drain", b'{"note":"n"}'),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [

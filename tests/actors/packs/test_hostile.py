@@ -7,7 +7,8 @@ import pytest
 
 from stretto.actors.catalogue import load_library
 from stretto.actors.packs import CannotInstallPack, InstallOptions, examine_packs, findings_of, install_pack, read_packs
-from stretto.actors.packs.folders import MAX_ACTIONS
+from stretto.actors.packs.folders import MAX_PACK_ACTIONS
+from stretto.definitions import InvalidDefinition
 from tests.support.engines import Bench
 from tests.support.pack_files import MANIFEST, METADATA, write_pack
 
@@ -90,9 +91,18 @@ def test_ten_thousand_actions_are_refused_without_reading_them(tmp_path: Path) -
     assert [(each.manifest.ref, len(each.actions)) for each in packs] == [("evil", 0), ("tools", 1)]
 
 
+def test_the_number_of_actions_is_bounded_by_a_setting(tmp_path: Path) -> None:
+    """The message names it."""
+    pack = write_pack(tmp_path / "tools")
+    (pack / "actions/a.yaml").write_text(METADATA.replace("greet\n", "a\n"))
+    assert len(read_packs([pack], max_actions=2)[0].actions) == 2
+    with pytest.raises(InvalidDefinition, match=r"at most 1 actions \(the setting engine.max_pack_actions\)"):
+        read_packs([pack], max_actions=1)
+
+
 @pytest.mark.slow
 def test_a_pack_with_as_many_actions_as_allowed_is_read(tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "tools")
-    for number in range(MAX_ACTIONS - 1):
+    for number in range(MAX_PACK_ACTIONS - 1):
         (pack / f"actions/a{number}.yaml").write_text(METADATA.replace("greet\n", f"a{number}\n"))
-    assert len(read_packs([pack])[0].actions) == MAX_ACTIONS
+    assert len(read_packs([pack])[0].actions) == MAX_PACK_ACTIONS

@@ -131,6 +131,10 @@ class Tools:
         add_packs(self._registry, read_packs([self.folder]))
         return self
 
+    def isolation_of(self, name: str) -> str | None:
+        """Return where an action's code runs."""
+        return self._registry.get(f"tools.{name}").isolation
+
     def start(self, name: str, **given: Any) -> Running:
         """Start a call."""
         frozen = freeze(given)
@@ -168,6 +172,12 @@ def tools(tmp_path: Path) -> Iterator[Tools]:
     made.describe("plain", "script.py", *script)
     yield made.load()
     made.runner.stop()
+
+
+def test_an_action_says_where_it_runs(tools: Tools) -> None:
+    """In the words of the metadata: kept, or a process for each call, which a script has."""
+    names = ("count", "alone", "script", "plain")
+    assert [tools.isolation_of(name) for name in names] == ["worker", "fresh", "worker", "fresh"]
 
 
 def test_a_function_gets_its_parameters_and_returns_its_result(tools: Tools) -> None:

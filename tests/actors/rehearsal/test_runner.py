@@ -11,7 +11,8 @@ from stretto.actors.rehearsal.timeline import Seconds, Timeline
 from stretto.actors.runners import Call, Finished, Running
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.context import Context, RunFacts
-from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze, object_of
+from stretto.definitions.data.composing import object_of
+from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.metrics.logging import CallIds
 
 ACTIONS = ScriptedActions(ActionRegistry.registered())

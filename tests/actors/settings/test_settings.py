@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.actors import Engine
+from stretto.actors.actions import RemoteLimits
 from stretto.actors.cli import main
 from stretto.actors.settings import Flag, InvalidSettings, Settings, read_settings
 from stretto.actors.settings.model import SECTIONS, expected, fields_of
@@ -175,11 +176,15 @@ def test_defaults_are_the_engines() -> None:
         "workers",
         "max_worker_bytes",
         "pack_workers",
+        "max_pack_process_bytes",
+        "max_pack_actions",
         "worker_calls",
         "worker_idle_seconds",
         "dispatchers",
     ):
         assert getattr(Settings().engine, name) == parameters[name].default
+    remote = Settings().remote
+    assert RemoteLimits(remote.max_hosts, remote.max_output_bytes) == parameters["remote_limits"].default
 
 
 def test_every_setting_has_a_description() -> None:

@@ -1,5 +1,6 @@
 """The meaning of a run: each decision of the design, as a small workflow."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -12,6 +13,7 @@ from stretto.definitions.conductor import (
     Event,
     Failure,
     IllegalTransition,
+    RetryDue,
     StartItem,
     TaskEnded,
     WaitUntil,
@@ -21,6 +23,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.conductor import HANDLERS
+from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.data import object_of
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import Drive, failed, starts, waits
@@ -718,6 +721,46 @@ def test_a_conductor_needs_no_clock_and_keeps_what_it_is_given() -> None:
     other.begin()
     drive.completes("a")
     assert [each.context.look(NO_BRANCH, 0).variables["v"] for each in (drive.conductor, other)] == [1, 0]
+
+
+def test_all_that_evaluates_is_called_by_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of an item of many evaluates nothing, and costs no guarded call. All else of an event is guarded."""
+    guarded: list[str] = []
+    inside: list[bool] = []
+    moment: property = vars(RunState)["moment"]
+
+    def call(function: Callable[..., Any], *arguments: Any) -> Any:
+        guarded.append(function.__name__)
+        inside.append(True)
+        try:
+            return function(*arguments)
+        finally:
+            inside.pop()
+
+    def checked(state: RunState) -> Any:
+        assert inside, "an expression is evaluated outside of the guard"
+        return moment.__get__(state)
+
+    fan = {
+        "name": "fan", "with_items": [1, 2, 3, 4], "concurrency": 1, "next": [then("after", when="{{ succeeded() }}")],
+        "max_failures": 1, "retry": {"count": 1, "on_error": "{{ attempt == 1 }}"},
+    }  # fmt: skip
+    drive = Drive(workflow(fan, {"name": "after", "input": {"message": "{{ task.fan.status }}"}}))
+    monkeypatch.setattr(RunState, "moment", property(checked))
+    on = drive.conductor.on
+    monkeypatch.setattr(drive.conductor, "on", lambda event: on(event, call))
+    drive.completes("fan", index=0)
+    assert not guarded
+    drive.fails("fan", index=1)
+    assert guarded == ["item_completed"]
+    drive.due(RetryDue("fan", 1, 1, 2, drive.clock))
+    drive.completes("fan", index=1)
+    drive.completes("fan", index=2)
+    assert guarded == ["item_completed", "retry_is_due"]
+    drive.completes("fan", index=3)
+    drive.completes("after")
+    assert guarded == ["item_completed", "retry_is_due", "_go_on", "_go_on"]
+    assert drive.finish.status == "succeeded"
 
 
 def test_every_event_has_one_handler() -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import NotData, freeze
-from stretto.definitions.data import COMPILED, decode_json
+from stretto.definitions.data import COMPILED, decode_json, list_of, object_of, object_with
+from stretto.definitions.data.composing import _list_of, _object_of, _object_with
 from stretto.definitions.data.frozen import FrozenDict, FrozenList, _freeze, depth_of, weigh
 from tests.support.evaluating import JSON, MANY
 
@@ -63,6 +64,37 @@ def test_both_halves_freeze_alike(value: Any) -> None:
     """Types, weights, depths and the order of keys; and what one refuses, the other refuses in the same words."""
     assert COMPILED is not None
     assert outcome(COMPILED.freeze, value, 0) == outcome(_freeze, value, 0)
+
+
+@given(st.lists(JSON.map(freeze)), st.dictionaries(st.text(max_size=3), JSON.map(freeze)))
+@MANY
+def test_both_halves_compose_alike(members: list[Any], fields: dict[str, Any]) -> None:
+    """Containers of what is frozen already: from lists, iterators, and objects that are frozen or not."""
+    assert COMPILED is not None
+    expected = shape(_list_of(members))
+    assert shape(COMPILED.list_of(members)) == shape(COMPILED.list_of(iter(members))) == expected
+    assert (
+        shape(COMPILED.object_of(fields)) == shape(COMPILED.object_of(_object_of(fields))) == shape(_object_of(fields))
+    )
+    assert shape(COMPILED.object_with(fields, 7, 3)) == shape(_object_with(fields, 7, 3))
+
+
+def test_a_container_of_what_is_not_frozen_stays_with_the_collector() -> None:
+    """It could be part of a cycle. Callers promise frozen members; some plain lists get through."""
+    assert COMPILED is not None
+    for made in (COMPILED.list_of([[]]), COMPILED.object_of({"a": {}}), COMPILED.object_with({"a": object()}, 8, 1)):
+        assert gc.is_tracked(made)
+
+
+@pytest.mark.parametrize("wrong", [1, None, [1], ["ab", 3]])
+def test_what_is_no_object_is_refused_by_both_halves(wrong: Any) -> None:
+    """None of them makes something of it."""
+    assert COMPILED is not None
+    for function in (COMPILED.object_of, _object_of):
+        with pytest.raises((TypeError, ValueError, AttributeError)):
+            function(wrong)
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        COMPILED.object_with(wrong, 1, 1)
 
 
 @given(JSON, st.booleans(), st.sampled_from([None, 1]))
@@ -126,7 +158,8 @@ def test_the_depth_of_a_text_is_bounded(levels: int) -> None:
 
 def test_the_collector_knows_nothing_of_what_is_frozen() -> None:
     """Its passes do not grow with contexts: nothing frozen can be part of a cycle."""
-    for made in (freeze({"a": [{"b": []}]}), decode_json(b'{"a": [{"b": []}]}')):
+    composed = object_of({"a": list_of([object_with({"b": list_of([])}, 9, 2)])})
+    for made in (freeze({"a": [{"b": []}]}), decode_json(b'{"a": [{"b": []}]}'), composed):
         assert isinstance(made, FrozenDict)
         assert not any(map(gc.is_tracked, (made, made["a"], made["a"][0], made["a"][0]["b"])))
 
@@ -146,6 +179,11 @@ def test_nothing_is_kept_and_nothing_is_given_up_twice() -> None:
             outcome(freeze, values[number])
         decode_json(text)
         outcome(decode_json, text[:-1])
+        list_of(values)
+        outcome(list_of, (each for each in (name, 0.5, {1})))
+        object_of({name: name, "members": list_of([name])})
+        outcome(object_of, {1: member})
+        outcome(object_with, {name: member}, 2**40, 100)
     assert [sys.getrefcount(each) for each in watched] == before
 
 

@@ -20,15 +20,8 @@ from jinja2 import Environment
 
 from stretto.definitions import Frozen, NotData, freeze, thaw
 from stretto.definitions.data import frozen as frozen_module
-from stretto.definitions.data.frozen import (
-    EMPTY_LIST,
-    EMPTY_OBJECT,
-    FrozenDict,
-    FrozenList,
-    list_of,
-    object_of,
-    weigh,
-)
+from stretto.definitions.data.composing import list_of, object_of
+from stretto.definitions.data.frozen import EMPTY_LIST, EMPTY_OBJECT, FrozenDict, FrozenList, weigh
 from tests.support.evaluating import CONTAINERS, JSON, MANY, SOME, frozen_list, frozen_object, plain
 
 

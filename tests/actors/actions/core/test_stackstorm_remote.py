@@ -6,17 +6,29 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.actions import ActionFailed, remote_script, stackstorm_local, stackstorm_remote
-from stretto.actors.actions.core import stackstorm_remote as module
+from stretto.actors.actions import (
+    MAX_REMOTE_HOSTS,
+    ActionFailed,
+    RemoteLimits,
+    remote_script,
+    stackstorm_local,
+    stackstorm_remote,
+    use_remote_limits,
+)
 from stretto.actors.actions.core.stackstorm import stackstorm_local_sudo
-from stretto.actors.actions.core.stackstorm_remote import MAX_HOSTS, stackstorm_remote_sudo
+from stretto.actors.actions.core.stackstorm_remote import stackstorm_remote_sudo
 from tests.support.stand_in_programs import StandIns, stand_ins
 
 __all__ = ["stand_ins"]
 
 
-def remote(**given: Any) -> Any:
-    return asyncio.run(stackstorm_remote(**given))
+def remote(limits: RemoteLimits | None = None, **given: Any) -> Any:
+    async def called() -> Any:
+        if limits is not None:
+            use_remote_limits(asyncio.get_running_loop(), limits)
+        return await stackstorm_remote(**given)
+
+    return asyncio.run(called())
 
 
 def test_a_command_runs_on_each_host_with_one_result_each(stand_ins: StandIns) -> None:
@@ -43,13 +55,19 @@ def test_variables_are_text_as_those_of_core_local(stand_ins: StandIns) -> None:
         remote(cmd="true", hosts="h", env={"A": [1]})
 
 
-def test_the_hosts_of_a_call_share_the_memory_for_their_outputs(
-    stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_hosts_of_a_call_share_the_memory_for_their_outputs(stand_ins: StandIns) -> None:
     """A thousand hosts would keep two gigabytes otherwise."""
-    monkeypatch.setattr(module, "MAX_OUTPUT_BYTES_OF_HOSTS", 400)
-    results = remote(cmd="head -c 1000 /dev/zero | tr '\\0' x", hosts=["one", "two"])
+    limits = RemoteLimits(max_output_bytes=400)
+    results = remote(limits, cmd="head -c 1000 /dev/zero | tr '\\0' x", hosts=["one", "two"])
     assert {len(each["stdout"]) for each in results.values()} == {100}
+
+
+def test_the_number_of_hosts_is_bounded_by_a_setting(stand_ins: StandIns) -> None:
+    """The message names it."""
+    limits = RemoteLimits(max_hosts=2)
+    assert remote(limits, cmd="true", hosts=["one", "two"]).keys() == {"one", "two"}
+    with pytest.raises(ActionFailed, match=r"1 to 2 hosts \(the setting remote.max_hosts\), got 3"):
+        remote(limits, cmd="true", hosts=["one", "two", "three"])
 
 
 def test_a_host_that_fails_fails_the_action_with_all_results(stand_ins: StandIns) -> None:
@@ -67,8 +85,8 @@ def test_a_host_that_fails_fails_the_action_with_all_results(stand_ins: StandIns
     [
         ({"hosts": "-oProxyCommand=touch"}, "a host must be a name or an address"),
         ({"hosts": "a b"}, "a host must be a name or an address"),
-        ({"hosts": ""}, "hosts must be 1 to 1,000 hosts, got 0"),
-        ({"hosts": [f"h{number}" for number in range(MAX_HOSTS + 1)]}, "got 1,001"),
+        ({"hosts": ""}, r"hosts must be 1 to 1,000 hosts \(the setting remote.max_hosts\), got 0"),
+        ({"hosts": [f"h{number}" for number in range(MAX_REMOTE_HOSTS + 1)]}, "got 1,001"),
         ({"hosts": "h", "username": "-oX"}, "username must be a user's name"),
         ({"hosts": "h", "bastion_host": "-oX"}, "a host must be a name or an address"),
         ({"hosts": "h", "private_key": "-----BEGIN\nx"}, "private_key must be the path of a file"),

@@ -34,6 +34,7 @@ NOT_ANSWERED = {
     "invalid_store_key": "ends the start",
     "not_data": "is a mistake in Python, or ends an item",
     "client_closed": "is a client's",
+    "refused_by_peer": "has the code of the refusal in its place",
     "not_text": "is a client's",
     "pool_needs_key": "ends an item",
     "store_in_use": "ends the start",

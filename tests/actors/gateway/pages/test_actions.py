@@ -16,6 +16,7 @@ def test_the_list_has_its_search_and_its_pack_in_its_address(tmp_path: Path) -> 
         page = await text_of(browser, "/actions")
         assert '<a class="row" href="/actions/core.echo">core.echo</a>' in page
         assert "Return the message unchanged." in page
+        assert '<td class="c-runner" data-label="Runs in">inline</td>' in page
         assert re.search(r'<a href="/actions"[^>]* aria-current="page">', page)
         searched = await text_of(browser, "/actions?q=MESSAGE&pack=core")
         assert "core.echo" in searched

@@ -1,0 +1,83 @@
+"""An engine gives its runs to the other engines of the store: when it is drained, and when it stops.
+
+    AbandonRun --> supervisors --RunParked--> the last run of a tree --RunsReleased--> the store --NOTIFY--> the others
+
+A tree is given up as a whole, in the record behind the last one of its runs, so that its next engine reads all of them.
+"""
+
+import msgspec
+
+from stretto.actors.dispatch import Deferred, handles, when_settled
+from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.submission import Admission
+from stretto.actors.engine.supervision import RunSupervision
+from stretto.actors.journal import EngineDrains, EngineLink, Peers, Requester, RunsReleased, asked_by
+from stretto.actors.runs import AbandonRun, RunParked, Services
+from stretto.metrics import get_logger
+
+_log = get_logger("stretto.engine")
+
+
+class BeginDrain(msgspec.Struct, frozen=True):
+    """To the engine: give all runs away, and answer once it is durable that no more are taken."""
+
+    answer: Deferred
+    by: Requester | None
+
+
+class GivingUp:
+    """Gives up trees of runs as soon as all of their runs are parked."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that have runs
+        self,
+        services: Services,
+        link: EngineLink,
+        table: RunTable,
+        runs: RunSupervision,
+        recovery: RunRecovery,
+        admission: Admission,
+        peers: Peers | None,
+    ) -> None:
+        self._services = services
+        self._link = link
+        self._table = table
+        self._runs = runs
+        self._recovery = recovery
+        self._admission = admission
+        self._peers = peers
+        self._gives_up = False
+
+    def begin(self) -> None:
+        """Give up each tree from now on when its runs are parked, and claim no more. The engine stops or is drained."""
+        self._link.stop_claiming()
+        self._recovery.stop()
+        self._gives_up = self._peers is not None
+
+    @handles(BeginDrain)
+    def _drain(self, message: BeginDrain) -> None:
+        if not self._admission.draining:
+            _log.info("draining", runs=len(self._table))
+            self._admission.draining = self._services.draining = True
+            self._services.events.close()
+            self.begin()
+        audit = asked_by(message.by, "drain_daemon", str(self._link.engine), self._services.now())
+        self._services.journal.record(EngineDrains(audit), (), ((message.answer, None),))
+        for run_id, run in self._table:
+            run.tell(AbandonRun())
+            if run.supervisor is None:
+                self._run_parked(RunParked(run_id))
+
+    @handles(RunParked)
+    def _run_parked(self, message: RunParked) -> None:
+        """Park a run, and give up its tree if that was the last run of it here."""
+        run = self._table.get(message.run_id)
+        self._runs.run_parked(message)
+        if run is not None and self._gives_up and not self._table.has_family(run.family):
+            self._release(message.run_id, run.family)
+
+    def _release(self, run_id: str, family: str) -> None:
+        released = Deferred()
+        if self._peers is not None:
+            when_settled(released, self._peers.released)
+        self._services.journal.record(RunsReleased(run_id), (), ((released, None),), family)

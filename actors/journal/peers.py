@@ -1,0 +1,98 @@
+"""Requests between the engines of a store: one engine asks, the one that has the run answers.
+
+    asker: ask --> a row of `requests` --NOTIFY--> owner: PeerAsked --> the answer, in the commit of its change
+    asker <-- the answer <--NOTIFY-- owner
+
+The row is durable. A notification that is lost is repaired when both look again, at each renewal of their leases.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from stretto.definitions.errors import StrettoError
+
+if TYPE_CHECKING:
+    import pykka
+
+    from stretto.actors.dispatch import Deferred
+
+MAX_WAITING_REQUESTS: Final = 1000
+"""Requests of one engine to others that wait for their answers."""
+LEAST_ANSWER_SECONDS: Final = 10.0
+"""The least time that an engine waits for an answer. It waits for three leases, in which a run can change its owner."""
+LEASES_OF_AN_ANSWER: Final = 3
+
+
+class PeerRequest(msgspec.Struct, frozen=True):
+    """A request from another engine.
+
+    Attributes:
+        number: Its number in the store.
+        asker: The engine that asks.
+        kind: What it asks for.
+        run_id: The run that it is about, or None if it is about the engine itself.
+        body: Its arguments, which the engine encodes.
+    """
+
+    number: int
+    asker: int
+    kind: str
+    run_id: str | None
+    body: bytes
+
+
+class PeerAnswer(msgspec.Struct, frozen=True):
+    """The answer to a request, written in the commit of the change that was asked for."""
+
+    number: int
+    body: bytes
+
+
+class PeerAsked(msgspec.Struct, frozen=True):
+    """To the engine: another engine of the store asks for something."""
+
+    request: PeerRequest
+
+
+class RequestUnanswered(StrettoError):
+    """No other engine has answered a request in time. It may still take effect: check the run."""
+
+    code = "request_unanswered"
+
+
+class Peers(Protocol):
+    """The other engines of the store. Thread-safe."""
+
+    def start(self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any]) -> None:
+        """Send `PeerAsked` to an engine for each request, and `ClaimLeft` to its journal, from now on."""
+
+    def ask(self, kind: str, body: bytes, *, run_id: str | None = None, engine: int | None = None) -> Deferred:
+        """Ask the engine that has a run, or an engine by its number, and return the body of its answer.
+
+        Args:
+            kind: What it asks for.
+            body: The arguments.
+            run_id: The run. The engine that has it may change before it answers.
+            engine: The engine, for a request about itself.
+
+        Returns:
+            The answer. Fails with `RequestUnanswered`, `LimitExceeded` or `StoreUnavailable`.
+        """
+
+    def answered(self, request: PeerRequest) -> None:
+        """Notify an engine that the answer to its request is durable."""
+
+    def retry(self, request: PeerRequest) -> None:
+        """Let a request come again that could not be answered now."""
+
+    def released(self) -> None:
+        """Notify all other engines that this one has given up runs, which they can claim."""
+
+    def look(self) -> None:
+        """Look for requests now, as this engine has claimed runs."""
+
+    def stop(self) -> None:
+        """Fail all requests that wait, end the thread, and close the connection; idempotent."""

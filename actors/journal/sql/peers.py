@@ -1,0 +1,269 @@
+"""The other engines of a store in PostgreSQL, over a connection of its own that also listens for notifications.
+
+The thread sleeps until it is notified, is asked for something, or the lease is to be renewed. It inserts requests and
+sends notifications outside of the journal's transactions. Answers are written inside of them.
+"""
+
+import contextlib
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, cast
+
+import psycopg
+import pykka
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.messages import ClaimLeft
+from stretto.actors.journal.peers import (
+    LEASES_OF_AN_ANSWER,
+    LEAST_ANSWER_SECONDS,
+    MAX_WAITING_REQUESTS,
+    PeerAnswer,
+    PeerAsked,
+    PeerRequest,
+    RequestUnanswered,
+)
+from stretto.actors.journal.sql.errors import store_error
+from stretto.actors.journal.sql.requests import (
+    delete_requests,
+    insert_request,
+    notify,
+    read_requests,
+    receiver_of,
+)
+from stretto.actors.journal.store import StoreClosed, StoreUnavailable
+from stretto.definitions.errors import LimitExceeded
+from stretto.metrics import get_logger
+
+_FIRST_RETRY_SECONDS: Final = 0.1
+_LAST_RETRY_SECONDS: Final = 5.0
+
+_RELEASES: Final = "stretto_releases"
+"""The channel on which engines say that they have given up runs."""
+
+_log = get_logger("stretto.store")
+
+
+class _Asked(NamedTuple):
+    """A request of this engine that waits for its answer."""
+
+    row: dict[str, Any]
+    answer: Deferred
+    deadline: float
+
+
+class SqlPeers:
+    """Sends requests to the other engines of a store, and delivers theirs. Implements `journal.peers.Peers`."""
+
+    def __init__(
+        self, store: str, connect: Callable[[], Connection], engine: int, lease: Lease, now: Callable[[], float]
+    ) -> None:
+        """Start no thread yet.
+
+        Args:
+            store: The store's URL without its password.
+            connect: Returns a new connection that commits each statement.
+            engine: The number of this engine.
+            lease: Its lease.
+            now: The store's clock.
+        """
+        self._store = store
+        self._connect = connect
+        self._number = engine
+        self._now = now
+        self._look_seconds = lease.renewal_seconds
+        self._patience = max(LEASES_OF_AN_ANSWER * lease.seconds, LEAST_ANSWER_SECONDS)
+        self._lock = threading.Lock()
+        self._new: deque[_Asked] = deque()
+        self._notifications: deque[tuple[str, str]] = deque()
+        self._waiting: dict[int, _Asked] = {}
+        self._delivered: set[int] = set()
+        self._stopped = False
+        self._engine: pykka.ActorRef[Any] | None = None
+        self._journal: pykka.ActorRef[Any] | None = None
+        self._wake_reader, self._waker = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
+
+    # ---- any thread
+
+    def start(self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any]) -> None:
+        """Send requests to an engine, and `ClaimLeft` to its journal, from now on."""
+        self._engine, self._journal = engine, journal
+        self._thread.start()
+
+    def ask(self, kind: str, body: bytes, *, run_id: str | None = None, engine: int | None = None) -> Deferred:
+        """Ask another engine; see `Peers.ask`."""
+        asked = _Asked(
+            {"kind": kind, "body": body, "run": run_id, "engine": engine}, Deferred(), time.monotonic() + self._patience
+        )
+        with self._lock:
+            if self._stopped:
+                asked.answer.fail(_stopping_error())
+            elif len(self._new) + len(self._waiting) >= MAX_WAITING_REQUESTS:
+                asked.answer.fail(
+                    LimitExceeded(
+                        f"{MAX_WAITING_REQUESTS:,} requests to other daemons wait for their answers, no more may "
+                        "(MAX_WAITING_REQUESTS): try again later"
+                    )
+                )
+            else:
+                self._new.append(asked)
+        self.look()
+        return asked.answer
+
+    def answered(self, request: PeerRequest) -> None:
+        """Notify the asker of an answer that is durable."""
+        self._notifications.append((_channel_of(request.asker), ""))
+        self.look()
+
+    def retry(self, request: PeerRequest) -> None:
+        """Let a request come again at the next look."""
+        with self._lock:
+            self._delivered.discard(request.number)
+
+    def released(self) -> None:
+        """Notify all other engines that there are runs to claim."""
+        self._notifications.append((_RELEASES, str(self._number)))
+        self.look()
+
+    def look(self) -> None:
+        """Wake the thread."""
+        with self._lock:
+            if self._waker >= 0:
+                os.write(self._waker, b".")
+
+    def stop(self) -> None:
+        """Fail all requests that wait, and end the thread; idempotent."""
+        with self._lock:
+            if self._waker < 0:
+                return
+            self._stopped = True
+        self.look()
+        if self._thread.ident is not None:
+            self._thread.join()
+        with self._lock:
+            os.close(self._waker)
+            os.close(self._wake_reader)
+            self._waker = self._wake_reader = -1
+        for asked in (*self._new, *self._waiting.values()):
+            asked.answer.fail(_stopping_error())
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        retry = _FIRST_RETRY_SECONDS
+        while not self._stopped:
+            try:
+                with self._connect() as connection:
+                    retry = _FIRST_RETRY_SECONDS
+                    self._serve(connection)
+            except (SQLAlchemyError, psycopg.Error) as error:
+                if retry == _FIRST_RETRY_SECONDS:
+                    _log.warning("peers_unreachable", reason=str(store_error(error, self._store)))
+                self._expire(None)
+                self._sleep([], retry)
+                retry = min(2 * retry, _LAST_RETRY_SECONDS)
+
+    def _serve(self, connection: Connection) -> None:
+        for channel in (_channel_of(self._number), _RELEASES):
+            connection.execute(text(f"LISTEN {channel}"))
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        while not self._stopped:
+            self._send(connection)
+            self._receive(connection)
+            self._expire(connection)
+            # One that came while a statement was executed is not seen on the socket any more.
+            came = list(driver.notifies(timeout=0))
+            if any(each.channel == _RELEASES and each.payload != str(self._number) for each in came):
+                self._tell(self._journal, ClaimLeft())
+            if not came:
+                self._sleep([driver.fileno()], self._seconds_to_next())
+        self._send(connection)
+
+    def _sleep(self, descriptors: list[int], seconds: float) -> None:
+        """Sleep until something comes, or so many seconds."""
+        if self._new or self._notifications or self._stopped:
+            seconds = 0
+        ready, _, _ = select.select([*descriptors, self._wake_reader], [], [], seconds)
+        if self._wake_reader in ready:
+            os.read(self._wake_reader, 65536)
+
+    def _seconds_to_next(self) -> float:
+        deadlines = [asked.deadline for asked in self._waiting.values()]
+        return max(0.0, min([self._look_seconds, *(each - time.monotonic() for each in deadlines)]))
+
+    def _send(self, connection: Connection) -> None:
+        """Insert the requests of this engine, and send its notifications."""
+        while self._new:
+            asked = self._new.popleft()
+            try:
+                number = insert_request(connection, self._number, asked.row, self._now())
+            except (SQLAlchemyError, psycopg.Error) as error:
+                asked.answer.fail(StoreUnavailable(str(store_error(error, self._store))))
+                raise
+            self._waiting[number] = asked
+            run_id, engine = asked.row["run"], asked.row["engine"]
+            receiver = engine if run_id is None else receiver_of(connection, run_id)
+            if receiver is not None:
+                notify(connection, _channel_of(receiver))
+        while self._notifications:
+            notify(connection, *self._notifications.popleft())
+
+    def _receive(self, connection: Connection) -> None:
+        """Deliver the requests to this engine that are not delivered yet, and the answers to its own."""
+        asked, answers = read_requests(connection, self._number)
+        with self._lock:
+            new = [each for each in asked if each.number not in self._delivered]
+            # Those that were answered are forgotten.
+            self._delivered = {each.number for each in asked}
+        for request in new:
+            self._tell(self._engine, PeerAsked(request))
+        self._take(connection, answers)
+
+    @staticmethod
+    def _tell(actor: "pykka.ActorRef[Any] | None", message: Any) -> None:
+        if actor is not None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                actor.tell(message)
+
+    def _take(self, connection: Connection, answers: list[PeerAnswer]) -> None:
+        if not answers:
+            return
+        delete_requests(connection, (each.number for each in answers))
+        for each in answers:
+            asked = self._waiting.pop(each.number, None)
+            if asked is not None:
+                asked.answer.resolve(each.body)
+
+    def _expire(self, connection: Connection | None) -> None:
+        """Fail the requests that were not answered in time."""
+        now = time.monotonic()
+        late = [number for number, asked in self._waiting.items() if asked.deadline <= now]
+        for number in late:
+            self._waiting.pop(number).answer.fail(self._unanswered_error())
+        while self._new and self._new[0].deadline <= now:
+            self._new.popleft().answer.fail(self._unanswered_error())
+        if late and connection is not None:
+            delete_requests(connection, late)
+
+    def _unanswered_error(self) -> RequestUnanswered:
+        return RequestUnanswered(
+            f"no other daemon has answered the request within {self._patience:.0f} seconds. It may still take effect: "
+            "check the run, then try again"
+        )
+
+
+def _channel_of(engine: int) -> str:
+    """Return the channel of an engine. One with the same number in another schema looks once too often."""
+    return f"stretto_{engine}"
+
+
+def _stopping_error() -> StoreClosed:
+    return StoreClosed("the request was not answered: the engine is being stopped")

@@ -1,0 +1,86 @@
+"""The table of requests between engines: asked for on a connection of its own, answered in the owner's transactions."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
+
+from stretto.actors.journal.peers import PeerAnswer, PeerRequest
+from stretto.actors.journal.sql.tables import engines, requests, runs
+
+REQUESTS_AT_ONCE: Final = 500
+"""Requests that an engine reads at a time."""
+
+_INSERT: Final = insert(requests).returning(requests.c.number)
+_ANSWER: Final = (
+    update(requests)
+    .where(requests.c.number == bindparam("request"), requests.c.answer.is_(None))
+    .values(answer=bindparam("answered"))
+)
+# An ended run may belong to an engine that is gone: any engine knows how it ended.
+_IS_FOR_US: Final = or_(
+    requests.c.engine == bindparam("ours"),
+    and_(
+        requests.c.run.is_not(None),
+        or_(runs.c.owner == bindparam("ours"), runs.c.id.is_(None), runs.c.ended_at.is_not(None)),
+    ),
+)
+_FOR_ENGINE: Final = (
+    select(requests)
+    .select_from(requests.outerjoin(runs, runs.c.id == requests.c.run))
+    .where(
+        or_(
+            and_(requests.c.answer.is_(None), _IS_FOR_US),
+            and_(requests.c.answer.is_not(None), requests.c.asker == bindparam("ours")),
+        )
+    )
+    .order_by(requests.c.number)
+    .limit(REQUESTS_AT_ONCE)
+)
+_OWNER: Final = select(runs.c.owner).where(runs.c.id == bindparam("run"))
+
+
+def insert_request(connection: Connection, asker: int, request: dict[str, Any], now: float) -> int:
+    """Add a request with the columns `kind`, `body`, `run` and `engine`; return its number."""
+    number: int = connection.execute(_INSERT, {**request, "asker": asker, "asked_at": now}).scalar_one()
+    return number
+
+
+def receiver_of(connection: Connection, run_id: str) -> int | None:
+    """Return the engine that has a run, or None."""
+    owner: int | None = connection.scalar(_OWNER, {"run": run_id})
+    return owner
+
+
+def read_requests(connection: Connection, ours: int) -> tuple[list[PeerRequest], list[PeerAnswer]]:
+    """Return the requests that an engine can answer, and the answers to its own, in the order of their numbers."""
+    asked, answers = [], []
+    for row in connection.execute(_FOR_ENGINE, {"ours": ours}):
+        if row.answer is None:
+            asked.append(PeerRequest(row.number, row.asker, row.kind, row.run, row.body))
+        else:
+            answers.append(PeerAnswer(row.number, row.answer))
+    return asked, answers
+
+
+def delete_requests(connection: Connection, numbers: Iterable[int]) -> None:
+    """Delete requests that their asker waits for no longer."""
+    connection.execute(delete(requests).where(requests.c.number.in_(list(numbers))))
+
+
+def forget_requests(connection: Connection) -> None:
+    """Delete the answers that no engine waits for any more: those to engines that are gone."""
+    gone = requests.c.asker.not_in(select(engines.c.number).where(engines.c.fenced_by.is_(None)))
+    connection.execute(delete(requests).where(requests.c.answer.is_not(None), gone))
+
+
+def write_answers(connection: Connection, answers: Iterable[PeerAnswer]) -> None:
+    """Answer requests in the transaction of what they have changed. The first answer to a request counts."""
+    rows = [{"request": each.number, "answered": each.body} for each in answers]
+    if rows:
+        connection.execute(_ANSWER, rows)
+
+
+def notify(connection: Connection, channel: str, payload: str = "") -> None:
+    """Notify those that listen to a channel. It takes a server-wide lock: never do so in the journal's transactions."""
+    connection.execute(select(func.pg_notify(channel, payload)))

@@ -1,0 +1,104 @@
+"""The daemons of a store are listed, and drained by any of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stretto.actors.engine.daemons import UnknownDaemon
+from stretto.actors.journal import NoStore, Requester
+from stretto.actors.outcome import EngineStopping
+from stretto.definitions.conductor import IllegalTransition
+from tests.support.engines import Bench
+from tests.support.waiting import PATIENCE
+
+TREE = """
+cancellation_policy: cancel_running
+tasks: [{name: a, action: core.sleep, input: {seconds: 1000}, next: [{do: b}]}, {name: b, action: core.noop}]
+"""
+
+
+@pytest.fixture
+def shared(start_bench: Callable[..., Bench], postgres_url: str) -> Callable[[], Bench]:
+    """Return what starts one more engine of a store."""
+    return lambda: start_bench(store=postgres_url, store_lease=30)
+
+
+def ask(bench: Bench, method: str, *arguments: Any, **keywords: Any) -> Any:
+    return getattr(bench.proxy, method)(*arguments, **keywords).get(timeout=PATIENCE)
+
+
+def number_of(bench: Bench) -> int:
+    """Return the number of an engine in its store."""
+    (number,) = [each["daemon"] for each in ask(bench, "daemons") if each["here"]]
+    return int(number)
+
+
+def wait_for_runs(bench: Bench, number: int) -> None:
+    """Wait until an engine has claimed so many runs: it is notified, and answers in the order of its messages."""
+    while ask(bench, "runs_in_progress") < number:
+        pass
+
+
+def test_all_daemons_of_a_store_are_listed(shared: Callable[[], Bench]) -> None:
+    """With their runs, in the order of their starts."""
+    first, second = shared(), shared()
+    first.submit(TREE)
+    found = ask(second, "daemons")
+    assert [(each["daemon"], each["state"], each["runs"], each["here"]) for each in found] == [
+        (number_of(first), "active", 1, False),
+        (number_of(second), "active", 0, True),
+    ]
+    assert all(0 < each["lease_left"] < 31 for each in found), found
+    one = ask(first, "daemon", number_of(second))
+    assert (one["daemon"], one["here"]) == (number_of(second), False)
+    with pytest.raises(UnknownDaemon, match=f"there is no daemon 1000; there are: {number_of(first)}, "):
+        ask(first, "daemon", 1000)
+
+
+def test_the_only_daemon_of_a_file_has_no_lease(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
+    bench = start_bench(store=sqlite_url)
+    (only,) = ask(bench, "daemons")
+    assert (only["state"], only["lease_left"], only["here"]) == ("active", None, True)
+    with pytest.raises(IllegalTransition, match="no other active daemon is there to take its runs"):
+        ask(bench, "drain_daemon", only["daemon"])
+
+
+def test_an_engine_without_a_store_knows_no_daemons(bench: Bench) -> None:
+    with pytest.raises(NoStore):
+        ask(bench, "daemons")
+
+
+@pytest.mark.parametrize("asked", [0, 1], ids=["itself", "by another"])
+def test_a_drained_daemon_gives_its_runs_to_the_others(shared: Callable[[], Bench], asked: int) -> None:
+    """At once, by a notification. It accepts no more, and still answers."""
+    first, second = benches = shared(), shared()
+    run, number = first.submit(TREE), number_of(first)
+    ask(benches[asked], "drain_daemon", number, by=Requester(who="ann", via="cli", source="local"))
+    wait_for_runs(second, 1)
+    assert ask(first, "runs_in_progress") == 0
+    assert [(each["state"], each["runs"]) for each in ask(first, "daemons")] == [("draining", 0), ("active", 1)]
+    with pytest.raises(EngineStopping, match="the daemon is being drained"):
+        first.submit(TREE)
+    ask(first, "cancel", run.id)
+    entries = ask(second, "audit")["entries"]
+    assert ("ann", "drain_daemon", str(number)) in {
+        (each["who"], each["operation"], each["target"]) for each in entries
+    }
+    ask(first, "drain_daemon", number)  # once more
+    with pytest.raises(IllegalTransition, match="no other active daemon"):
+        ask(first, "drain_daemon", number_of(second))
+
+
+def test_a_daemon_that_stops_gives_up_each_run_when_it_is_parked(shared: Callable[[], Bench]) -> None:
+    """Not only at its end, which waits for the last one."""
+    first, second = shared(), shared()
+    first.submit(TREE)
+    paused = first.submit("tasks: [{name: a, action: core.noop, delay: 1000}]\n")
+    ask(first, "pause", paused.id)
+    stopped = first.proxy.stop(grace=None)
+    wait_for_runs(second, 1)
+    assert ask(second, "run_ids") == (paused.id,)
+    first.proxy.stop(grace=0).get(timeout=PATIENCE)
+    stopped.get(timeout=PATIENCE)
+    wait_for_runs(second, 2)

@@ -1,0 +1,106 @@
+"""Runs of other engines are followed to their ends."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stretto.actors.runs import RunChanged, RunEnded, RunProgressed
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+if TYPE_CHECKING:
+    import pykka
+
+PAUSED = """
+tasks:
+  - {name: a, action: core.sleep, input: {seconds: 1000}, next: [{do: b}]}
+  - {name: b, action: core.noop}
+"""
+
+
+@pytest.fixture
+def pair(start_bench: Callable[..., Bench], postgres_url: str) -> tuple[Bench, Bench]:
+    """Return two engines of a store."""
+    first, second = (start_bench(store=postgres_url, store_lease=30) for _ in range(2))
+    return first, second
+
+
+@pytest.fixture
+def inbox() -> Iterator["pykka.ActorRef[Inbox]"]:
+    actor = Inbox.start()
+    yield actor
+    actor.stop()
+
+
+def get(answer: Any) -> Any:
+    return answer.get(timeout=PATIENCE)
+
+
+def test_a_follower_gets_the_changes_and_the_end(pair: tuple[Bench, Bench], inbox: "pykka.ActorRef[Inbox]") -> None:
+    """The first answer is the whole state, the next one the tasks that have changed."""
+    first, second = pair
+    run = first.submit(PAUSED)
+    host, messages = second.proxy.host, messages_of(inbox)
+    get(host.subscribe_to_ends(inbox))
+    whole = get(host.changes(run.id, inbox, None))
+    assert (whole.since, whole.status, list(whole.tasks)) == (None, "running", ["a", "b"])
+    get(second.proxy.pause(run.id))
+    assert messages.get(timeout=PATIENCE) == RunChanged(run.id)
+    get(second.proxy.resume(run.id))
+    get(second.proxy.skip_item(run.id, "a", 0))
+    ended = messages.get(timeout=PATIENCE)
+    while isinstance(ended, RunChanged):
+        ended = messages.get(timeout=PATIENCE)
+    assert isinstance(ended, RunEnded)
+    assert (ended.run_id, ended.outcome.status, ended.tasks["b"]["status"]) == (run.id, "succeeded", "succeeded")
+
+
+def test_later_changes_continue_the_known_ones(pair: tuple[Bench, Bench], inbox: "pykka.ActorRef[Inbox]") -> None:
+    first, second = pair
+    run = first.submit(PAUSED)
+    known = get(second.proxy.host.changes(run.id, inbox, None))
+    get(second.proxy.pause(run.id))
+    later = get(second.proxy.host.changes(run.id, inbox, known.number))
+    assert (later.since, later.status, later.tasks) == (known.number, "paused", {})
+    assert get(second.proxy.host.changes(run.id, inbox, known.number)).since is None  # it is not the last answer
+    get(second.proxy.host.unfollow(run.id, inbox))
+
+
+def test_a_handle_has_the_outcome_of_another_engines_run(pair: tuple[Bench, Bench]) -> None:
+    first, second = pair
+    run = first.submit(PAUSED)
+    handle = get(second.proxy.handle(run.id))
+    assert (handle.id, handle.workflow) == (run.id, run.workflow)
+    get(first.proxy.skip_item(run.id, "a", 0))
+    assert outcome_of(handle).status == "succeeded"
+
+
+def test_a_watcher_gets_the_progress_of_another_engines_run(
+    pair: tuple[Bench, Bench], inbox: "pykka.ActorRef[Inbox]"
+) -> None:
+    first, second = pair
+    run = first.submit(PAUSED)
+    get(second.proxy.watch(run.id, inbox))
+    messages = messages_of(inbox)
+    assert messages.get(timeout=PATIENCE).status == "running"
+    get(first.proxy.skip_item(run.id, "a", 0))
+    while (message := messages.get(timeout=PATIENCE)).status != "succeeded":
+        assert isinstance(message, RunProgressed)
+
+
+def test_a_run_that_is_claimed_goes_on_being_followed(
+    pair: tuple[Bench, Bench], inbox: "pykka.ActorRef[Inbox]"
+) -> None:
+    """Its own supervisor notifies the follower from then on."""
+    first, second = pair
+    run = first.submit(PAUSED)
+    host, messages = second.proxy.host, messages_of(inbox)
+    get(host.subscribe_to_ends(inbox))
+    get(host.changes(run.id, inbox, None))
+    get(first.proxy.stop(grace=0))
+    get(second.proxy.skip_item(run.id, "a", 0))
+    while not isinstance(message := messages.get(timeout=PATIENCE), RunEnded):
+        if isinstance(message, RunChanged):
+            host.changes(run.id, inbox, None)
+    assert message.outcome.status == "succeeded"

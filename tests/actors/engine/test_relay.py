@@ -1,0 +1,101 @@
+"""A request to any engine of a store reaches the engine that has the run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from stretto.actors.engine.engine import Engine
+from stretto.actors.engine.relay import CHANGES, REPORTS
+from stretto.actors.journal import Requester
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.conductor import IllegalTransition, UnknownTask
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE
+
+SLEEP = "cancellation_policy: cancel_running\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
+FAN_OUT = """
+cancellation_policy: cancel_running
+timeout: 1000
+tasks:
+  - name: a
+    action: core.sleep
+    with_items: "{{ [1, 2, 3] }}"
+    concurrency: 1
+    input: {seconds: 1000}
+"""
+
+
+@pytest.fixture
+def pair(start_bench: Callable[..., Bench], postgres_url: str) -> tuple[Bench, Bench]:
+    """Return two engines of a store."""
+    first, second = (start_bench(store=postgres_url, store_lease=30) for _ in range(2))
+    return first, second
+
+
+def ask(bench: Bench, method: str, *arguments: Any, **keywords: Any) -> Any:
+    return getattr(bench.proxy, method)(*arguments, **keywords).get(timeout=PATIENCE)
+
+
+def test_every_relayed_method_is_one_of_the_engine() -> None:
+    assert all(callable(getattr(Engine, method, None)) for method in CHANGES | REPORTS)
+
+
+def test_a_run_is_paused_resumed_and_cancelled_through_another_engine(pair: tuple[Bench, Bench]) -> None:
+    """The answer comes after the change is durable, as at its own engine."""
+    first, second = pair
+    run = first.submit(SLEEP)
+    ask(second, "pause", run.id)
+    assert ask(first, "status", run.id)["status"] in {"pausing", "paused"}
+    ask(second, "resume", run.id)
+    assert ask(second, "preview_cancel", run.id)["items"] == 1
+    ask(second, "cancel", run.id)
+    assert outcome_of(run).status == "cancelled"
+
+
+def test_a_fan_out_is_changed_through_another_engine(pair: tuple[Bench, Bench]) -> None:
+    first, second = pair
+    run = first.submit(FAN_OUT)
+    ask(second, "set_concurrency", run.id, "a", 2)
+    ask(second, "set_max_failures", run.id, "a", 3)
+    ask(second, "extend", run.id, 5.0)
+    ask(second, "skip_item", run.id, "a", 2)
+    status = ask(first, "status", run.id)["tasks"]["a"]
+    assert status["window"] == {"concurrency": 2, "max_failures": 3}
+    assert status["items"] == {"total": 3, "succeeded": 1, "failed": 0, "running": 2}
+    assert [each["kind"] for each in ask(second, "why", run.id)] == [each["kind"] for each in ask(first, "why", run.id)]
+
+
+def test_another_engine_refuses_with_the_same_errors(pair: tuple[Bench, Bench]) -> None:
+    first, _ = pair
+    run = first.submit(FAN_OUT)
+    for bench in pair:
+        with pytest.raises(UnknownTask, match="there is no task 'b'"):
+            ask(bench, "skip_item", run.id, "b", 0)
+        with pytest.raises(UnknownTask, match="there is no task 'b'"):
+            ask(bench, "why", run.id, "b")
+        with pytest.raises(IllegalTransition, match="is not quarantined"):
+            ask(bench, "recover", run.id)
+        with pytest.raises(UnknownRun):
+            ask(bench, "cancel", "f" * 32)
+    first.proxy.cancel(run.id).get(timeout=PATIENCE)
+    outcome_of(run)
+    for bench in pair:
+        with pytest.raises(IllegalTransition, match=r"cannot cancel the run .*: it has ended \(cancelled\)"):
+            ask(bench, "cancel", run.id)
+
+
+def test_the_audit_names_who_asked_another_engine(pair: tuple[Bench, Bench]) -> None:
+    """It is written once, in the commit of the change. No request is left behind."""
+    first, second = pair
+    run = first.submit(SLEEP)
+    ask(second, "cancel", run.id, by=Requester(who="ann", via="api", source="192.0.2.1", note="enough"))
+    entries = ask(second, "audit")["entries"]
+    assert [(each["who"], each["operation"], each["target"], each["note"]) for each in entries] == [
+        ("ann", "cancel", run.id, "enough")
+    ]
+    outcome_of(run)
+    parts = first.proxy.host.services().get(timeout=PATIENCE)
+    with parts.readers._reader._engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM requests")) == 0

@@ -1,0 +1,233 @@
+"""Engines of one store ask each other: requests and answers are rows, notifications only save time."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pykka
+import pytest
+from sqlalchemy import text
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.messages import ClaimLeft
+from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.peers import MAX_WAITING_REQUESTS, PeerAnswer, PeerAsked, PeerRequest, RequestUnanswered
+from stretto.actors.journal.records import Audited, Ending
+from stretto.actors.journal.sql import peers as module
+from stretto.actors.journal.sql.peers import SqlPeers
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.journal.store import StoreClosed, StoreLost
+from stretto.actors.journal.store_clock import StoreClock
+from stretto.definitions.data import EMPTY_LIST
+from stretto.definitions.errors import LimitExceeded
+from tests.support.recording import acceptance, happening
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+LEASE = 30.0
+NewInbox = Callable[[], "pykka.ActorRef[Inbox]"]
+
+
+@pytest.fixture
+def join(postgres_url: str) -> Iterator[Callable[[], Store]]:
+    """Return what opens the store for one more engine."""
+    opened: list[Store] = []
+
+    def open_one() -> Store:
+        opened.append(share_store(postgres_url, None, Lease(LEASE), StoreClock()))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def new_inbox() -> Iterator[NewInbox]:
+    """Return what starts an actor that keeps its messages."""
+    started: list[pykka.ActorRef[Inbox]] = []
+
+    def start() -> "pykka.ActorRef[Inbox]":
+        started.append(Inbox.start())
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def inbox(new_inbox: NewInbox) -> "pykka.ActorRef[Inbox]":
+    return new_inbox()
+
+
+def peers_of(store: Store) -> SqlPeers:
+    assert isinstance(store.peers, SqlPeers)
+    return store.peers
+
+
+def value_of(answer: Deferred) -> Any:
+    future = pykka.ThreadingFuture[Any]()
+    answer.subscribe(future, set())
+    return future.get(timeout=PATIENCE)
+
+
+def asked_of(inbox: "pykka.ActorRef[Inbox]") -> PeerRequest:
+    message = messages_of(inbox).get(timeout=PATIENCE)
+    assert isinstance(message, PeerAsked)
+    return message.request
+
+
+def answer(store: Store, request: PeerRequest, body: bytes) -> None:
+    store.writer.write([Audited((PeerAnswer(request.number, body),))])
+    peers_of(store).answered(request)
+
+
+def test_the_engine_of_a_run_is_asked_and_answers(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    """The row is deleted with the answer's arrival."""
+    owner, asker = join(), join()
+    owner.writer.write([run := acceptance()])
+    peers_of(owner).start(inbox, new_inbox())
+    peers_of(asker).start(new_inbox(), new_inbox())
+    answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
+    request = asked_of(inbox)
+    assert (request.asker, request.kind, request.run_id, request.body) == (asker.engine, "pause", run.run_id, b"{}")
+    answer(owner, request, b"first")
+    assert value_of(answered) == b"first"
+    answer(owner, request, b"second")  # too late, and no error
+    with owner.reader._engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM requests")) == 0
+
+
+def test_an_engine_is_asked_by_its_number(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    first, second = join(), join()
+    peers_of(first).start(inbox, new_inbox())
+    peers_of(second).start(new_inbox(), new_inbox())
+    answered = peers_of(second).ask("drain", b"{}", engine=first.engine)
+    answer(first, asked_of(inbox), b"done")
+    assert value_of(answered) == b"done"
+
+
+def test_a_request_waits_for_the_engine_that_claims_the_run(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    """An engine that has claimed it looks again. It answers although it was asked before it had the run."""
+    gone, asker, taker = join(), join(), join()
+    gone.writer.write([run := acceptance()])
+    for store in (asker, taker):
+        peers_of(store).start(inbox if store is taker else new_inbox(), new_inbox())
+    gone.close()
+    answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
+    assert [each.run_id for each in taker.claims.claim().unfinished] == [run.run_id]
+    peers_of(taker).look()
+    answer(taker, asked_of(inbox), b"yes")
+    assert value_of(answered) == b"yes"
+
+
+def test_any_engine_answers_for_a_run_that_has_ended(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    """Its own engine may be gone."""
+    owner, asker = join(), join()
+    owner.writer.write(
+        [
+            run := acceptance(),
+            happening(run.run_id, status="succeeded", ending=Ending("succeeded", None, EMPTY_LIST, 5.0)),
+        ]
+    )
+    owner.close()
+    peers_of(asker).start(inbox, new_inbox())
+    peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
+    assert asked_of(inbox).run_id == run.run_id
+
+
+def test_the_late_answer_of_a_fenced_engine_is_refused(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    """It is in the transaction that counts the commit."""
+    owner, asker = join(), join()
+    owner.writer.write([run := acceptance()])
+    peers_of(owner).start(inbox, new_inbox())
+    peers_of(asker).start(new_inbox(), new_inbox())
+    peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
+    request = asked_of(inbox)
+    with asker._ownership.transaction() as connection:
+        connection.execute(text("UPDATE engines SET fenced_by = :us WHERE number <> :us"), {"us": asker.engine})
+    with pytest.raises(StoreLost):
+        answer(owner, request, b"late")
+    with asker.reader._engine.connect() as connection:
+        assert connection.scalar(text("SELECT answer FROM requests")) is None
+
+
+def test_a_lost_notification_is_repaired_at_the_renewal(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", monkeypatch: pytest.MonkeyPatch, new_inbox: NewInbox
+) -> None:
+    monkeypatch.setattr(module, "notify", lambda *_: None)
+    owner, asker = join(), join()
+    owner.writer.write([run := acceptance()])
+    for store in (owner, asker):
+        peers_of(store)._look_seconds = 0.05
+        peers_of(store).start(inbox if store is owner else new_inbox(), new_inbox())
+    answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
+    answer(owner, asked_of(inbox), b"yes")
+    assert value_of(answered) == b"yes"
+
+
+def test_engines_are_told_at_once_of_runs_that_were_given_up(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    """They claim them without waiting for their next renewal. The one that has given them up does not."""
+    stopping, other = join(), join()
+    own = new_inbox()
+    peers_of(stopping).start(new_inbox(), own)
+    peers_of(other).start(new_inbox(), inbox)
+    peers_of(other).ask("drain", b"{}", engine=stopping.engine)  # it listens from now on
+    peers_of(stopping).released()
+    stopping.close()
+    assert isinstance(messages_of(inbox).get(timeout=PATIENCE), ClaimLeft)
+    assert messages_of(own).empty()
+
+
+def test_a_request_without_an_answer_fails_in_time(join: Callable[[], Store], new_inbox: NewInbox) -> None:
+    """Its row is deleted: no engine performs it later."""
+    store = join()
+    peers = peers_of(store)
+    peers._patience = 0.05
+    peers.start(new_inbox(), new_inbox())
+    answered = peers.ask("drain", b"{}", engine=1000)
+    with pytest.raises(RequestUnanswered, match="no other daemon has answered the request within 0 seconds"):
+        value_of(answered)
+    peers.stop()
+    with store.reader._engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM requests")) == 0
+
+
+def test_requests_that_wait_are_bounded_and_fail_at_the_end(join: Callable[[], Store]) -> None:
+    peers = peers_of(join())  # whose thread has not started
+    waiting = [peers.ask("drain", b"{}", engine=1000) for _ in range(MAX_WAITING_REQUESTS)]
+    with pytest.raises(LimitExceeded, match=r"1,000 requests to other daemons wait .*MAX_WAITING_REQUESTS"):
+        value_of(peers.ask("drain", b"{}", engine=1000))
+    peers.stop()
+    for each in (waiting[0], waiting[-1], peers.ask("drain", b"{}", engine=1000)):
+        with pytest.raises(StoreClosed):
+            value_of(each)
+
+
+def test_a_connection_that_is_cut_is_replaced(
+    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+) -> None:
+    """Requests that wait go on waiting."""
+    owner, asker = join(), join()
+    owner.writer.write([run := acceptance()])
+    peers_of(asker).start(new_inbox(), new_inbox())
+    answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
+    with owner._ownership.transaction() as connection:
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT requests%'")
+        )
+    peers_of(owner).start(inbox, new_inbox())
+    answer(owner, asked_of(inbox), b"yes")
+    assert value_of(answered) == b"yes"
