@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         RemoteLimits,
         use_remote_limits,
     )
-    from stretto.actors.actions.core.spawning import Command, spawn
+    from stretto.actors.actions.core.spawning import Command
     from stretto.actors.actions.core.stackstorm import (
         COMMAND_SECONDS,
         NO_PASSWORD_FOR_SUDO,
@@ -91,7 +91,7 @@ else:
             "core.remote_limits": (
                 "DEFAULT_REMOTE_LIMITS MAX_REMOTE_HOSTS MAX_REMOTE_OUTPUT_BYTES RemoteLimits use_remote_limits"
             ),
-            "core.spawning": "Command spawn",
+            "core.spawning": "Command",
             "core.stackstorm": (
                 "COMMAND_SECONDS NO_PASSWORD_FOR_SUDO python_result shell_result stackstorm_http stackstorm_local "
                 "sudo_command"
@@ -176,7 +176,6 @@ __all__ = [
     "refuse_secrets",
     "remote_script",
     "shell_result",
-    "spawn",
     "stackstorm_http",
     "stackstorm_local",
     "stackstorm_remote",

@@ -172,9 +172,14 @@ class BlockingReports:
         pools: list[dict[str, Any]] = self._get(self.proxy.pools())
         return pools
 
-    def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> dict[str, Any]:
+    def run_counts(
+        self,
+        since: float,
+        by: Literal["workflow", "hour"] | None = None,
+        children: Literal["listed", "folded"] = "listed",
+    ) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
-        counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by))
+        counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by, children))
         return counts
 
     def find_run(self, text: str) -> str:

@@ -1,10 +1,10 @@
 """Replays that answer a question: within limits of entries and of time, and of no run that could crash the process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, replaying
-from stretto.actors.journal import Entry, Reader, RunAccepted
+from stretto.actors.journal import Reader, RunAccepted
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import LimitExceeded
@@ -31,14 +31,13 @@ def accepted_to_replay(reader: Reader, run_id: str) -> RunAccepted:
     return accepted
 
 
-def replay_up_to(  # noqa: PLR0913, PLR0917 - the last two are optional
+def replay_up_to(  # noqa: PLR0913, PLR0917 - the last one is optional
     reader: Reader,
     run_id: str,
     replay: Replay,
     last: int,
     clock: Callable[[], float],
     is_enough: Callable[[], bool] = lambda: False,
-    feed: Callable[[Sequence[Entry]], None] | None = None,
 ) -> None:
     """Feed the entries of a run to a replay.
 
@@ -49,7 +48,6 @@ def replay_up_to(  # noqa: PLR0913, PLR0917 - the last two are optional
         last: The number of the last entry, or -1 for the begin alone.
         clock: Returns seconds.
         is_enough: Whether no further entries are needed.
-        feed: Gives entries to the replay. None is the replay's own method.
 
     Raises:
         LimitExceeded: The replay is too long.
@@ -61,7 +59,7 @@ def replay_up_to(  # noqa: PLR0913, PLR0917 - the last two are optional
     while True:
         entries = reader.entries(run_id, replay.entries, min(READ_AT_ONCE, last + 1 - replay.entries))
         with replaying(run_id):
-            (feed or replay.feed)(entries)
+            replay.feed(entries)
         if replay.entries > last or not entries or is_enough():
             return
         if clock() > ends_at:

@@ -28,10 +28,14 @@ from stretto.definitions.errors import StrettoError
 
 
 class EntriesRead(msgspec.Struct, frozen=True):
-    """Entries of a run that is being recovered. `more` may follow."""
+    """Entries of a run that is being recovered. `more` may follow.
+
+    `contexts_through` is the entry of the last version of the context that is stored, with the first entries alone.
+    """
 
     entries: list[Entry]
     more: bool
+    contexts_through: int | None = None
 
 
 class RunLoaded(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Final
 
 from stretto.actors.history.written_results import ReplayedResults
 from stretto.actors.journal import (
+    BEGIN,
     Child,
     Entry,
     ItemKey,
@@ -73,7 +74,23 @@ class Replay:
         results: The results files that are open.
     """
 
-    def __init__(self, conductor: Conductor, accepted_at: float, children: Iterable[Child] = ()) -> None:
+    def __init__(
+        self,
+        conductor: Conductor,
+        accepted_at: float,
+        children: Iterable[Child] = (),
+        observe: Callable[[Conductor, int], object] | None = None,
+    ) -> None:
+        """Take a conductor that has not begun.
+
+        Args:
+            conductor: The conductor.
+            accepted_at: When the run was accepted, in seconds since the epoch.
+            children: The runs of its sub-workflows.
+            observe: Is called with the conductor behind the begin and each event, and the number of its entry, or
+                BEGIN.
+        """
+        self._observe = observe
         self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
@@ -148,7 +165,12 @@ class Replay:
             self._begun = True
             self._restore_keys_of_begin(entries)
             if has_begun(entries):
-                self._do(self._conductor.begin(), self._note)
+                self._do(self._conductor.begin(), self._begun_with)
+
+    def _begun_with(self, commands: list[Command]) -> None:
+        self._note(commands)
+        if self._observe is not None:
+            self._observe(self._conductor, BEGIN)
 
     def _restore_keys_of_begin(self, entries: Sequence[Entry]) -> None:
         """Restore the keys that the begin has read: their entry is the first one, save for secrets."""
@@ -192,6 +214,8 @@ class Replay:
             self.requested = event
         else:
             self.requested = request_implied_by(before, self._conductor.status, event.at) or self.requested
+        if self._observe is not None:
+            self._observe(self._conductor, self.entries - 1)
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""

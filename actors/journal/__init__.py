@@ -36,6 +36,16 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
     from stretto.actors.journal.audit_ring import AuditRing
     from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed, claim_all
+    from stretto.actors.journal.context_log import (
+        BEGIN,
+        CONTEXT_ENTRIES,
+        TASKS,
+        VARIABLES,
+        ContextTracker,
+        StoredName,
+        changed_names,
+        task_value,
+    )
     from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
@@ -189,6 +199,7 @@ else:
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
             "audit_ring": "AuditRing",
             "claims": "NOTHING_CLAIMED Claimed claim_all",
+            "context_log": ("BEGIN CONTEXT_ENTRIES ContextTracker StoredName TASKS VARIABLES changed_names task_value"),
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
@@ -240,8 +251,10 @@ else:
 
 __all__ = [
     "ATTEMPTS_SHIFT",
+    "BEGIN",
     "BEGINNING",
     "CODES",
+    "CONTEXT_ENTRIES",
     "DAMAGED",
     "DEFAULT_KEY_LIMITS",
     "DONE",
@@ -264,6 +277,8 @@ __all__ = [
     "SKIP_REQUEST",
     "STATE_BITS",
     "STATUSES",
+    "TASKS",
+    "VARIABLES",
     "Accepted",
     "AccessChange",
     "AccessReader",
@@ -282,6 +297,7 @@ __all__ = [
     "CannotOpenStore",
     "Child",
     "Claimed",
+    "ContextTracker",
     "DeleteRun",
     "EndSession",
     "Ending",
@@ -377,6 +393,7 @@ __all__ = [
     "StoreUnavailable",
     "StoredDaemon",
     "StoredKey",
+    "StoredName",
     "Suspicion",
     "Suspicions",
     "TaskRow",
@@ -390,6 +407,7 @@ __all__ = [
     "asked_by",
     "attempts_in_cell",
     "backup",
+    "changed_names",
     "check",
     "check_rerun",
     "claim_all",
@@ -405,6 +423,7 @@ __all__ = [
     "open_store",
     "origin_of_rerun",
     "read_key_file",
+    "task_value",
     "time_as_json",
     "unknown_key_error",
     "unpacked",

@@ -1,17 +1,18 @@
 """The queries of lists: what a page contains."""
 
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from stretto.definitions.errors import StrettoError
 
+Children: TypeAlias = Literal["listed", "folded"]
+"""Whether the runs of sub-workflows are listed and counted, or are a part of their parents."""
+
 PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
 """Rows of a page at most."""
-
-
 STATUSES: Final = (
     *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
     *("succeeded", "failed", "cancelled"),
@@ -37,7 +38,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only runs that have all of these labels."""
     search: str | None = None
     """Only runs with this text in the workflow's ref or in a label, in upper or lower case."""
-    children: Literal["listed", "folded"] = "listed"
+    children: Children = "listed"
     """Whether the runs of sub-workflows are in the list, or only counted by their parents."""
     until: float | None = None
     """Only runs that were accepted before this time."""

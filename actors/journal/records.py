@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
+from stretto.actors.journal.context_log import ContextLog
 from stretto.actors.journal.events import EventAccepted, MatchFailed, MatchKey
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
@@ -250,6 +251,8 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     audit: AuditEntries = ()
     events: tuple[EventAccepted, ...] = ()
     """The events that are about this progress."""
+    context: ContextLog | None = None
+    """The versions of the run's context that are to be stored."""
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from stretto.actors.dispatch import Deferred, Recipient
 from stretto.actors.journal.audit import AuditEntries
+from stretto.actors.journal.context_log import CONTEXT_ENTRIES, ContextLog, ContextTracker
 from stretto.actors.journal.events import EventAccepted
 from stretto.actors.journal.link import Link, Notifications, notify
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
-from stretto.definitions.conductor import TaskEnded, TaskStarted
+from stretto.definitions.conductor import Conductor, TaskEnded, TaskStarted
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
 
@@ -22,9 +23,9 @@ class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_audit", "_ending", "_entries", "_events", "_family",
-        "_learned", "_link", "_max_output_bytes", "_next",
-        "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
+        "_answers", "_audit", "_context", "_ending", "_entries", "_events", "_family", "_learned", "_link",
+        "_max_output_bytes", "_next", "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks",
+        "durable", "in_memory",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - where the log continues, as keywords
@@ -38,6 +39,7 @@ class RunLog:
         status: str = "running",
         family: str | None = None,
         max_output_bytes: int = MAX_OUTPUT_BYTES,
+        context: ContextTracker | None = None,
     ) -> None:
         """Continue a run's log.
 
@@ -50,7 +52,9 @@ class RunLog:
             status: The run's status in the store.
             family: The id of the run at the top, if it is not this one.
             max_output_bytes: How many bytes of printed texts of the run are kept.
+            context: The versions of the context that a replay has noted, or None for a new run.
         """
+        self._context = context
         self._family = family or run_id
         self._link = link
         self.durable = link.durable
@@ -95,6 +99,17 @@ class RunLog:
             self._entries.append(SecretsLearned(mask.learned_since(self._learned)))
             self._learned = mask.seen_count
         self._entries.append(entry)
+
+    def note_context(self, conductor: Conductor) -> None:
+        """Note that the last entry, or the begin, may have changed the run's context. Only with a store."""
+        if self._context is None:
+            self._context = ContextTracker()
+        self._context.note(conductor, self.last_entry)
+
+    def _new_versions(self) -> ContextLog | None:
+        if self._context is None:
+            self._context = ContextTracker()
+        return self._context.take(None if self._ending is None else self.last_entry)
 
     def keep_output(self, output: KeptOutput) -> None:
         """Keep the text that an ended attempt has printed."""
@@ -184,6 +199,7 @@ class RunLog:
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
                 outputs=self._outputs, max_output_bytes=self._max_output_bytes, audit=self._audit,
                 events=self._events,
+                context=self._new_versions() if self.last_entry >= CONTEXT_ENTRIES else None,
             )  # fmt: skip
         self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status

@@ -11,7 +11,7 @@ import msgspec
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.lease import StoredDaemon, StoredEngine
-from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
+from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, Children, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import ItemCompleted
@@ -20,6 +20,7 @@ from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
+    from stretto.actors.journal.context_log import ContextReader
     from stretto.actors.journal.events import EventReader
     from stretto.actors.journal.kv import KeyReader
 
@@ -215,13 +216,11 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """A page of runs, the newest first, and the cursor of the next page, or None on the last one.
-
-    A search may have a next page although this one is not full: it reads MOST_SEARCHED runs for a page at most.
-    """
+    """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
 
     runs: tuple[RunRow, ...]
     next: str | None
+    """A search may have one although this page is not full: it reads MOST_SEARCHED runs for a page at most."""
 
 
 class ItemPage(msgspec.Struct, frozen=True):
@@ -259,6 +258,10 @@ class Reader(Protocol):
     def events(self) -> "EventReader":
         """Reads events and matches."""
 
+    @property
+    def contexts(self) -> "ContextReader":
+        """Reads the stored versions of contexts."""
+
     def daemons(self) -> list[StoredDaemon]:
         """Return all engines that have the store open, or own runs in progress, in the order of their numbers."""
 
@@ -272,10 +275,7 @@ class Reader(Protocol):
         """Return the kind, the version and the size of the store."""
 
     def quarantine(self, run_id: str) -> Quarantine | None:
-        """Return why a run is not recovered: because it is quarantined, or a run above it.
-
-        An ended run has it if it was cancelled in quarantine. Its entries must not be replayed either.
-        """
+        """Return why a run is not recovered, and not replayed: it, or a run above it, is or was in quarantine."""
 
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, its definition parsed from the stored text, or None for an unknown run."""
@@ -378,13 +378,13 @@ class Reader(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
 
-    def counts_since(self, since: float) -> Mapping[str, int]:
+    def counts_since(self, since: float, children: Children = "listed") -> Mapping[str, int]:
         """Return the number of runs by status, of those accepted at a time or later. A status of no run is left out."""
 
-    def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
+    def counts_by_workflow(self, since: float, children: Children = "listed") -> Mapping[str, Mapping[str, int]]:
         """Return the number of runs by workflow and status since a time, of the workflows with the most of them."""
 
-    def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
+    def counts_by_hour(self, since: float, children: Children = "listed") -> Sequence[Mapping[str, int]]:
         """Return the number of runs by status in each hour of the day that begins at a time."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:

@@ -327,11 +327,13 @@ class RunDefinition(Request, frozen=True, tag="definition"):
 class RunCounts(Request, frozen=True, tag="run_counts"):
     """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later.
 
-    `by` also returns them by workflow, or for each of the 24 hours from then.
+    `by` also returns them by workflow, or for each of the 24 hours from then. "folded" leaves out the runs of
+    sub-workflows.
     """
 
     since: float
     by: Literal["workflow", "hour"] | None = None
+    children: Literal["listed", "folded"] = "listed"
 
 
 class Cells(Request, frozen=True, tag="cells"):

@@ -21,7 +21,6 @@ from stretto.actors.actions import (
     last_lines,
     max_process_bytes,
     pack_access,
-    spawn,
 )
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.environments import interpreter_of, unmade
@@ -163,7 +162,7 @@ async def _start(program: Program) -> Child:
     try:
         variables = {**inherited_environment(), **program.variables}
         command = Command(program.command, variables, program.folder, program.stdin)
-        return Child(await spawn(command), MAX_OUTPUT_BYTES)
+        return await Child.start(command, MAX_OUTPUT_BYTES)
     except OSError as error:
         raise ActionFailed(f"cannot run {program.ref}: {error.strerror or error}") from error
 

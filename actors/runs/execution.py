@@ -157,6 +157,7 @@ class RunExecution(EventFeed):
     ) -> None:
         """Carry out the commands of an event that happened `at`."""
         stops: list[WithdrawItems | CancelItem] = []
+        is_new = False  # whether the context may be another one
         for command in commands:
             if type(command) is StartItem:
                 # Only a task's first item follows another action's end. The others follow each other.
@@ -171,15 +172,19 @@ class RunExecution(EventFeed):
                 stops.append(command)
             elif type(command) is TaskStarted:
                 if self.log.durable:
+                    is_new = True
                     self.log.task_started(command, at)
             elif type(command) is TaskEnded:
                 if self.log.durable:
+                    is_new = True
                     self.log.task_ended(command, at)
                 self.telemetry.task_ended(command)
             elif type(command) is FinishRun:
                 self.finish(Outcome(command.status, command.output, command.errors))
             else:
                 self.streams.carry_out(command)
+        if is_new and self.conductor is not None:
+            self.log.note_context(self.conductor)
         if stops:
             starts = (*earlier, *[each for each in commands if type(each) is StartItem])
             self._stop_items(stops, frozenset(map(key_of, starts)))

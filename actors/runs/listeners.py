@@ -32,7 +32,7 @@ class RunListeners:
     """Sends messages to the engine, and to the watchers and followers of one run."""
 
     __slots__ = (
-        "_busy", "_current", "_followers", "_notified", "_supervisor", "_telemetry", "_timers", "engine", "watchers",
+        "_asked", "_busy", "_current", "_followers", "_supervisor", "_telemetry", "_timers", "engine", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -56,8 +56,8 @@ class RunListeners:
             dict.fromkeys(request.followers) or None
         )
         """The followers, each with what it knows once it has asked. Most runs have none."""
-        self._notified: frozenset[pykka.ActorRef[Any]] = _NOBODY
-        """The followers that were notified of a change since they have asked."""
+        self._asked: frozenset[pykka.ActorRef[Any]] = frozenset(request.followers) or _NOBODY
+        """The followers that are to be notified of the next change: they have asked since the last one."""
 
     def __bool__(self) -> bool:
         """Return whether anyone hears of the run's progress."""
@@ -80,10 +80,17 @@ class RunListeners:
         """Note that a watcher may get another report."""
         self._busy -= {watcher}
 
-    def report_progress(self, run_id: str, conductor: Conductor, *, changed: bool) -> None:
+    def end_turn(self, run_id: str, conductor: Conductor, *, changed: bool) -> None:
+        """Send what a turn has changed to those that are ready for it."""
+        if self.watchers:
+            if changed:
+                self._current = _NOBODY
+            self._report_progress(run_id, conductor)
+        if changed and self._asked:
+            self._notify_followers(run_id)
+
+    def _report_progress(self, run_id: str, conductor: Conductor) -> None:
         """Send the run's progress to the watchers that lag behind and are ready."""
-        if changed:
-            self._current = _NOBODY
         ready = [each for each in self.watchers if each not in self._current and each not in self._busy]
         if not ready:
             return
@@ -114,27 +121,29 @@ class RunListeners:
     def follow(self, follower: pykka.ActorRef[Any]) -> None:
         """Add a follower, which asks for the run's state itself."""
         self._followers = self._followers or {}
-        self._followers.setdefault(follower)
+        if follower not in self._followers:
+            self._followers[follower] = None
+            self._asked |= {follower}
 
     def unfollow(self, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower."""
         if self._followers is not None:
             self._followers.pop(follower, None)
             self._followers = self._followers or None
-        self._notified -= {follower}
+        self._asked -= {follower}
 
     def changes(self, message: ReportChanges, run_id: str, conductor: Conductor, number: int) -> RunChanges:
         """Return what has changed since a follower's last question. The next change notifies it again."""
         self.follow(message.follower)
         followers = self._followers or {}
         tracker = followers[message.follower] = followers[message.follower] or ChangeTracker(run_id)
-        self._notified -= {message.follower}
+        self._asked |= {message.follower}
         return tracker.report(conductor, number, message.since)
 
-    def notify_followers(self, run_id: str) -> None:
+    def _notify_followers(self, run_id: str) -> None:
         """Notify the followers of a change that have asked since the last one."""
-        for follower in [each for each in self._followers or () if each not in self._notified]:
-            self._notified |= {follower}
+        asked, self._asked = self._asked, _NOBODY
+        for follower in asked:
             try:
                 follower.tell(RunChanged(run_id))
             except pykka.ActorDeadError:

@@ -9,7 +9,7 @@ from functools import partial
 
 from stretto.actors.dispatch import Overran, Recipient, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
+from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, ContextTracker, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, Key, key_of
 from stretto.actors.runs.messages import BeginRun
@@ -43,6 +43,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         self._restarted: list[Key] = []
         """The items that were in flight when the run was left, as long as they are again; the first one is last."""
         self._place = BEGINNING
+        self._context = ContextTracker()
         self._run.propagation.report_pause_again()
 
     def on_turn_end(self) -> None:
@@ -63,15 +64,19 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         """Start the replay, in place of a new run."""
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
-        self._replay = Replay(conductor, accepted.accepted_at, source.children)
+        self._replay = Replay(conductor, accepted.accepted_at, source.children, self._note_context)
         self._read_entries(self._replay.entries)
+
+    def _note_context(self, conductor: Conductor, at: int) -> None:
+        self._context.note(conductor, at)
 
     def _read_entries(self, first: int) -> None:
         run_id = self._run.run_id
 
         def read(reader: Reader) -> EntriesRead:
             entries = reader.entries(run_id, first, READ_AT_ONCE)
-            return EntriesRead(entries, more=len(entries) == READ_AT_ONCE)
+            through = None if first else reader.contexts.through(run_id)
+            return EntriesRead(entries, more=len(entries) == READ_AT_ONCE, contexts_through=through)
 
         self._services.readers.tell(self.actor_ref, read, partial(not_loaded, run_id))
 
@@ -80,6 +85,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         replay, conductor = self._replay, self._run.conductor
         if replay is None or conductor is None or self._run.ended:
             return
+        if message.contexts_through is not None:
+            self._context = ContextTracker(message.contexts_through)
         try:
             rest = self._services.guard.call(self._feed, replay, message.entries)
         except Overran as overran:
@@ -133,7 +140,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.log = RunLog(
             self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
             first=replay.entries, learned=conductor.mask.seen_count, family=self._request.family,
-            max_output_bytes=self._services.max_output_bytes,
+            max_output_bytes=self._services.max_output_bytes, context=self._context,
         )  # fmt: skip
         conductor.follow_keys()
         run.note_keys(conductor)

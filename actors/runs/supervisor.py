@@ -147,9 +147,7 @@ class RunSupervisor(DispatchedActor):
         if run.ending.parks_when_idle and run.unfinished is None and run.ending.is_idle(conductor):
             self._park()
         if run.listeners:
-            run.listeners.report_progress(run.run_id, conductor, changed=self._changed)
-            if self._changed:
-                run.listeners.notify_followers(run.run_id)
+            run.listeners.end_turn(run.run_id, conductor, changed=self._changed)
             self._changed = False
 
     def _report_status(self, conductor: Conductor) -> None:

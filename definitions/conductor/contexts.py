@@ -43,6 +43,9 @@ class Contexts(Protocol):
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:
         """Take a snapshot for a task that starts."""
 
+    def take_touched(self) -> list[str] | None:
+        """Return the names that were set since the last call, or None if any may have been set."""
+
     def record_task(self, record: TaskRecord) -> None:
         """Store a task's record where expressions read it."""
 
@@ -112,6 +115,10 @@ class BranchContexts:
         """Take a snapshot for a task that starts."""
         self.snapshots += 1
         return self.look(branch, route)
+
+    def take_touched(self) -> list[str] | None:
+        """Return None: a join may set any name."""
+        return None
 
     def record_task(self, record: TaskRecord) -> None:
         """Do nothing: this dialect has no names for the tasks' results."""

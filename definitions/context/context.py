@@ -277,10 +277,12 @@ class Context:
         snapshots: The number of snapshots taken.
     """
 
-    __slots__ = ("_snapshot", "snapshots", "weight")
+    __slots__ = ("_snapshot", "_touched", "snapshots", "weight")
 
     def __init__(self, facts: RunFacts) -> None:
         self._snapshot = Snapshot(0, facts, _NO_VARIABLES, _NO_RECORDS)
+        self._touched: list[str] | None = None
+        """The names that were set since the last look at them, once anyone has looked."""
         self.weight = weigh(facts.parameters)
         self.snapshots = 0
 
@@ -294,8 +296,18 @@ class Context:
         self.snapshots += 1
         return self._snapshot
 
+    def take_touched(self) -> list[str] | None:
+        """Return the names that were set since the last call, or None at the first one.
+
+        They are "variables.NAME" and "tasks.NAME".
+        """
+        touched, self._touched = self._touched, []
+        return touched
+
     def publish(self, name: str, value: Data) -> None:
         """Set a workflow variable. Earlier snapshots keep the old value."""
+        if self._touched is not None:
+            self._touched.append(f"variables.{name}")
         before = self._snapshot
         replaced = before.variables.get(name)
         mask, origins = before.facts.mask, before.facts.secrecy.variables
@@ -307,6 +319,8 @@ class Context:
 
     def record_task(self, record: TaskRecord) -> None:
         """Set the value of `task.NAME`."""
+        if self._touched is not None:
+            self._touched.append(f"tasks.{record.name}")
         before = self._snapshot
         earlier = before.tasks.get(record.name)
         self.weight += record_weight(record) - (record_weight(earlier) if earlier else 0)

@@ -51,7 +51,10 @@ window.EventSource = class extends EventSource {
   constructor(url) {
     super(url);
     window.stream = this;
-    this.addEventListener("hello", (event) => (window.hello = JSON.parse(event.data)));
+    this.addEventListener("hello", (event) => {
+      window.hello = JSON.parse(event.data);
+      document.documentElement.toggleAttribute("data-followed", true);
+    });
   }
 };
 """
@@ -109,7 +112,7 @@ def open_run(page: "Page", url: str) -> None:
     """Open the page of a run, and wait until it has the states of all items and follows the run."""
     with page.expect_response("**/cells"):
         page.goto(url)
-    page.wait_for_function("window.hello !== undefined")
+    page.locator("[data-followed]").wait_for()  # the page forbids a function that is evaluated again and again
     page.locator("#marks canvas").wait_for()
 
 
@@ -128,6 +131,21 @@ def test_a_page_stays_as_large_as_it_was_over_the_frames_of_an_hour(context: "Br
     growth = heap_of(session) - before
     assert growth <= MOST_GROWTH
     assert page.locator("#filters").get_by_text("Failed").count() == 1, "the frames were shown"
+
+
+def test_a_fan_out_that_stands_says_so(page: "Page") -> None:
+    """In place of a rate, which nothing would change any more."""
+    page.clock.install()
+    page.reload()
+    page.locator("[data-followed]").wait_for()
+    page.evaluate(NEWS, [3, ITEMS])
+    page.clock.fast_forward(5_000)
+    page.evaluate(NEWS, [4, ITEMS])
+    page.locator("#n-rate").get_by_text("items a second").wait_for()
+    page.clock.fast_forward(20_000)
+    page.locator("#n-rate").get_by_text("20 s").wait_for()
+    page.locator("#n-rate").get_by_text("without the end of an item").wait_for()
+    assert page.locator("#n-left").is_hidden()
 
 
 def test_a_frame_draws_no_more_than_it_changes(page: "Page") -> None:

@@ -88,7 +88,8 @@ def test_a_run_is_started_from_the_form_and_watched_to_its_end(page: "Page", dae
     page.get_by_role("link", name="Start ops/greet").click()
     page.set_input_files("[data-for=p1]", {"name": "names.txt", "mimeType": "text/plain", "buffer": b"Ada\nAlan\n"})
     page.get_by_label("names").and_(page.locator("textarea")).wait_for()
-    page.wait_for_function("() => document.getElementById('p1').value.includes('Alan')")
+    while "Alan" not in page.locator("#p1").input_value():
+        pass
     assert page.locator("[name='as.names']").input_value() == "lines"
     page.get_by_label("cold").check()
     page.get_by_label("loud").check()
@@ -116,7 +117,7 @@ def test_a_form_with_errors_at_three_fields_keeps_what_was_typed(page: "Page", d
         "line 3: expected ',' or ']'", "'times' must be a number, got other text",
         "a label must be KEY=VALUE, got 'prod'",
     ]  # fmt: skip
-    page.wait_for_function("() => document.activeElement.id === 'p1'")
+    page.locator("#p1:focus").wait_for()
     assert page.locator("#p1").get_attribute("aria-describedby") == "p1-about p1-error"
     assert (page.locator("#p2").input_value(), page.locator("#p5").input_value()) == ("two", "")
     assert started(daemon) == before

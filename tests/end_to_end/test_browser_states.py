@@ -128,12 +128,17 @@ def page(chromium: "Browser", shown: Shown) -> "Iterator[Page]":
     """The page of an administrator."""
     with watched_context(chromium, shown.daemon.url, reduced_motion="reduce") as context:
         page = enter(context, shown.daemon.client, shown.daemon.url)
-        page.goto(f"{shown.daemon.url}/tokens")
-        page.get_by_label("Name").fill("deploy-bot")
-        page.get_by_role("button", name="Make it").click()
-        link = page.get_by_role("link", name="Revoke").first.get_attribute("href") or ""
-        shown.names["token"] = link.split("/")[2]
+        make_token(page, shown)
         yield page
+
+
+def make_token(page: "Page", shown: Shown) -> None:
+    """Make the token that addresses name."""
+    page.goto(f"{shown.daemon.url}/tokens")
+    page.get_by_label("Name").fill("deploy-bot")
+    page.get_by_role("button", name="Make it").click()
+    link = page.get_by_role("link", name="Revoke").first.get_attribute("href") or ""
+    shown.names["token"] = link.split("/")[2]
 
 
 def look(page: "Page", shown: Shown, state: str) -> None:

@@ -1,8 +1,10 @@
 """A real browser: the distribution's Chromium, and a watch over all that its pages say and ask for."""
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -35,6 +37,27 @@ def opened_chromium(*arguments: str) -> "Iterator[Browser]":
         )
         yield browser
         browser.close()
+
+
+@contextmanager
+def opened_with_text_of(pixels: int, folder: Path) -> "Iterator[BrowserContext]":
+    """Run a browser whose reader has set the size of its text. The usual one is 16 pixels.
+
+    Args:
+        pixels: The size.
+        folder: An empty folder for its profile.
+    """
+    from playwright.sync_api import sync_playwright
+
+    (folder / "Default").mkdir()
+    fonts = {"default_font_size": pixels, "default_fixed_font_size": pixels * 13 // 16}
+    (folder / "Default" / "Preferences").write_text(json.dumps({"webkit": {"webprefs": fonts}}))
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            folder, executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield context
+        context.close()
 
 
 class Watch:

@@ -120,6 +120,8 @@ class Conducted:
         self.on(ItemCompleted(task, start.visit, index, start.attempt, outcome, freeze(result), failure, self._later()))
 
     def _carry_out(self, commands: list[Command]) -> None:
+        if any(isinstance(command, TaskStarted | TaskEnded) for command in commands):
+            self._journal.note_context(self.conductor)
         for command in commands:
             if isinstance(command, StartItem):
                 self.started[command.task, command.index] = command

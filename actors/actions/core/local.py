@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from stretto.actors.actions.core.processes import Child
-from stretto.actors.actions.core.spawning import Command, spawn
+from stretto.actors.actions.core.spawning import Command
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import action
 from stretto.definitions.data import decode_json
@@ -174,7 +174,7 @@ async def _start(command: Command, most: int) -> Child:
     if cwd is not None and "\0" in cwd:
         raise ActionFailed("cwd must not contain a null character")
     try:
-        return Child(await spawn(command), most)
+        return await Child.start(command, most)
     except OSError as error:
         reason = error.strerror or str(error)
         if cwd is not None and error.filename == cwd:

@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from stretto.actors.actions.core.spawning import Spawned
+from stretto.actors.actions.core.spawning import Command, spawn
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar, output_slot
 
 CHUNK_BYTES: Final = 65536
@@ -88,16 +88,16 @@ class Output:
 class Child:
     """A running process that leads its own session and process group. Use it on the loop's thread only."""
 
-    def __init__(self, spawned: Spawned, most: int) -> None:
-        """Watch a process that `spawn` has started, and close it in the end.
+    _process: "subprocess.Popen[bytes]"
+    _pidfd: int
+    stdout: Output
+    stderr: Output
 
-        Args:
-            spawned: The process.
-            most: How many bytes of each output are kept.
-        """
+    def __init__(self, most: int) -> None:
+        """Take the number of bytes of each output that are kept. `start` makes a child."""
         self._loop = asyncio.get_running_loop()
-        self._process = spawned.process
-        self._pidfd = spawned.pidfd
+        self._most = most
+        self._is_read = False
         self._watches_exit = False
         self._exited = asyncio.Event()
         self._settled = asyncio.Event()
@@ -105,10 +105,37 @@ class Child:
         self._quiet = asyncio.Event()
         """Set when both outputs have ended."""
         self._slot = output_slot.get()
-        self.stdout = Output(self._loop, spawned.stdout, most, self)
-        self.stderr = Output(self._loop, spawned.stderr, most, self)
+
+    @classmethod
+    async def start(cls, command: Command, most: int) -> "Child":
+        """Start a process. Its output is read, and known to the current call, before it begins.
+
+        Args:
+            command: The program.
+            most: How many bytes of each output are kept.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        child = cls(most)
+        try:
+            child._process, child._pidfd = await spawn(command, child._read_from)
+        except BaseException:
+            if child._is_read:
+                child._close_outputs()
+            raise
+        return child
+
+    def _read_from(self, stdout: int, stderr: int) -> None:
+        self._is_read = True
+        self.stdout = Output(self._loop, stdout, self._most, self)
+        self.stderr = Output(self._loop, stderr, self._most, self)
         if self._slot is not None:
             self._slot.source = self
+
+    def _close_outputs(self) -> None:
+        self.stdout.close()
+        self.stderr.close()
 
     def so_far(self) -> OutputSoFar:
         """Return the newest output, during the run or after it. Any thread may call this."""
@@ -153,8 +180,7 @@ class Child:
         """Kill the process if it still runs, and release its pipes and descriptors."""
         running = self._process.returncode is None and not self._has_exited()
         out_of_reach = running and not self._signal(signal.SIGKILL)
-        self.stdout.close()
-        self.stderr.close()
+        self._close_outputs()
         if self._watches_exit:
             self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)

@@ -9,9 +9,9 @@ import asyncio
 import os
 import subprocess
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,27 @@ class Command:
 
 
 class Spawned(NamedTuple):
-    """A process that has started, with descriptors that its owner closes.
+    """A process that has started, with a descriptor that its owner closes.
 
     Attributes:
         process: The process, which leads a session and a process group of its own.
         pidfd: It becomes readable when the process ends.
-        stdout: The end of its standard output to read from.
-        stderr: The same of its standard error.
     """
 
     process: "subprocess.Popen[bytes]"
     pidfd: int
-    stdout: int
-    stderr: int
 
 
-async def spawn(command: Command) -> Spawned:
+Read: TypeAlias = Callable[[int, int], object]
+"""Takes the ends of the standard output and of the standard error to read from, and closes them in the end."""
+
+
+async def spawn(command: Command, read: Read) -> Spawned:
     """Start a process, without blocking the loop.
+
+    `read` is called on the loop before the process starts, so that its output is known as soon as there is any: the
+    process may be running for a while before the thread that has started it runs again. If nothing starts after all,
+    `read` may have been called.
 
     If the caller is cancelled while the start waits for a thread, nothing starts. If it is cancelled later, the process
     is returned all the same, for its owner to end it, and the cancellation follows at the caller's next `await`.
@@ -57,7 +61,12 @@ async def spawn(command: Command) -> Spawned:
         OSError: It cannot be started.
     """
     right_to_start = deque([True])
-    starting = asyncio.get_running_loop().run_in_executor(None, _start, command, right_to_start)
+    loop = asyncio.get_running_loop()
+
+    def prepare(stdout: int, stderr: int) -> None:
+        loop.call_soon_threadsafe(read, stdout, stderr)
+
+    starting = loop.run_in_executor(None, _start, command, prepare, right_to_start)
     cancellations = 0
     while True:
         try:
@@ -83,7 +92,7 @@ def _took(right_to_start: "deque[bool]") -> bool:
         return False
 
 
-def _start(command: Command, right_to_start: "deque[bool]") -> Spawned | None:
+def _start(command: Command, prepare: Read, right_to_start: "deque[bool]") -> Spawned | None:
     if not _took(right_to_start):
         return None
     ours: list[int] = []
@@ -95,6 +104,8 @@ def _start(command: Command, right_to_start: "deque[bool]") -> Spawned | None:
             theirs.append(writing)
         if command.stdin is not None:
             theirs.append(_memory_file(command.stdin))
+        prepare(*ours)
+        ours.clear()
         process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
             command.argv,
             env=command.environment,
@@ -104,9 +115,7 @@ def _start(command: Command, right_to_start: "deque[bool]") -> Spawned | None:
             stderr=theirs[1],
             start_new_session=True,
         )
-        spawned = Spawned(process, _pidfd(process), *ours)
-        ours.clear()
-        return spawned
+        return Spawned(process, _pidfd(process))
     finally:
         for descriptor in (*ours, *theirs):
             os.close(descriptor)

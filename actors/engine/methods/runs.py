@@ -123,19 +123,25 @@ class RunMethods(EngineActor):
             children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix, by=by,
         )  # fmt: skip
 
-    def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> Deferred:
+    def run_counts(
+        self,
+        since: float,
+        by: Literal["workflow", "hour"] | None = None,
+        children: Literal["listed", "folded"] = "listed",
+    ) -> Deferred:
         """Return the number of stored runs by status, of those accepted at a time or later.
 
         Args:
             since: The time in seconds since the epoch.
             by: "workflow" also counts them by workflow: the 1,000 workflows with the most runs. "hour" also counts
                 them by hour: the 24 hours from `since`.
+            children: "folded" leaves out the runs of sub-workflows.
 
         Returns:
             {since, statuses: {status: number}}, without the statuses that no such run has. By workflow, also
             {workflows: {ref: {status: number}}}; by hour, also {hours: [{since, statuses}]}.
         """
-        return self._core.store.read(count_runs, since, by)
+        return self._core.store.read(count_runs, since, by, children)
 
     def find_run(self, text: str) -> Any:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.

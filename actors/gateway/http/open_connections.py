@@ -1,6 +1,5 @@
 """All open connections, and their bounds in number."""
 
-from collections import Counter
 from typing import Final, Protocol
 
 from uvicorn.server import ServerState
@@ -49,7 +48,8 @@ class Connections:
         self.complaints = Complaints()
         self._open: dict[Open, str] = {}
         """Each with the name of its peer."""
-        self._of_peers: Counter[str] = Counter()
+        self._of_peers: dict[str, int] = {}
+        """How many each peer has."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -57,11 +57,12 @@ class Connections:
     def admit(self, peer: Peer) -> bool:
         """Return whether a peer may have another connection. Make room for it if there is none."""
         is_bounded = not (peer.is_owner or peer.is_proxy)
-        if is_bounded and self._of_peers[peer.name] >= MAX_CONNECTIONS_OF_A_PEER:
+        has = self._of_peers.get(peer.name, 0) if is_bounded else 0
+        if has >= MAX_CONNECTIONS_OF_A_PEER:
             return False
         if len(self._open) < MAX_CONNECTIONS:
             return True
-        if is_bounded and self._of_peers[peer.name] > MAX_CONNECTIONS // len(self._of_peers):
+        if has > MAX_CONNECTIONS // len(self._of_peers):
             return False  # it has more than its part
         idle = (each for each in self._open if not each.is_busy)
         idlest = next((each for each in self._open if each.is_guest and not each.is_busy), None) or next(idle, None)
@@ -74,15 +75,17 @@ class Connections:
     def add(self, connection: Open) -> None:
         """Count an open connection."""
         name = self._open[connection] = connection.peer.name
-        self._of_peers[name] += 1
+        self._of_peers[name] = self._of_peers.get(name, 0) + 1
 
     def remove(self, connection: Open) -> bool:
         """Forget a connection that is closed. Return whether it was open."""
         name = self._open.pop(connection, None)
         if name is None:
             return False
-        self._of_peers[name] -= 1
-        if not self._of_peers[name]:
+        others = self._of_peers[name] - 1
+        if others:
+            self._of_peers[name] = others
+        else:
             del self._of_peers[name]
         return True
 

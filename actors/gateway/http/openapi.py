@@ -19,7 +19,7 @@ _DESCRIPTION: Final = (
     "Answers may gain members. `x-role` is the least role of who may send a request: a viewer looks, an operator runs, "
     "an admin changes the daemon. On the daemon's UNIX socket, no token is needed."
 )
-_OF_BODIES: Final = frozenset({"request_timeout", "limit_exceeded", "unsupported_media_type"})
+_OF_BODIES: Final = frozenset({"request_timeout", "unsupported_media_type"})
 """The problems that only a request with a body can have."""
 _OF_METHODS: Final = frozenset({"method_not_allowed"})
 """The problems of a method that a path does not have: no operation of the document answers with them."""

@@ -1,7 +1,7 @@
 """All streams of a daemon: who may open one, what it gets, and how they end."""
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -71,7 +71,8 @@ class LiveHub:
         self._news = NewsChannel(source, self._call_later)
         self._open: dict[Subscription, RunChannel | OutputChannel | None] = {}
         """All clients, each with what it follows. None is the news of all runs, or nothing yet."""
-        self._sessions: Counter[str] = Counter()
+        self._sessions: dict[str, int] = {}
+        """How many clients each session has."""
         self._keep_alive: Timer | None = None
         self._stopped = False
         self._left: asyncio.Future[None] | None = None
@@ -213,14 +214,15 @@ class LiveHub:
             raise TooManyStreams(
                 f"{len(self._open)} streams are open, at most {self._max_streams} may be (MAX_STREAMS)"
             )
-        if self._sessions[session] >= self._max_session_streams:
+        others = self._sessions.get(session, 0)
+        if others >= self._max_session_streams:
             raise TooManyStreams(
-                f"{self._sessions[session]} streams of this session are open, at most {self._max_session_streams} may "
+                f"{others} streams of this session are open, at most {self._max_session_streams} may "
                 "be (MAX_SESSION_STREAMS): close a page"
             )
         subscription = Subscription(session)
         self._open[subscription] = None
-        self._sessions[session] += 1
+        self._sessions[session] = others + 1
         if self._keep_alive is None:
             self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
         subscription.held_by(self)
@@ -241,9 +243,9 @@ class LiveHub:
         elif channel is not None:
             self._outputs.pop(channel.key).close()
         self.dropped += subscription.lagging
-        self._sessions[subscription.session] -= 1
-        if not self._sessions[subscription.session]:
-            del self._sessions[subscription.session]
+        others = self._sessions.pop(subscription.session) - 1
+        if others:
+            self._sessions[subscription.session] = others
         if not self._open:
             if self._keep_alive is not None:
                 self._keep_alive.cancel()

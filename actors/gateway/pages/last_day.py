@@ -80,7 +80,7 @@ class LastDays:
 
     async def _count(self, caller: Caller) -> LastDay:
         first = (time.time() // _HOUR - (_HOURS - 1)) * _HOUR
-        answer = await self._asker.ask(RunCounts(first, "hour"), caller, CountsAnswer)
+        answer = await self._asker.ask(RunCounts(first, "hour", "folded"), caller, CountsAnswer)
         return last_day_of(answer.hours or [])
 
 

@@ -79,8 +79,8 @@ class RunHead(msgspec.Struct, frozen=True):
 
 
 MAX_ENTRIES_COUNTED: Final = 500
-"""The entries of a run whose versions of the context are counted for its tabs. A longer one shows them once they are
-known: after its page of the context."""
+"""The entries of a run whose versions of the context are counted for its tabs by a replay. Those of a longer one are
+stored, unless it is from before version 0018 of the tables: its tabs count them after its page of the context."""
 
 
 async def read_head(asker: Asker, run_id: str, caller: Caller, tab: str = "") -> RunHead:

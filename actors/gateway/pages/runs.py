@@ -161,8 +161,8 @@ class RunsPage:
             return None
         since = time.time() - _PERIODS[filters.since][1]
         if not filters.workflow:
-            return (await self._asker.ask(RunCounts(since), caller, CountsAnswer)).statuses
-        answer = await self._asker.ask(RunCounts(since, "workflow"), caller, CountsAnswer)
+            return (await self._asker.ask(RunCounts(since, children="folded"), caller, CountsAnswer)).statuses
+        answer = await self._asker.ask(RunCounts(since, "workflow", "folded"), caller, CountsAnswer)
         return (answer.workflows or {}).get(filters.workflow, {})
 
 

@@ -194,9 +194,14 @@ class RemoteReports:
         """Return the pools of workers. See `Engine.pools`."""
         return self._calls.send(Pools, lambda answer: answer.pools)
 
-    def run_counts(self, since: float, by: Literal["workflow", "hour"] | None = None) -> pykka.Future[dict[str, Any]]:
+    def run_counts(
+        self,
+        since: float,
+        by: Literal["workflow", "hour"] | None = None,
+        children: Literal["listed", "folded"] = "listed",
+    ) -> pykka.Future[dict[str, Any]]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
-        return self._calls.send(lambda: RunCounts(since, by), _counted)
+        return self._calls.send(lambda: RunCounts(since, by, children), _counted)
 
     def find_run(self, text: str) -> pykka.Future[str]:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with."""

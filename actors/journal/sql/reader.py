@@ -13,7 +13,7 @@ from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, fu
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
 from stretto.actors.journal.lease import StoredDaemon, StoredEngine
-from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
+from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, Children, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Entry,
     Idempotency,
@@ -27,6 +27,7 @@ from stretto.actors.journal.records import (
 )
 from stretto.actors.journal.sql import run_counts
 from stretto.actors.journal.sql.access import SqlAccessReader
+from stretto.actors.journal.sql.contexts import SqlContextReader
 from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
@@ -112,6 +113,7 @@ class SqlReader:
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
         self.events = SqlEventReader(engine, keyring, store)
+        self.contexts = SqlContextReader(engine, keyring, store)
 
     # ---- recovery
 
@@ -331,18 +333,18 @@ class SqlReader:
         """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(run_counts.COUNTS)}
 
-    def counts_since(self, since: float) -> Mapping[str, int]:
+    def counts_since(self, since: float, children: Children = "listed") -> Mapping[str, int]:
         """Return the number of runs by status, of those accepted at a time or later."""
-        return {row.status: row.runs for row in self._rows(run_counts.select_counts(since)) if row.runs}
+        return {row.status: row.runs for row in self._rows(run_counts.select_counts(since, children)) if row.runs}
 
-    def counts_by_workflow(self, since: float) -> Mapping[str, Mapping[str, int]]:
+    def counts_by_workflow(self, since: float, children: Children = "listed") -> Mapping[str, Mapping[str, int]]:
         """Return the number of runs by workflow and status, of the workflows with the most runs since a time."""
-        return run_counts.counts_by_workflow(self._rows(run_counts.select_counts_by_workflow(since)))
+        return run_counts.counts_by_workflow(self._rows(run_counts.select_counts_by_workflow(since, children)))
 
-    def counts_by_hour(self, since: float) -> Sequence[Mapping[str, int]]:
+    def counts_by_hour(self, since: float, children: Children = "listed") -> Sequence[Mapping[str, int]]:
         """Return the number of runs by status in each hour of the day that begins at a time."""
         with self._reading() as connection:
-            return run_counts.counts_by_hour(connection, since)
+            return run_counts.counts_by_hour(connection, since, children)
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""

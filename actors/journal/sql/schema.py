@@ -150,6 +150,8 @@ SCHEMA: Final = Schema(
         "0016",
         "0017",
         "0018",
+        "0019",
+        "0020",
     ),
     metadata,
     contracts=frozenset({"0015"}),

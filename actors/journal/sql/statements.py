@@ -13,6 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stretto.actors.journal.sql.insertion import AsArrays, InBlocks, Insertion
 from stretto.actors.journal.sql.tables import (
     audit,
+    context_logs,
+    context_names,
     definitions,
     entries,
     item_outputs,
@@ -48,6 +50,8 @@ class Statements:
         self.tasks = text(_upsert(dialect, tasks))
         self.outputs = text(_upsert(dialect, item_outputs))
         self.ends = text(_upsert(dialect, run_ends))
+        self.context_names = text(insert(context_names))
+        self.context_logs = text(_upsert(dialect, context_logs))
         self.suspects = text(_upsert(dialect, suspects))
         # A row is (id of the run,).
         number = select(runs.c.number).where(runs.c.id == bindparam("id")).scalar_subquery()

@@ -6,6 +6,8 @@
          1--n tasks           the state of its tasks' visits, for reports
          1--n item_outputs    what its items printed
          1--n run_labels      its labels
+         1--n context_names   the versions of its context, of a run with many entries
+         1--1 context_logs    whether all of them are stored
          1--1 suspects        whether an engine crashed while it recovered the run
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
@@ -38,9 +40,10 @@ from stretto.actors.journal.sql.columns import BIG, TIME, metadata, table
 from stretto.actors.journal.sql.event_tables import DUE, event_keys, events, matches
 
 __all__ = [
-    "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "RETRIED", "audit", "definitions", "engines", "enter_codes", "entries",
-    "event_keys", "events", "item_outputs", "kv", "matches", "metadata", "requests", "run_ends", "run_inputs",
-    "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
+    "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "RETRIED", "audit", "context_logs", "context_names", "definitions",
+    "engines", "enter_codes", "entries", "event_keys", "events", "item_outputs", "kv", "matches", "metadata",
+    "requests", "run_ends", "run_inputs", "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks",
+    "tokens",
 ]  # fmt: skip
 
 
@@ -101,8 +104,8 @@ runs = table(
     sqlite_autoincrement=True,
 )
 
-# Runs are counted by workflow without reading them.
-Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow)
+# Runs are counted by workflow, and without those of sub-workflows, without reading them.
+Index("runs_by_status", runs.c.status, runs.c.number, runs.c.workflow, runs.c.depth)
 Index("runs_by_workflow", runs.c.workflow, runs.c.number)
 _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
@@ -212,6 +215,28 @@ item_outputs = table(
     Column("cut", BIG, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit", "item", "attempt"),
+)
+
+context_names = table(
+    "context_names",
+    _number_of_run(),
+    Column("version", BIG, nullable=False),
+    Column("name", Text, nullable=False),
+    # The number of the entry that has made the version, -1 for the begin of the run.
+    Column("at", BIG, nullable=False),
+    Column("size", BIG, nullable=False),
+    # Null for a large value.
+    Column("body", LargeBinary),
+    PrimaryKeyConstraint("run", "version", "name"),
+)
+Index("context_names_by_name", context_names.c.run, context_names.c.name, context_names.c.version)
+
+context_logs = table(
+    "context_logs",
+    _number_of_run(),
+    # The number of the last entry of an ended run whose versions are all stored. Null while it is in progress.
+    Column("last", BIG),
+    PrimaryKeyConstraint("run"),
 )
 
 run_labels = table(

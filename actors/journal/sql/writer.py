@@ -20,6 +20,7 @@ from stretto.actors.journal.records import (
 )
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.audit import write_audit
+from stretto.actors.journal.sql.contexts import ContextWriter
 from stretto.actors.journal.sql.engines import note_draining, release_tree
 from stretto.actors.journal.sql.event_writer import EventWriter
 from stretto.actors.journal.sql.outputs import OutputWriter
@@ -54,6 +55,7 @@ class SqlWriter:
         self._ownership = ownership
         self._acceptance = Acceptance(keyring)
         self._progress = ProgressWriter(keyring)
+        self._contexts = ContextWriter(keyring)
         self._outputs = OutputWriter(keyring)
         self._events = EventWriter(keyring)
         self._numbers: dict[str, int] = {}
@@ -121,6 +123,7 @@ class SqlWriter:
             happened = [each for each in happened if each.run_id not in refused]
         numbers.update(self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys()))
         self._progress.write(transaction, happened, numbers)
+        self._contexts.write(transaction, happened, numbers)
         self._outputs.write(transaction, happened, numbers)
         for each in writes:
             if type(each) is Suspicions:

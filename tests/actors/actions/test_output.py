@@ -1,6 +1,7 @@
 """A process's output, read from outside while the process runs."""
 
 import asyncio
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,6 @@ import pytest
 
 from stretto.actors.actions import Action
 from stretto.actors.actions.core import local
-from stretto.actors.actions.core.spawning import Command, Spawned, spawn
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.runners.event_loop import EventLoopRunner
@@ -33,15 +33,6 @@ class Stage:
         self.go = go
         self.ends: SimpleQueue[Finished] = SimpleQueue()
         self._runner = runner
-        self._starting = 0
-
-    async def spawn(self, command: Command) -> Spawned:
-        """Start a process as the action does, and count it meanwhile."""
-        self._starting += 1
-        try:
-            return await spawn(command)
-        finally:
-            self._starting -= 1
 
     def start(self, function: Callable[..., Any], **values: Any) -> Running:
         return self._runner.start(*self._call(function, values), self.ends.put)
@@ -65,9 +56,7 @@ class Stage:
         over: SimpleQueue[Finished] = SimpleQueue()
 
         async def pass_by() -> None:
-            """Take turns of the loop until it knows all processes, and two in which all that is readable is read."""
-            while self._starting:  # noqa: ASYNC110 - a turn of the loop each, no time
-                await asyncio.sleep(0)
+            """Take two turns of the loop, in which all that is readable is read."""
             for _ in range(2):
                 await asyncio.sleep(0)
 
@@ -89,12 +78,10 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     runner, tell, go = EventLoopRunner(), Fifo(tmp_path / "tell"), Fifo(tmp_path / "go")
     with closing(tell.file), closing(go.file):
-        stage = Stage(runner, tell, go)
-        monkeypatch.setattr(local, "spawn", stage.spawn)
-        yield stage
+        yield Stage(runner, tell, go)
         runner.stop()
 
 
@@ -105,6 +92,25 @@ def so_far(running: Running) -> OutputSoFar:
 
 
 WAIT = 'echo here > "$TELL"; read line < "$GO"'
+
+
+def test_output_is_known_before_the_start_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that has started the process may run again much later."""
+    started = threading.Event()
+    popen = subprocess.Popen
+
+    def slow(*given: Any, **named: Any) -> "subprocess.Popen[bytes]":
+        process = popen(*given, **named)
+        assert started.wait(PATIENCE)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", slow)
+    running = stage.start_python("write(b'so far'); wait(); write(b' so good')")
+    stage.wait()
+    assert so_far(running).stdout == "so far"
+    started.set()
+    stage.go.give("on")
+    assert stage.result()["stdout"] == "so far so good"
 
 
 def test_output_can_be_read_while_the_process_runs(stage: Stage) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from stretto.actors.dispatch import ask_method
 from stretto.actors.runs import LastChanges, RunChanged, RunChanges, RunNews
+from stretto.actors.runs.listeners import RunListeners
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Inbox, messages_of
@@ -97,6 +98,32 @@ def test_a_follower_that_never_asks_costs_one_message(bench: Bench, inbox: pykka
     seen = [messages.get(timeout=PATIENCE) for _ in range(messages.qsize())]
     assert seen.count(RunChanged(handle.id)) == len(seen) - 1 == 1
     assert reports == []
+
+
+def test_a_follower_that_was_notified_costs_a_turn_nothing(bench: Bench, inbox: pykka.ActorRef[Inbox]) -> None:
+    """Neither a list of those to notify, nor one of watchers that there are none of."""
+    looked: list[str] = []
+
+    def noting(name: str) -> Callable[..., None]:
+        inner = getattr(RunListeners, name)
+
+        def noted(*given: Any) -> None:
+            looked.append(name)
+            inner(*given)
+
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_report_progress", "_notify_followers"):
+            patch.setattr(RunListeners, name, noting(name))
+        handle = bench.submit(HELD)
+        bench.proxy.host.follow(handle.id, inbox).get(timeout=PATIENCE)
+        for _ in range(3):
+            bench.proxy.pause(handle.id).get(timeout=PATIENCE)
+            bench.proxy.resume(handle.id).get(timeout=PATIENCE)
+        bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+        outcome_of(handle)
+    assert looked == ["_notify_followers"]
 
 
 def test_questions_are_all_that_a_chain_of_300_tasks_pays_for(bench: Bench, inbox: pykka.ActorRef[Inbox]) -> None:

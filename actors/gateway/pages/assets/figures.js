@@ -5,8 +5,11 @@ const WINDOW_MS = 60_000;
 const RATE_MS = 10_000;
 const [WIDTH, HEIGHT] = [132, 30];
 const SECONDS = 60;
+const QUIET_MS = 10_000;
 const samples = [];
 let drawnAt = -Infinity;
+let endedAt = null; // when an item was last seen to end
+let progress = null;
 
 function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
@@ -59,12 +62,29 @@ export function showFigures({ status, items }) {
   const share = items.failed ? `${((100 * items.failed) / (of || 1)).toFixed(2)} %` : "0 %";
   setText(document.querySelector("#n-failed b"), share);
   setBar(document.querySelector("#focus-bar .bar"), items);
-  samples.push({ at: performance.now(), ended });
+  const now = performance.now();
+  if (ended !== samples.at(-1)?.ended) endedAt = now;
+  samples.push({ at: now, ended });
   while (samples[0].at < samples.at(-1).at - WINDOW_MS) samples.shift();
+  progress = { status, left: items.total === null ? null : items.total - ended };
   const rate = status === "running" ? rateNow() : null;
   if (rate !== null) {
-    show("n-rate", rate >= 10 ? grouped(Math.round(rate)) : rate.toFixed(1));
-    show("n-left", rate > 0 && items.total !== null ? duration((items.total - ended) / rate) : null);
+    showRate(rate);
     if (samples.at(-1).at - drawnAt >= 1000) drawSpark(); // a second is a point of it
   }
 }
+
+function showRate(rate) {
+  const quiet = performance.now() - endedAt;
+  const stands = quiet >= QUIET_MS;
+  if (!stands && rate === 0) return; // too soon to say that it stands
+  show("n-rate", stands ? duration(quiet / 1000) : rate >= 10 ? grouped(Math.round(rate)) : rate.toFixed(1));
+  setText(document.querySelector("#n-rate span"), stands ? "without the end of an item" : "items a second");
+  show("n-left", !stands && progress.left !== null ? duration(progress.left / rate) : null);
+}
+
+// Nothing is heard of a fan-out that stands.
+setInterval(() => {
+  const stands = progress?.status === "running" && progress.left !== 0 && performance.now() - endedAt >= QUIET_MS;
+  if (stands && document.getElementById("n-rate")) showRate(0);
+}, QUIET_MS / 2);

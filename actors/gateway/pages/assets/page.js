@@ -1,6 +1,8 @@
 // What each page has: times in the reader's zone, and keys.
 import { useKeys } from "./keys.js";
 
+const STORE_MS = 5000;
+
 // Times: how long ago up to an hour, else the clock of the reader's own time zone.
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -53,6 +55,23 @@ addEventListener("click", ({ target }) => {
 const tabs = document.querySelector(".tabs");
 const tab = tabs?.querySelector("[aria-current]");
 if (tab) tabs.scrollLeft = tab.offsetLeft + tab.offsetWidth - tabs.offsetLeft - tabs.clientWidth;
+
+// A store that could not be used when the page was made: the page asks until it can. What is typed is kept.
+async function lookForStore() {
+  if (document.hidden) return;
+  const page = await fetch(location.href).then((answer) => answer.text(), () => null);
+  if (page === null || page.includes("<body data-store-down>")) return;
+  clearInterval(looking);
+  delete document.body.dataset.storeDown;
+  const banner = document.getElementById("store-down");
+  if (banner) banner.hidden = true;
+  for (const button of document.querySelectorAll("[aria-describedby=store-down]")) {
+    button.disabled = false;
+    button.removeAttribute("aria-describedby");
+  }
+  document.querySelector("a[data-again]")?.click();
+}
+const looking = "storeDown" in document.body.dataset ? setInterval(lookForStore, STORE_MS) : null;
 
 localise(document);
 setInterval(() => localise(document), 10_000);

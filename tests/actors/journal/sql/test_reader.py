@@ -71,6 +71,7 @@ def plans_of(store: Store, ask: Callable[[SqlReader], Any]) -> str:
         (lambda reader: reader.items("a", ItemQuery(outcome="failed")), "entries_failed (run=?)"),
         (lambda reader: reader.items("a", ItemQuery(outcome="failed", task="probe")), "entries_failed (run=?)"),
         (lambda reader: reader.counts(), "runs_by_status"),
+        (lambda reader: reader.counts_since(0.0, "folded"), "COVERING INDEX runs_by_status"),
         (lambda reader: reader.last_successes(["tests.probe"]), "runs_by_workflow (workflow=?)"),
     ],
 )

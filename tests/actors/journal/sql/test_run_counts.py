@@ -2,10 +2,10 @@
 
 import pytest
 
-from stretto.actors.journal.records import Ending
+from stretto.actors.journal.records import Ending, ItemKey, ParentItem
 from stretto.actors.journal.sql import run_counts
 from stretto.actors.journal.sql.store import Store
-from stretto.definitions.data import EMPTY_LIST
+from stretto.definitions.data import EMPTY_LIST, EMPTY_OBJECT
 from tests.support.recording import acceptance, happening, probing
 
 
@@ -33,6 +33,17 @@ def test_runs_are_counted_by_workflow_since_a_time(store: Store, monkeypatch: py
     assert store.reader.counts_by_workflow(1004.0) == {"tests.False": {"running": 1, "failed": 1}}
     monkeypatch.setattr(run_counts, "MAX_COUNTED_WORKFLOWS", 1)
     assert list(store.reader.counts_by_workflow(0.0)) == ["tests.False"]
+
+
+def test_runs_of_sub_workflows_can_be_left_out(store: Store) -> None:
+    """As a list leaves them out. They are not read for that."""
+    above = ParentItem("top", ItemKey("probe", 1, 0), 1, EMPTY_OBJECT)
+    store.writer.write([acceptance("top"), acceptance("below", parent=above, depth=1)])
+    reader, since = store.reader, 900.0
+    assert reader.counts_since(since) == {"running": 2}
+    assert reader.counts_since(since, "folded") == {"running": 1}
+    assert list(reader.counts_by_workflow(since, "folded").values()) == [{"running": 1}]
+    assert reader.counts_by_hour(since, "folded")[0] == {"running": 1}
 
 
 def test_runs_are_counted_by_hour(store: Store) -> None:
