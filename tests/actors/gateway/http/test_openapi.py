@@ -15,7 +15,17 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.problems import STATUSES
-from stretto.actors.operations import API, EVENTS, HEADERS, ROUTES, ApiDescription, DescribeApi, Route, has_body
+from stretto.actors.operations import (
+    API,
+    EVENTS,
+    HEADERS,
+    ROUTES,
+    ApiDescription,
+    ContextVersions,
+    DescribeApi,
+    Route,
+    has_body,
+)
 from stretto.actors.operations.forms import places_of
 from tests.support.gateways import exchange, http, post, with_gateway
 from tests.support.harness import PATIENCE
@@ -120,6 +130,24 @@ def test_the_daemon_serves_the_document(tmp_path: Path) -> None:
         assert msgspec.json.decode(answer.document) == DOCUMENT
 
     with_gateway(tmp_path, test)
+
+
+def test_a_replay_that_is_too_long_is_refused_as_the_document_says(tmp_path: Path) -> None:
+    """A request without a body can reach a limit, too."""
+
+    async def test(client: Client) -> None:
+        definition = {
+            "file": "a.yaml",
+            "text": 'ref: a.b\nversion: "1"\ntasks: [{name: a, action: core.noop, with_items: [1, 2]}]\n',
+        }
+        answer = await exchange(client, post(f"{API}/runs?wait=30", {"workflow": definition}))
+        run = answer.json["run"]
+        refused = await exchange(client, http("GET", f"{API}/runs/{run}/context/versions?max_entries=1"))
+        assert (refused.status, refused.json["code"]) == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "limit_exceeded")
+
+    with_gateway(tmp_path, test, store=f"sqlite:///{tmp_path}/runs.db")
+    route = next(each for each in ROUTES if each.request is ContextVersions)
+    assert str(HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value) in operation_of(route)["responses"]
 
 
 def test_a_refusal_with_findings_is_as_the_document_says(tmp_path: Path) -> None:
