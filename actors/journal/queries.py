@@ -14,7 +14,7 @@ PAGE: int = 50
 MAX_PAGE: int = 500
 """Rows of a page at most."""
 STATUSES: Final = (
-    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
+    *("running", "pausing", "paused", "cancelling", "cleaning", "failing", "quarantined"),
     *("succeeded", "failed", "cancelled"),
 )
 """The statuses of stored runs."""
