@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
     from stretto.actors.journal.events import UnknownEvent
+    from stretto.actors.journal.inquiries import InquiryEnded, UnknownInquiry
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.peers import RequestUnanswered
     from stretto.actors.journal.queries import InvalidCursor
@@ -55,9 +56,12 @@ if TYPE_CHECKING:
     from stretto.actors.packs.secrets import InvalidPackConfig
     from stretto.actors.pools import PoolOptions, UnknownPool, UnknownWorker
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
+    from stretto.actors.runs.inquiries import InvalidAnswer, MayNotAnswer
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
+    from stretto.actors.schedules.held import UnknownSchedule
+    from stretto.actors.schedules.reports import ScheduleDisabled, ScheduleElsewhere
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -83,6 +87,7 @@ else:
             "journal.audit": "Requester",
             "journal.deletion": "RunNeeded",
             "journal.encryption": "StoreKeyMissing",
+            "journal.inquiries": "InquiryEnded UnknownInquiry",
             "journal.records": "UnreadableRecord",
             "journal.events": "UnknownEvent",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
@@ -95,9 +100,12 @@ else:
             "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
             "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
+            "runs.inquiries": "InvalidAnswer MayNotAnswer",
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
             "runs.messages": "RunProgressed",
+            "schedules.held": "UnknownSchedule",
+            "schedules.reports": "ScheduleDisabled ScheduleElsewhere",
         },
     )
 
@@ -118,7 +126,9 @@ __all__ = [
     "Engine",
     "EngineStopping",
     "IdempotencyConflict",
+    "InquiryEnded",
     "InvalidAction",
+    "InvalidAnswer",
     "InvalidCursor",
     "InvalidIdempotencyKey",
     "InvalidKey",
@@ -127,6 +137,7 @@ __all__ = [
     "ItemNotInFlight",
     "KeyConflict",
     "KeyLimits",
+    "MayNotAnswer",
     "NoStore",
     "Outcome",
     "PoolOptions",
@@ -140,11 +151,14 @@ __all__ = [
     "RunNotEnded",
     "RunProgressed",
     "RunWasParked",
+    "ScheduleDisabled",
+    "ScheduleElsewhere",
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
     "UnknownDaemon",
     "UnknownEvent",
+    "UnknownInquiry",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",
@@ -152,6 +166,7 @@ __all__ = [
     "UnknownPool",
     "UnknownRule",
     "UnknownRun",
+    "UnknownSchedule",
     "UnknownVisit",
     "UnknownWorker",
     "UnreadableRecord",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         forward,
         settle_with,
         tell_then,
+        when_failed,
         when_settled,
     )
     from stretto.actors.dispatch.dispatcher import Dispatcher
@@ -37,7 +38,7 @@ else:
             "asyncio_bridge": "awaitable call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
-            "forward settle_with tell_then when_settled",
+            "forward settle_with tell_then when_failed when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -82,5 +83,6 @@ __all__ = [
     "settle_with",
     "tell_then",
     "unbound_handlers",
+    "when_failed",
     "when_settled",
 ]

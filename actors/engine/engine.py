@@ -22,11 +22,13 @@ from stretto.actors.engine.methods.controls import ControlMethods
 from stretto.actors.engine.methods.daemons import DaemonMethods
 from stretto.actors.engine.methods.events import EventMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
+from stretto.actors.engine.methods.inquiries import InquiryMethods
 from stretto.actors.engine.methods.items import ItemMethods
 from stretto.actors.engine.methods.keys import KeyMethods
 from stretto.actors.engine.methods.pools import PoolMethods
 from stretto.actors.engine.methods.records import RecordMethods
 from stretto.actors.engine.methods.runs import RunMethods
+from stretto.actors.engine.methods.schedules import ScheduleMethods
 from stretto.actors.engine.methods.submission import SubmissionMethods
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, Retention, start_actor, start_parts
@@ -50,8 +52,10 @@ class Engine(  # each subject is a file of its own in methods/
     RecordMethods,
     KeyMethods,
     PoolMethods,
+    InquiryMethods,
     DaemonMethods,
     EventMethods,
+    ScheduleMethods,
     HousekeepingMethods,
 ):
     """The root actor. Start it with `Engine.start(...)`, and use it through `.proxy()`.

@@ -59,7 +59,6 @@ class GivingUp:
         if not self._admission.draining:
             _log.info("draining", runs=len(self._table))
             self._admission.draining = self._services.draining = True
-            self._services.events.close()
             self.begin()
         audit = asked_by(message.by, "drain_daemon", str(self._link.engine), self._services.now())
         self._services.journal.record(EngineDrains(audit), (), ((message.answer, None),))

@@ -1,12 +1,12 @@
 """The runs that rules start: from their matches, once these are durable, each of them once."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, SparseFuture, handles, settle_with
+from stretto.actors.dispatch import Deferred, SparseFuture, handles, when_failed
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.rule_workflows import workflow_of_match
 from stretto.actors.engine.submission import Admission, TooManyRuns
@@ -50,6 +50,7 @@ class MatchStarts:
         definitions: EffectiveDefinitions,
         runs: RunSupervision,
         admission: Admission,
+        run_failed: Callable[[str], object],
     ) -> None:
         self._services = services
         self._engine = engine
@@ -57,6 +58,7 @@ class MatchStarts:
         self._definitions = definitions
         self._runs = runs
         self._admission = admission
+        self._run_failed = run_failed
         self._waiting: deque[Match] = deque()
         self._is_reminded = False
         self._begun: set[str] | None = None
@@ -143,10 +145,15 @@ class MatchStarts:
         request = RunRequest(workflow, _inputs(match, workflow.parameters), handle, Deferred())
         request.origin = origin
         request.match = MatchKey(match.event, match.rule, match.depth)
-        request.requested_by = RequestedBy(match.rule[:_LABEL_CHARACTERS], "rule")
+        request.requested_by = RequestedBy(match.rule[:_LABEL_CHARACTERS], self._way_of(match))
         self._runs.check_files(request)
-        settle_with(request.accepted, lambda _: None, lambda error: self._refused(match, error))
+        when_failed(request.accepted, lambda error: self._refused(match, error))
         self._runs.start(request)
+
+    def _way_of(self, match: Match) -> str:
+        """Return how the request for a match's run came, for the run."""
+        rule = self._definitions.catalogue.triggers.rules.get(match.rule)
+        return "rule" if rule is None or rule.schedule is None else "schedule"
 
     def _refused(self, match: Match, error: BaseException) -> None:
         """Record why a run was not accepted, on the thread that refuses it. Later errors leave the match due."""
@@ -156,6 +163,7 @@ class MatchStarts:
     def _fail(self, match: Match, error: StrettoError) -> None:
         reason = f"{error.code}: {error}"
         _log.warning("match_failed", event_id=match.event, rule=match.rule, reason=reason)
+        self._run_failed(match.run_id)
         failed = MatchFailed(event=match.event, rule=match.rule, error=reason)
         self._services.journal.record(failed, (), (), match.event)
 

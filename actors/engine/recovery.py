@@ -21,7 +21,6 @@ from stretto.actors.journal import (
     Ending,
     Happened,
     Quarantine,
-    RunAccepted,
     RunsClaimed,
     RunUnrecordable,
     StoreUnavailable,
@@ -139,10 +138,8 @@ class RunRecovery:
         run.labels = accepted.labels or run.labels
         run.requested_by = accepted.requested_by
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
-        self._runs.supervise(run, request, RecoveringSupervisor, self._source(accepted, children))
-
-    def _source(self, accepted: RunAccepted, children: tuple[Child, ...]) -> RecoverySource:
-        return RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id))
+        source = RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id), message.inquiries)
+        self._runs.supervise(run, request, RecoveringSupervisor, source)
 
     def _finish(self, run_id: str) -> None:
         """Go on with the next run: this one is recovered, or is not to blame for that it is not."""

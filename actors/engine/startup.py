@@ -47,6 +47,7 @@ from stretto.actors.packs import PackConfiguration, Source, read_pack_configurat
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
+from stretto.actors.schedules import BeginSchedules
 from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
@@ -248,18 +249,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
         return EngineParts(
-            services,
-            catalogue,
-            pack_configuration,
-            metrics_url,
-            journal,
-            claimed,
-            options.retention,
-            options.max_runs,
-            options.key_limits,
-            link,
-            stack.pop_all(),
-        )
+            services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
+            options.max_runs, options.key_limits, link, stack.pop_all(),
+        )  # fmt: skip
 
 
 def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, reader: Reader) -> None:
@@ -294,6 +286,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
     if parts.journal is not None:
         parts.journal.start_peers(reference)
+    reference.tell(BeginSchedules())
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(

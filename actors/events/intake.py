@@ -46,6 +46,11 @@ class EventIntake:
         """Use other rules and webhooks from now on."""
         self.matcher.rules, self.hooks = RuleIndex(rules), hooks
 
+    @property
+    def closed(self) -> bool:
+        """Whether no more events are accepted."""
+        return self._closed
+
     def close(self) -> None:
         """Accept no more events from outside: the engine is being stopped."""
         self._closed = True

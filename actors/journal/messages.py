@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stretto.actors.dispatch import Deferred, Recipient
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
@@ -106,6 +108,14 @@ class RunsClaimed(msgspec.Struct, frozen=True):
     """This engine has claimed runs, which it recovers."""
 
     claimed: Claimed
+
+
+class ClaimSchedules(msgspec.Struct, frozen=True):
+    """Claim schedules, given the identities of their timings by ref. Answered with the states of this engine's."""
+
+    timings: Mapping[str, str]
+    at: int
+    """The due times of new schedules are dealt with up to this one."""
 
 
 class ChangeAccess(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
 """Rows of a page at most."""
+
+
 STATUSES: Final = (
     *("running", "pausing", "paused", "cancelling", "cleaning", "failing", "quarantined"),
     *("succeeded", "failed", "cancelled"),

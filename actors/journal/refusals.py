@@ -2,6 +2,7 @@
 
 from stretto.actors.journal.events import Accepted, EventAccepted, MatchFailed
 from stretto.actors.journal.messages import Record
+from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
 from stretto.metrics import get_logger
 
@@ -19,7 +20,7 @@ def answer_duplicate(record: Record, earlier: AlreadyAccepted) -> bool:
 
 def answer_unrecordable(record: Record, reason: str) -> bool:
     """Answer that an event can never be written. Return False if the record is not about one."""
-    if not isinstance(record.write, EventAccepted | MatchFailed):
+    if not isinstance(record.write, EventAccepted | MatchFailed | ScheduleMoved):
         return False
     _log.error("event_unrecordable", reason=reason)
     for answer, _value in record.answers:

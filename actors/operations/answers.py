@@ -14,7 +14,9 @@ from stretto.actors.operations.events import (
     RuleShown,
     RuleTried,
 )
+from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
+from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.definitions.errors import Finding
 
 
@@ -333,6 +335,10 @@ Answer: TypeAlias = (
     | Drained
     | DaemonsAnswer
     | DaemonAnswer
+    | SchedulesAnswer
+    | ScheduleAnswer
+    | ScheduleTimesAnswer
+    | ScheduleTriggered
     | TokensAnswer
     | TokenCreated
     | MeAnswer
@@ -351,6 +357,8 @@ Answer: TypeAlias = (
     | ContextAnswer
     | VersionsAnswer
     | TimelineAnswer
+    | InquiriesAnswer
+    | InquiryAnswer
     | definition_answers.ActionAnswer
     | definition_answers.ActionsAnswer
     | definition_answers.DefinitionShown

@@ -10,7 +10,17 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, daemons, events, keys, pools, requests, sessions
+from stretto.actors.operations import (
+    answers,
+    daemons,
+    events,
+    inquiries,
+    keys,
+    pools,
+    requests,
+    schedules,
+    sessions,
+)
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -81,7 +91,9 @@ class Route(NamedTuple):
 _RUN: Final = "/runs/{run}"
 _TASK: Final = "/runs/{run}/tasks/{task}"
 _DEFINITION: Final = "/definitions/{ref}"
+_SCHEDULE: Final = "/schedules/{schedule}"
 _KEY: Final = "/keys/{name}"
+_INQUIRY: Final = "/inquiries/{inquiry}"
 _ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
 
 _CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
@@ -156,9 +168,26 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/tokens/{token}", requests.RevokeToken, "admin", answers.Done),
     Route("GET", "/pools", pools.Pools, "viewer", pools.PoolsAnswer, "pools"),
     Route("POST", "/pools/{pool}/drain", pools.DrainPool, "admin", pools.Drained, status=202),
+    Route("GET", "/inquiries", inquiries.Inquiries, "viewer", inquiries.InquiriesAnswer),
+    Route("GET", _INQUIRY, inquiries.ShowInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
+    # A viewer may answer an inquiry that names it.
+    Route("POST", f"{_INQUIRY}/answer", inquiries.AnswerInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
     Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
     Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
     Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),
+    Route("GET", "/schedules", schedules.Schedules, "viewer", schedules.SchedulesAnswer, "schedules"),
+    Route("GET", _SCHEDULE, schedules.Schedule, "viewer", schedules.ScheduleAnswer, "schedule"),
+    Route("GET", f"{_SCHEDULE}/next", schedules.ScheduleTimes, "viewer", schedules.ScheduleTimesAnswer, "times"),
+    Route("POST", f"{_SCHEDULE}/pause", schedules.PauseSchedule, "operator", schedules.ScheduleAnswer, "schedule"),
+    Route("POST", f"{_SCHEDULE}/resume", schedules.ResumeSchedule, "operator", schedules.ScheduleAnswer, "schedule"),
+    Route(
+        "POST",
+        f"{_SCHEDULE}/trigger",
+        schedules.TriggerSchedule,
+        "operator",
+        schedules.ScheduleTriggered,
+        status=202,
+    ),
     Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
     Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),

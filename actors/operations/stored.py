@@ -10,6 +10,7 @@ from stretto.actors.history import (
     group_errors,
     list_entries,
     list_error_items,
+    list_inquiries,
     list_tasks,
     list_versions,
     map_items,
@@ -17,12 +18,13 @@ from stretto.actors.history import (
     preview_rerun,
     reports,
     show_context,
+    show_inquiry,
     show_task,
     show_timeline,
 )
 from stretto.actors.journal import Reader
 from stretto.actors.kv import key_value, list_keys, show_key
-from stretto.actors.operations import events, keys, requests
+from stretto.actors.operations import events, inquiries, keys, requests
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.table import OPERATIONS, arguments_of
@@ -51,6 +53,8 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.ContextValue: context_value,
     requests.ContextVersions: list_versions,
     requests.Timeline: show_timeline,
+    inquiries.Inquiries: list_inquiries,
+    inquiries.ShowInquiry: show_inquiry,
     events.Events: stored_events,
     events.ShowEvent: stored_event,
     keys.Keys: list_keys,

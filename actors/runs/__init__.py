@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
+    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
@@ -93,6 +94,8 @@ if TYPE_CHECKING:
     from stretto.actors.runs.run_events import ACTION_TRIGGER, BUDGET_NEARLY_USED, ITEM_FAILED, RUN_ENDED
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
+    from stretto.actors.runs.waiting import waiting_actions
+    from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryChanged
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -109,6 +112,7 @@ else:
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
             ),
+            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer",
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
@@ -129,6 +133,8 @@ else:
             "run_events": "ACTION_TRIGGER BUDGET_NEARLY_USED ITEM_FAILED RUN_ENDED",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
+            "waiting": "waiting_actions",
+            "waiting_messages": "AnswerInquiry InquiryChanged",
         },
     )
 
@@ -137,6 +143,7 @@ __all__ = [
     "BUDGET_NEARLY_USED",
     "ITEM_FAILED",
     "ITEM_STATES",
+    "MAX_ANSWER_BYTES",
     "MAX_CHANGES",
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
@@ -145,6 +152,7 @@ __all__ = [
     "MAX_RUNS",
     "RUN_ENDED",
     "AbandonRun",
+    "AnswerInquiry",
     "AttachChild",
     "BeginRun",
     "CatchUpWithParent",
@@ -166,11 +174,14 @@ __all__ = [
     "GraceElapsed",
     "Grant",
     "IdempotencyConflict",
+    "InquiryChanged",
+    "InvalidAnswer",
     "InvalidLabels",
     "ItemChanges",
     "ItemCounts",
     "ItemNotInFlight",
     "LastChanges",
+    "MayNotAnswer",
     "OutputChanged",
     "OutputWatcher",
     "ParkWhenIdle",
@@ -229,4 +240,5 @@ __all__ = [
     "ranges_of",
     "states_of",
     "tasks_with_files",
+    "waiting_actions",
 ]

@@ -105,8 +105,11 @@ class RunEnding:
 
     def is_idle(self, conductor: Conductor) -> bool:
         """Return whether nothing but a resume could continue the run."""
-        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items()):
+        waits = self._items.waits()
+        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items() | waits):
             return False
+        if waits and not self._items.any_waits:
+            return True  # people may take days
         return conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits)
 
     def park(self, conductor: Conductor | None, log: RunLog) -> None:

@@ -12,6 +12,7 @@ from stretto.actors.journal import (
     AuditEntries,
     Child,
     Idempotency,
+    Inquiry,
     MatchKey,
     Origin,
     ParentItem,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecoverySource:
-    """A run that was accepted before, and the runs of its sub-workflows.
+    """A run that was accepted before, the runs of its sub-workflows, and its inquiries that wait.
 
     A run that may have crashed an engine marks its place in the replay in `trace`.
     """
@@ -47,6 +48,7 @@ class RecoverySource:
     accepted: RunAccepted
     children: tuple[Child, ...]
     trace: ReplayTrace | None = None
+    inquiries: tuple[Inquiry, ...] = ()
 
 
 class RunInputs(msgspec.Struct, frozen=True):

@@ -26,13 +26,13 @@ _NATIVE_NAMES: Final = re.compile(r"(?<![\w.])(?:workflow|parameters|task|tasks|
 
 
 def is_trigger_document(root: Node | None) -> bool:
-    """Return whether a document is a rule or a webhook, and not a workflow."""
+    """Return whether a document is a rule, a schedule or a webhook, and not a workflow."""
     if not isinstance(root, MapNode) or "tasks" in root.members:
         return False
     names = root.members.keys()
-    return (
-        "hook" in names or {"on", "run"} <= names or {"trigger_ref", "action_ref"} <= names or is_stackstorm_rule(root)
-    )
+    if "hook" in names or ("run" in names and not names.isdisjoint({"on", "schedule"})):
+        return True
+    return {"trigger_ref", "action_ref"} <= names or is_stackstorm_rule(root)
 
 
 def is_stackstorm_rule(root: Node | None) -> bool:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.event import MAX_EVENT_DEPTH, WEBHOOK, Event, RuleDialect
     from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
     from stretto.definitions.rules.rule import Criterion, Rule
+    from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
     from stretto.definitions.rules.scope import EventScope
     from stretto.definitions.rules.targets import check_rule, semantics_of
+    from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
         NO_RULES,
         NO_SURROUNDINGS,
@@ -32,9 +34,11 @@ else:
             "documents": "Trigger read_trigger",
             "event": "Event MAX_EVENT_DEPTH RuleDialect WEBHOOK",
             "hook": "Hook HookStyle STYLES SecretSource",
+            "schedule_file": "SCHEDULE_EVENT due_parameters",
             "rule": "Criterion Rule",
             "scope": "EventScope",
             "targets": "check_rule semantics_of",
+            "timers": "TIMERS read_timer",
             "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
         },
     )
@@ -43,7 +47,9 @@ __all__ = [
     "MAX_EVENT_DEPTH",
     "NO_RULES",
     "NO_SURROUNDINGS",
+    "SCHEDULE_EVENT",
     "STYLES",
+    "TIMERS",
     "WEBHOOK",
     "Criterion",
     "Event",
@@ -60,7 +66,9 @@ __all__ = [
     "Trigger",
     "answers",
     "check_rule",
+    "due_parameters",
     "judge",
+    "read_timer",
     "read_trigger",
     "render",
     "semantics_of",

@@ -57,7 +57,7 @@ def read_native_rule(reader: Reader, node: MapNode) -> Rule | None:
     target_node = fields.require("run")
     target = None if target_node is None else read_target(reader, target_node, "'run' of the rule")
     inputs = {
-        name: template for member, what in fields.given("input") for name, template in _inputs(reader, member, what)
+        name: template for member, what in fields.given("input") for name, template in read_inputs(reader, member, what)
     }
     enabled = all(reader.boolean(member, what) for member, what in fields.given("enabled"))
     fields.finish(lambda _name: None)
@@ -101,7 +101,8 @@ def _read_on(reader: Reader, fields: Fields) -> tuple[str | None, tuple[Criterio
     return event, tuple(criteria)
 
 
-def _inputs(reader: Reader, node: Node, what: str) -> Iterator[tuple[str, Template]]:
+def read_inputs(reader: Reader, node: Node, what: str) -> Iterator[tuple[str, Template]]:
+    """Yield the inputs of the run, each with its name."""
     mapping = reader.mapping(node, what)
     if mapping is not None:
         for name, member in mapping.members.items():

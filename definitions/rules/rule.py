@@ -8,6 +8,7 @@ from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, Moment, Scope, Source, Template
 from stretto.definitions.rules.event import RuleDialect
+from stretto.definitions.schedules import Schedule
 
 
 class Criterion(Protocol):
@@ -52,6 +53,7 @@ class Rule:
         enabled: Whether it answers events.
         description: Text for people.
         pack: The pack that it belongs to, or "".
+        schedule: When its events come by themselves, or None.
     """
 
     ref: str
@@ -66,6 +68,7 @@ class Rule:
     enabled: bool = True
     description: str = ""
     pack: str = ""
+    schedule: Schedule | None = None
     fixed: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:

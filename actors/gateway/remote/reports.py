@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.gateway.remote.arguments import listed, plain_items, run_of_export
 from stretto.actors.gateway.remote.calls import Sender
-from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
+from stretto.actors.journal import PAGE, GivenItems, InquiryStatus, RerunScope, Scope
 from stretto.actors.operations import (
     Audit,
     Cells,
@@ -24,6 +24,7 @@ from stretto.actors.operations import (
     Export,
     FindRun,
     History,
+    Inquiries,
     Item,
     ItemInput,
     ItemOutput,
@@ -38,6 +39,10 @@ from stretto.actors.operations import (
     RunDefinition,
     RunGraph,
     Runs,
+    Schedule,
+    Schedules,
+    ScheduleTimes,
+    ShowInquiry,
     Status,
     Task,
     Tasks,
@@ -140,6 +145,14 @@ class RemoteReports:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
         return self._calls.send(lambda: Key(name, scope, owner), lambda answer: answer.key)
 
+    def daemons(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the daemons that have the store open. See `Engine.daemons`."""
+        return self._calls.send(Daemons, lambda answer: answer.daemons)
+
+    def daemon(self, daemon: int) -> pykka.Future[dict[str, Any]]:
+        """Return one of the daemons that have the store open. See `Engine.daemon`."""
+        return self._calls.send(lambda: Daemon(daemon), lambda answer: answer.daemon)
+
     def rules(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return all rules. See `Engine.rules`."""
         return self._calls.send(events.Rules, lambda answer: answer.rules)
@@ -182,17 +195,38 @@ class RemoteReports:
         """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
         return self._calls.send(lambda: events.ShowEvent(event), lambda answer: answer.event)
 
-    def daemons(self) -> pykka.Future[list[dict[str, Any]]]:
-        """Return the daemons that have the store open. See `Engine.daemons`."""
-        return self._calls.send(Daemons, lambda answer: answer.daemons)
-
-    def daemon(self, daemon: int) -> pykka.Future[dict[str, Any]]:
-        """Return one of the daemons that have the store open. See `Engine.daemon`."""
-        return self._calls.send(lambda: Daemon(daemon), lambda answer: answer.daemon)
-
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""
         return self._calls.send(Pools, lambda answer: answer.pools)
+
+    def inquiries(
+        self,
+        run: str | None = None,
+        *,
+        status: InquiryStatus | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
+        return self._calls.send(lambda: Inquiries(run, status, cursor, limit), msgspec.structs.asdict)
+
+    def inquiry(self, inquiry: str) -> pykka.Future[dict[str, Any]]:
+        """Return an inquiry. See `Engine.inquiry`."""
+        return self._calls.send(lambda: ShowInquiry(inquiry), lambda answer: answer.inquiry)
+
+    def schedules(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the schedules. See `Engine.schedules`."""
+        return self._calls.send(Schedules, lambda answer: answer.schedules)
+
+    def schedule(self, schedule: str) -> pykka.Future[dict[str, Any]]:
+        """Return a schedule. See `Engine.schedule`."""
+        return self._calls.send(lambda: Schedule(schedule), lambda answer: answer.schedule)
+
+    def schedule_times(
+        self, schedule: str, since: float | None = None, count: int = 5
+    ) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the next due times of a schedule. See `Engine.schedule_times`."""
+        return self._calls.send(lambda: ScheduleTimes(schedule, since, count), lambda answer: answer.times)
 
     def run_counts(
         self,

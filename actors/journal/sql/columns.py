@@ -2,7 +2,18 @@
 
 from typing import Any, Final
 
-from sqlalchemy import REAL, BigInteger, Column, Double, Index, Integer, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+)
 from sqlalchemy.types import TypeEngine
 
 # A STRICT table of SQLite knows INTEGER, REAL, TEXT and BLOB only; PostgreSQL's REAL is too short for a time.
@@ -22,3 +33,8 @@ metadata = MetaData(
 def table(name: str, *members: Column[Any] | Index | PrimaryKeyConstraint, **options: Any) -> Table:
     """Return a table of the store."""
     return Table(name, metadata, *members, sqlite_strict=True, **options)
+
+
+def number_of_run() -> Column[int]:
+    """Return the column of the run that a row belongs to."""
+    return Column("run", BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)

@@ -35,6 +35,7 @@ from stretto.actors.journal.sql.engines import DAEMONS, ENGINE_OF_RUN, restore_d
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.events import SqlEventReader
 from stretto.actors.journal.sql.facts import read_facts
+from stretto.actors.journal.sql.inquiries import SqlInquiryReader
 from stretto.actors.journal.sql.item_ends import restore_ends, select_ends
 from stretto.actors.journal.sql.item_rows import (
     CELLS_AT_ONCE,
@@ -68,6 +69,7 @@ from stretto.actors.journal.sql.run_rows import (
     select_matching,
     select_runs,
 )
+from stretto.actors.journal.sql.schedules import SqlScheduleReader
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
@@ -112,8 +114,10 @@ class SqlReader:
         self._shared = SharedObjects(keyring)
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
-        self.events = SqlEventReader(engine, keyring, store)
+        self.inquiries = SqlInquiryReader(engine, store)
         self.contexts = SqlContextReader(engine, keyring, store)
+        self.events = SqlEventReader(engine, keyring, store)
+        self.schedules = SqlScheduleReader(engine, store)
 
     # ---- recovery
 

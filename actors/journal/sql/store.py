@@ -30,6 +30,7 @@ from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.schedules import SqlScheduleClaims
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
 from stretto.actors.journal.sql.shared_postgresql import SharedPostgres
 from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url, lock_of
@@ -51,6 +52,7 @@ class Store:
         self.access = SqlAccessWriter(ownership)
         self.keys = SqlKeyWriter(ownership, keyring)
         self.claims = RunClaims(ownership)
+        self.schedules = SqlScheduleClaims(ownership)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)
         self._ownership = ownership
 

@@ -9,6 +9,7 @@
          1--n context_names   the versions of its context, of a run with many entries
          1--1 context_logs    whether all of them are stored
          1--1 suspects        whether an engine crashed while it recovered the run
+         1--n inquiries       the questions that it has asked people
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
@@ -36,19 +37,15 @@ from sqlalchemy import (
     literal_column,
 )
 
-from stretto.actors.journal.sql.columns import BIG, TIME, metadata, table
+from stretto.actors.journal.sql.columns import BIG, TIME, metadata, number_of_run, table
 from stretto.actors.journal.sql.event_tables import DUE, event_keys, events, matches
+from stretto.actors.journal.sql.inquiry_table import PENDING, inquiries
 
 __all__ = [
-    "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "RETRIED", "audit", "context_logs", "context_names", "definitions",
-    "engines", "enter_codes", "entries", "event_keys", "events", "item_outputs", "kv", "matches", "metadata",
-    "requests", "run_ends", "run_inputs", "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks",
-    "tokens",
+    "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "PENDING", "RETRIED", "audit", "definitions", "engines",
+    "enter_codes", "entries", "event_keys", "events", "inquiries", "item_outputs", "kv", "matches", "metadata",
+    "run_ends", "run_inputs", "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
 ]  # fmt: skip
-
-
-def _number_of_run() -> Column[int]:
-    return Column("run", BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)
 
 
 definitions = table(
@@ -128,7 +125,7 @@ Index("runs_by_surroundings", runs.c.surroundings, sqlite_where=_SURROUNDED, pos
 
 run_inputs = table(
     "run_inputs",
-    _number_of_run(),
+    number_of_run(),
     Column("parameters", LargeBinary, nullable=False),
     Column("parent_told", LargeBinary),
     # The ranges of items that a rerun of chosen items repeats, by task, in JSON.
@@ -138,7 +135,7 @@ run_inputs = table(
 
 run_ends = table(
     "run_ends",
-    _number_of_run(),
+    number_of_run(),
     Column("output", LargeBinary),
     Column("errors", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run"),
@@ -146,7 +143,7 @@ run_ends = table(
 
 entries = table(
     "entries",
-    _number_of_run(),
+    number_of_run(),
     Column("number", BIG, nullable=False),
     Column("kind", Text, nullable=False),
     Column("at", TIME),
@@ -189,7 +186,7 @@ Index(
 
 tasks = table(
     "tasks",
-    _number_of_run(),
+    number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
     Column("status", Text, nullable=False),
@@ -204,7 +201,7 @@ tasks = table(
 item_outputs = table(
     "item_outputs",
     # The text that an ended attempt printed and logged.
-    _number_of_run(),
+    number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
     Column("item", BIG, nullable=False),
@@ -219,7 +216,7 @@ item_outputs = table(
 
 context_names = table(
     "context_names",
-    _number_of_run(),
+    number_of_run(),
     Column("version", BIG, nullable=False),
     Column("name", Text, nullable=False),
     # The number of the entry that has made the version, -1 for the begin of the run.
@@ -233,7 +230,7 @@ Index("context_names_by_name", context_names.c.run, context_names.c.name, contex
 
 context_logs = table(
     "context_logs",
-    _number_of_run(),
+    number_of_run(),
     # The number of the last entry of an ended run whose versions are all stored. Null while it is in progress.
     Column("last", BIG),
     PrimaryKeyConstraint("run"),
@@ -241,7 +238,7 @@ context_logs = table(
 
 run_labels = table(
     "run_labels",
-    _number_of_run(),
+    number_of_run(),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("run", "key"),
@@ -251,7 +248,7 @@ Index("run_labels_by_value", run_labels.c.key, run_labels.c.value, run_labels.c.
 suspects = table(
     "suspects",
     # A run that was being recovered when an engine crashed, or is being recovered now.
-    _number_of_run(),
+    number_of_run(),
     # The crashes while it was recovered alone.
     Column("crashes", Integer, nullable=False),
     Column("noted_at", TIME, nullable=False),

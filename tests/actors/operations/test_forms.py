@@ -17,9 +17,11 @@ from stretto.actors.operations import (
     controls,
     daemons,
     events,
+    inquiries,
     keys,
     pools,
     requests,
+    schedules,
     sessions,
     table,
 )
@@ -179,6 +181,13 @@ REQUESTS = [
         b'{"payload":{"x":1},"event_type":"t","headers":{"h":"v"},"parameters":{"p":1}}',
     ),
     (pools.Pools(), "GET /pools", b""),
+    (inquiries.Inquiries("r1", "pending"), "GET /inquiries?run=r1&status=pending&limit=50", b""),
+    (inquiries.ShowInquiry("q1"), "GET /inquiries/q1", b""),
+    (
+        inquiries.AnswerInquiry("q1", {"go": True}, note="n"),
+        "POST /inquiries/q1/answer",
+        b'{"response":{"go":true},"note":"n"}',
+    ),
     (
         pools.DrainPool("compute", "compute-1", note="n"),
         "POST /pools/compute/drain",
@@ -187,6 +196,12 @@ REQUESTS = [
     (daemons.Daemons(), "GET /daemons", b""),
     (daemons.Daemon(7), "GET /daemons/7", b""),
     (daemons.DrainDaemon(7, note="n"), "POST /daemons/7/drain", b'{"note":"n"}'),
+    (schedules.Schedules(), "GET /schedules", b""),
+    (schedules.Schedule("ops.nightly"), "GET /schedules/ops.nightly", b""),
+    (schedules.ScheduleTimes("a", 10.5, 3), "GET /schedules/a/next?since=10.5&count=3", b""),
+    (schedules.PauseSchedule("a", note="n"), "POST /schedules/a/pause", b'{"note":"n"}'),
+    (schedules.ResumeSchedule("a"), "POST /schedules/a/resume", b"{}"),
+    (schedules.TriggerSchedule("a"), "POST /schedules/a/trigger", b"{}"),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [

@@ -196,7 +196,7 @@ def test_an_action_that_needs_more_of_stackstorm_is_refused_with_a_hint(
 
 REFUSED = {
     "runner_type: winrm-ps-cmd\n": ("unsupported_runner", 2, "WinRM"),
-    "runner_type: inquirer\n": ("unsupported_runner", 2, "inquiries"),
+    "runner_type: inquirer\n": ("unsupported_runner", 2, "core.ask"),
     "runner_type: announcement\n": ("unsupported_runner", 2, "core.http"),
     "runner_type: mistral-v2\nentry_point: x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
     "runner_type: local-shell-scrpt\n": ("unsupported_runner", 2, "did you mean 'local-shell-script'?"),

@@ -28,6 +28,7 @@ NEEDS_MUCH = {
 NEEDS_A_STORE = {"unreadable_definition"}
 NEEDS_A_RULE = {
     "bad_criterion",
+    "bad_schedule",
     "bad_secret",
     "hook_without_secret",
     "literal_secret",

@@ -29,6 +29,7 @@ NOT_ANSWERED = {
     "frozen": "is a mistake in Python",
     "invalid_action": "ends the start",
     "invalid_action_input": "ends an item",
+    "invalid_answer_schema": "ends an item",
     "invalid_pack_config": "ends the start",
     "invalid_settings": "ends the start",
     "invalid_store_key": "ends the start",

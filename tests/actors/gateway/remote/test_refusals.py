@@ -11,7 +11,14 @@ from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import Refused
 from stretto.definitions import ExpressionError, Place
 
-MADE_OF_MORE = {"ambiguous_run", "engine_stopped", "invalid_definition", "invalid_input", "expression_error"}
+MADE_OF_MORE = {
+    "ambiguous_run",
+    "engine_stopped",
+    "invalid_definition",
+    "invalid_input",
+    "invalid_answer",
+    "expression_error",
+}
 """The codes whose exceptions have more than a message."""
 OF_THE_DAEMON = {
     "hook_refused", "no_hook_secret", "unknown_hook",

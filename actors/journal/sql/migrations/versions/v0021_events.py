@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.types import TypeEngine
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 BIG: TypeEngine[int] = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME: TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
