@@ -102,7 +102,7 @@ class ContextTracker:
         through: The entry of the last version that is stored, or NOTHING_STORED.
     """
 
-    __slots__ = ("_is_complete", "_is_logged", "_pending", "_tasks", "_through", "_variables", "count")
+    __slots__ = ("_is_complete", "_pending", "_tasks", "_through", "_variables", "count", "has_news")
 
     def __init__(self, through: int = NOTHING_STORED) -> None:
         self.count = 0
@@ -112,7 +112,8 @@ class ContextTracker:
         self._tasks: Mapping[str, TaskRecord] = _NO_MEMBERS
         self._pending: list[ContextVersion] = []
         self._is_complete = True
-        self._is_logged = False
+        self.has_news = True
+        """Whether anything is to be stored: a version, or that the versions of this run are."""
 
     def note(self, conductor: Conductor, at: int) -> None:
         """Note the context behind an entry, or BEGIN."""
@@ -128,6 +129,7 @@ class ContextTracker:
             self._is_complete = False
             self._pending.clear()
         if self._is_complete:
+            self.has_news = True
             self._pending.append(ContextVersion(self.count, at, tuple((name, _value(now, name)) for name in names)))
 
     def take(self, last: int | None) -> ContextLog | None:
@@ -136,10 +138,10 @@ class ContextTracker:
         Args:
             last: The number of the run's last entry if it has ended, or None.
         """
-        if not self._is_complete or (self._is_logged and last is None and not self._pending):
+        had_news, self.has_news = self.has_news, False
+        if not self._is_complete or (last is None and not had_news):
             return None
         versions, self._pending = tuple(self._pending), []
-        self._is_logged = True
         return ContextLog(versions, last)
 
 

@@ -186,11 +186,16 @@ class RunLog:
             return
         happened = None
         if self._audit or (self._link.durable and has_news):
+            context = None
+            if self._next + len(self._entries) > CONTEXT_ENTRIES:  # no call for most turns
+                tracker = self._context
+                if ending is not None or tracker is None or tracker.has_news:
+                    context = self._new_versions()
             happened = Happened(
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
                 outputs=self._outputs, max_output_bytes=self._max_output_bytes, audit=self._audit,
-                context=self._new_versions() if self.last_entry >= CONTEXT_ENTRIES else None,
+                context=context,
             )  # fmt: skip
         self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status
