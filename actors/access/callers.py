@@ -40,7 +40,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             note: What the caller says about it.
         """
-        return Requester(who=self.who, via=self.via, source=self.source, note=note, for_user=self.for_user)
+        return Requester(
+            who=self.who, via=self.via, source=self.source, note=note, for_user=self.for_user, role=self.role
+        )  # fmt: skip
 
     def sees(self, workflow: str) -> bool:
         """Return whether the caller sees the runs of a tree, by the workflow's ref of the run at its top."""

@@ -23,7 +23,7 @@ from stretto.definitions.context import Fields
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import CoreActions
 
-RunnerName: TypeAlias = Literal["inline", "thread", "async", "worker", "fresh"]
+RunnerName: TypeAlias = Literal["inline", "thread", "async", "worker", "fresh", "waits"]
 Isolation: TypeAlias = Literal["thread", "worker", "fresh"]
 """Where a plain function runs: on a thread of the daemon, in a kept process, or in a process for each call."""
 RenderedCommands: TypeAlias = Literal["owner", "allow", "refuse"]
@@ -45,8 +45,8 @@ class Action:
         ref: The name in workflows, "pack.name".
         function: The code. It takes the input as keyword arguments.
         runner: Where the function runs: "inline" (on the caller's thread; only for core actions that never wait),
-            "thread" (a plain function), "async" (a coroutine function), "worker" (a plain function in a kept process)
-            or "fresh" (a plain function in a process for each call).
+            "thread" (a plain function), "async" (a coroutine function), "worker" (a plain function in a kept process),
+            "fresh" (a plain function in a process for each call) or "waits" (the engine waits for a message).
         parameters: The declared inputs.
         takes_anything: Whether the function has **kwargs.
         description: The first paragraph of the docstring.
@@ -191,6 +191,19 @@ def inline_action(ref: str) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         register(ref, function, "inline")
+        return function
+
+    return decorate
+
+
+def waiting_action(
+    ref: str, find_problems: Callable[[Mapping[str, Any]], list[str]] | None = None
+) -> Callable[[Function], Function]:
+    """Register a core action whose item waits for a message. The function returns what the item waits for."""
+
+    def decorate(function: Function) -> Function:
+        action = register(ref, function, "waits")
+        _table[ref] = replace(action, find_problems=find_problems)
         return function
 
     return decorate

@@ -5,7 +5,6 @@ from typing import Final
 
 NOT_IN_STRETTO: Final[Mapping[str, str]] = {
     "core.announcement": "Stretto has no announcements; call core.http with the receiver's URL, or write an action",
-    "core.ask": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
     "core.inject_trigger": "Stretto has no triggers; call the workflow that the rule would start as an action",
     "core.winrm_cmd": "Stretto does not support WinRM; write an action in Python",
     "core.winrm_ps_cmd": "Stretto does not support WinRM; write an action in Python",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from stretto.actors.journal import PAGE, GivenItems, RerunScope, Scope
+from stretto.actors.journal import PAGE, GivenItems, InquiryStatus, RerunScope, Scope
 
 
 class BlockingReports:
@@ -110,6 +110,23 @@ class BlockingReports:
         key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
         return key
 
+    def inquiries(
+        self,
+        run: str | None = None,
+        *,
+        status: InquiryStatus | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
+        page: dict[str, Any] = self._get(self.proxy.inquiries(run, status=status, cursor=cursor, limit=limit))
+        return page
+
+    def inquiry(self, inquiry: str) -> dict[str, Any]:
+        """Return an inquiry. See `Engine.inquiry`."""
+        found: dict[str, Any] = self._get(self.proxy.inquiry(inquiry))
+        return found
+
     def daemons(self) -> list[dict[str, Any]]:
         """Return the daemons that have the store open. See `Engine.daemons`."""
         daemons: list[dict[str, Any]] = self._get(self.proxy.daemons())
@@ -120,10 +137,70 @@ class BlockingReports:
         found: dict[str, Any] = self._get(self.proxy.daemon(daemon))
         return found
 
+    def rules(self) -> list[dict[str, Any]]:
+        """Return all rules. See `Engine.rules`."""
+        rules: list[dict[str, Any]] = self._get(self.proxy.rules())
+        return rules
+
+    def rule(self, rule: str) -> dict[str, Any]:
+        """Return a rule with its criteria and its last matches. See `Engine.rule`."""
+        found: dict[str, Any] = self._get(self.proxy.rule(rule))
+        return found
+
+    def try_rule(
+        self,
+        rule: str,
+        payload: Any = None,
+        event_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a rule would make of an event. See `Engine.try_rule`."""
+        tried: dict[str, Any] = self._get(self.proxy.try_rule(rule, payload, event_type, headers, parameters))
+        return tried
+
+    def events(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        event_type: str | None = None,
+        source: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        matched: bool | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of events without their payloads. See `Engine.events`."""
+        page: dict[str, Any] = self._get(
+            self.proxy.events(
+                event_type=event_type, source=source, since=since, until=until, matched=matched, cursor=cursor,
+                limit=limit,
+            )
+        )  # fmt: skip
+        return page
+
+    def event(self, event: str) -> dict[str, Any]:
+        """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
+        found: dict[str, Any] = self._get(self.proxy.event(event))
+        return found
+
     def pools(self) -> list[dict[str, Any]]:
         """Return the pools of workers. See `Engine.pools`."""
         pools: list[dict[str, Any]] = self._get(self.proxy.pools())
         return pools
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return the schedules. See `Engine.schedules`."""
+        schedules: list[dict[str, Any]] = self._get(self.proxy.schedules())
+        return schedules
+
+    def schedule(self, schedule: str) -> dict[str, Any]:
+        """Return a schedule. See `Engine.schedule`."""
+        return dict(self._get(self.proxy.schedule(schedule)))
+
+    def schedule_times(self, schedule: str, since: float | None = None, count: int = 5) -> list[dict[str, Any]]:
+        """Return the next due times of a schedule. See `Engine.schedule_times`."""
+        return list(self._get(self.proxy.schedule_times(schedule, since, count)))
 
     def run_counts(
         self,

@@ -7,10 +7,12 @@ import pykka
 
 from stretto.actors.dispatch import Deferred, reached_by
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
+from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
@@ -39,6 +41,8 @@ class EngineHost:
         news: EngineNews,
         following: RunFollowing,
         requests: RunRequests,
+        inquiries: EngineInquiries,
+        schedules: EngineSchedules,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -48,6 +52,8 @@ class EngineHost:
         self._news = news
         self._following = following
         self._requests = requests
+        self._inquiries = inquiries
+        self._schedules = schedules
         self._item_values = KeptReports()
 
     def services(self) -> Services:
@@ -70,6 +76,8 @@ class EngineHost:
         """
         self._definitions.replace(catalogue, packs)
         self._services.actions = catalogue.actions
+        self._services.events.use(catalogue.triggers.rules, catalogue.triggers.hooks)
+        self._schedules.use_definitions()
         self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:
@@ -83,6 +91,10 @@ class EngineHost:
             The number of the last news before.
         """
         return self._news.subscribe(listener)
+
+    def subscribe_to_inquiries(self, listener: pykka.ActorRef[Any]) -> None:
+        """Send an actor `InquiryChanged` of all runs from now on, sub-workflows included."""
+        self._inquiries.add_listener(listener)
 
     def unsubscribe_from_news(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor no more `RunNews`."""

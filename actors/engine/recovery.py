@@ -21,7 +21,6 @@ from stretto.actors.journal import (
     Ending,
     Happened,
     Quarantine,
-    RunAccepted,
     RunsClaimed,
     RunUnrecordable,
     StoreUnavailable,
@@ -129,6 +128,7 @@ class RunRecovery:
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
         request.origin, request.requested_by = accepted.origin, accepted.requested_by
+        request.match = accepted.match
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
         request.surroundings, request.limits = accepted.surroundings, accepted.limits
         # Both today's secrets and those of the time when the run began are masked.
@@ -138,10 +138,8 @@ class RunRecovery:
         run.labels = accepted.labels or run.labels
         run.requested_by = accepted.requested_by
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
-        self._runs.supervise(run, request, RecoveringSupervisor, self._source(accepted, children))
-
-    def _source(self, accepted: RunAccepted, children: tuple[Child, ...]) -> RecoverySource:
-        return RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id))
+        source = RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id), message.inquiries)
+        self._runs.supervise(run, request, RecoveringSupervisor, source)
 
     def _finish(self, run_id: str) -> None:
         """Go on with the next run: this one is recovered, or is not to blame for that it is not."""

@@ -28,6 +28,7 @@ from stretto.actors.runs import (
     SharePermits,
     conflict_error,
     tasks_with_files,
+    waiting_actions,
 )
 from stretto.definitions.context import Mask, RunEnvironment
 
@@ -85,6 +86,9 @@ class RunSupervision:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
         start = self._definitions.start_of(request.workflow, run.scope)
         request.nested, request.secrecy = start.nested, start.secrecy
+        waiting = waiting_actions(request.workflow, self._services.actions)
+        if waiting:
+            request.nested = waiting if not start.nested else request.nested | waiting
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family
         request.followers = run.followers

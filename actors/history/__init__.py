@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.failure_groups import group_errors, list_error_items
     from stretto.actors.history.inputs import ItemInput, item_input
+    from stretto.actors.history.inquiries import (
+        find_inquiry,
+        inquiry_as_json,
+        inquiry_ended_error,
+        list_inquiries,
+        show_inquiry,
+    )
     from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.item_values import item_values
     from stretto.actors.history.kept_reports import KeptReports
@@ -64,6 +71,7 @@ else:
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors list_error_items",
             "inputs": "ItemInput item_input",
+            "inquiries": "find_inquiry inquiry_as_json inquiry_ended_error list_inquiries show_inquiry",
             "item_maps": "ItemMaps",
             "item_values": "item_values",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
@@ -120,8 +128,11 @@ __all__ = [
     "error_lines",
     "explain_end_of_tasks",
     "explain_waits",
+    "find_inquiry",
     "find_rerun",
     "group_errors",
+    "inquiry_as_json",
+    "inquiry_ended_error",
     "is_link",
     "item_input",
     "item_result",
@@ -130,6 +141,7 @@ __all__ = [
     "link",
     "list_entries",
     "list_error_items",
+    "list_inquiries",
     "list_tasks",
     "list_versions",
     "load",
@@ -147,6 +159,7 @@ __all__ = [
     "run_inputs",
     "run_version",
     "show_context",
+    "show_inquiry",
     "show_task",
     "show_timeline",
     "stored_handle",

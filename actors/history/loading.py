@@ -13,6 +13,7 @@ from stretto.actors.journal import (
     Child,
     Entry,
     Idempotency,
+    Inquiry,
     Origin,
     Reader,
     ReadingStopped,
@@ -44,6 +45,7 @@ class RunLoaded(msgspec.Struct, frozen=True):
     accepted: RunAccepted
     children: tuple[Child, ...]
     reuse_plan: ReusePlan | None
+    inquiries: tuple[Inquiry, ...] = ()
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
@@ -103,7 +105,7 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
         if old is None:
             raise UnknownRun(f"the run {accepted.rerun.of!r}, which this run repeats, is not in the store")
         plan = load_reuse_plan(reader, old, accepted.rerun)
-    return RunLoaded(accepted, tuple(reader.children(run_id)), plan)
+    return RunLoaded(accepted, tuple(reader.children(run_id)), plan, tuple(reader.inquiries.pending_of(run_id)))
 
 
 def find_rerun(reader: Reader, idempotency: Idempotency, answer: Deferred) -> RerunKnown | None:

@@ -10,6 +10,7 @@ from stretto.actors.journal import (
     BEGIN,
     Child,
     Entry,
+    Inquiry,
     ItemKey,
     ItemStarted,
     KeysRead,
@@ -80,6 +81,7 @@ class Replay:
         accepted_at: float,
         children: Iterable[Child] = (),
         observe: Callable[[Conductor, int], object] | None = None,
+        inquiries: Iterable[Inquiry] = (),
     ) -> None:
         """Take a conductor that has not begun.
 
@@ -89,6 +91,7 @@ class Replay:
             children: The runs of its sub-workflows.
             observe: Is called with the conductor behind the begin and each event, and the number of its entry, or
                 BEGIN.
+            inquiries: Its inquiries that wait.
         """
         self._observe = observe
         self.accepted_at = accepted_at
@@ -98,6 +101,7 @@ class Replay:
         self.results = ReplayedResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
+        self._inquiries = {(ItemKey(each.task, each.visit, each.index), each.attempt): each for each in inquiries}
         self._started: dict[ItemKey, int] = {}
         self._begun = False
         self._then: Callable[[list[Command]], None] | None = None
@@ -220,6 +224,10 @@ class Replay:
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""
         return self._children.get((ItemKey(start.task, start.visit, start.index), start.attempt))
+
+    def inquiry_of(self, start: StartItem) -> Inquiry | None:
+        """Return the inquiry that this attempt has asked, if it has not ended."""
+        return self._inquiries.get((ItemKey(start.task, start.visit, start.index), start.attempt))
 
     def may_have_run(self, start: StartItem) -> bool:
         """Return whether the start of this attempt is recorded: `at_most_once` forbids another one."""

@@ -58,6 +58,7 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
         source: Where it came from: an address, or `local`.
         note: What the caller says about it.
         for_user: The user for whom a proxy sends the request, as it says.
+        role: What the caller may do, or None for a program in the engine's own process.
     """
 
     who: str
@@ -65,6 +66,12 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     note: str | None = None
     for_user: str | None = None
+    role: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The person: the user for whom a proxy sends the request, or who sends it."""
+        return self.for_user or self.who
 
     def asks(self, operation: str, target: str, at: float, result: str = DONE) -> AuditEntries:
         """Return the entry of a change, to be written in the change's commit.

@@ -111,6 +111,13 @@ if TYPE_CHECKING:
         route_of,
         written_as,
     )
+    from stretto.actors.operations.inquiries import (
+        AnswerInquiry,
+        Inquiries,
+        InquiriesAnswer,
+        InquiryAnswer,
+        ShowInquiry,
+    )
     from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
     from stretto.actors.operations.links import HAS_LARGE_VALUES, linked_values, with_links, with_value
     from stretto.actors.operations.live import ProgressRelay
@@ -171,6 +178,18 @@ if TYPE_CHECKING:
         Role,
         Route,
     )
+    from stretto.actors.operations.schedules import (
+        PauseSchedule,
+        ResumeSchedule,
+        Schedule,
+        ScheduleAnswer,
+        Schedules,
+        SchedulesAnswer,
+        ScheduleTimes,
+        ScheduleTimesAnswer,
+        ScheduleTriggered,
+        TriggerSchedule,
+    )
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.sessions import (
         CreateEnterCode,
@@ -210,9 +229,14 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
+            "schedules": (
+                "PauseSchedule ResumeSchedule Schedule ScheduleAnswer ScheduleTimes ScheduleTimesAnswer "
+                "ScheduleTriggered Schedules SchedulesAnswer TriggerSchedule"
+            ),
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
@@ -249,6 +273,7 @@ __all__ = [
     "Actions",
     "ActionsAnswer",
     "Answer",
+    "AnswerInquiry",
     "ApiDescription",
     "Audit",
     "AuditAnswer",
@@ -303,6 +328,9 @@ __all__ = [
     "GraphAnswer",
     "History",
     "HistoryAnswer",
+    "Inquiries",
+    "InquiriesAnswer",
+    "InquiryAnswer",
     "Item",
     "ItemAnswer",
     "ItemInput",
@@ -324,6 +352,7 @@ __all__ = [
     "OutcomeOf",
     "OutputAnswer",
     "Pause",
+    "PauseSchedule",
     "Pools",
     "PoolsAnswer",
     "PreviewAnswer",
@@ -342,6 +371,7 @@ __all__ = [
     "Request",
     "Rerun",
     "Resume",
+    "ResumeSchedule",
     "RetryItem",
     "RevokeToken",
     "Role",
@@ -357,6 +387,13 @@ __all__ = [
     "RunOutput",
     "Runs",
     "RunsAnswer",
+    "Schedule",
+    "ScheduleAnswer",
+    "ScheduleTimes",
+    "ScheduleTimesAnswer",
+    "ScheduleTriggered",
+    "Schedules",
+    "SchedulesAnswer",
     "Schemas",
     "SetConcurrency",
     "SetKey",
@@ -364,6 +401,7 @@ __all__ = [
     "ShowAction",
     "ShowDefinition",
     "ShowEngine",
+    "ShowInquiry",
     "SkipItem",
     "SourceAnswer",
     "Status",
@@ -378,6 +416,7 @@ __all__ = [
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
+    "TriggerSchedule",
     "Validate",
     "ValidationAnswer",
     "ValueAnswer",

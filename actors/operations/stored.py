@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from stretto.actors.events import stored_event, stored_events
 from stretto.actors.history import (
     context_value,
     count_runs,
     group_errors,
     list_entries,
     list_error_items,
+    list_inquiries,
     list_tasks,
     list_versions,
     map_items,
@@ -16,12 +18,13 @@ from stretto.actors.history import (
     preview_rerun,
     reports,
     show_context,
+    show_inquiry,
     show_task,
     show_timeline,
 )
 from stretto.actors.journal import Reader
 from stretto.actors.kv import key_value, list_keys, show_key
-from stretto.actors.operations import keys, requests
+from stretto.actors.operations import events, inquiries, keys, requests
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.table import OPERATIONS, arguments_of
@@ -50,6 +53,10 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.ContextValue: context_value,
     requests.ContextVersions: list_versions,
     requests.Timeline: show_timeline,
+    inquiries.Inquiries: list_inquiries,
+    inquiries.ShowInquiry: show_inquiry,
+    events.Events: stored_events,
+    events.ShowEvent: stored_event,
     keys.Keys: list_keys,
     keys.Key: show_key,
     keys.KeyValue: key_value,

@@ -36,8 +36,11 @@ def announce(action: Action) -> Announced | None:
         Parameter(each.name, each.type, each.required, _plain(each.default), each.nullable, each.enum, each.description)
         for each in action.parameters
     )
+    runner = action.runner
+    if runner == "waits":
+        return None
     return Announced(
-        action.ref, announced_digest(action), action.runner, parameters, action.takes_anything, action.description
+        action.ref, announced_digest(action), runner, parameters, action.takes_anything, action.description
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.event_messages import DueFound, DueUnread, FindDue, StartDue
     from stretto.actors.runs.file_rules import FileRules, tasks_with_files
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
+    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
@@ -89,8 +91,11 @@ if TYPE_CHECKING:
         TrialStepped,
     )
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
+    from stretto.actors.runs.run_events import ACTION_TRIGGER, BUDGET_NEARLY_USED, ITEM_FAILED, RUN_ENDED
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
+    from stretto.actors.runs.waiting import waiting_actions
+    from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryChanged
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -101,11 +106,13 @@ else:
             ),
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
+            "event_messages": "DueFound DueUnread FindDue StartDue",
             "file_rules": "FileRules tasks_with_files",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
             ),
+            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer",
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
@@ -123,20 +130,29 @@ else:
                 "PauseElapsed RecoveryNoted RestartRun RunRecovered RunReleased RunSettled TrialStepped TrialsAged"
             ),
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
+            "run_events": "ACTION_TRIGGER BUDGET_NEARLY_USED ITEM_FAILED RUN_ENDED",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
+            "waiting": "waiting_actions",
+            "waiting_messages": "AnswerInquiry InquiryChanged",
         },
     )
 
 __all__ = [
+    "ACTION_TRIGGER",
+    "BUDGET_NEARLY_USED",
+    "ITEM_FAILED",
     "ITEM_STATES",
+    "MAX_ANSWER_BYTES",
     "MAX_CHANGES",
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
     "MAX_KEY_LENGTH",
     "MAX_RESULT_BYTES",
     "MAX_RUNS",
+    "RUN_ENDED",
     "AbandonRun",
+    "AnswerInquiry",
     "AttachChild",
     "BeginRun",
     "CatchUpWithParent",
@@ -147,19 +163,25 @@ __all__ = [
     "ControlChild",
     "ControlRun",
     "DiscardRun",
+    "DueFound",
+    "DueUnread",
     "ErrorGroup",
     "ExplainWaits",
     "FileRules",
+    "FindDue",
     "FollowRun",
     "Forwarded",
     "GraceElapsed",
     "Grant",
     "IdempotencyConflict",
+    "InquiryChanged",
+    "InvalidAnswer",
     "InvalidLabels",
     "ItemChanges",
     "ItemCounts",
     "ItemNotInFlight",
     "LastChanges",
+    "MayNotAnswer",
     "OutputChanged",
     "OutputWatcher",
     "ParkWhenIdle",
@@ -200,6 +222,7 @@ __all__ = [
     "Services",
     "SharePermits",
     "StartChild",
+    "StartDue",
     "TrialStepped",
     "TrialsAged",
     "UnfollowRun",
@@ -217,4 +240,5 @@ __all__ = [
     "ranges_of",
     "states_of",
     "tasks_with_files",
+    "waiting_actions",
 ]

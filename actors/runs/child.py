@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.journal import Child, ItemKey, ParentItem
 from stretto.actors.runners import Began
-from stretto.actors.runs.messages import ChildEnded, ControlChild, ControlRun
+from stretto.actors.runs.messages import ChildEnded, ControlChild, ControlRun, RunItem
 from stretto.definitions.conductor import CancelRequested, Failure, StartItem
 from stretto.definitions.data import Data, object_of
 from stretto.definitions.model import Task
@@ -45,6 +45,11 @@ class ChildRun:
         """Send a message to the run's supervisor."""
         with contextlib.suppress(pykka.ActorDeadError):  # the engine has ended, and its runs with it
             self._engine.tell(ControlChild(self.run_id, message))
+
+
+def child_of(message: RunItem) -> Child | None:
+    """Return the run of an item's sub-workflow if it exists already."""
+    return message.child if isinstance(message.child, Child) else None
 
 
 def begin_of_child(known: Child | None, now: Began) -> Began:

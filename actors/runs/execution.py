@@ -11,13 +11,16 @@ from functools import partial
 from math import inf
 from typing import Any, Final
 
-from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
-from stretto.actors.journal import ItemStarted, JournalHasRoom
+import msgspec
+
+from stretto.actors.dispatch import Deferred, Mailbox, Recipient, handles, unbound_handlers
+from stretto.actors.journal import InquiryChange, ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.event_feed import EventFeed
 from stretto.actors.runs.file_rules import FileRules, tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
+from stretto.actors.runs.inquiries import pass_answer
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
     ItemEnded,
@@ -33,9 +36,11 @@ from stretto.actors.runs.messages import (
 from stretto.actors.runs.reminders import RunReminders, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
+from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryChanged, WaitEnded
 from stretto.definitions.conductor import (
     PAUSING,
     CancelItem,
@@ -71,15 +76,9 @@ class RunExecution(EventFeed):
     that neither needs the garbage collector.
     """
 
-    __slots__ = ("_reuses", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
+    __slots__ = ("_reuses", "events", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
 
-    def __init__(
-        self,
-        services: Services,
-        engine: Recipient,
-        request: RunRequest,
-        inbox: Mailbox[Any],
-    ) -> None:
+    def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
         run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
@@ -89,7 +88,10 @@ class RunExecution(EventFeed):
         self.reminders = RunReminders(services.timers, services.now, inbox)
         self.uses_files = bool(tasks_with_files(request.workflow))
         self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
-        ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
+        self.events = RunEvents(services, request)
+        ending = RunEnding(
+            services, request, items, self.streams, self.reminders, self.listeners, self.telemetry, self.events
+        )
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 
@@ -114,6 +116,9 @@ class RunExecution(EventFeed):
             self.log.keep_output(message.output)
         if self.conductor is None or self.ended:
             return
+        if message.waited is not None:
+            self._wait_ended(message, message.waited)
+            return
         outcome = self.conductor.counts_as(completed)
         commands = self.on(completed)
         if self.unfinished is not None:
@@ -122,7 +127,36 @@ class RunExecution(EventFeed):
         # As `_attempt_ended`: a call less for each item.
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
+        if final and outcome == "failed":
+            self.events.item_failed(completed, self.conductor, self.log)
         self.carry_out(commands, message.finished_at, completed.at)
+
+    def _wait_ended(self, message: ItemEnded, waited: WaitEnded) -> None:
+        """Handle the end of an item that has waited. The end of its inquiry is in the same commit."""
+        self.item_ended(msgspec.structs.replace(message, waited=None))
+        if self.unfinished is None:
+            self._end_wait(waited)
+        else:
+            self.unfinished.recorded.append(partial(self._end_wait, waited))
+
+    def _end_wait(self, waited: WaitEnded) -> None:
+        self.log.audit(waited.audit)
+        if waited.answer is not None:
+            self.log.answer(waited.answer, waited.inquiry)
+        self._inquiry(waited.inquiry)
+
+    def _inquiry(self, change: InquiryChange) -> None:
+        self.log.inquiry(change)
+        self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
+
+    @handles(AnswerInquiry)
+    def _answer_inquiry(self, message: AnswerInquiry) -> Deferred:
+        return pass_answer(self.items, message)
+
+    @handles(InquiryAsked)
+    def _inquiry_asked(self, message: InquiryAsked) -> None:
+        if not self.ended:
+            self._inquiry(message.inquiry)
 
     def _attempt_ended(
         self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]
@@ -130,6 +164,8 @@ class RunExecution(EventFeed):
         completed = message.completed
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
+        if final and outcome == "failed" and self.conductor is not None:
+            self.events.item_failed(completed, self.conductor, self.log)
         self.carry_out(commands, message.finished_at, completed.at, earlier)
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)

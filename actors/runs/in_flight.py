@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from stretto.actors.dispatch import Mailbox, Recipient
-from stretto.actors.journal import Child
+from stretto.actors.journal import Child, Inquiry
 from stretto.actors.pools import HERE
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
@@ -18,6 +18,8 @@ from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.actors.runs.waiting import WAITING_ACTIONS
+from stretto.actors.runs.waiting_item import WaitingItem
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
 Key: TypeAlias = tuple[str, int, int]
@@ -48,6 +50,7 @@ class ItemsInFlight:
 
     __slots__ = (
         "_being_recorded", "_children", "_children_waiting", "_lane", "_pooled", "_pooled_tasks", "_request",
+        "_requested_by",
         "_run_id", "_running", "_services", "_supervisor", "_telemetry", "_waiting", "_workflow", "permits",
     )  # fmt: skip
 
@@ -57,6 +60,7 @@ class ItemsInFlight:
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
+        self._requested_by = None if request.requested_by is None else request.requested_by.who
         self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
         self._telemetry = telemetry
@@ -198,12 +202,16 @@ class ItemsInFlight:
         if self._pooled is not None:
             self._pooled.ended(key_of(start))
 
-    def start_child(self, start: StartItem, preceding_end: float | None, child: Child | None = None) -> None:
-        """Start an item with a sub-workflow. `child` is its run if that exists already."""
+    def start_child(self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | None = None) -> None:
+        """Start an item with a sub-workflow, or one that waits. `child` is its run or inquiry if there is one."""
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
-        self, start: StartItem, preceding_end: float | None, depth: int | None = None, child: Child | None = None
+        self,
+        start: StartItem,
+        preceding_end: float | None,
+        depth: int | None = None,
+        child: Child | Inquiry | None = None,
     ) -> ItemActor:
         if start.attempt > 1:
             self._telemetry.retried()
@@ -212,11 +220,18 @@ class ItemsInFlight:
         message = RunItem(
             start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child,
             HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start),
+            self._requested_by,
         )  # fmt: skip
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
         alone = not self._waiting and not self._running and not self._children and not self._being_recorded
         at_once = alone and task.with_items is None
-        return ItemActor.start_lightly(self._lane, message, services, self._run_id, workflow.ref, at_once=at_once)
+        kind = ItemActor if depth is None else self._kind_of(start)
+        return kind.start_lightly(self._lane, message, services, self._run_id, workflow.ref, at_once=at_once)
+
+    def _kind_of(self, start: StartItem) -> type[ItemActor]:
+        """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
+        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
+        return WaitingItem if action in WAITING_ACTIONS else ItemActor
 
     def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
         """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
@@ -241,7 +256,16 @@ class ItemsInFlight:
 
     def children(self) -> frozenset[Key]:
         """Return the items in flight with a sub-workflow."""
-        return frozenset(self._children)
+        return frozenset(key for key, item in self._children.items() if type(item) is not WaitingItem)
+
+    def waits(self) -> frozenset[Key]:
+        """Return the items in flight that wait for people."""
+        return frozenset(key for key, item in self._children.items() if type(item) is WaitingItem)
+
+    def mailbox_of(self, key: Key) -> Mailbox[Any] | None:
+        """Return the mailbox of an item in flight without a permit, or None."""
+        item = self._children.get(key)
+        return None if item is None else item.actor_inbox
 
     def is_idle_except_for(self, paused: AbstractSet[Key]) -> bool:
         """Return whether nothing is in flight but items with a paused sub-workflow."""

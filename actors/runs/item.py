@@ -10,7 +10,7 @@ from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, parent_of
+from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, child_of, parent_of
 from stretto.actors.runs.filled_inputs import filled
 from stretto.actors.runs.item_failures import check_code, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
@@ -43,6 +43,7 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.pooled_calls import place_in_pool, timeout_of
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.waiting_messages import WaitEnded
 from stretto.definitions.conductor import (
     Failure,
     ItemCompleted,
@@ -69,10 +70,7 @@ _log = get_logger("stretto.items")
 
 
 class ItemActor(DispatchedActor):
-    """Runs one attempt of one item.
-
-    Item actors are not in Pykka's registry: their supervisor knows all of them, and stops them.
-    """
+    """Runs one attempt of one item. Not in Pykka's registry: the supervisor knows all items, and stops them."""
 
     registered = False
     # Defaults on the class, which most items never change: an attribute costs time at each start.
@@ -85,6 +83,7 @@ class ItemActor(DispatchedActor):
     _digest: bytes | None = None
     _timed_out_with: Failure | None = None
     _watchers: OutputWatchers | None = None
+    _waited: WaitEnded | None = None
 
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:  # the base does nothing
         self._services = services
@@ -160,7 +159,7 @@ class ItemActor(DispatchedActor):
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
-        start, task, known, services = message.start, message.task, message.child, self._services
+        start, task, services, known = message.start, message.task, self._services, child_of(message)
         began = begin_of_child(known, Began(services.now(), self._began))
         child = ChildRun(services.engine, services.new_run_id() if known is None else known.run_id, began)
         self._running = child
@@ -362,7 +361,7 @@ class ItemActor(DispatchedActor):
         # Text of a function that runs on comes too late.
         output = kept_output(start, outcome, running.printed) if running is not None and running.printed else None
         try:
-            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output))
+            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output, self._waited))
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
         end_watching(self._watchers)

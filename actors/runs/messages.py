@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from stretto.actors.dispatch import Deferred, Recipient
-    from stretto.actors.journal import AuditEntries, Child, KeptOutput, Origin, OutputsInMemory, ParentItem
+    from stretto.actors.journal import AuditEntries, Child, Inquiry, KeptOutput, Origin, OutputsInMemory, ParentItem
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
+    from stretto.actors.runs.waiting_messages import WaitEnded
     from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
@@ -139,6 +140,7 @@ class ItemEnded(msgspec.Struct, frozen=True):
     seconds: float
     finished_at: float
     output: KeptOutput | None = None
+    waited: WaitEnded | None = None
 
 
 class ResultsSaved(msgspec.Struct, frozen=True):
@@ -179,8 +181,9 @@ class RunItem(msgspec.Struct, frozen=True):
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
     `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
-    selects the dialect's core actions. `child` is the sub-workflow's run if it exists already. `pool` is the pool in
-    which the action runs, "" if the definition gives none that exists.
+    selects the dialect's core actions. `child` is the sub-workflow's run, or the inquiry, if it exists already.
+    `pool` is the pool in which the action runs, "" if the definition gives none that exists. `requested_by` asked for
+    the run.
     """
 
     start: StartItem
@@ -190,8 +193,9 @@ class RunItem(msgspec.Struct, frozen=True):
     origin: Origin
     depth: int | None = None
     core_actions: CoreActions = "stretto"
-    child: Child | None = None
+    child: Child | Inquiry | None = None
     pool: str = "here"
+    requested_by: str | None = None
 
 
 class ActionBegan(msgspec.Struct, frozen=True):

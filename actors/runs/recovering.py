@@ -9,7 +9,7 @@ from functools import partial
 
 from stretto.actors.dispatch import Overran, Recipient, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, ContextTracker, Entry, Reader, RunLog
+from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, ContextTracker, Entry, Inquiry, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, Key, key_of
 from stretto.actors.runs.messages import BeginRun
@@ -67,7 +67,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         """Start the replay, in place of a new run."""
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
-        self._replay = Replay(conductor, accepted.accepted_at, source.children, self._note_context)
+        self._replay = Replay(conductor, accepted.accepted_at, source.children, self._note_context, source.inquiries)
         self._read_entries(self._replay.entries)
 
     def _note_context(self, conductor: Conductor, at: int) -> None:
@@ -195,7 +195,10 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
                 self._run.wait(wait, at_most=conductor.duration_of(wait))
 
     def _resume_item(self, start: StartItem, replay: Replay, conductor: Conductor) -> None:
-        if not conductor.may_resume(start):
+        inquiry = replay.inquiry_of(start)
+        if inquiry is not None:
+            self._wait_on(start, inquiry, conductor)
+        elif not conductor.may_resume(start):
             message = "it was stopped with the engine, and its run is being cancelled"
             self._run.end_unstarted(start, "cancelled", message)
         elif replay.may_have_run(start):
@@ -204,6 +207,13 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.event(ItemsHeld(start.task, start.visit, (start.index,), self._services.now()))
         else:
             self._run.command_start(start, None)
+
+    def _wait_on(self, start: StartItem, inquiry: Inquiry, conductor: Conductor) -> None:
+        """Let an item wait on for the answer to its inquiry, or end it with its run."""
+        run = self._run
+        run.items.start_child(start, None, inquiry)
+        if not conductor.may_resume(start):
+            run.items.send(key_of(start), STOP)
 
     def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> PropagatedRequest | None:
         """Attach an item to its sub-workflow's run. Return the request that this run may have missed."""

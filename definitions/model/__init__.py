@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.model.answer_schema import InvalidAnswerSchema, read_answer_schema, secret_values
     from stretto.definitions.model.derived import once_per_workflow
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
@@ -30,6 +31,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "answer_schema": "InvalidAnswerSchema read_answer_schema secret_values",
             "derived": "once_per_workflow",
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
@@ -55,6 +57,7 @@ __all__ = [
     "Delivery",
     "Edge",
     "Graph",
+    "InvalidAnswerSchema",
     "OnBadLine",
     "Parameter",
     "ParameterType",
@@ -76,4 +79,6 @@ __all__ = [
     "parameters_schema",
     "problems_of",
     "reachable_from",
+    "read_answer_schema",
+    "secret_values",
 ]

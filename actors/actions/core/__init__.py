@@ -1,5 +1,6 @@
 """The core actions `core.*` and StackStorm's variants of them, registered when this package is imported.
 
+ask         a question to people
 basic       noop, echo, fail, log, sleep
 http        one request, bounded in time, redirects, size and addresses
 local       one command in its own process group, bounded in time and output
@@ -8,6 +9,6 @@ stackstorm  the inputs and results that Orquesta definitions expect; _remote thr
 docs/actions.md describes every action. A test compares that page with the code.
 """
 
-from stretto.actors.actions.core import basic, http, local, stackstorm, stackstorm_mail, stackstorm_remote
+from stretto.actors.actions.core import ask, basic, http, local, stackstorm, stackstorm_mail, stackstorm_remote
 
-__all__ = ["basic", "http", "local", "stackstorm", "stackstorm_mail", "stackstorm_remote"]
+__all__ = ["ask", "basic", "http", "local", "stackstorm", "stackstorm_mail", "stackstorm_remote"]

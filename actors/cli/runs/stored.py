@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,7 @@ from stretto.actors.operations import (
     REPORTS,
     Accepted,
     Answer,
+    AnswerInquiry,
     ControlRequest,
     Daemon,
     Daemons,
@@ -131,8 +132,8 @@ class StoreRuns:
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(self._offline(store, request).prune(request.older_than_seconds, request.keep))
-        if isinstance(request, Daemons | Daemon | DrainDaemon | Pools | DrainPool):
-            raise click.UsageError("a store has no daemons and pools: ask a daemon, with --daemon URL")
+        if type(request) in _ONLY_DAEMONS:
+            raise click.UsageError(_ONLY_DAEMONS[type(request)])
         raise TypeError(f"a store has no answer to {type(request).__name__}")
 
     @staticmethod
@@ -153,3 +154,11 @@ class StoreRuns:
     def _owned(self) -> contextlib.AbstractContextManager[Store]:
         # The store existed, with this version's schema, when it was opened for reading: nothing is created here.
         return open_store(self._url, self._keyring)
+
+
+_NO_DAEMONS: Final = "a store has no daemons and pools: ask a daemon, with --daemon URL"
+_ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
+    AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
+    **dict.fromkeys((Daemons, Daemon, DrainDaemon, Pools, DrainPool), _NO_DAEMONS),
+}
+"""The requests that no store answers, each with what to do."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.outcome import AmbiguousRun
+from stretto.actors.runs import InvalidAnswer
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, StrettoError
 
@@ -17,8 +18,10 @@ RETRY_AFTER_SECONDS: Final = 1
 STATUSES: Final[Mapping[str, int]] = {
     "bad_request": 400,
     "unauthenticated": 401,
+    "hook_refused": 401,
     "forbidden": 403,
     "not_allowed": 403,
+    "may_not_answer": 403,
     "foreign_origin": 403,
     "cross_site_request": 403,
     "invalid_csrf_token": 403,
@@ -33,8 +36,13 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_path": 404,
     "unknown_key": 404,
     "unknown_daemon": 404,
+    "unknown_event": 404,
+    "unknown_hook": 404,
+    "unknown_rule": 404,
     "unknown_pool": 404,
+    "unknown_schedule": 404,
     "unknown_worker": 404,
+    "unknown_inquiry": 404,
     "unknown_kind": 422,
     "method_not_allowed": 405,
     "request_timeout": 408,
@@ -43,11 +51,14 @@ STATUSES: Final[Mapping[str, int]] = {
     "item_not_in_flight": 409,
     "nothing_to_rerun": 409,
     "run_needed": 409,
+    "schedule_disabled": 409,
+    "schedule_elsewhere": 409,
     "run_not_ended": 409,
     "run_parked": 409,
     "run_restarting": 409,
     "no_store": 409,
     "key_conflict": 409,
+    "inquiry_ended": 409,
     "store_key_missing": 409,
     "no_definition_text": 409,
     "token_exists": 409,
@@ -61,6 +72,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "invalid_items": 422,
     "invalid_labels": 422,
     "invalid_key": 422,
+    "invalid_answer": 422,
     "invalid_token": 422,
     "invalid_cursor": 422,
     "invalid_idempotency_key": 422,
@@ -80,6 +92,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "store_unavailable": 503,
     "stream_interrupted": 503,
     "store_lost": 503,
+    "no_hook_secret": 503,
     "cannot_use_tokens_file": 503,
     "unreadable_record": 500,
     "request_unanswered": 504,
@@ -151,6 +164,8 @@ def _details_of(cause: Exception) -> dict[str, Any]:
         return {"found": list(cause.found)}
     if isinstance(cause, InvalidInput):
         return {"workflow": cause.workflow, "problems": list(cause.problems)}
+    if isinstance(cause, InvalidAnswer):
+        return {"problems": list(cause.problems)}
     if isinstance(cause, ExpressionError):
         where = {**cause.place.as_json(), "path": cause.place.path}
         return {"expression": cause.expression, "where": where, "reason": cause.reason, "hint": cause.hint}

@@ -69,6 +69,9 @@ class Restrictions:
         """
         run: str | None = getattr(request, "run", None)
         workflow = getattr(request, "workflow", None)
+        inquiry: str | None = getattr(request, "inquiry", None)
+        if run is None and inquiry is not None:
+            run = (await call(self._engine, Engine.inquiry, inquiry))["run"]
         if run is not None:
             own = await self._check_run(run, caller)
             if isinstance(request, Rerun | PreviewRerun) and not caller.sees(own):

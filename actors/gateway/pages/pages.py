@@ -27,6 +27,7 @@ from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import VIEWER, ErrorPages
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
+from stretto.actors.gateway.pages.inquiries import INQUIRIES_PATH, InquiriesPage
 from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
@@ -38,14 +39,21 @@ from stretto.actors.gateway.pages.run_items import RunItemsPage
 from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
+from stretto.actors.gateway.pages.schedules import SCHEDULES_PATH, SchedulesPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
+from stretto.actors.operations import Inquiries, InquiriesAnswer
+from stretto.definitions.errors import StrettoError
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
+MOST_COUNTED: Final = 99
+"""The most inquiries that the menu counts."""
 _HTML: Final = "text/html"
+_INQUIRIES: Final = "inquiries"
+"""The state of a request that has their count."""
 _Shown: TypeAlias = Callable[[Request, Caller, Viewer], Awaitable[Response]]
 _Answered: TypeAlias = Callable[[Request, Caller, Viewer, dict[str, str]], Awaitable[Response]]
 _Sent: TypeAlias = Callable[[Request, Caller, dict[str, str]], Awaitable[Response]]
@@ -110,11 +118,17 @@ class Pages:
 
     def _console(self) -> list[Route]:
         """Return the routes of the pages about the daemon and what it offers."""
+        schedules = SchedulesPage(self._renderer, self._asker)
         actions, tokens = ActionsPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
+        inquiries = InquiriesPage(self._renderer, self._asker)
         return [
+            self._route(INQUIRIES_PATH, inquiries.show),
+            self._route(f"{INQUIRIES_PATH}/{{inquiry}}", inquiries.show_one, self._seen(inquiries.answer), START_FORM),
             self._route(ACTIONS_PATH, actions.show),
             self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
             self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),
+            self._route(SCHEDULES_PATH, schedules.show),
+            self._route(f"{SCHEDULES_PATH}/{{schedule}}/{{act}}", None, schedules.change),
             self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
@@ -167,6 +181,7 @@ class Pages:
                     raise
                 return _to_enter(request)
             require(caller, "viewer")
+            request.scope["state"][_INQUIRIES] = await self._count_inquiries(caller)
             request.scope["state"][VIEWER] = self._viewer(request, caller)  # for the page of a refusal
             if show is not None and request.method != "POST":
                 return await show(request, caller, self._viewer(request, caller))
@@ -193,7 +208,19 @@ class Pages:
         return Viewer(
             caller.who, caller.role, csrf, may(caller, "operator"), administers=sees_all and may(caller, "admin"),
             sees_all=sees_all, store_is_down=self._store_is_down(),
+            inquiries=request.scope["state"].get(_INQUIRIES, ""),
         )  # fmt: skip
+
+    async def _count_inquiries(self, caller: Caller) -> str:
+        """Return how many inquiries wait, for the menu, or "" if none does or the viewer sees only some."""
+        if caller.workflows is not None:
+            return ""
+        try:
+            page = await self._asker.ask(Inquiries(None, "pending", None, MOST_COUNTED), caller, InquiriesAnswer)
+        except StrettoError:  # the page is there without it
+            return ""
+        count = len(page.inquiries)
+        return f"{count}+" if page.next else str(count or "")
 
     def _viewer_if_known(self, request: Request) -> Viewer | None:
         """Return who looks at a page that is shown to everybody, or None for who is not logged in."""

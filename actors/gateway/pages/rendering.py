@@ -42,6 +42,7 @@ class Viewer(msgspec.Struct, frozen=True):
         administers: Whether the viewer may see the audit and change tokens.
         sees_all: Whether the viewer is restricted to no workflows.
         store_is_down: Whether the daemon's store cannot be used now.
+        inquiries: How many inquiries wait, or "".
     """
 
     who: str
@@ -51,6 +52,7 @@ class Viewer(msgspec.Struct, frozen=True):
     administers: bool
     sees_all: bool
     store_is_down: bool
+    inquiries: str = ""
 
 
 class Renderer:

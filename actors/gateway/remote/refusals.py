@@ -8,6 +8,7 @@ import pykka
 
 from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.outcome import AmbiguousRun
+from stretto.actors.runs import InvalidAnswer
 from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, Place
 
 CLASSES: Final[Mapping[str, str]] = {
@@ -18,6 +19,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "file_refused": "stretto.actors:RefusedFile",
     "idempotency_conflict": "stretto.actors:IdempotencyConflict",
     "illegal_transition": "stretto.definitions:IllegalTransition",
+    "inquiry_ended": "stretto.actors:InquiryEnded",
     "invalid_cursor": "stretto.actors:InvalidCursor",
     "invalid_idempotency_key": "stretto.actors:InvalidIdempotencyKey",
     "invalid_items": "stretto.definitions:InvalidItems",
@@ -26,6 +28,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "item_not_in_flight": "stretto.actors:ItemNotInFlight",
     "key_conflict": "stretto.actors:KeyConflict",
     "limit_exceeded": "stretto.definitions:LimitExceeded",
+    "may_not_answer": "stretto.actors:MayNotAnswer",
     "no_definition_text": "stretto.definitions.stored:NoText",
     "no_store": "stretto.actors:NoStore",
     "nothing_to_rerun": "stretto.definitions:NothingToRerun",
@@ -33,18 +36,24 @@ CLASSES: Final[Mapping[str, str]] = {
     "run_needed": "stretto.actors:RunNeeded",
     "run_parked": "stretto.actors:RunWasParked",
     "run_restarting": "stretto.actors.engine.recovery:RunRestarting",
+    "schedule_disabled": "stretto.actors:ScheduleDisabled",
+    "schedule_elsewhere": "stretto.actors:ScheduleElsewhere",
     "store_key_missing": "stretto.actors.journal.encryption:StoreKeyMissing",
     "store_lost": "stretto.actors.journal:StoreLost",
     "store_unavailable": "stretto.actors:StoreUnavailable",
     "too_many_runs": "stretto.actors:TooManyRuns",
     "unknown_action": "stretto.actors.actions:UnknownAction",
+    "unknown_inquiry": "stretto.actors:UnknownInquiry",
     "unknown_daemon": "stretto.actors:UnknownDaemon",
+    "unknown_event": "stretto.actors:UnknownEvent",
     "unknown_item": "stretto.actors:UnknownItem",
+    "unknown_rule": "stretto.actors:UnknownRule",
     "unknown_kind": "stretto.actors:UnknownKind",
     "unknown_key": "stretto.actors:UnknownKey",
     "unknown_path": "stretto.actors:UnknownPath",
     "unknown_pool": "stretto.actors:UnknownPool",
     "unknown_run": "stretto.actors:UnknownRun",
+    "unknown_schedule": "stretto.actors:UnknownSchedule",
     "unknown_task": "stretto.definitions:UnknownTask",
     "unknown_visit": "stretto.actors:UnknownVisit",
     "unknown_worker": "stretto.actors:UnknownWorker",
@@ -67,6 +76,8 @@ def error_of(refused: RequestRefused) -> Exception:
             return InvalidDefinition(refused.findings)
         case "invalid_input" if "problems" in details:
             return InvalidInput(details["workflow"], details["problems"])
+        case "invalid_answer" if "problems" in details:
+            return InvalidAnswer(details["problems"])
         case "expression_error" if "expression" in details:
             place = _place(details["where"])
             return ExpressionError(details["expression"], place, details["reason"], details["hint"])

@@ -300,7 +300,7 @@ _WINDOWS: Final = "Stretto does not support WinRM; write an action in Python"
 REFUSED: Final[Mapping[str, str]] = {
     "announcement": "Stretto has no announcements; call core.http with the receiver's URL",
     "cloudslang": _OTHER_WORKFLOW,
-    "inquirer": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
+    "inquirer": "call core.ask in the workflow, with the schema of these inquiries",
     "mistral-v2": _OTHER_WORKFLOW,
     "winrm-cmd": _WINDOWS,
     "winrm-ps-cmd": _WINDOWS,

@@ -69,6 +69,7 @@ def test_the_core_runs_where_it_should() -> None:
     registry = ActionRegistry.registered()
     runners = {ref: registry.get(ref).runner for ref in registry.refs() if ref.startswith("core.")}
     assert runners == {
+        "core.ask": "waits",
         "core.noop": "inline",
         "core.echo": "inline",
         "core.fail": "inline",

@@ -15,6 +15,7 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place, Strett
 
 NOT_ANSWERED = {
     "action_failed": "ends an item",
+    "not_comparable": "is a criterion's that is not met",
     "bad_url": "is a client's",
     "cannot_back_up": "is of a command on a store",
     "cannot_install_pack": "is of a command on packs",
@@ -28,6 +29,7 @@ NOT_ANSWERED = {
     "frozen": "is a mistake in Python",
     "invalid_action": "ends the start",
     "invalid_action_input": "ends an item",
+    "invalid_answer_schema": "ends an item",
     "invalid_pack_config": "ends the start",
     "invalid_settings": "ends the start",
     "invalid_store_key": "ends the start",

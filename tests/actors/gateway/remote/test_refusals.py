@@ -11,9 +11,17 @@ from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import Refused
 from stretto.definitions import ExpressionError, Place
 
-MADE_OF_MORE = {"ambiguous_run", "engine_stopped", "invalid_definition", "invalid_input", "expression_error"}
+MADE_OF_MORE = {
+    "ambiguous_run",
+    "engine_stopped",
+    "invalid_definition",
+    "invalid_input",
+    "invalid_answer",
+    "expression_error",
+}
 """The codes whose exceptions have more than a message."""
 OF_THE_DAEMON = {
+    "hook_refused", "no_hook_secret", "unknown_hook",
     "busy", "cannot_use_tokens_file", "engine_starting", "forbidden", "invalid_token", "no_tokens_file",
     "token_exists", "unknown_token", "headers_too_large",
     "internal_error", "method_not_allowed", "misdirected_request", "stream_interrupted",

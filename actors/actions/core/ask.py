@@ -1,0 +1,67 @@
+"""core.ask: a question to people, in StackStorm's fields and a few more."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stretto.actors.actions.registry import waiting_action
+from stretto.definitions.data import freeze, object_of
+from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
+
+_BOOLEAN: Final = {
+    "type": "boolean",
+    "description": "Would you like to continue the workflow?",
+    "required": True,
+}
+DEFAULT_SCHEMA: Final = object_of(
+    {"title": "response_data", "type": "object", "properties": freeze({"continue": _BOOLEAN})}
+)
+"""StackStorm's: a yes or no."""
+TTL_MINUTES: Final = 1440
+"""StackStorm's: a day."""
+
+
+def _find_problems(values: Mapping[str, Any]) -> list[str]:
+    try:
+        read_answer_schema(DEFAULT_SCHEMA if values.get("schema") is None else values["schema"])
+    except InvalidAnswerSchema as error:
+        return [str(error)]
+    texts = {name: values.get(name) or () for name in ("users", "roles")}
+    return [
+        f"{name} must be a list of texts, got {each!r:.100}"
+        for name, members in texts.items()
+        for each in members
+        if not isinstance(each, str)
+    ]
+
+
+@waiting_action("core.ask", find_problems=_find_problems)
+def ask(  # noqa: PLR0913 - these are the action's inputs
+    *,
+    prompt: str = "",
+    schema: Mapping[str, Any] | None = None,
+    route: str = "",
+    users: list[str] | None = None,
+    roles: list[str] | None = None,
+    ttl: float | None = TTL_MINUTES,
+    not_requester: bool = False,
+) -> dict[str, Any]:
+    """Ask people, and wait for an answer without a thread.
+
+    Args:
+        prompt: the question, for people
+        schema: the JSON Schema of the answer, by default that of {continue: true or false}
+        route: says how to notify people
+        users: the names of those who may answer
+        roles: the roles of those who may answer
+        ttl: the minutes after which the task times out; 0 or null for no limit
+        not_requester: whether the one who asked for the run must not answer
+    """
+    return {
+        "prompt": prompt,
+        "schema": DEFAULT_SCHEMA if schema is None else schema,
+        "route": route,
+        "users": tuple(users or ()),
+        "roles": tuple(roles or ()),
+        "ttl": ttl or None,
+        "not_requester": not_requester,
+    }

@@ -1,0 +1,130 @@
+"""One attempt of an item that waits for people: it has no thread and no permit, and ends with the answer.
+
+supervisor --AnswerInquiry--> WaitingItem --ItemEnded with the answer--> supervisor --one commit--> journal
+"""
+
+import msgspec
+
+from stretto.actors.dispatch import Overran, handles
+from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question
+from stretto.actors.runners import Began
+from stretto.actors.runs.inquiries import OpenInquiry, check_may_answer, checked_answer
+from stretto.actors.runs.item import ItemActor
+from stretto.actors.runs.messages import AttemptTimedOut, RunItem
+from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, WaitEnded
+from stretto.definitions.conductor import Failure
+from stretto.definitions.context import Mask
+from stretto.definitions.data import Data, FrozenDict, freeze
+from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.model import read_answer_schema, secret_values
+
+SECONDS_OF_A_MINUTE = 60.0
+_STATUSES: dict[str, InquiryStatus] = {"succeeded": "answered", "timed_out": "timed_out"}
+"""The status of an inquiry whose attempt has this outcome. With any other one, it is cancelled."""
+
+
+class WaitingItem(ItemActor, label="ItemActor"):
+    """Waits for the answer to an inquiry."""
+
+    _answered: AnswerInquiry | None = None
+    _response: Data = None
+
+    def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:  # noqa: ARG002 - as of the base
+        """Ask, or wait on if the run had asked before it was recovered."""
+        services, start = self._services, message.start
+        action = services.actions.get(ref, message.core_actions)
+        action.check(inputs)
+        question = Question(**action.function(**inputs))
+        known = message.child
+        now, monotonic = services.now(), services.timers.monotonic()
+        asked_at = known.asked_at if isinstance(known, Inquiry) else now
+        seconds = _shortest(start.timeout, question.ttl)
+        if isinstance(known, Inquiry):
+            inquiry = known
+        else:
+            shown = _masked(question, start.scope.facts.mask)
+            inquiry = Inquiry(
+                id=services.new_run_id(), run_id=self._run_id, workflow=self._workflow, task=start.task,
+                visit=start.visit, index=start.index, attempt=start.attempt, asked_at=now,
+                expires_at=None if seconds is None else now + seconds, question=shown,
+                requested_by=message.requested_by,
+            )  # fmt: skip
+        self._running = OpenInquiry(inquiry, question, Began(asked_at, monotonic - max(now - asked_at, 0.0)))
+        if inquiry.expires_at is not None:
+            # The clock may have been set back meanwhile: the wait takes no longer than it was set to take.
+            left = min(inquiry.expires_at - now, inquiry.expires_at - asked_at)
+            self._remind(monotonic + max(left, 0.0), AttemptTimedOut())
+        if known is None:
+            message.supervisor.tell(InquiryAsked(inquiry))
+
+    @handles(AnswerInquiry)
+    def _take_answer(self, message: AnswerInquiry) -> None:
+        """End with an answer, or raise why it is none. The supervisor replies once it is durable."""
+        running = self._running
+        if self._request is None or not isinstance(running, OpenInquiry) or running.inquiry.id != message.inquiry:
+            raise InquiryEnded(f"the inquiry {message.inquiry} has ended")
+        check_may_answer(running.question, running.inquiry.requested_by, message.by)
+        schema = read_answer_schema(running.question.schema)
+        try:
+            response = self._services.guard.call(checked_answer, schema, message.response)
+        except Overran as overran:
+            raise LimitExceeded(f"the check of the answer was stopped after {overran.seconds:g} s") from None
+        # Before the answer is journaled: the log records what the mask has learned first.
+        request = self._request
+        request.start.scope.facts.mask.see(secret_values(schema, response))
+        self._answered, self._response = message, response
+        self._report("succeeded", self._result(running, response), None, self._services.timers.monotonic())
+
+    def _result(self, running: OpenInquiry, response: Data) -> Data:
+        """Return the item's result: StackStorm's, and who has answered."""
+        question, message = running.question, self._answered
+        by = None if message is None or message.by is None else message.by.name
+        return freeze({
+            "response": response, "schema": question.schema, "route": question.route, "users": list(question.users),
+            "roles": list(question.roles), "ttl": question.ttl or 0, "inquiry": running.inquiry.id, "answered_by": by,
+        })  # fmt: skip
+
+    @handles(AttemptTimedOut)
+    def _timed_out(self, _message: AttemptTimedOut) -> None:
+        running = self._running
+        if self._request is not None and isinstance(running, OpenInquiry):
+            self._reminder = None
+            inquiry = running.inquiry
+            seconds = (inquiry.expires_at or 0.0) - inquiry.asked_at
+            self._report_failure("timed_out", self._failure("timed_out", f"no answer came within {seconds:g} s"))
+
+    def _report(
+        self, outcome: str, result: Data, failure: Failure | None, finished_at: float, seconds: float | None = None
+    ) -> None:
+        """Report the outcome with the end of the inquiry, for one commit."""
+        running, request = self._running, self._request
+        if isinstance(running, OpenInquiry) and request is not None:
+            self._waited = self._wait_ended(running.inquiry, outcome, request)
+        super()._report(outcome, result, failure, finished_at, seconds)
+
+    def _wait_ended(self, inquiry: Inquiry, outcome: str, request: RunItem) -> WaitEnded:
+        message, now = self._answered, self._services.now()
+        if message is None:
+            return WaitEnded(InquiryEnd(id=inquiry.id, status=_STATUSES.get(outcome, "cancelled"), at=now))
+        by = None if message.by is None else message.by.of_run
+        response = request.start.scope.facts.mask.data(self._response)
+        end = InquiryEnd(id=inquiry.id, status="answered", at=now, by=by, response=response)
+        audit = () if message.by is None else message.by.asks("answer_inquiry", f"{inquiry.run_id} {inquiry.id}", now)
+        return WaitEnded(end, message.answer, audit)
+
+
+def _shortest(timeout: float | None, ttl: float | None) -> float | None:
+    """Return the seconds after which an inquiry times out, or None."""
+    limits = [each for each in (timeout, None if ttl is None else ttl * SECONDS_OF_A_MINUTE) if each is not None]
+    return min(limits, default=None)
+
+
+def _masked(question: Question, mask: Mask) -> Question:
+    """Return a question as people may read it. Without secrets it is the same one: many runs wait for days."""
+    if not mask:
+        return question
+    schema = mask.data(freeze(question.schema))
+    assert isinstance(schema, FrozenDict)  # noqa: S101 - as it was
+    return msgspec.structs.replace(
+        question, prompt=mask.text(question.prompt), schema=schema, route=mask.text(question.route)
+    )

@@ -1,0 +1,48 @@
+"""The messages of items that wait for people, by receiver: the item, and the run's supervisor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from stretto.actors.dispatch import Deferred
+    from stretto.actors.journal import AuditEntries, Inquiry, InquiryChange, InquiryEnd, ItemKey, Requester
+
+
+# ---- to a run's supervisor, and to its item
+
+
+class AnswerInquiry(msgspec.Struct, frozen=True):
+    """Answer the inquiry of an item. `answer` is resolved once the item's end is durable."""
+
+    inquiry: str
+    item: ItemKey
+    response: Any
+    by: Requester | None
+    answer: Deferred
+
+
+# ---- to a run's supervisor
+
+
+class InquiryAsked(msgspec.Struct, frozen=True):
+    """An item has asked people."""
+
+    inquiry: Inquiry
+
+
+class InquiryChanged(msgspec.Struct, frozen=True):
+    """An inquiry was asked, or has ended. To the engine, and to those who listen to it, once that is durable."""
+
+    run_id: str
+    change: InquiryChange
+
+
+class WaitEnded(msgspec.Struct, frozen=True):
+    """A part of `ItemEnded`, written with it: the end of the item's inquiry, and the audit of the answer."""
+
+    inquiry: InquiryEnd
+    answer: Deferred | None = None
+    audit: AuditEntries = ()

@@ -1,0 +1,183 @@
+"""People who answer runs while their daemon is killed again and again: no answered inquiry is asked again.
+
+python -m tests.support.killed_people --people 4 --runs 40 --kills 300
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from stretto.actors import DaemonUnreachable, InquiryEnded, connect
+from stretto.actors.gateway.wire import AnswerLost
+from stretto.definitions.conductor import IllegalTransition
+from tests.support.daemons import serving
+from tests.support.harness import PATIENCE
+
+QUESTIONS: Final = ("first", "second", "third")
+ASKS: Final = """
+version: "1.0.0"
+ref: test.asks
+tasks:
+  - {name: first, action: core.ask, input: {prompt: one, schema: {type: string}}, next: [{do: [second]}]}
+  - {name: second, action: core.ask, input: {prompt: two, schema: {type: string}}, next: [{do: [third]}]}
+  - {name: third, action: core.ask, input: {prompt: three, schema: {type: string}}}
+output_map: {said: ["{{ task.first.result.response }}", "{{ task.second.result.response }}", "{{ task.third.result.response }}"]}
+"""  # noqa: E501 - a definition
+_GONE: Final = (DaemonUnreachable, AnswerLost)
+
+
+@dataclass
+class Report:
+    """What has come of a campaign.
+
+    Attributes:
+        acknowledged: The answer that was acknowledged for each inquiry.
+        asked: The inquiries of each task of each run, as the store has them at the end.
+        outputs: What each run has made of its answers.
+        kills: How many daemons were killed.
+    """
+
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    asked: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    outputs: dict[str, list[str]] = field(default_factory=dict)
+    kills: int = 0
+
+    @property
+    def asked_again(self) -> list[tuple[str, str]]:
+        """The tasks that have asked again after an answer."""
+        return [
+            place
+            for place, rows in self.asked.items()
+            if any(row["status"] == "answered" for row in rows) and len(rows) > 1
+        ]
+
+    @property
+    def lost(self) -> list[str]:
+        """The inquiries whose acknowledged answer is not the one in the store."""
+        stored = {row["id"]: row["response"] for rows in self.asked.values() for row in rows}
+        return [each for each, answer in self.acknowledged.items() if stored.get(each) != answer]
+
+    @property
+    def wrong(self) -> list[str]:
+        """The runs whose output is not what the store says was answered."""
+        found = []
+        for run, said in self.outputs.items():
+            rows = [self.asked[run, task] for task in QUESTIONS]
+            if said != [each[0]["response"] for each in rows]:
+                found.append(run)
+        return found
+
+
+class People:
+    """Threads that answer all that waits, until the runs have ended."""
+
+    def __init__(self, url: str, count: int, report: Report, seed: int) -> None:
+        self._url = url
+        self._report = report
+        self._over = threading.Event()
+        self._answered = threading.Condition()
+        self._threads = [threading.Thread(target=self._answer, args=(number, seed)) for number in range(count)]
+        for each in self._threads:
+            each.start()
+
+    def have_answered(self, count: int) -> None:
+        """Wait until so many answers are acknowledged."""
+        with self._answered:
+            assert self._answered.wait_for(lambda: len(self._report.acknowledged) >= count, PATIENCE)
+
+    def end(self) -> None:
+        """Let them go."""
+        self._over.set()
+        for each in self._threads:
+            each.join(PATIENCE)
+
+    def _answer(self, number: int, seed: int) -> None:
+        chosen, said = random.Random(seed + number), 0  # noqa: S311 - what is chosen is no secret
+        with connect(self._url, away_seconds=0).blocking() as engine:
+            while not self._over.is_set():
+                try:
+                    waiting = engine.inquiries(status="pending", limit=50)["inquiries"]
+                    if not waiting:
+                        continue
+                    inquiry, said = chosen.choice(waiting)["id"], said + 1
+                    answer = f"{number}-{said}"
+                    engine.answer_inquiry(inquiry, answer)
+                except (*_GONE, InquiryEnded, IllegalTransition):
+                    continue
+                with self._answered:
+                    self._report.acknowledged[inquiry] = answer
+                    self._answered.notify_all()
+
+
+def campaign(folder: Path, people: int, runs: int, kills: int, seed: int = 1) -> Report:
+    """Kill daemons while people answer, and look into the store at the end.
+
+    Args:
+        folder: A folder for the daemons, which have the store in it.
+        people: How many people answer.
+        runs: How many runs ask, three times each.
+        kills: How many daemons are killed, each at a moment that is chosen.
+        seed: Chooses the moments and who answers what.
+    """
+    report, store = Report(), f"sqlite:///{folder}/store.db"
+    chosen = random.Random(seed)  # noqa: S311 - as above
+    (folder / "definitions").mkdir(exist_ok=True)
+    (folder / "definitions" / "asks.yaml").write_text(ASKS)
+    answering: People | None = None
+    for number in range(kills):
+        with serving(folder, "--store", store) as served:
+            if number == 0:
+                with connect(served.client.url).blocking() as engine:
+                    for _ in range(runs):
+                        engine.submit("test.asks")
+            if answering is None:
+                answering = People(served.client.url, people, report, seed)
+            answering.have_answered((number + 1) * 3 * runs // (kills + 1))
+            time.sleep(chosen.uniform(0.0, 0.01))  # the moment of the kill, in or between commits
+            served.process.kill()
+            report.kills += 1
+    assert answering is not None
+    with serving(folder, "--store", store) as served, connect(served.client.url).blocking() as engine:
+        handles = [engine.handle(run["id"]) for run in engine.runs(limit=500)["runs"]]
+        for handle in handles:
+            outcome = handle.outcome.get(timeout=PATIENCE)
+            assert outcome.status == "succeeded", outcome
+            assert outcome.output is not None
+            report.outputs[handle.id] = outcome.output["said"]
+        answering.end()
+        cursor: str | None = None
+        while True:
+            page = engine.inquiries(cursor=cursor, limit=500)
+            for row in page["inquiries"]:
+                report.asked.setdefault((row["run"], row["task"]), []).append(row)
+            cursor = page["next"]
+            if cursor is None:
+                return report
+
+
+def main() -> None:
+    """Run a campaign and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--people", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = campaign(Path(folder), given.people, given.runs, given.kills, given.seed)
+    by = Counter(row["status"] for rows in report.asked.values() for row in rows)
+    sys.stdout.write(
+        f"{report.kills} kills: {len(report.acknowledged):,} answers acknowledged, {dict(by)} inquiries in the store, "
+        f"{len(report.asked_again)} asked again, {len(report.lost)} answers lost, {len(report.wrong)} outputs wrong\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
