@@ -21,6 +21,7 @@ from stretto.actors.runs.supervisor import RunSupervisor
 from stretto.definitions.conductor import (
     CancelRequested,
     Conductor,
+    ItemsHeld,
     PauseRequested,
     PropagatedRequest,
     ResumeRequested,
@@ -202,6 +203,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.end_unstarted(start, "cancelled", message)
         elif replay.may_have_run(start):
             self._run.end_unstarted(start, "may_have_run", "the engine ended after its start, so that it may have run")
+        elif _is_held(start, conductor):
+            self._run.event(ItemsHeld(start.task, start.visit, (start.index,), self._services.now()))
         else:
             self._run.command_start(start, None)
 
@@ -232,4 +235,9 @@ def later(
 
 
 def _starts_again(start: StartItem, replay: Replay, conductor: Conductor) -> bool:
-    return conductor.may_resume(start) and not replay.may_have_run(start)
+    return conductor.may_resume(start) and not replay.may_have_run(start) and not _is_held(start, conductor)
+
+
+def _is_held(start: StartItem, conductor: Conductor) -> bool:
+    """Return whether an item's task is paused, so that the item waits for the task's resume."""
+    return isinstance(conductor.task_request(start), PauseRequested)

@@ -76,7 +76,7 @@ def test_several_runs_are_selected_paused_and_cancelled_with_the_keyboard_alone(
     page.get_by_role("button", name="Pause 2 runs").focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"{daemon.url}/")
-    assert [status_of(daemon, run) for run in runs] == ["running", "paused", "paused"]
+    assert [status_of(daemon, run) for run in runs] == ["running", "pausing", "pausing"]
     page.locator("#all input").focus()
     page.keyboard.press("Space")
     page.get_by_text("With 3 selected runs:").wait_for()

@@ -129,7 +129,7 @@ def test_what_is_changed_has_its_note_in_the_audit(page: "Page", daemon: Opened)
     """Of a pause, a resume, a cancellation and a rerun, typed at their buttons. The counts are those of the run."""
     run = started(daemon, "test.sleep")
     page.goto(f"{daemon.url}/runs/{run}")
-    for act, after in (("Pause", "Paused"), ("Resume", "Running")):
+    for act, after in (("Pause", "Pausing"), ("Resume", "Running")):
         form = page.locator(f"form[action='/runs/{run}/{act.lower()}']")
         form.get_by_text("Note", exact=True).click()
         form.get_by_placeholder("for the audit").fill(f"{act.lower()} by hand")

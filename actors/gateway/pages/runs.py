@@ -42,6 +42,8 @@ _PERIODS: Final[Mapping[str, tuple[str, float]]] = {
     "24h": ("last 24 h", 86_400.0),
     "7d": ("last 7 days", 604_800.0),
 }
+_WITH: Final[Mapping[str, list[str]]] = {"paused": ["pausing", "paused"]}
+"""The statuses that a filter lists, if they are several."""
 _IN_PROGRESS: Final = frozenset({"running", "pausing", "paused", "failing", "cancelling", "cleaning"})
 
 
@@ -190,7 +192,8 @@ def _narrowed(filters: Filters, caller: Caller) -> Filters:
 def _query(filters: Filters) -> Runs:
     name, _, value = filters.label.partition("=")
     return Runs(
-        status=filters.status or None, workflow=filters.workflow or None, labels={name: value} if name else None,
+        status=_WITH.get(filters.status, filters.status) or None,
+        workflow=filters.workflow or None, labels={name: value} if name else None,
         since=time.time() - _PERIODS[filters.since][1] if filters.since else None, search=filters.q or None,
         children="listed" if filters.parent else "folded", cursor=filters.cursor or None, limit=ROWS,
         parent=filters.parent or None, by=filters.by or None,

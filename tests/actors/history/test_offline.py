@@ -1,6 +1,7 @@
 """Requests to runs in a store without a daemon: written, and found by the run's recovery."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +25,9 @@ from stretto.definitions.conductor import (
     NothingToRerun,
     PauseRequested,
     ResumeRequested,
+    TaskCancelRequested,
+    TaskPauseRequested,
+    TaskResumeRequested,
 )
 from tests.support.conducted import Conducted
 from tests.support.stores import KEYRING, everything_in, unfinished
@@ -139,6 +143,21 @@ def test_what_reaches_a_parent_reaches_its_children(store: Store, runs: OfflineR
     ):  # fmt: skip
         runs.request(parent.id, request)
         assert [status(store, each.id) for each in (parent, child, ended)] == [expected, expected, "succeeded"]
+
+
+def test_what_is_asked_of_a_task_reaches_its_children(store: Store, runs: OfflineRuns) -> None:
+    """A pause, a resume and a cancel of the task are those of the child run."""
+    parent = Conducted(store, CALLING, {"password": "x"})
+    child = Conducted(store, ONE, {"given": 1}, parent=parent, of_item=("call", 0))
+    asked: tuple[tuple[Callable[[float], Event], str], ...] = (
+        (partial(TaskPauseRequested, "call"), "paused"),
+        (partial(TaskResumeRequested, "call"), "running"),
+        (partial(TaskCancelRequested, "call"), "cancelling"),
+    )
+    for event, expected in asked:
+        runs.request(parent.id, event)
+        assert status(store, child.id) == expected
+    assert rebuilt(store, parent.id).tasks()["call"]["status"] == "cancelling"
 
 
 def test_a_child_that_stands_so_already_is_no_hindrance(store: Store, runs: OfflineRuns) -> None:

@@ -27,6 +27,7 @@ from stretto.definitions.conductor import (
     ItemPaused,
     PauseRequested,
     ResumeRequested,
+    TaskPauseRequested,
 )
 from stretto.definitions.dialects import read_workflow
 from tests.support.conducted import Conducted
@@ -215,6 +216,30 @@ def test_a_paused_run_stays_paused_until_it_is_resumed(store: Store, taken_up: C
     assert DONE == []
     bench.proxy.resume(run.id).get(timeout=PATIENCE)
     assert ended(bench, run).output == {"all": [1, 2, 3]}
+
+
+def test_a_paused_task_stays_paused_until_it_is_resumed(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Its items in flight do not start again meanwhile, and keep their attempts."""
+    run = Conducted(store, FAN)
+    run.on(TaskPauseRequested("fan", 1001.0))
+    bench = taken_up()
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
+    assert status_of(bench, run)["tasks"]["fan"]["status"] == "paused"
+    assert DONE == []
+    bench.proxy.resume_task(run.id, "fan").get(timeout=PATIENCE)
+    assert ended(bench, run).output == {"all": [1, 2, 3]}
+
+
+def test_a_sub_workflow_follows_the_request_to_its_parents_task(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """The pause was written for the parent alone before the engine ended."""
+    requests: list[Event] = [TaskPauseRequested("call", 1005.0)]
+    parent, child = family(store, requests, [])
+    bench = taken_up()
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
+    assert status_of(bench, child)["status"] == "paused"
+    assert DONE == []
+    bench.proxy.resume_task(parent.id, "call").get(timeout=PATIENCE)
+    assert ended(bench, parent).output == {"got": "succeeded"}
 
 
 def test_a_run_that_was_being_cancelled_ends_without_what_was_in_flight(

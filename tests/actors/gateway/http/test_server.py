@@ -75,7 +75,7 @@ def test_control_of_a_run_from_other_connections(tmp_path: Path) -> None:
         assert isinstance(accepted, answers.Accepted)
         watching = asyncio.ensure_future(asyncio.to_thread(lambda: list(client.answers(Watch(accepted.run)))))
         for request, status in (
-            (controls.Pause(accepted.run), "paused"),
+            (controls.Pause(accepted.run), "pausing"),
             (controls.Resume(accepted.run), "running"),
         ):
             told = await asyncio.to_thread(client.ask, request)

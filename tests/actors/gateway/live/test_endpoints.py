@@ -206,7 +206,7 @@ def test_a_client_continues_from_its_last_id(bench: Bench) -> None:
         bench.proxy.pause(run_id).get(timeout=PATIENCE)
         async with listener.get(f"/runs/{run_id}/stream", client.last_id) as response:
             await response.status()
-            await response.until(client, lambda: client.status == "paused")
+            await response.until(client, lambda: client.status == "pausing")
         assert set(client.seen) == {"changes"}
 
     serve(bench, test)

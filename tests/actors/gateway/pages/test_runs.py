@@ -219,7 +219,7 @@ def test_a_run_is_paused_resumed_and_cancelled_by_forms(tmp_path: Path) -> None:
         for csrf in ("", "0" * 64):
             assert (await browser.submit(f"/runs/{run}/pause", csrf=csrf)).status == 403
         assert await status() == "running"
-        for path, after in (("pause", "paused"), ("resume", "running")):
+        for path, after in (("pause", "pausing"), ("resume", "running")):
             assert f'action="/runs/{run}/{path}"' in await text_of(browser, f"/runs/{run}")
             done = await browser.submit(f"/runs/{run}/{path}", csrf=browser.csrf)
             assert (done.status, done.headers["location"], await status()) == (303, f"/runs/{run}", after)
