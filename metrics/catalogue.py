@@ -74,6 +74,9 @@ SUPERVISOR_RESTARTS = Metric("stretto_supervisor_restarts_total", "Supervisors r
 EVALUATIONS_STOPPED = Metric(
     "stretto_evaluations_stopped_total", "Evaluations of expressions that were stopped because they took too long."
 )
+INQUIRIES = Metric(
+    "stretto_inquiries_total", "Inquiries that were asked, and that ended, by their status.", ("status",)
+)
 HTTP_REQUESTS = Metric(
     "stretto_http_requests_total", "Requests that were answered, by route.", ("route", "method", "status")
 )

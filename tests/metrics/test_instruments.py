@@ -76,6 +76,7 @@ POOL = PoolFigures(
         ("stretto_store_available", "gauge", set()),
         ("stretto_runs_recovered", "counter", set()),
         ("stretto_supervisor_restarts", "counter", set()),
+        ("stretto_inquiries", "counter", {"status"}),
         ("stretto_http_requests", "counter", {"route", "method", "status"}),
         ("stretto_http_request_seconds", "histogram", {"route"}),
         ("stretto_http_refusals", "counter", {"reason"}),
