@@ -194,7 +194,7 @@ class Executions:
         """Cancel a run, or a task of one."""
         run, is_task, rest = execution.id.partition("/")
         if is_task:
-            self._engine.cancel_task(run, rest.partition("/")[0])  # type: ignore[attr-defined]
+            self._engine.cancel_task(run, rest.partition("/")[0])
         else:
             self._engine.cancel(run)
 

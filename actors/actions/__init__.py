@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.json_schema import input_schema, output_schema
     from stretto.actors.actions.loading import load_actions
     from stretto.actors.actions.output import WINDOW_BYTES, OutputSlot, OutputSoFar, OutputWatchers, output_slot
+    from stretto.actors.actions.process_user import ProcessUser, as_user, find_user
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, Requested, action
     from stretto.actors.actions.schema import ANY, ActionParameter
     from stretto.actors.actions.tracebacks import frames_in, frames_of
@@ -110,6 +111,7 @@ else:
                 "MAX_PROCESS_BYTES GrantedKey PackAccess PackKeys max_process_bytes pack_access use_pack_access"
             ),
             "filling": "Fill KeyRead ReadKey",
+            "process_user": "ProcessUser as_user find_user",
             "registry": "Action ActionRegistry RenderedCommands Requested action",
             "schema": "ANY ActionParameter",
             "tracebacks": "frames_in frames_of",
@@ -152,6 +154,7 @@ __all__ = [
     "OwnWorker",
     "PackAccess",
     "PackKeys",
+    "ProcessUser",
     "ReadKey",
     "RemoteFailure",
     "RemoteLimits",
@@ -159,8 +162,10 @@ __all__ = [
     "Requested",
     "UnknownAction",
     "action",
+    "as_user",
     "close_connections",
     "describe_exit",
+    "find_user",
     "frames_in",
     "frames_of",
     "inherited_environment",

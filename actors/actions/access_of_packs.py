@@ -4,6 +4,8 @@ import asyncio
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from stretto.actors.actions.process_user import ProcessUser
+
 MAX_PROCESS_BYTES: Final = 1024 * 1024 * 1024
 """The memory of a pack's process, unless the engine has another setting."""
 
@@ -38,11 +40,13 @@ class PackAccess(NamedTuple):
     Attributes:
         keys: The keys of all packs.
         artifacts: The folder of files that actions leave for others, or None.
+        user: The user as whom the processes run, or None for the daemon's own.
         max_process_bytes: The most memory that a process may take.
     """
 
     keys: PackKeys
     artifacts: str | None = None
+    user: ProcessUser | None = None
     max_process_bytes: int = MAX_PROCESS_BYTES
 
 

@@ -18,6 +18,7 @@ from stretto.actors.cli.support.action_options import (
     PACKS,
     artifacts,
     expression_limits,
+    packs_user,
     rendered_commands,
 )
 from stretto.actors.cli.support.client_tokens import TOKEN_FILE
@@ -134,6 +135,7 @@ def run(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
             expression_limits=expression_limits(), capture_output=True, artifacts=artifacts(),
+            run_packs_as=packs_user(),
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))  # without source lines: those of a keystore are secret
@@ -240,7 +242,7 @@ def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
             view.tell(past_of(engine.run(run_id).get(), datetime.now(UTC)))
             with suppress(IllegalTransition):  # it has ended
                 engine.watch(run_id, view).get()
-        if engine.status(run_id).get()["status"] == "paused":
+        if engine.status(run_id).get()["status"] in {"pausing", "paused"}:
             engine.resume(run_id).get()
         return handle
 

@@ -158,6 +158,7 @@ class Daemon:
             max_retry_after=http.max_retry_after, max_http_connections=http.max_connections, packs=engine.packs,
             max_output_bytes=engine.max_output_bytes, capture_output=True,
             pack_config=engine.pack_config, keystore=engine.keystore, artifacts=engine.artifacts,
+            run_packs_as=self._settings.packs.run_as,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, store_lease=engine.store_lease,
             retain_days=engine.retain_days, retain_runs=engine.retain_runs,

@@ -168,6 +168,18 @@ class BlockingCalls(BlockingReports):
         """Resume a paused run."""
         self._get(self.proxy.resume(run_id))
 
+    def cancel_task(self, run_id: str, task: str) -> None:
+        """Cancel a task of a run: its items are stopped, and it ends cancelled. See `Engine.cancel_task`."""
+        self._get(self.proxy.cancel_task(run_id, task))
+
+    def pause_task(self, run_id: str, task: str) -> None:
+        """Pause a task of a run: running items finish, and nothing new starts in it."""
+        self._get(self.proxy.pause_task(run_id, task))
+
+    def resume_task(self, run_id: str, task: str) -> None:
+        """Resume a paused task of a run."""
+        self._get(self.proxy.resume_task(run_id, task))
+
     def set_concurrency(self, run_id: str, task: str, concurrency: int) -> None:
         """Change how many items of a running fan-out may be in its window, at least 1."""
         self._get(self.proxy.set_concurrency(run_id, task, concurrency))

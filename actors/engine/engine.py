@@ -109,6 +109,7 @@ class Engine(  # each subject is a file of its own in methods/
         files_read: Paths = (),
         files_write: Paths = (),
         artifacts: str | PathLike[str] | None = None,
+        run_packs_as: str | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
@@ -155,6 +156,7 @@ class Engine(  # each subject is a file of its own in methods/
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
             artifacts: The folder of files that actions of Attune's packs leave for others.
+            run_packs_as: The user as whom processes of packs run. With None they run as this process does.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
 
         Raises:
@@ -171,6 +173,7 @@ class Engine(  # each subject is a file of its own in methods/
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,
+            run_packs_as=run_packs_as,
             workers=workers, max_worker_bytes=max_worker_bytes, pack_workers=pack_workers,
             max_pack_process_bytes=max_pack_process_bytes, max_pack_actions=max_pack_actions,
             remote_limits=remote_limits,

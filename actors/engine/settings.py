@@ -54,4 +54,5 @@ class EngineSettings(TypedDict, total=False):
     files_read: Paths
     files_write: Paths
     artifacts: str | PathLike[str] | None
+    run_packs_as: str | None
     pools: Mapping[str, PoolOptions]

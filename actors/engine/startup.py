@@ -12,10 +12,15 @@ from typing import TypeVar
 import pykka
 import structlog
 
-from stretto.actors.actions import AddressPolicy, PackAccess, RemoteLimits, RenderedCommands
+from stretto.actors.actions import (
+    AddressPolicy,
+    RemoteLimits,
+    RenderedCommands,
+)
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
+from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
@@ -36,7 +41,7 @@ from stretto.actors.journal import (
 )
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
-from stretto.actors.packs import InvalidPackConfig, PackConfiguration, Source, read_pack_configuration
+from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
@@ -123,6 +128,7 @@ class EngineOptions:
     files_read: Paths
     files_write: Paths
     artifacts: str | PathLike[str] | None
+    run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
 
 
@@ -224,7 +230,12 @@ def start_parts(options: EngineOptions) -> EngineParts:
             now=time.time if journal is None else journal.now,
         )  # fmt: skip
         runners.give_access(
-            PackAccess(KeysOfPacks(services.keys, services.now), _artifacts(options), options.max_pack_process_bytes)
+            access_for_packs(
+                KeysOfPacks(services.keys, services.now),
+                options.artifacts,
+                options.run_packs_as,
+                options.max_pack_process_bytes,
+            )
         )
         runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
         if journal is not None:
@@ -248,18 +259,6 @@ def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, read
     """Set when each workflow last succeeded, as far as the store has it and the workflow has its own series."""
     for workflow, ended_at in reader.last_successes(catalogue.refs()[:MAX_WORKFLOWS]).items():
         instruments.workflow(workflow).succeeded_before(ended_at)
-
-
-def _artifacts(options: EngineOptions) -> str | None:
-    """Return the absolute path of the folder of artifacts, or None."""
-    if options.artifacts is None:
-        return None
-    folder = Path(options.artifacts).resolve()
-    if not (is_folder(folder) and os.access(folder, os.W_OK)):
-        raise InvalidPackConfig(
-            [f"artifacts must be a folder that this process can write to, got {str(options.artifacts)!r}"]
-        )
-    return str(folder)
 
 
 def _protected(options: EngineOptions) -> ProtectedFiles:

@@ -48,8 +48,11 @@ from stretto.definitions.conductor import (
     Conductor,
     Event,
     FinishRun,
+    HoldItems,
     IllegalTransition,
     PauseRequested,
+    PropagatedRequest,
+    ResumeItems,
     ResumeRequested,
     TaskEnded,
     TaskStarted,
@@ -241,15 +244,14 @@ class OfflineRuns:
         )  # fmt: skip
         commands = conductor.on(event)
         journal.note(event, conductor.mask)
-        stopped = _note(commands, journal, conductor, event.at)
+        _note(commands, journal, conductor, event.at)
         journal.flush(conductor.status, conductor.mask)
         for child in self._reader.children(run_id):
             if child.ended_at is not None:
                 continue
-            if isinstance(event, _PROPAGATED):
-                self._propagate(child, event, collected)
-            elif child.item in stopped:
-                self._propagate(child, CancelRequested(event.at), collected)
+            request = event if isinstance(event, _PROPAGATED) else _request_to(child.item, commands, event.at)
+            if request is not None:
+                self._propagate(child, request, collected)
 
     def _is_quarantined(self, run_id: str, event: Event) -> bool:
         """Return whether a run is quarantined and may be cancelled. Raises IllegalTransition for other requests."""
@@ -273,17 +275,29 @@ class OfflineRuns:
             self._handle(child.run_id, event, collected)
 
 
-def _note(commands: list[Command], journal: RunLog, conductor: Conductor, at: float) -> set[ItemKey]:
-    """Record the commands of a request. Return the items to stop."""
-    stopped = set()
+def _request_to(item: ItemKey, commands: list[Command], at: float) -> PropagatedRequest | None:
+    """Return the request that commands are to the sub-workflow of an item, or None."""
+    for command in commands:
+        if not isinstance(command, CancelItem | HoldItems | ResumeItems):
+            continue
+        if (item.task, item.visit) != (command.task, command.visit):
+            continue
+        if isinstance(command, HoldItems):
+            return PauseRequested(at)
+        if isinstance(command, ResumeItems):
+            return ResumeRequested(at)
+        if item.index == command.index:
+            return CancelRequested(at)
+    return None
+
+
+def _note(commands: list[Command], journal: RunLog, conductor: Conductor, at: float) -> None:
+    """Record the commands of a request."""
     for command in commands:
         if isinstance(command, TaskStarted):
             journal.task_started(command, at)
         elif isinstance(command, TaskEnded):
             journal.task_ended(command, at)
-        elif isinstance(command, CancelItem):
-            stopped.add(ItemKey(command.task, command.visit, command.index))
         elif isinstance(command, FinishRun):
             output = None if command.output is None else conductor.mask.data(command.output)
             journal.end(Ending(command.status, output, command.errors, at))
-    return stopped

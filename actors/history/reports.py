@@ -43,6 +43,8 @@ from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
 
+MAX_CHILDREN: Final = 100
+"""The children of a run that its report names. Lists of runs have all of them, in pages."""
 EXPORT_FORMAT: Final = 1
 """The version of the export's format, for its readers."""
 
@@ -115,8 +117,9 @@ def find_run(reader: Reader, text: str) -> str:
 
 
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
-    """Return a run as in lists, with its deadline, inputs, output, errors, tasks and the ids of its children.
+    """Return a run as in lists, with its deadline, inputs, output, errors, tasks and the ids of its first children.
 
+    There are MAX_CHILDREN of them at most; `child_count` has the number of all, and lists of runs have them in pages.
     `entries` is the number of its entries.
     `quarantine` is {run, at, reason}, only if the run, or one above it, is quarantined.
     The deadline is None if the run has none, or has ended, or is on its way to its end.
@@ -133,7 +136,7 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
         "output": None if end is None else end.output,
         "errors": [] if end is None else end.errors,
         "tasks": [task_as_json(each) for each in reader.tasks(run_id)],
-        "children": [child.run_id for child in reader.children(run_id)],
+        "children": [child.run_id for child in reader.children(run_id)[:MAX_CHILDREN]],
         "entries": reader.last_entry(run_id) + 1,
     }
 
@@ -320,7 +323,10 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     mask = mask_of(reader, accepted)
     definition = _definition(accepted.workflow, mask)
-    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": definition}
+    children = [child.run_id for child in reader.children(run_id)]
+    head = {
+        "format": EXPORT_FORMAT, **shown, "children": children, "depth": accepted.depth, "definition": definition,
+    }  # fmt: skip
     del head["entries"]  # the export has them all, not their number
     return head, (entry_as_json(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
 
@@ -328,7 +334,7 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
 def _deadline(reader: Reader, row: RunRow, accepted: RunAccepted) -> float | None:
     # Not by a replay, which would take as long as the run's history is.
     timeout = accepted.workflow.timeout
-    if timeout is None or row.status not in {"running", "paused"}:
+    if timeout is None or row.status not in {"running", "pausing", "paused"}:
         return None
     return accepted.accepted_at + timeout + reader.extension(row.id)
 

@@ -13,7 +13,7 @@ MAX_PAGE: int = 500
 
 
 STATUSES: Final = (
-    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
+    *("running", "pausing", "paused", "cancelling", "cleaning", "failing", "quarantined"),
     *("succeeded", "failed", "cancelled"),
 )
 """The statuses of stored runs."""

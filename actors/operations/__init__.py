@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.base import Request, note_of
     from stretto.actors.operations.controls import (
         CONTROLS,
+        TASK_CONTROLS,
         Cancel,
         ControlRequest,
         Extend,
@@ -200,7 +201,7 @@ else:
             "asking": "ask",
             "base": "Request note_of",
             "controls": (
-                "CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
+                "CONTROLS TASK_CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
                 "SetConcurrency SetMaxFailures SkipItem event_of"
             ),
             "definition_answers": (
@@ -250,6 +251,7 @@ __all__ = [
     "REPORTS",
     "REQUESTS",
     "ROUTES",
+    "TASK_CONTROLS",
     "Accepted",
     "ActionAnswer",
     "Actions",

@@ -5,7 +5,7 @@ daemon take it from there. The method of `Engine` has the struct's tag as its na
 parameters; the event has them too, behind `run` and before `at`. The note is the audit's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -36,6 +36,24 @@ class Pause(ControlRequest, frozen=True, tag="pause"):
 
 class Resume(ControlRequest, frozen=True, tag="resume"):
     """Resume RUN and its sub-workflows."""
+
+
+class CancelTask(ControlRequest, frozen=True, tag="cancel_task"):
+    """Cancel TASK of RUN: its items are stopped, and it ends cancelled. The run goes on as after a failure."""
+
+    task: str
+
+
+class PauseTask(ControlRequest, frozen=True, tag="pause_task"):
+    """Pause TASK of RUN and its sub-workflows: running items finish, and nothing new starts in it."""
+
+    task: str
+
+
+class ResumeTask(ControlRequest, frozen=True, tag="resume_task"):
+    """Resume TASK of RUN and its sub-workflows."""
+
+    task: str
 
 
 class SkipItem(ControlRequest, frozen=True, tag="skip_item"):
@@ -89,14 +107,28 @@ class Extend(ControlRequest, frozen=True, tag="extend"):
 
 
 class RunControl(NamedTuple):
-    """A control: its command below `stretto runs`, its request, and the event that it is to the run."""
+    """A control: its command below `stretto runs`, its request, and the event that it is to the run.
+
+    Attributes:
+        command: The command.
+        request: The request.
+        event: The event.
+    """
 
     command: str
     request: type[ControlRequest]
     event: Callable[..., events.Event]
 
 
+_OF_TASKS: Final = (
+    RunControl("cancel", CancelTask, events.TaskCancelRequested),
+    RunControl("pause", PauseTask, events.TaskPauseRequested),
+    RunControl("resume", ResumeTask, events.TaskResumeRequested),
+)
+TASK_CONTROLS: Final[Mapping[str, Callable[..., ControlRequest]]] = {each.command: each.request for each in _OF_TASKS}
+"""The controls of single tasks, by the command of the run that has them with `--task`."""
 CONTROLS: Final = (
+    *_OF_TASKS,
     RunControl("cancel", Cancel, events.CancelRequested),
     RunControl("pause", Pause, events.PauseRequested),
     RunControl("resume", Resume, events.ResumeRequested),
@@ -106,7 +138,7 @@ CONTROLS: Final = (
     RunControl("max-failures", SetMaxFailures, events.MaxFailuresRequested),
     RunControl("extend", Extend, events.ExtensionRequested),
 )
-"""Every control, in the order of `stretto runs --help`."""
+"""Every control, in the order of `stretto runs --help`. That of a task comes before that of the run."""
 
 _EVENTS: Final = {control.request: control.event for control in CONTROLS}
 

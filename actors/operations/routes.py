@@ -14,7 +14,7 @@ from stretto.actors.operations import answers, daemons, inquiries, keys, pools, 
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.controls import CONTROLS, ControlRequest
+from stretto.actors.operations.controls import CONTROLS, TASK_CONTROLS, ControlRequest
 
 API: Final = "/api/v1"
 """The begin of all paths."""
@@ -90,7 +90,8 @@ _CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def _control_route(command: str, request: type[ControlRequest]) -> Route:
-    method, path = _CONTROL_PATHS.get(command, ("POST", f"{_RUN}/{command}"))
+    of_task = request is TASK_CONTROLS.get(command)
+    method, path = _CONTROL_PATHS.get(command, ("POST", f"{_TASK if of_task else _RUN}/{command}"))
     return Route(method, path, request, "operator", answers.StatusAnswer, "run")
 
 

@@ -161,7 +161,10 @@ def _runtime_variables(action: PackAction) -> Mapping[str, str]:
 async def _start(program: Program) -> Child:
     try:
         variables = {**inherited_environment(), **program.variables}
-        command = Command(program.command, variables, program.folder, program.stdin)
+        access = pack_access()
+        command = Command(
+            program.command, variables, program.folder, program.stdin, None if access is None else access.user
+        )
         return await Child.start(command, MAX_OUTPUT_BYTES)
     except OSError as error:
         raise ActionFailed(f"cannot run {program.ref}: {error.strerror or error}") from error

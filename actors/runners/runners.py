@@ -106,6 +106,7 @@ class Runners:
     def give_access(self, access: PackAccess) -> None:
         """Set what processes of packs can reach. Call before the first `start`."""
         self._loop.give_access(access)
+        self._isolated.run_packs_as(access.user)
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None = None) -> Running:
         """Start a call.

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from stretto.actors.actions import MAX_PROCESS_BYTES, Action, Code, OutputSoFar
+from stretto.actors.actions import MAX_PROCESS_BYTES, Action, Code, OutputSoFar, ProcessUser
 from stretto.actors.runners.base import Began, Begun, Call, Done, Running, cancelled, failure, let_go, report
 from stretto.actors.runners.own_worker_calls import (
     NO_QUESTIONS,
@@ -172,6 +172,9 @@ class WorkerRunner:
         self._command: WorkerCommand | None = None
         self._captures = capture_output
         self._answer: AnswerQuestion = refuse_question
+        self._user: ProcessUser | None = None
+        self._commands: dict[WorkerCommand, WorkerCommand] = {}
+        """The commands of packs as those of the user."""
         self._pool = WorkerPool(workers, "stretto-workers", captures=capture_output, life=life)
         # The output of a pack's script is its result.
         self._packs = WorkerPool(pack_workers, "stretto-packs", captures=True, life=life)
@@ -179,6 +182,18 @@ class WorkerRunner:
     def answer_questions(self, answer: AnswerQuestion) -> None:
         """Let a function answer the questions of packs' actions. They are refused before."""
         self._answer = answer
+
+    def run_packs_as(self, user: ProcessUser | None) -> None:
+        """Set the user as whom processes of packs run. None is this process's own. Call before the first `start`."""
+        self._user = user
+
+    def _as_user(self, command: WorkerCommand, user: ProcessUser) -> WorkerCommand:
+        known = self._commands.get(command)
+        if known is None:
+            variables = user.own(command.environment or {})
+            known = command._replace(variables=tuple(variables.items()), user=(user.uid, user.gid, user.groups))
+            self._commands[command] = known
+        return known
 
     @property
     def waiting(self) -> list[Call]:
@@ -193,6 +208,8 @@ class WorkerRunner:
             own = OwnWorkerCall(action, call, done, begun, code, self._answer, captures=self._captures)
             if own.command.max_bytes != self._max_pack_bytes:
                 own.command = own.command._replace(max_bytes=self._max_pack_bytes)
+            if self._user is not None:
+                own.command = self._as_user(own.command, self._user)
             self._packs.start(own)
             return _Running(own, self._packs)
         if sys.path != self._path or self._command is None:

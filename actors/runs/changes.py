@@ -33,11 +33,12 @@ class ChangeTracker:
         """The entry of the last report, or None before the first."""
         return self._number
 
-    def report(self, conductor: Conductor, number: int, since: int | None) -> RunChanges:
+    def report(self, conductor: Conductor, status: str, number: int, since: int | None) -> RunChanges:
         """Return what has changed since the last report, or everything if `since` is not its entry.
 
         Args:
             conductor: The run's conductor.
+            status: The run's status.
             number: The run's last entry.
             since: The entry that the follower knows, or None if it knows nothing.
         """
@@ -67,7 +68,7 @@ class ChangeTracker:
                 self._settled[name] = visit.visit
         self._number = number
         workflow = conductor.workflow.ref
-        return RunChanges(self._run_id, workflow, number, since, conductor.status, tasks, items, tuple(errors))
+        return RunChanges(self._run_id, workflow, number, since, status, tasks, items, tuple(errors))
 
     def _changed_items(self, visit: Visit) -> ItemChanges | None:
         if visit.task.with_items is None:

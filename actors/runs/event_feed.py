@@ -39,6 +39,7 @@ from stretto.definitions.conductor import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsHeld,
     ItemsRead,
     ItemsWithdrawn,
     PropagatedRequest,
@@ -137,7 +138,7 @@ class EventFeed(ABC):
         if keys:
             self.log.note(KeysRead(keys), conductor.mask)
 
-    @handles(ItemPaused, ItemResumed, ItemsRead, ResultsClosed, ItemCompleted, ItemsWithdrawn)
+    @handles(ItemPaused, ItemResumed, ItemsRead, ResultsClosed, ItemCompleted, ItemsWithdrawn, ItemsHeld)
     def event(self, event: Event) -> None:
         """Handle an event, and start the items that it allows to start."""
         if self.conductor is not None and not self.ended:

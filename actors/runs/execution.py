@@ -24,8 +24,10 @@ from stretto.actors.runs.inquiries import pass_answer
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
     ItemEnded,
+    PauseItem,
     PermitsGranted,
     ResultsSaved,
+    ResumeItem,
     ReturnPermits,
     SettleReused,
     SharePermits,
@@ -39,15 +41,19 @@ from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryChanged, WaitEnded
 from stretto.definitions.conductor import (
+    PAUSING,
     CancelItem,
     Command,
     DelayElapsed,
     Failure,
     FinishRun,
+    HoldItems,
     ItemCompleted,
+    ItemsHeld,
     ItemsWithdrawn,
     ResultsClosed,
     ResultsOpened,
+    ResumeItems,
     RetryDue,
     RunTimedOut,
     StartItem,
@@ -57,6 +63,9 @@ from stretto.definitions.conductor import (
     WaitUntil,
     WithdrawItems,
 )
+
+PAUSE: Final = PauseItem()
+RESUME: Final = ResumeItem()
 
 
 class RunExecution(EventFeed):
@@ -87,6 +96,16 @@ class RunExecution(EventFeed):
         ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
+
+    @property
+    def status(self) -> str:
+        """The run's status as reports have it: a paused run is `pausing` until nothing of it runs."""
+        conductor = self.conductor
+        if conductor is None:
+            return "accepted"
+        if conductor.status != "paused" or self.items.is_idle_except_for(conductor.paused_items()):
+            return conductor.status
+        return PAUSING
 
     # ---- events
 
@@ -196,6 +215,10 @@ class RunExecution(EventFeed):
                 self.wait(command)
             elif type(command) is WithdrawItems or type(command) is CancelItem:
                 stops.append(command)
+            elif type(command) is HoldItems:
+                self._hold_items(command)
+            elif type(command) is ResumeItems:
+                self.items.send_to_children(RESUME, command.task, command.visit)
             elif type(command) is TaskStarted:
                 if self.log.durable:
                     is_new = True
@@ -305,7 +328,14 @@ class RunExecution(EventFeed):
         if self.items.update_permits(paused=starts_nothing):
             self.listeners.notify_engine(SharePermits())
 
-    # ---- items that stop
+    # ---- items that are held or stop
+
+    def _hold_items(self, command: HoldItems) -> None:
+        """Pause a visit's sub-workflows, and take back its items that have not started."""
+        self.items.send_to_children(PAUSE, command.task, command.visit)
+        indexes = self.items.withdraw(command.task, command.visit)
+        if indexes:
+            self.feed(ItemsHeld(command.task, command.visit, indexes, self._now()))
 
     def _stop_items(self, stops: list[WithdrawItems | CancelItem], commanded: frozenset[Key]) -> None:
         """Withdraw waiting items, then cancel running ones. Items in `commanded` (same event) may still start."""

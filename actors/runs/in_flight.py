@@ -281,10 +281,11 @@ class ItemsInFlight:
         except pykka.ActorDeadError:
             return  # it has ended: its report is in the supervisor's mailbox
 
-    def send_to_children(self, message: Any) -> None:
-        """Send a message to the items with a sub-workflow."""
+    def send_to_children(self, message: Any, task: str | None = None, visit: int = 0) -> None:
+        """Send a message to the items with a sub-workflow, or only to those of a visit."""
         for key in list(self._children):
-            self.send(key, message)
+            if task is None or key[:2] == (task, visit):
+                self.send(key, message)
 
     def stop(self) -> None:
         """Stop all items in flight."""

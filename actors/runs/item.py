@@ -85,8 +85,7 @@ class ItemActor(DispatchedActor):
     _watchers: OutputWatchers | None = None
     _waited: WaitEnded | None = None
 
-    def __init__(self, services: Services, run_id: str, workflow: str) -> None:
-        # Without a call of the base class, which does nothing: there are as many items as anything.
+    def __init__(self, services: Services, run_id: str, workflow: str) -> None:  # the base does nothing
         self._services = services
         self._run_id = run_id
         self._workflow = workflow

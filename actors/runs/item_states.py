@@ -19,6 +19,7 @@ MAX_TRACKED_ITEMS: Final = 1_000_000
 """Items of one visit whose states are reported. Of a larger visit only the counts are."""
 _CODES: Final = {name: code for code, name in enumerate(ITEM_STATES)}
 _WAITING, _RUNNING, _RETRYING, _SUCCEEDED = range(4)
+_OF_ATTEMPT: Final = {"running": _RUNNING, "held": _WAITING}
 _NOT_WAITING: Final = re.compile(rb"[^\0]+")
 
 
@@ -43,7 +44,7 @@ def states_of(visit: Visit) -> bytes | None:
     for index in visit.requeued:
         states[index] = _RETRYING
     for index, item in visit.window.items():
-        states[index] = _RUNNING if item.state == "running" else _RETRYING
+        states[index] = _OF_ATTEMPT.get(item.state, _RETRYING)
     return bytes(states)
 
 

@@ -80,21 +80,21 @@ class RunListeners:
         """Note that a watcher may get another report."""
         self._busy -= {watcher}
 
-    def end_turn(self, run_id: str, conductor: Conductor, *, changed: bool) -> None:
+    def end_turn(self, run_id: str, conductor: Conductor, status: str, *, changed: bool) -> None:
         """Send what a turn has changed to those that are ready for it."""
         if self.watchers:
             if changed:
                 self._current = _NOBODY
-            self._report_progress(run_id, conductor)
+            self._report_progress(run_id, conductor, status)
         if changed and self._asked:
             self._notify_followers(run_id)
 
-    def _report_progress(self, run_id: str, conductor: Conductor) -> None:
+    def _report_progress(self, run_id: str, conductor: Conductor, status: str) -> None:
         """Send the run's progress to the watchers that lag behind and are ready."""
         ready = [each for each in self.watchers if each not in self._current and each not in self._busy]
         if not ready:
             return
-        message = RunProgressed(run_id, conductor.status, conductor.tasks())
+        message = RunProgressed(run_id, status, conductor.tasks())
         timers, supervisor = self._timers, self._supervisor
         for watcher in ready:
 
@@ -132,13 +132,15 @@ class RunListeners:
             self._followers = self._followers or None
         self._asked -= {follower}
 
-    def changes(self, message: ReportChanges, run_id: str, conductor: Conductor, number: int) -> RunChanges:
+    def changes(
+        self, message: ReportChanges, status: str, run_id: str, conductor: Conductor, number: int
+    ) -> RunChanges:
         """Return what has changed since a follower's last question. The next change notifies it again."""
         self.follow(message.follower)
         followers = self._followers or {}
         tracker = followers[message.follower] = followers[message.follower] or ChangeTracker(run_id)
         self._asked |= {message.follower}
-        return tracker.report(conductor, number, message.since)
+        return tracker.report(conductor, status, number, message.since)
 
     def _notify_followers(self, run_id: str) -> None:
         """Notify the followers of a change that have asked since the last one."""
@@ -153,7 +155,7 @@ class RunListeners:
         """Yield the changes of an ended run since each follower's last question, for those that have asked."""
         for follower, tracker in (self._followers or {}).items():
             if tracker is not None:
-                yield follower, LastChanges(tracker.report(conductor, number, tracker.number))
+                yield follower, LastChanges(tracker.report(conductor, conductor.status, number, tracker.number))
 
     # ---- watchers that have ended
 

@@ -31,7 +31,9 @@ from stretto.actors.runs.supervisor import RunSupervisor
 from stretto.definitions.conductor import (
     CancelRequested,
     Conductor,
+    PauseRequested,
     PropagatedRequest,
+    ResumeRequested,
     RunTimedOut,
     StartItem,
     WaitUntil,
@@ -233,9 +235,18 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run = self._run
         run.items.start_child(start, None, child)
         if conductor.may_resume(start):
-            return run.propagation.latest
+            return later(run.propagation.latest, conductor.task_request(start))
         run.items.send(key_of(start), STOP)
         return CancelRequested(self._services.now())
+
+
+def later(
+    of_run: PropagatedRequest | None, of_task: PauseRequested | ResumeRequested | None
+) -> PropagatedRequest | None:
+    """Return the request that a sub-workflow follows, of those to its parent and to its parent's task."""
+    if of_run is None or of_task is None:
+        return of_run or of_task
+    return of_run if isinstance(of_run, CancelRequested) or of_run.at > of_task.at else of_task
 
 
 def _starts_again(start: StartItem, replay: Replay, conductor: Conductor) -> bool:

@@ -125,6 +125,7 @@ class RunSupervisor(DispatchedActor):
     def on_turn_end(self) -> None:  # noqa: C901 - a call less for each turn
         """Start the items that this turn made room for, and flush what it gathered."""
         run, conductor = self._run, self._run.conductor
+        status: str | None = None
         if not run.ended:
             run.start_items()
             run.telemetry.flush(conductor)
@@ -133,32 +134,32 @@ class RunSupervisor(DispatchedActor):
         if conductor is not None:
             if run.uses_files:
                 run.streams.flush(conductor.mask)
-            if run.begun and conductor.status != self._reported_status and not run.ended:
-                self._report_status(conductor)
-            run.log.flush(conductor.status if run.begun else None, conductor.mask)
+            if run.begun:
+                status = conductor.status if conductor.status != "paused" else run.status
+                if status != self._reported_status and not run.ended:
+                    self._report_status(conductor, status)
+            run.log.flush(status, conductor.mask)
         if run.ended or not run.begun or conductor is None:
             return
         run.schedule_step()
         run.update_permits()
         if self._request.parent is not None:
-            change = run.propagation.pause_change(paused=conductor.status == "paused")
+            change = run.propagation.pause_change(paused=status == "paused")
             if change is not None:
                 run.listeners.notify_engine(change)
         if run.ending.parks_when_idle and run.unfinished is None and run.ending.is_idle(conductor):
             self._park()
         if run.listeners:
-            run.listeners.end_turn(run.run_id, conductor, changed=self._changed)
+            run.listeners.end_turn(run.run_id, conductor, run.status, changed=self._changed)
             self._changed = False
 
-    def _report_status(self, conductor: Conductor) -> None:
+    def _report_status(self, conductor: Conductor, status: str) -> None:
         """Report a change of the run's status to those who listen to the engine, once it is durable."""
         if self._services.news_wanted:
             kind: NewsKind = "status" if self._reported_status or not self.recovers else "recovered"
             counts = count_items(conductor.tasks())
-            self._run.log.tell(
-                self._run.listeners.engine, RunStatusChanged(self._run.run_id, kind, conductor.status, counts)
-            )
-        self._reported_status = conductor.status
+            self._run.log.tell(self._run.listeners.engine, RunStatusChanged(self._run.run_id, kind, status, counts))
+        self._reported_status = status
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the items and report to the engine: a crash of a supervisor affects its run only."""
@@ -232,7 +233,7 @@ class RunSupervisor(DispatchedActor):
         run.catch_up_with_parent()
         run.start_items()
         if self._services.news_wanted and not run.ended:
-            self._report_status(run.conductor)  # now: the run may end in this turn
+            self._report_status(run.conductor, run.status)  # now: the run may end in this turn
         if self._early:
             self._handle_early()
 
@@ -269,7 +270,7 @@ class RunSupervisor(DispatchedActor):
         return {
             "id": self._run.run_id,
             "workflow": self._request.workflow.ref,
-            "status": conductor.status if conductor is not None else "accepted",
+            "status": self._run.status,
             "tasks": conductor.tasks() if conductor is not None else {},
         }
 
@@ -348,7 +349,7 @@ class RunSupervisor(DispatchedActor):
         run, conductor = self._run, self._run.conductor
         if conductor is None or run.ended:
             raise IllegalTransition(f"the run {run.run_id} has ended")
-        return run.listeners.changes(message, run.run_id, conductor, last_entry(conductor, run.log))
+        return run.listeners.changes(message, run.status, run.run_id, conductor, last_entry(conductor, run.log))
 
     # ---- the end
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stretto.actors.runs.messages import ItemEnded
-from stretto.definitions.conductor import Command, Event, ItemCompleted, ItemsWithdrawn, StartItem
+from stretto.definitions.conductor import Command, Event, ItemCompleted, ItemsHeld, ItemsWithdrawn, StartItem
 
 if TYPE_CHECKING:
     from stretto.actors.journal import AuditEntries
@@ -72,7 +72,7 @@ class UnfinishedEvent:
         for message in self.waiting:
             if isinstance(message, ItemEnded):
                 yield message.completed
-            elif isinstance(message, ItemCompleted | ItemsWithdrawn):
+            elif isinstance(message, ItemCompleted | ItemsWithdrawn | ItemsHeld):
                 yield message
 
 

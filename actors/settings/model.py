@@ -260,6 +260,16 @@ class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     rendered_cmd: Annotated[Literal["owner", "allow", "refuse"], Meta(description="owner, allow or refuse")] = "owner"
 
 
+class PacksSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `packs`.
+
+    Attributes:
+        run_as: The user as whom processes of packs run, or None for the daemon's own.
+    """
+
+    run_as: Annotated[str | None, Meta(description="the name of a user of this system, or null")] = None
+
+
 class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `files`: the folders below which remote clients may choose files of items and of results.
 
@@ -360,6 +370,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     expressions: ExpressionsSettings = ExpressionsSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
+    packs: PacksSettings = PacksSettings()
     remote: RemoteSettings = RemoteSettings()
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()

@@ -31,6 +31,7 @@ class WorkerCommand(NamedTuple):
         separate: Whether standard output and standard error have a pipe each. Otherwise they share one.
         ends_with_children: Whether the process ends after a call that has left a process behind.
         version: A text that changes with the code that the process runs.
+        user: The ids of the user as whom it runs, of its group, and of its other groups. None is the daemon's own user.
     """
 
     argv: tuple[str, ...]
@@ -40,6 +41,7 @@ class WorkerCommand(NamedTuple):
     separate: bool = False
     ends_with_children: bool = False
     version: str = ""
+    user: tuple[int, int, tuple[int, ...]] | None = None
 
     @property
     def environment(self) -> Mapping[str, str] | None:
@@ -70,6 +72,7 @@ class WorkerProcess:
         self.channel, theirs = socket.socketpair()
         self._send_tokens, self._tokens = socket.socketpair()
         pipe = subprocess.PIPE if captures else None
+        uid, gid, groups = command.user or (None, None, None)
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - the command is the runners' own
@@ -82,6 +85,9 @@ class WorkerProcess:
                     pass_fds=(theirs.fileno(), self._tokens.fileno()),
                     bufsize=0,
                     start_new_session=True,
+                    user=uid,
+                    group=gid,
+                    extra_groups=groups,
                 )
         except BaseException:
             self._close_sockets()

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
         CloseResults,
         Command,
         FinishRun,
+        HoldItems,
         OpenResults,
         Prepared,
         ReadItems,
+        ResumeItems,
         StartItem,
         StreamCommand,
         TaskEnded,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         ItemCompleted,
         ItemPaused,
         ItemResumed,
+        ItemsHeld,
         ItemsRead,
         ItemsWithdrawn,
         PauseRequested,
@@ -69,6 +72,9 @@ if TYPE_CHECKING:
         SkipRequested,
         StreamFailed,
         StreamProblem,
+        TaskCancelRequested,
+        TaskPauseRequested,
+        TaskResumeRequested,
     )
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.inquiries import VisitItems
@@ -84,7 +90,7 @@ if TYPE_CHECKING:
         reads_a_file,
         tasks_of_rerun,
     )
-    from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
+    from stretto.definitions.conductor.states import ENDED, PAUSING, IllegalTransition, UnknownTask
     from stretto.definitions.conductor.streamed import FILED_FIELDS
     from stretto.definitions.conductor.visit import Visit
     from stretto.definitions.conductor.waits import Wait, WaitKind
@@ -95,16 +101,16 @@ else:
             "branches": "NO_BRANCH",
             "chosen": "MAX_RANGES ChosenItems InvalidItems chosen_items ranges_of",
             "commands": (
-                "CancelItem CloseResults Command FinishRun OpenResults Prepared ReadItems StartItem "
-                "StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
+                "CancelItem CloseResults Command FinishRun HoldItems OpenResults Prepared ReadItems ResumeItems "
+                "StartItem StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
             ),
             "conductor": "Call Conductor call_directly",
             "errors": "MAX_RECORDS blank_record",
             "events": (
                 "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
-                "ItemCompleted ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed "
-                "ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
-                "StreamFailed StreamProblem"
+                "ItemCompleted ItemPaused ItemResumed ItemsHeld ItemsRead ItemsWithdrawn PauseRequested "
+                "ResultsClosed ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
+                "StreamFailed StreamProblem TaskCancelRequested TaskPauseRequested TaskResumeRequested"
             ),
             "inputs": "masked_input",
             "inquiries": "VisitItems",
@@ -112,7 +118,7 @@ else:
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
             "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file tasks_of_rerun",
-            "states": "ENDED IllegalTransition UnknownTask",
+            "states": "ENDED PAUSING IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
             "visit": "Visit",
             "waits": "Wait WaitKind",
@@ -125,6 +131,7 @@ __all__ = [
     "MAX_RANGES",
     "MAX_RECORDS",
     "NO_BRANCH",
+    "PAUSING",
     "BadLine",
     "Call",
     "CancelItem",
@@ -140,12 +147,14 @@ __all__ = [
     "Event",
     "Failure",
     "FinishRun",
+    "HoldItems",
     "IllegalTransition",
     "InvalidItems",
     "ItemCompleted",
     "ItemFailure",
     "ItemPaused",
     "ItemResumed",
+    "ItemsHeld",
     "ItemsRead",
     "ItemsWithdrawn",
     "NothingToRerun",
@@ -156,6 +165,7 @@ __all__ = [
     "ReadItems",
     "ResultsClosed",
     "ResultsOpened",
+    "ResumeItems",
     "ResumeRequested",
     "RetryDue",
     "RetryRequested",
@@ -167,7 +177,10 @@ __all__ = [
     "StreamCommand",
     "StreamFailed",
     "StreamProblem",
+    "TaskCancelRequested",
     "TaskEnded",
+    "TaskPauseRequested",
+    "TaskResumeRequested",
     "TaskStarted",
     "UnknownTask",
     "Visit",

@@ -58,6 +58,20 @@ class WithdrawItems(msgspec.Struct, frozen=True):
     visit: int
 
 
+class HoldItems(msgspec.Struct, frozen=True):
+    """Pause the sub-workflows of a visit, and do not start its commanded items. Answer with `ItemsHeld` if any."""
+
+    task: str
+    visit: int
+
+
+class ResumeItems(msgspec.Struct, frozen=True):
+    """Resume the sub-workflows of a visit."""
+
+    task: str
+    visit: int
+
+
 class WaitUntil(msgspec.Struct, frozen=True):
     """Send the event `then` at its time, `at`."""
 
@@ -140,5 +154,14 @@ StreamCommand: TypeAlias = ReadItems | OpenResults | WriteResult | CloseResults
 """Commands about a task's files: its source of items and its results file."""
 
 Command: TypeAlias = (
-    StartItem | CancelItem | WithdrawItems | WaitUntil | TaskStarted | TaskEnded | FinishRun | StreamCommand
+    StartItem
+    | CancelItem
+    | WithdrawItems
+    | HoldItems
+    | ResumeItems
+    | WaitUntil
+    | TaskStarted
+    | TaskEnded
+    | FinishRun
+    | StreamCommand
 )

@@ -6,9 +6,9 @@ It reads no clock and starts nothing. Events go in, commands come out, and the s
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from stretto.definitions.conductor import controls, inquiries, item_events
+from stretto.definitions.conductor import controls, inquiries, item_events, task_controls
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
-from stretto.definitions.conductor.events import Event, ItemCompleted
+from stretto.definitions.conductor.events import Event, ItemCompleted, PauseRequested, ResumeRequested
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.states import IllegalTransition, UnknownTask
 from stretto.definitions.conductor.steps import NOTHING
@@ -32,7 +32,7 @@ from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
-HANDLERS: Final[Handlers] = {**item_events.HANDLERS, **controls.HANDLERS}
+HANDLERS: Final[Handlers] = {**item_events.HANDLERS, **controls.HANDLERS, **task_controls.HANDLERS}
 """The handler of each event."""
 
 
@@ -151,6 +151,7 @@ class Conductor:
         # Most events end one item of many, and nothing follows but the commands that its handler gave.
         if (
             state.ended or state.due or state.arrivals.waiting or state.paused_items or state.visits.refilling
+            or state.task_requests
             or not state.active
         ):  # fmt: skip
             self._rest = complete_turn(state)
@@ -220,7 +221,7 @@ class Conductor:
 
     def task(self, name: str) -> dict[str, Any]:
         """Return {status, visits, items: {total, succeeded, failed, running}} of one task."""
-        return inquiries.task_report(self._state.visits.last.get(name))
+        return inquiries.task_report(self._state, name)
 
     @property
     def event_count(self) -> int:
@@ -286,6 +287,10 @@ class Conductor:
     def paused_items(self) -> frozenset[ItemId]:
         """Return the items in flight whose sub-workflows are paused."""
         return self._state.paused_items
+
+    def task_request(self, start: StartItem) -> PauseRequested | ResumeRequested | None:
+        """Return the last pause or resume of an item's visit that its sub-workflow follows, or None."""
+        return self._state.task_requests.get((start.task, start.visit))
 
     def counts_as(self, completed: ItemCompleted) -> str:
         """Return the outcome that an item will have: `skipped` if a skip was requested, else the attempt's."""

@@ -45,8 +45,9 @@ def pause(state: RunState, _event: PauseRequested) -> None:
 
 def resume(state: RunState, _event: ResumeRequested) -> None:
     """Resume the run."""
-    resumed = state.status == "paused"
+    resumed = state.status == "paused" or bool(state.task_requests)
     change_status(state, "resume")
+    state.task_requests = {}
     state.paused_items = frozenset()  # the request is propagated to the sub-workflows
     state.paused_from_below = False
     if resumed:

@@ -55,7 +55,7 @@ def end_visit(state: RunState, visit: Visit) -> Steps[None]:
 
 def _retries(state: RunState, visit: Visit, outcome: str, result: Data) -> Steps[bool]:
     """Retry the whole visit if its `retry` asks for it; return whether the visit has not ended after all."""
-    if state.status not in {"running", "paused"} or visit.all_skipped:
+    if state.status not in {"running", "paused"} or visit.all_skipped or visit.cancel_requested:
         return False
     try:
         if not visit_wants_retry(visit, outcome, result, state.moment):

@@ -68,6 +68,15 @@ class ItemsWithdrawn(msgspec.Struct, frozen=True):
     at: float
 
 
+class ItemsHeld(msgspec.Struct, frozen=True):
+    """Commanded items of a paused task have not started. They start when the task is resumed."""
+
+    task: str
+    visit: int
+    indexes: tuple[int, ...]
+    at: float
+
+
 class ItemPaused(msgspec.Struct, frozen=True):
     """An item's sub-workflow was paused."""
 
@@ -120,6 +129,27 @@ class ResumeRequested(msgspec.Struct, frozen=True):
 class CancelRequested(msgspec.Struct, frozen=True):
     """Cancel the run."""
 
+    at: float
+
+
+class TaskPauseRequested(msgspec.Struct, frozen=True):
+    """Start nothing new in a task's active visits until they are resumed."""
+
+    task: str
+    at: float
+
+
+class TaskResumeRequested(msgspec.Struct, frozen=True):
+    """Resume the paused visits of a task."""
+
+    task: str
+    at: float
+
+
+class TaskCancelRequested(msgspec.Struct, frozen=True):
+    """Stop the items of a task's active visits. The visits end cancelled, and the run goes on from there."""
+
+    task: str
     at: float
 
 
@@ -237,6 +267,7 @@ class EvaluationStopped(msgspec.Struct, frozen=True):
 Event: TypeAlias = (
     ItemCompleted
     | ItemsWithdrawn
+    | ItemsHeld
     | ItemPaused
     | ItemResumed
     | RetryDue
@@ -244,6 +275,9 @@ Event: TypeAlias = (
     | PauseRequested
     | ResumeRequested
     | CancelRequested
+    | TaskPauseRequested
+    | TaskResumeRequested
+    | TaskCancelRequested
     | ConcurrencyRequested
     | MaxFailuresRequested
     | SkipRequested

@@ -8,7 +8,9 @@ import msgspec
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.pausing import is_paused, paused_visits, runs_items
 from stretto.definitions.conductor.run_state import RunState
+from stretto.definitions.conductor.states import PAUSING
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit, delay_elapsed, retry_due
 from stretto.definitions.conductor.visits import Visits
@@ -69,18 +71,19 @@ def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
     items. Its `max_failures` is the number of items that may fail. With None all items run, and a failure fails the
     task.
     """
-    return {name: task_report(state.visits.last.get(name)) for name in state.workflow.tasks}
+    return {name: task_report(state, name) for name in state.workflow.tasks}
 
 
-def task_report(last: Visit | None) -> dict[str, Any]:
+def task_report(state: RunState, name: str) -> dict[str, Any]:
     """Return the report of a task from its last visit. See `task_reports`."""
+    last = state.visits.last.get(name)
     if last is None:
         items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
         return {"status": "not_started", "visits": 0, "items": items}
     window = last.window
     running = sum(item.state == "running" for item in window.values()) if window else 0
     return {
-        "status": last.state,
+        "status": last.state if not (state.task_requests or last.cancel_requested) else _status_of(state, last),
         "visits": last.visit,
         "items": {
             "total": last.total,
@@ -90,6 +93,17 @@ def task_report(last: Visit | None) -> dict[str, Any]:
         },
         **(_NO_WINDOW if last.task.with_items is None else _window_report(last)),
     }
+
+
+def _status_of(state: RunState, visit: Visit) -> str:
+    """Return the status of a visit. It is `pausing` or `cancelling` until no item of it runs."""
+    if (visit.name, visit.visit) not in state.active:
+        return visit.state
+    if visit.cancel_requested:
+        return "cancelling"
+    if not is_paused(state, visit):
+        return visit.state
+    return PAUSING if runs_items(state, visit) else "paused"
 
 
 def _window_report(visit: Visit) -> dict[str, Any]:
@@ -128,7 +142,7 @@ def visit_items(state: RunState, task: str, number: int | None) -> VisitItems | 
         return None
     window = visit.window.items()
     running = {index: item.attempt for index, item in window if item.state == "running"}
-    retrying = {index: item.attempt for index, item in window if item.state != "running"}
+    retrying = {index: item.attempt for index, item in window if item.state not in {"running", "held"}}
     retrying |= {index: failed.attempt for index, failed in visit.requeued.items()}
     known = len(visit.items) if visit.opened else 0
     return VisitItems(visit.visit, known, visit.next_index, running, retrying, frozenset(visit.skipped))
@@ -138,7 +152,9 @@ def waits(state: RunState, task: str | None) -> list[Wait]:
     """Return what the run, or one of its tasks, waits for. Raises `UnknownTask`."""
     deadline = state.deadline.at if state.deadline is not None else None
     status = RunStatus(state.status, state.since, state.paused_from_below, deadline)
-    inspector = WaitInspector(state.workflow, state.visits, state.arrivals, state.paused_items, status)
+    inspector = WaitInspector(
+        state.workflow, state.visits, state.arrivals, state.paused_items, status, paused_visits=paused_visits(state)
+    )
     return inspector.of_run() if task is None else inspector.of_task(task)
 
 

@@ -11,6 +11,7 @@ from stretto.definitions.conductor.events import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsHeld,
     ItemsRead,
     ItemsWithdrawn,
     ResultsClosed,
@@ -19,6 +20,7 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.pausing import is_paused, runs_items
 from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.settings import Settings
@@ -26,7 +28,13 @@ from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.status import change_status
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit, retry_due
-from stretto.definitions.conductor.window import advance_visit, finish_visit, may_start, refill_at_once, start_retry
+from stretto.definitions.conductor.window import (
+    advance_visit,
+    finish_visit,
+    may_start,
+    refill_at_once,
+    start_retry,
+)
 from stretto.definitions.errors import ExpressionError
 
 
@@ -34,7 +42,7 @@ def item_completed(state: RunState, event: ItemCompleted) -> None:
     """Settle an item, or plan its retry, and refill the window."""
     if state.paused_items:
         state.paused_items -= {(event.task, event.visit, event.index)}
-        _resume_from_below(state)
+        resume_from_below(state)
         refill_at_once(state)
     visit = state.active.get((event.task, event.visit))
     item = visit.window.get(event.index) if visit is not None else None
@@ -55,7 +63,7 @@ def item_completed(state: RunState, event: ItemCompleted) -> None:
 
 def _retry_or_settle(state: RunState, visit: Visit, item: ItemAttempt, event: ItemCompleted) -> ItemCompleted | None:
     """Plan a failed item's retry and return None, or return the event that settles the item."""
-    if state.status not in {"running", "paused", "cleaning"}:
+    if visit.cancel_requested or state.status not in {"running", "paused", "cleaning"}:
         return event
     try:
         if not item_wants_retry(visit, event, state.moment):
@@ -97,6 +105,15 @@ def items_withdrawn(state: RunState, event: ItemsWithdrawn) -> None:
     advance_visit(state, visit)
 
 
+def items_held(state: RunState, event: ItemsHeld) -> None:
+    """Hold items that were commanded and have not started."""
+    visit = state.active.get((event.task, event.visit))
+    for index in event.indexes if visit is not None else ():
+        item = visit.window.get(index) if visit is not None else None
+        if item is not None and item.state == "running":
+            item.change("hold", state.at)
+
+
 def retry_is_due(state: RunState, event: RetryDue) -> None:
     """End an item's wait for its next attempt, unless the timer is outdated."""
     visit = state.active.get((event.task, event.visit))
@@ -135,23 +152,28 @@ def item_paused(state: RunState, event: ItemPaused) -> None:
 def item_resumed(state: RunState, event: ItemResumed) -> None:
     """Note that an item's sub-workflow runs again."""
     state.paused_items -= {(event.task, event.visit, event.index)}
-    _resume_from_below(state)
+    resume_from_below(state)
 
 
 def pause_from_below(state: RunState) -> None:
-    """Pause a run if all its items in flight are paused sub-workflows."""
-    busy = (
-        visit.state != "running"
-        or not all((*key, index) in state.paused_items for index in visit.window)
-        or (isinstance(visit, StreamedVisit) and visit.waits_for)
-        for key, visit in state.active.items()
-    )
-    if state.status == "running" and state.active and not any(busy):
+    """Pause a run if only paused tasks and sub-workflows are left in it."""
+    if state.status == "running" and state.active and not any(_is_busy(state, each) for each in state.active.values()):
         change_status(state, "pause")
         state.paused_from_below = True
 
 
-def _resume_from_below(state: RunState) -> None:
+def _is_busy(state: RunState, visit: Visit) -> bool:
+    """Return whether a visit goes on without a resume."""
+    if isinstance(visit, StreamedVisit) and visit.waits_for:
+        return True
+    is_waiting = visit.state != "running"
+    if is_paused(state, visit):
+        return not is_waiting and runs_items(state, visit)
+    key = visit.name, visit.visit
+    return is_waiting or not all((*key, index) in state.paused_items for index in visit.window)
+
+
+def resume_from_below(state: RunState) -> None:
     """Resume a run that `pause_from_below` has paused."""
     if state.paused_from_below and state.status == "paused":
         change_status(state, "resume")
@@ -198,6 +220,7 @@ def _streamed_visit(state: RunState, event: Any) -> StreamedVisit | None:
 HANDLERS: Final[Handlers] = {
     ItemCompleted: item_completed,
     ItemsWithdrawn: items_withdrawn,
+    ItemsHeld: items_held,
     ItemPaused: item_paused,
     ItemResumed: item_resumed,
     RetryDue: retry_is_due,

@@ -47,6 +47,8 @@ def _is_cancelled(visit: Visit) -> bool:
     outcomes = {each.outcome for each in visit.failures}
     if isinstance(visit, StreamedVisit):
         outcomes |= visit.more_failed.keys()
+    if visit.cancel_requested:
+        return True
     if visit.semantics.cancelled_action == "run":
         return "cancelled" in outcomes or visit.cancelling
     return outcomes == {"cancelled"}

@@ -43,7 +43,7 @@ def visit_wants_retry(visit: Visit, outcome: str, result: Data, moment: Moment) 
         return False
     if retry.on_error is None:
         return outcome == "failed"
-    return bool(retry.on_error.evaluate(CompletionScope(visit.snapshot, outcome, result), moment))
+    return bool(retry.on_error.evaluate(CompletionScope(visit.snapshot, outcome, result, task=visit.name), moment))
 
 
 def with_failed_field(failure: Failure, error: ExpressionError, field: str) -> Failure:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from immutables import Map
@@ -10,6 +11,7 @@ from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
 from stretto.definitions.conductor.errors import ErrorLog
+from stretto.definitions.conductor.events import PauseRequested, ResumeRequested
 from stretto.definitions.conductor.st2_facts import reads_st2, st2_facts
 from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
@@ -38,6 +40,8 @@ Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
 _NO_ITEMS: Final[frozenset[ItemId]] = frozenset()
 """Shared: an empty set of its own would take 216 bytes of each run."""
+_NO_REQUESTS: Final[Mapping[tuple[str, int], PauseRequested | ResumeRequested]] = MappingProxyType({})
+"""Shared, too."""
 
 
 @once_per_workflow
@@ -71,7 +75,7 @@ class RunState:
         "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
         "keys", "known_moment", "limits", "mask",
         "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
-        "status_table", "terminal", "transitions", "visits", "workflow",
+        "status_table", "task_requests", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
@@ -142,6 +146,8 @@ class RunState:
         """Items in flight whose sub-workflows are paused."""
         self.paused_from_below = False
         """The run was paused because all its sub-workflows are."""
+        self.task_requests = _NO_REQUESTS
+        """The last pause or resume of single visits. Requests to the run replace them."""
         self.terminal: list[tuple[int, Branch]] = []
         """The branches that have ended, each with the number of its last visit."""
         self.commands: list[Command] = []

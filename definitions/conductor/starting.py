@@ -4,6 +4,7 @@ from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.commands import TaskStarted, WaitUntil
 from stretto.definitions.conductor.events import Failure
 from stretto.definitions.conductor.items import NO_ITEMS
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.preparing import Preparation, prepare
 from stretto.definitions.conductor.retrying import expression_failure
 from stretto.definitions.conductor.run_state import RunState
@@ -214,11 +215,20 @@ def _break_off(state: RunState, visit: Visit, error: ExpressionError) -> None:
 def start_held(state: RunState) -> None:
     """Start the delays, retries and items that a pause has held."""
     for visit in list(state.active.values()):
-        if visit.state == "held":
-            visit.change("release")
-            open_visit(state, visit)
-        elif visit.state == "running":
-            for index, item in list(visit.window.items()):
-                if item.state == "due":
-                    start_retry(state, visit, index, item)
-            advance_visit(state, visit)
+        if not is_paused(state, visit):
+            start_held_of(state, visit)
+
+
+def start_held_of(state: RunState, visit: Visit) -> None:
+    """Start the delay, retries and items of a visit that a pause has held."""
+    if visit.state == "held":
+        visit.change("release")
+        open_visit(state, visit)
+    elif visit.state == "running":
+        for index, item in list(visit.window.items()):
+            if item.state == "due":
+                start_retry(state, visit, index, item)
+            elif item.state == "held":
+                item.change("start", state.at)
+                state.commands.append(visit.start(index, item))
+        advance_visit(state, visit)

@@ -1,7 +1,7 @@
 """The state machines of a run, as tables: state x event -> state. Nothing else can happen."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from stretto.definitions.errors import StrettoError
 
@@ -98,6 +98,10 @@ ITEM: Table = {
     ("running", "skipped"): "skipped",
     ("running", "withdraw"): "withdrawn",
     ("running", "retry"): "waiting",
+    ("running", "hold"): "held",
+    ("held", "start"): "running",
+    ("held", "withdraw"): "withdrawn",
+    ("held", "skipped"): "skipped",
     ("waiting", "due"): "due",
     ("waiting", "cancelled"): "cancelled",
     ("waiting", "skipped"): "skipped",
@@ -105,7 +109,11 @@ ITEM: Table = {
     ("due", "cancelled"): "cancelled",
     ("due", "skipped"): "skipped",
 }
-"""The states of an item in the window. In `due` the wait before a retry is over, but the run is paused."""
+"""The states of an item in the window.
+
+In `due` the wait before a retry is over, but the run or the task is paused. In `held` an attempt was commanded, but has
+not started because the task is paused.
+"""
 
 RESULTS: Table = {
     ("unopened", "open"): "opening",
@@ -119,6 +127,12 @@ RESULTS: Table = {
 """The states of a results file. A task that keeps its results in the context has the state `none`."""
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+PAUSING: Final = "pausing"
+"""The status that reports give a paused run while something of it runs. Its state is `paused`.
+
+Only the run's supervisor knows which of the commanded items have started, so this is no state of the table.
+"""
 
 
 def advance(table: Table, state: str, event: str) -> str:

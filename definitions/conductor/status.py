@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from stretto.definitions.conductor.commands import WithdrawItems
+from stretto.definitions.conductor.commands import ResumeItems, WithdrawItems
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.states import advance
 from stretto.definitions.conductor.visit import Arrival, Visit
@@ -67,8 +68,9 @@ def check_joins_on_cancel(state: RunState) -> None:
 
 
 def start_nothing_more(state: RunState) -> None:
-    """Withdraw all that has not started."""
+    """Withdraw all that has not started, and let what was paused come to its end."""
     refill_at_once(state)
+    _resume_tasks(state)
     if state.semantics.after_the_end == "ignored":
         state.arrivals.waiting.clear()
     for visit in state.active.values():
@@ -80,6 +82,13 @@ def start_nothing_more(state: RunState) -> None:
                 state.commands.append(WithdrawItems(visit.task.name, visit.visit))
         elif visit not in state.ended:
             finish_visit(state, visit)
+
+
+def _resume_tasks(state: RunState) -> None:
+    for visit in state.active.values() if state.task_requests else ():
+        if is_paused(state, visit):
+            state.commands.append(ResumeItems(visit.name, visit.visit))
+    state.task_requests = {}
 
 
 def record_unsatisfied_joins(state: RunState) -> bool:

@@ -83,13 +83,13 @@ class Transitions:
             followed.matched += edge.targets
             return visit.branch
         publication = self._contexts.publication(visit.branch, visit.route)
-        scope = CompletionScope(publication.scope(), outcome, result)
+        scope = CompletionScope(publication.scope(), outcome, result, task=visit.name)
         if transition.when is not None and not transition.when.evaluate(scope, moment):
             return None
         followed.matched += edge.targets
         broken = False
         for entry in transition.publish:
-            scope = CompletionScope(publication.scope(), outcome, result)
+            scope = CompletionScope(publication.scope(), outcome, result, task=visit.name)
             try:
                 publication.publish(entry.name, result if entry.value is None else entry.value.evaluate(scope, moment))
             except ExpressionError as error:

@@ -61,7 +61,7 @@ def complete_turn(state: RunState) -> Steps[None]:
         yield from refill_in_portions(state)
     if state.begun and (state.ended or state.due or state.arrivals.waiting):
         yield from _settle(state)
-    if state.paused_items:
+    if state.paused_items or state.task_requests:
         pause_from_below(state)
     while not state.active and _is_done(state):
         _finish(state)

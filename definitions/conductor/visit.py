@@ -47,11 +47,11 @@ class Visit:
     """The visit reads its items from a file, or writes its results to one."""
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "ended_at",
-        "failures", "followed", "is_final", "items", "max_failures", "name", "next_index", "number", "prepared",
-        "requeued",
-        "results", "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped",
-        "succeeded", "taken_over", "task", "timeout", "until", "visit", "window", "withdrawn",
+        "after_failure", "attempt", "branch", "broken", "cancel_requested", "cancelling", "concurrency",
+        "deciding_index", "ended_at", "failures", "followed", "is_final", "items", "max_failures", "name", "next_index",
+        "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped", "snapshot",
+        "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit", "window",
+        "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -75,7 +75,7 @@ class Visit:
         self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
-        self.cancelling = False
+        self.cancelling = self.cancel_requested = False  # the run, and the task itself
         self.stopped = False
         """No further item starts."""
         self.broken = False
@@ -95,11 +95,10 @@ class Visit:
         self.deciding_index: int | None = None
         """The call that counts, if the action runs more than once; else None."""
         self.window: dict[int, ItemAttempt] = {}
-        self.next_index = 0
 
         self.results: list[Data] = []
         self.failures: list[ItemFailure] = []
-        self.succeeded = 0
+        self.next_index = self.succeeded = 0
         self.skipped: set[int] = set()
         """Items that count as succeeded, without a result."""
         self.requeued: dict[int, ItemFailure] = {}
@@ -248,7 +247,9 @@ class Visit:
         """Free the places of items that wait for a retry. Nothing new will start."""
         self.fail_requeued()
         for index, item in list(self.window.items()):
-            if item.state in {"waiting", "due"}:
+            if item.state == "held":
+                self.withdraw(index)
+            elif item.state in {"waiting", "due"}:
                 item.state = advance(ITEM, item.state, "cancelled")
                 del self.window[index]
                 self._keep_failure(index, item)

@@ -12,13 +12,14 @@ held              a task, or `count` more items of a visit, could start if the r
 join              a task waits for the `missing` tasks to lead to it
 not_reached       the requested task has not been reached; the `missing` tasks lead to it
 paused            the run was paused
-children_paused   the run is paused because all its items in flight are paused sub-workflows
+task_paused       the task was paused
+children_paused   the run is paused because only paused tasks and sub-workflows are left in it
 deadline          the run times out at its deadline
 more              `count` more waits of a task are not shown
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Final, Literal, TypeAlias
 
@@ -37,7 +38,7 @@ MAX_WAITS_SHOWN: Final = 20
 
 WaitKind: TypeAlias = Literal[
     "item_in_flight", "item_stopping", "item_paused", "retry_wait", "retry_held", "delay", "concurrency", "held",
-    "join", "not_reached", "paused", "children_paused", "deadline", "more", "file",
+    "join", "not_reached", "paused", "task_paused", "children_paused", "deadline", "more", "file",
 ]  # fmt: skip
 
 
@@ -82,21 +83,33 @@ class RunStatus(msgspec.Struct, frozen=True):
 
 
 class WaitInspector:
-    """Finds the waits of a run. `paused` are items (task, visit, index) whose sub-workflows are paused."""
+    """Finds the waits of a run.
 
-    def __init__(
+    Args:
+        workflow: The definition.
+        visits: The run's visits.
+        arrivals: What waits at joins.
+        paused: Items (task, visit, index) whose sub-workflows are paused.
+        status: The run's status.
+        paused_visits: Visits that were paused themselves, each with the time of the request.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it looks at
         self,
         workflow: Workflow,
         visits: Visits,
         arrivals: Arrivals,
         paused: frozenset[tuple[str, int, int]],
         status: RunStatus,
+        *,
+        paused_visits: Mapping[tuple[str, int], float],
     ) -> None:
         self._workflow = workflow
         self._visits = visits
         self._arrivals = arrivals
         self._paused = paused
         self._status = status
+        self._paused_visits = paused_visits
 
     def of_run(self) -> list[Wait]:
         """Return the waits of the run, task by task in the file's order, and its deadline as the last one."""
@@ -141,6 +154,8 @@ class WaitInspector:
             kind, attempt, until = "retry_wait", item.attempt + 1, item.until
         elif item.state == "due":
             kind, attempt = "retry_held", item.attempt + 1
+        elif item.state == "held":
+            kind = "held"
         elif item.stopping:
             kind = "item_stopping"
         elif (visit.name, visit.visit, index) in self._paused:
@@ -157,6 +172,8 @@ class WaitInspector:
 
     def _of_visit(self, visit: Visit) -> Iterator[Wait]:
         name, number = visit.name, visit.visit
+        if (name, number) in self._paused_visits:
+            yield Wait(kind="task_paused", task=name, visit=number, since=self._paused_visits[name, number])
         if isinstance(visit, StreamedVisit) and visit.waits_for:
             yield Wait(kind="file", task=name, visit=number, path=visit.waits_for)
         if visit.state == "delayed":
@@ -167,7 +184,7 @@ class WaitInspector:
             )
         elif visit.state == "held":
             yield Wait(kind="held", task=name, visit=number, since=visit.since)
-        elif visit.left and self._status.paused:
+        elif visit.left and (self._status.paused or (name, number) in self._paused_visits):
             yield Wait(kind="held", task=name, visit=number, count=visit.left)
         elif visit.left and self._status.status in {"running", "cleaning"}:
             yield Wait(kind="concurrency", task=name, visit=number, count=visit.left)

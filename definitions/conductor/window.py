@@ -2,6 +2,7 @@
 
 from stretto.definitions.conductor.commands import CancelItem
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
@@ -10,14 +11,14 @@ from stretto.definitions.conductor.visit import Visit
 
 def may_start(state: RunState, visit: Visit) -> bool:
     """Return whether the visit may start items now."""
-    if state.broken_off:
+    if state.broken_off or is_paused(state, visit):
         return False
     return state.status in {"running", "cleaning"} or (visit.after_failure and state.status == "failing")
 
 
 def may_start_later(state: RunState, visit: Visit) -> bool:
-    """Return whether the visit may start items now, or when the run is resumed."""
-    return state.status == "paused" or may_start(state, visit)
+    """Return whether the visit may start items now, or when it or the run is resumed."""
+    return state.status == "paused" or is_paused(state, visit) or may_start(state, visit)
 
 
 def advance_visit(state: RunState, visit: Visit) -> None:
@@ -25,7 +26,7 @@ def advance_visit(state: RunState, visit: Visit) -> None:
 
     The starts beyond a portion are left to `refill_in_portions`.
     """
-    starts = state.status == "running" or may_start(state, visit)
+    starts = (state.status == "running" and not state.task_requests) or may_start(state, visit)
     if starts and visit.refill(state.at, state.commands):
         state.visits.refilling.append(visit)
     if visit.streams:

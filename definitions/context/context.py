@@ -230,16 +230,25 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class CompletionScope:
-    """A scope in which a task or an attempt has just ended. `error` is set for `on_error`."""
+    """A scope in which a task or an attempt has just ended. `error` is set for `on_error`.
+
+    `task` is the name that `task()` means, or "" where it has none.
+    """
 
     __slots__ = ("_completion", "_error", "_scope")
 
     def __init__(
-        self, scope: Snapshot | ItemScope, outcome: str, result: Data, error: FrozenDict | None = None
+        self,
+        scope: Snapshot | ItemScope,
+        outcome: str,
+        result: Data,
+        error: FrozenDict | None = None,
+        *,
+        task: str = "",
     ) -> None:
         self._scope = scope
         mask = scope.facts.mask
-        self._completion = Completion(outcome, _guarded_value(result, mask))
+        self._completion = Completion(task, outcome, _guarded_value(result, mask))
         self._error = _guarded_value(error, mask)
 
     def resolve(self, name: str) -> Any:

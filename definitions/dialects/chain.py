@@ -7,6 +7,7 @@ a chain: its tasks in the order in which they ended, each with its state and res
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +19,7 @@ from stretto.definitions.errors import Place
 from stretto.definitions.model import ST2, Workflow
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
+_NO_LETTER: Final = re.compile(r"\W")
 _FIRST: Final = "start_of_chain"
 """The task that leads to the default task of a chain that comes back to it."""
 _CONDITIONS: Final = {"on-success": "<% succeeded() %>", "on-failure": "<% failed() %>"}
@@ -92,9 +94,10 @@ def _links(reader: Reader, members: Iterable[Node]) -> dict[str, _Link]:
         link = _link(reader, member)
         if link is None:
             continue
-        if link.name in links:
+        same = next((each for each in links.values() if _id(each.name) == _id(link.name)), None)
+        if same is not None:
             message = f"duplicate task name {link.name!r}"
-            hint = f"the first is on line {links[link.name].place.line}"
+            hint = f"the first is on line {same.place.line}"
             reader.error("duplicate_task", message, link.place, hint=hint)
         else:
             links[link.name] = link
@@ -158,10 +161,10 @@ def _document(place: Place, links: Mapping[str, _Link], first: str, variables: N
     if first in named:
         start = MapNode(place)
         _put(start, "action", _scalar(place, "core.noop"))
-        _put(start, "next", ListNode(place, [_transition(place, "<% succeeded() %>", [], _scalar(place, first))]))
+        _put(start, "next", ListNode(place, [_transition(place, "<% succeeded() %>", [], _scalar(place, _id(first)))]))
         _put(tasks, _FIRST, start)
     for link in links.values():
-        _put(tasks, link.name, _task(link))
+        _put(tasks, _id(link.name), _task(link))
     published = [key for link in links.values() if isinstance(link.publish, MapNode) for key in link.publish.members]
     known = {*links, *published, *(variables.members if isinstance(variables, MapNode) else ())}
     read = [name for link in links.values() for part in (link.input, link.publish) if part is not None
@@ -172,7 +175,10 @@ def _document(place: Place, links: Mapping[str, _Link], first: str, variables: N
     _put(document, "version", ScalarNode(place, 1.0, "1.0"))
     if inputs:
         _put(document, "input", ListNode(place, [_scalar(place, name) for name in inputs]))
-    results = [_pair(place, name, ScalarNode(place, None, "null")) for name in dict.fromkeys([*links, *published])]
+    results = [
+        _pair(place, name, ScalarNode(place, None, "null"))
+        for name in dict.fromkeys([*filter(_is_id, links), *published])
+    ]
     results += [_pair(place, name, MapNode(place)) for name in (_PUBLISHED, RESULTS)]
     results.append(_pair(place, _TASKS, ListNode(place, [])))
     if ACTION_CONTEXT in read:
@@ -195,10 +201,15 @@ def _task(link: _Link) -> MapNode:
     if isinstance(link.input, MapNode) and link.input.members:
         _put(task, "input", with_context(link.input))
     name = json.dumps(link.name)
+    own = [_pair(link.place, link.name, _scalar(link.place, "<% result() %>"))] if _is_id(link.name) else []
     entries: list[Node] = [
-        _pair(link.place, link.name, _scalar(link.place, "<% result() %>")),
+        *own,
         _pair(link.place, RESULTS, _scalar(link.place, f"<% ctx({RESULTS}) + dict({name} => result()) %>")),
-        _pair(link.place, _TASKS, _scalar(link.place, f"<% ctx({_TASKS}) + [{_ended(name)}] %>")),
+        _pair(
+            link.place,
+            _TASKS,
+            _scalar(link.place, f"<% ctx({_TASKS}) + [{_ended(name, json.dumps(_id(link.name)))}] %>"),
+        ),
     ]
     if isinstance(link.publish, MapNode):
         for key, value in link.publish.members.items():
@@ -212,9 +223,19 @@ def _task(link: _Link) -> MapNode:
     return task
 
 
-def _ended(name: str) -> str:
-    """Return the YAQL for a task that has ended, as StackStorm lists it. `name` is the task's name in YAQL."""
-    task = f"task({name})"
+def _is_id(name: str) -> bool:
+    """Return whether a name of a chain is also one of Orquesta's. Others, such as those with spaces, are replaced."""
+    return _id(name) == name
+
+
+def _id(name: str) -> str:
+    """Return the name of a chain's task in Orquesta's words. `__results` has its result under its own name."""
+    return _NO_LETTER.sub("_", name)
+
+
+def _ended(name: str, own: str) -> str:
+    """Return the YAQL for a task that has ended, as StackStorm lists it: its name, and its own one here, in YAQL."""
+    task = f"task({own})"
     fields = {
         "id": name,
         "name": name,
@@ -245,7 +266,7 @@ def _transition(place: Place, when: str, publish: list[Node], target: ScalarNode
     if publish:
         _put(transition, "publish", ListNode(place, publish))
     if target is not None:
-        _put(transition, "do", target)
+        _put(transition, "do", _scalar(target.place, _id(target.text)))
     return transition
 
 

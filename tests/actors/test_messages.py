@@ -58,7 +58,7 @@ def test_all_messages_are_documented() -> None:
     listed = set().union(*documented().values())
     assert defined <= listed, defined - listed
     events = {"ItemPaused", "ItemResumed", "ItemsRead", "ResultsOpened", "ResultsClosed", "StreamFailed"}
-    events |= {"ItemCompleted", "ItemsWithdrawn"}
+    events |= {"ItemCompleted", "ItemsWithdrawn", "ItemsHeld"}
     assert listed - defined == events | {"RetryDue", "DelayElapsed", "RunTimedOut"}
 
 

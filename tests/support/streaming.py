@@ -110,7 +110,7 @@ class DrivenSource:
             return
         self._following, self._notified = True, False
         self._tracker = self._tracker or ChangeTracker(RUN)
-        answer = self._tracker.report(self.driver.conductor, self.number, since)
+        answer = self._tracker.report(self.driver.conductor, self.driver.conductor.status, self.number, since)
         self.outbox.append(lambda: then(answer))
 
     def unfollow(self, _run_id: str) -> None:
@@ -168,7 +168,11 @@ class DrivenSource:
                 self._put(RunChanged(RUN))
             return
         if self._tracker is not None:
-            self._put(LastChanges(self._tracker.report(driver.conductor, self.number, self._tracker.number)))
+            self._put(
+                LastChanges(
+                    self._tracker.report(driver.conductor, driver.conductor.status, self.number, self._tracker.number)
+                )
+            )
         outcome = Outcome(driver.finish.status, driver.finish.output, driver.finish.errors)
         self._put(RunEnded(RUN, outcome, driver.conductor.tasks()))
 

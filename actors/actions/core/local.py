@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from stretto.actors.actions.core.processes import Child
 from stretto.actors.actions.core.spawning import Command
 from stretto.actors.actions.errors import ActionFailed
+from stretto.actors.actions.process_user import process_user
 from stretto.actors.actions.registry import action
 from stretto.definitions.data import decode_json
 from stretto.definitions.errors import NotData
@@ -174,7 +176,7 @@ async def _start(command: Command, most: int) -> Child:
     if cwd is not None and "\0" in cwd:
         raise ActionFailed("cwd must not contain a null character")
     try:
-        return await Child.start(command, most)
+        return await Child.start(replace(command, user=process_user()), most)
     except OSError as error:
         reason = error.strerror or str(error)
         if cwd is not None and error.filename == cwd:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from stretto.actors.actions.process_user import ProcessUser
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -23,12 +25,14 @@ class Command:
         environment: The whole environment.
         cwd: The working directory, or None for that of this process.
         stdin: The standard input, or None for an empty one.
+        user: The user as whom it runs, or None for that of this process.
     """
 
     argv: Sequence[str]
     environment: dict[str, str]
     cwd: str | None = None
     stdin: bytes | None = None
+    user: ProcessUser | None = None
 
 
 class Spawned(NamedTuple):
@@ -95,6 +99,7 @@ def _took(right_to_start: "deque[bool]") -> bool:
 def _start(command: Command, prepare: Read, right_to_start: "deque[bool]") -> Spawned | None:
     if not _took(right_to_start):
         return None
+    user = command.user
     ours: list[int] = []
     theirs: list[int] = []
     try:
@@ -108,12 +113,15 @@ def _start(command: Command, prepare: Read, right_to_start: "deque[bool]") -> Sp
         ours.clear()
         process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
             command.argv,
-            env=command.environment,
+            env=command.environment if user is None else user.own(command.environment),
             cwd=command.cwd,
             stdin=subprocess.DEVNULL if command.stdin is None else theirs[-1],
             stdout=theirs[0],
             stderr=theirs[1],
             start_new_session=True,
+            user=None if user is None else user.uid,
+            group=None if user is None else user.gid,
+            extra_groups=None if user is None else user.groups,
         )
         return Spawned(process, _pidfd(process))
     finally:

@@ -15,6 +15,7 @@ from stretto.actors.cli.lazy import LazyGroup
 from stretto.actors.operations import CONTROLS
 
 _HERE = "stretto.actors.cli.runs"
+# The help of a run's control replaces that of its tasks.
 _CONTROL_HELP = {control.command: (control.request.__doc__ or "").splitlines()[0] for control in CONTROLS}
 
 _PLACES = {

@@ -13,7 +13,9 @@ from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.times import seconds_of
 from stretto.actors.operations import (
     CONTROLS,
+    TASK_CONTROLS,
     Accepted,
+    ControlRequest,
     DeleteRun,
     Done,
     PreviewAnswer,
@@ -26,6 +28,8 @@ from stretto.actors.operations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stretto.actors.journal import RerunScope
 
 
@@ -150,17 +154,28 @@ def delete(source: Source, *, run: str, yes: bool, note: str | None, as_json: bo
 
 
 def _command_of(control: RunControl) -> click.Command:
-    """Return a control's command: RUN, then the request's other fields as arguments, but for the note."""
+    """Return a control's command: RUN, then the request's other fields as arguments, but for the note.
+
+    With `--task` it sends the request of `TASK_CONTROLS` with the same command.
+    """
     _run, *others, _note = msgspec.inspect.type_info(control.request).fields  # type: ignore[attr-defined]
     fields = list(map(_argument_of, others))
 
+    of_task = TASK_CONTROLS.get(control.command)
+
     def change(source: Source, *, run: str, note: str | None, as_json: bool, **given: Any) -> None:
         values = {name: given[name] for name, _ in fields}
-        source.control(control.request(run, *values.values(), note=note))
+        request: Callable[..., ControlRequest] = control.request
+        if of_task is not None and given["only"] is not None:
+            request, values = of_task, {"task": given["only"]}
+        source.control(request(run, *values.values(), note=note))
         if as_json:
             print_json({"run": run, "done": control.command, **values})
 
     command = NOTE(with_runs(change))
+    if of_task is not None:
+        described = f"Only the task TASK: {(of_task.__doc__ or '').partition(': ')[2]}"
+        command = click.option("--task", "only", metavar="TASK", help=described)(command)
     for name, kind in reversed(fields):
         command = click.argument(name, type=kind)(command)
     return click.command(control.command, help=cleandoc(control.request.__doc__ or ""))(RUN(command))
@@ -179,5 +194,6 @@ def _argument_of(field: msgspec.inspect.Field) -> "tuple[str, click.ParamType[An
     return name, click.STRING
 
 
+# The control of a run replaces that of its tasks, which it has with `--task`.
 COMMANDS = {control.command: _command_of(control) for control in CONTROLS}
 """The commands that `operations.CONTROLS` has, by name."""

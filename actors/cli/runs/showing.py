@@ -82,6 +82,11 @@ def _with_counts(rows: list[dict[str, Any]], tasks: dict[str, Any]) -> list[dict
     ]
 
 
+def _further_children(run: dict[str, Any]) -> str | None:
+    more = (run.get("child_count") or 0) - len(run["children"])
+    return f"and {more:,} more: stretto runs list --parent {run['id']}" if more > 0 else None
+
+
 def _show_run(run: dict[str, Any], clock: Clock) -> None:
     task = f" of {run['rerun_task']}" if run.get("rerun_task") else ""
     rerun = f"{run['rerun_of']} ({run['rerun_scope']}{task})" if run["rerun_of"] else None
@@ -97,6 +102,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("waits", _quarantine_of(run) if "quarantine" in run and run["ended_at"] is None else None),
             *(("" if line.startswith(" ") else "error", line) for line in error_lines(run["errors"])),
             *(("child", child) for child in run["children"]),
+            ("", _further_children(run)),
         ]
     )  # fmt: skip
     if run["tasks"]:

@@ -48,7 +48,7 @@ from stretto.metrics import configure_logging
 A = TypeVar("A")
 
 
-_WAITS_FOR_A_USER: Final = frozenset({"paused", "quarantined"})
+_WAITS_FOR_A_USER: Final = frozenset({"pausing", "paused", "quarantined"})
 """The statuses of runs that no process would continue by itself."""
 
 

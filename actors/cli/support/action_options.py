@@ -76,6 +76,11 @@ def artifacts() -> str | None:
     return _settings().engine.artifacts
 
 
+def packs_user() -> str | None:
+    """Return the setting `packs.run_as`. An invalid config file ends the process."""
+    return _settings().packs.run_as
+
+
 def expression_limits() -> "ExpressionLimits":
     """Return the settings of the section `expressions`. An invalid config file ends the process."""
     return _settings().expressions.as_limits()

@@ -22,6 +22,7 @@ STATUS_COLOURS: Final[Mapping[str, str]] = {
     "quarantined": _RED,
     "abandoned": _RED,
     "held": _ORANGE,
+    "pausing": _ORANGE,
     "paused": _ORANGE,
     "interrupted": _ORANGE,
     "cancelling": _ORANGE,

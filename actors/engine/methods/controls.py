@@ -35,6 +35,18 @@ class ControlMethods(EngineActor):
         """Resume a paused run."""
         return self._core.requests.control(run_id, "resume", "resume", by, events.ResumeRequested)
 
+    def cancel_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
+        """Cancel a task of a run: its items are stopped, and it ends cancelled. The run goes on as after a failure."""
+        return self._core.requests.control(run_id, "change", "cancel_task", by, events.TaskCancelRequested, task)
+
+    def pause_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
+        """Pause a task of a run: running items finish, and nothing new starts in it. Its sub-workflows pause, too."""
+        return self._core.requests.control(run_id, "change", "pause_task", by, events.TaskPauseRequested, task)
+
+    def resume_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
+        """Resume a paused task of a run. `resume` resumes the paused tasks of its run, too."""
+        return self._core.requests.control(run_id, "change", "resume_task", by, events.TaskResumeRequested, task)
+
     def set_concurrency(self, run_id: str, task: str, concurrency: int, *, by: Requester | None = None) -> Any:
         """Change how many items of a running fan-out may be in its window, at least 1."""
         event = events.ConcurrencyRequested

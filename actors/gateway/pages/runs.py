@@ -42,7 +42,7 @@ _PERIODS: Final[Mapping[str, tuple[str, float]]] = {
     "24h": ("last 24 h", 86_400.0),
     "7d": ("last 7 days", 604_800.0),
 }
-_IN_PROGRESS: Final = frozenset({"running", "paused", "failing", "cancelling", "cleaning"})
+_IN_PROGRESS: Final = frozenset({"running", "pausing", "paused", "failing", "cancelling", "cleaning"})
 
 
 class Filters(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ _SHAPES: Final[Mapping[str, str]] = {
     "timed_out": "failed",
     "abandoned": "failed",
     "retrying": "retrying",
+    "pausing": "paused",
     "paused": "paused",
     "cancelled": "cancelled",
     "cancelling": "cancelled",

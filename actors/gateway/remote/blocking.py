@@ -107,6 +107,18 @@ class BlockingRemoteEngine(BlockingCalls):
         """Resume a paused run."""
         self.proxy.resume(run_id, note=note).get()
 
+    def cancel_task(self, run_id: str, task: str, *, note: str | None = None) -> None:
+        """Cancel a task of a run: its items are stopped, and it ends cancelled. See `Engine.cancel_task`."""
+        self.proxy.cancel_task(run_id, task, note=note).get()
+
+    def pause_task(self, run_id: str, task: str, *, note: str | None = None) -> None:
+        """Pause a task of a run: running items finish, and nothing new starts in it."""
+        self.proxy.pause_task(run_id, task, note=note).get()
+
+    def resume_task(self, run_id: str, task: str, *, note: str | None = None) -> None:
+        """Resume a paused task of a run."""
+        self.proxy.resume_task(run_id, task, note=note).get()
+
     def set_concurrency(self, run_id: str, task: str, concurrency: int, *, note: str | None = None) -> None:
         """Change how many items of a running fan-out may be in its window, at least 1."""
         self.proxy.set_concurrency(run_id, task, concurrency, note=note).get()

@@ -15,6 +15,7 @@ from stretto.actors.gateway.remote.following import handle_of, output_of, states
 from stretto.actors.gateway.remote.reports import RemoteReports
 from stretto.actors.journal import GivenItems, RerunScope, Scope
 from stretto.actors.operations import (
+    TASK_CONTROLS,
     Accepted,
     AnswerInquiry,
     Cancel,
@@ -191,6 +192,18 @@ class RemoteEngine(RemoteReports):
     def resume(self, run_id: str, *, note: str | None = None) -> pykka.Future[None]:
         """Resume a paused run."""
         return self._calls.control(Resume(run_id, note=note))
+
+    def cancel_task(self, run_id: str, task: str, *, note: str | None = None) -> pykka.Future[None]:
+        """Cancel a task of a run. See `Engine.cancel_task`."""
+        return self._calls.control(TASK_CONTROLS["cancel"](run_id, task, note=note))
+
+    def pause_task(self, run_id: str, task: str, *, note: str | None = None) -> pykka.Future[None]:
+        """Pause a task of a run. See `Engine.pause_task`."""
+        return self._calls.control(TASK_CONTROLS["pause"](run_id, task, note=note))
+
+    def resume_task(self, run_id: str, task: str, *, note: str | None = None) -> pykka.Future[None]:
+        """Resume a paused task of a run. See `Engine.resume_task`."""
+        return self._calls.control(TASK_CONTROLS["resume"](run_id, task, note=note))
 
     def set_concurrency(
         self, run_id: str, task: str, concurrency: int, *, note: str | None = None

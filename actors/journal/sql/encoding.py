@@ -46,6 +46,7 @@ from stretto.definitions.errors import Frame, NotData, Place
 KINDS: Final[dict[str, type[Any]]] = {
     "item_started": ItemStarted,
     "items_withdrawn": ItemsWithdrawn,
+    "items_held": events.ItemsHeld,
     "item_paused": ItemPaused,
     "item_resumed": ItemResumed,
     "retry_due": RetryDue,
@@ -54,6 +55,9 @@ KINDS: Final[dict[str, type[Any]]] = {
     "resume_requested": ResumeRequested,
     "cancel_requested": CancelRequested,
     "run_timed_out": RunTimedOut,
+    "task_pause_requested": events.TaskPauseRequested,
+    "task_resume_requested": events.TaskResumeRequested,
+    "task_cancel_requested": events.TaskCancelRequested,
     "extension_requested": events.ExtensionRequested,
     "concurrency_requested": ConcurrencyRequested,
     "max_failures_requested": events.MaxFailuresRequested,

@@ -137,6 +137,8 @@ class _Metadata:
             found = read_python_action(program, self._manifest.folder)
             if found.problem is not None:
                 self._reader.report(found.problem)
+            if found.hint is not None:
+                self._reader.report(found.hint)
         isolation = self._isolation(found)
         parameters = _together(runner, declared)
         check_computed(self._reader, declared, parameters)

@@ -4,6 +4,7 @@ Files are parsed, and never imported.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,8 +25,11 @@ _MANAGERS: Final = frozenset(
     }
 )  # fmt: skip
 """The parts of StackStorm's client that the stand-in lacks."""
+_FIRST_WORD: Final = re.compile(r"[\w.-]+")
 _CATCHING: Final = frozenset({"Exception", "BaseException", "ImportError", "ModuleNotFoundError"})
 _PACKAGES: Final = frozenset({"st2common", "st2client", "st2reactor", "st2actions", "st2api", "st2auth", "st2tests"})
+_OF_ITS_ENVIRONMENT: Final = frozenset({"eventlet", "six"})
+"""Packages that StackStorm's own environment has, so that old packs do not require them."""
 _INSTEAD: Final = (
     "the base class Action, the client's keys, log and isotime are there: call core.http, use self.action_service, or "
     "make it a plain script; see docs/stackstorm.md"
@@ -38,10 +42,12 @@ class PythonAction(NamedTuple):
     Attributes:
         class_name: The class that derives from `Action`, or "" for a plain script.
         problem: Why the file cannot run, or None.
+        hint: A package that it imports and that its pack does not require, or None.
     """
 
     class_name: str = ""
     problem: Finding | None = None
+    hint: Finding | None = None
 
 
 def read_python_action(program: Path, pack: Path) -> PythonAction:
@@ -58,7 +64,7 @@ def read_python_action(program: Path, pack: Path) -> PythonAction:
         return PythonAction(problem=error.finding)
     if files.problem is not None:
         return PythonAction(problem=files.problem)
-    return PythonAction(name)
+    return PythonAction(name, hint=files.hint)
 
 
 class _Broken(Exception):
@@ -86,6 +92,8 @@ class _Files:
         self._roots = (program.parent, pack / "actions", pack / "lib", pack)
         self._read: dict[Path, _File] = {}
         self._program = self._file(program)
+        self.hint: Finding | None = None
+        self._required = _required_by(pack)
         self.problem = self._foreign_import()
 
     def class_name(self) -> str:
@@ -136,13 +144,32 @@ class _Files:
                 continue
             seen.append(file)
             for node, module, member in _imports(file.tree):
-                if module.partition(".")[0] not in _PACKAGES:
+                package = module.partition(".")[0]
+                if package in _OF_ITS_ENVIRONMENT - self._required and self.hint is None:
+                    self.hint = _undeclared(file.path, node, package)
+                if package not in _PACKAGES:
                     left += [found for found in [self._find(module)] if found is not None]
                 elif not _is_there(module, member):
                     full = module if module not in MODULES else f"{module}.{member}"
                     return _foreign(file.path, node, f"imports {full}")
                 has_client = has_client or module == _CLIENT
         return next((found for file in seen for found in _missing_managers(file)), None) if has_client else None
+
+
+def _required_by(pack: Path) -> frozenset[str]:
+    """Return the first words of the lines of a pack's requirements.txt: the names that it requires are among them."""
+    try:
+        lines = (pack / "requirements.txt").read_text(errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(found[0].lower() for found in map(_FIRST_WORD.match, lines) if found)
+
+
+def _undeclared(path: Path, node: ast.stmt, package: str) -> Finding:
+    place = Place(str(path), node.lineno, node.col_offset + 1)
+    message = f"the file imports {package}, which StackStorm's own environment has and the pack does not require"
+    hint = f"add {package} to the pack's requirements.txt, and run `stretto packs setup`"
+    return Finding("package_not_required", message, place, hint=hint, severity="warning")
 
 
 def _is_there(module: str, member: str) -> bool:

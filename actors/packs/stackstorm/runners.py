@@ -12,6 +12,8 @@ from stretto.actors.actions import (
     COMMAND_SECONDS,
     NO_PASSWORD_FOR_SUDO,
     ActionFailed,
+    as_user,
+    pack_access,
     python_result,
     refuse_secrets,
     remote_script,
@@ -78,7 +80,9 @@ class Runner:
 async def _command(task: Task, values: Values) -> Any:
     given = {name: values[name] for name in ("cmd", "timeout", "sudo", "sudo_password")}
     environment = {**task.variables, **(values["env"] or {})}
-    return await stackstorm_local(**given, env=environment, cwd=values["cwd"] or str(task.manifest.folder))
+    access = pack_access()
+    with as_user(None if access is None else access.user):
+        return await stackstorm_local(**given, env=environment, cwd=values["cwd"] or str(task.manifest.folder))
 
 
 async def _script(task: Task, values: Values) -> Any:

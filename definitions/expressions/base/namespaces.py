@@ -142,8 +142,9 @@ Read: TypeAlias = Callable[[Scope], tuple[Any, ...]]
 class Completion:
     """The end of a task or an attempt, as `result()`, `succeeded()`, `failed()` and others read it."""
 
-    __slots__ = ("outcome", "result")
+    __slots__ = ("outcome", "result", "task")
 
-    def __init__(self, outcome: str, result: Any) -> None:
+    def __init__(self, task: str, outcome: str, result: Any) -> None:
+        self.task = task
         self.outcome = outcome
         self.result = result

@@ -94,8 +94,12 @@ def task_status(evaluation: Evaluation, task_id: Any, route: Any = None) -> str:
     return NEVER_RAN if status is None else STATUSES.get(status, status)
 
 
-def task(evaluation: Evaluation, task_id: Any, route: Any = None) -> Any:
-    """Return the last visit of a task with its `result` and `status`, as StackStorm's function does."""
+def task(evaluation: Evaluation, task_id: Any = None, route: Any = None) -> Any:
+    """Return the last visit of a task, or the current one, with its `result` and `status`."""
+    if task_id is None:
+        task_id = _completion(evaluation, "task").task
+        if not task_id:
+            raise ValueError("task() without a name is for `next` and `retry`; write the name of the task")
     if route is not None and type(route) is not int:
         raise TypeError(f"task() takes a number as route, got a value of type {type_name(route)}")
     found = evaluation.opened(evaluation.scope.task_execution(str(task_id), route))

@@ -10,7 +10,7 @@ import pytest
 from stretto.actors.history import reports
 from stretto.actors.history.masks import SEALED
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.records import Rerun, RunAccepted
+from stretto.actors.journal.records import ItemKey, ParentItem, Rerun, RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import InvalidCursor
@@ -185,6 +185,20 @@ def test_children_and_reruns_are_shown(store: Store) -> None:
     store.writer.write([again])
     shown = reports.show_run(store.reader, "again")
     assert (shown["rerun_of"], shown["rerun_scope"]) == (child.id, "failed_items")
+
+
+def test_only_the_first_children_are_named(store: Store) -> None:
+    """Their number says how many there are, and an export has them all."""
+    parent = Conducted(store, ONE)
+    items = [
+        ParentItem(parent.id, ItemKey("only", 1, index), 1, EMPTY_OBJECT) for index in range(reports.MAX_CHILDREN + 2)
+    ]
+    children = [acceptance(None, parent=item, depth=1) for item in items]
+    store.writer.write([*children])
+    shown = reports.show_run(store.reader, parent.id)
+    assert shown["children"] == [each.run_id for each in children][: reports.MAX_CHILDREN]
+    assert shown["child_count"] == len(children)
+    assert reports.export_run(store.reader, parent.id)["children"] == [each.run_id for each in children]
 
 
 @pytest.mark.parametrize("ended", [True, False])

@@ -10,7 +10,7 @@ import pytest
 from stretto.actors import Engine
 from stretto.actors.cli.runs import runs
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.controls import CONTROLS, RunControl, SkipItem, event_of
+from stretto.actors.operations.controls import CONTROLS, TASK_CONTROLS, RunControl, SkipItem, event_of
 from stretto.actors.operations.requests import Runs, Why
 from stretto.actors.operations.stored import REPORTS
 from stretto.actors.operations.table import AUDITED, OPERATIONS, REQUESTS, STARTS_A_RUN, Operation, arguments_of
@@ -66,6 +66,8 @@ def test_the_event_of_a_control_has_the_time_that_it_comes() -> None:
 def test_each_control_has_its_command() -> None:
     """Commands and their help come from the table."""
     for control in CONTROLS:
+        if control.request is TASK_CONTROLS.get(control.command):
+            continue
         command = runs.get_command(None, control.command)  # type: ignore[arg-type]  # no context is needed
         assert command is not None
         names = [each.name for each in command.params if each.param_type_name == "argument"]

@@ -298,3 +298,19 @@ def test_an_error_of_a_constructor_is_its_own(
     start_bench: Callable[..., Bench], sample: Sample, signature: str, made: int
 ) -> None:
     """Only a constructor that does not take StackStorm's arguments is called with the configuration alone."""
+
+
+@pytest.mark.parametrize("required", ["", "six>=1\n"])
+def test_a_package_of_stackstorms_own_environment_has_to_be_required(tmp_path: Path, required: str) -> None:
+    """Old packs import `six` and name it nowhere."""
+    (tmp_path / "actions").mkdir()
+    (tmp_path / "pack.yaml").write_text("name: old\nversion: 1.0.0\n")
+    (tmp_path / "requirements.txt").write_text(required)
+    (tmp_path / "actions/go.yaml").write_text("name: go\nrunner_type: python-script\nentry_point: go.py\n")
+    code = "import six\nfrom st2common.runners.base_action import Action\nclass Go(Action):\n    def run(self): pass\n"
+    (tmp_path / "actions/go.py").write_text(code)
+    (pack,), errors = examine_packs([tmp_path])
+    assert errors == []
+    found = [(each.code, each.place.line, each.hint) for each in pack.warnings if each.code == "package_not_required"]
+    hint = "add six to the pack's requirements.txt, and run `stretto packs setup`"
+    assert found == ([] if required else [("package_not_required", 1, hint)])

@@ -38,7 +38,7 @@ class Follower:
 
     def ask(self, conductor: Conductor) -> RunChanges:
         """Ask, and take what comes."""
-        sent = self.tracker.report(conductor, conductor.event_count - 1, self.number)
+        sent = self.tracker.report(conductor, conductor.status, conductor.event_count - 1, self.number)
         self.number, self.status = sent.number, sent.status
         self.tasks |= sent.tasks
         for name, items in sent.items.items():

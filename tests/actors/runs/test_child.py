@@ -154,10 +154,12 @@ def test_a_parent_waits_with_its_only_child(nested: Callable[..., Bench], who: s
     bench.proxy.watch(handle.id, watcher).get(timeout=PATIENCE)
     child = _child_of(bench, handle.id)
     bench.proxy.pause(child).get(timeout=PATIENCE)
+    statuses = [bench.proxy.status(each).get(timeout=PATIENCE)["status"] for each in (child, handle.id)]
+    assert statuses == ["pausing", "running"], "the child's action still runs"
+    OPEN.set()
     _until(watcher, "paused")
+    assert bench.proxy.status(child).get(timeout=PATIENCE)["status"] == "paused"
     bench.proxy.resume(child if who == "child" else handle.id).get(timeout=PATIENCE)
-    _until(watcher, "running")
-    OPEN.set()  # not before: a watcher does not see each state on the way to the end
     watcher.stop()
     assert outcome_of(handle).output == {"got": {"after": "after"}}
 
@@ -171,10 +173,11 @@ def test_pausing_the_parent_pauses_the_child(nested: Callable[..., Bench]) -> No
     (child,) = [each for each in bench.proxy.run_ids().get(timeout=PATIENCE) if each != handle.id]
     watcher = Inbox.start()
     bench.proxy.watch(child, watcher).get(timeout=PATIENCE)
-    while messages_of(watcher).get(timeout=PATIENCE).status != "paused":
-        pass  # the request is on its way through three mailboxes
-    watcher.stop()
+    _until(watcher, "pausing")  # the request is on its way through three mailboxes
+    assert bench.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "pausing"
     OPEN.set()
+    _until(watcher, "paused")
+    watcher.stop()
     bench.proxy.resume(handle.id).get(timeout=PATIENCE)
     assert outcome_of(handle).output == {"r": {"after": "after"}}
 

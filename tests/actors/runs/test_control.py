@@ -223,3 +223,55 @@ def test_requests_are_part_of_what_is_rebuilt(start_bench: Callable[..., Bench],
     GATES.let(1, 3, 4)
     assert outcome_of(again).output == {"all": [1, None, 3, 4]}
     assert 2 not in GATES.count
+
+
+def task_status(bench: Bench, run: RunHandle, task: str = "fan") -> str:
+    status: str = bench.proxy.status(run.id).get(timeout=PATIENCE)["tasks"][task]["status"]
+    return status
+
+
+def test_a_task_is_paused_and_resumed_alone(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """An item that waits for a permit does not start either."""
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", max_items_in_flight=1)
+    run = submitted(bench, [1, 2, 3], concurrency=2)
+    GATES.wait_for(1)
+    bench.proxy.pause_task(run.id, "fan").get(timeout=PATIENCE)
+    assert task_status(bench, run) == "pausing"
+    assert items_of(bench, run)["running"] == 1
+    GATES.let(1)
+    why(bench, run, until="task_paused")
+    while task_status(bench, run) != "paused":
+        pass
+    assert 2 not in GATES.count
+    bench.proxy.resume_task(run.id, "fan").get(timeout=PATIENCE)
+    GATES.let(2, 3)
+    assert outcome_of(run).output == {"all": [1, 2, 3]}
+
+
+def test_a_task_is_cancelled_alone(bench: Bench) -> None:
+    """Its item's thread runs on, and its result does not count."""
+    run = submitted(bench, [1, 2])
+    GATES.wait_for(1)
+    bench.proxy.cancel_task(run.id, "fan").get(timeout=PATIENCE)
+    GATES.let(1)
+    outcome = outcome_of(run)
+    assert task_status(bench, run) == "cancelled"
+    assert 2 not in GATES.count
+    assert outcome.status == "succeeded", "its transition has no condition"
+
+
+def test_a_paused_task_stays_paused_in_the_next_engine(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """Nor do its items start there before the resume."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    first = start_bench(store=url)
+    run = submitted(first, [1, 2])
+    GATES.wait_for(1)
+    first.proxy.pause_task(run.id, "fan").get(timeout=PATIENCE)
+    GATES.let(1)
+    first.proxy.stop().get(timeout=PATIENCE)
+    second = start_bench(store=url)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
+    assert task_status(second, run) == "paused"
+    second.proxy.resume_task(run.id, "fan").get(timeout=PATIENCE)
+    GATES.let(2)
+    assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).output == {"all": [1, 2]}

@@ -3,10 +3,12 @@
 import pytest
 
 from stretto.definitions import read_workflow
+from stretto.definitions.data import thaw
 from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.dialects.chain_names import names_in, with_context
 from stretto.definitions.errors import InvalidDefinition, Place
 from stretto.definitions.source import ScalarNode
+from tests.support.driving import Drive
 
 CHAIN = """\
 vars: {url: "https://{{ host }}/"}
@@ -81,3 +83,26 @@ def test_a_name_that_only_stackstorm_sets_is_an_error() -> None:
 def test_a_chain_without_tasks_is_refused() -> None:
     with pytest.raises(InvalidDefinition, match="'chain' must have at least one task"):
         read_workflow("chain: []", "chain.yaml")
+
+
+def test_names_of_tasks_may_have_spaces() -> None:
+    """As in StackStorm. The output has the names as they are written; the result is in `__results`."""
+    text = (
+        'chain:\n  - {name: "get it", ref: a.b, on-success: "say-it"}\n'
+        '  - {name: "say-it", ref: a.b, params: {text: "{{ __results[\'get it\'].body }}"}}\n'
+    )
+    drive = Drive(read_workflow(text, "chain.yaml"))
+    assert [*drive.workflow.tasks] == ["get_it", "say_it"]
+    drive.completes("get_it", {"body": "hello"})
+    (start,) = [each for each in drive.conductor.outstanding() if each.prepared is not None]
+    assert start.prepared is not None
+    assert dict(start.prepared.input) == {"text": "hello"}
+    drive.completes("say_it", "said")
+    assert thaw(drive.finish.output)["tasks"][1]["name"] == "say-it"
+
+
+def test_names_that_differ_only_in_such_characters_are_duplicates() -> None:
+    text = 'chain:\n  - {name: "get it", ref: a.b, on-success: "get-it"}\n  - {name: "get-it", ref: a.b}\n'
+    with pytest.raises(InvalidDefinition) as refused:
+        read_workflow(text, "chain.yaml")
+    assert "duplicate_task" in {each.code for each in refused.value.findings}

@@ -1,7 +1,7 @@
 // A status as a shape, a colour and a word: what templates/marks.html makes on the server.
 const SHAPES = {
   running: "running", succeeded: "succeeded", failed: "failed", failing: "failed", timed_out: "failed", abandoned: "failed",
-  retrying: "retrying", paused: "paused", cancelled: "cancelled", cancelling: "cancelled", cleaning: "cancelled",
+  retrying: "retrying", pausing: "paused", paused: "paused", cancelled: "cancelled", cancelling: "cancelled", cleaning: "cancelled",
 };
 
 export const grouped = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");

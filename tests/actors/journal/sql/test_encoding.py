@@ -26,6 +26,7 @@ from tests.support.recording import completed, failed
 STORED_MEMBERS = {
     "item_started": "",
     "items_withdrawn": "indexes",
+    "items_held": "indexes",
     "item_paused": "",
     "item_resumed": "",
     "retry_due": "",
@@ -34,6 +35,9 @@ STORED_MEMBERS = {
     "resume_requested": "",
     "cancel_requested": "",
     "run_timed_out": "",
+    "task_pause_requested": "",
+    "task_resume_requested": "",
+    "task_cancel_requested": "",
     "concurrency_requested": "concurrency",
     "skip_requested": "",
     "retry_requested": "",
