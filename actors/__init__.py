@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.errors import ActionFailed, CannotLoadActions, DuplicateAction, InvalidAction
     from stretto.actors.actions.registry import action
+    from stretto.actors.catalogue import UnknownRule
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import RunNotEnded
     from stretto.actors.engine.daemons import UnknownDaemon
@@ -42,12 +43,14 @@ if TYPE_CHECKING:
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.deletion import RunNeeded
     from stretto.actors.journal.encryption import StoreKeyMissing
+    from stretto.actors.journal.events import UnknownEvent
     from stretto.actors.journal.inquiries import InquiryEnded, UnknownInquiry
     from stretto.actors.journal.kv import KeyConflict, KeyLimits, UnknownKey
     from stretto.actors.journal.peers import RequestUnanswered
+    from stretto.actors.journal.queries import InvalidCursor
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.records import UnreadableRecord
-    from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
+    from stretto.actors.journal.store import CannotOpenStore, StoreUnavailable
     from stretto.actors.kv.rules import InvalidKey
     from stretto.actors.outcome import AmbiguousRun, EngineStopping, Outcome, RunHandle, RunWasParked, UnknownRun
     from stretto.actors.packs.secrets import InvalidPackConfig
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
+    from stretto.actors.schedules.held import UnknownSchedule
+    from stretto.actors.schedules.reports import ScheduleDisabled, ScheduleElsewhere
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -64,6 +69,7 @@ else:
             "actions.core.addresses": "AddressPolicy",
             "actions.errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction",
             "actions.registry": "action",
+            "catalogue": "UnknownRule",
             "engine.blocking": "BlockingEngine",
             "engine.blocking_calls": "RunNotEnded",
             "engine.daemons": "UnknownDaemon",
@@ -83,11 +89,13 @@ else:
             "journal.encryption": "StoreKeyMissing",
             "journal.inquiries": "InquiryEnded UnknownInquiry",
             "journal.records": "UnreadableRecord",
+            "journal.events": "UnknownEvent",
             "journal.kv": "KeyConflict KeyLimits UnknownKey",
             "pools": "PoolOptions UnknownPool UnknownWorker",
             "journal.peers": "RequestUnanswered",
             "journal.readers": "NoStore",
-            "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
+            "journal.queries": "InvalidCursor",
+            "journal.store": "CannotOpenStore StoreUnavailable",
             "kv.rules": "InvalidKey",
             "outcome": "AmbiguousRun EngineStopping Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
@@ -96,6 +104,8 @@ else:
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
             "runs.messages": "RunProgressed",
+            "schedules.held": "UnknownSchedule",
+            "schedules.reports": "ScheduleDisabled ScheduleElsewhere",
         },
     )
 
@@ -141,17 +151,22 @@ __all__ = [
     "RunNotEnded",
     "RunProgressed",
     "RunWasParked",
+    "ScheduleDisabled",
+    "ScheduleElsewhere",
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
     "UnknownDaemon",
+    "UnknownEvent",
     "UnknownInquiry",
     "UnknownItem",
     "UnknownKey",
     "UnknownKind",
     "UnknownPath",
     "UnknownPool",
+    "UnknownRule",
     "UnknownRun",
+    "UnknownSchedule",
     "UnknownVisit",
     "UnknownWorker",
     "UnreadableRecord",

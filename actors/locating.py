@@ -107,6 +107,12 @@ def packs_below(folder: Path) -> list[Path]:
     return list(survey(folder).packs)
 
 
+def rule_files(pack: Path) -> list[Path]:
+    """Return the files of a pack's rules, sorted."""
+    found = (pack / "rules").glob("*") if is_folder(pack / "rules") else ()
+    return sorted(path for path in found if path.suffix in SUFFIXES and is_file(path))
+
+
 def pack_of(path: Path) -> Path | None:
     """Return the innermost pack that encloses a file."""
     return next((each for each in path.parents if is_file(each / _MANIFEST)), None)

@@ -31,6 +31,7 @@ from stretto.metrics.logging import (
     unmask_run,
 )
 from stretto.metrics.pools import PoolFigures
+from stretto.metrics.schedules import ScheduleFigures
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "LoggerStyle",
     "MetricsServer",
     "PoolFigures",
+    "ScheduleFigures",
     "TaskInstruments",
     "WorkflowInstruments",
     "call_ids",

@@ -19,6 +19,7 @@ from stretto.metrics.histogram import Histogram, HistogramFamily
 from stretto.metrics.http import HttpInstruments
 from stretto.metrics.last_success import LastSuccesses
 from stretto.metrics.pools import PoolFigures, PoolMetrics
+from stretto.metrics.schedules import ScheduleFigures, ScheduleMetrics
 
 MAX_WORKFLOWS = 200
 MAX_TASKS_PER_WORKFLOW = 200
@@ -157,6 +158,8 @@ class Instruments:
         self.registry.register(self._streams)
         self._pools = PoolMetrics()
         self.registry.register(self._pools)
+        self._schedules = ScheduleMetrics()
+        self.registry.register(self._schedules)
         self._last_successes = LastSuccesses()
         self.registry.register(self._last_successes)
         self._gauges = StateGauges()
@@ -222,6 +225,10 @@ class Instruments:
             dropped: Returns the number of streams that were dropped so far.
         """
         self._streams.streams, self._streams.dropped = streams, dropped
+
+    def bind_schedules(self, figures: Callable[[], ScheduleFigures]) -> None:
+        """Set the source of the figures of schedules, which each scrape calls on its own thread."""
+        self._schedules.figures = figures
 
     def bind_pools(self, pools: Callable[[], Sequence[PoolFigures]]) -> None:
         """Set the source of the figures of pools, which each scrape calls on its own thread."""

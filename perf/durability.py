@@ -18,8 +18,8 @@ from typing import Any
 import recovery
 from engine import CHAINS_A_SAMPLE, FLOOR_THREADS, engine_runs, pool_fan_out
 from engines import CHAIN_TASKS, ITEMS, RUN_SECONDS, fan_out
-from measure import Samples, interleave, interleave_singly, machine, median, percentile, pooled, ratio
-from report import UNITS, Measured, Report, Table, figure, timing
+from measure import Samples, interleave, interleave_singly, machine, median, percentile, pooled
+from report import UNITS, Measured, Report, Table, figure, ratio_text, timing
 from samples import inventory
 from stores import OFF, POSTGRES, SQLITE, Places, engines_side_by_side, files, places
 from targets import of_ratio, of_time
@@ -147,9 +147,9 @@ def fan_outs_table(samples: Samples) -> Table:
     for store in _stores_in(samples, ", item"):
         small, large, processor = (samples[f"{store}, {each}"] for each in ("item", f"{LARGE}, item", "processor"))
         table.add(
-            store, figure(1 / median(small)), timing(small, "us"), f"{ratio(small, samples[f'{OFF}, item']):.2f}",
-            timing(processor, "us"), f"{ratio(processor, samples[f'{OFF}, processor']):.2f}",
-            timing(large, "us"), f"{ratio(large, small):.2f}", f"{ratio(small, samples[f'{FLOOR}, item']):.2f}",
+            store, figure(1 / median(small)), timing(small, "us"), ratio_text(small, samples[f"{OFF}, item"]),
+            timing(processor, "us"), ratio_text(processor, samples[f"{OFF}, processor"]),
+            timing(large, "us"), ratio_text(large, small), ratio_text(small, samples[f"{FLOOR}, item"]),
         )  # fmt: skip
     bare = samples[f"{FLOOR}, item"]
     table.add(FLOOR, figure(1 / median(bare)), timing(bare, "us"), "", "", "", "", "", "1.00")
@@ -191,7 +191,7 @@ def chains_table(samples: Samples) -> Table:
     """Show `measure_chains`."""
     table = Table(f"A chain of {CHAIN_TASKS} tasks", ["", "a transition", "ratio to no store"])
     for store in _stores_in(samples):
-        table.add(store, timing(samples[store], "ms"), f"{ratio(samples[store], samples[OFF]):.1f}")
+        table.add(store, timing(samples[store], "ms"), ratio_text(samples[store], samples[OFF]))
     return table
 
 

@@ -6,9 +6,9 @@ from time import perf_counter
 from typing import Any
 
 from engines import CHAIN_TASKS, ITEMS, VARIANTS, engine, fan_out, run
-from measure import Case, Samples, interleave, median, ratio
+from measure import Case, Samples, interleave, median
 from plots import Lines
-from report import Measured, Table, timing
+from report import Measured, Table, ratio_text, timing
 from samples import RESULTS_A_MEGABYTE, inventory
 from targets import of_ratio
 
@@ -142,8 +142,8 @@ def fan_out_table(samples: Samples) -> Table:
         "is a ThreadPoolExecutor(8) that formats the same text.",
     )
     for name in ("floor", *(f"{megabytes} MB" for megabytes in (*MEGABYTES, HUGE_MEGABYTES))):
-        to_floor = "" if name == "floor" else f"{ratio(samples[name], samples['floor']):.2f}"
-        to_none = "" if name == "floor" else f"{ratio(samples[name], samples['0 MB']):.2f}"
+        to_floor = "" if name == "floor" else ratio_text(samples[name], samples["floor"])
+        to_none = "" if name == "floor" else ratio_text(samples[name], samples["0 MB"])
         table.add(name, timing(samples[name], "us"), to_floor, to_none)
     return table
 
@@ -181,7 +181,7 @@ def variants_table(samples: Samples) -> Table:
         ("fan_out_on_the_loop", "a registered async function, concurrency 256"),
     ):
         alone = timing(samples[f"{ref}, 1 dispatcher"], "us")
-        table.add(told, timing(samples[ref], "us"), f"{ratio(samples[ref], samples['fan_out']):.2f}", alone)
+        table.add(told, timing(samples[ref], "us"), ratio_text(samples[ref], samples["fan_out"]), alone)
     return table
 
 
@@ -193,5 +193,5 @@ def tasks_table(samples: Samples) -> Table:
         ("one task", "run of one task, submit to outcome"),
     ):
         ours, floor = samples[name], samples[f"{name}, floor"]
-        table.add(told, timing(ours, "ms"), timing(floor, "ms"), f"{ratio(ours, floor):.1f}")
+        table.add(told, timing(ours, "ms"), timing(floor, "ms"), ratio_text(ours, floor))
     return table

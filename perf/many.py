@@ -12,9 +12,9 @@ from typing import Any
 
 import pykka
 from engines import RUN_SECONDS, engine, run
-from measure import Samples, in_fresh_process, median, ratio
+from measure import Samples, in_fresh_process, median
 from process import mark
-from report import Measured, Table, figure, timing
+from report import Measured, Table, figure, ratio_text, timing
 from schedules import as_a_daemon
 from stores import SQLITE, files
 from targets import of_ratio, of_time
@@ -218,7 +218,7 @@ def beside_table(samples: Samples, share: float) -> Table:
         f"One task, no store; each value is the median of {SMALL_RUNS} runs, one after the other.",
     )
     for name, values in samples.items():
-        table.add(name, timing(values, "ms"), f"{ratio(values, samples[ALONE]):.2f}")
+        table.add(name, timing(values, "ms"), ratio_text(values, samples[ALONE]))
     return table
 
 

@@ -125,14 +125,17 @@ def recovery_table(found: dict[str, list[Recovered]]) -> Table:
     for name, values in found.items():
         table.add(
             name, _seconds([each.started for each in values]), _seconds([each.recovered for each in values]),
-            f"{median([each.resident_mb for each in values]):.0f} MB",
-            f"{median([each.peak_mb for each in values]):.0f} MB",
+            _memory([each.resident_mb for each in values]), _memory([each.peak_mb for each in values]),
         )  # fmt: skip
     return table
 
 
 def _seconds(values: list[float]) -> str:
     return f"{figure(median(values))} s ±{deviation(values):.0%}"
+
+
+def _memory(values: list[float]) -> str:
+    return f"{median(values):.0f} MB ±{deviation(values):.0%}"
 
 
 def measure_written(made: Places) -> dict[str, Written]:

@@ -103,8 +103,16 @@ def _plot(kind: str, **fields: Any) -> Plot:
 
 
 def timing(values: list[float], unit: str) -> str:
-    """Return the median in a unit, with the deviation: `123 ns ±2%`."""
+    """Return the median in a unit, with the deviation: `123 ns ±2%`. A single value has none."""
+    if len(values) == 1:
+        return f"{figure(values[0] * UNITS[unit])} {unit}"
     return f"{figure(median(values) * UNITS[unit])} {unit} ±{deviation(values):.0%}"
+
+
+def ratio_text(dividends: list[float], divisors: list[float]) -> str:
+    """Return the median of the rounds' ratios, with the deviation: `1.23 ±2%`."""
+    ratios = [dividend / divisor for dividend, divisor in zip(dividends, divisors, strict=True)]
+    return f"{median(ratios):.2f} ±{deviation(ratios):.0%}"
 
 
 def figure(value: float) -> str:

@@ -6,9 +6,9 @@ Every fan-out has a process of its own: what an earlier one has left free would 
 from dataclasses import dataclass
 
 from engines import engine, fan_out
-from measure import Samples, in_fresh_process, median, ratio
+from measure import Samples, in_fresh_process, median
 from plots import Lines
-from report import Measured, Table, figure, timing
+from report import Measured, Table, figure, ratio_text, timing
 from targets import of_ratio
 
 SIZES = (1_000, 10_000, 100_000)
@@ -71,7 +71,7 @@ def table(seconds: Samples, grown: dict[str, list[float]]) -> Table:
         name = _case(items)
         peak = median(grown[name])
         made.add(
-            name, timing(seconds[name], "us"), f"{ratio(seconds[name], seconds[_beside(items)]):.2f}",
+            name, timing(seconds[name], "us"), ratio_text(seconds[name], seconds[_beside(items)]),
             f"{figure(peak)} bytes", f"{figure(peak * items / 2**20)} MB",
         )  # fmt: skip
     return made

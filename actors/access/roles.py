@@ -8,7 +8,7 @@ Role: TypeAlias = Literal["viewer", "operator", "admin", "hook"]
 - `viewer`: read
 - `operator`: also start and change runs
 - `admin`: also tokens, definitions, the audit and the store
-- `hook`: reserved for webhooks; none of the above
+- `hook`: send events, and nothing else. Operators and admins may send them as well
 """
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -16,5 +16,7 @@ _RANKS: Final[dict[Role, int]] = {"viewer": 1, "operator": 2, "admin": 3}
 
 
 def includes(role: Role, needed: Role) -> bool:
-    """Return whether a role includes another one. `hook` is outside of the order and includes only itself."""
-    return role == needed or (role in _RANKS and needed in _RANKS and _RANKS[role] > _RANKS[needed])
+    """Return whether a role includes another one. `hook` includes only itself; operators and admins include it."""
+    if role == needed:
+        return True
+    return role in _RANKS and _RANKS[role] > (_RANKS["viewer"] if needed == "hook" else _RANKS[needed])

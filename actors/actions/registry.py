@@ -5,6 +5,7 @@ Registration fills one table of the process, so importing a module is enough to 
 
 import inspect
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,7 @@ class Action:
         renders_code: Whether the action turns its input into code.
         result: The JSON Schema of the result, if a pack describes it. Results are not checked against it.
         code: Where another process finds the function, if it runs there, or how it runs in a worker without Stretto.
+        inline_bytes: The weight of an input above which an action that else runs inline runs on a thread.
         isolation: Where the action's code runs: "thread", "worker", or "fresh" for a process for each call. None if it
             runs in the daemon without a thread of its own.
     """
@@ -76,6 +78,7 @@ class Action:
     renders_code: bool = False
     result: Mapping[str, Any] | None = None
     code: Code | OwnWorker | None = None
+    inline_bytes: int = sys.maxsize
     isolation: Isolation | None = None
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
@@ -221,16 +224,24 @@ def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Acti
 
 
 def stackstorm_action(
-    ref: str, *, literal: frozenset[str] = frozenset(), secret: frozenset[Fields] = frozenset()
+    ref: str,
+    *,
+    literal: frozenset[str] = frozenset(),
+    secret: frozenset[Fields] = frozenset(),
+    inline_bytes: int = sys.maxsize,
 ) -> Callable[[Function], Function]:
     """Register a function as StackStorm's variant of `ref`. Orquesta definitions call this variant.
 
-    A plain function runs on the caller's thread, so it must never wait.
+    A plain function runs on the caller's thread, so it must never wait. With an input above `inline_bytes`, for which
+    it takes long, it runs on one of the threads for functions.
     """
 
     def decorate(function: Function) -> Function:
         found = describe(ref, function, "async" if inspect.iscoroutinefunction(function) else "inline")
-        _stackstorm[ref] = replace(found, literal=literal, secret=secret, **keyword_inputs(function, found.parameters))
+        _stackstorm[ref] = replace(
+            found, literal=literal, secret=secret, inline_bytes=inline_bytes,
+            **keyword_inputs(function, found.parameters),
+        )  # fmt: skip
         return function
 
     return decorate

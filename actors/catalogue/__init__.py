@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         workflow_of,
     )
     from stretto.actors.catalogue.rules import Rules, log_nothing
+    from stretto.actors.catalogue.triggers import UnknownRule
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -28,6 +29,7 @@ else:
             "callables": "Callables refused_to_remote",
             "catalogue": "Catalogue",
             "rules": "Rules log_nothing",
+            "triggers": "UnknownRule",
             "definition": "duplicate_ref is_rehearsal_document not_utf8",
             "loading": "Library core_actions load_library",
             "reports": (
@@ -43,6 +45,7 @@ __all__ = [
     "Library",
     "Rules",
     "Sees",
+    "UnknownRule",
     "called_refs",
     "core_actions",
     "definition_source",

@@ -11,7 +11,8 @@ from stretto.actors.catalogue.callables import Callables
 from stretto.actors.catalogue.definition import Definition, duplicate_ref, read_definition, unreadable
 from stretto.actors.catalogue.rules import DEFAULT_RULES, Rules
 from stretto.actors.catalogue.secret_flow import secrecies_of, secrecy_among
-from stretto.actors.locating import is_folder, is_path, survey
+from stretto.actors.catalogue.triggers import Triggers
+from stretto.actors.locating import is_path
 from stretto.definitions.context import NO_SECRECY, Secrecy
 from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow, nearest
@@ -41,6 +42,7 @@ class Catalogue:
     Attributes:
         actions: As given.
         findings: All errors and warnings of each definition file that was read.
+        triggers: The rules and webhooks.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Catalogue:
     ) -> None:
         self.actions = actions
         self.findings: dict[str, tuple[Finding, ...]] = {}
+        self.triggers: Triggers = Triggers(None if earlier is None else earlier.triggers)
         self._rules = rules
         self._workflows: dict[str, Workflow] = {}
         self._stems: dict[str, list[str]] = {}
@@ -62,18 +65,6 @@ class Catalogue:
         self._secrecies: Mapping[str, Secrecy] | None = None
 
     # ---- reading
-
-    def load(self, *folders: str | Path) -> None:
-        """Read the definitions in folders and below them. Files of packs, rehearsal and config files are left out.
-
-        Raises:
-            UnknownWorkflow: There is no such folder.
-        """
-        for folder in map(Path, folders):
-            if not is_folder(folder):
-                raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
-            self.read_files(survey(folder).definitions)
-        self.check()
 
     def read_files(self, paths: Iterable[Path]) -> None:
         """Read definition files. Rehearsal and config files among them are left out. `check` must follow."""
@@ -120,6 +111,8 @@ class Catalogue:
 
     def _add(self, definition: Definition) -> None:
         self._pending.append(definition)
+        if definition.is_trigger:
+            return
         workflow = definition.workflow
         if workflow is None or definition.errors:
             self._refuse(definition)
@@ -157,6 +150,7 @@ class Catalogue:
         self.findings[definition.file] = (*conflict, *definition.findings)
         if not definition.errors:
             self._log_warnings(definition)
+            self.findings[definition.file] += self.triggers.enter(definition)
             return True
         self._refuse(definition)
         event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"
@@ -172,6 +166,9 @@ class Catalogue:
         definition.examine(known, shadowed=shadowed)
 
     def _refuse(self, definition: Definition) -> None:
+        if definition.is_trigger:
+            self.triggers.refuse(definition)
+            return
         error = InvalidDefinition(definition.errors)
         self._invalid_stems[definition.path.stem] = error
         if definition.ref is not None:

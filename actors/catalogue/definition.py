@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stretto.definitions.dialects import Reading, read_with_findings
+from stretto.definitions.dialects import Reader, Reading, is_trigger_document, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow
 from stretto.definitions.model import Workflow
+from stretto.definitions.rules import Rule, Trigger, check_rule, read_trigger
 from stretto.definitions.source import ListNode, MapNode, Node
 from stretto.definitions.validation import KnownActions, examine_reading
 
@@ -102,6 +103,8 @@ class Definition:
         is_rehearsal: Whether the file looks like a rehearsal file or a script. It has no workflow then.
         is_other: Whether the file looks like one of these, a daemon's config file, or StackStorm's `runner.yaml`.
         ref_place: The place of the ref, in the file or in the pack's file that describes the workflow.
+        trigger: The rule or the webhook that the file is, in place of a workflow.
+        is_trigger: Whether the file is a rule or a webhook, also one with errors.
     """
 
     __slots__ = (
@@ -111,8 +114,10 @@ class Definition:
         "findings",
         "is_other",
         "is_rehearsal",
+        "is_trigger",
         "path",
         "ref_place",
+        "trigger",
         "workflow",
     )
 
@@ -125,6 +130,12 @@ class Definition:
         self._described = described
         self.workflow = None if reading.workflow is None else self._completed(reading.workflow)
         self.findings = reading.findings
+        self.is_trigger = is_trigger_document(reading.root)
+        self.trigger: Trigger | None = None
+        if self.is_trigger:
+            reader = Reader(str(path))
+            self.trigger = read_trigger(reader, reading.root)
+            self.findings = (*self.findings, *reader.findings)
         self.is_other = self.is_rehearsal or _is_config_document(reading.root) or _is_runner_document(reading.root)
         self.ref_place = self._place_of_ref(reading.root)
         self._examined = False
@@ -136,7 +147,7 @@ class Definition:
 
     @property
     def ref(self) -> str | None:
-        """The workflow's ref, if it could be read."""
+        """The workflow's ref, if it could be read. A rule and a webhook have none."""
         if self._described is not None:
             return self._described.ref
         return None if self.workflow is None else self.workflow.ref
@@ -153,6 +164,8 @@ class Definition:
 
     def calls(self) -> set[str | None]:
         """Return the refs that tasks call; None stands for one that an expression gives."""
+        if isinstance(self.trigger, Rule):
+            return {self.trigger.target}
         if self.workflow is None:
             return set()
         tasks = [task for task in self.workflow.tasks.values() if task.action is not None]
@@ -168,6 +181,10 @@ class Definition:
         if self._reading is None:
             return
         found = examine_reading(self._reading, known, self._completed).findings
+        if self.is_trigger:
+            found = self.findings
+        if isinstance(self.trigger, Rule) and known is not None:
+            found = (*found, *check_rule(self.trigger, known))
         if self._described is not None:
             # The pack has a version.
             found = tuple(each for each in found if each.code != "missing_version")

@@ -11,7 +11,7 @@ import stretto.actors.actions.core  # noqa: F401 - registers the core actions
 from stretto.actors.actions import ActionRegistry, RenderedCommands
 from stretto.actors.catalogue.catalogue import Catalogue
 from stretto.actors.catalogue.rules import DEFAULT_RULES, LogEvent, Rules
-from stretto.actors.locating import Survey, is_folder, survey
+from stretto.actors.locating import Survey, is_folder, rule_files, survey
 from stretto.definitions.errors import Finding, UnknownWorkflow
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def load_library(  # noqa: PLR0913 - keywords, each a choice that stands alone
     catalogue = Catalogue(wrap(registry), earlier, rules)
     for pack in loaded:
         catalogue.add_pack(pack)
+        catalogue.read_files(rule_files(pack.manifest.folder))
     for each in surveys:
         catalogue.read_files(each.definitions)
     catalogue.check()

@@ -167,6 +167,13 @@ class _Examined:
                 replace(each, place=replace(each.place, file=str(path))) if each.place.file == resolved else each
                 for each in (*self._catalogue.findings.get(resolved, ()), *self._missing_in(path.resolve()))
             )
+        elif path.parent.name == "rules":
+            found += tuple(
+                replace(each, place=replace(each.place, file=str(path)))
+                for file, findings in self._catalogue.findings.items()
+                if Path(file).name == path.name and Path(file).resolve() == path.resolve()
+                for each in findings
+            )
         elif not found and not is_description(path):
             return False
         self.findings[path] = found

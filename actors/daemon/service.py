@@ -163,6 +163,7 @@ class Daemon:
             store_key=engine.store_key, store_lease=engine.store_lease,
             retain_days=engine.retain_days, retain_runs=engine.retain_runs,
             retain_audit_days=self._settings.audit.retain_days,
+            retain_event_days=self._settings.events.retain_days,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,

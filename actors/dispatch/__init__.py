@@ -6,7 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.dispatch.actor import DispatchedActor
-    from stretto.actors.dispatch.asyncio_bridge import call, call_then, reached_by
+    from stretto.actors.dispatch.asyncio_bridge import awaitable, call, call_then, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
     from stretto.actors.dispatch.deferred import (
         Deferred,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         forward,
         settle_with,
         tell_then,
+        when_failed,
         when_settled,
     )
     from stretto.actors.dispatch.dispatcher import Dispatcher
@@ -34,10 +35,10 @@ else:
         __name__,
         {
             "actor": "DispatchedActor",
-            "asyncio_bridge": "call call_then reached_by",
+            "asyncio_bridge": "awaitable call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
-            "forward settle_with tell_then when_settled",
+            "forward settle_with tell_then when_failed when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -71,6 +72,7 @@ __all__ = [
     "ask_deferred",
     "ask_method",
     "ask_method_deferred",
+    "awaitable",
     "call",
     "call_then",
     "derived",
@@ -81,5 +83,6 @@ __all__ = [
     "settle_with",
     "tell_then",
     "unbound_handlers",
+    "when_failed",
     "when_settled",
 ]

@@ -11,7 +11,7 @@ from pykka.messages import ProxyCall
 
 from stretto.actors.dispatch.deferred import Deferred
 
-__all__ = ["call", "call_then", "reached_by"]
+__all__ = ["awaitable", "call", "call_then", "reached_by"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +31,27 @@ class _LoopReply(pykka.Future[Any]):
 
     def set_exception(self, exc_info: Any = None) -> None:
         self._take(None, exc_info[1])
+
+
+def awaitable(answer: Deferred) -> "asyncio.Future[Any]":
+    """Return a future of the event loop that gets the outcome of an answer."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(value: Any, error: BaseException | None) -> None:
+        if future.done():
+            return  # the caller has stopped waiting
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+    def deliver(value: Any, error: BaseException | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(settle, value, error)
+
+    answer.subscribe(_LoopReply(deliver), set())
+    return future
 
 
 def reached_by(attribute: str) -> Callable[[_Class], _Class]:

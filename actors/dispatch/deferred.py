@@ -363,6 +363,11 @@ def settle_with(answer: Deferred, then: Callable[[Any], object], failed: Callabl
     answer.subscribe(_SettledFuture(then, failed), set())
 
 
+def when_failed(answer: Deferred, then: Callable[[BaseException], object]) -> None:
+    """Call a function with the error of an answer, if it fails, on the thread that fails it. It must return at once."""
+    settle_with(answer, lambda _value: None, then)
+
+
 def tell_then(actor: pykka.ActorRef[Any], message: Any, then: Callable[[], object]) -> None:
     """Send a message, and call a function once the actor has handled it or has stopped.
 

@@ -5,7 +5,7 @@ from typing import Any
 from stretto.actors.dispatch import DispatchedActor
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.startup import EngineParts, bind_gauges
-from stretto.actors.journal import RunsClaimed
+from stretto.actors.journal import MatchesClaimed, RunsClaimed
 from stretto.metrics import get_logger
 
 
@@ -22,6 +22,8 @@ class EngineActor(DispatchedActor):
         self.metrics_url = parts.metrics_url
         bind_gauges(parts, core.table.__len__, core.quarantine.__len__)
         core.recovery.runs_claimed(RunsClaimed(parts.claimed))
+        if parts.claimed.matches:
+            core.matches.find_due(MatchesClaimed())
         parts.stack.add("engine", self.actor_ref.stop)
 
     def on_receive(self, message: Any) -> Any:

@@ -216,6 +216,22 @@ class BlockingEngine(BlockingCalls):
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
         self._get(self.proxy.drain_daemon(daemon, by=by))
 
+    def replay_event(self, event: str, *, by: Requester | None = None) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return str(self._get(self.proxy.replay_event(event, by=by)))
+
+    def pause_schedule(self, schedule: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return dict(self._get(self.proxy.pause_schedule(schedule, by=by)))
+
+    def resume_schedule(self, schedule: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return dict(self._get(self.proxy.resume_schedule(schedule, by=by)))
+
+    def trigger_schedule(self, schedule: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return dict(self._get(self.proxy.trigger_schedule(schedule, by=by)))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
         self._get(self.proxy.watch(run_id, watcher))

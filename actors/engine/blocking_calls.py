@@ -237,6 +237,10 @@ class BlockingCalls(BlockingReports):
         answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response))
         return answered
 
+    def replay_event(self, event: str) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return str(self._get(self.proxy.replay_event(event)))
+
     def drain_pool(self, pool: str, worker: str | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker)))
@@ -244,6 +248,18 @@ class BlockingCalls(BlockingReports):
     def drain_daemon(self, daemon: int) -> None:
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
         self._get(self.proxy.drain_daemon(daemon))
+
+    def pause_schedule(self, schedule: str) -> dict[str, Any]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return dict(self._get(self.proxy.pause_schedule(schedule)))
+
+    def resume_schedule(self, schedule: str) -> dict[str, Any]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return dict(self._get(self.proxy.resume_schedule(schedule)))
+
+    def trigger_schedule(self, schedule: str) -> dict[str, Any]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return dict(self._get(self.proxy.trigger_schedule(schedule)))
 
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""

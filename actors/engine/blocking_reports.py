@@ -18,23 +18,19 @@ class BlockingReports:
 
     def status(self, run_id: str) -> dict[str, Any]:
         """Return the status of a run, in progress or ended. See `Engine.status`."""
-        status: dict[str, Any] = self._get(self.proxy.status(run_id))
-        return status
+        return dict(self._get(self.proxy.status(run_id)))
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
         """Return the tasks of a run, each with its newest visit. See `Engine.tasks`."""
-        tasks: list[dict[str, Any]] = self._get(self.proxy.tasks(run_id))
-        return tasks
+        return list(self._get(self.proxy.tasks(run_id)))
 
     def task(self, run_id: str, task: str, visit: int | None = None) -> dict[str, Any]:
         """Return a task of a run. See `Engine.task`."""
-        found: dict[str, Any] = self._get(self.proxy.task(run_id, task, visit))
-        return found
+        return dict(self._get(self.proxy.task(run_id, task, visit)))
 
     def preview_cancel(self, run_id: str) -> dict[str, Any]:
         """Return what `cancel` would stop. See `Engine.preview_cancel`."""
-        preview: dict[str, Any] = self._get(self.proxy.preview_cancel(run_id))
-        return preview
+        return dict(self._get(self.proxy.preview_cancel(run_id)))
 
     def preview_rerun(
         self,
@@ -53,13 +49,11 @@ class BlockingReports:
 
     def why(self, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
         """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
-        waits: list[dict[str, Any]] = self._get(self.proxy.why(run_id, task))
-        return waits
+        return list(self._get(self.proxy.why(run_id, task)))
 
     def item_output(self, run_id: str, task: str, index: int = 0, attempt: int | None = None) -> dict[str, Any]:
         """Return what an item in flight has written so far. See `Engine.item_output`."""
-        output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index, attempt))
-        return output
+        return dict(self._get(self.proxy.item_output(run_id, task, index, attempt)))
 
     def workflows(self) -> tuple[str, ...]:
         """Return the refs of all known workflows."""
@@ -107,8 +101,7 @@ class BlockingReports:
 
     def key(self, name: str, scope: Scope = "system", owner: str | None = None) -> dict[str, Any]:
         """Return a key with its value, masked if it is secret. See `Engine.key`."""
-        key: dict[str, Any] = self._get(self.proxy.key(name, scope, owner))
-        return key
+        return dict(self._get(self.proxy.key(name, scope, owner)))
 
     def inquiries(
         self,
@@ -119,28 +112,78 @@ class BlockingReports:
         limit: int = PAGE,
     ) -> dict[str, Any]:
         """Return a page of inquiries, the newest first. See `Engine.inquiries`."""
-        page: dict[str, Any] = self._get(self.proxy.inquiries(run, status=status, cursor=cursor, limit=limit))
-        return page
+        return dict(self._get(self.proxy.inquiries(run, status=status, cursor=cursor, limit=limit)))
 
     def inquiry(self, inquiry: str) -> dict[str, Any]:
         """Return an inquiry. See `Engine.inquiry`."""
-        found: dict[str, Any] = self._get(self.proxy.inquiry(inquiry))
-        return found
+        return dict(self._get(self.proxy.inquiry(inquiry)))
 
     def daemons(self) -> list[dict[str, Any]]:
         """Return the daemons that have the store open. See `Engine.daemons`."""
-        daemons: list[dict[str, Any]] = self._get(self.proxy.daemons())
-        return daemons
+        return list(self._get(self.proxy.daemons()))
 
     def daemon(self, daemon: int) -> dict[str, Any]:
         """Return one of the daemons that have the store open. See `Engine.daemon`."""
-        found: dict[str, Any] = self._get(self.proxy.daemon(daemon))
-        return found
+        return dict(self._get(self.proxy.daemon(daemon)))
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return all rules. See `Engine.rules`."""
+        return list(self._get(self.proxy.rules()))
+
+    def rule(self, rule: str) -> dict[str, Any]:
+        """Return a rule with its criteria and its last matches. See `Engine.rule`."""
+        return dict(self._get(self.proxy.rule(rule)))
+
+    def try_rule(
+        self,
+        rule: str,
+        payload: Any = None,
+        event_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a rule would make of an event. See `Engine.try_rule`."""
+        return dict(self._get(self.proxy.try_rule(rule, payload, event_type, headers, parameters)))
+
+    def events(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        event_type: str | None = None,
+        source: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        matched: bool | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of events without their payloads. See `Engine.events`."""
+        page: dict[str, Any] = self._get(
+            self.proxy.events(
+                event_type=event_type, source=source, since=since, until=until, matched=matched, cursor=cursor,
+                limit=limit,
+            )
+        )  # fmt: skip
+        return page
+
+    def event(self, event: str) -> dict[str, Any]:
+        """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
+        return dict(self._get(self.proxy.event(event)))
 
     def pools(self) -> list[dict[str, Any]]:
         """Return the pools of workers. See `Engine.pools`."""
-        pools: list[dict[str, Any]] = self._get(self.proxy.pools())
-        return pools
+        return list(self._get(self.proxy.pools()))
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return the schedules. See `Engine.schedules`."""
+        return list(self._get(self.proxy.schedules()))
+
+    def schedule(self, schedule: str) -> dict[str, Any]:
+        """Return a schedule. See `Engine.schedule`."""
+        return dict(self._get(self.proxy.schedule(schedule)))
+
+    def schedule_times(self, schedule: str, since: float | None = None, count: int = 5) -> list[dict[str, Any]]:
+        """Return the next due times of a schedule. See `Engine.schedule_times`."""
+        return list(self._get(self.proxy.schedule_times(schedule, since, count)))
 
     def run_counts(
         self,
@@ -149,8 +192,7 @@ class BlockingReports:
         children: Literal["listed", "folded"] = "listed",
     ) -> dict[str, Any]:
         """Return the number of stored runs by status. See `Engine.run_counts`."""
-        counts: dict[str, Any] = self._get(self.proxy.run_counts(since, by, children))
-        return counts
+        return dict(self._get(self.proxy.run_counts(since, by, children)))
 
     def find_run(self, text: str) -> str:
         """Return the id of a run by its id or a part of it. See `Engine.find_run`."""
@@ -158,8 +200,7 @@ class BlockingReports:
 
     def show_run(self, run_id: str) -> dict[str, Any]:
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
-        report: dict[str, Any] = self._get(self.proxy.run(run_id))
-        return report
+        return dict(self._get(self.proxy.run(run_id)))
 
     def items(  # noqa: PLR0913, PLR0917 - the fields of a query
         self,
@@ -180,8 +221,7 @@ class BlockingReports:
 
     def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> dict[str, Any]:
         """Return the last ended attempt of a stored run's item. See `Engine.item`."""
-        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index, visit))
-        return attempt
+        return dict(self._get(self.proxy.item(run_id, task, index, visit)))
 
     def item_input(
         self, run_id: str, task: str, index: int = 0, visit: int | None = None, attempt: int | None = None
@@ -191,18 +231,15 @@ class BlockingReports:
 
     def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> dict[str, Any]:
         """Return a map of the items of a stored run's task. See `Engine.cells`."""
-        cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))
-        return cells
+        return dict(self._get(self.proxy.cells(run_id, task, visit, known)))
 
     def export(self, run_id: str) -> dict[str, Any]:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        run: dict[str, Any] = self._get(self.proxy.export(run_id))
-        return run
+        return dict(self._get(self.proxy.export(run_id)))
 
     def errors(self, run_id: str, task: str | None = None) -> dict[str, Any]:
         """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
-        found: dict[str, Any] = self._get(self.proxy.errors(run_id, task))
-        return found
+        return dict(self._get(self.proxy.errors(run_id, task)))
 
     def error_items(self, run_id: str, group: str) -> dict[str, list[list[int]]]:
         """Return the failed items of a group of failures. See `Engine.error_items`."""
@@ -213,23 +250,19 @@ class BlockingReports:
         self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
     ) -> dict[str, Any]:
         """Return a page of the entries of a stored run. See `Engine.history`."""
-        page: dict[str, Any] = self._get(self.proxy.history(run_id, after, kind, task, limit))
-        return page
+        return dict(self._get(self.proxy.history(run_id, after, kind, task, limit)))
 
     def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> dict[str, Any]:
         """Return a value of a stored run's context. See `Engine.context`."""
-        value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
-        return value
+        return dict(self._get(self.proxy.context(run_id, at, path)))
 
     def context_versions(self, run_id: str, max_entries: int | None = None) -> dict[str, Any]:
         """Return the versions of a stored run's context. See `Engine.context_versions`."""
-        versions: dict[str, Any] = self._get(self.proxy.context_versions(run_id, max_entries))
-        return versions
+        return dict(self._get(self.proxy.context_versions(run_id, max_entries)))
 
     def timeline(self, run_id: str) -> dict[str, Any]:
         """Return when the tasks of a stored run ran. See `Engine.timeline`."""
-        timeline: dict[str, Any] = self._get(self.proxy.timeline(run_id))
-        return timeline
+        return dict(self._get(self.proxy.timeline(run_id)))
 
     def context_value(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Any:
         """Return a value of a stored run's context, however large it is. See `Engine.context_value`."""
@@ -237,15 +270,13 @@ class BlockingReports:
 
     def definition(self, run_id: str) -> dict[str, Any]:
         """Return the definition that a stored run runs with. See `Engine.definition`."""
-        definition: dict[str, Any] = self._get(self.proxy.definition(run_id))
-        return definition
+        return dict(self._get(self.proxy.definition(run_id)))
 
     def audit(
         self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
     ) -> dict[str, Any]:
         """Return a page of the audit, the newest entry first. See `Engine.audit`."""
-        page: dict[str, Any] = self._get(self.proxy.audit(since=since, who=who, cursor=cursor, limit=limit))
-        return page
+        return dict(self._get(self.proxy.audit(since=since, who=who, cursor=cursor, limit=limit)))
 
     @staticmethod
     def _get(future: Any) -> Any:

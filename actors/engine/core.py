@@ -10,10 +10,12 @@ from stretto.actors.engine.children import Children
 from stretto.actors.engine.daemons import EngineDaemons
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.elsewhere import RunsElsewhere
+from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.keys import EngineKeys
+from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.pools import EnginePools
 from stretto.actors.engine.quarantine import QuarantinedRuns
@@ -24,6 +26,7 @@ from stretto.actors.engine.release import Release
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
@@ -67,6 +70,11 @@ class EngineCore:
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
+        self.events = EngineEvents(services, definitions)
+        self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
+        self.matches = matches = MatchStarts(
+            services, engine, parts.link, definitions, runs, admission, schedules.run_failed
+        )
         self.keys = EngineKeys(services, parts.link, parts.key_limits)
         self.pools = EnginePools(services)
         self.inquiries = EngineInquiries(services, engine, table, self.requests)
@@ -77,7 +85,16 @@ class EngineCore:
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(
-            services, definitions, runs, recovery, self.shutdown, news, following, self.requests, self.inquiries
+            services,
+            definitions,
+            runs,
+            recovery,
+            self.shutdown,
+            news,
+            following,
+            self.requests,
+            self.inquiries,
+            schedules,
         )
         self.handlers = {
             message: handler
@@ -85,6 +102,8 @@ class EngineCore:
                 runs,
                 news,
                 self.children,
+                matches,
+                schedules,
                 recovery,
                 recovery.queue,
                 release,

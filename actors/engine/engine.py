@@ -20,6 +20,7 @@ from stretto.actors.actions import (
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.methods.controls import ControlMethods
 from stretto.actors.engine.methods.daemons import DaemonMethods
+from stretto.actors.engine.methods.events import EventMethods
 from stretto.actors.engine.methods.housekeeping import HousekeepingMethods
 from stretto.actors.engine.methods.inquiries import InquiryMethods
 from stretto.actors.engine.methods.items import ItemMethods
@@ -27,6 +28,7 @@ from stretto.actors.engine.methods.keys import KeyMethods
 from stretto.actors.engine.methods.pools import PoolMethods
 from stretto.actors.engine.methods.records import RecordMethods
 from stretto.actors.engine.methods.runs import RunMethods
+from stretto.actors.engine.methods.schedules import ScheduleMethods
 from stretto.actors.engine.methods.submission import SubmissionMethods
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, Retention, start_actor, start_parts
@@ -52,6 +54,8 @@ class Engine(  # each subject is a file of its own in methods/
     PoolMethods,
     InquiryMethods,
     DaemonMethods,
+    EventMethods,
+    ScheduleMethods,
     HousekeepingMethods,
 ):
     """The root actor. Start it with `Engine.start(...)`, and use it through `.proxy()`.
@@ -103,6 +107,7 @@ class Engine(  # each subject is a file of its own in methods/
         retain_days: float | None = None,
         retain_runs: int | None = None,
         retain_audit_days: float | None = None,
+        retain_event_days: float | None = None,
         protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
@@ -150,6 +155,7 @@ class Engine(  # each subject is a file of its own in methods/
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
+            retain_event_days: The days that events stay in the store, with what rules answered. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             key_limits: The bounds of the key-value store.
@@ -169,7 +175,7 @@ class Engine(  # each subject is a file of its own in methods/
             definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
-            retention=Retention(retain_days, retain_runs, retain_audit_days),
+            retention=Retention(retain_days, retain_runs, retain_audit_days, retain_event_days),
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,

@@ -12,6 +12,7 @@ from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
+from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
@@ -41,6 +42,7 @@ class EngineHost:
         following: RunFollowing,
         requests: RunRequests,
         inquiries: EngineInquiries,
+        schedules: EngineSchedules,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -51,6 +53,7 @@ class EngineHost:
         self._following = following
         self._requests = requests
         self._inquiries = inquiries
+        self._schedules = schedules
         self._item_values = KeptReports()
 
     def services(self) -> Services:
@@ -73,6 +76,8 @@ class EngineHost:
         """
         self._definitions.replace(catalogue, packs)
         self._services.actions = catalogue.actions
+        self._services.events.use(catalogue.triggers.rules, catalogue.triggers.hooks)
+        self._schedules.use_definitions()
         self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:

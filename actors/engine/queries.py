@@ -20,6 +20,7 @@ from stretto.actors.journal import (
     NoStore,
     Prune,
     PruneAudit,
+    PruneEvents,
     PruneRuns,
     Reader,
     Requester,
@@ -154,7 +155,7 @@ class Pruning:
     def _prune_by_retention(self, message: PruneDue) -> None:
         if self._retention.is_limited and not self._admission.closed:
             now = self._services.now()
-            for prune in (self._retention.at(now), self._retention.of_audit_at(now)):
+            for prune in (self._retention.at(now), self._retention.of_audit_at(now), self._retention.of_events_at(now)):
                 if prune is not None:
                     self._delete(prune)
             self._services.timers.remind_after(PRUNE_SECONDS, self._engine, message)
@@ -167,7 +168,7 @@ class Pruning:
         self._table.forget_ended(run_id)  # the store has its status, as long as it has the run
         return derived(deleted, lambda _runs: None)
 
-    def _delete(self, prune: Prune | PruneAudit | DeleteRun, audit: AuditEntries = ()) -> Deferred:
+    def _delete(self, prune: Prune | PruneAudit | PruneEvents | DeleteRun, audit: AuditEntries = ()) -> Deferred:
         if self._journal is None or self._journal.actor is None:
             raise NoStore("this engine has no store, so there are no runs to delete")
         answer = Deferred()

@@ -47,6 +47,7 @@ class EngineSettings(TypedDict, total=False):
     store_key: str | PathLike[str] | None
     retain_days: float | None
     retain_audit_days: float | None
+    retain_event_days: float | None
     retain_runs: int | None
     protected: Paths
     expression_limits: ExpressionLimits

@@ -62,6 +62,7 @@ class Shutdown:
             self._stopped = Deferred()
             _log.info("engine_stopping", runs=len(self._table))
             self._admission.close()
+            self._services.events.close()
             self._giving_up.begin()
             for run_id, run in self._table:
                 run.tell(ParkWhenIdle())
@@ -120,6 +121,7 @@ class Shutdown:
     def _unwind(self) -> None:
         self._unwinding = True
         self._admission.close()
+        self._services.events.close()
         self._recovery.finished.resolve()
         # A dispatcher cannot wait for its own threads.
         threading.Thread(target=self._stop_parts, name="stretto-stop").start()

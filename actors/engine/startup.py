@@ -22,6 +22,7 @@ from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.settings import Paths
+from stretto.actors.events import EventIntake, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
@@ -34,6 +35,7 @@ from stretto.actors.journal import (
     OpenJournal,
     Prune,
     PruneAudit,
+    PruneEvents,
     Reader,
     claim_all,
     files_of,
@@ -45,6 +47,7 @@ from stretto.actors.packs import PackConfiguration, Source, read_pack_configurat
 from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
+from stretto.actors.schedules import BeginSchedules
 from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
@@ -62,21 +65,26 @@ Actor = TypeVar("Actor", bound=pykka.Actor)
 class Retention:
     """How many days, and how many of them, ended runs stay in the store. None is no limit.
 
-    `audit_days` are the days that entries of the audit stay there.
+    `audit_days` are the days that entries of the audit stay there, and `event_days` those of events.
     """
 
     days: float | None = None
     runs: int | None = None
     audit_days: float | None = None
+    event_days: float | None = None
 
     @property
     def is_limited(self) -> bool:
         """Whether anything is ever deleted."""
-        return (self.days, self.runs, self.audit_days) != (None, None, None)
+        return (self.days, self.runs, self.audit_days, self.event_days) != (None, None, None, None)
 
     def of_audit_at(self, now: float) -> PruneAudit | None:
         """Return the entries of the audit to delete now, or None without a limit."""
         return None if self.audit_days is None else PruneAudit(now - self.audit_days * SECONDS_A_DAY)
+
+    def of_events_at(self, now: float) -> PruneEvents | None:
+        """Return the events to delete now, or None without a limit."""
+        return None if self.event_days is None else PruneEvents(now - self.event_days * SECONDS_A_DAY)
 
     def at(self, now: float) -> Prune | None:
         """Return the runs to delete now, or None without a limit."""
@@ -227,7 +235,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now,
+            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard)),
         )  # fmt: skip
         runners.give_access(
             access_for_packs(
@@ -241,18 +249,9 @@ def start_parts(options: EngineOptions) -> EngineParts:
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
         return EngineParts(
-            services,
-            catalogue,
-            pack_configuration,
-            metrics_url,
-            journal,
-            claimed,
-            options.retention,
-            options.max_runs,
-            options.key_limits,
-            link,
-            stack.pop_all(),
-        )
+            services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
+            options.max_runs, options.key_limits, link, stack.pop_all(),
+        )  # fmt: skip
 
 
 def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, reader: Reader) -> None:
@@ -287,6 +286,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
     if parts.journal is not None:
         parts.journal.start_peers(reference)
+    reference.tell(BeginSchedules())
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(
@@ -361,11 +361,16 @@ def _check(options: EngineOptions) -> None:
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _check_life(options.worker_life)
-    retention = options.retention
+    _check_retention(options.retention)
+
+
+def _check_retention(retention: Retention) -> None:
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
     if retention.audit_days is not None and retention.audit_days < 0:
         raise ValueError(f"retain_audit_days must be at least 0, got {retention.audit_days}")
+    if retention.event_days is not None and retention.event_days < 0:
+        raise ValueError(f"retain_event_days must be at least 0, got {retention.event_days}")
 
 
 def _check_life(life: WorkerLife) -> None:

@@ -49,6 +49,21 @@ if TYPE_CHECKING:
     from stretto.actors.journal.counted_items import ItemError
     from stretto.actors.journal.deletion import DeleteRun, RunNeeded
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
+    from stretto.actors.journal.events import (
+        Accepted,
+        EventAccepted,
+        EventPage,
+        EventQuery,
+        EventReader,
+        EventRow,
+        Match,
+        MatchFailed,
+        MatchKey,
+        MatchRow,
+        PruneEvents,
+        UnknownEvent,
+        new_event_id,
+    )
     from stretto.actors.journal.inquiries import (
         INQUIRY_STATUSES,
         Inquiry,
@@ -101,10 +116,14 @@ if TYPE_CHECKING:
         Link,
         NoJournal,
         Notifications,
+        ScheduleLink,
     )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
+        EventCame,
         JournalHasRoom,
+        MatchesClaimed,
+        MatchesDue,
         PruneRuns,
         RunExists,
         RunsClaimed,
@@ -128,6 +147,7 @@ if TYPE_CHECKING:
         PAGE,
         STATUSES,
         EntryQuery,
+        InvalidCursor,
         ItemQuery,
         RunQuery,
     )
@@ -161,6 +181,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, RESTARTED, ReplayTrace
     from stretto.actors.journal.run_log import MAX_OUTPUT_BYTES, RunLog
+    from stretto.actors.journal.schedules import ScheduleMoved, ScheduleReader, ScheduleRow, ScheduleState
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
     from stretto.actors.journal.sql.store import Store
@@ -169,7 +190,6 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
-        InvalidCursor,
         ItemRow,
         Prune,
         Quarantine,
@@ -206,6 +226,10 @@ else:
                 "InquiryReader InquiryStatus Question StoredInquiry UnknownInquiry unknown_inquiry_error"
             ),
             "inquiries_memory": "InquiriesInMemory",
+            "events": (
+                "Accepted EventAccepted EventPage EventQuery EventReader EventRow Match MatchFailed MatchKey MatchRow "
+                "PruneEvents UnknownEvent new_event_id"
+            ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
             ),
@@ -215,13 +239,19 @@ else:
                 "UnknownKey unknown_key_error"
             ),
             "lease": "StoredDaemon",
-            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications",
+            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink",
             "location": "InFile files_of locate",
-            "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable RunsClaimed StoreGone",
+            "messages": (
+                "EventCame JournalHasRoom MatchesClaimed MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed "
+                "StoreGone"
+            ),
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
-            "queries": "EntryQuery HOUR_SECONDS ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery STATUSES",
+            "queries": (
+                "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery "
+                "STATUSES"
+            ),
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending EngineDrains Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput "
@@ -230,13 +260,14 @@ else:
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
+            "schedules": "ScheduleMoved ScheduleReader ScheduleRow ScheduleState",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
             "sql.upgrade": "finish_upgrade upgrade",
             "times": "time_as_json",
             "store": (
-                "CannotOpenStore Child InvalidCursor ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreClosed "
+                "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreClosed "
                 "StoreFacts StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
@@ -246,25 +277,27 @@ __all__ = [
     "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE",
     "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES",
     "MAX_PAGE", "MAX_PENDING", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED",
-    "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "AccessChange",
-    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries",
-    "AuditEntry", "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child",
-    "Claimed", "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter",
-    "EnterCodeRecord", "Entry", "EntryQuery", "GivenItems", "Happened", "Idempotency", "InFile",
-    "InquiriesInMemory", "Inquiry", "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryPage", "InquiryQuery",
-    "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError", "ItemKey", "ItemQuery", "ItemRow",
-    "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyPlace",
-    "KeyReader", "Keyring", "KeysRead", "Link", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
+    "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
+    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
+    "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
+    "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
+    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
+    "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange", "InquiryEnd",
+    "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
+    "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
+    "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed",
+    "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
     "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
-    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneRuns", "PutKey", "Quarantine", "Question",
-    "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",
+    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
+    "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",
     "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog",
-    "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "Scope", "SecretsLearned",
-    "SessionRecord", "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost",
-    "StoreUnavailable", "StoredDaemon", "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions",
-    "TaskRow", "TokenRecord", "Unfinished", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable",
-    "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all",
-    "files_of", "finish_upgrade", "is_in_use", "keyring_for", "locate", "new_key", "open_journal", "open_reader",
-    "open_store", "origin_of_rerun", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error",
-    "unknown_key_error", "unpacked", "upgrade",
+    "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
+    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SessionRecord",
+    "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",
+    "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished",
+    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
+    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "files_of", "finish_upgrade",
+    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "open_journal", "open_reader", "open_store",
+    "origin_of_rerun", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error", "unknown_key_error",
+    "unpacked", "upgrade",
 ]  # fmt: skip

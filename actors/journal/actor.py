@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pykka
@@ -20,6 +20,7 @@ from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
 from stretto.actors.journal.claims import Claimed, Claims
 from stretto.actors.journal.deletion import DeleteRun
+from stretto.actors.journal.events import PruneEvents
 from stretto.actors.journal.kv import KeyWriter
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import (
@@ -27,6 +28,8 @@ from stretto.actors.journal.messages import (
     ChangeKey,
     ClaimLeft,
     ClaimRuns,
+    ClaimSchedules,
+    MatchesClaimed,
     PruneRuns,
     Record,
     RetryCommit,
@@ -36,6 +39,8 @@ from stretto.actors.journal.messages import (
     StoreGone,
 )
 from stretto.actors.journal.records import Audited, Happened, Write, run_of
+from stretto.actors.journal.refusals import answer_duplicate, answer_unrecordable
+from stretto.actors.journal.schedules import ScheduleClaims
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -57,20 +62,24 @@ PRUNE_PORTION: Final = 2000
 _log = get_logger("stretto.journal")
 
 
+_OTHERS: Final[Mapping[type, str]] = {PruneAudit: "audit", PruneEvents: "events"}
+"""The rows besides runs that are deleted, as log lines name them."""
+
+
 class _ContinuePruning:
     """Delete the next portion."""
 
 
 class _PruneRequest:
-    """A request to delete runs or entries of the audit: its answer, and how many are deleted so far."""
+    """A request to delete runs, entries of the audit or events: its answer, and how many are deleted so far."""
 
-    __slots__ = ("answer", "audit", "deleted", "of_audit", "of_one_run", "pruning")
+    __slots__ = ("answer", "audit", "deleted", "of_one_run", "others", "pruning")
 
     def __init__(self, message: PruneRuns, pruning: Pruning) -> None:
         self.pruning = pruning
         self.answer = message.answer
         self.audit = message.audit
-        self.of_audit = isinstance(message.prune, PruneAudit)
+        self.others = _OTHERS.get(type(message.prune))
         self.of_one_run = isinstance(message.prune, DeleteRun)
         self.deleted = 0
 
@@ -83,12 +92,13 @@ class JournalActor(pykka.ThreadingActor):
     def __init__(  # noqa: PLR0913 - its collaborators, as keywords
         self,
         writer: Writer,
-        pruning: Callable[[Prune | PruneAudit | DeleteRun], Pruning],
+        pruning: Callable[[Prune | PruneAudit | PruneEvents | DeleteRun], Pruning],
         link: JournalLink,
         *,
         access: AccessWriter,
         keys: KeyWriter,
         claims: Claims,
+        schedules: ScheduleClaims,
         timers: Timers,
         instruments: Instruments,
         engine: Callable[[], pykka.ActorRef[Any]],
@@ -100,6 +110,7 @@ class JournalActor(pykka.ThreadingActor):
         self._access = access
         self._keys = keys
         self._claims = claims
+        self._schedules = schedules
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
@@ -119,7 +130,7 @@ class JournalActor(pykka.ThreadingActor):
 
     def on_receive(self, message: Any) -> Any:
         """Gather a record; commit when the mailbox is empty, which is soon: to send a record takes far longer."""
-        if isinstance(message, ChangeAccess | ChangeKey):
+        if isinstance(message, ChangeAccess | ChangeKey | ClaimSchedules):
             try:
                 return self._change(message)
             finally:
@@ -163,8 +174,6 @@ class JournalActor(pykka.ThreadingActor):
         with contextlib.suppress(pykka.ActorDeadError):
             self._engine().tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
         self._writer.close()
-
-    # ---- writing
 
     def _commit(self) -> None:
         """Write the records that come next, and more of them as long as no one waits for the commit."""
@@ -216,8 +225,8 @@ class JournalActor(pykka.ThreadingActor):
     def _is_refused(self, record: Record) -> bool:
         """Return whether the store refused an earlier record of the run. The run's end alone is accepted again."""
         if _only_ends(record):
-            self._refused.discard(self._run_of(record) or "")
-        return self._run_of(record) in self._refused
+            self._refused.discard(run_of(record.write) or "")
+        return run_of(record.write) in self._refused
 
     def _written(self, batch: Sequence[Record], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
         writes = _writes_of(batch)
@@ -234,10 +243,10 @@ class JournalActor(pykka.ThreadingActor):
         refused = {each.run_id: each for each in existing}
         self._available(sum(each.entries for each in batch))
         for record in batch:
-            earlier = refused.get(self._run_of(record) or "")
+            earlier = refused.get(run_of(record.write) or "")
             if earlier is None:
                 notify(record.notifications, record.answers)
-            else:
+            elif not answer_duplicate(record, earlier):
                 self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
 
     def _available(self, entries: int) -> None:
@@ -265,18 +274,16 @@ class JournalActor(pykka.ThreadingActor):
                 return
 
     def _refuse(self, record: Record, reason: str) -> None:
-        run_id = self._run_of(record) or ""
-        _log.error("run_unrecordable", run_id=run_id, reason=reason)
+        run_id = run_of(record.write) or ""
         self._link.dropped(record.entries)
+        if answer_unrecordable(record, reason):
+            return
+        _log.error("run_unrecordable", run_id=run_id, reason=reason)
         if _only_ends(record):  # the store does not know the run: only its end is left to report
             notify(record.notifications, record.answers)
             return
         self._refused.add(run_id)
         self._tell_engine(RunUnrecordable(run_id, reason))
-
-    @staticmethod
-    def _run_of(record: Record) -> str | None:
-        return run_of(record.write)
 
     # ---- an unavailable store
 
@@ -300,8 +307,6 @@ class JournalActor(pykka.ThreadingActor):
         self._link.failed(str(error))
         self._failing, self._backlog = [], Backlog()
         self._tell_engine(StoreGone(str(error)))
-
-    # ---- claims
 
     def _claim_regularly(self) -> None:
         again = self._claim()
@@ -327,25 +332,27 @@ class JournalActor(pykka.ThreadingActor):
         self._available(0)
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
+        if claimed.matches:
+            self._tell_engine(MatchesClaimed())
         if claimed.more:
             self.actor_ref.tell(ClaimLeft())
         return claimed.again
 
-    # ---- access and keys
+    # ---- access, keys and claims of schedules
 
-    def _change(self, message: ChangeAccess | ChangeKey) -> Any:
+    def _change(self, message: ChangeAccess | ChangeKey | ClaimSchedules) -> Any:
         """Write a change in its own transaction. Raises what the sender gets, such as StoreUnavailable."""
         if self._failing:
             raise StoreUnavailable(f"the store cannot be written: {self._link.unavailable}")
         try:
             if isinstance(message, ChangeKey):
                 return self._keys.apply(message.change, message.audit)
+            if isinstance(message, ClaimSchedules):
+                return self._schedules.claim(message.timings, message.at)
             return self._access.apply(message.change, message.audit)
         except StoreLost as error:
             self._lose(error)
             raise
-
-    # ---- pruning
 
     def _prune(self, request: _PruneRequest) -> None:
         """Delete one portion. The next one waits behind the records that have arrived by then."""
@@ -355,15 +362,15 @@ class JournalActor(pykka.ThreadingActor):
                 request.audit = ()
             request.deleted += request.pruning.prune_some(PRUNE_PORTION)
         except StrettoError as error:
-            if request.of_audit:
-                _log.warning("audit_not_pruned", entries=request.deleted, reason=str(error))
+            if request.others is not None:
+                _log.warning(f"{request.others}_not_pruned", entries=request.deleted, reason=str(error))
             elif not request.of_one_run:  # which is refused, if it is needed
                 _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
             request.answer.fail(error)
         else:
             if request.pruning.finished:
-                if request.of_audit:
-                    _log.info("audit_pruned", entries=request.deleted)
+                if request.others is not None:
+                    _log.info(f"{request.others}_pruned", entries=request.deleted)
                 else:
                     _log.info("runs_pruned", runs=request.deleted)
                 request.answer.resolve(request.deleted)

@@ -9,7 +9,7 @@ import msgspec
 
 from stretto.actors.journal.access import AuditPage, AuditQuery, AuditRow
 from stretto.actors.journal.audit import AuditEntries, AuditEntry
-from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.metrics import get_logger
 
 MAX_REMEMBERED: Final = 10_000

@@ -16,6 +16,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """The suspects among them, and those that have ended and are not quarantined."""
     more: bool = False
     """Whether more runs may be left to claim."""
+    matches: bool = False
+    """Whether matches were claimed whose runs are to be started."""
     again: float | None = None
     """The seconds after which to claim again, or None if no other engine can leave runs."""
 
@@ -42,9 +44,11 @@ def claim_all(claims: Claims) -> Claimed:
     """Claim all runs that are left, portion by portion. Raises like `Claims.claim`."""
     unfinished: list[Unfinished] = []
     suspects: dict[str, Suspicion] = {}
+    matches = False
     while True:
         portion = claims.claim()
+        matches = matches or portion.matches
         unfinished += portion.unfinished
         suspects.update((each.run_id, each) for each in portion.suspects)
         if not portion.more:
-            return Claimed(tuple(unfinished), tuple(suspects.values()), again=portion.again)
+            return Claimed(tuple(unfinished), tuple(suspects.values()), matches=matches, again=portion.again)

@@ -13,7 +13,7 @@ from stretto.actors.journal.inquiries import (
     InquiryQuery,
     StoredInquiry,
 )
-from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.journal.queries import InvalidCursor
 
 MAX_REMEMBERED: Final = 1_000
 """Ended inquiries that stay in memory."""

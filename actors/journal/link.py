@@ -5,7 +5,7 @@ Entries are counted where they are sent, so that senders notice a full journal a
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pykka
@@ -14,12 +14,16 @@ from stretto.actors.dispatch import Deferred, Recipient, RightOfWay, ask_deferre
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
+from stretto.actors.journal.events import EventAccepted, MatchFailed
+from stretto.actors.journal.events_memory import MemoryEvents
 from stretto.actors.journal.inquiries_memory import InquiriesInMemory
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.messages import ChangeAccess, ChangeKey, JournalHasRoom, Record
+from stretto.actors.journal.messages import ChangeAccess, ChangeKey, ClaimSchedules, JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write, run_of
+from stretto.actors.journal.schedules import ScheduleMoved
+from stretto.actors.journal.schedules_memory import MemorySchedules
 from stretto.actors.journal.store import StoreClosed
 
 MAX_PENDING = 8192
@@ -80,7 +84,26 @@ class KeyLink(Protocol):
         """
 
 
-class EngineLink(KeyLink, Protocol):
+class ScheduleLink(Protocol):
+    """The journal as schedules see it."""
+
+    durable: bool
+    """Whether there is a store."""
+
+    @property
+    def claim_seconds(self) -> float | None:
+        """The seconds between two claims, or None if no other engine can leave anything."""
+
+    def record(
+        self, write: Write | None, notifications: Notifications = (), answers: Answers = (), family: str | None = None
+    ) -> None:
+        """Send a record to the journal; see `Link.record`."""
+
+    def claim_schedules(self, timings: Mapping[str, str], at: int) -> Deferred:
+        """Claim schedules. Answered as `ScheduleClaims.claim`, whose errors this fails with."""
+
+
+class EngineLink(KeyLink, ScheduleLink, Protocol):
     """The journal as the engine sees it."""
 
     engine: int | None
@@ -96,17 +119,21 @@ class NoJournal:
     Attributes:
         audit: The newest entries of the audit.
         inquiries: The inquiries of its runs.
+        events: The newest events.
     """
 
     durable = False
     engine: int | None = None
     pending = 0
     unavailable: str | None = None
+    claim_seconds: float | None = None
 
     def __init__(self) -> None:
         self.audit = AuditRing()
         self.inquiries = InquiriesInMemory()
+        self.events = MemoryEvents()
         self._keys = MemoryKeys()
+        self._schedules = MemorySchedules()
 
     def record(
         self,
@@ -116,6 +143,19 @@ class NoJournal:
         family: str | None = None,  # noqa: ARG002 - as above
     ) -> None:
         """Keep the audit and the inquiries of the record, send the messages and resolve the answers at once."""
+        if isinstance(write, EventAccepted):
+            accepted = self.events.add(write)
+            answers = [(answer, accepted) for answer, _value in answers]
+            notifications = () if accepted.duplicate else notifications
+        elif isinstance(write, MatchFailed):
+            self.events.fail(write.event, write.rule, write.error)
+        elif isinstance(write, ScheduleMoved):
+            self._schedules.move(write.state)
+            if write.accepted is not None:
+                self.events.add(write.accepted)
+        elif isinstance(write, Happened):
+            for each in write.events:
+                self.events.add(each)
         if write is not None and write.audit:
             self.audit.add(write.audit)
         if isinstance(write, Happened) and write.inquiries:
@@ -128,6 +168,12 @@ class NoJournal:
 
     def stop_claiming(self) -> None:
         """Do nothing: there is no store to claim runs from."""
+
+    def claim_schedules(self, timings: Mapping[str, str], at: int) -> Deferred:
+        """Return the states of schedules in memory."""
+        answer = Deferred()
+        answer.resolve(self._schedules.claim(timings, at))
+        return answer
 
     def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
         """Change the keys in memory. Only the engine's turns call this."""
@@ -222,6 +268,11 @@ class JournalLink:
         return self._lease is not None
 
     @property
+    def claim_seconds(self) -> float | None:
+        """The seconds between two claims of what other engines have left, or None if there are none."""
+        return None if self._lease is None else self._lease.renewal_seconds
+
+    @property
     def _is_over(self) -> bool:
         return self._lease is not None and self._lease.is_over
 
@@ -238,7 +289,11 @@ class JournalLink:
         """Write a change of the key-value store with its audit, in a transaction of its own; see `KeyLink`."""
         return self._ask(ChangeKey(change, audit))
 
-    def _ask(self, message: ChangeAccess | ChangeKey) -> Deferred:
+    def claim_schedules(self, timings: Mapping[str, str], at: int) -> Deferred:
+        """Claim schedules in a transaction of its own; see `ScheduleLink`."""
+        return self._ask(ClaimSchedules(timings, at))
+
+    def _ask(self, message: ChangeAccess | ChangeKey | ClaimSchedules) -> Deferred:
         stopping = StoreClosed("the store cannot be written: the engine is being stopped")
         if self._journal is None or not self._journal.is_alive():
             answer = Deferred()

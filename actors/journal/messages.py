@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stretto.actors.dispatch import Deferred, Recipient
     from stretto.actors.journal.access import AccessChange, PruneAudit
     from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.claims import Claimed
     from stretto.actors.journal.deletion import DeleteRun
+    from stretto.actors.journal.events import Match, PruneEvents
     from stretto.actors.journal.kv import KeyChange
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
+    from stretto.definitions.rules import Event
 
 
 class JournalHasRoom(msgspec.Struct, frozen=True):
@@ -35,6 +39,22 @@ class RunUnrecordable(msgspec.Struct, frozen=True):
 
     run_id: str
     reason: str
+
+
+class MatchesDue(msgspec.Struct, frozen=True):
+    """Rules have answered events, which is durable: their runs are to be started."""
+
+    matches: tuple[Match, ...]
+
+
+class MatchesClaimed(msgspec.Struct, frozen=True):
+    """This engine has claimed matches, whose runs it starts."""
+
+
+class EventCame(msgspec.Struct, frozen=True):
+    """An event was accepted, which is durable. Sent to who listens to its type."""
+
+    event: Event
 
 
 class StoreGone(msgspec.Struct, frozen=True):
@@ -66,12 +86,12 @@ class RetryCommit(msgspec.Struct, frozen=True):
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Delete ended runs, one run, or old entries of the audit, a portion at a time; `answer` gets their number.
+    """Delete runs, entries of the audit, or events, a portion at a time; `answer` gets their number.
 
     `audit` is durable before the first portion is deleted. `DeleteRun` has its own.
     """
 
-    prune: Prune | PruneAudit | DeleteRun
+    prune: Prune | PruneAudit | PruneEvents | DeleteRun
     answer: Deferred
     audit: AuditEntries = ()
 
@@ -88,6 +108,14 @@ class RunsClaimed(msgspec.Struct, frozen=True):
     """This engine has claimed runs, which it recovers."""
 
     claimed: Claimed
+
+
+class ClaimSchedules(msgspec.Struct, frozen=True):
+    """Claim schedules, given the identities of their timings by ref. Answered with the states of this engine's."""
+
+    timings: Mapping[str, str]
+    at: int
+    """The due times of new schedules are dealt with up to this one."""
 
 
 class ChangeAccess(msgspec.Struct, frozen=True):

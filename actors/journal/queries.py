@@ -4,8 +4,11 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from stretto.definitions.errors import StrettoError
+
 Children: TypeAlias = Literal["listed", "folded"]
 """Whether the runs of sub-workflows are listed and counted, or are a part of their parents."""
+
 PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
@@ -95,3 +98,9 @@ class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only entries of this task."""
     limit: int = PAGE
     """The number of entries."""
+
+
+class InvalidCursor(StrettoError):
+    """The cursor did not come from a page of this kind."""
+
+    code = "invalid_cursor"

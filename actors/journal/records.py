@@ -12,7 +12,9 @@ import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.actors.journal.context_log import ContextLog
+from stretto.actors.journal.events import EventAccepted, MatchFailed, MatchKey
 from stretto.actors.journal.inquiries import InquiryChange
+from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -140,6 +142,8 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     requested_by: RequestedBy | None = None
     """Who started it. None for a run that a program started in its own process, and for that of a sub-workflow."""
+    match: MatchKey | None = None
+    """The match that it was started for. Only its depth is restored."""
     audit: AuditEntries = ()
     """Written only if the run is accepted, and not restored with it."""
 
@@ -250,6 +254,8 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     inquiries: tuple[InquiryChange, ...] = ()
     context: ContextLog | None = None
     """The versions of the run's context that are to be stored."""
+    events: tuple[EventAccepted, ...] = ()
+    """The events that are about this progress."""
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -308,9 +314,25 @@ class EngineDrains(msgspec.Struct, frozen=True):
     audit: AuditEntries = ()
 
 
-Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited | RunsReleased | EngineDrains
+Write: TypeAlias = (
+    RunAccepted
+    | Happened
+    | Suspicions
+    | Audited
+    | RunsReleased
+    | EngineDrains
+    | EventAccepted
+    | MatchFailed
+    | ScheduleMoved
+)
 
 
 def run_of(write: Write | None) -> str | None:
-    """Return the id of the run that a record is of, or None if it is of no run."""
-    return write.run_id if isinstance(write, RunAccepted | Happened) else None
+    """Return the id of the run, the event or the schedule that a record is of, or None if it is of none."""
+    if isinstance(write, RunAccepted | Happened):
+        return write.run_id
+    if isinstance(write, EventAccepted):
+        return write.event.id
+    if isinstance(write, ScheduleMoved):
+        return f"schedule:{write.state.ref}"
+    return write.event if isinstance(write, MatchFailed) else None

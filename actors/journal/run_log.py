@@ -7,8 +7,9 @@ from typing import Any, Final
 from stretto.actors.dispatch import Deferred, Recipient
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.context_log import CONTEXT_ENTRIES, ContextLog, ContextTracker
+from stretto.actors.journal.events import EventAccepted
 from stretto.actors.journal.inquiries import InquiryChange
-from stretto.actors.journal.link import Link, notify
+from stretto.actors.journal.link import Link, Notifications, notify
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
 from stretto.definitions.conductor import Conductor, TaskEnded, TaskStarted
@@ -23,9 +24,9 @@ class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_audit", "_context", "_ending", "_entries", "_family", "_inquiries", "_learned", "_link",
-        "_max_output_bytes", "_next", "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks",
-        "durable", "in_memory",
+        "_answers", "_audit", "_context", "_ending", "_entries", "_events", "_family", "_inquiries", "_learned",
+        "_link", "_max_output_bytes", "_next", "_notifications", "_outputs",
+        "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - where the log continues, as keywords
@@ -72,6 +73,7 @@ class RunLog:
         self._outputs: tuple[KeptOutput, ...] = ()
         self._audit: AuditEntries = ()
         self._inquiries: tuple[InquiryChange, ...] = ()
+        self._events: tuple[EventAccepted, ...] = ()
         self.in_memory: OutputsInMemory | None = None
         """The printed texts without a store, if there are any."""
 
@@ -171,6 +173,11 @@ class RunLog:
         """Record what has become of an inquiry with the gathered entries of the run."""
         self._inquiries += (change,)
 
+    def add_event(self, accepted: EventAccepted, notifications: Notifications) -> None:
+        """Record an event with the gathered entries of the run that have caused it, and send messages after that."""
+        self._events += (accepted,)
+        self._notifications += notifications
+
     def _notify(self) -> None:
         """Send the gathered messages and answers: without a store there is no record to wait for."""
         if self._notifications or self._answers:
@@ -184,15 +191,15 @@ class RunLog:
 
     def flush(self, status: str | None, mask: Mask) -> None:
         """Send the gathered entries as one record; `status` is the run's new status, or None if unchanged."""
-        if not self.durable and not (self._audit or self._inquiries):
+        if not self.durable and not (self._audit or self._events or self._inquiries):
             self._notify()
             return
         changed, ending = (None if status == self._status else status), self._ending
         has_news = self._entries or self._tasks or changed or ending
-        if not (has_news or self._audit or self._inquiries or self._notifications or self._answers):
+        if not (has_news or self._audit or self._events or self._inquiries or self._notifications or self._answers):
             return
         happened = None
-        if self._audit or self._inquiries or (self._link.durable and has_news):
+        if self._audit or self._events or self._inquiries or (self._link.durable and has_news):
             context = None
             if self._next + len(self._entries) > CONTEXT_ENTRIES:  # no call for most turns
                 tracker = self._context
@@ -202,11 +209,13 @@ class RunLog:
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
                 outputs=self._outputs, max_output_bytes=self._max_output_bytes, audit=self._audit,
-                inquiries=self._inquiries, context=context,
+                context=context,
+                events=self._events,
+                inquiries=self._inquiries,
             )  # fmt: skip
         self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status
         self._ending = None
-        self._outputs, self._audit, self._inquiries = (), (), ()
+        self._outputs, self._audit, self._events, self._inquiries = (), (), (), ()
         self._next += len(self._entries)
         self._entries, self._tasks, self._notifications, self._answers = [], [], [], []

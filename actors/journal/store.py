@@ -21,8 +21,10 @@ from stretto.definitions.errors import StrettoError
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
     from stretto.actors.journal.context_log import ContextReader
+    from stretto.actors.journal.events import EventReader
     from stretto.actors.journal.inquiries import InquiryReader
     from stretto.actors.journal.kv import KeyReader
+    from stretto.actors.journal.schedules import ScheduleReader
 
 SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
@@ -126,8 +128,7 @@ class Pruning(Protocol):
             The number of runs deleted.
 
         Raises:
-            StoreUnavailable: The store cannot be written now; the call can be repeated.
-            StoreLost: Another process has taken over the store.
+            StoreUnavailable, StoreLost: As `Writer.write` does. After the first one the call can be repeated.
         """
 
 
@@ -266,6 +267,14 @@ class Reader(Protocol):
     def daemons(self) -> list[StoredDaemon]:
         """Return all engines that have the store open, or own runs in progress, in the order of their numbers."""
 
+    @property
+    def events(self) -> "EventReader":
+        """Reads events and matches."""
+
+    @property
+    def schedules(self) -> "ScheduleReader":
+        """Reads how far schedules are."""
+
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""
 
@@ -303,7 +312,7 @@ class Reader(Protocol):
         """Return a run's child runs, in the order of their acceptance."""
 
     def has_children(self, run_id: str) -> bool:
-        """Return whether a run has child runs."""
+        """Return whether it has any."""
 
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
@@ -381,17 +390,7 @@ class Reader(Protocol):
         """Return the number of runs by status in each hour of the day that begins at a time."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
-        """Return the ends of workflows' last successful runs, in seconds since the epoch.
-
-        Args:
-            workflows: The workflows. Of each, only the newest `SUCCESSES_AMONG` runs are searched.
-        """
+        """Return the ends of workflows' last successful runs, among the newest `SUCCESSES_AMONG` runs of each."""
 
     def close(self) -> None:
         """Close all connections; idempotent."""
-
-
-class InvalidCursor(StrettoError):
-    """The cursor did not come from a page of this kind."""
-
-    code = "invalid_cursor"

@@ -178,6 +178,18 @@ if TYPE_CHECKING:
         Role,
         Route,
     )
+    from stretto.actors.operations.schedules import (
+        PauseSchedule,
+        ResumeSchedule,
+        Schedule,
+        ScheduleAnswer,
+        Schedules,
+        SchedulesAnswer,
+        ScheduleTimes,
+        ScheduleTimesAnswer,
+        ScheduleTriggered,
+        TriggerSchedule,
+    )
     from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.sessions import (
         CreateEnterCode,
@@ -221,6 +233,10 @@ else:
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
+            "schedules": (
+                "PauseSchedule ResumeSchedule Schedule ScheduleAnswer ScheduleTimes ScheduleTimesAnswer "
+                "ScheduleTriggered Schedules SchedulesAnswer TriggerSchedule"
+            ),
             "links": "HAS_LARGE_VALUES linked_values with_links with_value",
             "live": "ProgressRelay",
             "requests": (
@@ -336,6 +352,7 @@ __all__ = [
     "OutcomeOf",
     "OutputAnswer",
     "Pause",
+    "PauseSchedule",
     "Pools",
     "PoolsAnswer",
     "PreviewAnswer",
@@ -354,6 +371,7 @@ __all__ = [
     "Request",
     "Rerun",
     "Resume",
+    "ResumeSchedule",
     "RetryItem",
     "RevokeToken",
     "Role",
@@ -369,6 +387,13 @@ __all__ = [
     "RunOutput",
     "Runs",
     "RunsAnswer",
+    "Schedule",
+    "ScheduleAnswer",
+    "ScheduleTimes",
+    "ScheduleTimesAnswer",
+    "ScheduleTriggered",
+    "Schedules",
+    "SchedulesAnswer",
     "Schemas",
     "SetConcurrency",
     "SetKey",
@@ -391,6 +416,7 @@ __all__ = [
     "TokenCreated",
     "Tokens",
     "TokensAnswer",
+    "TriggerSchedule",
     "Validate",
     "ValidationAnswer",
     "ValueAnswer",

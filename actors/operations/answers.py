@@ -6,8 +6,17 @@ import msgspec
 
 from stretto.actors.operations import definition_answers
 from stretto.actors.operations.daemons import DaemonAnswer, DaemonsAnswer
+from stretto.actors.operations.events import (
+    EventAnswer,
+    EventsAnswer,
+    EventShown,
+    RulesAnswer,
+    RuleShown,
+    RuleTried,
+)
 from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
+from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.definitions.errors import Finding
 
 
@@ -303,6 +312,12 @@ Answer: TypeAlias = (
     | NotEnded
     | StatusAnswer
     | Done
+    | EventAnswer
+    | EventsAnswer
+    | EventShown
+    | RuleShown
+    | RulesAnswer
+    | RuleTried
     | Refused
     | RunsAnswer
     | Found
@@ -320,6 +335,10 @@ Answer: TypeAlias = (
     | Drained
     | DaemonsAnswer
     | DaemonAnswer
+    | SchedulesAnswer
+    | ScheduleAnswer
+    | ScheduleTimesAnswer
+    | ScheduleTriggered
     | TokensAnswer
     | TokenCreated
     | MeAnswer

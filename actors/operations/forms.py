@@ -154,7 +154,9 @@ def request_of(
     _check_null(pairs, route.request)
     given = {name: msgspec.Raw(encode_json(value)) for name, value in _parameters(pairs, places.query)}
     _check_known(given, places.query, places)
-    if has_body(route):
+    if route.whole is not None:
+        given[route.whole] = msgspec.Raw(body or b"null")
+    elif has_body(route):
         members = _members(body)
         _check_known(members, places.body, places)
         given |= members
@@ -325,7 +327,8 @@ def written_as(request: Request) -> Written:
     query = urlencode([pair for name, value in queried.items() for pair in _as_parameters(name, value)])
     if query:
         path += f"&{query}" if route.selector else f"?{query}"
-    return Written(route.method, path, encode_json(fields) if has_body(route) else b"", headers)
+    body = fields if route.whole is None else fields.get(route.whole)
+    return Written(route.method, path, encode_json(body) if has_body(route) else b"", headers)
 
 
 def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:

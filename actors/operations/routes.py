@@ -10,7 +10,17 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations import answers, daemons, inquiries, keys, pools, requests, sessions
+from stretto.actors.operations import (
+    answers,
+    daemons,
+    events,
+    inquiries,
+    keys,
+    pools,
+    requests,
+    schedules,
+    sessions,
+)
 from stretto.actors.operations import definition_answers as about
 from stretto.actors.operations import definition_requests as catalogue
 from stretto.actors.operations.base import Request
@@ -19,8 +29,11 @@ from stretto.actors.operations.controls import CONTROLS, TASK_CONTROLS, ControlR
 API: Final = "/api/v1"
 """The begin of all paths."""
 
-Role: TypeAlias = Literal["viewer", "operator", "admin"]
-"""The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon."""
+Role: TypeAlias = Literal["hook", "viewer", "operator", "admin"]
+"""The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon.
+
+A hook sends events, and nothing else. Operators and admins may send them as well.
+"""
 
 
 HEADERS: Final[Mapping[str, str]] = {"idempotency_key": "Idempotency-Key"}
@@ -49,6 +62,7 @@ class Route(NamedTuple):
         media_type: The type of the answer's body. One that is not `JSON` is streamed.
         also: Other HTTP statuses of success. 204 has no body.
         tagged: Whether the answer has an entity tag, and a client that has the answer gets 304.
+        whole: The field of the request that is the whole body, which may be any JSON.
     """
 
     method: str
@@ -61,6 +75,7 @@ class Route(NamedTuple):
     media_type: str = JSON
     also: tuple[int, ...] = ()
     tagged: bool = False
+    whole: str | None = None
 
     @property
     def place(self) -> str:
@@ -76,6 +91,7 @@ class Route(NamedTuple):
 _RUN: Final = "/runs/{run}"
 _TASK: Final = "/runs/{run}/tasks/{task}"
 _DEFINITION: Final = "/definitions/{ref}"
+_SCHEDULE: Final = "/schedules/{schedule}"
 _KEY: Final = "/keys/{name}"
 _INQUIRY: Final = "/inquiries/{inquiry}"
 _ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
@@ -159,11 +175,43 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
     Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
     Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),
+    Route("GET", "/schedules", schedules.Schedules, "viewer", schedules.SchedulesAnswer, "schedules"),
+    Route("GET", _SCHEDULE, schedules.Schedule, "viewer", schedules.ScheduleAnswer, "schedule"),
+    Route("GET", f"{_SCHEDULE}/next", schedules.ScheduleTimes, "viewer", schedules.ScheduleTimesAnswer, "times"),
+    Route("POST", f"{_SCHEDULE}/pause", schedules.PauseSchedule, "operator", schedules.ScheduleAnswer, "schedule"),
+    Route("POST", f"{_SCHEDULE}/resume", schedules.ResumeSchedule, "operator", schedules.ScheduleAnswer, "schedule"),
+    Route(
+        "POST",
+        f"{_SCHEDULE}/trigger",
+        schedules.TriggerSchedule,
+        "operator",
+        schedules.ScheduleTriggered,
+        status=202,
+    ),
     Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
     Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),
     Route("PUT", _KEY, keys.SetKey, "admin", answers.KeyAnswer, "key"),
     Route("DELETE", _KEY, keys.DeleteKey, "admin", answers.Done),
+    Route(
+        "POST", "/hooks/{name}", events.SendToHook, None, events.EventAnswer, status=202, also=(200,), whole="payload"
+    ),
+    Route(
+        "POST",
+        "/webhooks/{url}",
+        events.SendToWebhook,
+        "hook",
+        events.EventAnswer,
+        status=202,
+        whole="payload",
+    ),
+    Route("POST", "/events", events.SendEvent, "hook", events.EventAnswer, status=202, also=(200,)),
+    Route("GET", "/events", events.Events, "viewer", events.EventsAnswer),
+    Route("GET", "/events/{event}", events.ShowEvent, "viewer", events.EventShown, "event"),
+    Route("POST", "/events/{event}/replay", events.ReplayEvent, "operator", events.EventAnswer, status=202),
+    Route("GET", "/rules", events.Rules, "viewer", events.RulesAnswer, "rules"),
+    Route("GET", "/rules/{rule}", events.ShowRule, "viewer", events.RuleShown, "rule"),
+    Route("POST", "/rules/{rule}/test", events.TryRule, "operator", events.RuleTried),
     Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", catalogue.Definitions, "viewer", about.DefinitionsAnswer),
     Route("GET", _DEFINITION, catalogue.ShowDefinition, "viewer", about.DefinitionShown, "definition"),

@@ -64,6 +64,8 @@ class Schemas:
         """Return the schema of a request's body, or None if it has none. Unknown members are refused."""
         if not has_body(route):
             return None
+        if route.whole is not None:
+            return {}
         request = self._components[self._names[route.request]]
         members = {name: request["properties"][name] for name in places_of(route).body}
         required = [name for name in request.get("required", ()) if name in members]

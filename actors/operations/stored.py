@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from stretto.actors.events import stored_event, stored_events
 from stretto.actors.history import (
     context_value,
     count_runs,
@@ -23,7 +24,7 @@ from stretto.actors.history import (
 )
 from stretto.actors.journal import Reader
 from stretto.actors.kv import key_value, list_keys, show_key
-from stretto.actors.operations import inquiries, keys, requests
+from stretto.actors.operations import events, inquiries, keys, requests
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.table import OPERATIONS, arguments_of
@@ -54,6 +55,8 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Timeline: show_timeline,
     inquiries.Inquiries: list_inquiries,
     inquiries.ShowInquiry: show_inquiry,
+    events.Events: stored_events,
+    events.ShowEvent: stored_event,
     keys.Keys: list_keys,
     keys.Key: show_key,
     keys.KeyValue: key_value,

@@ -8,7 +8,18 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.operations import answers, daemons, definition_requests, inquiries, keys, pools, requests, sessions
+from stretto.actors.operations import (
+    answers,
+    daemons,
+    definition_requests,
+    events,
+    inquiries,
+    keys,
+    pools,
+    requests,
+    schedules,
+    sessions,
+)
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import RunHandle
@@ -50,6 +61,12 @@ _ALL: Final = (
     _operation(keys.KeyValue, answers.ValueAnswer),
     _operation(keys.SetKey, answers.KeyAnswer),
     _operation(keys.DeleteKey, lambda _result: answers.Done()),
+    _operation(events.Events, lambda page: events.EventsAnswer(**page)),
+    _operation(events.ShowEvent, events.EventShown),
+    _operation(events.ReplayEvent, events.EventAnswer),
+    _operation(events.Rules, events.RulesAnswer),
+    _operation(events.ShowRule, events.RuleShown),
+    _operation(events.TryRule, lambda tried: events.RuleTried(**tried)),
     _operation(pools.Pools, pools.PoolsAnswer),
     _operation(inquiries.Inquiries, lambda page: inquiries.InquiriesAnswer(**page)),
     _operation(inquiries.ShowInquiry, inquiries.InquiryAnswer),
@@ -58,6 +75,12 @@ _ALL: Final = (
     _operation(daemons.Daemons, daemons.DaemonsAnswer),
     _operation(daemons.Daemon, daemons.DaemonAnswer),
     _operation(daemons.DrainDaemon, lambda _result: answers.Done()),
+    _operation(schedules.Schedules, schedules.SchedulesAnswer),
+    _operation(schedules.Schedule, schedules.ScheduleAnswer),
+    _operation(schedules.ScheduleTimes, schedules.ScheduleTimesAnswer),
+    _operation(schedules.PauseSchedule, schedules.ScheduleAnswer),
+    _operation(schedules.ResumeSchedule, schedules.ScheduleAnswer),
+    _operation(schedules.TriggerSchedule, lambda started: schedules.ScheduleTriggered(**started)),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -92,6 +115,10 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         pools.DrainPool,
         inquiries.AnswerInquiry,
         daemons.DrainDaemon,
+        events.ReplayEvent,
+        schedules.PauseSchedule,
+        schedules.ResumeSchedule,
+        schedules.TriggerSchedule,
         *(control.request for control in CONTROLS),
     }
 )
@@ -99,7 +126,8 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.FollowOutput, requests.OutcomeOf, requests.Export, requests.Tokens, requests.CreateToken,
-    requests.RevokeToken, requests.RunInputs, requests.RunOutput, requests.ItemResult,
+    requests.RevokeToken, events.SendToHook, events.SendToWebhook, events.SendEvent,
+    requests.RunInputs, requests.RunOutput, requests.ItemResult,
     *definition_requests.ALL,
     sessions.LogIn, sessions.LogOut, sessions.Me, sessions.CreateEnterCode,
 )  # fmt: skip

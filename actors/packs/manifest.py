@@ -25,9 +25,7 @@ _FOLDERS: Final = {
     "dashboards": "the daemon has pages of its own",
     "policies": "write `retry` and `concurrency` into the workflow",
     "queues": "start workflows with `stretto run --daemon`",
-    "rules": "start workflows with `stretto run --daemon`",
     "sensors": "start workflows with `stretto run --daemon`",
-    "triggers": "Stretto has no rules that could wait for them",
 }
 """The folders of Attune's packs that have no effect, each with its replacement."""
 _NOT_ACTED_ON = re.compile(r"worker_.*|dependencies|.*permission_set_refs|workflows_dir")

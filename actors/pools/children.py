@@ -7,6 +7,7 @@ however that ends: their sockets are closed then.
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from stretto.actors.process import give_back, withhold
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
 END_SECONDS: Final = 5.0
+MARK_VARIABLE: Final = "STRETTO_POOL_CHILD"
+"""A child and all that it starts have its mark in their environment. So they are found when it has died."""
 
 
 class Child:
@@ -40,12 +43,14 @@ class Child:
         self.outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         self.started = time.monotonic()
         ours, theirs = socket.socketpair()
+        self._mark = secrets.token_hex(16)
         everything = {**given, "path": sys.path, "channel": theirs.fileno()}
         try:
             with theirs:
                 self.process = subprocess.Popen(  # noqa: S603 - the command is the carrier's own
                     [sys.executable, "-P", "-c", code, json.dumps(everything)],
-                    stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True,
+                    env={**os.environ, MARK_VARIABLE: self._mark}, pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL, start_new_session=True,
                 )  # fmt: skip
         except BaseException:
             ours.close()
@@ -74,6 +79,8 @@ class Child:
             give_back(self.channel)
             writer.join(END_SECONDS)
             self.channel.close()
+            self.process.wait()
+            self._end_leftovers()
 
     def part(self) -> None:
         """Say that nothing more comes: the child ends what it does, then itself."""
@@ -95,6 +102,12 @@ class Child:
             self.process.wait(max(until - time.monotonic(), 0.0))
         self.kill()
 
+    def _end_leftovers(self) -> None:
+        """End what the process has started and left: it may have died without a word."""
+        for process in _marked(f"{MARK_VARIABLE}={self._mark}".encode()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
     def _write(self) -> None:
         """Write messages until None comes."""
         with contextlib.suppress(OSError):
@@ -115,6 +128,16 @@ def keep_running(stopped: threading.Event, serve: Callable[[], float]) -> None:
         pause = FIRST_PAUSE if lived > LONGEST_PAUSE else pause
         stopped.wait(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _marked(mark: bytes) -> list[int]:
+    """Return the processes with a mark in their environment, where the system tells them."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if mark in file.read_bytes().split(b"\0"):
+                found.append(int(file.parent.name))
+    return found
 
 
 def _started_by(process: int) -> list[int]:

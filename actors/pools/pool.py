@@ -68,6 +68,7 @@ class Pool:
         self._large: tuple[Any, frozenset[int]] = (None, frozenset())
         self._actions: dict[str, Action] = {}
         self._capacity = 0
+        self._for_permits: dict[str, int] = {}
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"stretto-pool-{name}", daemon=True)
 
@@ -144,6 +145,13 @@ class Pool:
         """Return the action that a worker has announced, or None."""
         return self._actions.get(ref)
 
+    def note_waiting(self, run_id: str, count: int) -> None:
+        """Note how many items of a run wait for a permit of the pool. They wait for its workers, too."""
+        if count:
+            self._for_permits[run_id] = count
+        else:
+            self._for_permits.pop(run_id, None)
+
     def check_secrets(self) -> None:
         """Check that a run with secrets may use the pool.
 
@@ -191,10 +199,14 @@ class Pool:
             "trouble": self._carrier.trouble,
             "workers": [each.report() for each in list(scheduler.workers.values())],
             "slots": scheduler.slots,
-            "waiting": len(scheduler.waiting),
+            "waiting": self._waiting,
             "in_flight": scheduler.in_flight,
             **self.notes.report(),
         }
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._scheduler.waiting) + sum(list(self._for_permits.values()))
 
     def figures(self) -> PoolFigures:
         """Return the pool for metrics."""
@@ -204,7 +216,7 @@ class Pool:
             workers["draining" if each.draining else "connected"] += 1
         return PoolFigures(
             name=self.name, workers=workers, slots=scheduler.slots, in_flight=scheduler.in_flight,
-            waiting=len(scheduler.waiting), batches=counts["batches"], items_sent=counts["items_sent"],
+            waiting=self._waiting, batches=counts["batches"], items_sent=counts["items_sent"],
             bytes_sent=counts["bytes_sent"], bytes_received=counts["bytes_received"],
             values_put=counts["values_put"], late_ends=counts["late_ends"], lost=self.notes.losses(),
         )  # fmt: skip

@@ -65,6 +65,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging("WARNING")
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - Ray prints there what the daemon logs in its own form
+        os.dup2(nothing.fileno(), 1)
     connection = socket.socket(fileno=channel)
     connected = threading.Event()
     threading.Thread(target=_end_with_daemon, args=(connection, connected), daemon=True).start()

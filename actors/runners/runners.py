@@ -75,6 +75,7 @@ class Runners:
         )
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
+            "inline": self._threads,  # with a large input
             "worker": isolated,
             "fresh": isolated,
             "async": self._loop,
@@ -112,7 +113,7 @@ class Runners:
         """Start a call.
 
         Args:
-            action: The action with the call's ref. Its runner must not be "inline".
+            action: The action with the call's ref. One whose runner is "inline" runs on a thread.
             call: The call.
             done: Receives the end of the call, exactly once and from any thread.
             begun: Called when the action's code begins, or None.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.event_messages import DueFound, DueUnread, FindDue, StartDue
     from stretto.actors.runs.file_rules import FileRules, tasks_with_files
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
         TrialStepped,
     )
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
+    from stretto.actors.runs.run_events import ACTION_TRIGGER, BUDGET_NEARLY_USED, ITEM_FAILED, RUN_ENDED
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
     from stretto.actors.runs.waiting import waiting_actions
@@ -104,6 +106,7 @@ else:
             ),
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
+            "event_messages": "DueFound DueUnread FindDue StartDue",
             "file_rules": "FileRules tasks_with_files",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
@@ -127,6 +130,7 @@ else:
                 "PauseElapsed RecoveryNoted RestartRun RunRecovered RunReleased RunSettled TrialStepped TrialsAged"
             ),
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
+            "run_events": "ACTION_TRIGGER BUDGET_NEARLY_USED ITEM_FAILED RUN_ENDED",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
             "waiting": "waiting_actions",
@@ -135,6 +139,9 @@ else:
     )
 
 __all__ = [
+    "ACTION_TRIGGER",
+    "BUDGET_NEARLY_USED",
+    "ITEM_FAILED",
     "ITEM_STATES",
     "MAX_ANSWER_BYTES",
     "MAX_CHANGES",
@@ -143,6 +150,7 @@ __all__ = [
     "MAX_KEY_LENGTH",
     "MAX_RESULT_BYTES",
     "MAX_RUNS",
+    "RUN_ENDED",
     "AbandonRun",
     "AnswerInquiry",
     "AttachChild",
@@ -155,9 +163,12 @@ __all__ = [
     "ControlChild",
     "ControlRun",
     "DiscardRun",
+    "DueFound",
+    "DueUnread",
     "ErrorGroup",
     "ExplainWaits",
     "FileRules",
+    "FindDue",
     "FollowRun",
     "Forwarded",
     "GraceElapsed",
@@ -211,6 +222,7 @@ __all__ = [
     "Services",
     "SharePermits",
     "StartChild",
+    "StartDue",
     "TrialStepped",
     "TrialsAged",
     "UnfollowRun",

@@ -17,6 +17,7 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.reminders import RunReminders
 from stretto.actors.runs.request import RunInputs, RunRequest
+from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
@@ -35,6 +36,7 @@ class RunEnding:
     """Cleans up behind a run, and notifies the engine."""
 
     __slots__ = (
+        "_events",
         "_items", "_labels", "_listeners", "_origin", "_reminders", "_run_id", "_services", "_streams", "_telemetry",
         "_workflow", "parameters", "parks_when_idle",
     )  # fmt: skip
@@ -48,6 +50,7 @@ class RunEnding:
         reminders: RunReminders,
         listeners: RunListeners,
         telemetry: RunTelemetry,
+        events: RunEvents,
     ) -> None:
         self.parameters = EMPTY_OBJECT
         """The run's bound inputs, for a rerun from memory."""
@@ -63,6 +66,7 @@ class RunEnding:
         self._reminders = reminders
         self._listeners = listeners
         self._telemetry = telemetry
+        self._events = events
 
     # ---- at the run's end
 
@@ -80,6 +84,7 @@ class RunEnding:
             # The parent's task works with the unmasked output.
             if conductor.mask:
                 masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
+            self._events.run_ended(masked, self.parameters, conductor.mask, log)
             if log.durable:
                 log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
             if self._listeners:

@@ -36,6 +36,7 @@ from stretto.actors.runs.messages import (
 from stretto.actors.runs.reminders import RunReminders, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
+from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
@@ -75,15 +76,9 @@ class RunExecution(EventFeed):
     that neither needs the garbage collector.
     """
 
-    __slots__ = ("_reuses", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
+    __slots__ = ("_reuses", "events", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
 
-    def __init__(
-        self,
-        services: Services,
-        engine: Recipient,
-        request: RunRequest,
-        inbox: Mailbox[Any],
-    ) -> None:
+    def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
         run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
@@ -93,7 +88,10 @@ class RunExecution(EventFeed):
         self.reminders = RunReminders(services.timers, services.now, inbox)
         self.uses_files = bool(tasks_with_files(request.workflow))
         self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
-        ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
+        self.events = RunEvents(services, request)
+        ending = RunEnding(
+            services, request, items, self.streams, self.reminders, self.listeners, self.telemetry, self.events
+        )
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 
@@ -129,6 +127,8 @@ class RunExecution(EventFeed):
         # As `_attempt_ended`: a call less for each item.
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
+        if final and outcome == "failed":
+            self.events.item_failed(completed, self.conductor, self.log)
         self.carry_out(commands, message.finished_at, completed.at)
 
     def _wait_ended(self, message: ItemEnded, waited: WaitEnded) -> None:
@@ -164,6 +164,8 @@ class RunExecution(EventFeed):
         completed = message.completed
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
+        if final and outcome == "failed" and self.conductor is not None:
+            self.events.item_failed(completed, self.conductor, self.log)
         self.carry_out(commands, message.finished_at, completed.at, earlier)
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)

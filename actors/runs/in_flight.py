@@ -67,8 +67,10 @@ class ItemsInFlight:
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
         # Most runs have no task with `runs_on`.
-        self._pooled_tasks = pooled_tasks(request.workflow) if services.pools is not None else NO_TASKS
-        self._pooled = PooledItems(self._run_id, services.pool_permits) if self._pooled_tasks else None
+        self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
+        self._pooled: PooledItems | None = None
+        if services.pools is not None and self._pooled_tasks:
+            self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
         self._being_recorded: dict[Key, None] = {}
         self._running: dict[Key, ItemActor] = {}
         self._children: dict[Key, ItemActor] = {}

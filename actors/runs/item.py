@@ -100,9 +100,8 @@ class ItemActor(DispatchedActor):
     def on_failure(self, *_exc_info: object) -> None:
         """Report the failure of this actor, because its supervisor waits for a report."""
         if self._request is not None:
-            self._report_failure(
-                "failed", Failure("internal", "the item's actor crashed; see the log", retryable=False)
-            )
+            message = "the item's actor crashed; see the log"
+            self._report_failure("failed", Failure("internal", message, retryable=False))
 
     def _begin_attempt(self, message: RunItem) -> None:  # noqa: C901 - a call less for each item
         self._request = message
@@ -149,13 +148,13 @@ class ItemActor(DispatchedActor):
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)
         if services.check_digests:
             self._digest = _digest(rendered)
-        if action.runner == "inline":
+        if action.runner == "inline" and rendered.weight <= action.inline_bytes:
             self._inline_began = Began(services.now(), services.timers.monotonic())
             self._finish(call_inline(action, rendered, ids), services.timers.monotonic())
             return
         call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt)
-        begun = None if start.timeout is None else self._send_begin
-        self._running = (place or services.runners).start(action, call, self._send_end, begun)
+        where = services.runners if place is None or action.runner == "inline" else place
+        self._running = where.start(action, call, self._send_end, None if start.timeout is None else self._send_begin)
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
@@ -364,7 +363,8 @@ class ItemActor(DispatchedActor):
             request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output, self._waited))
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", **_log_fields(self._run_id, self._workflow, request))
-        end_watching(self._watchers)
+        if self._watchers is not None:  # a call less for each item
+            end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
 
 

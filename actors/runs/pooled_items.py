@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from stretto.actors.pools import Pool
 from stretto.actors.runs.permits import UNCHANGED, PermitPool, RunPermits
 from stretto.definitions.conductor import StartItem
 
@@ -32,14 +33,16 @@ class PooledItems:
 
     Args:
         run_id: The run.
-        pools: The permits of all pools by name.
+        permits: The permits of all pools by name.
+        pools: The pools.
     """
 
-    __slots__ = ("_in_flight", "_pools", "_queues", "_run_id")
+    __slots__ = ("_carried", "_in_flight", "_pools", "_queues", "_run_id")
 
-    def __init__(self, run_id: str, pools: Mapping[str, PermitPool]) -> None:
+    def __init__(self, run_id: str, permits: Mapping[str, PermitPool], pools: Mapping[str, Pool]) -> None:
         self._run_id = run_id
-        self._pools = pools
+        self._pools = permits
+        self._carried = pools
         self._queues: dict[str, PoolQueue] = {}
         self._in_flight: dict[Key, str] = {}
 
@@ -109,6 +112,7 @@ class PooledItems:
         """Release unneeded permits and request missing ones. Return True if the engine has to share permits out."""
         asks = False
         for name, queue in self._queues.items():
+            self._carried[name].note_waiting(self._run_id, len(queue.waiting))
             update = queue.permits.reconcile(queue.in_flight, 0 if paused else len(queue.waiting))
             if update is UNCHANGED:
                 continue

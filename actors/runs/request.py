@@ -13,6 +13,7 @@ from stretto.actors.journal import (
     Child,
     Idempotency,
     Inquiry,
+    MatchKey,
     Origin,
     ParentItem,
     ReplayTrace,
@@ -107,12 +108,13 @@ class RunRequest:
         limits: The limits on the run's expressions.
         requested_by: Who started the run, or None if a program did in its own process.
         audit: Recorded with the acceptance.
+        match: The answer of a rule to an event that it is started for, or None.
     """
 
     __slots__ = (
         "accepted", "audit", "depth", "family", "followers", "handle", "idempotency_key", "inputs", "labels", "lane",
-        "limits", "mask", "nested", "origin", "parent", "requested_by", "rerun", "reuse_plan", "scope", "secrecy",
-        "surroundings", "watchers", "workflow",
+        "limits", "mask", "match", "nested", "origin", "parent", "requested_by", "rerun", "reuse_plan", "scope",
+        "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -146,6 +148,7 @@ class RunRequest:
         self.limits = DEFAULT_LIMITS
         self.requested_by: RequestedBy | None = None
         self.audit: AuditEntries = ()
+        self.match: MatchKey | None = None
 
     def ask_by(self, by: Requester | None, operation: str, target: str, at: float) -> None:
         """Set who started the run, and the audit of that.
@@ -172,7 +175,7 @@ class RunRequest:
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
             depth=self.depth, root=None if self.family == self.handle.id else self.family, rerun=self.rerun,
             origin=self.origin, limits=self.limits,
-            labels=self.labels, requested_by=self.requested_by, audit=self.audit,
+            labels=self.labels, requested_by=self.requested_by, audit=self.audit, match=self.match,
             idempotency=self._idempotency(),
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ import pykka
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
+from stretto.actors.events import EventIntake
 from stretto.actors.files import FileThreads, FileWork
 from stretto.actors.history import ItemMaps
 from stretto.actors.journal import MAX_OUTPUT_BYTES, Link, NoJournal, NoReaders, Readers
@@ -52,6 +53,7 @@ class Services:
         max_result_bytes: The bound on the size of one action's result.
         max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
         keys: The key-value store, as of the last change.
+        events: Accepts events, and matches them with the rules in force.
         item_maps: The maps of items of runs that clients look at.
         context_bytes: The context's weight by run. Each run updates its own.
         draining: Whether the engine gives its runs to other engines, and accepts no more.
@@ -78,6 +80,7 @@ class Services:
     max_result_bytes: int = MAX_RESULT_BYTES
     max_output_bytes: int = MAX_OUTPUT_BYTES
     keys: HeldKeys = field(default_factory=HeldKeys)
+    events: EventIntake = field(default_factory=EventIntake)
     item_maps: ItemMaps = field(default_factory=ItemMaps)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
@@ -87,6 +90,8 @@ class Services:
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""
         asks = self.permits.forget(run_id)
+        for pool in () if self.pools is None else self.pools.values():
+            pool.note_waiting(run_id, 0)
         for permits in self.pool_permits.values():
             asks = permits.forget(run_id) or asks
         return asks

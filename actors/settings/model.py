@@ -50,6 +50,7 @@ Networks = Annotated[tuple[str, ...], Meta(description="a list of addresses or n
 Folders = Annotated[
     tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="a list of folders, each with a path")
 ]
+Days = Annotated[Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 File = Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")]
 Text = Annotated[str, Meta(description="a text")]
@@ -99,9 +100,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=1, le=3600)] | None,
         Meta(description="a number of seconds from 1 to 3,600, or null"),
     ] = None
-    retain_days: Annotated[
-        Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
-    ] = None
+    retain_days: Days = None
     retain_runs: Annotated[
         Annotated[int, Meta(ge=0)] | None, Meta(description="a whole number, at least 0, or null")
     ] = None
@@ -283,15 +282,15 @@ class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `audit`.
+    """The section `audit`. `retain_days` is how many days an entry is kept in the store, or None for ever."""
 
-    Attributes:
-        retain_days: How many days an entry of the audit is kept in the store. None keeps it forever.
-    """
+    retain_days: Days = None
 
-    retain_days: Annotated[
-        Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
-    ] = None
+
+class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `events`. `retain_days` is how many days an event is kept in the store, or None for ever."""
+
+    retain_days: Days = None
 
 
 class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -374,6 +373,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     remote: RemoteSettings = RemoteSettings()
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
+    events: EventSettings = EventSettings()
     kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()
     pools: dict[str, PoolSettings] = {}

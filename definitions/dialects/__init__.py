@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stretto.definitions.dialects.parallel import fork_name
     from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_pack_parameters, read_parameters
     from stretto.definitions.dialects.reading import MAX_FINDINGS, NAME, NAME_RULE, Fields, Reader
+    from stretto.definitions.dialects.recognition import is_trigger_document
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -38,6 +39,7 @@ else:
             "parallel": "fork_name",
             "parameters": "ANNOTATIONS BOUNDS read_pack_parameters read_parameters",
             "reading": "MAX_FINDINGS Fields NAME NAME_RULE Reader",
+            "recognition": "is_trigger_document",
         },
     )
 
@@ -61,6 +63,7 @@ __all__ = [
     "fork_name",
     "in_order",
     "inspection",
+    "is_trigger_document",
     "read_as_orquesta",
     "read_pack_parameters",
     "read_parameters",

@@ -8,10 +8,10 @@ from stretto.definitions.dialects.foreign import find_foreign_language
 from stretto.definitions.dialects.native import read_native
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import MAX_FINDINGS, Reader
-from stretto.definitions.dialects.recognition import is_orquesta
+from stretto.definitions.dialects.recognition import is_orquesta, is_stackstorm_rule, is_trigger_document
 from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.model import ST2, Workflow
-from stretto.definitions.source import YAML_1_1, Node, TooMuchWork, Work, compose
+from stretto.definitions.source import YAML_1_1, YAML_1_1_OF_PACKS, Node, TooMuchWork, Work, compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Reading:
     """The result of reading a definition.
 
     Attributes:
-        workflow: The workflow, without the parts that could not be read. None if nothing could be read.
+        workflow: The workflow, without the parts that could not be read. None if nothing could be read, and for a
+            document that is a rule or a webhook.
         findings: All errors and warnings.
         root: The YAML document, or None if it could not be parsed.
     """
@@ -76,6 +77,8 @@ def _read(text: str, file: str, work: Work) -> Reading:
     other = find_foreign_language(root) if root is not None else None
     if other is not None:
         return Reading(None, (*reader.findings, other), root)
+    if is_trigger_document(root):
+        return _read_as_trigger(text, file, root, reader.findings, work)
     if root is not None and is_chain(root):
         return _read_as_chain(text, file, work)
     if root is not None and is_orquesta(root):
@@ -103,6 +106,15 @@ def _read_as_orquesta(text: str, file: str, context: Collection[str], work: Work
     root = compose(text, file, reader.report, YAML_1_1, work)
     workflow = read_orquesta(reader, root, (ST2, *context)) if root is not None else None
     return Reading(_with_text(workflow, text), tuple(reader.findings), root)
+
+
+def _read_as_trigger(text: str, file: str, root: Node | None, findings: list[Finding], work: Work) -> Reading:
+    """Return the document of a rule or a webhook, which another room reads."""
+    if not is_stackstorm_rule(root):
+        return Reading(None, tuple(findings), root)
+    reader = Reader(file, work)
+    root = compose(text, file, reader.report, YAML_1_1_OF_PACKS, work)
+    return Reading(None, tuple(reader.findings), root)
 
 
 def _read_as_chain(text: str, file: str, work: Work) -> Reading:

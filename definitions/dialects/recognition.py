@@ -25,6 +25,24 @@ _CONTEXT: Final = re.compile(r"(?<![\w.])ctx\(")
 _NATIVE_NAMES: Final = re.compile(r"(?<![\w.])(?:workflow|parameters|task|tasks|keystore|config|system)\.\w")
 
 
+def is_trigger_document(root: Node | None) -> bool:
+    """Return whether a document is a rule, a schedule or a webhook, and not a workflow."""
+    if not isinstance(root, MapNode) or "tasks" in root.members:
+        return False
+    names = root.members.keys()
+    if "hook" in names or ("run" in names and not names.isdisjoint({"on", "schedule"})):
+        return True
+    return {"trigger_ref", "action_ref"} <= names or is_stackstorm_rule(root)
+
+
+def is_stackstorm_rule(root: Node | None) -> bool:
+    """Return whether a document is a rule of StackStorm's, which is read as YAML 1.1."""
+    if not isinstance(root, MapNode) or "tasks" in root.members:
+        return False
+    trigger = root.members.get("trigger")
+    return isinstance(trigger, MapNode) and "type" in trigger.members
+
+
 def is_orquesta(root: Node) -> bool:
     """Return whether a document is an Orquesta definition."""
     if not isinstance(root, MapNode):

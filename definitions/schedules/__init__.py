@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         OverlapPolicy,
         decide,
     )
+    from stretto.definitions.schedules.schedule import Schedule
     from stretto.definitions.schedules.stackstorm_cron import CRON_FIELDS, read_stackstorm_cron
     from stretto.definitions.schedules.timing import (
         MAX_LOOKED_BACK,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         due_times,
         latest_times,
     )
-    from stretto.definitions.schedules.zones import InvalidTime, find_zone
+    from stretto.definitions.schedules.zones import InvalidTime, find_zone, instant_of
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -36,9 +37,10 @@ else:
             "cron": "Cron",
             "cron_text": "read_cron",
             "policies": "Decision MAX_CAUGHT_UP Missed MissedPolicy OverlapPolicy decide",
+            "schedule": "Schedule",
             "stackstorm_cron": "CRON_FIELDS read_stackstorm_cron",
             "timing": "Interval MAX_LOOKED_BACK Once Timing delay_of due_times latest_times",
-            "zones": "InvalidTime find_zone",
+            "zones": "InvalidTime find_zone instant_of",
         },
     )
 
@@ -54,11 +56,13 @@ __all__ = [
     "MissedPolicy",
     "Once",
     "OverlapPolicy",
+    "Schedule",
     "Timing",
     "decide",
     "delay_of",
     "due_times",
     "find_zone",
+    "instant_of",
     "latest_times",
     "read_cron",
     "read_stackstorm_cron",

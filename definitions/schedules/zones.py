@@ -1,5 +1,6 @@
 """Time zones as periods of a constant offset from UTC. Instants are seconds since the epoch."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -42,6 +43,25 @@ def find_zone(name: str) -> ZoneInfo:
         "there is no such time zone", found=repr(name[:MAX_ZONE_NAME]),
         expected="a name of the IANA database, such as Europe/Berlin or UTC", hint=nearest(name, _zone_names()),
     )  # fmt: skip
+
+
+def instant_of(text: str, zone: ZoneInfo) -> int:
+    """Return the instant of a date in ISO 8601, rounded up to a second. Raises `InvalidTime`.
+
+    Args:
+        text: The date. Without an offset from UTC, it is what the clocks of `zone` show.
+        zone: The time zone.
+    """
+    try:
+        date = datetime.fromisoformat(text)
+        instant = (date if date.tzinfo is not None else date.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):
+        raise InvalidTime(
+            "the date cannot be read", found=repr(text[:50]), expected="a date such as 2026-12-31T23:59:59"
+        ) from None
+    if not 0 <= instant <= LAST_INSTANT:
+        raise InvalidTime("the date is out of range", found=repr(text[:50]), expected="a year from 1970 to 9998")
+    return math.ceil(instant)
 
 
 @lru_cache(maxsize=1)

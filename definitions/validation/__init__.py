@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         KnownAction,
         KnownActions,
         KnownInput,
+        check_calls,
         computed_members,
         rendered_commands,
     )
@@ -30,7 +31,8 @@ else:
         {
             "environment": "EnvironmentName environment_names missing_names",
             "examination": "Examination check examine examine_reading",
-            "inputs": "CALL_HINT KnownAction KnownActions KnownInput RENDERED_HINT computed_members rendered_commands",
+            "inputs": "CALL_HINT KnownAction KnownActions KnownInput RENDERED_HINT check_calls "
+            "computed_members rendered_commands",
             "references": "references_of",
             "schema": "json_schema",
             "secret_flows": "secrecy_of",
@@ -46,6 +48,7 @@ __all__ = [
     "KnownActions",
     "KnownInput",
     "check",
+    "check_calls",
     "computed_members",
     "environment_names",
     "examine",

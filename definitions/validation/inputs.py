@@ -124,6 +124,13 @@ def check_inputs(
             _check_literal(task, action, core, findings)
 
 
+def check_calls(workflow: Workflow, actions: KnownActions) -> tuple[Finding, ...]:
+    """Return the findings about the actions and inputs of a workflow's tasks, and nothing else."""
+    findings = Findings()
+    check_inputs(workflow, actions, KeyPlaces(None), findings, ())
+    return tuple(findings)
+
+
 def _check_pool(task: Task, pools: tuple[str, ...] | None, findings: Findings) -> None:
     if pools is None or not isinstance(task.runs_on, Constant) or task.runs_on.value in pools:
         return

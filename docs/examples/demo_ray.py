@@ -117,7 +117,7 @@ def follow(folder: Path, node: Node) -> bool:
         outcome = handle.outcome.get()
         (pool,) = engine.pools()
     ran = Counter(log.read_text(encoding="ascii").split())
-    numbers = (outcome.output or {}).get("numbers", [])
+    numbers: Any = [] if outcome.output is None else outcome.output["numbers"]
     lost = CHECKS - len(set(numbers))
     again = sum(times - 1 for times in ran.values())
     print(f"the run has {outcome.status}: {len(numbers):,} results, {lost} lost; checks that ran twice: {again}")

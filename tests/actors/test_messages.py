@@ -9,7 +9,7 @@ import msgspec
 from stretto.actors.dispatch import clock
 from stretto.actors.history import loading
 from stretto.actors.journal import messages as journal_messages
-from stretto.actors.runs import change_messages, looking, recovery_messages, waiting_messages
+from stretto.actors.runs import change_messages, event_messages, looking, recovery_messages, waiting_messages
 from stretto.actors.runs import messages as run_messages
 from stretto.actors.runs.execution import EXECUTION_HANDLERS
 from stretto.actors.runs.recovering import RecoveringSupervisor
@@ -19,6 +19,7 @@ from tests.support.paths import DOCS
 MODULES = (
     run_messages,
     change_messages,
+    event_messages,
     recovery_messages,
     waiting_messages,
     looking,

@@ -218,3 +218,68 @@ def test_memory_that_stays(workflow: Path) -> None:
         finally:
             gc.enable()
     assert kept <= 1.1
+
+
+MOST_OBJECTS_OF_A_RUN = 76
+"""Objects of a run in progress that the garbage collector looks through in each of its passes."""
+MOST_BLOCKS_OF_A_RUN = 122
+"""Blocks of memory that are allocated for it."""
+MOST_OBJECTS_OF_AN_ITEM = 34
+MOST_BLOCKS_OF_AN_ITEM = 52
+SLEEPS = """
+parameters: {seconds: {type: array, required: true}}
+tasks:
+  - name: fan
+    action: core.sleep
+    with_items: "{{ parameters.seconds }}"
+    concurrency: 2000
+    input: {seconds: "{{ item }}"}
+"""
+
+
+def allocated() -> tuple[int, int]:
+    """Return the objects that the collector tracks, and all blocks of memory."""
+    gc.collect()
+    return len(gc.get_objects()), sys.getallocatedblocks()
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python allocate otherwise")
+def test_allocations_of_a_run(tmp_path: Path) -> None:
+    """Of one that waits in a delay: what few runs use is made on demand."""
+    write_workflow(tmp_path, "waits", f"ref: counted.waits\n{WAITS}")
+    with running_engine(definitions=str(tmp_path)) as bed:
+
+        def start() -> None:
+            for handle in [bed.submit("counted.waits") for _ in range(200)]:
+                # The request waits in the supervisor's mailbox behind the begin.
+                status = bed.engine.status(handle.id).get(timeout=PATIENCE)
+                assert status["tasks"]["wait"]["status"] == "delayed"
+
+        start()
+        before = allocated()
+        start()
+        objects, blocks = ((after - earlier) / 200 for after, earlier in zip(allocated(), before, strict=True))
+    assert objects <= MOST_OBJECTS_OF_A_RUN
+    assert blocks <= MOST_BLOCKS_OF_A_RUN
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python allocate otherwise")
+def test_allocations_of_an_item(tmp_path: Path) -> None:
+    """Of one in flight, its call on the event loop included."""
+    sleeps = write_workflow(tmp_path, "sleeps", SLEEPS)
+    with running_engine() as bed:
+
+        def start(items: int) -> None:
+            handle = bed.submit(sleeps, {"seconds": [3600] * items})
+            for _ in range(2):  # the second request comes behind the items' first turns
+                status = bed.engine.status(handle.id).get(timeout=PATIENCE)
+            assert status["tasks"]["fan"]["items"]["running"] == items
+            # The event loop takes calls in their order.
+            assert bed.submit(sleeps, {"seconds": [0]}).outcome.get(timeout=PATIENCE).status == "succeeded"
+
+        start(10)
+        before = allocated()
+        start(500)
+        objects, blocks = ((after - earlier) / 500 for after, earlier in zip(allocated(), before, strict=True))
+    assert objects <= MOST_OBJECTS_OF_AN_ITEM
+    assert blocks <= MOST_BLOCKS_OF_AN_ITEM

@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """The check is the one that the file's header names."""
-    assert "SUCCESS: 16 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 17 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -91,6 +91,7 @@ def nightly(days: int, *, missed: int) -> dict[str, str]:
     return {**runs("succeeded", " ".join(counts)), last_success: f"_x24 {' '.join(times)}"}
 
 
+MISSED = f'stretto_schedule_due_times_total{{result="missed",{AT[1:]}'
 SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoDown": ("10m", {f"up{AT}": "0x10"}),
     "StrettoRunsFail": (
@@ -122,6 +123,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
     "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
     "StrettoInquiriesUnanswered": ("30m", {f"stretto_inquiries_total{INQUIRIES}": "0x10 1x30"}),
+    "StrettoDueTimesMissed": ("15m", {MISSED: "0x10 1x20"}),
     "StrettoRunsStuck": (
         "3h",
         {f"stretto_runs_in_progress{AT}": "1x200", f"stretto_items_total{items('a')}": "7x200"},
@@ -226,6 +228,11 @@ def test_items_whose_series_are_young_are_no_stuck_run(tmp_path: Path) -> None:
     births = {f"stretto_items_total{items(f't{hour}')}": f"_x{50 * hour} 1x200" for hour in range(5)}
     series = {f"stretto_runs_in_progress{AT}": "1x200", **births}
     assert firing(tmp_path, "StrettoRunsStuck", "3h", series) == ""
+
+
+def test_due_times_that_were_missed_before_the_start_fire_for_a_while(tmp_path: Path) -> None:
+    assert 'alertname="StrettoDueTimesMissed"' in firing(tmp_path, "StrettoDueTimesMissed", "10m", {MISSED: "5x60"})
+    assert firing(tmp_path, "StrettoDueTimesMissed", "40m", {MISSED: "5x60"}) == ""
 
 
 def test_every_alert_has_a_situation() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from plots import Bars, Lines
-from report import Measured, Report, Table, figure
+from report import Measured, Report, Table, figure, ratio_text, timing
 
 
 def test_a_table_is_markdown_with_its_note_below() -> None:
@@ -47,3 +47,9 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.json"
     report.write(path)
     assert Report.read(path) == report
+
+
+def test_a_ratio_has_its_deviation() -> None:
+    """Of the rounds' own ratios. A single value has none, not one of 0%."""
+    assert ratio_text([2.0, 3.0, 4.0], [1.0, 1.0, 1.0]) == "3.00 ±33%"
+    assert (timing([0.001], "ms"), timing([0.001, 0.003], "ms")) == ("1 ms", "2 ms ±50%")

@@ -21,6 +21,8 @@ COMMAND_SECONDS: Final = 60.0
 SUCCESS: Final = tuple(range(200, 207))
 """The response statuses that mean success."""
 TIMED_OUT: Final = -9
+MAX_INLINE_BYTES: Final = 64 * 1024
+"""A message that core.echo and core.error take within the turn of their item: its JSON is parsed, 1 ms for so much."""
 _JSON: Final = re.compile(r"\s*[\[{\"0-9tfn-]")
 """The beginning of a text that may be JSON."""
 NO_PASSWORD_FOR_SUDO: Final = "sudo_password is not supported; permit the command in sudoers with NOPASSWD"  # noqa: S105 - a message
@@ -87,7 +89,7 @@ def sudo_command(argv: list[Any]) -> list[Any]:
     return ["sudo", "-n", "-E", "-u", "root", "--", *argv]
 
 
-@stackstorm_action("core.echo")
+@stackstorm_action("core.echo", inline_bytes=MAX_INLINE_BYTES)
 def echo(message: Any) -> dict[str, Any]:
     """Return the message in the form of a command's standard output.
 
@@ -97,7 +99,7 @@ def echo(message: Any) -> dict[str, Any]:
     return shell_result({"exit_code": 0, "stdout": _text(message), "stderr": ""})
 
 
-@stackstorm_action("core.error")
+@stackstorm_action("core.error", inline_bytes=MAX_INLINE_BYTES)
 def error(message: Any) -> dict[str, Any]:
     """Return the message in the form of a command's standard error.
 

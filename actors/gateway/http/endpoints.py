@@ -23,6 +23,7 @@ from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.etags import is_known, not_modified, tag_of, tagged
 from stretto.actors.gateway.http.graphs import Layouts
+from stretto.actors.gateway.http.hooks import HookEndpoints
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
@@ -47,6 +48,7 @@ from stretto.actors.operations import (
     Route,
     ask,
     body_of,
+    events,
     frames_of,
     has_body,
     note_of,
@@ -60,6 +62,7 @@ from stretto.definitions.data import encode_json
 
 if TYPE_CHECKING:
     from stretto.actors.gateway.http.asking import Answering
+    from stretto.actors.runs import Services
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: drawing graphs, encoding exports."""
@@ -82,6 +85,7 @@ class Endpoints:
         sessions: Begins and ends the sessions of browsers.
         about_engine: Answers the requests about the daemon itself.
         in_flight: Bounds the requests of each client.
+        services: What the engine's actors share.
     """
 
     def __init__(  # noqa: PLR0913 - each is another thing to answer from
@@ -96,6 +100,7 @@ class Endpoints:
         sessions: Sessions,
         about_engine: EngineEndpoints,
         in_flight: RequestsInFlight,
+        services: "Services",
     ) -> None:
         self._engine = engine
         self._access = access
@@ -109,6 +114,7 @@ class Endpoints:
         self._in_flight = in_flight
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._hooks = HookEndpoints(services, self._memory, self._workers)
         self._starting = Starting(engine)
         self._definitions = DefinitionEndpoints(engine, self._workers, self._starting)
         self._validators = Validators(engine)
@@ -136,6 +142,7 @@ class Endpoints:
             requests.FollowOutput: self._follow_output,
             requests.Export: self._export,
             requests.FindRun: self._find_run,
+            events.SendEvent: self._hooks.send,
         }
 
     def routes(self) -> list[HttpRoute]:
@@ -159,12 +166,15 @@ class Endpoints:
         async def answer(http: HttpRequest) -> Stream | Response | CountedAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
-        return HttpRoute(API + path.replace("{ref}", "{ref:path}"), answer, methods=list(routes))
+        return HttpRoute(
+            API + path.replace("{ref}", "{ref:path}").replace("{url}", "{url:path}"), answer, methods=list(routes)
+        )
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Stream | Response | CountedAnswer:
         role = routes[0].role  # all of them have the same
         if role is None:
-            return await self._log_in(routes[0], http)
+            is_hook = routes[0].request is events.SendToHook
+            return await (self._hooks.receive if is_hook else self._log_in)(routes[0], http)
         caller = self._senders.sender_of(http)
         require(caller, role)
         leave = self._in_flight.enter(caller)
@@ -181,6 +191,8 @@ class Endpoints:
     async def _answer_of(
         self, routes: list[Route], http: HttpRequest, caller: Caller
     ) -> Response | Stream | LateAnswer:  # fmt: skip
+        if routes[0].whole is not None:
+            return await self._hooks.receive_webhook(routes[0], http, caller)
         body = await self._memory.body_of(http) if has_body(routes[0]) else b""
         query = http.query_params.multi_items()
         route = route_for(routes, query, body)

@@ -164,7 +164,7 @@ class Gateway:
         self._endpoints = Endpoints(
             engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
             sessions=self._sessions, about_engine=EngineEndpoints(engine, daemon, samples),
-            in_flight=RequestsInFlight(self._settings.max_requests_of_a_client),
+            in_flight=RequestsInFlight(self._settings.max_requests_of_a_client), services=services,
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._open_probes)

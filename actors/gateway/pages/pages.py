@@ -39,6 +39,7 @@ from stretto.actors.gateway.pages.run_items import RunItemsPage
 from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
+from stretto.actors.gateway.pages.schedules import SCHEDULES_PATH, SchedulesPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
@@ -117,6 +118,7 @@ class Pages:
 
     def _console(self) -> list[Route]:
         """Return the routes of the pages about the daemon and what it offers."""
+        schedules = SchedulesPage(self._renderer, self._asker)
         actions, tokens = ActionsPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
         inquiries = InquiriesPage(self._renderer, self._asker)
         return [
@@ -125,6 +127,8 @@ class Pages:
             self._route(ACTIONS_PATH, actions.show),
             self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
             self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),
+            self._route(SCHEDULES_PATH, schedules.show),
+            self._route(f"{SCHEDULES_PATH}/{{schedule}}/{{act}}", None, schedules.change),
             self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),

@@ -182,6 +182,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Answer an inquiry. See `Engine.answer_inquiry`."""
         return self.proxy.answer_inquiry(inquiry, response, note=note).get()
 
+    def replay_event(self, event: str, *, note: str | None = None) -> str:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return self.proxy.replay_event(event, note=note).get()
+
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self.proxy.drain_pool(pool, worker, note=note).get()
@@ -189,6 +193,18 @@ class BlockingRemoteEngine(BlockingCalls):
     def drain_daemon(self, daemon: int, *, note: str | None = None) -> None:
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
         self.proxy.drain_daemon(daemon, note=note).get()
+
+    def pause_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return self.proxy.pause_schedule(schedule, note=note).get()
+
+    def resume_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return self.proxy.resume_schedule(schedule, note=note).get()
+
+    def trigger_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return self.proxy.trigger_schedule(schedule, note=note).get()
 
     def delete_run(self, run_id: str, *, note: str | None = None) -> None:
         """Delete an ended run, and the runs of its sub-workflows. See `Engine.delete_run`."""

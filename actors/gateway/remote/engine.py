@@ -5,6 +5,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Self
 
+import msgspec
 import pykka
 
 from stretto.actors.gateway.client import Client
@@ -27,10 +28,12 @@ from stretto.actors.operations import (
     FollowOutput,
     KeyValue,
     Pause,
+    PauseSchedule,
     Prune,
     Recover,
     Rerun,
     Resume,
+    ResumeSchedule,
     RetryItem,
     SetConcurrency,
     SetKey,
@@ -38,6 +41,8 @@ from stretto.actors.operations import (
     SkipItem,
     Status,
     Submit,
+    TriggerSchedule,
+    events,
 )  # fmt: skip
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.data import thaw
@@ -267,6 +272,10 @@ class RemoteEngine(RemoteReports):
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         return self._calls.send(lambda: DeleteKey(name, scope, owner, version, note=note), lambda _answer: None)
 
+    def replay_event(self, event: str, *, note: str | None = None) -> pykka.Future[str]:
+        """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
+        return self._calls.send(lambda: events.ReplayEvent(event, note=note), lambda answer: str(answer.event))
+
     def drain_pool(self, pool: str, worker: str | None = None, *, note: str | None = None) -> pykka.Future[int]:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return self._calls.send(lambda: DrainPool(pool, worker, note=note), lambda answer: answer.workers)
@@ -279,6 +288,18 @@ class RemoteEngine(RemoteReports):
     def drain_daemon(self, daemon: int, *, note: str | None = None) -> pykka.Future[None]:
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
         return self._calls.send(lambda: DrainDaemon(daemon, note=note), lambda _answer: None)
+
+    def pause_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
+        return self._calls.send(lambda: PauseSchedule(schedule, note=note), lambda answer: answer.schedule)
+
+    def resume_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
+        return self._calls.send(lambda: ResumeSchedule(schedule, note=note), lambda answer: answer.schedule)
+
+    def trigger_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Start a run of a schedule now. See `Engine.trigger_schedule`."""
+        return self._calls.send(lambda: TriggerSchedule(schedule, note=note), msgspec.structs.asdict)
 
     def prune(
         self, older_than_seconds: float | None = None, keep: int | None = None, *, note: str | None = None

@@ -39,12 +39,16 @@ from stretto.actors.operations import (
     RunDefinition,
     RunGraph,
     Runs,
+    Schedule,
+    Schedules,
+    ScheduleTimes,
     ShowInquiry,
     Status,
     Task,
     Tasks,
     Timeline,
     Why,
+    events,
 )  # fmt: skip
 
 
@@ -149,6 +153,48 @@ class RemoteReports:
         """Return one of the daemons that have the store open. See `Engine.daemon`."""
         return self._calls.send(lambda: Daemon(daemon), lambda answer: answer.daemon)
 
+    def rules(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return all rules. See `Engine.rules`."""
+        return self._calls.send(events.Rules, lambda answer: answer.rules)
+
+    def rule(self, rule: str) -> pykka.Future[dict[str, Any]]:
+        """Return a rule with its criteria and its last matches. See `Engine.rule`."""
+        return self._calls.send(lambda: events.ShowRule(rule), lambda answer: answer.rule)
+
+    def try_rule(
+        self,
+        rule: str,
+        payload: Any = None,
+        event_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return what a rule would make of an event. See `Engine.try_rule`."""
+        return self._calls.send(
+            lambda: events.TryRule(rule, payload, event_type, _plain(headers), _plain(parameters)),
+            msgspec.structs.asdict,
+        )
+
+    def events(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        event_type: str | None = None,
+        source: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        matched: bool | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of events without their payloads. See `Engine.events`."""
+        return self._calls.send(
+            lambda: events.Events(event_type, source, since, until, matched, cursor, limit), msgspec.structs.asdict
+        )
+
+    def event(self, event: str) -> pykka.Future[dict[str, Any]]:
+        """Return an event with its payload, and the answers of rules to it. See `Engine.event`."""
+        return self._calls.send(lambda: events.ShowEvent(event), lambda answer: answer.event)
+
     def pools(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the pools of workers. See `Engine.pools`."""
         return self._calls.send(Pools, lambda answer: answer.pools)
@@ -167,6 +213,20 @@ class RemoteReports:
     def inquiry(self, inquiry: str) -> pykka.Future[dict[str, Any]]:
         """Return an inquiry. See `Engine.inquiry`."""
         return self._calls.send(lambda: ShowInquiry(inquiry), lambda answer: answer.inquiry)
+
+    def schedules(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the schedules. See `Engine.schedules`."""
+        return self._calls.send(Schedules, lambda answer: answer.schedules)
+
+    def schedule(self, schedule: str) -> pykka.Future[dict[str, Any]]:
+        """Return a schedule. See `Engine.schedule`."""
+        return self._calls.send(lambda: Schedule(schedule), lambda answer: answer.schedule)
+
+    def schedule_times(
+        self, schedule: str, since: float | None = None, count: int = 5
+    ) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the next due times of a schedule. See `Engine.schedule_times`."""
+        return self._calls.send(lambda: ScheduleTimes(schedule, since, count), lambda answer: answer.times)
 
     def run_counts(
         self,
@@ -281,3 +341,7 @@ class RemoteReports:
 def _counted(answer: Any) -> dict[str, Any]:
     counts: dict[str, Any] = msgspec.structs.asdict(answer)
     return counts if answer.workflows is not None else {name: counts[name] for name in ("since", "statuses")}
+
+
+def _plain(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if given is None else dict(given)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring, decrypt, encrypt
 from stretto.actors.journal.records import RunAccepted
+from stretto.actors.journal.sql.event_writer import mark_started, started_before
 from stretto.actors.journal.sql.run_rows import rerun_scope
 from stretto.actors.journal.sql.shared_bodies import SharedBodies
 from stretto.actors.journal.sql.tables import runs
@@ -34,6 +35,12 @@ class Acceptance:
             Unrecordable: The store permanently refuses a run.
         """
         self._check_sources(transaction, accepted)
+        started = started_before(transaction, accepted)
+        if started:
+            again = {each.run_id for each in started}
+            accepted = [each for each in accepted if each.run_id not in again]
+            if not accepted:
+                return {}, started
         rows = [{**self._row(each), "owner": owner} for each in accepted]
         self._shared.write(transaction, accepted)
         transaction.count([row.values() for row in rows])
@@ -43,7 +50,9 @@ class Acceptance:
         transaction.write(transaction.statements.inputs, [self._inputs(numbers[each.run_id], each) for each in new])
         labels = [(numbers[each.run_id], *label) for each in new for label in each.labels.items()]
         transaction.write(transaction.statements.labels, labels)
-        return numbers, self._taken(transaction, [each for each in accepted if each.run_id not in numbers])
+        mark_started(transaction, new)
+        taken = self._taken(transaction, [each for each in accepted if each.run_id not in numbers])
+        return numbers, [*started, *taken]
 
     @staticmethod
     def _check_sources(transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
@@ -83,6 +92,7 @@ class Acceptance:
                 "requested_by": accepted.requested_by.who if accepted.requested_by else None,
                 "requested_via": accepted.requested_by.via if accepted.requested_by else None,
                 "root": accepted.root or accepted.run_id,
+                "event_depth": accepted.match.depth if accepted.match else None,
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:
@@ -109,6 +119,8 @@ class Acceptance:
     def _existing(self, accepted: RunAccepted, existing: Mapping[str, Any]) -> AlreadyAccepted:
         idempotency = accepted.idempotency
         with recording(accepted.run_id):
+            if accepted.match is not None:  # the same match twice in one transaction
+                return AlreadyAccepted(accepted.run_id, accepted.run_id, same_request=True)
             if idempotency is None or idempotency.key not in existing:
                 raise Unrecordable("another run has its id")
             found = existing[idempotency.key]

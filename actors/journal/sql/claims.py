@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, upda
 from stretto.actors.journal.claims import Claimed
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.suspects import SUSPECTS, restore_suspicion
-from stretto.actors.journal.sql.tables import engines, runs, suspects
+from stretto.actors.journal.sql.tables import DUE, engines, matches, runs, suspects
 from stretto.actors.journal.store import Unfinished
 
 CLAIMED_AT_ONCE: Final = 500
@@ -36,6 +36,9 @@ class Owned(NamedTuple):
 
 RUNS: Final = Owned(runs, runs.c.root, runs.c.number, runs.c.ended_at.is_(None))
 """A tree of runs is claimed while any run of it is in progress, also if the run at its top has ended or was pruned."""
+MATCHES: Final = Owned(matches, matches.c.number, matches.c.number, DUE)
+"""A match is claimed until its run is started, or cannot be."""
+_DUE: Final = select(matches.c.number).where(DUE).limit(1)
 _OF_RUNS: Final = select(runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent)
 _SUSPECTS: Final = SUSPECTS.add_columns(runs.c.ended_at.is_not(None).label("has_ended")).where(
     or_(runs.c.ended_at.is_(None), suspects.c.quarantined_at.is_(None))
@@ -56,11 +59,14 @@ class RunClaims:
             of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
             rows = connection.execute(of_units).all() if units else ()
             claimed = frozenset(row.id for row in rows)
+            is_due = connection.scalar(_DUE) is not None
+            answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE) if is_due else ()
             found = [each for each in connection.execute(_SUSPECTS) if each.id in claimed or each.has_ended]
         return Claimed(
             tuple(Unfinished(row.id, row.workflow, row.accepted_at, row.parent) for row in rows),
             tuple(map(restore_suspicion, found)),
-            more=len(units) == CLAIMED_AT_ONCE,
+            more=CLAIMED_AT_ONCE in {len(units), len(answers)},
+            matches=bool(answers),
             again=again,
         )
 

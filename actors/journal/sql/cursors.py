@@ -5,7 +5,7 @@ import binascii
 import re
 from typing import Final
 
-from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.journal.queries import InvalidCursor
 
 _FORM: Final = re.compile(r"([a-z]+):([0-9]{1,18})", re.ASCII)
 

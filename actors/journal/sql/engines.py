@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from stretto.actors.journal.lease import StoredDaemon
-from stretto.actors.journal.sql.tables import engines, runs
+from stretto.actors.journal.sql.tables import DUE, engines, matches, runs
 
 # Built once: building it takes as long as executing it, and every commit needs it.
 _COUNT_COMMIT: Final = (
@@ -121,7 +121,8 @@ def fence_expired(connection: Connection, ours: int) -> list[FencedEngine]:
 def forget_fenced(connection: Connection) -> None:
     """Delete the rows of fenced engines that own no run in progress."""
     owns_runs = exists().where(runs.c.owner == engines.c.number, runs.c.ended_at.is_(None))
-    connection.execute(delete(engines).where(engines.c.fenced_by.is_not(None), ~owns_runs))
+    owns_matches = exists().where(matches.c.owner == engines.c.number, DUE)
+    connection.execute(delete(engines).where(engines.c.fenced_by.is_not(None), ~owns_runs, ~owns_matches))
 
 
 def seconds_to_next_expiry(connection: Connection, ours: int) -> float | None:
@@ -153,6 +154,7 @@ def restore_daemon(row: Any) -> StoredDaemon:
 def leave(connection: Connection, ours: int) -> None:
     """Give up all runs of an engine, which writes no more, so that others claim them."""
     connection.execute(update(runs).where(runs.c.owner == ours, runs.c.ended_at.is_(None)).values(owner=None))
+    connection.execute(update(matches).where(matches.c.owner == ours, DUE).values(owner=None))
     connection.execute(update(engines).where(engines.c.number == ours).values(fenced_by=ours))
 
 

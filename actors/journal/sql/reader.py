@@ -33,6 +33,7 @@ from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.engines import DAEMONS, ENGINE_OF_RUN, restore_daemon
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.events import SqlEventReader
 from stretto.actors.journal.sql.facts import read_facts
 from stretto.actors.journal.sql.inquiries import SqlInquiryReader
 from stretto.actors.journal.sql.item_ends import restore_ends, select_ends
@@ -59,6 +60,7 @@ from stretto.actors.journal.sql.run_rows import (
     restore_end,
     restore_labels,
     restore_limits,
+    restore_match,
     restore_origin,
     restore_requested_by,
     restore_rerun,
@@ -67,6 +69,7 @@ from stretto.actors.journal.sql.run_rows import (
     select_matching,
     select_runs,
 )
+from stretto.actors.journal.sql.schedules import SqlScheduleReader
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
@@ -113,6 +116,8 @@ class SqlReader:
         self.keys = SqlKeyReader(engine, keyring, store)
         self.inquiries = SqlInquiryReader(engine, store)
         self.contexts = SqlContextReader(engine, keyring, store)
+        self.events = SqlEventReader(engine, keyring, store)
+        self.schedules = SqlScheduleReader(engine, store)
 
     # ---- recovery
 
@@ -166,6 +171,7 @@ class SqlReader:
             origin=restore_origin(row),
             labels=restore_labels(row),
             requested_by=restore_requested_by(row),
+            match=restore_match(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
-from stretto.actors.journal.sql.tables import metadata
+from stretto.actors.journal.sql.schedule_table import schedules
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
 
@@ -152,8 +152,10 @@ SCHEMA: Final = Schema(
         "0018",
         "0019",
         "0020",
+        "0021",
+        "0022",
     ),
-    metadata,
+    schedules.metadata,
     contracts=frozenset({"0015"}),
 )
 """The versions that this Stretto knows."""

@@ -12,6 +12,7 @@ from stretto.actors.journal import store as protocols
 from stretto.actors.journal.access import PruneAudit
 from stretto.actors.journal.deletion import DeleteRun
 from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.events import PruneEvents
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
 from stretto.actors.journal.peers import Peers
@@ -21,6 +22,7 @@ from stretto.actors.journal.sql.claims import RunClaims
 from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.deletion import RunDeletion
 from stretto.actors.journal.sql.errors import reason
+from stretto.actors.journal.sql.event_pruning import EventPruning
 from stretto.actors.journal.sql.kv import SqlKeyWriter
 from stretto.actors.journal.sql.membership import Alone, Member
 from stretto.actors.journal.sql.ownership import Guard, Ownership
@@ -28,6 +30,7 @@ from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.schedules import SqlScheduleClaims
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
 from stretto.actors.journal.sql.shared_postgresql import SharedPostgres
 from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url, lock_of
@@ -49,6 +52,7 @@ class Store:
         self.access = SqlAccessWriter(ownership)
         self.keys = SqlKeyWriter(ownership, keyring)
         self.claims = RunClaims(ownership)
+        self.schedules = SqlScheduleClaims(ownership)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)
         self._ownership = ownership
 
@@ -56,10 +60,12 @@ class Store:
         """Return a pass that deletes runs. Use it on the writer's thread, as it uses the writer's connection."""
         return Pruning(self._ownership, prune)
 
-    def deletion(self, wanted: Prune | PruneAudit | DeleteRun) -> protocols.Pruning:
-        """Return a pass that deletes runs or entries of the audit. Use it on the writer's thread, too."""
+    def deletion(self, wanted: Prune | PruneAudit | PruneEvents | DeleteRun) -> protocols.Pruning:
+        """Return a pass that deletes runs, entries of the audit or events. Use it on the writer's thread, too."""
         if isinstance(wanted, DeleteRun):
             return self.run_deletion(wanted)
+        if isinstance(wanted, PruneEvents):
+            return EventPruning(self._ownership, wanted)
         return AuditPruning(self._ownership, wanted) if isinstance(wanted, PruneAudit) else self.pruning(wanted)
 
     def run_deletion(self, wanted: DeleteRun) -> RunDeletion:

@@ -16,80 +16,65 @@
     engines                          who may write: a row for each opening of the store
     requests                         what one engine asks another for, and the answers
     kv                               the key-value store; secret values are encrypted
+    events 1--n matches              what happened, and the answers of rules to it; they outlive their runs
+    event_keys                       what identifies repeated events
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
 unless it is selected. Bodies are JSON texts or encrypted ones (`encryption`). Times are seconds since the epoch.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
-    REAL,
-    BigInteger,
     Column,
-    Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
-    Table,
     Text,
     and_,
     literal_column,
 )
-from sqlalchemy.types import TypeEngine
 
-# A STRICT table of SQLite knows INTEGER, REAL, TEXT and BLOB only; PostgreSQL's REAL is too short for a time.
-_TIME: Final[TypeEngine[float]] = Double().with_variant(REAL(), "sqlite")
-_BIG: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")
+from stretto.actors.journal.sql.columns import BIG, TIME, metadata, number_of_run, table
+from stretto.actors.journal.sql.event_tables import DUE, event_keys, events, matches
+from stretto.actors.journal.sql.inquiry_table import PENDING, inquiries
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+__all__ = [
+    "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "PENDING", "RETRIED", "audit", "definitions", "engines",
+    "enter_codes", "entries", "event_keys", "events", "inquiries", "item_outputs", "kv", "matches", "metadata",
+    "run_ends", "run_inputs", "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
+]  # fmt: skip
 
 
-def _number_of_run() -> Column[int]:
-    return Column("run", _BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)
-
-
-def _table(name: str, *members: Column[Any] | Index | PrimaryKeyConstraint, **options: Any) -> Table:
-    return Table(name, metadata, *members, sqlite_strict=True, **options)
-
-
-definitions = _table(
+definitions = table(
     "definitions",
     Column("digest", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
 
-surroundings = _table(
+surroundings = table(
     "surroundings",
     Column("digest", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
 
-runs = _table(
+runs = table(
     "runs",
     # Increases in the order of acceptance and is never reused: the key of pages.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("number", BIG, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("workflow", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("accepted_at", _TIME, nullable=False),
-    Column("ended_at", _TIME),
+    Column("accepted_at", TIME, nullable=False),
+    Column("ended_at", TIME),
     Column("depth", Integer, nullable=False),
     # The ids of other runs are not foreign keys, as those runs may have been pruned.
     Column("parent", Text),
     Column("parent_task", Text),
     Column("parent_visit", Integer),
-    Column("parent_item", _BIG),
+    Column("parent_item", BIG),
     Column("parent_attempt", Integer),
     Column("rerun_of", Text),
     Column("rerun_scope", Text),
@@ -100,17 +85,19 @@ runs = _table(
     # Who started the run: `owner` or `remote`.
     Column("origin", Text, nullable=False, server_default="owner"),
     # The limits on expressions when the run was accepted; null for those of version 0002.
-    Column("max_cost", _BIG),
-    Column("max_bytes", _BIG),
+    Column("max_cost", BIG),
+    Column("max_bytes", BIG),
     # 1 for a run that was accepted before version 0004: attempts that ended until then lack their times.
     Column("untimed", Integer),
     # The token or user that started the run, and how the request came. Null for a program's own runs and before 0007.
     Column("requested_by", Text),
     Column("requested_via", Text),
     # The number of the engine that writes the run. Null for a run that the next engine claims.
-    Column("owner", _BIG),
+    Column("owner", BIG),
     # The id of the run at the top of its tree, which is claimed as a whole. Null if it ended before version 0014.
     Column("root", Text),
+    # The number of runs before it in a chain of events. Null for a run that no event has started.
+    Column("event_depth", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -136,9 +123,9 @@ Index("runs_by_definition", runs.c.definition)
 _SURROUNDED = runs.c.surroundings.is_not(None)
 Index("runs_by_surroundings", runs.c.surroundings, sqlite_where=_SURROUNDED, postgresql_where=_SURROUNDED)
 
-run_inputs = _table(
+run_inputs = table(
     "run_inputs",
-    _number_of_run(),
+    number_of_run(),
     Column("parameters", LargeBinary, nullable=False),
     Column("parent_told", LargeBinary),
     # The ranges of items that a rerun of chosen items repeats, by task, in JSON.
@@ -146,29 +133,29 @@ run_inputs = _table(
     PrimaryKeyConstraint("run"),
 )
 
-run_ends = _table(
+run_ends = table(
     "run_ends",
-    _number_of_run(),
+    number_of_run(),
     Column("output", LargeBinary),
     Column("errors", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run"),
 )
 
-entries = _table(
+entries = table(
     "entries",
-    _number_of_run(),
-    Column("number", _BIG, nullable=False),
+    number_of_run(),
+    Column("number", BIG, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("at", _TIME),
+    Column("at", TIME),
     Column("task", Text),
     Column("visit", Integer),
-    Column("item", _BIG),
+    Column("item", BIG),
     Column("attempt", Integer),
     # How an item's attempt ended; null for other entries.
     Column("outcome", Text),
     # When the action of an ended attempt began, and what it took by a monotonic clock; null if it never began.
-    Column("began_at", _TIME),
-    Column("seconds", _TIME),
+    Column("began_at", TIME),
+    Column("seconds", TIME),
     Column("body", LargeBinary),
     PrimaryKeyConstraint("run", "number"),
 )
@@ -197,109 +184,82 @@ Index(
     sqlite_where=ENDED, postgresql_where=ENDED,
 )  # fmt: skip
 
-tasks = _table(
+tasks = table(
     "tasks",
-    _number_of_run(),
+    number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
     Column("status", Text, nullable=False),
-    Column("started_at", _TIME, nullable=False),
-    Column("ended_at", _TIME),
-    Column("items", _BIG, nullable=False),
-    Column("succeeded", _BIG, nullable=False),
-    Column("failed", _BIG, nullable=False),
+    Column("started_at", TIME, nullable=False),
+    Column("ended_at", TIME),
+    Column("items", BIG, nullable=False),
+    Column("succeeded", BIG, nullable=False),
+    Column("failed", BIG, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit"),
 )
 
-item_outputs = _table(
+item_outputs = table(
     "item_outputs",
     # The text that an ended attempt printed and logged.
-    _number_of_run(),
+    number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
-    Column("item", _BIG, nullable=False),
+    Column("item", BIG, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     # The bytes that are kept, and those before them that are not.
-    Column("size", _BIG, nullable=False),
-    Column("cut", _BIG, nullable=False),
+    Column("size", BIG, nullable=False),
+    Column("cut", BIG, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit", "item", "attempt"),
 )
 
-context_names = _table(
+context_names = table(
     "context_names",
-    _number_of_run(),
-    Column("version", _BIG, nullable=False),
+    number_of_run(),
+    Column("version", BIG, nullable=False),
     Column("name", Text, nullable=False),
     # The number of the entry that has made the version, -1 for the begin of the run.
-    Column("at", _BIG, nullable=False),
-    Column("size", _BIG, nullable=False),
+    Column("at", BIG, nullable=False),
+    Column("size", BIG, nullable=False),
     # Null for a large value.
     Column("body", LargeBinary),
     PrimaryKeyConstraint("run", "version", "name"),
 )
 Index("context_names_by_name", context_names.c.run, context_names.c.name, context_names.c.version)
 
-context_logs = _table(
+context_logs = table(
     "context_logs",
-    _number_of_run(),
+    number_of_run(),
     # The number of the last entry of an ended run whose versions are all stored. Null while it is in progress.
-    Column("last", _BIG),
+    Column("last", BIG),
     PrimaryKeyConstraint("run"),
 )
 
-run_labels = _table(
+run_labels = table(
     "run_labels",
-    _number_of_run(),
+    number_of_run(),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("run", "key"),
 )
 Index("run_labels_by_value", run_labels.c.key, run_labels.c.value, run_labels.c.run)
 
-suspects = _table(
+suspects = table(
     "suspects",
     # A run that was being recovered when an engine crashed, or is being recovered now.
-    _number_of_run(),
+    number_of_run(),
     # The crashes while it was recovered alone.
     Column("crashes", Integer, nullable=False),
-    Column("noted_at", _TIME, nullable=False),
+    Column("noted_at", TIME, nullable=False),
     # Set for a run that is recovered only on request. A cancelled run keeps it: its entries must not be replayed.
-    Column("quarantined_at", _TIME),
+    Column("quarantined_at", TIME),
     # Why it is quarantined. For any other run: whether it is recovered alone, and where the last crash came, in JSON.
     Column("reason", Text),
     PrimaryKeyConstraint("run"),
 )
 
-inquiries = _table(
-    "inquiries",
-    # Increases in the order of the questions: the key of pages.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
-    _number_of_run(),
-    Column("task", Text, nullable=False),
-    Column("visit", Integer, nullable=False),
-    Column("item", _BIG, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("asked_at", _TIME, nullable=False),
-    Column("expires_at", _TIME),
-    # `pending` also in a run that has ended without it.
-    Column("status", Text, nullable=False),
-    Column("ended_at", _TIME),
-    Column("answered_by", Text),
-    Column("answered_via", Text),
-    # Both are masked, so that they need no encryption.
-    Column("question", LargeBinary, nullable=False),
-    Column("response", LargeBinary),
-    sqlite_autoincrement=True,
-)
-Index("inquiries_by_run", inquiries.c.run)
-PENDING: Final = inquiries.c.status == literal_column("'pending'")
-"""The inquiries that wait, with a literal as above."""
-Index("inquiries_pending", inquiries.c.number, sqlite_where=PENDING, postgresql_where=PENDING)
-
-tokens = _table(
+tokens = table(
     "tokens",
     # The part of a token that names it.
     Column("id", Text, primary_key=True),
@@ -307,19 +267,19 @@ tokens = _table(
     Column("role", Text, nullable=False),
     # The SHA-256 of the whole token.
     Column("digest", Text, nullable=False),
-    Column("made_at", _TIME, nullable=False),
+    Column("made_at", TIME, nullable=False),
     Column("made_by", Text, nullable=False),
-    Column("expires_at", _TIME),
+    Column("expires_at", TIME),
     # The beginning of a day.
-    Column("used_on", _TIME),
+    Column("used_on", TIME),
     # The refs of the workflows that it is restricted to, as a JSON list.
     Column("workflows", Text),
-    Column("revoked_at", _TIME),
+    Column("revoked_at", TIME),
 )
 _LIVE = tokens.c.revoked_at.is_(None)
 Index("tokens_by_name", tokens.c.name, unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
-sessions = _table(
+sessions = table(
     "sessions",
     # The SHA-256 of the session's secret.
     Column("digest", Text, primary_key=True),
@@ -329,12 +289,12 @@ sessions = _table(
     Column("workflows", Text),
     # The id of the token that it was begun with.
     Column("token", Text),
-    Column("made_at", _TIME, nullable=False),
-    Column("used_at", _TIME, nullable=False),
-    Column("ends_at", _TIME, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("used_at", TIME, nullable=False),
+    Column("ends_at", TIME, nullable=False),
 )
 
-enter_codes = _table(
+enter_codes = table(
     "enter_codes",
     # The SHA-256 of the code. The row is deleted as the code is used.
     Column("digest", Text, primary_key=True),
@@ -343,14 +303,14 @@ enter_codes = _table(
     Column("origin", Text, nullable=False),
     Column("workflows", Text),
     Column("token", Text),
-    Column("expires_at", _TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
 )
 
-audit = _table(
+audit = table(
     "audit",
     # No foreign key: an entry stays when its run is deleted.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
-    Column("at", _TIME, nullable=False),
+    Column("number", BIG, primary_key=True, autoincrement=True),
+    Column("at", TIME, nullable=False),
     Column("who", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("via", Text, nullable=False),
@@ -365,10 +325,10 @@ audit = _table(
 Index("audit_by_who", audit.c.who, audit.c.number)
 Index("audit_by_time", audit.c.at)
 
-kv = _table(
+kv = table(
     "kv",
     # Each change of a key makes a new row, so a version is never used again.
-    Column("version", _BIG, primary_key=True, autoincrement=True),
+    Column("version", BIG, primary_key=True, autoincrement=True),
     # `system`, `user` or `pack`.
     Column("scope", Text, nullable=False),
     # The name of a user or a pack, or empty.
@@ -376,52 +336,52 @@ kv = _table(
     Column("name", Text, nullable=False),
     # 1 for a value that is encrypted.
     Column("secret", Integer, nullable=False),
-    Column("set_at", _TIME, nullable=False),
+    Column("set_at", TIME, nullable=False),
     # The token or user that has set it.
     Column("set_by", Text),
-    Column("expires_at", _TIME),
+    Column("expires_at", TIME),
     # The bytes of the value and of the name.
-    Column("size", _BIG, nullable=False),
+    Column("size", BIG, nullable=False),
     Column("value", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
 Index("kv_by_place", kv.c.scope, kv.c.owner, kv.c.name, unique=True)
 
-engines = _table(
+engines = table(
     "engines",
     # Each opening of the store gets a new number, which is never used again.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("number", BIG, primary_key=True, autoincrement=True),
     # The process and host that opened it, for messages to others.
     Column("name", Text, nullable=False),
     # The version of Stretto, and the newest version of the tables that it knows.
     Column("version", Text, nullable=False),
     Column("knows", Text, nullable=False),
-    Column("opened_at", _TIME, nullable=False),
+    Column("opened_at", TIME, nullable=False),
     # Grows with every commit, and shows whether a commit took effect whose connection was lost.
-    Column("commits", _BIG, nullable=False),
+    Column("commits", BIG, nullable=False),
     # The number of the engine that has taken over. From then on this one cannot commit.
-    Column("fenced_by", _BIG),
+    Column("fenced_by", BIG),
     # When others may take over unless it commits, by the server's clock. Null for an engine that is alone.
-    Column("expires_at", _TIME),
+    Column("expires_at", TIME),
     # The machine that it runs on, and whether it gives its runs away: 1 or null.
     Column("host", Text),
     Column("draining", Integer),
     sqlite_autoincrement=True,
 )
 
-requests = _table(
+requests = table(
     "requests",
     # A request of one engine to another. Its row is deleted when the asker has the answer.
-    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("number", BIG, primary_key=True, autoincrement=True),
     # The number of the engine that asks.
-    Column("asker", _BIG, nullable=False),
+    Column("asker", BIG, nullable=False),
     # The id of the run whose engine is asked, or the number of the engine.
     Column("run", Text),
-    Column("engine", _BIG),
+    Column("engine", BIG),
     Column("kind", Text, nullable=False),
     # The arguments and the answer, in JSON. There is no answer yet if it is null.
     Column("body", LargeBinary, nullable=False),
-    Column("asked_at", _TIME, nullable=False),
+    Column("asked_at", TIME, nullable=False),
     Column("answer", LargeBinary),
     sqlite_autoincrement=True,
 )

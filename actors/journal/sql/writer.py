@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.events import EventAccepted, MatchFailed
 from stretto.actors.journal.records import (
     EngineDrains,
     Happened,
@@ -17,14 +18,17 @@ from stretto.actors.journal.records import (
     Write,
     run_of,
 )
+from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.audit import write_audit
 from stretto.actors.journal.sql.contexts import ContextWriter
 from stretto.actors.journal.sql.engines import note_draining, release_tree
+from stretto.actors.journal.sql.event_writer import EventWriter
 from stretto.actors.journal.sql.inquiries import write_inquiries
 from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
+from stretto.actors.journal.sql.schedules import write_moves
 from stretto.actors.journal.sql.suspects import write_suspicions
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, unrecordable
@@ -56,6 +60,7 @@ class SqlWriter:
         self._progress = ProgressWriter(keyring)
         self._contexts = ContextWriter(keyring)
         self._outputs = OutputWriter(keyring)
+        self._events = EventWriter(keyring)
         self._numbers: dict[str, int] = {}
         # The transaction whose commit is in doubt, and one that turned out to be committed.
         self._doubtful: tuple[CommitInDoubt, _Written] | None = None
@@ -115,6 +120,7 @@ class SqlWriter:
             new_numbers, taken = self._acceptance.write(transaction, accepted, self._ownership.number)
             numbers.update(new_numbers)
             written.taken.extend(taken)
+        self._write_events(transaction, writes, written)
         refused = {each.run_id for each in written.taken}
         if refused:
             happened = [each for each in happened if each.run_id not in refused]
@@ -133,6 +139,12 @@ class SqlWriter:
                 note_draining(transaction.connection, self._ownership.number)
         # A refused record has not happened.
         write_audit(transaction, (entry for each in writes if run_of(each) not in refused for entry in each.audit))
+
+    def _write_events(self, transaction: Transaction, writes: Sequence[Write], written: _Written) -> None:
+        events = [each for write in writes for each in _events_of(write)]
+        written.taken.extend(self._events.write(transaction, events, self._ownership.number))
+        self._events.fail(transaction, [each for each in writes if type(each) is MatchFailed])
+        write_moves(transaction, [each for each in writes if type(each) is ScheduleMoved])
 
     def _numbers_of(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
         numbers = self._find_numbers(transaction, run_ids)
@@ -167,6 +179,14 @@ class SqlWriter:
         for each in written.writes:
             if type(each) is Happened and each.ending is not None:
                 self._numbers.pop(each.run_id, None)
+
+
+def _events_of(write: Write) -> Sequence[EventAccepted]:
+    if type(write) is EventAccepted:
+        return (write,)
+    if type(write) is Happened:
+        return write.events
+    return (write.accepted,) if type(write) is ScheduleMoved and write.accepted is not None else ()
 
 
 def _naming(writes: Sequence[Write], error: Unrecordable) -> Unrecordable:

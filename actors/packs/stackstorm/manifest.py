@@ -23,9 +23,7 @@ _FIRST_BYTES: Final = 64 * 1024
 _NOT_ACTED_ON: Final[Mapping[str, str]] = {
     "aliases": "Stretto has no chat commands",
     "policies": "write `retry` and `concurrency` into the workflow",
-    "rules": "start workflows with `stretto run --daemon`",
     "sensors": "start workflows with `stretto run --daemon`",
-    "triggers": "Stretto has no rules that could wait for them",
 }
 
 

@@ -54,9 +54,10 @@ def has_statements(text: str) -> bool:
 
 def has_expressions(text: str, language: Language) -> bool:
     """Return whether a text has an expression of a language."""
+    # Most texts are values without any, which costs one search.
     if language == "yaql":
-        return any(_enclosed(text, *_ENCLOSED["yaql"]))
-    return any(_enclosed(text, *_ENCLOSED["jinja"])) or has_statements(text)
+        return "<%" in text and any(_enclosed(text, *_ENCLOSED["yaql"]))
+    return "{" in text and (any(_enclosed(text, *_ENCLOSED["jinja"])) or has_statements(text))
 
 
 def languages_of(text: str) -> tuple[Language, ...]:

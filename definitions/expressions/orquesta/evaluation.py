@@ -33,8 +33,10 @@ class Evaluation:
 
     def variables(self) -> Readable:
         """Return the namespace of the visible variables."""
-        namespace: Any = self.opened(self.scope.resolve("workflow"))
-        return _NO_VARIABLES if namespace is ABSENT else namespace
+        namespace: Any = self.scope.resolve("workflow")
+        if type(namespace) is Namespace:  # as of most runs, which have no secret variables
+            return namespace
+        return _NO_VARIABLES if namespace is ABSENT else self.opened(namespace)
 
     def item(self) -> Any:
         """Return the current item, or `ABSENT`."""

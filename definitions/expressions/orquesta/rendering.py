@@ -128,7 +128,8 @@ def repeated(value: Any, language: Language, evaluation: Evaluation) -> Any:
     """Return an expression's value, or evaluate it if it is itself text with expressions of that language."""
     if not isinstance(value, str):
         return value
-    evaluation.fuel.burn(len(value) // SPLIT)
+    if len(value) >= SPLIT:
+        evaluation.fuel.burn(len(value) // SPLIT)
     if not has_expressions(value, language):
         return value
     evaluation.repeat(len(value), value.count("{" if language == "jinja" else "<%"))

@@ -8,6 +8,8 @@ import pytest
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue.catalogue import Catalogue
 from stretto.actors.catalogue.definition import RULE_KEYS
+from stretto.actors.catalogue.loading import load_library
+from stretto.actors.locating import survey
 from stretto.actors.packs import read_packs
 from stretto.actors.rehearsal import Rule
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
@@ -29,6 +31,12 @@ def write(folder: Path, name: str, ref: str, action: str = "core.noop") -> Path:
     return path
 
 
+def load(catalogue: Catalogue, folder: Path) -> None:
+    """Read the definitions in a folder and below it."""
+    catalogue.read_files(survey(folder).definitions)
+    catalogue.check()
+
+
 @pytest.fixture
 def catalogue() -> Catalogue:
     return Catalogue(ActionRegistry.registered())
@@ -39,7 +47,7 @@ def test_a_folder_is_read_with_those_below_it(catalogue: Catalogue, tmp_path: Pa
     write(tmp_path, "a.yaml", "ops.a")
     write(tmp_path, "deeper/b.yml", "ops.b")
     (tmp_path / "notes.txt").write_text("not a definition")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.refs() == ("ops.a", "ops.b")
     assert catalogue.find("ops.b").ref == "ops.b"
 
@@ -51,7 +59,7 @@ def test_a_folder_that_kubernetes_fills_holds_each_file_once(catalogue: Catalogu
     (tmp_path / "..data").symlink_to(version.name)
     (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
     write(tmp_path, ".git/b.yaml", "ops.b")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.refs() == ("ops.a",)
     assert catalogue.find("ops.a").file == str(tmp_path / "a.yaml")
 
@@ -61,7 +69,7 @@ def test_the_files_of_packs_are_no_definitions_by_themselves(catalogue: Catalogu
     write(tmp_path, "teams/a/own/workflows/b.yaml", "own.b")
     (tmp_path / "teams/a/own/pack.yaml").write_text("ref: own\n")
     write(tmp_path, "teams/a/c.yaml", "ops.c")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.refs() == ("ops.c",)
     (pack,) = read_packs((), [tmp_path])
     catalogue.add_pack(pack)
@@ -92,7 +100,7 @@ def test_a_workflow_is_found_by_its_files_name_and_by_its_path(catalogue: Catalo
     """The file's name without its ending will do, and so will a path of a file that was not loaded."""
     path = write(tmp_path, "health_check.yaml", "ops.health")
     assert catalogue.find(str(path)).ref == "ops.health"
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.find("health_check").ref == "ops.health"
 
 
@@ -102,7 +110,7 @@ def test_a_ref_with_slashes_is_found_without_opening_a_file(
     """Also where a file has the ref as its path, and from the folder of a file."""
     (tmp_path / "ops").mkdir()
     path = write(tmp_path / "ops", "deploy.yaml", "ops/deploy.yaml")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     write(tmp_path / "ops", "deploy.yaml", "another.ref")
     monkeypatch.chdir(tmp_path)
     assert catalogue.find("ops/deploy.yaml").ref == "another.ref"
@@ -115,7 +123,7 @@ def test_a_ref_with_slashes_is_found_without_opening_a_file(
 def test_an_unknown_workflow_is_told_with_the_nearest_one(catalogue: Catalogue, tmp_path: Path) -> None:
     """A slip of the pen is answered with what was meant."""
     write(tmp_path, "a.yaml", "ops.health_check")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     with pytest.raises(UnknownWorkflow, match=r"did you mean 'ops\.health_check'"):
         catalogue.find("ops.heath_check")
 
@@ -125,14 +133,14 @@ def test_a_file_that_does_not_exist_is_told(catalogue: Catalogue, tmp_path: Path
     with pytest.raises(UnknownWorkflow, match=r"cannot read .*No such file"):
         catalogue.find(str(tmp_path / "nope.yaml"))
     with pytest.raises(UnknownWorkflow, match="no folder"):
-        catalogue.load(tmp_path / "nope")
+        load_library([tmp_path / "nope"])
 
 
 def test_a_broken_file_harms_no_other(catalogue: Catalogue, tmp_path: Path) -> None:
     """A definition that cannot be used is told when it is asked for; the others are there."""
     write(tmp_path, "good.yaml", "ops.good")
     (tmp_path / "bad.yaml").write_text("tasks: []\n")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.find("ops.good").ref == "ops.good"
     with pytest.raises(InvalidDefinition) as raised:
         catalogue.find("bad")
@@ -163,7 +171,7 @@ def test_a_ref_that_is_taken_is_a_finding(catalogue: Catalogue, tmp_path: Path) 
     """Two files with one ref: the first is kept from being silently replaced, and asking for it says so."""
     write(tmp_path, "a.yaml", "ops.same")
     write(tmp_path, "b.yaml", "ops.same")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     with pytest.raises(InvalidDefinition) as raised:
         catalogue.find("ops.same")
     assert raised.value.findings[0].code == "duplicate_ref"
@@ -176,7 +184,7 @@ def test_files_for_rehearse_are_left_out_of_a_folder(catalogue: Catalogue, tmp_p
     (tmp_path / "script.yaml").write_text("- {task: a, status: failed}\n- {result: 1}\n")
     (tmp_path / "tasks.yaml").write_text("- {name: a, action: core.noop}\n")
     (tmp_path / "no_tasks.yaml").write_text("ref: ops.none\ninputs: {}\n")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert {Path(file).name: bool(found) for file, found in catalogue.findings.items()} == {
         "good.yaml": False, "no_tasks.yaml": True, "tasks.yaml": True,
     }  # fmt: skip
@@ -191,7 +199,7 @@ def test_two_files_of_one_name_are_told_apart_by_ref(catalogue: Catalogue, tmp_p
     """A file's name that stands for two workflows names both refs."""
     write(tmp_path, "one/check.yaml", "a.check")
     write(tmp_path, "two/check.yaml", "b.check")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     with pytest.raises(UnknownWorkflow, match=r"a\.check, b\.check"):
         catalogue.find("check")
 
@@ -229,7 +237,7 @@ def test_what_surely_fails_is_refused_at_load_where_it_stands(
     """The same findings as `stretto validate`'s, by the file's name as by its path; and the other files are there."""
     write(tmp_path, "good.yaml", "ops.good")
     (tmp_path / "bad.yaml").write_text(f'\nref: ops.wrong\nversion: "1"\ntasks:\n  - name: only\n    {task}\n')
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     for name in ("bad", str(tmp_path / "bad.yaml")):
         with pytest.raises(InvalidDefinition) as raised:
             catalogue.find(name)
@@ -243,7 +251,7 @@ def test_workflows_that_call_each_other_are_checked_whatever_their_order(catalog
     (tmp_path / "a.yaml").write_text(CALLS)
     (tmp_path / "b.yaml").write_text(CALLED)
     (tmp_path / "c.yaml").write_text(CALLS.replace("ops.calls", "ops.wrong").replace("n: 1}", "x: 1}"))
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.refs() == ("ops.called", "ops.calls")
     with pytest.raises(InvalidDefinition) as raised:
         catalogue.find("ops.wrong")
@@ -256,7 +264,8 @@ def test_what_is_doubtful_runs_and_is_logged_once(tmp_path: Path, capsys: pytest
 
     def load(earlier: Catalogue | None) -> tuple[Catalogue, list[str]]:
         made = Catalogue(ActionRegistry.registered(), earlier)
-        made.load(tmp_path)
+        made.read_files(survey(tmp_path).definitions)
+        made.check()
         made.find(str(path))
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         return made, [finding for line in lines for finding in line["findings"]]
@@ -283,19 +292,19 @@ def test_a_refused_file_stands_for_what_it_was(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(CALLS)
     (tmp_path / "b.yaml").write_text(CALLED)
     earlier = Catalogue(ActionRegistry.registered())
-    earlier.load(tmp_path)
+    load(earlier, tmp_path)
     for broken in ("tasks: 3\n", CALLED.replace("core.noop", "core.nop")):
         (tmp_path / "b.yaml").write_text(broken)
         (tmp_path / "a.yaml").write_text(CALLS.replace("version: 1}", "version: 2}"))
         later = Catalogue(ActionRegistry.registered(), earlier)
-        later.load(tmp_path)
+        load(later, tmp_path)
         assert later.find("ops.called") is later.find("b") is earlier.find("ops.called")
         assert later.find("ops.calls") is not earlier.find("ops.calls")
         earlier, old = later, earlier
         assert old.find("ops.called") is earlier.find("ops.called")
     (tmp_path / "b.yaml").unlink()
     last = Catalogue(ActionRegistry.registered(), earlier)
-    last.load(tmp_path)
+    load(last, tmp_path)
     assert last.refs() == ("ops.calls",), "it calls what is gone: its earlier version is kept"
     assert last.find("ops.calls") is earlier.find("ops.calls")
 
@@ -303,7 +312,7 @@ def test_a_refused_file_stands_for_what_it_was(tmp_path: Path) -> None:
 def test_only_definitions_from_files_are_installed(catalogue: Catalogue, tmp_path: Path) -> None:
     """A text may be a client's, whatever it says that its file is."""
     path = write(tmp_path, "one.yaml", "test.one")
-    catalogue.load(tmp_path)
+    load(catalogue, tmp_path)
     assert catalogue.find("test.one").installed
     assert catalogue.find(str(path)).installed
     assert not catalogue.read_text(path.read_text(), str(path)).installed

@@ -13,9 +13,9 @@ from stretto.actors.history.cells import UnknownVisit
 from stretto.actors.history.reports import UnknownItem
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.records import Ending
-from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ExplainWaits, RunSupervisor
 from stretto.definitions.conductor import IllegalTransition, UnknownTask

@@ -10,10 +10,10 @@ import pytest
 from stretto.actors.history import reports
 from stretto.actors.history.masks import SEALED
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import ItemKey, ParentItem, Rerun, RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import CancelRequested, PauseRequested, UnknownTask, events
 from stretto.definitions.context import RunEnvironment

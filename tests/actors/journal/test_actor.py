@@ -21,6 +21,7 @@ from stretto.actors.journal.kv import KeyChange, KeyPlace, RemoveKey, StoredKey,
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import ClaimRuns, PruneRuns, RunExists, RunsClaimed, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Audited, Ending, Happened, RunAccepted, Write, run_of
+from stretto.actors.journal.schedules_memory import MemorySchedules
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import RunRecorded
@@ -131,6 +132,7 @@ class Desk:
     def __init__(self) -> None:
         self.book = Book()
         self.claims = ClaimBook()
+        self.schedules = MemorySchedules()
         self._waiters: list[pykka.ActorRef[Inbox]] = []
         self.engine = Inbox.start()
         self.right_of_way = RightOfWay()
@@ -153,6 +155,7 @@ class Desk:
             access=self.book,
             keys=KeyBook(),
             claims=self.claims,
+            schedules=self.schedules,
             timers=services.timers,
             instruments=services.instruments,
             engine=lambda: self.engine,
@@ -594,6 +597,12 @@ def test_old_entries_of_the_audit_are_deleted_a_portion_at_a_time(desk: Desk) ->
     answer = Deferred()
     desk.actor.tell(PruneRuns(PruneAudit(9.0), answer))
     assert get(answer) == 5 + 3
+
+
+def test_schedules_are_claimed_in_a_transaction_of_their_own(desk: Desk) -> None:
+    [state] = get(desk.link.claim_schedules({"a.b": "every 60 s"}, 1000))
+    assert (state.ref, state.after) == ("a.b", 1000)
+    assert desk.book.transactions == []
 
 
 # ---- claims

@@ -7,8 +7,8 @@ from stretto.actors.journal.access import AuditQuery
 from stretto.actors.journal.audit import AuditEntries, Requester
 from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.link import NoJournal
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import Audited
-from stretto.actors.journal.store import InvalidCursor
 
 
 def entry(at: float, who: str = "mira") -> AuditEntries:

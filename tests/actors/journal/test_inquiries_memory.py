@@ -4,7 +4,7 @@ import pytest
 
 from stretto.actors.journal import Inquiry, InquiryEnd, InquiryQuery, Question
 from stretto.actors.journal.inquiries_memory import MAX_REMEMBERED, InquiriesInMemory
-from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.journal.queries import InvalidCursor
 
 
 def asked(number: int, run: str = "r1") -> Inquiry:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, new_key
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.queries import MAX_PAGE, ItemQuery, RunQuery
+from stretto.actors.journal.queries import MAX_PAGE, InvalidCursor, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Ending,
     Entry,
@@ -23,7 +23,7 @@ from stretto.actors.journal.records import (
     TaskState,
 )
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import AlreadyAccepted, Child, InvalidCursor, RunRow, Unfinished, Unrecordable
+from stretto.actors.journal.store import AlreadyAccepted, Child, RunRow, Unfinished, Unrecordable
 from stretto.definitions.conductor import Failure, PauseRequested
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask

@@ -10,8 +10,8 @@ from stretto.actors.journal.audit import Requester
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.kv import KeyPlace, UnknownKey
 from stretto.actors.journal.opening import open_reader, open_store
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import UnreadableRecord
-from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.kv import InvalidKey, KeySnapshot
 from stretto.actors.kv.reports import OfflineKeys, key_value, list_keys, page_of_keys, show_key
 from tests.support.keys import stored_key

@@ -58,6 +58,8 @@ def test_a_written_request_fits_its_schema(request_: Request, line: str, body: b
         return
     members = msgspec.json.decode(written_as(request_).body)
     jsonschema.validate(members, whole(schema))
+    if route.whole is not None:
+        return  # any JSON is valid
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(members | {"nobody": 1}, whole(schema))
 

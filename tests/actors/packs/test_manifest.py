@@ -79,7 +79,7 @@ def test_a_folder_without_effect_is_one_warning(tmp_path: Path, name: str) -> No
 
 
 def test_the_document_names_these_folders() -> None:
-    row = next(line for line in (DOCS / "attune.md").read_text().splitlines() if "`rules/`" in line)
+    row = next(line for line in (DOCS / "attune.md").read_text().splitlines() if "`queues/`" in line)
     assert [name for name in _FOLDERS if f"`{name}/`" not in row] == []
 
 

@@ -403,9 +403,9 @@ def test_requests_have_stackstorms_results(start_bench: Callable[..., Bench], zo
 
 
 def test_unsupported_parts_of_a_pack_are_warnings(zoo: Path) -> None:
-    """Rules and the like are warnings. The configuration's schema is read, and none of its settings is required."""
-    (zoo / "zoo" / "rules").mkdir()
-    (zoo / "zoo" / "rules" / "r.yaml").write_text("name: r\n")
+    """Policies and the like are warnings. The configuration's schema is read, and none of its settings is required."""
+    (zoo / "zoo" / "policies").mkdir()
+    (zoo / "zoo" / "policies" / "r.yaml").write_text("name: r\n")
     schema = "---\napi_key: {type: string, secret: true, required: true}\nregion: {type: string, default: eu}\n"
     (zoo / "zoo" / "config.schema.yaml").write_text(schema)
     (pack,) = read_packs([zoo])
@@ -413,7 +413,7 @@ def test_unsupported_parts_of_a_pack_are_warnings(zoo: Path) -> None:
     assert [(each.name, each.required) for each in pack.manifest.config_schema.values()] == [
         ("api_key", False), ("region", False),
     ]  # fmt: skip
-    assert ["rules/ is not acted on" in str(each) for each in pack.warnings] == [True]
+    assert ["policies/ is not acted on" in str(each) for each in pack.warnings] == [True]
 
 
 def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zoo: Path, tmp_path: Path) -> None:

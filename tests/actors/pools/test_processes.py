@@ -250,8 +250,10 @@ tasks:
     found: list[Any] = []
     while not found:
         found = [each for each in bench.proxy.why(waits.id).get(timeout=PATIENCE) if each["kind"] == "pool"]
+    assert bench.proxy.pools().get(timeout=PATIENCE)[0]["waiting"] == 20, "those without a permit count, too"
     bench.proxy.cancel(waits.id).get(timeout=PATIENCE)
     assert outcome_of(waits).status == "cancelled"
+    assert bench.proxy.pools().get(timeout=PATIENCE)[0]["waiting"] == 0
     bench.proxy.cancel(holds.id).get(timeout=PATIENCE)
     assert outcome_of(holds).status == "cancelled"
 
@@ -294,6 +296,17 @@ def test_the_commands_of_a_lost_worker_end_with_it(start: Callable[..., Bench], 
     assert int(mark.read_text().split()[1]) != process, "it runs again, at another worker"
 
 
+def test_the_commands_of_a_worker_that_dies_by_itself_end(start: Callable[..., Bench], tmp_path: Path) -> None:
+    """They are sessions of their own, and no process is their parent any more."""
+    mark = tmp_path / "mark"
+    bench = start()
+    bench.submit(command(mark))
+    worker, process = map(int, mark.read_text().split())
+    os.kill(worker, signal.SIGKILL)
+    assert has_ended(process)
+    assert int(mark.read_text().split()[1]) != process, "it runs again, at another worker"
+
+
 def test_an_item_that_ends_its_workers_fails_after_three(start_on: Callable[..., Bench], tmp_path: Path) -> None:
     """Items beside it end well: the third time it is alone."""
     mark = tmp_path / "mark"
@@ -325,7 +338,7 @@ def test_a_worker_whose_forked_child_lives_on_is_replaced(start: Callable[..., B
         assert bench.run(text("pooled.greet", text="still here")).status == "succeeded"
     finally:
         for process in mark.read_text().split():
-            os.kill(int(process), signal.SIGKILL)
+            assert has_ended(int(process))
 
 
 def test_what_calls_log_comes_to_the_log_without_the_runs_secrets(

@@ -26,6 +26,16 @@ NEEDS_MUCH = {
     "too_much_work",
 }
 NEEDS_A_STORE = {"unreadable_definition"}
+NEEDS_A_RULE = {
+    "bad_criterion",
+    "bad_schedule",
+    "bad_secret",
+    "hook_without_secret",
+    "literal_secret",
+    "missing_pattern",
+    "unknown_operator",
+}
+"""They have tests in tests/definitions/rules/."""
 NEEDS_A_CONFIGURATION = {"unknown_keystore_name", "unknown_config_name"}
 
 
@@ -71,7 +81,7 @@ def test_every_code_has_a_bad_definition() -> None:
     """Except those that take bytes, folders, or very much text, which have tests of their own."""
     texts = [path.read_text() for path in BAD.rglob("*.yaml")]
     shown = {code for text in texts for code in re.findall(r"^#! \w+ (\w+) ", text, re.MULTILINE)}
-    special = NEEDS_BYTES_OR_FOLDERS | NEEDS_MUCH | NEEDS_A_STORE | NEEDS_A_CONFIGURATION
+    special = NEEDS_BYTES_OR_FOLDERS | NEEDS_MUCH | NEEDS_A_STORE | NEEDS_A_RULE | NEEDS_A_CONFIGURATION
     assert in_the_sources() - shown == special
 
 

@@ -5,7 +5,8 @@ import pytest
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.wire import BadUrl, DaemonUnreachable, RequestRefused
-from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreInUse, StoreLost, StoreUnavailable
+from stretto.actors.journal.queries import InvalidCursor
+from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost, StoreUnavailable
 from stretto.actors.operations.answers import Refused
 from stretto.actors.outcome import RunWasParked, UnknownRun
 from stretto.definitions.conductor import IllegalTransition

@@ -15,6 +15,7 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place, Strett
 
 NOT_ANSWERED = {
     "action_failed": "ends an item",
+    "not_comparable": "is a criterion's that is not met",
     "bad_url": "is a client's",
     "cannot_back_up": "is of a command on a store",
     "cannot_install_pack": "is of a command on packs",

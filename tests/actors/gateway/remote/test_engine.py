@@ -176,6 +176,7 @@ DAEMONS = {"follow_output", "run_graph", "definition_graph"}
 """The requests that a daemon answers, and no engine's method."""
 ELSEWHERE = {
     "create_enter_code", "create_token", "describe", "describe_api", "log_in", "log_out", "me",
+    "send_event", "send_to_hook", "send_to_webhook",
     "item_result", "outcome_of", "revoke_token", "run_inputs", "run_output", "tokens", "watch_all",
     *({str(each.__struct_config__.tag) for each in definition_requests.ALL} - DAEMONS),
 }  # fmt: skip

@@ -6,10 +6,11 @@ import pytest
 
 from stretto.actors.journal.access import AuditQuery, PruneAudit
 from stretto.actors.journal.audit import AuditEntries, Requester
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import Audited, Ending, Idempotency, Suspicion, Suspicions
 from stretto.actors.journal.sql import ownership
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import InvalidCursor, Prune, StoreUnavailable
+from stretto.actors.journal.store import Prune, StoreUnavailable
 from stretto.definitions.data import EMPTY_LIST
 from tests.support.recording import acceptance, completed, happening
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
-from stretto.actors.journal.store import InvalidCursor
 
 
 @given(st.integers(0, 10**18 - 1))

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.queries import ItemQuery
+from stretto.actors.journal.queries import InvalidCursor, ItemQuery
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import InvalidCursor, ItemRow, TaskRow
+from stretto.actors.journal.store import ItemRow, TaskRow
 from tests.support.counted_sql import counting
 from tests.support.recording import acceptance, completed, failed, happening
 from tests.support.stores import store, store_url

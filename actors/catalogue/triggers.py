@@ -1,0 +1,70 @@
+"""The rules and webhooks among the definitions."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from stretto.definitions.errors import Finding, StrettoError, nearest
+from stretto.definitions.rules import Hook, Rule, Trigger
+
+if TYPE_CHECKING:
+    from stretto.actors.catalogue.definition import Definition
+
+
+class UnknownRule(StrettoError):
+    """There is no such rule."""
+
+    code = "unknown_rule"
+
+
+class Triggers:
+    """Rules and webhooks by name. One whose file has become invalid stays as it was.
+
+    Args:
+        earlier: Those that these replace.
+    """
+
+    def __init__(self, earlier: "Triggers | None" = None) -> None:
+        self._rules: dict[str, Rule] = {}
+        self._hooks: dict[str, Hook] = {}
+        earlier_ones: list[Trigger] = [] if earlier is None else [*earlier._rules.values(), *earlier._hooks.values()]  # noqa: SLF001
+        self._earlier = {each.file: each for each in earlier_ones}
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """All rules by ref."""
+        return MappingProxyType(self._rules)
+
+    @property
+    def hooks(self) -> Mapping[str, Hook]:
+        """All webhooks by name."""
+        return MappingProxyType(self._hooks)
+
+    def enter(self, definition: "Definition") -> tuple[Finding, ...]:
+        """Add the rule or webhook of a valid definition. Return the findings if its name is taken."""
+        trigger = definition.trigger
+        return () if trigger is None else self._enter(trigger)
+
+    def refuse(self, definition: "Definition") -> None:
+        """Keep the earlier rule or webhook of a file that has become invalid."""
+        earlier = self._earlier.get(definition.file) if definition.is_trigger else None
+        if earlier is not None:
+            self._enter(earlier)
+
+    def find_rule(self, ref: str) -> Rule:
+        """Return a rule. Raises `UnknownRule`."""
+        found = self._rules.get(ref)
+        if found is None:
+            hint = nearest(ref, self._rules)
+            raise UnknownRule(f"there is no rule {ref!r}" + (f"; {hint}" if hint else ""))
+        return found
+
+    def _enter(self, trigger: Trigger) -> tuple[Finding, ...]:
+        if isinstance(trigger, Rule):
+            taken: Trigger = self._rules.setdefault(trigger.ref, trigger)
+            what = f"the rule {trigger.ref!r}"
+        else:
+            taken, what = self._hooks.setdefault(trigger.name, trigger), f"the hook {trigger.name!r}"
+        if taken is trigger or taken.file == trigger.file:
+            return ()
+        return (Finding("duplicate_ref", f"{what} is taken by {taken.file}", trigger.place),)

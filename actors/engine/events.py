@@ -1,0 +1,101 @@
+"""The events and rules of an engine, for people."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stretto.actors.dispatch import Deferred, derived
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.events import find_event, list_events, rule_as_json, show_event, show_rule, try_rule
+from stretto.actors.journal import Accepted, EventQuery, EventReader, NoJournal, Requester, asked_by, new_event_id
+from stretto.actors.runs import Services
+from stretto.definitions.data import FrozenDict, freeze
+from stretto.definitions.rules import Event, Rule
+
+if TYPE_CHECKING:
+    from stretto.actors.journal import Reader
+
+
+class EngineEvents:
+    """Answers about events and rules, and replays events."""
+
+    def __init__(self, services: Services, definitions: EffectiveDefinitions) -> None:
+        self._services = services
+        self._definitions = definitions
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return all rules. See `Engine.rules`."""
+        return [rule_as_json(rule) for _ref, rule in sorted(self._services.events.rules.rules.items())]
+
+    def rule(self, ref: str) -> Deferred:
+        """Return a rule with its last matches. See `Engine.rule`."""
+        rule = self._find(ref)
+        return self._read(lambda events: show_rule(events, rule))
+
+    def try_rule(
+        self,
+        ref: str,
+        payload: Any,
+        event_type: str | None,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return what a rule would make of an event. See `Engine.try_rule`."""
+        rule = self._find(ref)
+        event = Event(
+            id="evt-test", type=event_type or rule.event, payload=freeze(payload), at=self._services.now(),
+            source="test", headers=_object(headers), parameters=_object(parameters or rule.parameters),
+        )  # fmt: skip
+        surroundings = self._services.events.matcher.surroundings
+        return self._services.guard.call(try_rule, rule, event, surroundings)
+
+    def events(self, query: EventQuery) -> Deferred:
+        """Return a page of events. See `Engine.events`."""
+        return self._read(lambda events: list_events(events, query))
+
+    def event(self, event: str) -> Deferred:
+        """Return an event. See `Engine.event`."""
+        rules, surroundings = self._services.events.rules, self._services.events.matcher.surroundings
+        return self._read(lambda events: show_event(events, event, rules, surroundings))
+
+    def replay(self, event: str, by: Requester | None) -> Deferred:
+        """Accept a copy of an event. See `Engine.replay_event`."""
+        return derived(
+            self._read(lambda events: find_event(events, event)), lambda found: self._accept_again(found, by)
+        )
+
+    def _accept_again(self, event: Event, by: Requester | None) -> Deferred:
+        now = self._services.now()
+        again = msgspec.structs.replace(
+            event, id=new_event_id(), at=now, source=f"replay:{event.id}", depth=0, key=None, key_until=None
+        )
+        audit = asked_by(by, "replay_event", event.id, now, f"event {again.id}")
+        return derived(self._services.events.accept(again, audit), _id_of)
+
+    def _find(self, ref: str) -> Rule:
+        return self._definitions.catalogue.triggers.find_rule(ref)
+
+    def _read(self, read: Callable[[EventReader], Any]) -> Deferred:
+        """Answer from the store, or from memory without one."""
+        journal = self._services.journal
+        if isinstance(journal, NoJournal):
+            answer = Deferred()
+            answer.resolve(read(journal.events))
+            return answer
+
+        def report(reader: "Reader") -> Any:
+            return read(reader.events)
+
+        return self._services.readers.ask_deferred(report)
+
+
+def _id_of(accepted: Accepted) -> str:
+    return accepted.event
+
+
+def _object(given: Mapping[str, Any]) -> FrozenDict:
+    frozen = freeze(dict(given))
+    if not isinstance(frozen, FrozenDict):
+        raise TypeError("an object is frozen to one")
+    return frozen

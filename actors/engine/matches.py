@@ -1,0 +1,174 @@
+"""The runs that rules start: from their matches, once these are durable, each of them once."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import pykka
+
+from stretto.actors.dispatch import Deferred, SparseFuture, handles, when_failed
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.rule_workflows import workflow_of_match
+from stretto.actors.engine.submission import Admission, TooManyRuns
+from stretto.actors.engine.supervision import RunSupervision
+from stretto.actors.journal import (
+    EngineLink,
+    Match,
+    MatchesClaimed,
+    MatchesDue,
+    MatchFailed,
+    MatchKey,
+    Origin,
+    RequestedBy,
+    StoreUnavailable,
+)
+from stretto.actors.outcome import EngineStopping, RunHandle, RunWasParked
+from stretto.actors.runs import DueFound, DueUnread, FindDue, RunRequest, Services, StartDue
+from stretto.definitions.errors import StrettoError
+from stretto.definitions.rules import Rule, Surroundings
+from stretto.metrics import get_logger
+
+DUE_AT_ONCE: Final = 10_000
+"""Matches that are read from the store at once."""
+WAIT_SECONDS: Final = 1.0
+"""How long a match waits while the engine can start no run."""
+_LATER: Final = (EngineStopping, StoreUnavailable, RunWasParked, TooManyRuns)
+"""The errors after which a match is started later, by this engine or the next one."""
+_LABEL_CHARACTERS: Final = 64
+
+_log = get_logger("stretto.events")
+
+
+class MatchStarts:
+    """Starts the runs of matches. A restart finds those that were not started, and matches nothing again."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it works with
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        link: EngineLink,
+        definitions: EffectiveDefinitions,
+        runs: RunSupervision,
+        admission: Admission,
+        run_failed: Callable[[str], object],
+    ) -> None:
+        self._services = services
+        self._engine = engine
+        self._link = link
+        self._definitions = definitions
+        self._runs = runs
+        self._admission = admission
+        self._run_failed = run_failed
+        self._waiting: deque[Match] = deque()
+        self._is_reminded = False
+        self._begun: set[str] | None = None
+        """The runs of matches that have come while those that are due are read."""
+        self._more_due = False
+        events = services.events
+        events.matcher.surroundings = Surroundings(services.keys.read, self._environment_of, services.limits)
+        triggers = definitions.catalogue.triggers
+        events.use(triggers.rules, triggers.hooks)
+        events.start_runs_with(engine)
+
+    def _environment_of(self, rule: Rule) -> Any:
+        return self._definitions.pack_configuration.of_workflow(
+            rule.ref if not rule.pack else f"{rule.pack}.{rule.ref}"
+        )
+
+    @handles(MatchesClaimed)
+    def find_due(self, _message: MatchesClaimed | FindDue) -> None:
+        """Find the matches that earlier engines have not started."""
+        engine = self._link.engine
+        self._begun = set()
+        self._services.readers.tell(
+            self._engine,
+            lambda reader: DueFound(tuple(reader.events.due(engine, DUE_AT_ONCE))),
+            lambda _error: DueUnread(),
+        )
+
+    @handles(FindDue)
+    def _find_again(self, message: FindDue) -> None:
+        self.find_due(message)
+
+    @handles(DueUnread)
+    def _due_unread(self, _message: DueUnread) -> None:
+        self._services.timers.remind_after(WAIT_SECONDS, self._engine, FindDue())
+
+    @handles(DueFound)
+    def _due_found(self, message: DueFound) -> None:
+        """Start what is due, without what has come by itself since it was read."""
+        begun, self._begun = self._begun or set(), None
+        self._waiting.extend(each for each in message.matches if each.run_id not in begun)
+        self._more_due = len(message.matches) == DUE_AT_ONCE
+        self._start_waiting()
+
+    @handles(MatchesDue)
+    def _start(self, message: MatchesDue) -> None:
+        if self._begun is not None:
+            self._begun.update(each.run_id for each in message.matches)
+        self._waiting.extend(message.matches)
+        self._start_waiting()
+
+    @handles(StartDue)
+    def _start_later(self, _message: StartDue) -> None:
+        self._is_reminded = False
+        self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        while self._waiting:
+            match = self._waiting[0]
+            try:
+                self._start_run(match)
+            except _LATER as error:
+                self._wait(error)
+                return
+            except StrettoError as error:
+                self._fail(match, error)
+            self._waiting.popleft()
+        if self._more_due:
+            self._more_due = False
+            self.find_due(FindDue())
+
+    def _wait(self, error: StrettoError) -> None:
+        if isinstance(error, EngineStopping) or self._is_reminded:
+            return  # the next engine starts them
+        self._is_reminded = True
+        self._services.timers.remind_after(WAIT_SECONDS, self._engine, StartDue())
+
+    def _start_run(self, match: Match) -> None:
+        self._admission.check_new_run()
+        catalogue = self._definitions.catalogue
+        workflow = workflow_of_match(match, catalogue)
+        origin = cast("Origin", match.origin)
+        self._definitions.check(workflow, None, origin)
+        handle = RunHandle(match.run_id, workflow.ref, SparseFuture())
+        request = RunRequest(workflow, _inputs(match, workflow.parameters), handle, Deferred())
+        request.origin = origin
+        request.match = MatchKey(match.event, match.rule, match.depth)
+        request.requested_by = RequestedBy(match.rule[:_LABEL_CHARACTERS], self._way_of(match))
+        self._runs.check_files(request)
+        when_failed(request.accepted, lambda error: self._refused(match, error))
+        self._runs.start(request)
+
+    def _way_of(self, match: Match) -> str:
+        """Return how the request for a match's run came, for the run."""
+        rule = self._definitions.catalogue.triggers.rules.get(match.rule)
+        return "rule" if rule is None or rule.schedule is None else "schedule"
+
+    def _refused(self, match: Match, error: BaseException) -> None:
+        """Record why a run was not accepted, on the thread that refuses it. Later errors leave the match due."""
+        if isinstance(error, StrettoError) and not isinstance(error, _LATER):
+            self._fail(match, error)
+
+    def _fail(self, match: Match, error: StrettoError) -> None:
+        reason = f"{error.code}: {error}"
+        _log.warning("match_failed", event_id=match.event, rule=match.rule, reason=reason)
+        self._run_failed(match.run_id)
+        failed = MatchFailed(event=match.event, rule=match.rule, error=reason)
+        self._services.journal.record(failed, (), (), match.event)
+
+
+def _inputs(match: Match, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the inputs of a match. Those that the workflow of an action has as literals are left out."""
+    inputs: Mapping[str, Any] = match.inputs or {}
+    return {name: value for name, value in inputs.items() if name in parameters or name not in match.fixed}

@@ -1,0 +1,53 @@
+"""Events as an engine accepts them: the rules in force, the matches that go into the commit, and who listens.
+
+    accept(event) --rules in force--> event and matches in one commit --> MatchesDue, EventCame
+
+`definitions.rules` decides, `journal` records; the engine starts the runs.
+"""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.events.intake import EventIntake
+    from stretto.actors.events.matching import Matcher
+    from stretto.actors.events.reports import (
+        event_as_json,
+        find_event,
+        list_events,
+        match_as_json,
+        rule_as_json,
+        show_event,
+        show_rule,
+        stored_event,
+        stored_events,
+        try_rule,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "intake": "EventIntake",
+            "matching": "Matcher",
+            "reports": (
+                "event_as_json find_event list_events match_as_json rule_as_json show_event show_rule "
+                "stored_event stored_events try_rule"
+            ),
+        },
+    )
+
+__all__ = [
+    "EventIntake",
+    "Matcher",
+    "event_as_json",
+    "find_event",
+    "list_events",
+    "match_as_json",
+    "rule_as_json",
+    "show_event",
+    "show_rule",
+    "stored_event",
+    "stored_events",
+    "try_rule",
+]

@@ -1,0 +1,113 @@
+"""The one place where events are accepted, from all senders."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from stretto.actors.dispatch import Deferred, Recipient
+from stretto.actors.events.matching import Matcher
+from stretto.actors.journal import (
+    Accepted,
+    AuditEntries,
+    EventAccepted,
+    EventCame,
+    Link,
+    MatchesDue,
+    NoJournal,
+)
+from stretto.actors.outcome import EngineStopping
+from stretto.definitions.rules import Event, Hook, Rule, RuleIndex
+
+
+class EventIntake:
+    """Accepts events: matches them with the rules in force, and records both in one commit. Thread-safe.
+
+    Args:
+        journal: Where events are recorded.
+        matcher: Matches events with rules.
+    """
+
+    def __init__(self, journal: Link | None = None, matcher: Matcher | None = None) -> None:
+        self._journal = NoJournal() if journal is None else journal
+        self.matcher = Matcher() if matcher is None else matcher
+        self.hooks: Mapping[str, Hook] = {}
+        """The webhooks by name."""
+        self._closed = False
+        self._starter: Recipient | None = None
+        self._lock = threading.Lock()
+        self._listeners: dict[str, tuple[Recipient, ...]] = {}
+
+    @property
+    def rules(self) -> RuleIndex:
+        """The rules in force."""
+        return self.matcher.rules
+
+    def use(self, rules: Mapping[str, Rule], hooks: Mapping[str, Hook]) -> None:
+        """Use other rules and webhooks from now on."""
+        self.matcher.rules, self.hooks = RuleIndex(rules), hooks
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more events are accepted."""
+        return self._closed
+
+    def close(self) -> None:
+        """Accept no more events from outside: the engine is being stopped."""
+        self._closed = True
+
+    def start_runs_with(self, starter: Recipient) -> None:
+        """Send `MatchesDue` to an actor from now on."""
+        self._starter = starter
+
+    def accept(self, event: Event, audit: AuditEntries = ()) -> Deferred:
+        """Accept an event. The rules are matched on the caller's thread.
+
+        Args:
+            event: The event.
+            audit: Recorded with it.
+
+        Returns:
+            `Accepted`, once the event is durable with its matches. Fails with `Unrecordable`.
+
+        Raises:
+            EngineStopping: The engine is being stopped.
+        """
+        if self._closed:
+            raise EngineStopping("the engine is being stopped: it accepts no more events")
+        answer = Deferred()
+        accepted = self.acceptance_of(event, audit)
+        notifications = self.notifications_of(accepted)
+        self._journal.record(accepted, notifications, ((answer, Accepted(event.id)),), event.id)
+        return answer
+
+    def acceptance_of(self, event: Event, audit: AuditEntries = ()) -> EventAccepted:
+        """Return the record of an event with its matches, for the commit of what has caused it."""
+        return EventAccepted(event=event, matches=self.matcher.matches(event), audit=audit)
+
+    def notifications_of(self, accepted: EventAccepted) -> tuple[tuple[Recipient, Any], ...]:
+        """Return the messages to send once a record of an event is durable, each with its receiver."""
+        due = tuple(match for match in accepted.matches if match.error is None)
+        to_start = () if not due or self._starter is None else ((self._starter, MatchesDue(due)),)
+        listeners = self._listeners.get(accepted.event.type, ())
+        return (*to_start, *((each, EventCame(accepted.event)) for each in listeners))
+
+    # ---- listeners
+
+    def wants(self, event_type: str) -> bool:
+        """Return whether a rule or an actor listens to a type of events."""
+        return bool(self.rules.of(event_type)) or event_type in self._listeners
+
+    def listen(self, event_type: str, recipient: Recipient) -> None:
+        """Send an actor `EventCame` of each event of a type that is accepted from now on."""
+        with self._lock:
+            others = self._listeners.get(event_type, ())
+            self._listeners[event_type] = (*(each for each in others if each is not recipient), recipient)
+
+    def unlisten(self, event_type: str, recipient: Recipient) -> None:
+        """Send an actor no more events of a type."""
+        with self._lock:
+            left = tuple(each for each in self._listeners.get(event_type, ()) if each is not recipient)
+            if left:
+                self._listeners[event_type] = left
+            else:
+                self._listeners.pop(event_type, None)

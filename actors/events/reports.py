@@ -1,0 +1,151 @@
+"""Events, rules and matches as people see them. Secret inputs are masked."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from stretto.actors.journal import (
+    PAGE,
+    EventQuery,
+    EventReader,
+    EventRow,
+    MatchRow,
+    Reader,
+    UnknownEvent,
+    time_as_json,
+)
+from stretto.definitions.rules import (
+    NO_RULES,
+    NO_SURROUNDINGS,
+    Event,
+    Judgement,
+    Rule,
+    RuleIndex,
+    Surroundings,
+    judge,
+    render,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LAST_MATCHES: Final = 20
+"""Matches of a rule that are shown, the newest ones."""
+MOST_JUDGED: Final = 100
+"""Rules of an event's type that are judged for people."""
+
+
+def event_as_json(row: EventRow) -> dict[str, Any]:
+    """Return {event, type, source, at, depth, cause, matched} of an event."""
+    return {
+        "event": row.id, "type": row.type, "source": row.source, "at": time_as_json(row.at), "depth": row.depth,
+        "cause": row.cause, "matched": row.matched,
+    }  # fmt: skip
+
+
+def match_as_json(row: MatchRow) -> dict[str, Any]:
+    """Return {event, rule, target, run, at, started_at, error} of a match. `run` is None if none is started."""
+    return {
+        "event": row.event, "rule": row.rule, "target": row.target, "run": None if row.error else row.run,
+        "at": time_as_json(row.at), "started_at": time_as_json(row.started_at), "error": row.error,
+    }  # fmt: skip
+
+
+def rule_as_json(rule: Rule) -> dict[str, Any]:
+    """Return {rule, event, target, enabled, dialect, description, file, line} of a rule."""
+    return {
+        "rule": rule.ref, "event": rule.event, "target": rule.target, "enabled": rule.enabled, "dialect": rule.dialect,
+        "description": rule.description, "file": rule.file, "line": rule.place.line,
+    }  # fmt: skip
+
+
+def list_events(reader: EventReader, query: EventQuery) -> dict[str, Any]:
+    """Return {events, next}. Raises `InvalidCursor`."""
+    page = reader.page(query)
+    return {"events": [event_as_json(each) for each in page.events], "next": page.next}
+
+
+def stored_events(  # noqa: PLR0913, PLR0917 - the fields of a query
+    reader: Reader,
+    event_type: str | None = None,
+    source: str | None = None,
+    since: float | None = None,
+    until: float | None = None,
+    matched: bool | None = None,  # noqa: FBT001 - as above
+    cursor: str | None = None,
+    limit: int = PAGE,
+) -> dict[str, Any]:
+    """Return a page of a store's events. See `list_events`."""
+    query = EventQuery(
+        type=event_type, source=source, since=since, until=until, matched=matched, cursor=cursor, limit=limit
+    )
+    return list_events(reader.events, query)
+
+
+def stored_event(reader: Reader, event: str) -> dict[str, Any]:
+    """Return an event of a store, without the rules that have not answered: a store has no rules."""
+    return show_event(reader.events, event, NO_RULES, NO_SURROUNDINGS)
+
+
+def show_event(reader: EventReader, event: str, rules: RuleIndex, surroundings: Surroundings) -> dict[str, Any]:
+    """Return an event with its payload, its `matches`, and the `others`: the rules of its type that did not answer.
+
+    Raises:
+        UnknownEvent: There is no such event.
+    """
+    found = find_event(reader, event)
+    matches = reader.matches(event)
+    answered = {each.rule for each in matches}
+    others = [each for each in rules.of(found.type) if each.ref not in answered][:MOST_JUDGED]
+    row = EventRow(
+        id=found.id, type=found.type, source=found.source, at=found.at, depth=found.depth, cause=found.cause,
+        matched=len(matches),
+    )  # fmt: skip
+    return event_as_json(row) | {
+        "payload": found.payload,
+        "headers": found.headers,
+        "parameters": found.parameters,
+        "matches": [match_as_json(each) for each in matches],
+        "others": [{"rule": each.ref, "criteria": _judged(each, found, surroundings)} for each in others],
+    }
+
+
+def find_event(reader: EventReader, event: str) -> Event:
+    """Return an event. Raises `UnknownEvent`."""
+    found = reader.find(event)
+    if found is None:
+        raise UnknownEvent(f"there is no event {event[:100]!r}")
+    return found
+
+
+def show_rule(reader: EventReader, rule: Rule) -> dict[str, Any]:
+    """Return a rule with its `criteria`, its `parameters` and its last `matches`."""
+    return rule_as_json(rule) | {
+        "parameters": rule.parameters,
+        "criteria": [{"text": each.text, "line": each.place.line} for each in rule.criteria],
+        "inputs": list(rule.inputs),
+        "matches": [match_as_json(each) for each in reader.last_matches(rule.ref, LAST_MATCHES)],
+    }
+
+
+def try_rule(rule: Rule, event: Event, surroundings: Surroundings) -> dict[str, Any]:
+    """Return {answers, criteria, inputs, error}: what a rule would make of an event."""
+    judged = judge(rule, event, surroundings)
+    answers = all(each.held for each in judged)
+    rendered = render(rule, event, surroundings) if answers else None
+    inputs: Mapping[str, Any] | None = None if rendered is None else rendered.shown
+    return {
+        "answers": answers,
+        "criteria": [_as_json(each) for each in judged],
+        "inputs": None if inputs is None else dict(inputs),
+        "error": None if rendered is None else rendered.error,
+    }
+
+
+def _judged(rule: Rule, event: Event, surroundings: Surroundings) -> list[dict[str, Any]]:
+    return [_as_json(each) for each in judge(rule, event, surroundings)]
+
+
+def _as_json(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "text": judgement.text, "line": judgement.line, "held": judgement.held, "problem": judgement.problem,
+        "found": judgement.found,
+    }  # fmt: skip

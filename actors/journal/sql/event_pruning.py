@@ -1,0 +1,30 @@
+"""Deletes old events with their matches and keys. Their runs stay, as long as the retention of runs says."""
+
+from sqlalchemy import delete, exists, select
+
+from stretto.actors.journal.events import PruneEvents
+from stretto.actors.journal.sql.ownership import Ownership
+from stretto.actors.journal.sql.tables import DUE, event_keys, events, matches
+from stretto.actors.journal.sql.transaction import chunks
+
+
+class EventPruning:
+    """Deletes old events in portions. Implements `journal.store.Pruning`."""
+
+    def __init__(self, ownership: Ownership, wanted: PruneEvents) -> None:
+        self._ownership = ownership
+        self._wanted = wanted
+        self.finished = False
+
+    def prune_some(self, limit: int) -> int:
+        """Delete at most `limit` events in one transaction; return their number. Raises as the protocol says."""
+        is_due = exists().where(matches.c.event == events.c.id, DUE)
+        old = select(events.c.id).where(events.c.accepted_at < self._wanted.before, ~is_due).limit(limit)
+        with self._ownership.transaction() as connection:
+            found = connection.scalars(old).all()
+            for chunk in chunks(found):
+                connection.execute(delete(matches).where(matches.c.event.in_(chunk)))
+                connection.execute(delete(event_keys).where(event_keys.c.event.in_(chunk)))
+                connection.execute(delete(events).where(events.c.id.in_(chunk)))
+        self.finished = len(found) < limit
+        return len(found)

@@ -1,0 +1,146 @@
+"""Reads the tables of events and matches."""
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Engine, Select, func, select
+
+from stretto.actors.journal.encryption import Keyring, decrypt
+from stretto.actors.journal.events import EventPage, EventQuery, EventRow, Match, MatchRow
+from stretto.actors.journal.queries import PAGE
+from stretto.actors.journal.records import UnreadableRecord
+from stretto.actors.journal.sql.audit import check_times
+from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
+from stretto.actors.journal.sql.damage import report_damage
+from stretto.actors.journal.sql.encoding import decode_data
+from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.run_rows import CLOCK_STEP_SECONDS, searchable
+from stretto.actors.journal.sql.tables import DUE, events, matches
+from stretto.definitions.rules import Event
+
+_NARROW: Final = select(*(column for column in events.columns if column.name != "body"))
+_MATCHES: Final = select(*(column for column in matches.columns if column.name != "body"))
+_ORIGINS: Final = ("owner", "remote")
+_DIALECTS: Final = ("native", "stackstorm", "attune")
+
+
+@report_damage
+class SqlEventReader:
+    """Reads events and matches. Thread-safe. Implements `journal.events.EventReader`."""
+
+    def __init__(self, engine: Engine, keyring: Keyring | None, store: str) -> None:
+        self._engine = engine
+        self._keyring = keyring
+        self._store = store
+
+    def find(self, event: str) -> Event | None:
+        """Return an event; see `EventReader.find`."""
+        found = self._rows(select(events).where(events.c.id == searchable(event)))
+        return self._event(found[0]) if found else None
+
+    def page(self, query: EventQuery) -> EventPage:
+        """Return a page of events; see `EventReader.page`."""
+        page = _NARROW.where(*_filters(query)).order_by(events.c.number.desc()).limit(query.limit + 1)
+        rows = self._rows(page)
+        shown = rows[: query.limit]
+        return EventPage(
+            tuple(map(_event_row, shown)),
+            encode_cursor("events", shown[-1].number) if len(rows) > len(shown) else None,
+        )
+
+    def since(self, event_type: str, at: float, most: int = PAGE) -> list[Event]:
+        """Return the events of a type since a time; see `EventReader.since`."""
+        later = select(events).where(events.c.type == searchable(event_type), events.c.accepted_at >= at)
+        return [self._event(row) for row in self._rows(later.order_by(events.c.number).limit(most))]
+
+    def matches(self, event: str) -> list[MatchRow]:
+        """Return the matches of an event; see `EventReader.matches`."""
+        return self._match_rows(_MATCHES.where(matches.c.event == searchable(event)).order_by(matches.c.rule))
+
+    def last_matches(self, rule: str, most: int) -> list[MatchRow]:
+        """Return the newest matches of a rule; see `EventReader.last_matches`."""
+        newest = _MATCHES.where(matches.c.rule == searchable(rule)).order_by(matches.c.number.desc())
+        return self._match_rows(newest.limit(most))
+
+    def inputs(self, event: str, rule: str) -> Match | None:
+        """Return a match with its inputs; see `EventReader.inputs`."""
+        of_rule = matches.c.event == searchable(event), matches.c.rule == searchable(rule)
+        found = self._rows(select(matches).where(*of_rule))
+        return self._match(found[0]) if found else None
+
+    def due(self, engine: int | None, most: int) -> list[Match]:
+        """Return the matches to start; see `EventReader.due`."""
+        due = select(matches).where(DUE, matches.c.owner == engine).order_by(matches.c.number).limit(most)
+        return [self._match(row) for row in self._rows(due)]
+
+    def _rows(self, query: Select[Any]) -> list[Any]:
+        with converting_errors(self._store), self._engine.connect() as connection, connection.begin():
+            return list(connection.execute(query))
+
+    def _match_rows(self, query: Select[Any]) -> list[MatchRow]:
+        return [_match_row(row) for row in self._rows(query)]
+
+    def _event(self, row: Any) -> Event:
+        facts = _event_row(row)
+        if row.origin not in _ORIGINS:
+            raise UnreadableRecord("the store is damaged: the origin of an event is unknown")
+        body = decode_data(decrypt(row.body, self._keyring))
+        return Event(
+            id=facts.id, type=facts.type, source=facts.source, origin=row.origin, at=facts.at, depth=facts.depth,
+            cause=facts.cause, payload=body["payload"], headers=body["headers"], parameters=body["parameters"],
+        )  # fmt: skip
+
+    def _match(self, row: Any) -> Match:
+        facts = _match_row(row)
+        if row.body is None:
+            return Match(
+                event=facts.event, rule=facts.rule, target=facts.target, run_id=facts.run, inputs=None,
+                error=facts.error,
+            )  # fmt: skip
+        body = decode_data(decrypt(row.body, self._keyring))
+        if body["origin"] not in _ORIGINS or body["dialect"] not in _DIALECTS:
+            raise UnreadableRecord("the store is damaged: the body of a match is unknown")
+        return Match(
+            event=facts.event, rule=facts.rule, target=facts.target, run_id=facts.run, inputs=body["inputs"],
+            secret=body["secret"], error=facts.error, dialect=body["dialect"], fixed=tuple(body["fixed"]),
+            origin=body["origin"], depth=body["depth"],
+        )  # fmt: skip
+
+
+def _filters(query: EventQuery) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.type is not None:
+        found.append(events.c.type == searchable(query.type))
+    if query.source is not None:
+        found.append(events.c.source == searchable(query.source))
+    if query.cause is not None:
+        found.append(events.c.cause == searchable(query.cause))
+    if query.matched is not None:
+        found.append(events.c.matched > 0 if query.matched else events.c.matched == 0)
+    if query.since is not None:
+        earlier = events.alias()
+        before = earlier.c.accepted_at < query.since - CLOCK_STEP_SECONDS
+        newest = select(func.max(earlier.c.number)).where(before)
+        found += [events.c.accepted_at >= query.since, events.c.number > func.coalesce(newest.scalar_subquery(), 0)]
+    if query.until is not None:
+        found.append(events.c.accepted_at < query.until)
+    if query.cursor is not None:
+        found.append(events.c.number < decode_cursor("events", query.cursor))
+    return found
+
+
+def _event_row(row: Any) -> EventRow:
+    check_times({"at": row.accepted_at})
+    if not (isinstance(row.depth, int) and isinstance(row.matched, int)):
+        raise UnreadableRecord("the store is damaged: a number of an event is not one")
+    return EventRow(
+        id=row.id, type=row.type, source=row.source, at=row.accepted_at, depth=row.depth, cause=row.cause,
+        matched=row.matched,
+    )  # fmt: skip
+
+
+def _match_row(row: Any) -> MatchRow:
+    check_times({"at": row.matched_at, "started_at": row.started_at})
+    return MatchRow(
+        event=row.event, rule=row.rule, target=row.target, run=row.run, at=row.matched_at, started_at=row.started_at,
+        error=row.error,
+    )  # fmt: skip

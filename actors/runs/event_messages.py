@@ -1,0 +1,28 @@
+"""The messages to the engine about the runs that rules start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from stretto.actors.journal import Match
+
+
+class StartDue(msgspec.Struct, frozen=True):
+    """Start the runs of the matches that wait."""
+
+
+class FindDue(msgspec.Struct, frozen=True):
+    """Read the matches that are due from the store."""
+
+
+class DueUnread(msgspec.Struct, frozen=True):
+    """The matches that are due could not be read: the store is read again after a while."""
+
+
+class DueFound(msgspec.Struct, frozen=True):
+    """The matches that are due in the store."""
+
+    matches: tuple[Match, ...]

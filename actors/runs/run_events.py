@@ -1,0 +1,98 @@
+"""The events about a run itself, which are in the commit of their cause: its end, failed items, a budget nearly used.
+
+One is made only if a rule or an actor listens to its type.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from stretto.actors.journal import RunLog, new_event_id
+from stretto.actors.outcome import Outcome
+from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import Conductor, ItemCompleted
+from stretto.definitions.context import Mask
+from stretto.definitions.data import FrozenDict, freeze
+from stretto.definitions.rules import Event
+
+RUN_ENDED: Final = "stretto.run_ended"
+"""A run has ended: {run, workflow, status, output, errors, labels, parent}."""
+ITEM_FAILED: Final = "stretto.item_failed"
+"""The last attempt of an item has failed: {run, workflow, task, visit, item, attempt, kind, message, labels}."""
+BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
+"""Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
+ACTION_TRIGGER: Final = "core.st2.generic.actiontrigger"
+"""A run has ended, as StackStorm's rules know it: {execution_id, status, action_ref, parameters, result, ...}."""
+_FIFTHS: Final = 4
+_ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
+
+
+class RunEvents:
+    """Makes the events about one run.
+
+    Args:
+        services: Accept events.
+        request: The run.
+    """
+
+    __slots__ = ("_depth", "_labels", "_origin", "_parent", "_run_id", "_services", "_workflow")
+
+    def __init__(self, services: Services, request: RunRequest) -> None:
+        self._services = services
+        self._run_id = request.handle.id
+        self._workflow = request.workflow.ref
+        self._origin = request.origin
+        self._labels = request.labels
+        self._parent = None if request.parent is None else request.parent.run_id
+        self._depth = 0 if request.match is None else request.match.depth
+
+    def run_ended(self, masked: Outcome, parameters: FrozenDict, mask: Mask | None, log: RunLog) -> None:
+        """Add the events about the end of the run to the record of it.
+
+        Args:
+            masked: The outcome, without secrets.
+            parameters: The run's inputs.
+            mask: The run's secrets.
+            log: The run's log.
+        """
+        intake = self._services.events
+        if intake.wants(RUN_ENDED):
+            self._add(RUN_ENDED, log, {
+                "status": masked.status, "output": masked.output, "errors": masked.errors, "parent": self._parent,
+            })  # fmt: skip
+        if intake.wants(ACTION_TRIGGER):
+            self._add(ACTION_TRIGGER, log, {
+                "execution_id": self._run_id, "status": _ST2_STATUSES.get(masked.status, masked.status),
+                "action_ref": self._workflow, "action_name": self._workflow.rpartition(".")[2],
+                "runner_ref": "orquesta", "result": masked.output,
+                "parameters": parameters if mask is None else mask.data(parameters),
+            })  # fmt: skip
+
+    def item_failed(self, completed: ItemCompleted, conductor: Conductor, log: RunLog) -> None:
+        """Add the events about the failure of an item's last attempt to the record of it."""
+        intake, failure = self._services.events, completed.failure
+        if failure is not None and intake.wants(ITEM_FAILED):
+            self._add(ITEM_FAILED, log, {
+                "task": completed.task, "visit": completed.visit, "item": completed.index,
+                "attempt": completed.attempt, "kind": failure.kind, "message": conductor.mask.text(failure.message),
+            })  # fmt: skip
+        if intake.wants(BUDGET_NEARLY_USED):
+            for used in _nearly_used(conductor, completed.task):
+                self._add(BUDGET_NEARLY_USED, log, used)
+
+    def _add(self, event_type: str, log: RunLog, facts: dict[str, Any]) -> None:
+        intake = self._services.events
+        facts = {"run": self._run_id, "workflow": self._workflow, "labels": self._labels, **facts}
+        accepted = intake.acceptance_of(Event(
+            id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
+            origin=self._origin, depth=self._depth, cause=self._run_id,
+        ))  # fmt: skip
+        log.add_event(accepted, intake.notifications_of(accepted))
+
+
+def _nearly_used(conductor: Conductor, task: str) -> Iterator[dict[str, Any]]:
+    """Yield the budget of a task if its last failure has used up four fifths of it."""
+    report = conductor.tasks()[task]
+    most, failed = report.get("window", {}).get("max_failures"), report["items"]["failed"]
+    if most and failed == max(-(-most * _FIFTHS // (_FIFTHS + 1)), 1):
+        yield {"task": task, "failed": failed, "max_failures": most}

@@ -1,0 +1,202 @@
+"""The requests of webhooks, which become events once their proof is checked."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.journal import StoreUnavailable, new_event_id
+from stretto.actors.runs import Services
+from stretto.actors.triggers.proofs import HookRefused, UnknownHook, check_proof
+from stretto.actors.triggers.secrets import secret_of
+from stretto.definitions.context import Mask
+from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, object_of, weigh
+from stretto.definitions.errors import InvalidInput, LimitExceeded, NotData, StrettoError, nearest
+from stretto.definitions.expressions import Moment
+from stretto.definitions.rules import WEBHOOK, Event, EventScope, Hook
+
+MAX_HOOK_BYTES: Final = 1024 * 1024
+"""Bytes of the body of a webhook's request."""
+MAX_HEADER_TEXT: Final = 16 * 1024
+"""Characters of the headers that are kept with an event."""
+MAX_EVENT_KEY: Final = 512
+"""Characters of what identifies repeated events."""
+KEY_SECONDS: Final = 7 * 86_400.0
+"""How long a repeated event is known as one."""
+_SECRET_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-hub-signature", "x-hub-signature-256", "stripe-signature",
+     "x-auth-token", "st2-api-key"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A request of a webhook: its body, and its headers with names in lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class HookDesk:
+    """Takes the requests of webhooks. Thread-safe.
+
+    Args:
+        services: Accept events, and have the hooks and the keys.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def receive(self, name: str, delivery: Delivery) -> Deferred:
+        """Accept the request of a webhook.
+
+        Args:
+            name: The webhook's name.
+            delivery: The request.
+
+        Returns:
+            `Accepted`, once the event is durable.
+
+        Raises:
+            UnknownHook: There is no such webhook, or it is disabled.
+            NoHookSecret: It has no secret that can be read.
+            HookRefused: The sender does not prove that it knows the secret.
+            InvalidInput, LimitExceeded: The body is no JSON, or out of bounds.
+            EngineStopping, StoreUnavailable: No event is accepted now.
+        """
+        hook = self._find(name)
+        now = self._services.now()
+        secret = secret_of(hook, self._services.keys.read, now)
+        check_proof(hook.style, secret, delivery.headers, delivery.body, now)
+        event = Event(
+            id=new_event_id(), type=hook.event, payload=payload_of(delivery.body, name), at=now,
+            source=f"hook:{name}", headers=kept_headers(delivery.headers),
+        )  # fmt: skip
+        key = self._key_of(hook, event, delivery)
+        if key is not None:
+            event = msgspec.structs.replace(event, key=f"hook:{name}:{key}", key_until=now + KEY_SECONDS)
+        return self.accept(event)
+
+    def receive_stackstorm(self, url: str, delivery: Delivery, source: str) -> Deferred:
+        """Accept a request to a webhook of StackStorm's, whose sender is known by its token.
+
+        Args:
+            url: The `url` of the triggers that it is for.
+            delivery: The request.
+            source: Who sends it.
+
+        Returns:
+            `Accepted`, once the event is durable. Raises as `receive`, but nothing about secrets.
+        """
+        headers = kept_headers(delivery.headers)
+        titled = object_of({name.title(): value for name, value in headers.items()})
+        payload = object_of({"body": payload_of(delivery.body, url), "headers": titled})
+        return self.accept(Event(
+            id=new_event_id(), type=WEBHOOK, payload=payload, at=self._services.now(), source=source, headers=headers,
+            parameters=object_of({"url": url}),
+        ))  # fmt: skip
+
+    def send(self, event_type: str, payload: Any, source: str, key: str | None) -> Deferred:
+        """Accept an event whose sender is known by its token.
+
+        Args:
+            event_type: Its type.
+            payload: Its payload.
+            source: Who sends it.
+            key: Identifies it among repeated ones, or None.
+
+        Returns:
+            `Accepted`, once the event is durable. Raises as `receive_stackstorm`.
+        """
+        now = self._services.now()
+        try:
+            frozen = freeze(payload, "the payload")
+        except NotData as error:
+            raise InvalidInput(f"the event {event_type}", [str(error)]) from None
+        if weigh(frozen) > MAX_HOOK_BYTES:
+            raise LimitExceeded(f"the payload of an event must have at most {MAX_HOOK_BYTES:,} bytes (MAX_HOOK_BYTES)")
+        return self.accept(Event(
+            id=new_event_id(), type=event_type, payload=frozen, at=now, source=source,
+            key=None if key is None else f"{source}:{event_type}:{key}",
+            key_until=None if key is None else now + KEY_SECONDS,
+        ))  # fmt: skip
+
+    def accept(self, event: Event) -> Deferred:
+        """Accept an event from outside. Raises `EngineStopping`, or `StoreUnavailable` while nothing can be written."""
+        reason = self._services.journal.unavailable
+        if reason is not None:
+            raise StoreUnavailable(f"no event is accepted while the store cannot be written: {reason}")
+        return self._services.events.accept(event)
+
+    def _find(self, name: str) -> Hook:
+        hooks = self._services.events.hooks
+        hook = hooks.get(name)
+        if hook is None or not hook.enabled:
+            hint = nearest(name, (each.name for each in hooks.values() if each.enabled))
+            raise UnknownHook(f"there is no hook {name[:100]!r}" + (f"; {hint}" if hint else ""))
+        return hook
+
+    def _key_of(self, hook: Hook, event: Event, delivery: Delivery) -> str | None:
+        """Return what identifies a repeated request, or None if an equal one is another event."""
+        if hook.dedupe is not None:
+            return self._deduped(hook, event)
+        if hook.style == "github":
+            # The delivery's id is not signed: a copy could have another one.
+            return hashlib.sha256(delivery.body).hexdigest()
+        if hook.style == "stripe":
+            identity = event.payload.get("id") if isinstance(event.payload, FrozenDict) else None
+            if not isinstance(identity, str):
+                raise HookRefused("the body of an event of Stripe's must have an id")
+            return _bounded(identity)
+        return None
+
+    def _deduped(self, hook: Hook, event: Event) -> str:
+        moment = Moment(event.at, event.id, limits=self._services.limits)
+        template = hook.dedupe
+        try:
+            value = self._services.guard.call(
+                lambda: (
+                    None if template is None else template.evaluate(EventScope(event, "native", mask=Mask()), moment)
+                )
+            )
+        except StrettoError as error:
+            raise InvalidInput(f"the hook {hook.name}", [f"its `dedupe` cannot be evaluated: {error}"]) from None
+        return _bounded(value if isinstance(value, str) else encode_json(value).decode())
+
+
+def payload_of(body: bytes, name: str) -> Data:
+    """Return the payload that a body is.
+
+    Raises:
+        LimitExceeded: It has more than MAX_HOOK_BYTES.
+        InvalidInput: It is not JSON, or no data.
+    """
+    if len(body) > MAX_HOOK_BYTES:
+        raise LimitExceeded(
+            f"the body of an event must have at most {MAX_HOOK_BYTES:,} bytes (MAX_HOOK_BYTES), got {len(body):,}"
+        )
+    try:
+        value: Any = msgspec.json.decode(body) if body else None
+        return freeze(value, "the payload")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"the hook {name}", [f"the body must be JSON: {error}"]) from None
+    except NotData as error:
+        raise InvalidInput(f"the hook {name}", [str(error)]) from None
+
+
+def kept_headers(headers: Mapping[str, str]) -> FrozenDict:
+    """Return the headers that are kept with an event: no secrets, and not more than MAX_HEADER_TEXT characters."""
+    kept: dict[str, Data] = {}
+    room = MAX_HEADER_TEXT
+    for name, value in headers.items():
+        room -= len(name) + len(value)
+        if name not in _SECRET_HEADERS and room >= 0:
+            kept[name] = value
+    return object_of(kept)
+
+
+def _bounded(key: str) -> str:
+    return key if len(key) <= MAX_EVENT_KEY else hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""Rules and webhooks: which events start which runs. Pure: nothing here waits for an event.
+
+YAML --documents--> Rule, Hook --trial--> whether it answers an Event, and with which inputs
+"""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.rules.documents import Trigger, read_trigger
+    from stretto.definitions.rules.event import MAX_EVENT_DEPTH, WEBHOOK, Event, RuleDialect
+    from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
+    from stretto.definitions.rules.rule import Criterion, Rule
+    from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
+    from stretto.definitions.rules.scope import EventScope
+    from stretto.definitions.rules.targets import check_rule, semantics_of
+    from stretto.definitions.rules.timers import TIMERS, read_timer
+    from stretto.definitions.rules.trial import (
+        NO_RULES,
+        NO_SURROUNDINGS,
+        Judgement,
+        Rendered,
+        RuleIndex,
+        Surroundings,
+        answers,
+        judge,
+        render,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "documents": "Trigger read_trigger",
+            "event": "Event MAX_EVENT_DEPTH RuleDialect WEBHOOK",
+            "hook": "Hook HookStyle STYLES SecretSource",
+            "schedule_file": "SCHEDULE_EVENT due_parameters",
+            "rule": "Criterion Rule",
+            "scope": "EventScope",
+            "targets": "check_rule semantics_of",
+            "timers": "TIMERS read_timer",
+            "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
+        },
+    )
+
+__all__ = [
+    "MAX_EVENT_DEPTH",
+    "NO_RULES",
+    "NO_SURROUNDINGS",
+    "SCHEDULE_EVENT",
+    "STYLES",
+    "TIMERS",
+    "WEBHOOK",
+    "Criterion",
+    "Event",
+    "EventScope",
+    "Hook",
+    "HookStyle",
+    "Judgement",
+    "Rendered",
+    "Rule",
+    "RuleDialect",
+    "RuleIndex",
+    "SecretSource",
+    "Surroundings",
+    "Trigger",
+    "answers",
+    "check_rule",
+    "due_parameters",
+    "judge",
+    "read_timer",
+    "read_trigger",
+    "render",
+    "semantics_of",
+]

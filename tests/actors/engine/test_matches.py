@@ -1,0 +1,188 @@
+"""Runs are started from durable matches: each once, through any crash, without matching again."""
+
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.matches import MatchStarts
+from stretto.actors.journal.events import EventQuery, MatchFailed, MatchRow
+from stretto.actors.runs import Services
+from tests.support.engines import Bench
+from tests.support.events import answer_of, event
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+WORKFLOW = """
+ref: ops.greet
+version: "1.0"
+parameters: {name: {type: string, required: true}}
+tasks:
+  - {name: greet, action: core.echo, input: {message: "{{ parameters.name }}"}}
+"""
+RULE = """
+on: {event: greeted, when: "payload.name != 'nobody'"}
+run: ops.greet
+input: {name: "{{ payload.name }}"}
+"""
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text)
+
+
+def services_of(bench: Bench) -> Services:
+    found: Services = bench.proxy.host.services().get(timeout=PATIENCE)
+    return found
+
+
+def matches_of(services: Services, rule: str = "rule") -> list[MatchRow]:
+    """Return the matches of a rule, the newest first, once all that was recorded before is durable."""
+    recorded = Deferred()
+    services.journal.record(None, (), ((recorded, None),))
+    answer_of(recorded)
+    found: list[MatchRow] = answer_of(
+        services.readers.ask_deferred(lambda reader: reader.events.last_matches(rule, 50))
+    )
+    return found
+
+
+class Ends:
+    """The runs of an engine that have ended, as they end."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._inbox = Inbox.start()
+        self._told = messages_of(self._inbox)
+        bench.proxy.host.subscribe_to_ends(self._inbox).get(timeout=PATIENCE)
+
+    def wait(self, count: int = 1) -> list[str]:
+        """Wait for the ends of so many runs; return their ids."""
+        return [self._told.get(timeout=PATIENCE).run_id for _ in range(count)]
+
+    def stop(self) -> None:
+        self._inbox.stop()
+
+
+class Noting:
+    """A journal's link that notes the matches that have failed."""
+
+    def __init__(self, link: Any) -> None:
+        self._link = link
+        self.failed: queue.SimpleQueue[MatchFailed] = queue.SimpleQueue()
+
+    def record(self, write: Any, *more: Any) -> None:
+        self._link.record(write, *more)
+        if isinstance(write, MatchFailed):
+            self.failed.put(write)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+
+@pytest.fixture
+def ends_of() -> Iterator[Callable[[Bench], Ends]]:
+    """Follow the ends of an engine's runs."""
+    made: list[Ends] = []
+
+    def follow(bench: Bench) -> Ends:
+        made.append(Ends(bench))
+        return made[-1]
+
+    yield follow
+    for each in made:
+        each.stop()
+
+
+def test_an_event_starts_the_run_of_each_rule_that_answers(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], ends_of: Callable[[Bench], Ends]
+) -> None:
+    """Of a workflow and of an action. An event that no rule answers starts none."""
+    write(
+        tmp_path,
+        greet=WORKFLOW,
+        rule=RULE,
+        other="on: greeted\nrun: core.echo\ninput: {message: 'to {{ payload.name }}'}",
+    )
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    services, ends = services_of(bench), ends_of(bench)
+    for name in ("nobody", "Ann"):
+        answer_of(services.events.accept(event({"name": name}, type="greeted")))
+    ended = ends.wait(3)
+    (started,) = matches_of(services)
+    assert started.started_at is not None
+    assert {started.run, *(each.run for each in matches_of(services, "other"))} == set(ended)
+    outcome = bench.proxy.handle(started.run).get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+    assert outcome.status == "succeeded"
+    report = bench.proxy.run(started.run).get(timeout=PATIENCE)
+    assert report["requested_by"] == {"who": "rule", "via": "rule"}
+    assert report["origin"] == "remote"
+
+
+def test_what_was_not_started_is_started_by_the_next_engine(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch,
+    ends_of: Callable[[Bench], Ends],
+) -> None:  # fmt: skip
+    """With the inputs of then, whatever the rule says now; and never a second time."""
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    with monkeypatch.context() as patched:
+        patched.setattr(MatchStarts, "_start_waiting", lambda _self: None)
+        bench = start_bench(definitions=tmp_path, store=sqlite_url)
+        answer_of(services_of(bench).events.accept(event({"name": "Ann"}, type="greeted")))
+        bench.proxy.stop(0).get(timeout=PATIENCE)
+    write(tmp_path, rule=RULE.replace("{{ payload.name }}", "changed"))
+    for number in range(2):
+        bench = start_bench(definitions=tmp_path, store=sqlite_url)
+        ends = ends_of(bench)
+        answer_of(services_of(bench).events.accept(event({"name": "nobody"}, type="greeted")))
+        (started,) = matches_of(services_of(bench))
+        if number == 0:
+            assert ends.wait() == [started.run]
+        assert [each["id"] for each in bench.proxy.runs().get(timeout=PATIENCE)["runs"]] == [started.run]
+        assert bench.proxy.run(started.run).get(timeout=PATIENCE)["inputs"] == {"name": "Ann"}
+        bench.proxy.stop(0).get(timeout=PATIENCE)
+
+
+def test_a_run_that_cannot_be_started_is_an_error_of_its_match(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench]
+) -> None:
+    """The inputs do not fit, which only the run's check finds."""
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    services = services_of(bench)
+    noting = Noting(services.journal)
+    services.journal = noting
+    answer_of(services.events.accept(event({"name": 5}, type="greeted")))
+    noting.failed.get(timeout=PATIENCE)
+    (failed,) = matches_of(services)
+    assert failed.error is not None
+    assert failed.error.startswith("invalid_input: ")
+
+
+def test_runs_wait_while_too_many_are_in_progress(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch,
+    ends_of: Callable[[Bench], Ends],
+) -> None:  # fmt: skip
+    """They start as the others end."""
+    monkeypatch.setattr("stretto.actors.engine.matches.WAIT_SECONDS", 0.01)
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    bench = start_bench(definitions=tmp_path, store=sqlite_url, max_runs=1)
+    services, ends = services_of(bench), ends_of(bench)
+    for _ in range(3):
+        services.events.accept(event({"name": "Ann"}, type="greeted"))
+    assert set(ends.wait(3)) == {each.run for each in matches_of(services)}
+
+
+def test_without_a_store_rules_are_answered_from_memory(
+    tmp_path: Path, start_bench: Callable[..., Bench], ends_of: Callable[[Bench], Ends]
+) -> None:
+    """The events are those of the engine's life."""
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    bench = start_bench(definitions=tmp_path)
+    services, ends = services_of(bench), ends_of(bench)
+    accepted = answer_of(services.events.accept(event({"name": "Ann"}, type="greeted")))
+    memory: Any = services.journal
+    assert ends.wait() == [each.run for each in memory.events.matches(accepted.event)]
+    assert [each.id for each in memory.events.page(EventQuery()).events] == [accepted.event]

@@ -1,0 +1,134 @@
+"""Events and their matches in each kind of store, and in memory."""
+
+import pytest
+from sqlalchemy import delete
+
+from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey, PruneEvents
+from stretto.actors.journal.events_memory import MemoryEvents
+from stretto.actors.journal.queries import InvalidCursor
+from stretto.actors.journal.sql.event_writer import NO_KEY
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.journal.sql.tables import runs
+from stretto.definitions.data import freeze
+from stretto.definitions.rules import Event
+from tests.support.events import event, match
+from tests.support.recording import acceptance
+from tests.support.stores import everything_in, rows_of
+
+
+def test_an_event_is_kept_with_all_its_fields(store: Store) -> None:
+    """And its matches with their inputs."""
+    kept = event({"a": [1, "ö"]}, headers=freeze({"x": "y"}), parameters=freeze({"url": "u"}), depth=3, cause="run-9")
+    answer = match(kept, fixed=("a",), dialect="stackstorm", depth=4)
+    store.writer.write([EventAccepted(event=kept, matches=(answer, match(kept, "other", inputs=None, error="why")))])
+    assert store.reader.events.find(kept.id) == kept
+    assert store.reader.events.inputs(kept.id, "restart") == answer
+    other, restart = store.reader.events.matches(kept.id)
+    assert (other.rule, other.error, other.started_at) == ("other", "why", None)
+    assert (restart.run, restart.target, restart.at) == (answer.run_id, "ops.restart", 1000.0)
+    assert store.reader.events.find("evt-none") is None
+    assert store.reader.events.last_matches("restart", 5) == [restart]
+
+
+def test_secret_inputs_are_encrypted(store: Store) -> None:
+    """And so is a secret payload."""
+    kept = event({"token": "hunter22"}, secret=True)
+    store.writer.write(
+        [EventAccepted(event=kept, matches=(match(kept, inputs=freeze({"t": "hunter33"}), secret=True),))]
+    )
+    found = everything_in(store)
+    assert b"hunter22" not in found
+    assert b"hunter33" not in found
+    read = store.reader.events.inputs(kept.id, "restart")
+    assert read is not None
+    assert read.inputs == {"t": "hunter33"}
+
+
+def test_without_a_key_a_match_with_secrets_is_an_error(keyless: Store) -> None:
+    """The event and its other matches are kept."""
+    kept = event()
+    answers = match(kept, secret=True), match(kept, "other")
+    keyless.writer.write([EventAccepted(event=kept, matches=answers)])
+    assert [each.error for each in keyless.reader.events.matches(kept.id)] == [None, NO_KEY]
+
+
+def test_the_second_event_with_a_key_is_not_kept(store: Store) -> None:
+    """Whether it comes in the same transaction or later, until the key is forgotten."""
+    first, second, third = (event(n, key="k", key_until=2000.0) for n in range(3))
+    taken = store.writer.write([EventAccepted(event=each) for each in (first, second)])
+    assert [(each.run_id, each.existing) for each in taken] == [(second.id, first.id)]
+    taken = store.writer.write([EventAccepted(event=third, matches=(match(third),))])
+    assert [(each.run_id, each.existing) for each in taken] == [(third.id, first.id)]
+    assert store.reader.events.matches(third.id) == []
+    later = event(key="k", at=2000.0)
+    assert store.writer.write([EventAccepted(event=later)]) == []
+
+
+def test_a_match_is_due_until_its_run_is_accepted(store: Store) -> None:
+    """In the same commit as the run, also if the run is deleted later."""
+    kept = event()
+    answer = match(kept)
+    store.writer.write([EventAccepted(event=kept, matches=(answer,))])
+    assert store.reader.events.due(store.engine, 10) == [answer]
+    assert store.reader.events.due(None, 10) == []
+    run = acceptance(answer.run_id, match=MatchKey(kept.id, "restart", 2))
+    assert store.writer.write([run]) == []
+    assert store.reader.events.due(store.engine, 10) == []
+    read = store.reader.accepted(answer.run_id)
+    assert read is not None
+    assert read.match is not None
+    assert read.match.depth == 2
+    with store._ownership.transaction() as connection:
+        connection.execute(delete(runs))
+    taken = store.writer.write([acceptance(answer.run_id, match=MatchKey(kept.id, "restart", 2))])
+    assert [(each.run_id, each.existing) for each in taken] == [(answer.run_id, answer.run_id)]
+    assert store.reader.run(answer.run_id) is None
+
+
+def test_a_match_that_failed_is_not_due(store: Store) -> None:
+    """Its reason is kept."""
+    kept = event()
+    store.writer.write([EventAccepted(event=kept, matches=(match(kept),))])
+    store.writer.write([MatchFailed(event=kept.id, rule="restart", error="gone")])
+    assert store.reader.events.due(store.engine, 10) == []
+    assert [each.error for each in store.reader.events.matches(kept.id)] == ["gone"]
+
+
+def test_pages_have_the_newest_events_first(store: Store) -> None:
+    """Those that match all fields."""
+    memory = MemoryEvents()
+    kept = [event(n, type="alert" if n % 2 else "other", at=1000.0 + n, source=f"s{n % 3}") for n in range(7)]
+    for each in kept:
+        accepted = EventAccepted(event=each, matches=(match(each),) if each.payload == 3 else ())
+        memory.add(accepted)
+        store.writer.write([accepted])
+    for events in (memory, store.reader.events):
+        check_pages(events, kept)
+
+
+def check_pages(events: EventReader, kept: list[Event]) -> None:
+    first = events.page(EventQuery(limit=4))
+    rest = events.page(EventQuery(limit=4, cursor=first.next))
+    assert [each.id for each in (*first.events, *rest.events)] == [each.id for each in reversed(kept)]
+    assert rest.next is None
+    assert [each.id for each in events.page(EventQuery(type="alert")).events] == [kept[n].id for n in (5, 3, 1)]
+    assert [each.id for each in events.page(EventQuery(matched=True)).events] == [kept[3].id]
+    assert [each.id for each in events.page(EventQuery(since=1002.0, until=1005.0)).events] == [
+        kept[n].id for n in (4, 3, 2)
+    ]
+    assert [each.id for each in events.page(EventQuery(source="s0", matched=False)).events] == [kept[6].id, kept[0].id]
+    assert [each.payload for each in events.since("alert", 1003.0)] == [3, 5]
+    with pytest.raises(InvalidCursor):
+        events.page(EventQuery(cursor="nonsense"))
+
+
+def test_old_events_are_deleted_in_portions(store: Store) -> None:
+    """With their matches and keys, unless a run is still to start."""
+    kept = [event(n, at=100.0 + n, key=f"k{n}") for n in range(5)]
+    store.writer.write([EventAccepted(event=each, matches=(match(each, error="e", inputs=None),)) for each in kept[:4]])
+    store.writer.write([EventAccepted(event=kept[4], matches=(match(kept[4]),))])
+    pruning = store.deletion(PruneEvents(109.0))
+    passes = [(pruning.prune_some(limit), pruning.finished) for limit in (2, 3)]
+    assert passes == [(2, False), (2, True)]
+    assert [each.id for each in store.reader.events.page(EventQuery()).events] == [kept[4].id]
+    assert rows_of(store, "matches") == rows_of(store, "event_keys") == 1
