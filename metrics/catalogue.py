@@ -71,6 +71,8 @@ GUEST_WAITS = Metric(
 JOURNAL_FAILURES = Metric("stretto_journal_failures_total", "Transactions of the journal that were not committed.")
 RUNS_RECOVERED = Metric("stretto_runs_recovered_total", "Unfinished runs that were recovered from the store.")
 SUPERVISOR_RESTARTS = Metric("stretto_supervisor_restarts_total", "Supervisors restarted from the store after a crash.")
+RUNS_CLAIMED = Metric("stretto_runs_claimed_total", "Runs in progress that this daemon has claimed from others.")
+DAEMONS_FENCED = Metric("stretto_daemons_fenced_total", "Daemons that this one has fenced, as their leases were over.")
 EVALUATIONS_STOPPED = Metric(
     "stretto_evaluations_stopped_total", "Evaluations of expressions that were stopped because they took too long."
 )

@@ -146,6 +146,8 @@ class Instruments:
         self.journal_failures = self._family(catalogue.JOURNAL_FAILURES).child()
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
+        self.runs_claimed = self._family(catalogue.RUNS_CLAIMED).child()
+        self.daemons_fenced = self._family(catalogue.DAEMONS_FENCED).child()
         self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
         self._inquiries = self._family(catalogue.INQUIRIES)
         for status in INQUIRY_STATUSES:  # so that `increase()` sees the first one

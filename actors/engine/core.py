@@ -75,7 +75,7 @@ class EngineCore:
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
         )
-        self.keys = EngineKeys(services, parts.link, parts.key_limits)
+        self.keys = EngineKeys(services, parts.link, parts.key_limits, peers)
         self.pools = EnginePools(services)
         self.inquiries = EngineInquiries(services, engine, table, self.requests)
         self.store = StoreQueries(services, table, elsewhere)

@@ -4,7 +4,7 @@ from typing import Any
 
 from stretto.actors.dispatch import Deferred, derived
 from stretto.actors.engine.queries import record_audit
-from stretto.actors.journal import KeyLimits, KeyLink, Requester, StoredKey, asked_by
+from stretto.actors.journal import KeyLimits, KeyLink, Peers, Requester, StoredKey, asked_by
 from stretto.actors.kv import (
     clear_value,
     find_key,
@@ -21,7 +21,8 @@ from stretto.actors.runs import Services
 class EngineKeys:
     """Answers about keys and changes them. The snapshot in memory follows each commit."""
 
-    def __init__(self, services: Services, link: KeyLink, limits: KeyLimits) -> None:
+    def __init__(self, services: Services, link: KeyLink, limits: KeyLimits, peers: Peers | None = None) -> None:
+        self._peers = peers
         self._services = services
         self._link = link
         self._held = services.keys
@@ -72,7 +73,7 @@ class EngineKeys:
         place, now = key_place(name, scope, owner), self._services.now()
         change = key_removal(self._held.snapshot, place, version, now)
         written = self._link.change_key(change, asked_by(by, "delete_key", str(place), now))
-        return derived(written, self._held.remove)
+        return derived(written, self._remove)
 
     def _find(self, name: str, scope: str, owner: str | None) -> StoredKey:
         return find_key(self._held.snapshot, key_place(name, scope, owner), self._services.now())
@@ -80,4 +81,14 @@ class EngineKeys:
     def _put(self, key: StoredKey) -> dict[str, Any]:
         """Take over a key, on the thread that has written it: changes arrive in the order of their commits."""
         self._held.put(key)
+        self._notify()
         return {**key_as_json(key), "durable": self._link.durable}
+
+    def _remove(self, key: StoredKey) -> None:
+        self._held.remove(key)
+        self._notify()
+
+    def _notify(self) -> None:
+        """Let the other engines of the store read the keys again."""
+        if self._peers is not None:
+            self._peers.keys_written()

@@ -285,7 +285,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
         services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
     if parts.journal is not None:
-        parts.journal.start_peers(reference)
+        parts.journal.start_peers(reference, services.keys.load)
     reference.tell(BeginSchedules())
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())

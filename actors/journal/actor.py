@@ -314,11 +314,7 @@ class JournalActor(pykka.ThreadingActor):
             self._timers.remind_after(again, self.actor_ref, ClaimRuns())
 
     def _claim(self) -> float | None:
-        """Claim a portion of runs. The next one waits behind the records that have arrived by then.
-
-        Returns:
-            The seconds after which the lease must be renewed, or None for never.
-        """
+        """Claim a portion of runs, and return the seconds after which the lease must be renewed, or None for never."""
         if self._failing:  # the lease is renewed as soon as the store is available
             return self._retry_seconds
         try:
@@ -330,6 +326,8 @@ class JournalActor(pykka.ThreadingActor):
             self._lose(error)
             return None
         self._available(0)
+        self._instruments.daemons_fenced.inc(claimed.fenced)
+        self._instruments.runs_claimed.inc(len(claimed.unfinished))
         if claimed.unfinished or claimed.suspects:
             self._tell_engine(RunsClaimed(claimed))
         if claimed.matches:

@@ -20,6 +20,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """Whether matches were claimed whose runs are to be started."""
     again: float | None = None
     """The seconds after which to claim again, or None if no other engine can leave runs."""
+    fenced: int = 0
+    """How many engines this one has fenced."""
 
 
 NOTHING_CLAIMED: Final = Claimed((), ())

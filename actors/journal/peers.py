@@ -15,6 +15,8 @@ import msgspec
 from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pykka
 
     from stretto.actors.dispatch import Deferred
@@ -66,8 +68,16 @@ class RequestUnanswered(StrettoError):
 class Peers(Protocol):
     """The other engines of the store. Thread-safe."""
 
-    def start(self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any]) -> None:
-        """Send `PeerAsked` to an engine for each request, and `ClaimLeft` to its journal, from now on."""
+    def start(
+        self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any], keys_changed: Callable[[], object]
+    ) -> None:
+        """Begin to listen.
+
+        Args:
+            engine: Gets `PeerAsked` for each request.
+            journal: Gets `ClaimLeft` when another engine has given up runs.
+            keys_changed: Called on the thread of the peers when the key-value store may have changed.
+        """
 
     def ask(self, kind: str, body: bytes, *, run_id: str | None = None, engine: int | None = None) -> Deferred:
         """Ask the engine that has a run, or an engine by its number, and return the body of its answer.
@@ -90,6 +100,9 @@ class Peers(Protocol):
 
     def released(self) -> None:
         """Notify all other engines that this one has given up runs, which they can claim."""
+
+    def keys_written(self) -> None:
+        """Notify all engines of a change of the key-value store."""
 
     def look(self) -> None:
         """Look for requests now, as this engine has claimed runs."""

@@ -15,11 +15,12 @@ from stretto.actors.journal.store_clock import StoreClock
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pykka
 
     from stretto.actors.dispatch import Guard, RightOfWay, Timers
+    from stretto.actors.journal.kv import StoredKey
     from stretto.actors.journal.peers import Peers
     from stretto.actors.journal.sql.store import Store
     from stretto.metrics import Instruments
@@ -75,10 +76,18 @@ class OpenJournal:
         if self.sharing is not None:
             self.actor.tell(ClaimRuns())
 
-    def start_peers(self, engine: "pykka.ActorRef[Any]") -> None:
-        """Let the other engines of the store ask this one, whose actor gets `PeerAsked`."""
+    def start_peers(
+        self, engine: "pykka.ActorRef[Any]", use_keys: "Callable[[Callable[[], Iterable[StoredKey]]], object]"
+    ) -> None:
+        """Let the other engines of the store ask this one.
+
+        Args:
+            engine: The actor that gets `PeerAsked`.
+            use_keys: Takes over all keys, which it reads, after another engine has changed one.
+        """
         if self.peers is not None and self.actor is not None:
-            self.peers.start(engine, self.actor)
+            keys = self.store.reader.keys
+            self.peers.start(engine, self.actor, lambda: use_keys(keys.all))
 
     def close(self) -> None:
         """Write the remaining records, join all threads, and release the store."""

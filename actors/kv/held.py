@@ -1,6 +1,7 @@
 """All keys in memory, as of the last change that is durable, so that reading them waits for nothing."""
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from immutables import Map
@@ -59,7 +60,9 @@ NO_KEYS = KeySnapshot(Map())
 
 
 class HeldKeys:
-    """The present snapshot, for reading on any thread. One thread replaces it, in the order of the commits.
+    """The present snapshot, for reading on any thread.
+
+    One thread puts and removes, in the order of the commits. Another one may load all keys.
 
     Attributes:
         snapshot: The keys as of the last change.
@@ -67,6 +70,9 @@ class HeldKeys:
 
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
+        self._lock = threading.Lock()
+        self._meanwhile: dict[KeyPlace, StoredKey | None] | None = None
+        """The changes since a load began, of which None is a removal. None if nothing is being loaded."""
         self._kept = len(snapshot)
 
     def read(self, place: str, at: float) -> ReadKey:
@@ -85,14 +91,39 @@ class HeldKeys:
 
     def put(self, key: StoredKey) -> None:
         """Take over a key that was set. Those that have expired are dropped when the number has doubled."""
-        self.snapshot = self.snapshot.with_key(key)
-        if len(self.snapshot) > 2 * self._kept:
-            self.snapshot = self.snapshot.without_expired(key.set_at)
-            self._kept = len(self.snapshot)
+        with self._lock:
+            self._note(key.place, key)
+            self.snapshot = self.snapshot.with_key(key)
+            if len(self.snapshot) > 2 * self._kept:
+                self.snapshot = self.snapshot.without_expired(key.set_at)
+                self._kept = len(self.snapshot)
 
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
-        self.snapshot = self.snapshot.without(key.place)
+        with self._lock:
+            self._note(key.place, None)
+            self.snapshot = self.snapshot.without(key.place)
+
+    def load(self, read: Callable[[], Iterable[StoredKey]]) -> None:
+        """Take over all keys of the store, and the changes that are made while they are read.
+
+        Args:
+            read: Reads them. If it raises, nothing changes.
+        """
+        with self._lock:
+            meanwhile = self._meanwhile = dict[KeyPlace, StoredKey | None]()
+        try:
+            loaded = KeySnapshot.of(read())
+            with self._lock:
+                for place, key in meanwhile.items():
+                    loaded = loaded.without(place) if key is None else loaded.with_key(key)
+                self.snapshot = loaded
+        finally:
+            self._meanwhile = None
+
+    def _note(self, place: KeyPlace, key: StoredKey | None) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile[place] = key
 
 
 def _places_of(text: str) -> Iterator[KeyPlace]:

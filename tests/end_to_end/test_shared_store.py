@@ -4,10 +4,14 @@
 that are not fenced.
 """
 
-from contextlib import ExitStack
+import signal
+import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from stretto.actors.journal.opening import open_reader
 from tests.support.crashes.sharing import Sharing
+from tests.support.waiting import PATIENCE
 
 
 def test_daemons_that_are_killed_and_frozen_leave_their_runs_to_others(tmp_path: Path, postgres_url: str) -> None:
@@ -20,3 +24,16 @@ def test_daemons_that_are_killed_and_frozen_leave_their_runs_to_others(tmp_path:
             fault()
             sharing.replace_ended()
         sharing.finish()
+
+
+def test_a_fenced_daemon_ends_with_exit_code_1(tmp_path: Path, postgres_url: str) -> None:
+    """Its service manager starts it again, with a new number."""
+    with ExitStack() as stack, closing(open_reader(postgres_url, None)) as reader:
+        sharing = Sharing(tmp_path, postgres_url, 1, stack)
+        frozen = sharing.daemons[0]
+        process = f"process {frozen.process.pid} on"
+        frozen.signal(signal.SIGSTOP)
+        while any(each.name.startswith(process) and not each.fenced for each in reader.daemons()):
+            time.sleep(0.1)
+        frozen.signal(signal.SIGCONT)
+        assert frozen.process.wait(PATIENCE) == 1

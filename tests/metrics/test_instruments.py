@@ -77,6 +77,8 @@ POOL = PoolFigures(
         ("stretto_runs_recovered", "counter", set()),
         ("stretto_supervisor_restarts", "counter", set()),
         ("stretto_inquiries", "counter", {"status"}),
+        ("stretto_runs_claimed", "counter", set()),
+        ("stretto_daemons_fenced", "counter", set()),
         ("stretto_http_requests", "counter", {"route", "method", "status"}),
         ("stretto_http_request_seconds", "histogram", {"route"}),
         ("stretto_http_refusals", "counter", {"reason"}),

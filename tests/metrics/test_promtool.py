@@ -118,6 +118,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
         {f"stretto_journal_pending_records{AT}": "6000x30", f"stretto_journal_batch_records_sum{AT}": "0+60000x30"},
     ),
     "StrettoStoreUnavailable": ("10m", {f"stretto_store_available{AT}": "0x20"}),
+    "StrettoDaemonFenced": ("15m", {f"stretto_daemons_fenced_total{AT}": "0x10 1x20"}),
     "StrettoRunsQuarantined": ("10m", {f"stretto_runs_quarantined{AT}": "1x20"}),
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),

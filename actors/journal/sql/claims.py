@@ -67,6 +67,7 @@ class RunClaims:
             tuple(map(restore_suspicion, found)),
             more=CLAIMED_AT_ONCE in {len(units), len(answers)},
             matches=bool(answers),
+            fenced=self._ownership.just_fenced,
             again=again,
         )
 

@@ -139,7 +139,8 @@ def release_tree(connection: Connection, ours: int, run_id: str) -> None:
 
 
 def note_draining(connection: Connection, ours: int) -> None:
-    """Note that an engine is being drained."""
+    """Note that an engine is being drained, and give up the matches whose runs it has not accepted."""
+    connection.execute(update(matches).where(matches.c.owner == ours, DUE).values(owner=None))
     connection.execute(update(engines).where(engines.c.number == ours).values(draining=1))
 
 

@@ -34,6 +34,8 @@ class EventWriter:
 
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
+        self.is_drained = False
+        """Whether other engines start the runs of the matches from now on."""
 
     def write(self, transaction: Transaction, accepted: Sequence[EventAccepted], owner: int) -> list[AlreadyAccepted]:
         """Write events, and return those that were not, because an earlier event has their key.
@@ -52,7 +54,8 @@ class EventWriter:
         refused = {each.run_id for each in taken}
         new = [each for each in accepted if each.event.id not in refused]
         rows = [self._row(each) for each in new]
-        answers = [self._match_row(match, each.event.at, owner) for each in new for match in each.matches]
+        starter = None if self.is_drained else owner
+        answers = [self._match_row(match, each.event.at, starter) for each in new for match in each.matches]
         for statement, given in ((_EVENTS, rows), (_MATCHES, answers)):
             if given:
                 transaction.count([row.values() for row in given])
@@ -97,7 +100,7 @@ class EventWriter:
                 "body": encrypt(body, self._keyring) if event.secret else body,
             }  # fmt: skip
 
-    def _match_row(self, match: Match, at: float, owner: int) -> dict[str, Any]:
+    def _match_row(self, match: Match, at: float, owner: int | None) -> dict[str, Any]:
         body, error = None, match.error
         if match.inputs is not None:
             with recording(match.event):

@@ -32,9 +32,11 @@ class Membership(Protocol):
 
     Attributes:
         number: The number of the engine.
+        just_fenced: How many engines the last `take_over` has fenced.
     """
 
     number: int
+    just_fenced: int
 
     def count_commit(self, connection: Connection) -> bool:
         """Count the commit of the transaction; return whether the engine may write."""
@@ -57,6 +59,8 @@ class Membership(Protocol):
 
 class Alone:
     """The only engine of a store: a lock of the store decides. Implements `Membership`."""
+
+    just_fenced = 0
 
     def __init__(self, connection: Connection, knows: str) -> None:
         """Take over the store.
@@ -110,6 +114,7 @@ class Member:
 
         Raises a database error.
         """
+        self.just_fenced = 0
         self._lease = lease
         self._clock = clock
         self._sent = lease.monotonic()
@@ -142,10 +147,12 @@ class Member:
     def take_over(self, connection: Connection) -> float:
         """Fence the engines whose lease is over, and forget those that own no run any more."""
         forget_fenced(connection)
+        self.just_fenced = 0
         now, renewal = self._lease.monotonic(), self._lease.renewal_seconds
         if now < self._fences_from:
             return min(renewal, self._fences_from - now)
         for fenced in fence_expired(connection, self.number):
+            self.just_fenced += 1
             _log.warning("engine_fenced", engine=fenced.number, name=fenced.name, overdue=round(fenced.overdue, 3))
         expiry = seconds_to_next_expiry(connection, self.number)
         return renewal if expiry is None else min(renewal, max(expiry, 0.0) + _LEAST_WAIT_SECONDS)

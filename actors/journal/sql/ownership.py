@@ -114,6 +114,11 @@ class Ownership:
         """Fence engines that may be taken over, in a transaction of this ownership; see `Membership.take_over`."""
         return self._membership.take_over(connection)
 
+    @property
+    def just_fenced(self) -> int:
+        """How many engines the last `take_over` has fenced."""
+        return self._membership.just_fenced
+
     def close(self) -> None:
         """Give up what others may claim, close the connection and release the store; idempotent."""
         try:

@@ -37,9 +37,10 @@ from stretto.actors.journal.sql.requests import (
     notify,
     read_requests,
     receiver_of,
+    state_of_keys,
 )
 from stretto.actors.journal.store import StoreClosed, StoreUnavailable
-from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.metrics import get_logger
 
 _FIRST_RETRY_SECONDS: Final = 0.1
@@ -47,6 +48,8 @@ _LAST_RETRY_SECONDS: Final = 5.0
 
 _RELEASES: Final = "stretto_releases"
 """The channel on which engines say that they have given up runs."""
+_KEYS: Final = "stretto_keys"
+"""The channel on which engines say that they have changed a key."""
 
 _log = get_logger("stretto.store")
 
@@ -88,14 +91,18 @@ class SqlPeers:
         self._stopped = False
         self._engine: pykka.ActorRef[Any] | None = None
         self._journal: pykka.ActorRef[Any] | None = None
+        self._keys_changed: Callable[[], object] | None = None
+        self._keys_seen: tuple[int, int] | None = None
         self._wake_reader, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
 
     # ---- any thread
 
-    def start(self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any]) -> None:
-        """Send requests to an engine, and `ClaimLeft` to its journal, from now on."""
-        self._engine, self._journal = engine, journal
+    def start(
+        self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any], keys_changed: Callable[[], object]
+    ) -> None:
+        """Begin to listen; see `Peers.start`."""
+        self._engine, self._journal, self._keys_changed = engine, journal, keys_changed
         self._thread.start()
 
     def ask(self, kind: str, body: bytes, *, run_id: str | None = None, engine: int | None = None) -> Deferred:
@@ -131,6 +138,12 @@ class SqlPeers:
     def released(self) -> None:
         """Notify all other engines that there are runs to claim."""
         self._notifications.append((_RELEASES, str(self._number)))
+        self.look()
+
+    def keys_written(self) -> None:
+        """Notify all engines, also this one, of a change of the key-value store."""
+        if (_KEYS, "") not in self._notifications:
+            self._notifications.append((_KEYS, ""))
         self.look()
 
     def look(self) -> None:
@@ -172,12 +185,13 @@ class SqlPeers:
                 retry = min(2 * retry, _LAST_RETRY_SECONDS)
 
     def _serve(self, connection: Connection) -> None:
-        for channel in (_channel_of(self._number), _RELEASES):
+        for channel in (_channel_of(self._number), _RELEASES, _KEYS):
             connection.execute(text(f"LISTEN {channel}"))
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         while not self._stopped:
             self._send(connection)
             self._receive(connection)
+            self._look_at_keys(connection)
             self._expire(connection)
             # One that came while a statement was executed is not seen on the socket any more.
             came = list(driver.notifies(timeout=0))
@@ -226,6 +240,17 @@ class SqlPeers:
         for request in new:
             self._tell(self._engine, PeerAsked(request))
         self._take(connection, answers)
+
+    def _look_at_keys(self, connection: Connection) -> None:
+        """Let the keys be read again if they have changed since the last look."""
+        seen = state_of_keys(connection)
+        if seen != self._keys_seen and self._keys_changed is not None:
+            try:
+                self._keys_changed()
+            except StrettoError as error:  # it is tried again at the next look
+                _log.warning("keys_not_read", reason=str(error))
+            else:
+                self._keys_seen = seen
 
     @staticmethod
     def _tell(actor: "pykka.ActorRef[Any] | None", message: Any) -> None:

@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, Table, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from stretto.actors.journal.sql.ownership import Ownership
+from stretto.actors.journal.sql.postgresql import LOCK
 from stretto.actors.journal.sql.tables import definitions, entries, runs, surroundings
 from stretto.actors.journal.store import Prune
 
@@ -63,6 +64,8 @@ class Pruning:
             StoreLost: Another process has taken over the store.
         """
         with self._ownership.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(_ONE_AT_A_TIME)  # two engines would delete the same rows in different orders
             portion = Portion(connection, limit)
             passed = self._prune(portion)
         # The position moves only once the transaction is committed.
@@ -82,6 +85,10 @@ class Pruning:
             return None if portion.tidy() else self._passed
         first_left = portion.delete_trees([run.number for run in window if self._bounds.exclude(run)])
         return int(window[-1].number if first_left is None else first_left - 1)
+
+
+_ONE_AT_A_TIME: Final = text(f"SELECT pg_advisory_xact_lock({LOCK + 2}, hashtext(coalesce(current_schema(), '')))")
+"""Engines that share a store prune one after the other. The lock ends with the transaction."""
 
 
 class _Bounds(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
 from stretto.actors.journal.peers import PeerAnswer, PeerRequest
-from stretto.actors.journal.sql.tables import engines, requests, runs
+from stretto.actors.journal.sql.tables import engines, kv, requests, runs
 
 REQUESTS_AT_ONCE: Final = 500
 """Requests that an engine reads at a time."""
@@ -37,6 +37,7 @@ _FOR_ENGINE: Final = (
     .order_by(requests.c.number)
     .limit(REQUESTS_AT_ONCE)
 )
+_KEYS_STATE: Final = select(func.coalesce(func.max(kv.c.version), 0), func.count())
 _OWNER: Final = select(runs.c.owner).where(runs.c.id == bindparam("run"))
 
 
@@ -79,6 +80,12 @@ def write_answers(connection: Connection, answers: Iterable[PeerAnswer]) -> None
     rows = [{"request": each.number, "answered": each.body} for each in answers]
     if rows:
         connection.execute(_ANSWER, rows)
+
+
+def state_of_keys(connection: Connection) -> tuple[int, int]:
+    """Return what differs after each change of a key: the newest version, and the number of keys."""
+    row = connection.execute(_KEYS_STATE).one()
+    return row[0], row[1]
 
 
 def notify(connection: Connection, channel: str, payload: str = "") -> None:

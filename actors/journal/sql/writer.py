@@ -137,6 +137,7 @@ class SqlWriter:
                 release_tree(transaction.connection, self._ownership.number, each.run_id)
             elif type(each) is EngineDrains:
                 note_draining(transaction.connection, self._ownership.number)
+                self._events.is_drained = True
         # A refused record has not happened.
         write_audit(transaction, (entry for each in writes if run_of(each) not in refused for entry in each.audit))
 

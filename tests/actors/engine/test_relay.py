@@ -99,3 +99,16 @@ def test_the_audit_names_who_asked_another_engine(pair: tuple[Bench, Bench]) -> 
     parts = first.proxy.host.services().get(timeout=PATIENCE)
     with parts.readers._reader._engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM requests")) == 0
+
+
+def test_a_key_that_one_engine_changes_is_read_by_the_others(pair: tuple[Bench, Bench]) -> None:
+    """They are notified, and read all keys again. What they write at that time stays."""
+    first, second = pair
+    ask(first, "set_key", "a", 1)
+    ask(second, "set_key", "b", 2)
+    for bench in pair:
+        while [each["name"] for each in ask(bench, "keys")["keys"]] != ["a", "b"]:
+            pass
+    ask(first, "delete_key", "b")
+    while [each["name"] for each in ask(second, "keys")["keys"]] != ["a"]:
+        pass

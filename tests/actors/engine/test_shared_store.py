@@ -2,16 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
 from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.sql.store import share
+from stretto.actors.journal.store import CannotOpenStore
 from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs import RunEnded
+from tests.actors.journal.sql.test_schema import next_schema
 from tests.support.engines import Bench, outcome_of
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE, Inbox, messages_of
@@ -97,3 +102,27 @@ def test_a_fenced_engine_ends(shared: Callable[[], Bench], postgres_url: str) ->
         with pytest.raises(RunWasParked, match=sleeping.id):
             outcome_of(sleeping)
         assert [each.run_id for each in store.claims.claim().unfinished] == [sleeping.id]
+
+
+def test_an_upgrade_is_rolling(
+    shared: Callable[[], Bench], postgres_url: str, tmp_path: Path, ends_of: Callable[[Bench], Any]
+) -> None:
+    """This version goes on beside the next one, whose tables have one column more. Each continues runs of the other.
+
+    Once all daemons are new, an old one is refused.
+    """
+    old = shared()
+    with share(locate(postgres_url), None, Lease(LEASE), StoreClock(), next_schema(tmp_path)) as new:
+        assert old.run(TWO).status == "succeeded"
+        left = old.submit("tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n")
+        ends = ends_of(old)
+        run = acceptance()
+        new.writer.write([run])
+        with new._ownership.transaction() as connection:
+            connection.execute(text("UPDATE runs SET owner = NULL, note = 'new' WHERE id = :run"), {"run": run.run_id})
+        message = ends.get(timeout=PATIENCE)
+        assert (message.run_id, message.outcome.status) == (run.run_id, "succeeded")
+        old.proxy.stop(grace=0).get(timeout=PATIENCE)
+        assert [each.run_id for each in new.claims.claim().unfinished] == [left.id]
+        with pytest.raises(CannotOpenStore, match="a newer Stretto has written it"):
+            shared()

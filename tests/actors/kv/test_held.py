@@ -1,10 +1,13 @@
 """Keys in memory: snapshots never change."""
 
-from stretto.actors.journal.kv import KeyPlace
+import pytest
+
+from stretto.actors.journal.kv import KeyPlace, StoredKey
 from stretto.actors.kv.held import HeldKeys, KeySnapshot
 from tests.support.keys import PLACE, stored_key
 
 OTHER = KeyPlace("pack", "ops", "color")
+THIRD = KeyPlace("system", "", "third")
 
 
 def test_a_snapshot_keeps_what_is_changed_behind_it() -> None:
@@ -47,3 +50,20 @@ def test_a_key_of_an_owner_with_dots_is_read() -> None:
     assert not held.read("user.ada@example.org", 0.0).is_there
     held.put(stored_key(KeyPlace("user", "ada@example", "org.color"), "blue"))
     assert held.read("user.ada@example.org.color", 0.0).value == "blue"
+
+
+def test_changes_that_come_while_all_keys_are_read_stay() -> None:
+    """They are newer than what is read. A load that fails changes nothing."""
+    held = HeldKeys(KeySnapshot.of([stored_key()]))
+
+    def read() -> list[StoredKey]:
+        held.remove(stored_key())
+        held.put(stored_key(OTHER))
+        return [stored_key(), stored_key(THIRD)]
+
+    held.load(read)
+    assert [key.place for key in held.snapshot.sorted(0.0)] == sorted([OTHER, THIRD])
+    with pytest.raises(ZeroDivisionError):
+        held.load(lambda: [stored_key()] * (1 // 0))
+    held.load(lambda: [stored_key()])
+    assert [key.place for key in held.snapshot.sorted(0.0)] == [PLACE]

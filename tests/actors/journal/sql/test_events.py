@@ -6,6 +6,7 @@ from sqlalchemy import delete
 from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey, PruneEvents
 from stretto.actors.journal.events_memory import MemoryEvents
 from stretto.actors.journal.queries import InvalidCursor
+from stretto.actors.journal.records import EngineDrains
 from stretto.actors.journal.sql.event_writer import NO_KEY
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.sql.tables import runs
@@ -83,6 +84,17 @@ def test_a_match_is_due_until_its_run_is_accepted(store: Store) -> None:
     taken = store.writer.write([acceptance(answer.run_id, match=MatchKey(kept.id, "restart", 2))])
     assert [(each.run_id, each.existing) for each in taken] == [(answer.run_id, answer.run_id)]
     assert store.reader.run(answer.run_id) is None
+
+
+def test_a_drained_engine_leaves_the_matches_to_others(store: Store) -> None:
+    """Those that it has, and those of events that it still accepts."""
+    before, after = event(), event()
+    store.writer.write([EventAccepted(event=before, matches=(match(before),))])
+    store.writer.write([EngineDrains()])
+    store.writer.write([EventAccepted(event=after, matches=(match(after),))])
+    assert store.reader.events.due(store.engine, 10) == []
+    assert store.claims.claim().matches
+    assert len(store.reader.events.due(store.engine, 10)) == 2
 
 
 def test_a_match_that_failed_is_not_due(store: Store) -> None:

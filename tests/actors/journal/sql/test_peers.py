@@ -88,8 +88,8 @@ def test_the_engine_of_a_run_is_asked_and_answers(
     """The row is deleted with the answer's arrival."""
     owner, asker = join(), join()
     owner.writer.write([run := acceptance()])
-    peers_of(owner).start(inbox, new_inbox())
-    peers_of(asker).start(new_inbox(), new_inbox())
+    peers_of(owner).start(inbox, new_inbox(), list)
+    peers_of(asker).start(new_inbox(), new_inbox(), list)
     answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
     request = asked_of(inbox)
     assert (request.asker, request.kind, request.run_id, request.body) == (asker.engine, "pause", run.run_id, b"{}")
@@ -104,8 +104,8 @@ def test_an_engine_is_asked_by_its_number(
     join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     first, second = join(), join()
-    peers_of(first).start(inbox, new_inbox())
-    peers_of(second).start(new_inbox(), new_inbox())
+    peers_of(first).start(inbox, new_inbox(), list)
+    peers_of(second).start(new_inbox(), new_inbox(), list)
     answered = peers_of(second).ask("drain", b"{}", engine=first.engine)
     answer(first, asked_of(inbox), b"done")
     assert value_of(answered) == b"done"
@@ -118,7 +118,7 @@ def test_a_request_waits_for_the_engine_that_claims_the_run(
     gone, asker, taker = join(), join(), join()
     gone.writer.write([run := acceptance()])
     for store in (asker, taker):
-        peers_of(store).start(inbox if store is taker else new_inbox(), new_inbox())
+        peers_of(store).start(inbox if store is taker else new_inbox(), new_inbox(), list)
     gone.close()
     answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
     assert [each.run_id for each in taker.claims.claim().unfinished] == [run.run_id]
@@ -139,7 +139,7 @@ def test_any_engine_answers_for_a_run_that_has_ended(
         ]
     )
     owner.close()
-    peers_of(asker).start(inbox, new_inbox())
+    peers_of(asker).start(inbox, new_inbox(), list)
     peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
     assert asked_of(inbox).run_id == run.run_id
 
@@ -150,8 +150,8 @@ def test_the_late_answer_of_a_fenced_engine_is_refused(
     """It is in the transaction that counts the commit."""
     owner, asker = join(), join()
     owner.writer.write([run := acceptance()])
-    peers_of(owner).start(inbox, new_inbox())
-    peers_of(asker).start(new_inbox(), new_inbox())
+    peers_of(owner).start(inbox, new_inbox(), list)
+    peers_of(asker).start(new_inbox(), new_inbox(), list)
     peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
     request = asked_of(inbox)
     with asker._ownership.transaction() as connection:
@@ -170,7 +170,7 @@ def test_a_lost_notification_is_repaired_at_the_renewal(
     owner.writer.write([run := acceptance()])
     for store in (owner, asker):
         peers_of(store)._look_seconds = 0.05
-        peers_of(store).start(inbox if store is owner else new_inbox(), new_inbox())
+        peers_of(store).start(inbox if store is owner else new_inbox(), new_inbox(), list)
     answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
     answer(owner, asked_of(inbox), b"yes")
     assert value_of(answered) == b"yes"
@@ -182,8 +182,8 @@ def test_engines_are_told_at_once_of_runs_that_were_given_up(
     """They claim them without waiting for their next renewal. The one that has given them up does not."""
     stopping, other = join(), join()
     own = new_inbox()
-    peers_of(stopping).start(new_inbox(), own)
-    peers_of(other).start(new_inbox(), inbox)
+    peers_of(stopping).start(new_inbox(), own, list)
+    peers_of(other).start(new_inbox(), inbox, list)
     peers_of(other).ask("drain", b"{}", engine=stopping.engine)  # it listens from now on
     peers_of(stopping).released()
     stopping.close()
@@ -196,7 +196,7 @@ def test_a_request_without_an_answer_fails_in_time(join: Callable[[], Store], ne
     store = join()
     peers = peers_of(store)
     peers._patience = 0.05
-    peers.start(new_inbox(), new_inbox())
+    peers.start(new_inbox(), new_inbox(), list)
     answered = peers.ask("drain", b"{}", engine=1000)
     with pytest.raises(RequestUnanswered, match="no other daemon has answered the request within 0 seconds"):
         value_of(answered)
@@ -222,12 +222,12 @@ def test_a_connection_that_is_cut_is_replaced(
     """Requests that wait go on waiting."""
     owner, asker = join(), join()
     owner.writer.write([run := acceptance()])
-    peers_of(asker).start(new_inbox(), new_inbox())
+    peers_of(asker).start(new_inbox(), new_inbox(), list)
     answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
     with owner._ownership.transaction() as connection:
         connection.execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT requests%'")
         )
-    peers_of(owner).start(inbox, new_inbox())
+    peers_of(owner).start(inbox, new_inbox(), list)
     answer(owner, asked_of(inbox), b"yes")
     assert value_of(answered) == b"yes"
