@@ -76,6 +76,9 @@ DAEMONS_FENCED = Metric("stretto_daemons_fenced_total", "Daemons that this one h
 EVALUATIONS_STOPPED = Metric(
     "stretto_evaluations_stopped_total", "Evaluations of expressions that were stopped because they took too long."
 )
+INQUIRIES = Metric(
+    "stretto_inquiries_total", "Inquiries that were asked, and that ended, by their status.", ("status",)
+)
 HTTP_REQUESTS = Metric(
     "stretto_http_requests_total", "Requests that were answered, by route.", ("route", "method", "status")
 )

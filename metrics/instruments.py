@@ -112,6 +112,10 @@ class WorkflowInstruments:
         self._record_success(ended_at)
 
 
+INQUIRY_STATUSES = ("pending", "answered", "timed_out", "cancelled")
+"""The values of the label `status` of inquiries. The first one counts those that were asked."""
+
+
 class Instruments:
     """All metrics of one engine, in their own registry, so that several engines can share a process.
 
@@ -145,6 +149,9 @@ class Instruments:
         self.runs_claimed = self._family(catalogue.RUNS_CLAIMED).child()
         self.daemons_fenced = self._family(catalogue.DAEMONS_FENCED).child()
         self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
+        self._inquiries = self._family(catalogue.INQUIRIES)
+        for status in INQUIRY_STATUSES:  # so that `increase()` sees the first one
+            self._inquiries.child(status)
         self._http_requests = self._family(catalogue.HTTP_REQUESTS)
         self._http_refusals = self._family(catalogue.HTTP_REFUSALS)
         self._http_request_seconds = HistogramFamily(catalogue.HTTP_REQUEST)
@@ -168,6 +175,10 @@ class Instruments:
     def workflow(self, name: str) -> WorkflowInstruments:
         """Return a workflow's instruments, the same at each call."""
         return self._workflows.get(name)
+
+    def inquiry(self, status: str) -> None:
+        """Count an inquiry that was asked, or has ended, by its status."""
+        self._inquiries.child(status).inc()
 
     def list_workflows(self, refs: Iterable[str]) -> None:
         """Make the counters of workflows before their first run, so that `increase()` sees its failure.

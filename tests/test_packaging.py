@@ -18,7 +18,7 @@ import pytest
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
-from stretto.actors.operations import CreateEnterCode, CreateToken, Submit, Watch
+from stretto.actors.operations import CreateEnterCode, CreateToken, Inquiries, InquiriesAnswer, Submit, Watch
 from stretto.definitions.data import COMPILED
 from tests.support.browsing import Browser
 from tests.support.paths import ROOT
@@ -117,6 +117,7 @@ def test_the_pages_need_nothing_but_the_wheel(wheel: zipfile.ZipFile, tmp_path: 
     wheel.extractall(installed)
     own.mkdir(mode=0o700)
     (own / "echo.yaml").write_text('version: "1"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n')
+    (own / "ask.yaml").write_text('version: "1"\nref: test.ask\ntasks: [{name: ask, action: core.ask}]\n')
     # Without `site`, Python does not learn of the editable installation.
     program = (
         f"import sys; sys.path[:0] = [{str(installed)!r}]; sys.path += [{sysconfig.get_path('purelib')!r}]; "
@@ -141,7 +142,18 @@ async def _look_at_every_page(client: Client, url: str) -> None:
     run: Any = await asyncio.to_thread(client.ask, Submit("test.echo"))
     await asyncio.to_thread(list, client.answers(Watch(run.run)))
     token: Any = await asyncio.to_thread(client.ask, CreateToken("a", "viewer"))
-    fields = {"run": run.run, "ref": "test.echo", "token": token.token["id"], "code": "busy", "act": "skip"}
+    await asyncio.to_thread(client.ask, Submit("test.ask"))
+    asked: Any = InquiriesAnswer([], None)
+    while not asked.inquiries:
+        asked = await asyncio.to_thread(client.ask, Inquiries())
+    fields = {
+        "inquiry": asked.inquiries[0]["id"],
+        "run": run.run,
+        "ref": "test.echo",
+        "token": token.token["id"],
+        "code": "busy",
+        "act": "skip",
+    }
     nothing: Any = None
     linked: set[str] = set()
     graphs = TaskGraphs(lambda _layouts: nothing)

@@ -107,6 +107,7 @@ class EngineInquiries:
     @handles(InquiryChanged)
     def _inquiry_changed(self, message: InquiryChanged) -> None:
         change = message.change
+        self._services.instruments.inquiry("pending" if isinstance(change, Inquiry) else change.status)
         if isinstance(change, Inquiry):
             _log.info(
                 "inquiry_asked", inquiry=change.id, run_id=change.run_id, workflow=change.workflow, task=change.task,

@@ -1,7 +1,7 @@
 """Explanations for people of why a run waits: the conductor's waits, and blockers outside of it."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -46,6 +46,7 @@ class Blockers:
         threads: The number of threads that run functions at a time.
         left_behind: The number of threads that functions without an item hold.
         pools: What items wait for in pools.
+        asked: Items in flight that wait for people, each with the id of its inquiry.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -58,6 +59,7 @@ class Blockers:
     threads: int = 0
     left_behind: int = 0
     pools: tuple[PoolWait, ...] = ()
+    asked: Mapping[tuple[str, int, int], str] = field(default_factory=dict)
 
 
 NO_BLOCKERS: Final = Blockers()
@@ -141,6 +143,8 @@ def _kind(wait: Wait, blockers: Blockers) -> str:
         key = (wait.task, wait.visit, wait.index or 0)
         if key in blockers.waiting:
             return "item_to_start"
+        if key in blockers.asked:
+            return "inquiry"
         if key in blockers.children:
             return "sub_workflow"
         if key in blockers.for_thread:
@@ -157,6 +161,7 @@ def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
     texts = {
         "item_in_flight": f"{what} is in flight{since}{attempt}",
         "item_to_start": f"{what} is about to start{attempt}",
+        "inquiry": f"{what} waits{since} for an answer to the inquiry {_inquiry(wait, blockers)}",
         "sub_workflow": f"{what} is run by a sub-workflow{since}",
         "thread": f"{what} waits{since} for one of {_threads(blockers)}{attempt}",
         "item_stopping": f"{what} is being stopped{since}",
@@ -176,6 +181,10 @@ def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
         "more": f"{wait.count:,} more of {what}",
     }
     return texts[kind]
+
+
+def _inquiry(wait: Wait, blockers: Blockers) -> str:
+    return blockers.asked.get((wait.task or "", wait.visit or 0, wait.index or 0), "")
 
 
 def _threads(blockers: Blockers) -> str:

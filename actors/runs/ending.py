@@ -106,7 +106,7 @@ class RunEnding:
     def is_idle(self, conductor: Conductor) -> bool:
         """Return whether nothing but a resume could continue the run."""
         waits = self._items.waits()
-        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items() | waits):
+        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items() | waits.keys()):
             return False
         if waits and not self._items.any_waits:
             return True  # people may take days

@@ -260,9 +260,9 @@ class ItemsInFlight:
         """Return the items in flight with a sub-workflow."""
         return frozenset(key for key, item in self._children.items() if type(item) is not WaitingItem)
 
-    def waits(self) -> frozenset[Key]:
-        """Return the items in flight that wait for people."""
-        return frozenset(key for key, item in self._children.items() if type(item) is WaitingItem)
+    def waits(self) -> dict[Key, str]:
+        """Return the items in flight that wait for people, each with the id of its inquiry."""
+        return {key: item.inquiry for key, item in self._children.items() if isinstance(item, WaitingItem)}
 
     def mailbox_of(self, key: Key) -> Mailbox[Any] | None:
         """Return the mailbox of an item in flight without a permit, or None."""

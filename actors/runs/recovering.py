@@ -9,7 +9,17 @@ from functools import partial
 
 from stretto.actors.dispatch import Overran, Recipient, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, ContextTracker, Entry, Inquiry, Reader, RunLog
+from stretto.actors.journal import (
+    BEGINNING,
+    FIRST_ENTRY,
+    Child,
+    ContextTracker,
+    Entry,
+    Inquiry,
+    InquiryEnd,
+    Reader,
+    RunLog,
+)
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, Key, key_of
 from stretto.actors.runs.messages import BeginRun
@@ -166,6 +176,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
                 children[child.run_id] = self._attach(start, child, conductor)
             else:
                 self._resume_item(start, replay, conductor)
+        self._end_left_inquiries(outstanding)
         run.listeners.notify_engine(RunRecovered(run.run_id, children, restarted=bool(self._restarted)))
         run.start_items()
         self._handle_early()
@@ -207,6 +218,13 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.event(ItemsHeld(start.task, start.visit, (start.index,), self._services.now()))
         else:
             self._run.command_start(start, None)
+
+    def _end_left_inquiries(self, outstanding: list[StartItem]) -> None:
+        """End the inquiries whose attempts ended in a commit before: the run was broken off between the two."""
+        keys = {(*key_of(each), each.attempt) for each in outstanding}
+        for inquiry in self._source.inquiries:
+            if (inquiry.task, inquiry.visit, inquiry.index, inquiry.attempt) not in keys:
+                self._run.log.inquiry(InquiryEnd(id=inquiry.id, status="cancelled", at=self._services.now()))
 
     def _wait_on(self, start: StartItem, inquiry: Inquiry, conductor: Conductor) -> None:
         """Let an item wait on for the answer to its inquiry, or end it with its run."""

@@ -29,6 +29,11 @@ class WaitingItem(ItemActor, label="ItemActor"):
     _answered: AnswerInquiry | None = None
     _response: Data = None
 
+    @property
+    def inquiry(self) -> str:
+        """The id of its inquiry, or "" before it has asked."""
+        return self._running.inquiry.id if isinstance(self._running, OpenInquiry) else ""
+
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:  # noqa: ARG002 - as of the base
         """Ask, or wait on if the run had asked before it was recovered."""
         services, start = self._services, message.start

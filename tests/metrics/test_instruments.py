@@ -76,6 +76,7 @@ POOL = PoolFigures(
         ("stretto_store_available", "gauge", set()),
         ("stretto_runs_recovered", "counter", set()),
         ("stretto_supervisor_restarts", "counter", set()),
+        ("stretto_inquiries", "counter", {"status"}),
         ("stretto_runs_claimed", "counter", set()),
         ("stretto_daemons_fenced", "counter", set()),
         ("stretto_http_requests", "counter", {"route", "method", "status"}),

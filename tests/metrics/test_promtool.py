@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """The check is the one that the file's header names."""
-    assert "SUCCESS: 16 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 18 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -65,6 +65,7 @@ def test_a_scrape_is_accepted() -> None:
 
 
 AT = '{instance="a", job="stretto"}'
+INQUIRIES = AT.replace("}", ', status="timed_out"}')
 HOURLY = {"StrettoNoSuccess"}
 """Alerts about days: their series have a value an hour, because promtool takes few samples."""
 
@@ -122,6 +123,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
     "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
+    "StrettoInquiriesUnanswered": ("30m", {f"stretto_inquiries_total{INQUIRIES}": "0x10 1x30"}),
     "StrettoDueTimesMissed": ("15m", {MISSED: "0x10 1x20"}),
     "StrettoRunsStuck": (
         "3h",
@@ -145,6 +147,7 @@ WELL = {
     f"stretto_accept_pauses_total{AT}": "3x200",
     f"stretto_threads_left_behind{AT}": "3x200",
     f"stretto_evaluations_stopped_total{AT}": "2x200",
+    f"stretto_inquiries_total{INQUIRIES}": "2x200",
     f"stretto_items_in_flight{AT}": "12x200",
     f"stretto_runs_in_progress{AT}": "1x200",
     f"stretto_items_total{items('a')}": "0+7x200",

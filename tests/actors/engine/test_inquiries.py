@@ -1,12 +1,14 @@
 """Runs that ask people: they wait without a thread, survive the engine, and get one answer."""
 
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stretto.actors import RunHandle, RunWasParked
-from stretto.actors.journal import InquiryEnded, Requester, UnknownInquiry
+from stretto.actors.journal import InquiryEnded, Requester, UnknownInquiry, new_key
 from stretto.actors.runs import InvalidAnswer, MayNotAnswer
 from tests.support.engines import Bench, outcome_of
 from tests.support.inquiries import ASK, Asked
@@ -169,3 +171,55 @@ def test_an_inquiry_survives_its_engine(start_bench: Callable[..., Bench], durab
     assert [(each["who"], each["target"]) for each in entries if each["operation"] == "answer_inquiry"] == [
         ("mira", f"{handle.id} {inquiry.id}")
     ]
+
+
+def test_a_run_says_what_it_waits_for(asking: tuple[Bench, Asked]) -> None:
+    """`why` names the inquiry."""
+    bench, asked = asking
+    handle = bench.submit(ASK)
+    inquiry = asked.next()
+    (wait,) = get(bench.proxy.why(handle.id))
+    assert wait["kind"] == "inquiry"
+    assert wait["text"].startswith("the task 'approve' waits since ")
+    assert wait["text"].endswith(f" for an answer to the inquiry {inquiry.id}")
+
+
+def test_runs_that_wait_for_people_hold_no_thread_and_no_permit(start_bench: Callable[..., Bench]) -> None:
+    """Many more may wait than items may be in flight, and other work goes on."""
+    bench = start_bench(max_items_in_flight=2)
+    asked = Asked(bench)
+    text = ASK.replace("core.ask", "core.ask\n    with_items: [1, 2, 3, 4, 5, 6, 7, 8]\n    concurrency: 8").partition(
+        "output_map"
+    )[0]
+    get(bench.proxy.submit(bench.write(text)))
+    inquiries = [asked.next() for _ in range(8)]
+    threads = threading.active_count()
+    for _ in range(40):
+        get(bench.proxy.submit(bench.write(text)))
+    inquiries += [asked.next() for _ in range(320)]
+    assert threading.active_count() == threads
+    echo = "ref: test.echo\ntasks: [{name: echo, action: core.echo, input: {message: 1}}]\n"
+    assert outcome_of(bench.submit(echo)).status == "succeeded"
+    assert len({each.id for each in inquiries}) == 328
+    asked.stop()
+
+
+def test_secret_members_of_an_answer_are_masked(
+    start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
+) -> None:
+    """In the inquiry and in reports of the run. The tasks that follow work with the real value."""
+    key = tmp_path / "key"
+    key.write_text(new_key())
+    key.chmod(0o600)
+    bench = start_bench(store=durable_url, store_key=key)
+    asked = Asked(bench)
+    schema = "{type: object, properties: {code: {type: string, secret: true}}}"
+    text = ASK.replace('"Deploy?"', f'"Deploy?", schema: {schema}')
+    handle = bench.submit(text)
+    inquiry = asked.next()
+    answered = get(bench.proxy.answer_inquiry(inquiry.id, {"code": "hush-hush-1234"}))
+    assert answered["response"] == {"code": "******"}
+    outcome_of(handle)
+    assert "hush-hush" not in str(get(bench.proxy.run(handle.id)))
+    assert "hush-hush" not in str(get(bench.proxy.inquiries()))
+    asked.stop()
