@@ -73,6 +73,7 @@ def test_who_does_not_know_the_secret_is_refused(tmp_path: Path, folder: Path) -
             reply = await post(url, name, b"{}", **headers)
             assert (reply.status, reply.json["code"]) == (status, code)
             assert SECRET.encode() not in reply.raw
+            assert str(folder).encode() not in reply.raw
 
     with_port(tmp_path, test, definitions=folder)
 
