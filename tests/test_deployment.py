@@ -1,4 +1,4 @@
-"""The image and the manifests of deploy/: their settings hold, and their commands, ports and paths are the daemon's.
+"""The image and the manifests of docs/deploy/: their settings hold; commands, ports and paths are the daemon's.
 
 No container runtime is needed: the image's command and its health check run as processes.
 """
@@ -27,7 +27,7 @@ from tests.support.paths import ROOT
 from tests.support.ray_clusters import free_port
 from tests.support.waiting import PATIENCE
 
-DEPLOY: Final = ROOT / "deploy"
+DEPLOY: Final = ROOT / "docs" / "deploy"
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
 DAEMONS: Final = [name for name in COMPOSE["services"] if name.startswith("stretto-")]
 OBJECTS: Final[list[dict[str, Any]]] = [

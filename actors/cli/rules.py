@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
 
 _WIDTH = 120
+_FIELDS = {"type": (str, "text"), "headers": (dict, "an object"), "parameters": (dict, "an object")}
+"""The fields of an event's file beside the payload."""
 
 
 @click.group()
@@ -109,6 +111,9 @@ def _request(rule: str, event: Any) -> events.TryRule:
     whole = {"payload", "headers", "parameters", "type"}
     if not (isinstance(given, dict) and "payload" in given and given.keys() <= whole):
         return events.TryRule(rule, given)
+    for name, (kind, expected) in _FIELDS.items():
+        if name in given and not isinstance(given[name], kind):
+            raise click.UsageError(f"{name!r} of the event must be {expected}, got {type(given[name]).__name__}")
     return events.TryRule(
         rule, given["payload"], given.get("type"), dict(given.get("headers", {})), dict(given.get("parameters", {}))
     )

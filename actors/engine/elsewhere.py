@@ -36,8 +36,7 @@ AWAIT_SECONDS: Final = 600.0
 class AwaitElsewhere(msgspec.Struct, frozen=True):
     """To the engine: someone waits for the end of another engine's run."""
 
-    run_id: str
-    handle: RunHandle | None = None
+    handle: RunHandle
 
 
 class LookElsewhere(msgspec.Struct, frozen=True):
@@ -128,15 +127,20 @@ class RunsElsewhere:
     def handle(self, run_id: str, workflow: str) -> RunHandle:
         """Return the handle of another engine's run in progress. Called on a reader's thread."""
         handle = RunHandle(run_id, workflow, SparseFuture())
-        self._engine.tell(AwaitElsewhere(run_id, handle))
+        self._engine.tell(AwaitElsewhere(handle))
         return handle
 
     @handles(AwaitElsewhere)
-    def await_end(self, message: AwaitElsewhere) -> None:
-        """Send `RunEnded` of another engine's run to all who listen to ends, when it has ended."""
-        followed = self._follow(message.run_id)
-        if message.handle is not None:
-            followed.handles.append(message.handle)
+    def _await_outcome(self, message: AwaitElsewhere) -> None:
+        handle = message.handle
+        try:
+            self._follow(handle.id).handles.append(handle)
+        except LimitExceeded as error:  # the engine would end with it
+            answer_error(handle.outcome, error)
+
+    def await_end(self, run_id: str) -> None:
+        """Send `RunEnded` of another engine's run to all who listen to ends. Raises `LimitExceeded`."""
+        self._follow(run_id)
 
     def _follow(self, run_id: str) -> _Followed:
         now = self._services.timers.monotonic()

@@ -8,6 +8,7 @@ A tree is given up as a whole, in the record behind the last one of its runs, so
 import msgspec
 
 from stretto.actors.dispatch import Deferred, handles, when_settled
+from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
@@ -37,6 +38,7 @@ class GivingUp:
         runs: RunSupervision,
         recovery: RunRecovery,
         admission: Admission,
+        quarantine: QuarantinedRuns,
         peers: Peers | None,
     ) -> None:
         self._services = services
@@ -45,6 +47,7 @@ class GivingUp:
         self._runs = runs
         self._recovery = recovery
         self._admission = admission
+        self._quarantine = quarantine
         self._peers = peers
         self._gives_up = False
 
@@ -66,12 +69,18 @@ class GivingUp:
             run.tell(AbandonRun())
             if run.supervisor is None:
                 self._run_parked(RunParked(run_id))
+        for run_id in self._quarantine.roots():
+            self._quarantine.forget(run_id)
+            self._release(run_id, run_id)
 
     @handles(RunParked)
     def _run_parked(self, message: RunParked) -> None:
         """Park a run, and give up its tree if that was the last run of it here."""
         run = self._table.get(message.run_id)
         self._runs.run_parked(message)
+        if self._gives_up:  # the next engine holds them, and answers for them
+            for child_id in self._quarantine.children_of(message.run_id):
+                self._quarantine.forget(child_id)
         if run is not None and self._gives_up and not self._table.has_family(run.family):
             self._release(message.run_id, run.family)
 

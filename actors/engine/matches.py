@@ -136,6 +136,8 @@ class MatchStarts:
         self._services.timers.remind_after(WAIT_SECONDS, self._engine, StartDue())
 
     def _start_run(self, match: Match) -> None:
+        if self._runs.is_in_progress(match.run_id):
+            return  # it was read as due while its commit was on its way
         self._admission.check_new_run()
         catalogue = self._definitions.catalogue
         workflow = workflow_of_match(match, catalogue)

@@ -9,7 +9,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, handles
-from stretto.actors.engine.elsewhere import AwaitElsewhere, RunsElsewhere
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.runs import (
@@ -127,4 +127,4 @@ class RunFollowing:
     def await_end(self, run_id: str) -> None:
         """Send `RunEnded` of a run to all who listen to ends, also if another engine has it."""
         if self._table.get(run_id) is None:
-            self._elsewhere.await_end(AwaitElsewhere(run_id))
+            self._elsewhere.await_end(run_id)

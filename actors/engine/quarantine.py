@@ -46,6 +46,15 @@ class QuarantinedRuns:
             if held.run.parent == run_id and held.quarantine.run_id == child_id
         )
 
+    def roots(self) -> tuple[str, ...]:
+        """Return the quarantined runs that have no run above them: no run of their trees is in progress."""
+        return tuple(run_id for run_id, held in self._held.items() if held.run.parent is None)
+
+    def forget(self, run_id: str) -> None:
+        """Hold a quarantined run and those below it no more: another engine does."""
+        for _ in self.take(run_id):
+            pass
+
     def take(self, run_id: str) -> Iterator[Run]:
         """Release a quarantined run and the runs that are held because of it, parents first."""
         taken = [held.run for held in self._held.values() if held.quarantine.run_id == run_id]

@@ -82,6 +82,10 @@ class RunSupervision:
         request.surroundings = self._definitions.start_of(request.workflow, request.scope).environment
         self.supervise(run, request, RunSupervisor)
 
+    def is_in_progress(self, run_id: str) -> bool:
+        """Return whether a run has been started here and has not ended."""
+        return self._table.get(run_id) is not None
+
     def supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
         start = self._definitions.start_of(request.workflow, run.scope)

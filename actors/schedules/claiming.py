@@ -70,7 +70,7 @@ class ScheduleClaimer(DispatchedActor):
             self._claim()
 
     def _claim(self) -> None:
-        timings = {held.rule.ref: held.schedule.identity for held in self._held}
+        timings = {held.rule.ref: held.identity for held in self._held}
         self._claiming += 1
         claimed = self._with.journal.claim_schedules(timings, int(self._with.now()))
         scheduler = self.actor_ref

@@ -63,6 +63,11 @@ class Held:
         return schedule
 
     @property
+    def identity(self) -> str:
+        """A text of when it is due, to compare it with another version of the file."""
+        return self.schedule.identity if self.rule.enabled else f"disabled {self.schedule.identity}"
+
+    @property
     def may_start(self) -> bool:
         """Whether its due times start runs."""
         return self.state is not None and not self.state.paused and self.rule.enabled

@@ -58,15 +58,18 @@ class Scheduler(ScheduleClaimer):
         if self._drift is None:
             self._compare_clocks(CompareClocks())
         is_new = held.state is None
-        state = claimed if held.state is None else held.state
-        if state.timing != held.schedule.identity:
+        found = state = claimed if held.state is None else held.state
+        if state.timing != held.identity:
             # Another timing begins now: what it would have been due before was not missed.
             after = int(self._with.now())
-            state = msgspec.structs.replace(state, timing=held.schedule.identity, after=after, queued=None)
+            state = msgspec.structs.replace(state, timing=held.identity, after=after, queued=None)
             held.pending.clear()
         elif is_new and held.begins is not None:
             state = msgspec.structs.replace(state, after=max(state.after, held.begins))
         held.state = state
+        if state != found:
+            # After a crash, what is due from now on was missed, and is not what another timing begins with.
+            self._move(held, state)
         if is_new and self._with.journal.durable and held.schedule.overlap != "allow":
             self._read_runs(held)
         else:
@@ -98,8 +101,8 @@ class Scheduler(ScheduleClaimer):
     def _proceed(self, held: Held) -> None:
         """Handle the next due time of a schedule, or wait for it."""
         state = held.state
-        if state is None or held.busy:
-            return
+        if state is None or held.busy or state.timing != held.identity:
+            return  # it goes on once that is durable, or once it is claimed with its new timing
         if not held.may_start or self._with.intake.closed:
             self._forget_reminder(held)
             return
@@ -194,7 +197,8 @@ class Scheduler(ScheduleClaimer):
         now = self._with.now()
         event = due_event(held.rule, held.schedule, due, now, state.started)
         accepted = self._with.intake.acceptance_of(event)
-        match = next(iter(accepted.matches), None)
+        # Other rules may listen to due times, too.
+        match = next((each for each in accepted.matches if each.rule == held.rule.ref), None)
         error = None if match is None else match.error
         run_id = None if match is None or error is not None else match.run_id
         if run_id is None:

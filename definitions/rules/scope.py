@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from stretto.definitions.context import NO_ENVIRONMENT, Mask, OpenKeys, RunEnvironment, Secret
-from stretto.definitions.data import object_of
 from stretto.definitions.expressions import (
     ABSENT,
     Completion,
@@ -50,6 +49,18 @@ class _Scopes(Readable):
 
     def describe(self) -> str:
         return "the namespace 'st2kv'"
+
+
+class _Pack(Guarded):
+    """`pack` of Attune, whose only field is the configuration."""
+
+    __slots__ = ("_config",)
+
+    def __init__(self, config: Guarded) -> None:
+        self._config = config
+
+    def open(self, notes: Any) -> Readable:
+        return Namespace("pack", {"config": self._config.open(notes)})
 
 
 class EventScope:
@@ -144,7 +155,7 @@ class EventScope:
 
     def pack(self) -> Any:
         """Return the namespace `pack` of Attune: its configuration."""
-        return object_of({"config": self._environment.config})
+        return _Pack(self.config())
 
 
 NAMES: Final[Mapping[RuleDialect, Mapping[str, Callable[[EventScope], Any]]]] = {

@@ -5,6 +5,7 @@ sends notifications outside of the journal's transactions. Answers are written i
 """
 
 import contextlib
+import math
 import os
 import select
 import threading
@@ -33,6 +34,7 @@ from stretto.actors.journal.peers import (
 from stretto.actors.journal.sql.errors import store_error
 from stretto.actors.journal.sql.requests import (
     delete_requests,
+    forget_requests,
     insert_request,
     notify,
     read_requests,
@@ -94,6 +96,7 @@ class SqlPeers:
         self._keys_changed: Callable[[], object] | None = None
         self._keys_seen: tuple[int, int] | None = None
         self._wake_reader, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
         self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
 
     # ---- any thread
@@ -148,7 +151,8 @@ class SqlPeers:
 
     def look(self) -> None:
         """Wake the thread."""
-        with self._lock:
+        # A full pipe wakes it as well. The actor that asks must not wait for a thread that waits for the store.
+        with self._lock, contextlib.suppress(BlockingIOError):
             if self._waker >= 0:
                 os.write(self._waker, b".")
 
@@ -187,6 +191,7 @@ class SqlPeers:
     def _serve(self, connection: Connection) -> None:
         for channel in (_channel_of(self._number), _RELEASES, _KEYS):
             connection.execute(text(f"LISTEN {channel}"))
+        forget_requests(connection)
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         while not self._stopped:
             self._send(connection)
@@ -205,7 +210,10 @@ class SqlPeers:
         """Sleep until something comes, or so many seconds."""
         if self._new or self._notifications or self._stopped:
             seconds = 0
-        ready, _, _ = select.select([*descriptors, self._wake_reader], [], [], seconds)
+        poll = select.poll()  # select.select fails from the descriptor 1024 on
+        for each in (*descriptors, self._wake_reader):
+            poll.register(each, select.POLLIN)
+        ready = dict(poll.poll(math.ceil(seconds * 1000)))
         if self._wake_reader in ready:
             os.read(self._wake_reader, 65536)
 

@@ -70,9 +70,10 @@ def delete_requests(connection: Connection, numbers: Iterable[int]) -> None:
 
 
 def forget_requests(connection: Connection) -> None:
-    """Delete the answers that no engine waits for any more: those to engines that are gone."""
-    gone = requests.c.asker.not_in(select(engines.c.number).where(engines.c.fenced_by.is_(None)))
-    connection.execute(delete(requests).where(requests.c.answer.is_not(None), gone))
+    """Delete what engines that are gone have asked for, if it is answered, or if the engine that was asked is gone."""
+    there = select(engines.c.number).where(engines.c.fenced_by.is_(None))
+    is_over = or_(requests.c.answer.is_not(None), requests.c.engine.not_in(there))
+    connection.execute(delete(requests).where(requests.c.asker.not_in(there), is_over))
 
 
 def write_answers(connection: Connection, answers: Iterable[PeerAnswer]) -> None:

@@ -36,6 +36,8 @@ def test_rules_and_events_are_shown_tested_and_replayed(
         whole = '{"payload": {"name": "nobody"}, "type": "greeted"}'
         assert "no   payload.name != 'nobody'" in run("rules", "test", "greet", "-", given=whole, code=1)
         assert "must be JSON" in run("rules", "test", "greet", "-", given="{", code=2)
+        wrong = ('{"payload": 1, "headers": 5}', '{"payload": 1, "parameters": [1]}', '{"payload": 1, "type": {}}')
+        assert all("of the event must be" in run("rules", "test", "greet", "-", given=each, code=2) for each in wrong)
         assert "no matches" in run("rules", "show", "greet")
         engine = opened.engine.proxy()
         services = engine.host.services().get(timeout=PATIENCE)

@@ -186,3 +186,30 @@ def test_without_a_store_rules_are_answered_from_memory(
     memory: Any = services.journal
     assert ends.wait() == [each.run for each in memory.events.matches(accepted.event)]
     assert [each.id for each in memory.events.page(EventQuery()).events] == [accepted.event]
+
+
+def test_a_match_that_is_read_as_due_while_its_run_starts_starts_no_second_one(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], ends_of: Callable[[Bench], Ends]
+) -> None:
+    """As when the matches of another engine are taken over, or when more are due than are read at once."""
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    services, ends = services_of(bench), ends_of(bench)
+    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    services.events.start_runs_with(Told(came))
+    answer_of(services.events.accept(event({"name": "Ann"}, type="greeted")))
+    due = came.get(timeout=PATIENCE)
+    engine = bench.proxy.actor_ref
+    for _ in range(2):
+        engine.tell(due)
+    (run,) = ends.wait()
+    outcome = bench.proxy.handle(run).get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+    assert outcome.status == "succeeded"
+    assert [each["id"] for each in bench.proxy.runs().get(timeout=PATIENCE)["runs"]] == [run]
+
+
+class Told:
+    """A recipient that keeps its messages."""
+
+    def __init__(self, messages: "queue.SimpleQueue[Any]") -> None:
+        self.tell = messages.put

@@ -194,7 +194,9 @@ def test_listeners_get_the_news_of_all_runs(bench: Bench, inbox: pykka.ActorRef[
     outcome_of(handle)
     got = news_of(messages_of(inbox), handle.id)
     steps = [(each.kind, each.status) for each in got]
-    assert steps[:4] == [("accepted", "accepted"), ("status", "running"), ("status", "paused"), ("status", "running")]
+    assert steps[:2] == [("accepted", "accepted"), ("status", "running")]
+    assert steps[2] in {("status", "pausing"), ("status", "paused")}
+    assert ("status", "running") in steps[3:]
     assert steps[-1] == ("ended", "cancelled")
     assert [each.number for each in got] == list(range(1, len(got) + 1))
     assert {(each.workflow, each.root, each.parent, each.labels["env"]) for each in got} == {

@@ -42,6 +42,16 @@ def test_a_run_is_taken_with_those_below_it(held: QuarantinedRuns) -> None:
     held.check("pause", "poison")
 
 
+def test_a_run_is_forgotten_with_those_below_it(held: QuarantinedRuns) -> None:
+    """Only a run without one above it has its whole tree held."""
+    held.hold(run("top"), Quarantine("top", 1000.0, "quarantined: it is poison"))
+    assert held.roots() == ("top",)
+    held.forget("top")
+    assert held.roots() == ()
+    held.forget("poison")
+    assert [held.get(each) for each in ("top", "poison", "child", "grandchild")] == [None] * 4
+
+
 def test_requests_are_refused_with_the_reason(held: QuarantinedRuns) -> None:
     """A run below names the quarantined one."""
     with pytest.raises(IllegalTransition, match="cannot pause the run poison: it is quarantined: it is poison"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.history import reports
@@ -271,3 +272,35 @@ def test_recoveries_that_are_broken_off_count_like_crashes(
     assert noted.reason == (
         f"quarantined: its replay was broken off: it took 2 s; `stretto runs recover {run.id}` tries again"
     )
+
+
+@pytest.mark.parametrize("held", ["top", "middle"])
+def test_a_drained_engine_gives_up_quarantined_runs(
+    start_bench: Callable[..., Bench], tmp_path: Path, postgres_url: str, held: str
+) -> None:
+    """The next one holds them. The drained one passes requests on, and ends no run of another engine."""
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    for name, definition in (("middle", MIDDLE), ("leaf", LEAF)):
+        (folder / f"{name}.yaml").write_text(f'version: "1.0.0"\n{definition}')
+    with open_store(postgres_url, keyring_for(postgres_url, None)) as filled:
+        family = Family(filled)
+        if held == "top":
+            quarantine(filled, family.top.id)
+        with filled._ownership.transaction() as connection:
+            connection.execute(text("UPDATE runs SET root = :root"), {"root": family.top.id})
+    first, second = (start_bench(store=postgres_url, store_lease=30, definitions=str(folder)) for _ in range(2))
+    first.proxy.host.recovered().get(timeout=PATIENCE)
+    drained = first.proxy.daemons().get(timeout=PATIENCE)[0]["daemon"]
+    first.proxy.drain_daemon(drained).get(timeout=PATIENCE)
+    while [each["runs"] for each in second.proxy.daemons().get(timeout=PATIENCE)] != [0, 3]:
+        pass
+    run_id = getattr(family, held).id
+    while second.proxy.why(run_id).get(timeout=PATIENCE)[0]["kind"] != "quarantined":
+        pass
+    assert first.proxy.why(run_id).get(timeout=PATIENCE)[0]["kind"] == "quarantined"
+    first.proxy.cancel(run_id).get(timeout=PATIENCE)
+    with pytest.raises(IllegalTransition, match="it has ended"):
+        second.proxy.cancel(run_id).get(timeout=PATIENCE)
+    while second.proxy.status(family.top.id).get(timeout=PATIENCE)["status"] == "running":
+        pass  # the run above it has been told

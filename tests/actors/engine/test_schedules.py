@@ -7,6 +7,7 @@ import pytest
 
 from stretto.actors import Engine, Requester, UnknownSchedule
 from stretto.actors.catalogue import load_library
+from stretto.actors.journal import keyring_for, open_store
 from stretto.actors.runs import RunEnded
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -109,3 +110,16 @@ def test_the_metrics_show_schedules(tmp_path: Path) -> None:
         text = generate_latest(engine.proxy.host.services().get().instruments.registry).decode()
         assert 'stretto_schedules{status="active"} 1.0' in text
         assert 'stretto_schedule_due_times_total{result="started"} 1.0' in text
+
+
+def test_a_new_timing_is_durable_before_it_is_due(tmp_path: Path) -> None:
+    """After a restart, what was due since it was loaded was missed, and is not taken for what came before it."""
+    folder, store = write(tmp_path / "d", later=NEVER), f"sqlite:///{tmp_path}/s.db"
+    with Engine.open(definitions=folder, store=store) as engine:
+        engine.schedules()
+    write(folder, later="{every: 604800}")
+    with Engine.open(definitions=folder, store=store) as engine:
+        engine.schedules()
+    with open_store(store, keyring_for(store, None)) as opened:
+        (row,) = opened.reader.schedules.all()
+    assert row.state.timing == "every 604800 s UTC"

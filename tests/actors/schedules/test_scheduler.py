@@ -8,7 +8,10 @@ import pytest
 
 from stretto.actors.journal import Requester
 from stretto.actors.schedules import ScheduleDisabled, UnknownSchedule, figures_of
+from stretto.definitions.dialects import Reader
+from stretto.definitions.rules import Rule, read_trigger
 from stretto.definitions.schedules import due_times
+from stretto.definitions.source import compose
 from tests.support.schedules import Day, instant, rule_of
 
 HOURLY = "{cron: '0 * * * *'}"
@@ -246,3 +249,26 @@ def test_a_schedule_that_is_added_again_has_missed_nothing(day: list[Day]) -> No
     each.run_until("2026-06-01T06:30Z")
     each.use(rule_of(schedule))
     assert each.run_until("2026-06-01T08:30Z") == hours(7, 8)
+
+
+def test_a_schedule_knows_its_run_from_those_of_other_rules(day: list[Day]) -> None:
+    """A rule that listens to all due times starts another run, and is listed before."""
+    reader = Reader("all.yaml")
+    listener = read_trigger(
+        reader,
+        compose("on: stretto.schedule\nrun: a.b\ninput: {due: '{{ payload.due }}'}", reader.file, reader.report),
+    )
+    assert isinstance(listener, Rule)
+    each = begin(day, HOURLY)
+    each.intake.use({"all": listener, "tests.due": rule_of(HOURLY)}, {})
+    triggered = each.ask("trigger", "tests.due", BY)
+    assert triggered["run"] == each.started.runs[1]
+    assert each.ask("schedule", "tests.due")["last_run"] == each.started.runs[1]
+
+
+def test_what_is_due_while_a_schedule_is_disabled_is_not_missed(day: list[Day]) -> None:
+    each = begin(day, "{cron: '0 * * * *', missed: {all: 10}}", more="enabled: false\n")
+    assert each.run_until("2026-06-01T05:30Z") == []
+    each.use(rule_of("{cron: '0 * * * *', missed: {all: 10}}"))
+    each.run_until("2026-06-01T07:30Z")
+    assert each.started.due == hours(6, 7)

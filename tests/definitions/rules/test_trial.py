@@ -77,3 +77,18 @@ def test_rules_are_found_by_the_type_of_their_events() -> None:
     assert index.of("alert") == (one, other)
     assert index.of("nothing") == ()
     assert list(index.types()) == ["alert"]
+
+
+def test_the_secret_configuration_of_a_pack_is_secret_in_a_rule_of_attunes() -> None:
+    """As `config` is in the other languages."""
+    read = rule(
+        "trigger_ref: alert\naction_ref: a.b\n"
+        "action_params: {token: '{{ pack.config.token }}', open: '{{ pack.config.url }}'}"
+    )
+    environment = RunEnvironment(
+        config=data({"token": "hunter2", "url": "u"}), secret_config=frozenset({"token"}), mask=Mask(["hunter2"])
+    )
+    rendered = render(read, event(), Surroundings(environment_of=lambda _rule: environment))
+    assert rendered.inputs == {"token": "hunter2", "open": "u"}
+    assert rendered.secret
+    assert "hunter2" not in str(rendered.shown)

@@ -144,3 +144,15 @@ def test_old_events_are_deleted_in_portions(store: Store) -> None:
     assert passes == [(2, False), (2, True)]
     assert [each.id for each in store.reader.events.page(EventQuery()).events] == [kept[4].id]
     assert rows_of(store, "matches") == rows_of(store, "event_keys") == 1
+
+
+def test_a_key_outlives_its_event(store: Store) -> None:
+    """A repeated event is known as one for as long as its key is kept, whenever the first one is deleted."""
+    first = event(1, at=100.0, key="k", key_until=500.0)
+    store.writer.write([EventAccepted(event=first)])
+    assert store.deletion(PruneEvents(200.0)).prune_some(9) == 1
+    again = event(2, at=300.0, key="k", key_until=700.0)
+    taken = store.writer.write([EventAccepted(event=again)])
+    assert [(each.run_id, each.existing) for each in taken] == [(again.id, first.id)]
+    store.deletion(PruneEvents(500.0)).prune_some(9)
+    assert rows_of(store, "event_keys") == 0

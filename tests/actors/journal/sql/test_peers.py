@@ -1,6 +1,11 @@
 """Engines of one store ask each other: requests and answers are rows, notifications only save time."""
 
+import fcntl
+import os
+import resource
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pykka
@@ -15,6 +20,7 @@ from stretto.actors.journal.peers import MAX_WAITING_REQUESTS, PeerAnswer, PeerA
 from stretto.actors.journal.records import Audited, Ending
 from stretto.actors.journal.sql import peers as module
 from stretto.actors.journal.sql.peers import SqlPeers
+from stretto.actors.journal.sql.requests import insert_request, write_answers
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreClosed, StoreLost
 from stretto.actors.journal.store_clock import StoreClock
@@ -231,3 +237,55 @@ def test_a_connection_that_is_cut_is_replaced(
     peers_of(owner).start(inbox, new_inbox(), list)
     answer(owner, asked_of(inbox), b"yes")
     assert value_of(answered) == b"yes"
+
+
+@pytest.fixture
+def unconnected() -> Iterator[SqlPeers]:
+    """Return peers whose thread has not started."""
+
+    def refuse() -> Any:
+        raise AssertionError("nothing connects")
+
+    peers = SqlPeers("a store", refuse, 1, Lease(LEASE), time.time)
+    yield peers
+    peers.stop()
+
+
+def test_many_open_files_do_not_end_the_thread(unconnected: SqlPeers) -> None:
+    """A connection that replaces a cut one may have a descriptor above 1023, which `select` cannot wait for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        high = fcntl.fcntl(unconnected._wake_reader, fcntl.F_DUPFD_CLOEXEC, 1500)
+        stack.callback(os.close, high)
+        unconnected.look()
+        unconnected._sleep([high], 60)
+
+
+def test_who_asks_does_not_wait_for_a_thread_that_waits_for_the_store(unconnected: SqlPeers) -> None:
+    """The engine's actor asks: it must go on when the pipe to the thread is full."""
+    for _ in range(100_000):
+        unconnected.look()
+    unconnected._sleep([], 60)  # it is woken
+
+
+def test_requests_of_engines_that_are_gone_are_forgotten(join: Callable[[], Store], new_inbox: NewInbox) -> None:
+    """If they are answered, or nobody can answer them. A request about a run waits for the run's engine."""
+    gone, store = join(), join()
+    with store._ownership.transaction() as connection:
+        row = {"kind": "pause", "body": b"{}", "run": None, "engine": gone.engine}
+        answered, _, waiting = [
+            insert_request(connection, gone.engine, each, 0.0)
+            for each in ({**row, "engine": store.engine}, row, {**row, "run": "a" * 32, "engine": None})
+        ]
+        write_answers(connection, [PeerAnswer(answered, b"{}")])
+        connection.execute(
+            text("UPDATE engines SET fenced_by = :by WHERE number = :number"),
+            {"by": store.engine, "number": gone.engine},
+        )
+    inbox = new_inbox()
+    peers_of(store).start(inbox, new_inbox(), list)
+    assert asked_of(inbox).number == waiting
+    with store.reader._engine.connect() as connection:
+        assert connection.scalars(text("SELECT number FROM requests")).all() == [waiting]
