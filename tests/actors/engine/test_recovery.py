@@ -137,8 +137,8 @@ class Watched:
 
 
 LONG = 2 * READ_AT_ONCE + 3
-READS_A_RUN = 3
-"""Its acceptance, its children, its entries."""
+READS_A_RUN = 5
+"""Its acceptance, its children, its open inquiries, its entries, the last version of its context's names."""
 MANY = f"""
 ref: recovered.many
 tasks: [{{name: many, action: recovered.work, with_items: "{{{{ range({LONG}) | list }}}}", concurrency: {LONG},
