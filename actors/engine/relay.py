@@ -33,11 +33,14 @@ from stretto.metrics import get_logger
 CHANGES: Final = frozenset(
     {
         "cancel",
+        "cancel_task",
         "drain_daemon",
         "extend",
         "pause",
+        "pause_task",
         "recover",
         "resume",
+        "resume_task",
         "retry_item",
         "set_concurrency",
         "set_max_failures",
