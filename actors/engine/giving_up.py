@@ -62,7 +62,7 @@ class GivingUp:
         if not self._admission.draining:
             _log.info("draining", runs=len(self._table))
             self._admission.draining = self._services.draining = True
-            self.begin()
+        self.begin()
         audit = asked_by(message.by, "drain_daemon", str(self._link.engine), self._services.now())
         self._services.journal.record(EngineDrains(audit), (), ((message.answer, None),))
         for run_id, run in self._table:

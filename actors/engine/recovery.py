@@ -139,7 +139,8 @@ class RunRecovery:
         run.requested_by = accepted.requested_by
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
         source = RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id), message.inquiries)
-        self._runs.supervise(run, request, RecoveringSupervisor, source)
+        start = self._definitions.start_of(request.workflow, run.scope)
+        self._runs.supervise(run, request, start, RecoveringSupervisor, source)
 
     def _finish(self, run_id: str) -> None:
         """Go on with the next run: this one is recovered, or is not to blame for that it is not."""

@@ -7,6 +7,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, ask_method_deferred, derived, handles, settle_with, when_settled
+from stretto.actors.engine.giving_up import BeginDrain
 from stretto.actors.engine.recovery import RunRecovery, RunRestarting
 from stretto.actors.history import UnknownItem
 from stretto.actors.journal import (
@@ -32,11 +33,14 @@ from stretto.metrics import get_logger
 CHANGES: Final = frozenset(
     {
         "cancel",
+        "cancel_task",
         "drain_daemon",
         "extend",
         "pause",
+        "pause_task",
         "recover",
         "resume",
+        "resume_task",
         "retry_item",
         "set_concurrency",
         "set_max_failures",
@@ -159,6 +163,8 @@ class RelayedRequests:
     def _claimed(self, message: RunsClaimed) -> None:
         """Recover the runs that this engine has claimed, and perform the requests that have waited for that."""
         self._recovery.runs_claimed(message)
+        if self._services.draining:  # the claim was committed before the drain began
+            self._engine.tell(BeginDrain(Deferred(), None))
         if self._peers is not None:
             self._peers.look()
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, answer_error, handles
-from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions, RunStart
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.history import stored_handle
 from stretto.actors.journal import Child, RunExists
@@ -79,16 +79,16 @@ class RunSupervision:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
         request.limits = self._services.limits
-        request.surroundings = self._definitions.start_of(request.workflow, request.scope).environment
-        self.supervise(run, request, RunSupervisor)
+        start = self._definitions.start_of(request.workflow, request.scope)
+        request.surroundings = start.environment
+        self.supervise(run, request, start, RunSupervisor)
 
     def is_in_progress(self, run_id: str) -> bool:
         """Return whether a run has been started here and has not ended."""
         return self._table.get(run_id) is not None
 
-    def supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
+    def supervise(self, run: Run, request: RunRequest, start: RunStart, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
-        start = self._definitions.start_of(request.workflow, run.scope)
         request.nested, request.secrecy = start.nested, start.secrecy
         waiting = waiting_actions(request.workflow, self._services.actions)
         if waiting:

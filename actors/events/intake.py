@@ -95,7 +95,11 @@ class EventIntake:
 
     def wants(self, event_type: str) -> bool:
         """Return whether a rule or an actor listens to a type of events."""
-        return bool(self.rules.of(event_type)) or event_type in self._listeners
+        return event_type in self.matcher.rules.by_event or event_type in self._listeners
+
+    def wants_any(self, event_types: frozenset[str]) -> bool:
+        """Return whether a rule or an actor listens to one of some types of events."""
+        return not (event_types.isdisjoint(self.matcher.rules.by_event) and event_types.isdisjoint(self._listeners))
 
     def listen(self, event_type: str, recipient: Recipient) -> None:
         """Send an actor `EventCame` of each event of a type that is accepted from now on."""

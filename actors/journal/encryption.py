@@ -5,14 +5,13 @@ An encrypted body is `!`, the key's id, `:`, and a Fernet token (AES-128-CBC, HM
 """
 
 import base64
+import os
 import re
 import stat
 from collections.abc import Iterable
 from hashlib import blake2b
 from os import PathLike, stat_result
 from typing import Final
-
-from cryptography.fernet import Fernet, InvalidToken
 
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.store import CannotOpenStore, Unrecordable
@@ -46,7 +45,7 @@ class InvalidStoreKey(CannotOpenStore):
 
 def new_key() -> str:
     """Return a new key: 32 random bytes as URL-safe base64 text."""
-    return Fernet.generate_key().decode()
+    return base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
 
 
 def read_key_file(path: str | PathLike[str]) -> "Keyring":
@@ -101,6 +100,8 @@ class Keyring:
         raw = [_key(key, f"the store's key {number}") for number, key in enumerate(keys, 1)]
         if not raw:
             raise InvalidStoreKey(f"a keyring needs at least one key; {_HOW_TO_MAKE}")
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - who has no key does not load cryptography
+
         self._decrypters = {_id_of(key): Fernet(base64.urlsafe_b64encode(key)) for key in reversed(raw)}
         self._id = _id_of(raw[0])
         self._encrypter = self._decrypters[self._id]
@@ -130,6 +131,8 @@ class Keyring:
                 f"the store was encrypted with the key {parts[1].decode()}, got only the keys {known}; "
                 "add that key to the key file, below the first"
             )
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - loaded with the keys
+
         try:
             return decrypter.decrypt(parts[2])
         except InvalidToken:

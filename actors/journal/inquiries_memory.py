@@ -17,6 +17,8 @@ from stretto.actors.journal.queries import InvalidCursor
 
 MAX_REMEMBERED: Final = 1_000
 """Ended inquiries that stay in memory."""
+_CURSOR_DIGITS: Final = 18
+"""The longest cursor."""
 
 
 class InquiriesInMemory:
@@ -52,12 +54,13 @@ class InquiriesInMemory:
 
     def page(self, query: InquiryQuery) -> InquiryPage:
         """Return a page of inquiries. Raises InvalidCursor."""
-        if query.cursor is not None and not (query.cursor.isascii() and query.cursor.isdecimal()):
-            raise InvalidCursor(f"the cursor {query.cursor[:40]!r} is not that of a page of inquiries")
+        cursor = query.cursor
+        if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= _CURSOR_DIGITS):
+            raise InvalidCursor(f"the cursor {cursor[:40]!r} is not that of a page of inquiries")
         found = [
             row
             for row in reversed(self._all())
-            if (query.cursor is None or row.number < int(query.cursor))
+            if (cursor is None or row.number < int(cursor))
             and query.status in {None, row.status}
             and query.run in {None, row.inquiry.run_id}
         ]

@@ -18,6 +18,8 @@ PART_BYTES: Final = 2 * 1024 * 1024
 """The bytes of a part, before it is encrypted."""
 MAX_PART_BYTES: Final = 2 * PART_BYTES
 """The bytes of a part that is taken. Encryption adds a third."""
+MAX_PARTS: Final = 1_000
+"""The parts of a message that are taken, which may be short. A full message has 128."""
 
 
 class _Part(msgspec.Struct, frozen=True, array_like=True):
@@ -95,6 +97,8 @@ class Incoming:
         self._size += len(found.data)
         if self._size > MAX_FRAME_BYTES:
             raise InvalidMessage(f"a message must have at most {MAX_FRAME_BYTES:,} bytes, got {self._size:,} so far")
+        if len(self._parts) >= MAX_PARTS:
+            raise InvalidMessage(f"a message must have at most {MAX_PARTS:,} parts (MAX_PARTS)")
         self._parts.append(found.data)
         if not found.last:
             return None

@@ -90,6 +90,8 @@ class Services:
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""
         asks = self.permits.forget(run_id)
+        if not self.pool_permits:
+            return asks
         for pool in () if self.pools is None else self.pools.values():
             pool.note_waiting(run_id, 0)
         for permits in self.pool_permits.values():

@@ -13,6 +13,8 @@ _NONE: Final[frozenset[str]] = frozenset()
 def waiting_actions(workflow: Workflow, actions: ActionRegistry) -> frozenset[str]:
     """Return the actions that a workflow may call and that wait. A rehearsal's actions never do."""
     called = _called(workflow)
+    if not called:
+        return called
     core = workflow.semantics.core_actions
     waiting = [ref for ref in called if (found := actions.find(ref, core)) is not None and found.runner == "waits"]
     # The same set for all runs: many of them wait for days.

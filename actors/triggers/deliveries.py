@@ -10,13 +10,14 @@ import msgspec
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal import StoreUnavailable, new_event_id
 from stretto.actors.runs import Services
-from stretto.actors.triggers.proofs import HookRefused, UnknownHook, check_proof
+from stretto.actors.triggers.proofs import HookRefused, NoHookSecret, UnknownHook, check_proof
 from stretto.actors.triggers.secrets import secret_of
 from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, object_of, weigh
 from stretto.definitions.errors import InvalidInput, LimitExceeded, NotData, StrettoError, nearest
 from stretto.definitions.expressions import Moment
 from stretto.definitions.rules import WEBHOOK, Event, EventScope, Hook
+from stretto.metrics import get_logger
 
 MAX_HOOK_BYTES: Final = 1024 * 1024
 """Bytes of the body of a webhook's request."""
@@ -30,6 +31,8 @@ _SECRET_HEADERS: Final = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-hub-signature", "x-hub-signature-256", "stripe-signature",
      "x-auth-token", "st2-api-key"}
 )  # fmt: skip
+
+_log = get_logger("stretto.events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class HookDesk:
         """
         hook = self._find(name)
         now = self._services.now()
-        secret = secret_of(hook, self._services.keys.read, now)
+        secret = self._secret_of(hook, now)
         check_proof(hook.style, secret, delivery.headers, delivery.body, now)
         event = Event(
             id=new_event_id(), type=hook.event, payload=payload_of(delivery.body, name), at=now,
@@ -120,7 +123,7 @@ class HookDesk:
             raise LimitExceeded(f"the payload of an event must have at most {MAX_HOOK_BYTES:,} bytes (MAX_HOOK_BYTES)")
         return self.accept(Event(
             id=new_event_id(), type=event_type, payload=frozen, at=now, source=source,
-            key=None if key is None else f"{source}:{event_type}:{key}",
+            key=None if key is None else f"{source}:{event_type}:{_bounded(key)}",
             key_until=None if key is None else now + KEY_SECONDS,
         ))  # fmt: skip
 
@@ -138,6 +141,16 @@ class HookDesk:
             hint = nearest(name, (each.name for each in hooks.values() if each.enabled))
             raise UnknownHook(f"there is no hook {name[:100]!r}" + (f"; {hint}" if hint else ""))
         return hook
+
+    def _secret_of(self, hook: Hook, now: float) -> bytes:
+        """Return a webhook's secret. Where it is looked for is said in the log only: anybody may send a request."""
+        try:
+            return secret_of(hook, self._services.keys.read, now)
+        except NoHookSecret as error:
+            _log.warning("hook_without_secret", hook=hook.name, reason=str(error))
+            raise NoHookSecret(
+                f"the hook {hook.name!r} takes no requests: it has no secret that can be read (the log says why)"
+            ) from None
 
     def _key_of(self, hook: Hook, event: Event, delivery: Delivery) -> str | None:
         """Return what identifies a repeated request, or None if an equal one is another event."""
@@ -199,4 +212,5 @@ def kept_headers(headers: Mapping[str, str]) -> FrozenDict:
 
 
 def _bounded(key: str) -> str:
-    return key if len(key) <= MAX_EVENT_KEY else hashlib.sha256(key.encode()).hexdigest()
+    # PostgreSQL has no text with NUL.
+    return key if len(key) <= MAX_EVENT_KEY and "\0" not in key else hashlib.sha256(key.encode()).hexdigest()

@@ -130,7 +130,7 @@ class _Reader:
         if not isinstance(given, dict):
             raise InvalidAnswerSchema(f"`properties` of {what} must be an object, got {given!r:.100}")
         for name in needs:
-            if name not in given:
+            if not isinstance(name, str) or name not in given:
                 raise InvalidAnswerSchema(f"`required` of {what} names {name!r:.100}, which is not under `properties`")
         return {
             name: self.read(each, name, f"{name!r} of {what}", required=name in needs) for name, each in given.items()

@@ -138,9 +138,14 @@ def _evaluation(rule: Rule, event: Event, surroundings: Surroundings) -> tuple[E
 
 
 class RuleIndex:
-    """The rules in force, by the type of the events that they answer. It never changes."""
+    """The rules in force, by the type of the events that they answer. It never changes.
 
-    __slots__ = ("_by_event", "rules")
+    Attributes:
+        rules: All of them, by name.
+        by_event: Those that are enabled, by the type of events.
+    """
+
+    __slots__ = ("by_event", "rules")
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self.rules = rules
@@ -148,15 +153,15 @@ class RuleIndex:
         for rule in rules.values():
             if rule.enabled:
                 by_event.setdefault(rule.event, []).append(rule)
-        self._by_event = {event: tuple(found) for event, found in by_event.items()}
+        self.by_event: Mapping[str, tuple[Rule, ...]] = {event: tuple(found) for event, found in by_event.items()}
 
     def of(self, event: str) -> tuple[Rule, ...]:
         """Return the rules that listen to a type of events."""
-        return self._by_event.get(event, ())
+        return self.by_event.get(event, ())
 
     def types(self) -> Iterable[str]:
         """Return the types that rules listen to."""
-        return self._by_event.keys()
+        return self.by_event.keys()
 
 
 NO_RULES = RuleIndex({})

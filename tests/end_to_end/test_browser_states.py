@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
-from stretto.actors.operations import Pause, Submit, Watch
+from stretto.actors.operations import AnswerInquiry, Inquiries, Pause, PauseSchedule, Submit, TriggerSchedule, Watch
 from stretto.actors.pools import PoolOptions
 from tests.support.accessibility import sideways, unseen_stops, violations
 from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
@@ -31,6 +32,11 @@ DEFINITIONS: Final = {
     "test.sleep": "cancellation_policy: cancel_running\n"
     f"tasks: [{{name: {SLEEP}, with_items: [1, 2, 3], concurrency: 2, action: core.sleep, "
     "input: {seconds: 1000}}]\n",
+    "test.ask": "tasks: [{name: ask, action: core.ask, input: {prompt: 'Deploy?', users: [mira], roles: [admin], "
+    "schema: {type: object, properties: {go: {type: boolean}, when: {type: string, enum: [now, later]}, "
+    "hosts: {type: integer, minimum: 1, description: At first}}, required: [go, hosts]}}}]\n",
+    "test.later": "schedule: {at: '2999-01-01', overlap: skip}\nrun: test.echo\ndescription: Once\n",
+    "test.never": "schedule: {cron: '0 2 * * *'}\nrun: test.echo\n",
     "test.refused": "tasks: [{name: a, action: core.noop, concurency: 3}]\n",
 }  # fmt: skip
 STATES: Final = {
@@ -65,6 +71,12 @@ STATES: Final = {
     "a start": "/definitions/test.echo/start",
     "a start with one field for all": "/definitions/test.echo/start?as=json",
     "a start with earlier inputs": "/definitions/test.echo/start?from={echo}",
+    "inquiries": "/inquiries",
+    "inquiries, a status that none has": "/inquiries?status=timed_out",
+    "answered inquiries": "/inquiries?status=answered",
+    "an inquiry": "/inquiries/{asked}",
+    "an inquiry that is answered": "/inquiries/{answered}",
+    "schedules": "/schedules",
     "actions": "/actions",
     "actions, a search that none matches": "/actions?q=nothing-like-this",
     "an action": "/actions/core.http",
@@ -82,8 +94,8 @@ STATES: Final = {
     "a bad request": "/?workflw=a",
     "the log-in": "/enter",
 }
-"""The address of each state. Names in braces are those of runs and tokens."""
-NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task"}
+"""The address of each state. Names in braces are those of runs, inquiries and tokens."""
+NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task", "asked", "answered"}
 """The names in braces."""
 
 
@@ -113,7 +125,21 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         for ref in ("echo", "items"):
             list(client.answers(Watch(names[ref])))
         client.ask(Pause(names["paused"], note="for the picture"))
+        client.ask(PauseSchedule("test.never"))
+        client.ask(TriggerSchedule("test.later"))
+        names["answered"] = asked(client)
+        client.ask(AnswerInquiry(names["answered"], {"go": True, "hosts": 2}))
+        names["asked"] = asked(client)
         yield Shown(opened, names)
+
+
+def asked(client: Client) -> str:
+    """Start a run that asks, and return its inquiry as soon as it is listed."""
+    accepted: Any = client.ask(Submit("test.ask"))
+    while True:
+        listed: Any = client.ask(Inquiries(accepted.run))
+        if listed.inquiries:
+            return str(listed.inquiries[0]["id"])
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -256,11 +257,16 @@ def test_allocations_of_a_run(tmp_path: Path) -> None:
                 assert status["tasks"]["wait"]["status"] == "delayed"
 
         start()
-        before = allocated()
-        start()
-        objects, blocks = ((after - earlier) / 200 for after, earlier in zip(allocated(), before, strict=True))
-    assert objects <= MOST_OBJECTS_OF_A_RUN
-    assert blocks <= MOST_BLOCKS_OF_A_RUN
+        marks = [allocated()]
+        for _ in range(3):
+            start()
+            marks.append(allocated())
+    objects, blocks = zip(
+        *([now - before for before, now in zip(*pair, strict=True)] for pair in pairwise(marks)), strict=True
+    )
+    # The least: other threads make a few objects now and then, which are no run's.
+    assert min(objects) / 200 <= MOST_OBJECTS_OF_A_RUN
+    assert min(blocks) / 200 <= MOST_BLOCKS_OF_A_RUN
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python allocate otherwise")

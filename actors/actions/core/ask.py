@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.registry import waiting_action
-from stretto.definitions.data import freeze, object_of
+from stretto.definitions.data import encode_json, freeze, object_of
 from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
 
 _BOOLEAN: Final = {
@@ -18,6 +18,10 @@ DEFAULT_SCHEMA: Final = object_of(
 """StackStorm's: a yes or no."""
 TTL_MINUTES: Final = 1440
 """StackStorm's: a day."""
+MAX_TTL_MINUTES: Final = 100 * 366 * 1440
+"""A hundred years in minutes: the end of an inquiry has to be a date."""
+MAX_QUESTION_BYTES: Final = 64 * 1024
+"""Bytes of a question as JSON. Every list of inquiries contains it."""
 
 
 def _find_problems(values: Mapping[str, Any]) -> list[str]:
@@ -25,6 +29,12 @@ def _find_problems(values: Mapping[str, Any]) -> list[str]:
         read_answer_schema(DEFAULT_SCHEMA if values.get("schema") is None else values["schema"])
     except InvalidAnswerSchema as error:
         return [str(error)]
+    ttl = values.get("ttl") or 0
+    if not 0 <= ttl <= MAX_TTL_MINUTES:
+        return [f"ttl must be at least 0 and at most {MAX_TTL_MINUTES:,} minutes (MAX_TTL_MINUTES), got {ttl:g}"]
+    size = len(encode_json(freeze(values)))
+    if size > MAX_QUESTION_BYTES:
+        return [f"a question must have at most {MAX_QUESTION_BYTES:,} bytes (MAX_QUESTION_BYTES), got {size:,}"]
     texts = {name: values.get(name) or () for name in ("users", "roles")}
     return [
         f"{name} must be a list of texts, got {each!r:.100}"

@@ -25,8 +25,8 @@ _DAMAGED: Final = frozenset({"cannot_replay", "unreadable_record"})
 _REFUSED_AS_UNREACHABLE: Final = _DAMAGED | frozenset(
     {
         "busy", "cannot_use_tokens_file", "engine_starting", "engine_stopped", "engine_stopping", "internal_error",
-        "not_allowed", "run_parked", "store_lost", "store_unavailable", "stream_interrupted", "too_many_logins",
-        "too_many_requests", "too_many_runs", "too_many_streams",
+        "no_hook_secret", "not_allowed", "run_parked", "store_lost", "store_unavailable", "stream_interrupted",
+        "too_many_logins", "too_many_requests", "too_many_runs", "too_many_streams",
     }
 )  # fmt: skip
 """The codes of refusals whose cause is the daemon or its store, not the request."""

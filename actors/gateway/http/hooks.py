@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from stretto.actors.access import Caller
+from stretto.actors.access import Caller, require_unrestricted
 from stretto.actors.dispatch import Deferred, awaitable
 from stretto.actors.gateway.http.bodies import Most, RequestMemory
 from stretto.actors.gateway.http.problems import Problem
@@ -51,7 +51,11 @@ class HookEndpoints:
         return await self._acknowledged(route, answer)
 
     async def receive_webhook(self, route: Route, http: HttpRequest, caller: Caller) -> Response:
-        """Answer a request to a webhook of StackStorm's. Raises as `receive`, but nothing about secrets."""
+        """Answer a request to a webhook of StackStorm's. Raises as `receive`, but nothing about secrets.
+
+        A caller that is restricted to some workflows sends no events: rules may start runs of others.
+        """
+        require_unrestricted(caller, "hook")
         delivery, url = await self._delivery(http), http.path_params["url"].strip("/")
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(

@@ -14,6 +14,7 @@ from stretto.actors.gateway.pages import words
 from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.sparklines import Sparkline, sparkline
+from stretto.actors.journal import StoreUnavailable
 from stretto.actors.operations import Daemons, DaemonsAnswer, EngineAnswer, Pools, PoolsAnswer, ShowEngine
 
 ENGINE_PATH: Final = "/engine"
@@ -100,13 +101,18 @@ class EnginePage:
         texts_of(request.query_params.multi_items(), ())
         engine = (await self._asker.ask(ShowEngine(), caller, EngineAnswer)).engine
         pools = (await self._asker.ask(Pools(), caller, PoolsAnswer)).pools
-        daemons = []
-        if engine["store"]["kind"] == "postgresql":
-            daemons = (await self._asker.ask(Daemons(), caller, DaemonsAnswer)).daemons
+        daemons = await self._daemons(caller) if engine["store"]["kind"] == "postgresql" else []
         return self._renderer.page(
             "engine.html", viewer, path=ENGINE_PATH, engine=engine, figures=figures_of(engine, time.time()),
             samples=len(engine["hour"]["samples"]), unknown=UNKNOWN, pools=pools, daemons=daemons,
         )  # fmt: skip
+
+    async def _daemons(self, caller: Caller) -> Sequence[Mapping[str, Any]]:
+        """Return the daemons that share the store, or none while it cannot be used: the page then says that."""
+        try:
+            return (await self._asker.ask(Daemons(), caller, DaemonsAnswer)).daemons
+        except StoreUnavailable:
+            return []
 
 
 def figures_of(engine: Mapping[str, Any], now: float) -> list[Figure]:

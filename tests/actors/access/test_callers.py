@@ -43,9 +43,9 @@ def test_a_restricted_admin_may_not_do_what_is_about_all_workflows() -> None:
         require_unrestricted(caller(), "admin")
 
 
-def test_a_caller_asks_with_its_name_and_a_note() -> None:
-    """For the engine's methods."""
-    assert caller().asks("fix") == Requester(who="ci", via="api", source="10.0.0.1", note="fix")
+def test_a_caller_asks_with_its_name_its_role_and_a_note() -> None:
+    """For the engine's methods. Inquiries compare the role with those that may answer."""
+    assert caller().asks("fix") == Requester(who="ci", via="api", source="10.0.0.1", note="fix", role="operator")
 
 
 def test_the_user_of_this_machine_is_an_administrator() -> None:

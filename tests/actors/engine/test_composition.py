@@ -6,19 +6,26 @@ from stretto.actors.dispatch import unbound_handlers
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
+from stretto.actors.engine.elsewhere import RunsElsewhere
+from stretto.actors.engine.giving_up import GivingUp
+from stretto.actors.engine.inquiries import EngineInquiries
+from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews
 from stretto.actors.engine.queries import Pruning
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.recovery_queue import RecoveryQueue
+from stretto.actors.engine.relay import RelayedRequests
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.reruns import Reruns
+from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
 PARTS = (
-    RunSupervision, EngineNews, Children, RunRecovery, RecoveryQueue, Release, Reruns, Pruning, RunUsers, Shutdown,
+    RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, RunRecovery, RecoveryQueue, Release, Reruns,
+    EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
 )  # fmt: skip
 
 SUBJECTS = Engine.__bases__

@@ -102,3 +102,16 @@ def test_a_daemon_that_stops_gives_up_each_run_when_it_is_parked(shared: Callabl
     first.proxy.stop(grace=0).get(timeout=PATIENCE)
     stopped.get(timeout=PATIENCE)
     wait_for_runs(second, 2)
+
+
+def test_runs_that_were_claimed_as_a_drain_began_are_given_away(shared: Callable[[], Bench]) -> None:
+    """The claim is committed, and its message comes behind the drain."""
+    first, second = shared(), shared()
+    run = second.submit(TREE)
+    ask(first, "drain_daemon", number_of(first))
+    first.proxy.host.services().get(timeout=PATIENCE).journal.claims = True
+    ask(second, "stop", grace=0)
+    third = shared()
+    wait_for_runs(third, 1)
+    assert ask(first, "runs_in_progress") == 0
+    ask(third, "cancel", run.id)

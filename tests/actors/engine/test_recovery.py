@@ -137,8 +137,8 @@ class Watched:
 
 
 LONG = 2 * READ_AT_ONCE + 3
-READS_A_RUN = 3
-"""Its acceptance, its children, its entries."""
+READS_A_RUN = 5
+"""Its acceptance, its children, its open inquiries, its entries, the last version of its context's names."""
 MANY = f"""
 ref: recovered.many
 tasks: [{{name: many, action: recovered.work, with_items: "{{{{ range({LONG}) | list }}}}", concurrency: {LONG},
@@ -578,6 +578,7 @@ def test_a_supervisor_that_is_rebuilt_learns_that_its_sub_workflow_is_paused(
     watcher = Inbox.start()
     bench.proxy.watch(run.id, watcher).get(timeout=PATIENCE)
     bench.proxy.pause(child_id).get(timeout=PATIENCE)
+    GATE.release()  # it is paused when nothing of it runs any more
     while messages_of(watcher).get(timeout=PATIENCE).status != "paused":
         pass
     watcher.stop()
@@ -585,7 +586,6 @@ def test_a_supervisor_that_is_rebuilt_learns_that_its_sub_workflow_is_paused(
     with pytest.raises(RunRestarting):
         bench.proxy.why(run.id).get(timeout=PATIENCE)
     assert bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] == "paused"
-    GATE.release()
     bench.proxy.resume(run.id).get(timeout=PATIENCE)
     assert outcome_of(run).output == {"got": {"value": 1}}
 

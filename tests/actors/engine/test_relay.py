@@ -9,9 +9,11 @@ from sqlalchemy import text
 from stretto.actors.engine.engine import Engine
 from stretto.actors.engine.relay import CHANGES, REPORTS
 from stretto.actors.journal import Requester
+from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from tests.support.engines import Bench, outcome_of
+from tests.support.inquiries import ASK, Asked
 from tests.support.waiting import PATIENCE
 
 SLEEP = "cancellation_policy: cancel_running\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
@@ -40,6 +42,32 @@ def ask(bench: Bench, method: str, *arguments: Any, **keywords: Any) -> Any:
 
 def test_every_relayed_method_is_one_of_the_engine() -> None:
     assert all(callable(getattr(Engine, method, None)) for method in CHANGES | REPORTS)
+
+
+def test_every_control_is_relayed() -> None:
+    """Whoever adds a control has to add it there as well."""
+    assert {control.request.__struct_config__.tag for control in CONTROLS} <= CHANGES
+
+
+def test_a_task_is_paused_resumed_and_cancelled_through_another_engine(pair: tuple[Bench, Bench]) -> None:
+    first, second = pair
+    run = first.submit(SLEEP)
+    ask(second, "pause_task", run.id, "a")
+    ask(second, "resume_task", run.id, "a")
+    ask(second, "cancel_task", run.id, "a")
+    assert outcome_of(run).status == "failed"
+
+
+def test_an_inquiry_is_answered_at_the_engine_of_its_run(pair: tuple[Bench, Bench]) -> None:
+    """Another engine refuses the answer, and the run waits on."""
+    first, second = pair
+    asked = Asked(first)
+    first.submit(ASK)
+    inquiry = asked.next()
+    asked.stop()
+    with pytest.raises(IllegalTransition, match=r"the engine \d+ \(.*\) runs it: ask that daemon"):
+        ask(second, "answer_inquiry", inquiry.id, {"continue": True})
+    assert ask(first, "answer_inquiry", inquiry.id, {"continue": True})["status"] == "answered"
 
 
 def test_a_run_is_paused_resumed_and_cancelled_through_another_engine(pair: tuple[Bench, Bench]) -> None:

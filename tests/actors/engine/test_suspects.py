@@ -23,6 +23,7 @@ from stretto.actors.engine.crashes import LONE_CRASHES
 from stretto.actors.engine.recovery_queue import RecoveryQueue
 from stretto.actors.engine.suspects import PAUSE_SECONDS, Suspects
 from stretto.actors.engine.trials import TRIAL_SECONDS
+from stretto.actors.journal.inquiries import Inquiry
 from stretto.actors.journal.link import Answers, Notifications
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import RunAccepted, Write
@@ -73,6 +74,17 @@ class Acceptances:
         return acceptance(run_id)
 
     def children(self, _run_id: str) -> list[Child]:
+        return []
+
+    @property
+    def inquiries(self) -> "Unasked":
+        return Unasked()
+
+
+class Unasked:
+    """The inquiries of runs that have asked nothing."""
+
+    def pending_of(self, _run_id: str) -> list[Inquiry]:
         return []
 
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from stretto.actors.history.waits import Blockers, PoolWait, explain_waits
-from stretto.definitions.conductor import CancelRequested, ItemPaused, UnknownTask, WaitKind
+from stretto.definitions.conductor import CancelRequested, ItemPaused, TaskPauseRequested, UnknownTask, WaitKind
 from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
 from tests.support.driving import Drive, failed, waits
 from tests.support.writing import branches, then, workflow
@@ -26,6 +26,12 @@ def begun(text: str = FAN) -> Drive:
 
 def paused(drive: Drive) -> Drive:
     drive.pause()
+    return drive
+
+
+def task_paused() -> Drive:
+    drive = begun()
+    drive.on(TaskPauseRequested("fan", drive.tick()))
     return drive
 
 
@@ -75,10 +81,10 @@ TEXTS: dict[str, tuple[Drive, str | None, str]] = {
     "item_stopping": (stopping(), None, "item 0 of 'fan' is being stopped since 1970-01-01T00:00:00Z"),
     "item_paused": (children_paused(1), None, "item 0 of 'fan' waits for its sub-workflow, which is paused"),
     "retry_wait": (retrying(), None, f"item 0 of 'fan' waits until {LATER} for its next attempt (attempt 2)"),
-    "retry_held": (retry_held(), None, "item 0 of 'fan' is ready to retry, but the run is paused"),
+    "retry_held": (retry_held(), None, "item 0 of 'fan' is ready to retry, but the run or the task is paused"),
     "delay": (delayed(), None, f"the task 'late' waits until {LATER} to start"),
     "concurrency": (begun(), None, "1 item waits for a place in the window of the task 'fan' (concurrency)"),
-    "held": (paused(begun()), None, "the task 'fan' is ready to continue, but the run is paused"),
+    "held": (paused(begun()), None, "the task 'fan' is ready to continue, but the run or the task is paused"),
     "join": (joining(), "end", "the task 'end' waits for a, c"),
     "not_reached": (
         begun(branches("all", "a", "b")),
@@ -86,10 +92,11 @@ TEXTS: dict[str, tuple[Drive, str | None, str]] = {
         "the task 'end' has not been reached: it follows a, b",
     ),
     "paused": (paused(begun()), None, f"the run is paused since {SINCE}: resume it"),
+    "task_paused": (task_paused(), None, f"the task 'fan' is paused since {SINCE}: resume it, or the run"),
     "children_paused": (
         children_paused(2),
         None,
-        "only paused sub-workflows are left since 1970-01-01T00:00:02Z: resume the run, or them",
+        "only paused tasks and sub-workflows are left since 1970-01-01T00:00:02Z: resume the run, or them",
     ),
     "more": (crowded(), None, "5 more of the task 'fan'"),
     "file": (

@@ -1,5 +1,8 @@
 """Messages cut into parts: any message comes out as it went in, and no part can be left out, moved or read."""
 
+import itertools
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +58,12 @@ def test_a_message_and_a_part_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         incoming.add(second)
     with pytest.raises(InvalidMessage, match="a part must have at most"):
         incoming.add(b"x" * (parts.MAX_PART_BYTES + 1))
+
+
+def test_a_message_of_parts_without_content_is_bounded() -> None:
+    """Their number counts, not their bytes."""
+    incoming = Incoming("to w-1", None)
+    empty = (msgspec.msgpack.encode(("to w-1", number, False, b"")) for number in itertools.count())
+    assert all(incoming.add(part) is None for part in itertools.islice(empty, parts.MAX_PARTS))
+    with pytest.raises(InvalidMessage, match="a message must have at most 1,000 parts"):
+        incoming.add(next(empty))

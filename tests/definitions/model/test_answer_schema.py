@@ -84,6 +84,7 @@ def test_a_member_may_say_itself_that_it_is_required() -> None:
         ({"type": "string", "pattern": "("}, "is not a valid regular expression of RE2"),
         ({"type": "object", "properties": []}, "`properties` of the schema must be an object"),
         ({"type": "object", "required": ["a"]}, "`required` of the schema names 'a', which is not under `properties`"),
+        ({"type": "object", "required": [["a"]], "properties": {"a": {}}}, "`required` of the schema names"),
         ({"type": "object", "properties": {"a": 1}}, "'a' of the schema must be an object, got 1"),
         ({"enum": 1}, "`enum` of the schema must be a list"),
         (

@@ -73,6 +73,7 @@ def test_who_does_not_know_the_secret_is_refused(tmp_path: Path, folder: Path) -
             reply = await post(url, name, b"{}", **headers)
             assert (reply.status, reply.json["code"]) == (status, code)
             assert SECRET.encode() not in reply.raw
+            assert str(folder).encode() not in reply.raw
 
     with_port(tmp_path, test, definitions=folder)
 
@@ -136,6 +137,7 @@ async def send(url: str, path: str, body: bytes, token: str) -> Reply:
 def test_events_are_sent_with_a_token(tmp_path: Path, folder: Path, sqlite_url: str) -> None:
     """Of a hook, an operator or an admin. One with a key is accepted once."""
     tokens = {role: token_in(sqlite_url, role) for role in ROLES}
+    restricted = token_in(sqlite_url, "admin", workflows=("ops.greet",))
 
     async def test(_client: Client, url: str) -> None:
         statuses: dict[Role, int] = {"hook": 202, "operator": 202, "admin": 202, "viewer": 403}
@@ -143,6 +145,8 @@ def test_events_are_sent_with_a_token(tmp_path: Path, folder: Path, sqlite_url: 
             body = b'{"trigger_ref": "greeted", "payload": {"name": "Ann"}}'
             assert (await send(url, "events", body, tokens[role])).status == status
             assert (await send(url, "webhooks/a/b", b"[1]", tokens[role])).status == status
+            assert (await send(url, "events", body, restricted)).status == 403
+        assert (await send(url, "webhooks/a/b", b"[1]", restricted)).status == 403
         keyed = b'{"trigger_ref": "greeted", "payload": 1, "key": "k"}'
         replies = [await send(url, "events", keyed, tokens["hook"]) for _ in range(2)]
         assert [each.status for each in replies] == [202, 200]

@@ -1,0 +1,40 @@
+"""The requests of webhooks become events. Most of it is tested over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.triggers import HookDesk
+from stretto.actors.triggers.deliveries import MAX_EVENT_KEY
+from stretto.definitions.rules import Event
+
+
+class Desk(HookDesk):
+    """Keeps the events that it would have accepted."""
+
+    def __init__(self) -> None:
+        class Clock:
+            def now(self) -> float:
+                return 1000.0
+
+        services: Any = Clock()
+        super().__init__(services)
+        self.accepted: list[Event] = []
+
+    def accept(self, event: Event) -> Deferred:
+        self.accepted.append(event)
+        return Deferred()
+
+
+@pytest.mark.parametrize("key", ["a\0b", "k" * (MAX_EVENT_KEY + 1)])
+def test_a_key_that_no_store_should_hold_is_kept_as_its_digest(key: str) -> None:
+    """PostgreSQL has no text with NUL. Equal keys stay equal, and others stay different."""
+    desk = Desk()
+    for given in (key, key, key + "c", "short"):
+        desk.send("alert", None, "api:ann", given)
+    first, second, other, short = (str(each.key) for each in desk.accepted)
+    assert first == second != other
+    assert "\0" not in first
+    assert len(first) < MAX_EVENT_KEY
+    assert short == "api:ann:alert:short"
