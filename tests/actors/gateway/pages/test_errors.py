@@ -70,7 +70,7 @@ def test_a_store_that_is_down_has_a_page_of_its_own(tmp_path: Path) -> None:
             page = await text_of(browser, f"/runs/{run}?task=each", 503)
         assert "<h1>The store cannot be used now</h1>" in page
         assert "the disk is full" in page
-        assert f'href="/runs/{run}?task=each">Try again</a>' in page
+        assert f'href="/runs/{run}?task=each" data-again>Try again</a>' in page
         assert '<span class="role">admin</span>' in page
         assert 'href="/definitions" data-go="d"' in page
         assert "Try again" not in await text_of(browser, "/nothing-like-it", 404)
