@@ -107,10 +107,10 @@ def test_a_supervisor_that_crashes_fails_its_run_only(
     """A run whose supervisor crashes fails with supervisor_crashed, its items are stopped, and the engine lives on."""
     conduct = Conductor.on
 
-    def crashing(conductor: Conductor, event: Any) -> Any:
+    def crashing(conductor: Conductor, event: Any, *call: Any) -> Any:
         if conductor.workflow.ref == "crashing":
             raise error
-        return conduct(conductor, event)
+        return conduct(conductor, event, *call)
 
     monkeypatch.setattr(Conductor, "on", crashing)
     text = """

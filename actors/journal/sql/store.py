@@ -26,7 +26,6 @@ from stretto.actors.journal.sql.event_pruning import EventPruning
 from stretto.actors.journal.sql.kv import SqlKeyWriter
 from stretto.actors.journal.sql.membership import Alone, Member
 from stretto.actors.journal.sql.ownership import Guard, Ownership
-from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
@@ -114,6 +113,8 @@ def share(
         raise CannotOpenStore(
             "only a store in PostgreSQL can be shared: unset engine.store_lease, or change engine.store"
         )
+    from stretto.actors.journal.sql.peers import SqlPeers  # noqa: PLC0415 - only this loads psycopg
+
     guard = SharedPostgres(location.url, lease.seconds)
     with opening(guard.store):
         ownership = _join(guard, schema or SCHEMA, lease, clock)
