@@ -18,6 +18,7 @@ def test_a_call_writes_a_bounded_number_of_records(
 ) -> None:
     """One line says that there were more. Garbage is dropped."""
     monkeypatch.setattr(worker_logs, "MAX_RECORDS", 3)
+    caplog.set_level(logging.WARNING, "own")
     log = WorkerLog(IDS)
     with structlog.testing.capture_logs() as lines:
         log.write(b"garbage")
