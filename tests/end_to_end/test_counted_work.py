@@ -86,10 +86,10 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     with profiled(calls), running_engine(store=store) as bed:
         fan_out(bed, workflow, 10)
         needed = of_an_item(bed, workflow, lambda: sum(calls.values()))
-    assert needed < most + 0.5, calls.most_common(120)  # how many commits there are depends on the disk
+    assert needed < most + 0.05, calls.most_common(120)  # a stray call among 1,000 items is of none of them
 
 
-MOST_CALLS_OF_A_RUN = 291
+MOST_CALLS_OF_A_RUN = 290
 """Of functions of the engine and of Pykka, for a run of one task without a store."""
 
 

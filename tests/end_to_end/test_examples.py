@@ -130,7 +130,7 @@ def test_the_demo_on_ray_succeeds() -> None:
         capture_output=True, text=True, check=False, timeout=2 * PATIENCE, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert demo.returncode == 0, demo.stderr
-    printed = demo.stdout + demo.stderr  # a daemon in this process takes standard output for its actions
+    printed = demo.stdout + demo.stderr  # beside an engine, other threads than the main one print there
     assert re.search(r"succeeded: 4,000 results, 0 lost; checks that ran twice: \d+\n", printed), printed
     assert re.search(r"workers: \d of 4 connected, [1-9]\d* lost", printed), printed
 
