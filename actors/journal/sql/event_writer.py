@@ -1,7 +1,7 @@
 """Writes events with their matches, and marks the matches whose runs are accepted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
@@ -12,7 +12,9 @@ from stretto.actors.journal.sql.tables import event_keys, events, matches
 from stretto.actors.journal.sql.transaction import CHUNK, Transaction, chunks, recording
 from stretto.actors.journal.store import AlreadyAccepted
 from stretto.definitions.data import encode_json
-from stretto.definitions.rules import Event
+
+if TYPE_CHECKING:
+    from stretto.definitions.rules import Event
 
 NO_KEY: Final = "the inputs contain secrets, and the store has no key to encrypt them: set engine.store_key"
 _EVENTS: Final = insert(events)

@@ -8,10 +8,10 @@ from sqlalchemy import delete, text
 
 from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey, PruneEvents
 from stretto.actors.journal.events_memory import MemoryEvents
-from stretto.actors.journal.queries import InvalidCursor
-from stretto.actors.journal.records import EngineDrains
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.queries import InvalidCursor
+from stretto.actors.journal.records import EngineDrains
 from stretto.actors.journal.sql.event_writer import NO_KEY, EventWriter
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.sql.tables import runs
