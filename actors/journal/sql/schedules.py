@@ -87,7 +87,7 @@ class SqlScheduleClaims:
         given_up = [row.ref for row in gone if row.owner == engine or (row.owner is not None and not is_shared)]
         forgotten = [row.ref for row in gone if row.owner is None and row.after < at - FORGOTTEN_SECONDS]
         for refs in chunks(given_up):
-            # What is due until a file comes back is not missed.
+            # The due times until a file comes back are not missed.
             left = update(schedules).where(schedules.c.ref.in_(refs), schedules.c.after < at)
             connection.execute(update(schedules).where(schedules.c.ref.in_(refs)).values(owner=None))
             connection.execute(left.values(after=at))
