@@ -183,6 +183,10 @@ class RuleIndex:
                 found += self._by_parameter.get((event.type, name, value), ())
         return tuple(rule for _place, rule in sorted(found, key=lambda each: each[0]))
 
+    def disabled(self, event: str) -> list[Rule]:
+        """Return the rules for a type of events that their files disable."""
+        return [rule for rule in self.rules.values() if rule.event == event and not rule.enabled]
+
     def types(self) -> Iterable[str]:
         """Return the types that rules listen to."""
         return self.by_event.keys()
