@@ -20,7 +20,7 @@ class RuleSwitches:
         self._keys = keys
 
     def find(self, ref: str) -> StoredKey | None:
-        """Return the key that says who has disabled a rule, and when, or None if nobody has."""
+        """Return the key that says who has disabled a rule, and when, or None if no one has."""
         return self._services.keys.snapshot.find(_place(ref), 0.0)
 
     def disable(self, rule: Rule, by: Requester | None) -> Deferred:
