@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.events import SHOWN_BYTES
@@ -74,7 +75,7 @@ def test_a_large_payload_is_not_shown(tmp_path: Path) -> None:
         assert f'href="/api/v1/events/{sent}"' in page
         assert len(page) < SHOWN_BYTES
         await operator.submit("/schedules/due/trigger", csrf=operator.csrf)
-        due = await asyncio.to_thread(client.ask, events.Events("stretto.schedule"))
+        due: Any = await asyncio.to_thread(client.ask, events.Events("stretto.schedule"))
         place = f"/events/{due.events[0]['event']}"
         assert "Replay" not in await text_of(operator, place)
         assert (await operator.submit(f"{place}/replay", csrf=operator.csrf)).status == 409
