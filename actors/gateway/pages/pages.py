@@ -159,7 +159,8 @@ class Pages:
             self._route("/runs/{run}/cancel", controls.ask_to_cancel, controls.cancel),
             self._route("/runs/{run}/adjust", controls.ask_to_adjust, controls.adjust),
             self._route("/runs/{run}/item/{act}", controls.ask_about_item, controls.change_item),
-            self._route("/runs/{run}/task/{act}", tasks.ask, tasks.change),
+            self._route("/runs/{run}/task/cancel", tasks.ask_to_cancel, tasks.cancel),
+            self._route("/runs/{run}/task/{act}", None, tasks.change),
             self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 

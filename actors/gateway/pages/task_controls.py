@@ -19,7 +19,7 @@ from stretto.actors.gateway.pages.run_head import read_head
 from stretto.actors.operations import CancelTask, ControlRequest, Done, PauseTask, ResumeTask
 from stretto.definitions.conductor import ENDED
 
-_CONTROLS: Final[Mapping[str, type[ControlRequest]]] = {"pause": PauseTask, "resume": ResumeTask, "cancel": CancelTask}
+_CONTROLS: Final[Mapping[str, type[ControlRequest]]] = {"cancel": CancelTask, "pause": PauseTask, "resume": ResumeTask}
 
 
 class TaskAct(msgspec.Struct, frozen=True):
@@ -72,10 +72,8 @@ class TaskControls:
         self._renderer = renderer
         self._asker = asker
 
-    async def ask(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
+    async def ask_to_cancel(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show what the cancellation of a task would stop, and ask."""
-        if request.path_params["act"] != "cancel":
-            raise Problem("not_found", "only the cancellation of a task has a page that asks")
         head = await read_head(self._asker, request.path_params["run"], caller)
         tasks = head.status["tasks"] or {}
         task = known_task(tasks, request.query_params.get("task", ""))
@@ -86,12 +84,22 @@ class TaskControls:
             can_be_cancelled=TASK_ACTS["cancel"].fits(report["status"], head.status["status"]),
         )  # fmt: skip
 
+    async def cancel(self, request: Request, caller: Caller, fields: dict[str, str]) -> Response:
+        """Cancel a task."""
+        return await self._change(CancelTask, request, caller, fields)
+
     async def change(self, request: Request, caller: Caller, fields: dict[str, str]) -> Response:
-        """Pause, resume or cancel a task."""
-        act, run, task = request.path_params["act"], request.path_params["run"], fields.get("task", "")
+        """Pause or resume a task."""
+        act = request.path_params["act"]
         if act not in _CONTROLS:
             raise Problem("not_found", f"a task can be changed by {', '.join(_CONTROLS)}, got {act[:100]!r}")
-        wanted = request_from(_CONTROLS[act], run=run, task=task, note=fields.get("note"))
+        return await self._change(_CONTROLS[act], request, caller, fields)
+
+    async def _change(
+        self, kind: type[ControlRequest], request: Request, caller: Caller, fields: dict[str, str]
+    ) -> Response:
+        run, task = request.path_params["run"], fields.get("task", "")
+        wanted = request_from(kind, run=run, task=task, note=fields.get("note"))
         await self._asker.ask(wanted, caller, Done)
         return RedirectResponse(_url_of(run, task), HTTPStatus.SEE_OTHER)
 

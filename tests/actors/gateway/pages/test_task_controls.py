@@ -78,7 +78,7 @@ def test_an_address_that_fits_no_task_is_refused(tmp_path: Path) -> None:
         browser = await entered(client, url)
         assert "sleep" in await text_of(browser, f"/runs/{run}/task/cancel?task=slep", 404)
         await text_of(browser, f"/runs/{run}/task/cancel", 404)
-        await text_of(browser, f"/runs/{run}/task/pause?task=sleep", 404)
+        await text_of(browser, f"/runs/{run}/task/pause?task=sleep", 405)
         sent = await browser.submit(f"/runs/{run}/task/delete", csrf=browser.csrf, task="sleep")
         assert sent.status == 404
 
