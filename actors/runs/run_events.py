@@ -1,6 +1,6 @@
 """The events about a run itself, which are in the commit of their cause: its end, failed items, a budget nearly used.
 
-One is made only if a rule or an actor listens to its type.
+One is made only if a rule or an actor listens to its type, and `RunEvents` only at its first use.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
 ACTION_TRIGGER: Final = "core.st2.generic.actiontrigger"
 """A run has ended, as StackStorm's rules know it: {execution_id, status, action_ref, parameters, result, ...}."""
-_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
+EVENTS_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
 
@@ -57,8 +57,6 @@ class RunEvents:
             log: The run's log.
         """
         intake = self._services.events
-        if not intake.wants_any(_OF_AN_END):
-            return
         if intake.wants(RUN_ENDED):
             self._add(RUN_ENDED, log, {
                 "status": masked.status, "output": masked.output, "errors": masked.errors, "parent": self._parent,

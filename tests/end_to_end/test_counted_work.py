@@ -89,7 +89,7 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     assert needed < most + 0.05, calls.most_common(120)  # a stray call among 1,000 items is of none of them
 
 
-MOST_CALLS_OF_A_RUN = 290
+MOST_CALLS_OF_A_RUN = 258
 """Of functions of the engine and of Pykka, for a run of one task without a store."""
 
 
@@ -221,9 +221,9 @@ def test_memory_that_stays(workflow: Path) -> None:
     assert kept <= 1.1
 
 
-MOST_OBJECTS_OF_A_RUN = 76
+MOST_OBJECTS_OF_A_RUN = 66
 """Objects of a run in progress that the garbage collector looks through in each of its passes."""
-MOST_BLOCKS_OF_A_RUN = 122
+MOST_BLOCKS_OF_A_RUN = 112
 """Blocks of memory that are allocated for it."""
 MOST_OBJECTS_OF_AN_ITEM = 34
 MOST_BLOCKS_OF_AN_ITEM = 52
