@@ -3,6 +3,7 @@
 Every target is a ratio, or a time, of figures from one run on one machine; a target that was not measured says why.
 """
 
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -33,9 +34,10 @@ class Target:
 
     def met(self, value: float, spread: float = 0.0) -> bool:
         """Say whether a measured number is within the limit, also if it were worse by its spread."""
+        worse = abs(value) * spread  # a difference may be negative
         if self.bound == "at most":
-            return value * (1 + spread) <= self.limit
-        return value * (1 - spread) >= self.limit
+            return value + worse <= self.limit
+        return value - worse >= self.limit
 
 
 BARE_POOL = "ThreadPoolExecutor(8), the same formatting"
@@ -170,12 +172,20 @@ def of_time(values: list[float], unit: str, remark: str = "") -> Measured:
     return Measured(median(values) * UNITS[unit], remark, deviation(values))
 
 
+def of_differences(values: list[float], remark: str = "") -> Measured:
+    """Return the median of numbers in a target's unit that may be negative, as pyperf's statistics take none."""
+    value = statistics.median(values)
+    distance = statistics.median(abs(each - value) for each in values)
+    return Measured(value, remark, distance / abs(value) if value and len(values) > 1 else None)
+
+
 def largest_to_smallest(samples: Samples) -> Measured:
     """Return the ratio of the largest case to the smallest one, each by its rounds' ratios to the first."""
     first = next(iter(samples.values()))
     times = {name: ratio(values, first) for name, values in samples.items()}
     largest, smallest = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
-    return Measured(times[largest] / times[smallest], f"{largest} : {smallest}")
+    of_both = of_ratio(samples[largest], samples[smallest])
+    return Measured(times[largest] / times[smallest], f"{largest} : {smallest}", of_both.spread, of_both.floor)
 
 
 def tables(measured: Mapping[str, Measured]) -> Iterable[Table]:
