@@ -10,9 +10,9 @@ from time import perf_counter
 from attacker import HELD, PIECES
 from daemons import Daemon, daemon
 from engines import RUN_SECONDS
-from measure import Samples, deviation, ratio
+from measure import Samples, ratio
 from report import Measured, Table, figure, timing
-from targets import of_ratio
+from targets import of_ratio, spread_of
 
 ITEMS = 200_000
 ATTACKER = Path(__file__).parent / "attacker.py"
@@ -107,5 +107,5 @@ def targets(samples: Samples, attacks: list[dict[str, float]]) -> dict[str, Meas
     slowest = [each["slowest"] for each in attacks]
     return {
         "attacked": of_ratio(samples[f"{ALONE}, item"], samples[f"{ATTACKED}, item"], remark),
-        "attacked, probe": Measured(max(slowest), "", deviation(slowest)),
+        "attacked, probe": Measured(max(slowest), "", spread_of(slowest)),
     }

@@ -161,15 +161,20 @@ def told(value: float, unit: str) -> str:
     return f"{figure(value)} {unit}"
 
 
+def spread_of(values: list[float]) -> float | None:
+    """Return the deviation of the rounds' values. A single one says nothing of it."""
+    return deviation(values) if len(values) > 1 else None
+
+
 def of_ratio(dividends: list[float], divisors: list[float], remark: str = "") -> Measured:
     """Return the ratio of two cases that were measured in the same rounds."""
     ratios = [dividend / divisor for dividend, divisor in zip(dividends, divisors, strict=True)]
-    return Measured(ratio(dividends, divisors), remark, deviation(ratios), deviation(divisors))
+    return Measured(ratio(dividends, divisors), remark, spread_of(ratios), spread_of(divisors))
 
 
 def of_time(values: list[float], unit: str, remark: str = "") -> Measured:
     """Return the median of times in seconds, in a target's unit."""
-    return Measured(median(values) * UNITS[unit], remark, deviation(values))
+    return Measured(median(values) * UNITS[unit], remark, spread_of(values))
 
 
 def of_differences(values: list[float], remark: str = "") -> Measured:

@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from stretto.actors.dispatch import Overran
+from stretto.actors.dispatch import Overran, Recipient
 from stretto.actors.journal import Ending, RunLog
 from stretto.actors.outcome import Outcome, failed_with
 from stretto.actors.runs.in_flight import ItemsInFlight
@@ -46,7 +46,6 @@ class RunEnding:
         request: RunRequest,
         items: ItemsInFlight,
         streams: RunStreams,
-        reminders: RunReminders,
         listeners: RunListeners,
         telemetry: RunTelemetry,
     ) -> None:
@@ -59,9 +58,15 @@ class RunEnding:
         self._run_id = request.handle.id
         self._items = items
         self._streams = streams
-        self._reminders = reminders
+        self._reminders: RunReminders | None = None
         self._listeners = listeners
         self._telemetry = telemetry
+
+    def reminders(self, supervisor: Recipient) -> RunReminders:
+        """Return the reminders of a supervisor. Most runs wait for none."""
+        if self._reminders is None:
+            self._reminders = RunReminders(self._services.timers, self._services.now, supervisor)
+        return self._reminders
 
     # ---- at the run's end
 
@@ -96,7 +101,8 @@ class RunEnding:
             self._listeners.notify_engine(SharePermits())
         if self._listeners.watchers:
             self._listeners.report_end(progress)
-        self._reminders.forget_all()
+        if self._reminders is not None:
+            self._reminders.forget_all()
 
     # ---- without an end
 
@@ -153,7 +159,8 @@ class RunEnding:
     def leave(self) -> None:
         """Stop the items and the reminders."""
         self._items.leave()
-        self._reminders.forget_all()
+        if self._reminders is not None:
+            self._reminders.forget_all()
 
     def close(self) -> None:
         """Release what outlives no supervisor: its files, and its secrets in the log's mask."""

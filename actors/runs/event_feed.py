@@ -67,8 +67,8 @@ class EventFeed(ABC):
     """
 
     __slots__ = (
-        "_guard", "_inbox", "_is_child", "_keys", "_now", "begun", "conductor", "ended", "ending", "interrupted",
-        "items", "log", "propagation", "run_id", "unfinished",
+        "_guard", "_inbox", "_is_child", "_keys", "_now", "_propagation", "begun", "conductor", "ended", "ending",
+        "interrupted", "items", "log", "run_id", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -81,13 +81,21 @@ class EventFeed(ABC):
         self.unfinished: UnfinishedEvent | None = None
         self.items = items
         self.ending = ending
-        self.propagation = Propagation(self.run_id, items)
+        self._propagation: Propagation | None = None
         secrecy = request.secrecy
         self.log = RunLog(
             services.journal, self.run_id, secretive=secrecy is not NO_SECRECY and secrecy != NO_SECRECY,
             family=request.family, max_output_bytes=services.max_output_bytes,
         )  # fmt: skip
         self._now, self._guard, self._inbox, self._keys = services.now, services.guard, inbox, services.keys
+
+    @property
+    def propagation(self) -> Propagation:
+        """Passes requests on to sub-workflows. Most runs have none, and no request."""
+        propagation = self._propagation
+        if propagation is None:
+            propagation = self._propagation = Propagation(self.run_id, self.items)
+        return propagation
 
     @abstractmethod
     def carry_out(

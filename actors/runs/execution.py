@@ -33,7 +33,7 @@ from stretto.actors.runs.messages import (
     SharePermits,
     StartRecorded,
 )
-from stretto.actors.runs.reminders import RunReminders, Timer
+from stretto.actors.runs.reminders import Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
@@ -78,7 +78,7 @@ class RunExecution(EventFeed):
     """
 
     __slots__ = (
-        "_request", "_reuses", "_services", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files",
+        "_request", "_reuses", "_services", "listeners", "reused", "streams", "telemetry", "uses_files",
     )  # fmt: skip
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
@@ -88,10 +88,9 @@ class RunExecution(EventFeed):
         items = ItemsInFlight(services, request, inbox, self.telemetry)
         plan = request.reuse_plan
         self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
-        self.reminders = RunReminders(services.timers, services.now, inbox)
         self.uses_files = bool(tasks_with_files(request.workflow))
         self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
-        ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
+        ending = RunEnding(services, request, items, self.streams, self.listeners, self.telemetry)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 
@@ -173,7 +172,7 @@ class RunExecution(EventFeed):
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)
     def _reminded(self, event: Timer) -> None:
-        self.reminders.came(event)
+        self.ending.reminders(self._inbox).came(event)
         self.event(event)
 
     # ---- files
@@ -257,7 +256,7 @@ class RunExecution(EventFeed):
         """Remind the run of a wait's end, in `at_most` seconds, unless the wait is reused."""
         then = command.then
         if isinstance(then, RunTimedOut) or not self.reused.take_wait(then):
-            self.reminders.add(then, at_most)
+            self.ending.reminders(self._inbox).add(then, at_most)
 
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""
