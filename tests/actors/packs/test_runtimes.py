@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stretto.actors.packs import findings_of, read_packs
+from stretto.actors.packs.model import PackAction
 from tests.support.engines import Bench
 
 RUNTIME = """\
@@ -104,7 +105,9 @@ def test_an_action_gets_the_version_that_it_asks_for(
     (pack / "runtimes/posix.yaml").write_text(RUNTIME + VERSIONS)
     (pack / "actions/say.yaml").write_text(ACTION + (f"runtime_version: '{wanted}'\n" if wanted else ""))
     (read,) = read_packs([pack])
-    runtime = read.actions[0].runtime
+    (action,) = read.actions
+    assert isinstance(action, PackAction)
+    runtime = action.runtime
     assert runtime is not None
     assert (runtime.command, runtime.variables["NAMES"]) == (command, names)
     assert read.warnings == ()

@@ -177,6 +177,7 @@ def test_the_end_of_a_process_fails_its_item(run: Callable[..., Outcome], way: s
             "st2common.constants",
         ),
         ("import lib.more", "st2client"),
+        ("from lib import more", "st2client"),
     ],
 )
 def test_more_of_stackstorm_is_refused_by_name(sample: Sample, code: str, what: str) -> None:
