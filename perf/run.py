@@ -29,6 +29,7 @@ import large_pack
 import lazy
 import many
 import origin
+import orquesta
 import page_costs
 import pages
 import parts
@@ -99,6 +100,15 @@ def measure_templates(report: Report, effort: Effort) -> None:
     samples = pooled(templates.measure, effort.micro_rounds, effort.processes)
     report.show(templates.table(samples), samples)
     report.measured |= templates.targets(samples)
+
+
+def measure_orquesta(report: Report, effort: Effort) -> None:
+    """Orquesta's dialect beside the native one."""
+    expressions = pooled(orquesta.measure_expressions, effort.micro_rounds, effort.processes)
+    report.show(orquesta.expressions_table(expressions), expressions)
+    fan_outs = pooled(orquesta.measure_fan_outs, effort.engine_rounds, effort.processes)
+    report.show(orquesta.fan_outs_table(fan_outs), fan_outs)
+    report.measured |= orquesta.targets(expressions, fan_outs)
 
 
 def measure_engine(report: Report, effort: Effort) -> None:
@@ -283,6 +293,7 @@ SECTIONS: dict[str, Section] = TARGETED | {
     "lazy": measure_lazy,
     "variants": measure_variants,
     "publishing": measure_publishing,
+    "orquesta": measure_orquesta,
     "counts": measure_counts,
     "idle": measure_idle,
 }
