@@ -19,6 +19,7 @@ import contention
 import contexts
 import counts
 import crowd
+import dialects
 import engine
 import garbage
 import gets
@@ -29,7 +30,6 @@ import large_pack
 import lazy
 import many
 import origin
-import orquesta
 import page_costs
 import pages
 import parts
@@ -104,11 +104,11 @@ def measure_templates(report: Report, effort: Effort) -> None:
 
 def measure_orquesta(report: Report, effort: Effort) -> None:
     """Orquesta's dialect beside the native one."""
-    expressions = pooled(orquesta.measure_expressions, effort.micro_rounds, effort.processes)
-    report.show(orquesta.expressions_table(expressions), expressions)
-    fan_outs = pooled(orquesta.measure_fan_outs, effort.engine_rounds, effort.processes)
-    report.show(orquesta.fan_outs_table(fan_outs), fan_outs)
-    report.measured |= orquesta.targets(expressions, fan_outs)
+    expressions = pooled(dialects.measure_expressions, effort.micro_rounds, effort.processes)
+    report.show(dialects.expressions_table(expressions), expressions)
+    fan_outs = pooled(dialects.measure_fan_outs, effort.engine_rounds, effort.processes)
+    report.show(dialects.fan_outs_table(fan_outs), fan_outs)
+    report.measured |= dialects.targets(expressions, fan_outs)
 
 
 def measure_engine(report: Report, effort: Effort) -> None:
