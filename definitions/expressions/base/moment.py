@@ -59,7 +59,7 @@ class Moment:
         # One evaluation needs no budget: its own limit is lower.
         self._first: Fuel | None = None
         self._budget: Budget | None = None
-        # What plain evaluations have cost before the first one that had a fuel.
+        # The cost of plain evaluations before the first one that had a fuel.
         self._paid_units = self._paid_bytes = 0
 
     @property
