@@ -66,17 +66,17 @@ expected-statuses = [200, 201, 202, 204, 304, 400, 401, 403, 404, 409, 413, 422,
 def described(role: Role, known: dict[str, list[str]]) -> dict[str, Any]:
     """Return the description without streams, in which workflows, and names that exist, are likely.
 
-    Of hooks' tokens, only the requests are described that they may send.
+    Tokens of hooks are tried on the paths alone to which they may send.
     """
     document = openapi.describe()
     texts = [{"file": f"{name}.yaml", "text": text_of(name)} for name in DEFINITIONS]
     likely = {"task": ["echo", "each", "sleep", "ask"], "index": [0, 1, 2], **known}
-    of_hooks = {route.method + API + route.place for route in ROUTES if route.role == "hook"}
+    of_hooks = {API + route.place for route in ROUTES if route.role == "hook"}
     workflows = [*(f"fuzzed.{name}" for name in DEFINITIONS), *texts]
     for path, item in tuple(document["paths"].items()):
         for method, operation in tuple(item.items()):
             is_stream = any(EVENTS in each.get("content", ()) for each in operation["responses"].values())
-            is_tried = ONLY.search(path) is not None and (role != "hook" or method.upper() + path in of_hooks)
+            is_tried = ONLY.search(path) is not None and (role != "hook" or path in of_hooks)
             if is_stream or not is_tried:
                 del item[method]
                 continue
