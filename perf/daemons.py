@@ -63,6 +63,11 @@ class Daemon:
         return int(text.split()[0]) / 1e9
 
     @property
+    def descriptors(self) -> int:
+        """The number of its open descriptors."""
+        return len(list(Path(f"/proc/{self.process}/fd").iterdir()))
+
+    @property
     def resident_bytes(self) -> int:
         """Its bytes of memory."""
         return _field(self.process, "VmRSS:") * 1024

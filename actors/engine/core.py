@@ -77,7 +77,7 @@ class EngineCore:
         )
         self.keys = EngineKeys(services, parts.link, parts.key_limits, peers)
         self.pools = EnginePools(services)
-        self.inquiries = EngineInquiries(services, engine, table, self.requests)
+        self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, engine, parts.link, table, runs, recovery, admission, quarantine, peers)
