@@ -8,11 +8,10 @@ from sqlalchemy import text
 
 from stretto.actors.engine.engine import Engine
 from stretto.actors.engine.relay import CHANGES, REPORTS, RefusedByPeer
-from stretto.actors.history import UnknownItem
 from stretto.actors.journal import InquiryEnded, Requester
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs import MayNotAnswer
+from stretto.actors.runs import ItemNotInFlight, MayNotAnswer
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from tests.support.engines import Bench, outcome_of
 from tests.support.inquiries import ASK, Asked
@@ -175,7 +174,7 @@ def test_the_output_of_an_item_in_flight_is_asked_of_its_engine(pair: tuple[Benc
     assert output == ask(first, "item_output", run.id, "a", 0)
     assert output["task"] == "a"
     for bench in pair:
-        with pytest.raises(UnknownItem, match="item 7"):
+        with pytest.raises(ItemNotInFlight, match="in flight of this task: 0"):
             ask(bench, "item_output", run.id, "a", 7)
     ask(second, "cancel", run.id)
     outcome_of(run)
