@@ -150,7 +150,7 @@ def table_of_gateway(samples: Samples) -> Table:
 
 def targets_of_gateway(samples: Samples) -> dict[str, Measured]:
     """Say what the gateway adds."""
-    processor = added(samples, PROCESSOR).value
+    processor = added(samples, PROCESSOR).value or 0.0
     return {
         "gateway, start": added(samples, SECONDS, f"processor time {processor:.0f} ms"),
         "gateway, memory": added(samples, MEMORY, "a daemon without it"),
