@@ -16,6 +16,7 @@ import yaml
 from stretto.definitions.data import FrozenDict, FrozenList, thaw, weigh
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import SPLIT, Fuel
+from stretto.definitions.expressions.base.namespaces import ABSENT
 from stretto.definitions.expressions.base.parsing import parse_json
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
@@ -274,7 +275,10 @@ def _dirname(evaluation: Evaluation, path: Any) -> str:
     return posixpath.dirname(_path(evaluation, "dirname", path))
 
 
-_SCOPES = ("system.", "user.", "pack.")
+_OF_USERS = "user."
+_SCOPES = ("system.", _OF_USERS, "pack.")
+_FACTS = "st2"
+"""The variable that has the user who started the run."""
 
 
 def _st2kv(evaluation: Evaluation, key: Any, **options: Any) -> Any:
@@ -287,16 +291,47 @@ def _st2kv(evaluation: Evaluation, key: Any, **options: Any) -> Any:
         raise TypeError(f"st2kv() takes true or false as decrypt, got a value of type {type_name(decrypt)}")
     if not place.startswith(_SCOPES):
         place = f"system.{place}"
+    found = read_key(evaluation, place, decrypt=decrypt)
+    if found is not ABSENT:
+        return found
+    if "default" in options:
+        return options["default"]
+    raise ValueError(no_key(place))
+
+
+def read_key(evaluation: Evaluation, place: str, *, decrypt: bool) -> Any:
+    """Return the value of a key, or `ABSENT`.
+
+    Args:
+        evaluation: The evaluation that reads it.
+        place: The scope, the owner, if any, and the name, with dots. A user's key may lack its owner: it is the user
+            who started the run.
+        decrypt: Whether a secret key may be read.
+
+    Raises:
+        ValueError: The key is secret, and `decrypt` is false.
+    """
     keys = evaluation.keys()
     found = keys.find(place)
+    if found is None and place.startswith(_OF_USERS) and (user := _user_of(evaluation)):
+        found = keys.find(f"{_OF_USERS}{user}.{place.removeprefix(_OF_USERS)}")
     if found is None:
-        if "default" in options:
-            return options["default"]
-        hint = "; a run has no user: name one as in user.NAME.KEY" if place.startswith("user.") else ""
-        raise ValueError(f"there is no key {place!r}{hint}")
+        return ABSENT
     if found.secret and not decrypt:
         raise ValueError(f"the key {place!r} is secret: pass decrypt=true to read it")
     return keys.value_of(found)
+
+
+def no_key(place: str) -> str:
+    """Return the message that there is no such key."""
+    hint = ", also not of the user who started the run: name one as in user.NAME.KEY"
+    return f"there is no key {place!r}{hint if place.startswith(_OF_USERS) else ''}"
+
+
+def _user_of(evaluation: Evaluation) -> str:
+    """Return the user who started the run, or "" if none is known."""
+    facts = evaluation.variables().read(_FACTS)
+    return str(facts.get("user", "")) if isinstance(facts, FrozenDict) else ""
 
 
 def _decrypt_kv(_evaluation: Evaluation, value: Any) -> Any:
