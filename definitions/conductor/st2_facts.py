@@ -6,8 +6,8 @@ from typing import Final
 from stretto.definitions.data import FrozenDict, object_of
 from stretto.definitions.model import Workflow, once_per_workflow
 
-_NAMED: Final = re.compile(r"\b(st2|action_context)\b|\bst2kv\b.*\buser\.", re.DOTALL)
-"""The variable's name, that by which ActionChains read it, and keys of the user who started the run."""
+_NAMED: Final = re.compile(r"\b(st2|action_context|st2kv)\b")
+"""The variable's name, that by which ActionChains read it, and the function that needs the run's user."""
 
 
 @once_per_workflow
