@@ -24,6 +24,8 @@ export class Cells {
 
   async load() {
     if (this.waiting) return;
+    await null; // `changed` is for a map that is there
+    if (this.path === null) return this.changed(null); // without a store, the frames of the stream have all that is known
     this.waiting = [];
     const frames = this.waiting;
     try {
