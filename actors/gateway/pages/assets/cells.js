@@ -24,13 +24,12 @@ export class Cells {
 
   async load() {
     if (this.waiting) return;
-    await null; // `changed` is for a map that is there
-    if (this.path === null) return this.changed(null); // without a store, the frames of the stream have all that is known
     this.waiting = [];
     const frames = this.waiting;
     try {
-      const answer = await fetch(this.path);
-      if (!answer.ok) return;
+      // Without a store there is no path: the frames of the stream have all that is known.
+      const answer = await (this.path && fetch(this.path));
+      if (!answer?.ok) return;
       const [visit, entry] = (answer.headers.get("etag") ?? "").replaceAll('"', "").split(".").map(Number);
       this.take(new Uint8Array(await answer.arrayBuffer()));
       this.visit = visit;
