@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -14,9 +14,6 @@ from stretto.metrics import get_logger
 from tests.support.accessibility import sideways
 from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
 from tests.support.gateways import Opened, opened_gateway
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 pytestmark = needs_chromium
 ATTACKS: Final = (
@@ -35,6 +32,17 @@ TEXT: Final = " ".join(ATTACKS)
 LONG: Final = "x" * 10_000
 MADE: Final = "iframe, object, embed, img, base, main script, form[action*='evil']"
 """Elements that no page has, and that attacks would make."""
+HARMS: Final = """
+(made) => [
+  ...(window.hacked === undefined ? [] : ["a script has run"]),
+  ...[...document.querySelectorAll(made)].map((each) => each.outerHTML),
+  ...[...document.querySelectorAll("[href], [src], [action], [formaction]")]
+    .flatMap((each) => ["href", "src", "action", "formaction"].map((name) => each.getAttribute(name)))
+    .filter((target) => target && new URL(target, document.baseURI).origin !== location.origin),
+  ...(document.documentElement.outerHTML.includes("kitten") ? ["an expression was evaluated"] : []),
+]
+"""
+"""Returns the harm that an attack has done: scripts that have run, elements that it made, links that lead elsewhere."""
 TABS: Final = ("", "/items", "/timeline", "/context", "/history", "/values")
 PLACES: Final = (
     "/",
@@ -189,18 +197,5 @@ def test_nothing_that_attacks_is_run_or_leaves_the_origin(daemon: Opened) -> Non
             assert answer is not None
             assert answer.status in ({200} if path in places else {200, 400, 404, 422}), path[:200]
             assert answer.header_value("set-cookie") is None
-            assert page.evaluate("window.hacked === undefined"), path
-            assert page.locator(MADE).count() == 0, path
-            assert evil_links(page) == [], path
-            assert "kitten" not in page.content(), path
+            assert page.evaluate(HARMS, MADE) == [], path
             assert sideways(page, (320, 1440)) == [], path
-
-
-def evil_links(page: "Page") -> list[str]:
-    """Return the links of a page that lead elsewhere, or are scripts."""
-    found: list[str] = page.evaluate(
-        "() => [...document.querySelectorAll('[href], [src], [action], [formaction]')]"
-        ".flatMap((each) => ['href', 'src', 'action', 'formaction'].map((name) => each.getAttribute(name)))"
-        ".filter((target) => target && new URL(target, document.baseURI).origin !== location.origin)"
-    )
-    return found

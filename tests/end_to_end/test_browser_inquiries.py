@@ -1,6 +1,7 @@
 """Journeys in a real browser: a run asks, every open page says so, and somebody answers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -20,6 +21,12 @@ DEFINITIONS: Final = {
     "required: [go]}}}]\n",
     "test.calls": "tasks: [{name: call, action: test.asks}]\n",
 }
+
+
+WAITS: Final = (
+    "cancellation_policy: cancel_running\n"
+    "tasks: [{name: wait, with_items: [1, 2, 3], action: core.sleep, input: {seconds: 1000}}]\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +81,30 @@ def test_a_page_without_a_stream_asks_from_time_to_time(page: "Page", daemon: Op
     daemon.client.ask(Cancel(run.run))
     page.clock.fast_forward(15_000)
     page.locator("#inquiry-count").wait_for(state="hidden")
+
+
+def test_a_daemon_without_a_store_shows_questions_and_items_as_well(chromium: "Browser", tmp_path: Path) -> None:
+    """It has neither a list of runs nor stored states of items, and is not asked for them."""
+    for ref, text in (DEFINITIONS | {"test.waits": WAITS}).items():
+        (tmp_path / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
+    with (
+        opened_gateway(tmp_path, tmp_path / "tokens", definitions=str(tmp_path)) as daemon,
+        watched_context(chromium, daemon.url) as context,
+    ):
+        run: Any = daemon.client.ask(Submit("test.asks"))
+        page = enter(context, daemon.client, daemon.url)
+        page.goto(f"{daemon.url}/runs/{run.run}")
+        page.locator("#live").wait_for()
+        page.locator("#questions").get_by_text(PROMPT).wait_for()
+        daemon.client.ask(Cancel(run.run))
+        page.locator("#inquiry-count").wait_for(state="hidden")
+        waits: Any = daemon.client.ask(Submit("test.waits"))
+        page.goto(f"{daemon.url}/runs/{waits.run}")
+        page.locator("#live").wait_for()
+        page.locator("#marks").focus()
+        page.keyboard.press("Home")
+        page.locator("#tip").get_by_text("0 · running").wait_for()
+        daemon.client.ask(Cancel(waits.run))
 
 
 @pytest.mark.parametrize("ref", ["test.asks", "test.calls"])

@@ -14,6 +14,8 @@ WIDTHS: Final = (320, 390, 640, 768, 1180, 1440)
 """640 pixels are a screen of 1280 at 200 %, and 320 one at 400 %."""
 MOST_STOPS: Final = 300
 """Presses of Tab on one page."""
+_COLOURS: Final = ("color-contrast", "link-in-text-block")
+"""The rules that a scheme of other colours can break, without which it breaks no other."""
 _RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _RUN: Final = """
 async (rules) => {
@@ -67,6 +69,14 @@ def violations(page: "Page") -> list[str]:
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(_axe())
     found: list[str] = page.evaluate(_RUN, list(_RULES))
+    return found
+
+
+def violations_of_colours(page: "Page") -> list[str]:
+    """Return a line for each element of a page that breaks a rule about colours."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(_axe())
+    found: list[str] = page.evaluate(_RUN, list(_COLOURS))
     return found
 
 

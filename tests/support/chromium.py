@@ -150,7 +150,7 @@ def watched_context(browser: "Browser", url: str, **options: Any) -> "Iterator[B
         yield context
     finally:
         context.close()
-    assert watch.found == []
+    assert watch.found == [], watch.found
 
 
 def enter(context: "BrowserContext", client: Client, url: str, role: str = "admin", **token: Any) -> "Page":

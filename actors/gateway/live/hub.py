@@ -144,6 +144,7 @@ class LiveHub:
             channel.users += 1
             self._open[subscription] = channel
             await self._join(channel, subscription, last_id)
+            self._inquiries.greet(subscription)
         return subscription
 
     async def follow_engine(self, last_id: str = "", session: str = "", accepts: Accepts | None = None) -> Subscription:
@@ -160,6 +161,7 @@ class LiveHub:
         with self._admitted(session) as subscription:
             subscription.held_by(self._news)
             await self._news.join(subscription, last_id, accepts)
+            self._inquiries.greet(subscription)
         return subscription
 
     async def follow_output(self, item: FollowedItem, session: str = "") -> Subscription:

@@ -8,6 +8,8 @@ from stretto.actors.gateway.live.output_channel import OutputChannel
 from stretto.actors.gateway.live.run_channel import FRAME_SECONDS, CallLater
 from stretto.actors.gateway.live.subscription import Subscription
 
+RECENT_SECONDS: Final = 30.0
+"""How long a new stream gets the frame at its beginning: its page may have been made before the change."""
 _FRAME: Final = event("inquiries", {})
 
 
@@ -26,13 +28,29 @@ class InquiryNews:
         self._call_later = call_later
         self._is_resting = False
         self._has_news = False
+        self._is_recent = False
+        self._is_aging = False
 
     def changed(self) -> None:
         """Note that an inquiry was asked or has ended."""
+        self._is_recent = True
+        if not self._is_aging:
+            self._age()
         if self._is_resting:
             self._has_news = True
         elif self._streams:
             self._send()
+
+    def greet(self, subscription: Subscription) -> None:
+        """Tell a new stream, if inquiries have changed not long ago."""
+        if self._is_aging:
+            subscription.put(_FRAME)
+
+    def _age(self) -> None:
+        """Begin a time at whose end the news are old, unless there are newer ones."""
+        self._is_aging, self._is_recent = self._is_recent, False
+        if self._is_aging:
+            self._call_later(RECENT_SECONDS, self._age)
 
     def _send(self) -> None:
         self._is_resting, self._has_news = True, False

@@ -27,8 +27,9 @@ export class Cells {
     this.waiting = [];
     const frames = this.waiting;
     try {
-      const answer = await fetch(this.path);
-      if (!answer.ok) return;
+      // Without a store there is no path: the frames of the stream have all that is known.
+      const answer = await (this.path && fetch(this.path));
+      if (!answer?.ok) return;
       const [visit, entry] = (answer.headers.get("etag") ?? "").replaceAll('"', "").split(".").map(Number);
       this.take(new Uint8Array(await answer.arrayBuffer()));
       this.visit = visit;

@@ -46,12 +46,12 @@ async function showCount() {
 
 async function listed(name, query) {
   const answer = await fetch(`/api/v1/${name}?${new URLSearchParams({ ...query, limit: MOST })}`);
-  return answer.ok ? (await answer.json())[name] : []; // without a store, there is no list of runs
+  return answer.ok ? (await answer.json())[name] : [];
 }
 
 async function showQuestions() {
-  const { run } = questions.dataset;
-  const below = await listed("runs", { parent: run, status: "running" });
+  const { run, hasList } = questions.dataset; // without a store, there is no list of runs
+  const below = hasList === "true" ? await listed("runs", { parent: run, status: "running" }) : [];
   const runs = [run, ...below.map(({ id }) => id)];
   const inquiries = (await Promise.all(runs.map((each) => listed("inquiries", { run: each, status: "pending" })))).flat();
   questions.replaceChildren(...inquiries.slice(0, MOST).map(question));
@@ -73,7 +73,7 @@ async function show() {
 
 // A page with a stream is told of news by it; others ask.
 export function useInquiries() {
-  if (!count) return;
+  if (!count && !questions) return;
   addEventListener(INQUIRIES, show);
   document.addEventListener("visibilitychange", show);
   if (!document.getElementById("live")) setInterval(show, EVERY_MS);

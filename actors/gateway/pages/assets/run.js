@@ -91,7 +91,8 @@ function take({ status, entry, tasks = {}, items = {} }, isWhole) {
 }
 
 const place = document.getElementById("map");
-const map = place ? new ItemMap(place, `${runPath}/tasks/${encodeURIComponent(task)}/cells`, () => showCounts()) : null;
+const path = place?.dataset.isStored === "true" ? `${runPath}/tasks/${encodeURIComponent(task)}/cells` : null;
+const map = place ? new ItemMap(place, path, () => showCounts()) : null;
 useGraph();
 if (document.getElementById("run").dataset.ended === "true") loadFailures(runPath, task);
 usePanel();

@@ -51,6 +51,9 @@ export function follow(path, listeners) {
     source = new EventSource(path);
     for (const [name, handler] of Object.entries(listeners)) source.addEventListener(name, news(handler));
     source.addEventListener("inquiries", news(() => dispatchEvent(new Event(INQUIRIES))));
+    source.addEventListener("open", () => {
+      if (live.classList.contains("off")) dispatchEvent(new Event(INQUIRIES)); // what was told meanwhile is lost
+    });
     source.addEventListener("open", showLive); // a stream that continues says nothing until there is news
     source.addEventListener("bye", () => {
       close();

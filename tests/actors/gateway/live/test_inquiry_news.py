@@ -2,7 +2,7 @@
 
 import pytest
 
-from stretto.actors.gateway.live.inquiry_news import InquiryNews
+from stretto.actors.gateway.live.inquiry_news import RECENT_SECONDS, InquiryNews
 from stretto.actors.gateway.live.output_channel import OutputChannel
 from stretto.actors.gateway.live.run_channel import FRAME_SECONDS
 from stretto.actors.gateway.live.subscription import Subscription
@@ -50,14 +50,23 @@ def test_all_who_follow_runs_are_told_at_most_four_times_a_second(monkeypatch: p
     assert of_run.written == [FRAME, FRAME]
     timers.advance(FRAME_SECONDS)
     assert of_run.written == [FRAME, FRAME]
-    assert timers.count == 0
+    assert timers.count == 1, "that at whose end the news are old"
     news.changed()
     assert of_run.written == [FRAME] * 3
     assert of_output.written == []
 
 
-def test_nothing_is_timed_while_nobody_listens() -> None:
-    """The next client gets the inquiries with its page."""
+def test_a_new_stream_is_told_of_recent_news() -> None:
+    """Its page may have been made before them. At last no timer stays."""
     timers = Timers()
-    InquiryNews({}, timers.call_later).changed()
+    news = InquiryNews({}, timers.call_later)
+    greeted: list[list[bytes]] = []
+    for changes in (0, 2, 1, 0, 0):
+        for _ in range(changes):
+            news.changed()
+        subscription, outlet = opened()
+        news.greet(subscription)
+        greeted.append(outlet.written)
+        timers.advance(RECENT_SECONDS)
+    assert greeted == [[], [FRAME], [FRAME], [FRAME], []]
     assert timers.count == 0
