@@ -43,6 +43,7 @@ class Target:
 BARE_POOL = "ThreadPoolExecutor(8), the same formatting"
 ITSELF = "itself"
 JINJA = "the same template in Jinja2's ImmutableSandboxedEnvironment"
+NATIVE = "the same in the native dialect"
 BASELINE = 'python -c "import yaml, jinja2, pykka"'
 
 FEW: Mapping[str, Target] = {
@@ -52,6 +53,11 @@ FEW: Mapping[str, Target] = {
     ),
     "one expression": Target("a template with one expression, times faster", "at least", 8, "x", JINJA),
     "three expressions": Target("a template with three expressions, times faster", "at least", 8, "x", JINJA),
+    "yaql path": Target("<% ctx(greeting) %>, CPU", "at most", 3, "x", NATIVE),
+    "yaql text": Target("a text with two paths in YAQL, CPU", "at most", 3, "x", NATIVE),
+    "yaql functions": Target("the slowest of YAQL's common functions, CPU", "at most", 3, "x", NATIVE),
+    "orquesta fan-out, yaql": Target("an item of an Orquesta fan-out with YAQL, CPU", "at most", 2, "x", NATIVE),
+    "orquesta fan-out, jinja": Target("the same with Jinja", "at most", 2, "x", NATIVE),
     "fan-out": Target("fan-out of 10,000, no store", "at most", 1.2, "x", BARE_POOL),
     "fan-out, SQLite": Target("the same, SQLite, every result durable", "at most", 1.9, "x", BARE_POOL),
     "fan-out, 5 MB": Target("fan-out of 10,000 over 5 MB, no store", "at most", 1.05, "x", "over 0 MB"),
