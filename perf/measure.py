@@ -7,13 +7,18 @@ rounds' own ratios.
 
 import gc
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TypeAlias, TypeVar
 
 import pyperf  # type: ignore[import-untyped]
 
+DEADLINE = "STRETTO_PERF_DEADLINE"
+"""The variable that tells new interpreters when a section should be over, in seconds since the epoch."""
+MOST_SECONDS = 25.0
+LEAST_ROUNDS = 3
 SECONDS_A_SAMPLE = 0.02
 """How long a micro-benchmark runs for one value, at least: far above the clock's resolution and a thread switch."""
 
@@ -31,7 +36,7 @@ def interleave(cases: Mapping[str, Case], rounds: int, loops: Mapping[str, int] 
     """
     fixed = loops or {name: _loops_for(case) for name, case in cases.items()}
     samples: Samples = {name: [] for name in cases}
-    for each in range(rounds + 1):
+    for each in _numbered(rounds):
         for name in list(cases)[:: 1 if each % 2 else -1]:
             gc.collect()
             seconds = cases[name](fixed[name]) / fixed[name]
@@ -46,7 +51,7 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
     What it returns under a name is kept under the case's name and that one.
     """
     samples: Samples = {}
-    for each in range(rounds + 1):
+    for each in _numbered(rounds):
         for case in list(cases)[:: 1 if each % 2 else -1]:
             gc.collect()
             found = cases[case]()
@@ -54,6 +59,15 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
                 for name, values in found.items():
                     samples.setdefault(f"{case}, {name}", []).extend(values)
     return samples
+
+
+def _numbered(rounds: int) -> Iterator[int]:
+    """Yield 0 and the numbers of the rounds, fewer of them where the deadline of a section passes."""
+    deadline = float(os.environ.get(DEADLINE, "inf"))
+    for each in range(rounds + 1):
+        if each > LEAST_ROUNDS and time.time() > deadline:
+            return
+        yield each
 
 
 def _loops_for(case: Case) -> int:
@@ -72,12 +86,17 @@ def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Res
 def pooled(section: Callable[[int], Samples], rounds: int, processes: int) -> Samples:
     """Run a section's rounds in several new interpreters, and return all their values.
 
+    After `MOST_SECONDS`, each has `LEAST_ROUNDS` only, so that all sections are over in a quarter of an hour.
     Hash seeds and the places of objects in memory differ from process to process, and figures with them.
     """
     samples: Samples = {}
-    for _ in range(processes):
-        for name, values in in_fresh_process(section, rounds).items():
-            samples.setdefault(name, []).extend(values)
+    os.environ[DEADLINE] = str(time.time() + MOST_SECONDS)
+    try:
+        for _ in range(processes):
+            for name, values in in_fresh_process(section, rounds).items():
+                samples.setdefault(name, []).extend(values)
+    finally:
+        del os.environ[DEADLINE]
     return samples
 
 

@@ -18,6 +18,8 @@ from stretto.definitions.data import Data
 from stretto.definitions.model import Semantics, Share, Task
 
 NOWHERE: Final[frozenset[str]] = frozenset()
+NONE_SKIPPED: Final[frozenset[int]] = frozenset()
+"""Shared: an empty set of its own has 216 bytes, through which the garbage collector looks."""
 NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
 STARTS_A_PORTION: Final = 2_000
 """The items of a visit that start before their event pauses, so that other runs get their turns.
@@ -99,7 +101,7 @@ class Visit:
         self.results: list[Data] = []
         self.failures: list[ItemFailure] = []
         self.next_index = self.succeeded = 0
-        self.skipped: set[int] = set()
+        self.skipped: set[int] | frozenset[int] = NONE_SKIPPED
         """Items that count as succeeded, without a result."""
         self.requeued: dict[int, ItemFailure] = {}
         """Failed items to retry as soon as the window has room."""
@@ -219,7 +221,7 @@ class Visit:
     def _count_skipped(self, index: int, item: ItemAttempt | None) -> None:
         if item is not None:
             item.state = advance(ITEM, item.state, "skipped")
-        self.skipped.add(index)
+        self.skipped = _added(self.skipped, index)
 
     def requeue(self, index: int) -> None:
         """Retry a failed item as soon as the window has room."""
@@ -340,6 +342,13 @@ class Visit:
     def ending(self) -> bool:
         """Whether no item runs any more and the visit waits for its results file."""
         return False
+
+
+def _added(to: set[int] | frozenset[int], index: int) -> set[int]:
+    """Return a set with an index more: the same one, unless that is the shared one."""
+    added = to if isinstance(to, set) else set(to)
+    added.add(index)
+    return added
 
 
 def deciding_result(visit: Visit) -> Data:
