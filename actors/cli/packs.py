@@ -79,10 +79,11 @@ def setup(
     from stretto.actors.packs import CannotInstallPack, CannotSetUpPack, SetupOptions, environments_of, make_environment
 
     options = SetupOptions(allow_build, no_index, find_links, index_url)
-    failed = False
+    failed = needed = False
     for folder in _chosen(pack, packs):
         try:
             for environment in environments_of(folder):
+                needed = True
                 if make_environment(environment, options, lambda line: echo_lines(line, err=True)):
                     echo_lines(f"{folder.name}: {environment.kind} environment made")
                 else:
@@ -95,6 +96,8 @@ def setup(
             failed = True
     if failed:
         raise SystemExit(FAILED)
+    if not needed:
+        echo_lines("no environment to make: no pack requires packages")
 
 
 @packs.command("list")

@@ -67,6 +67,14 @@ class Tests(base.Base):
         self.client.executions.delete(run)
         self.until(run, "canceled")
 
+    def test_an_inquiry(self):
+        run = self.start("examples.ask")
+        self.until(run, "paused")
+        asked, = self.client.executions.query(parent=run.id)
+        self.assertEqual(asked.status, "pending")
+        self.client.inquiries.respond(asked.id, {"fine": True})
+        self.until(run, base.action.DONE)
+
     def test_what_does_not_happen(self):
         self.assertEqual(self.start("examples.go", cmd="exit 0").status, "succeeded")
 
@@ -80,6 +88,11 @@ tasks:
   t: {action: core.local, input: {cmd: <% ctx(cmd) %>, timeout: 1}}
 output:
 - key: <% st2kv('system.a') %>
+"""
+ASK = """
+version: 1.0
+tasks:
+  t: {action: core.ask, input: {schema: {type: object, properties: {fine: {type: boolean}}}}}
 """
 METADATA = """
 name: go
@@ -101,6 +114,8 @@ def test_tests_run_as_they_are_and_are_counted(tmp_path: Path) -> None:
         "contrib/examples/pack.yaml": "ref: examples\nname: examples\nversion: 1.0.0\n",
         "contrib/examples/actions/go.yaml": METADATA,
         "contrib/examples/actions/workflows/go.yaml": GO,
+        "contrib/examples/actions/ask.yaml": METADATA.replace("go", "ask").replace("cmd: {type: string}", ""),
+        "contrib/examples/actions/workflows/ask.yaml": ASK,
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -115,7 +130,8 @@ def test_tests_run_as_they_are_and_are_counted(tmp_path: Path) -> None:
         ["passed", "test_ours.Tests.test_a_refusal"],
         ["passed", "test_ours.Tests.test_a_rerun"],
         ["passed", "test_ours.Tests.test_a_run"],
+        ["passed", "test_ours.Tests.test_an_inquiry"],
         ["FAILED", "test_ours.Tests.test_what_does_not_happen"],
     ], ended.stdout + ended.stderr
-    assert ended.stdout.splitlines()[-1] == "5 of 6 passed"
+    assert ended.stdout.splitlines()[-1] == "6 of 7 passed"
     assert ended.returncode == 1

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from stretto.actors.cli import main
 from stretto.actors.text_files import MAX_BYTES
 from tests.support.pack_files import commit_all, write_pack
+from tests.support.paths import DOCS
 from tests.support.wheels import wheel
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
@@ -119,3 +120,9 @@ def test_packs_of_several_folders_are_listed(folder: Path) -> None:
     )
     listed = packs("list", "--packs", "a", "--packs", "b", "--json")
     assert [each["pack"] for each in json.loads(listed.stdout)] == ["one", "two"]
+
+
+def test_setup_says_that_there_is_nothing_to_make() -> None:
+    """The sample pack requires no packages."""
+    result = packs("setup", "--packs", str(DOCS / "packs"))
+    assert (result.exit_code, result.stdout) == (0, "no environment to make: no pack requires packages\n")
