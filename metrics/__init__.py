@@ -32,6 +32,7 @@ from stretto.metrics.logging import (
 )
 from stretto.metrics.pools import PoolFigures
 from stretto.metrics.schedules import ScheduleFigures
+from stretto.metrics.sensors import SensorFigures
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "MetricsServer",
     "PoolFigures",
     "ScheduleFigures",
+    "SensorFigures",
     "TaskInstruments",
     "WorkflowInstruments",
     "call_ids",

@@ -27,6 +27,7 @@ from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.schedules import EngineSchedules
+from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
@@ -72,6 +73,7 @@ class EngineCore:
         self.tasks = TaskQueries(services, self.requests)
         self.events = EngineEvents(services, definitions)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
+        self.sensors = sensors = EngineSensors(services, parts, definitions)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
         )
@@ -82,7 +84,7 @@ class EngineCore:
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, parts.link, table, runs, recovery, admission, quarantine, peers)
         self.daemons = EngineDaemons(services, parts.link, engine, relay)
-        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
+        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, sensors, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(
             services,
@@ -95,6 +97,7 @@ class EngineCore:
             self.requests,
             self.inquiries,
             schedules,
+            sensors,
         )
         self.handlers = {
             message: handler
@@ -104,6 +107,7 @@ class EngineCore:
                 self.children,
                 matches,
                 schedules,
+                sensors,
                 recovery,
                 recovery.queue,
                 release,

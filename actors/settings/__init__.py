@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from stretto.actors.settings.model import (
         BEAT_SECONDS,
         MAX_CACHE_BYTES,
+        MAX_EVENTS_PER_SECOND,
+        MAX_LINE_BYTES,
+        MAX_LOG_BYTES,
         MAX_POOL_SLOTS,
         MAX_POOL_WORKERS,
+        MAX_SENSOR_PROCESSES,
+        MAX_SENSORS,
         POOL_SLOTS,
+        STOP_SECONDS,
         PoolSettings,
+        SensorSettings,
         ServeSettings,
         Settings,
     )
@@ -33,8 +40,9 @@ else:
         {
             "carriers": "carrier_problem",
             "model": (
-                "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings ServeSettings "
-                "Settings"
+                "BEAT_SECONDS MAX_CACHE_BYTES MAX_EVENTS_PER_SECOND MAX_LINE_BYTES MAX_LOG_BYTES MAX_POOL_SLOTS "
+                "MAX_POOL_WORKERS MAX_SENSORS MAX_SENSOR_PROCESSES POOL_SLOTS PoolSettings STOP_SECONDS "
+                "SensorSettings ServeSettings Settings"
             ),
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
             "showing": "shown_settings",
@@ -44,14 +52,21 @@ else:
 __all__ = [
     "BEAT_SECONDS",
     "MAX_CACHE_BYTES",
+    "MAX_EVENTS_PER_SECOND",
+    "MAX_LINE_BYTES",
+    "MAX_LOG_BYTES",
     "MAX_POOL_SLOTS",
     "MAX_POOL_WORKERS",
+    "MAX_SENSORS",
+    "MAX_SENSOR_PROCESSES",
     "POOL_SLOTS",
+    "STOP_SECONDS",
     "STORE_VARIABLE",
     "Effective",
     "Flag",
     "InvalidSettings",
     "PoolSettings",
+    "SensorSettings",
     "ServeSettings",
     "Settings",
     "carrier_problem",

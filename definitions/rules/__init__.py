@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.rule import Criterion, Rule
     from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
     from stretto.definitions.rules.scope import EventScope
+    from stretto.definitions.rules.sensor import Sensor
     from stretto.definitions.rules.targets import check_rule, semantics_of
     from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
@@ -37,6 +38,7 @@ else:
             "schedule_file": "SCHEDULE_EVENT due_parameters",
             "rule": "Criterion Rule",
             "scope": "EventScope",
+            "sensor": "Sensor",
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
             "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
@@ -62,6 +64,7 @@ __all__ = [
     "RuleDialect",
     "RuleIndex",
     "SecretSource",
+    "Sensor",
     "Surroundings",
     "Trigger",
     "answers",

@@ -124,6 +124,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
     "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
     "StrettoInquiriesUnanswered": ("30m", {f"stretto_inquiries_total{INQUIRIES}": "0x10 1x30"}),
+    "StrettoSensorFailing": ("15m", {'stretto_sensors{state="failing"}': "0x10 1x20"}),
     "StrettoDueTimesMissed": ("15m", {MISSED: "0x10 1x20"}),
     "StrettoRunsStuck": (
         "3h",
