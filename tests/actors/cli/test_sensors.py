@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from stretto.actors import SensorLimits, UnknownSensor, connect
@@ -49,9 +50,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
         assert engine.sensor_logs("ops.disks", 3)["left_out"] == 0
         assert engine.restart_sensor("ops.disks")["sensor"] == "ops.disks"
         assert "there is no sensor 'disks'" in sensors("show", "disks", *daemon, code=2).stderr
-        assert "remove `enabled: false`" in sensors("restart", "off", *daemon, code=1).stderr
+        assert "remove `enabled: false`" in sensors("restart", "off", *daemon, code=2).stderr
         assert [each["operation"] for each in engine.audit()["entries"]][:2] == ["restart_sensor", "restart_sensor"]
-        try:
+        with pytest.raises(UnknownSensor, match="did you mean 'off'"):
             engine.sensor("of")
-        except UnknownSensor as error:
-            assert "did you mean 'off'" in str(error)  # noqa: PT017 - pytest.raises is for the last statement
