@@ -13,7 +13,7 @@ from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, ItemCompleted
 from stretto.definitions.context import Mask
 from stretto.definitions.data import FrozenDict, freeze
-from stretto.definitions.rules import Event
+from stretto.definitions.rules import ACTION_TRIGGER, Event
 
 RUN_ENDED: Final = "stretto.run_ended"
 """A run has ended: {run, workflow, status, output, errors, labels, parent}."""
@@ -21,8 +21,6 @@ ITEM_FAILED: Final = "stretto.item_failed"
 """The last attempt of an item has failed: {run, workflow, task, visit, item, attempt, kind, message, labels}."""
 BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
-ACTION_TRIGGER: Final = "core.st2.generic.actiontrigger"
-"""A run has ended, as StackStorm's rules know it: {execution_id, status, action_ref, parameters, result, ...}."""
 _OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
