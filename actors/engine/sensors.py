@@ -36,7 +36,7 @@ class BeginSensors(msgspec.Struct, frozen=True):
 
 
 class SensorSupport(msgspec.Struct, frozen=True):
-    """What an engine that runs sensors needs.
+    """The needs of an engine that runs sensors.
 
     Attributes:
         limits: The bounds of its sensors.

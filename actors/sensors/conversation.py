@@ -1,4 +1,4 @@
-"""What a sensor says on its standard output, and what it is answered.
+"""The lines that a sensor writes to its standard output, and the answers to them.
 
 {"event": TYPE, "payload": DATA, "key": TEXT, "id": ID} -> accepted, durable -> {"id": ID, "event": EVENT}
 {"request": "get_value", "name": NAME, "id": ID} -> {"id": ID, "result": VALUE}
@@ -47,14 +47,14 @@ class AnswerRequest(Protocol):
 
 
 class InvalidSensorEvent(StrettoError):
-    """What a sensor has sent is not an event."""
+    """A sensor has sent something that is not an event."""
 
     code = "invalid_sensor_event"
 
 
 @dataclass(slots=True)
 class SensorCounts:
-    """What a sensor has done since the engine's start.
+    """The events of a sensor since the engine's start.
 
     Attributes:
         accepted: Events that are durable.

@@ -206,7 +206,7 @@ class SupervisedSensor:
             ]
             ended = await process.ended()
             hurry.set()
-            # What was written before the end is still read. A process outside of the group may keep the pipes open.
+            # Lines from before the end are still read. A process outside of the group may keep the pipes open.
             await asyncio.wait(reading, timeout=DRAIN_SECONDS)
             for task in reading:
                 task.cancel()

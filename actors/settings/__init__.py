@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from stretto.actors.settings.model import (
         BEAT_SECONDS,
         MAX_CACHE_BYTES,
-        MAX_EVENTS_PER_SECOND,
-        MAX_LINE_BYTES,
-        MAX_LOG_BYTES,
         MAX_POOL_SLOTS,
         MAX_POOL_WORKERS,
-        MAX_SENSOR_PROCESSES,
-        MAX_SENSORS,
         POOL_SLOTS,
-        STOP_SECONDS,
         PoolSettings,
-        SensorSettings,
         ServeSettings,
         Settings,
     )
     from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
+    from stretto.actors.settings.sensors import (
+        MAX_EVENTS_PER_SECOND,
+        MAX_LINE_BYTES,
+        MAX_LOG_BYTES,
+        MAX_SENSOR_PROCESSES,
+        MAX_SENSORS,
+        STOP_SECONDS,
+        SensorSettings,
+    )
     from stretto.actors.settings.showing import shown_settings
 else:
     __getattr__ = lazy_face(
@@ -40,11 +42,14 @@ else:
         {
             "carriers": "carrier_problem",
             "model": (
-                "BEAT_SECONDS MAX_CACHE_BYTES MAX_EVENTS_PER_SECOND MAX_LINE_BYTES MAX_LOG_BYTES MAX_POOL_SLOTS "
-                "MAX_POOL_WORKERS MAX_SENSORS MAX_SENSOR_PROCESSES POOL_SLOTS PoolSettings STOP_SECONDS "
-                "SensorSettings ServeSettings Settings"
+                "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings ServeSettings "
+                "Settings"
             ),
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
+            "sensors": (
+                "MAX_EVENTS_PER_SECOND MAX_LINE_BYTES MAX_LOG_BYTES MAX_SENSORS MAX_SENSOR_PROCESSES STOP_SECONDS "
+                "SensorSettings"
+            ),
             "showing": "shown_settings",
         },
     )
