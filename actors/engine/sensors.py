@@ -19,6 +19,7 @@ from stretto.actors.sensors import (
     SensorProgram,
     SensorSurroundings,
     native_program,
+    pack_program,
     unknown_sensor_error,
 )
 from stretto.definitions.data import object_of
@@ -84,7 +85,9 @@ class EngineSensors:
 
     def _programs(self) -> dict[str, SensorProgram]:
         catalogue = self._definitions.catalogue
-        return {ref: native_program(each) for ref, each in catalogue.triggers.sensors.items()}
+        rules = tuple(catalogue.triggers.rules.values())
+        of_packs = {ref: pack_program(each, rules) for ref, each in catalogue.pack_sensors.items()}
+        return of_packs | {ref: native_program(each) for ref, each in catalogue.triggers.sensors.items()}
 
     def _start(self, support: SensorSupport) -> SensorKeeper:
         services = self._services

@@ -11,6 +11,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.sensors.conversation import AnswerRequest
     from stretto.actors.sensors.keeper import SensorKeeper
+    from stretto.actors.sensors.of_packs import pack_program
     from stretto.actors.sensors.program import SensorLimits, SensorProgram, native_program
     from stretto.actors.sensors.reports import (
         LOG_LINES,
@@ -27,6 +28,7 @@ else:
         {
             "conversation": "AnswerRequest",
             "keeper": "SensorKeeper",
+            "of_packs": "pack_program",
             "program": "SensorLimits SensorProgram native_program",
             "reports": ("LOG_LINES MAX_LOG_LINES SensorDisabled SensorElsewhere UnknownSensor unknown_sensor_error"),
             "supervisor": "SensorSurroundings",
@@ -45,5 +47,6 @@ __all__ = [
     "SensorSurroundings",
     "UnknownSensor",
     "native_program",
+    "pack_program",
     "unknown_sensor_error",
 ]

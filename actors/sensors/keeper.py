@@ -14,6 +14,7 @@ from stretto.actors.dispatch import Deferred, awaitable
 from stretto.actors.journal import SensorLink
 from stretto.actors.outcome import EngineStopping
 from stretto.actors.process import ProtectedLoop
+from stretto.actors.sensors.api import SensorApi
 from stretto.actors.sensors.launching import processes_of
 from stretto.actors.sensors.program import SensorProgram
 from stretto.actors.sensors.reports import (
@@ -53,6 +54,7 @@ class SensorKeeper:
         """The requests that wait for the first claim."""
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._api = SensorApi(surroundings.limits.max_events_per_second, access)
         self._loop = ProtectedLoop()
         if access is not None:
             use_pack_access(self._loop.loop, access)
@@ -208,9 +210,11 @@ class SensorKeeper:
         for each in gone:
             del self._own[each.program.ref]
         await self._end(gone)
+        for ref, each in self._own.items():
+            each.use_triggers(self._programs[ref])
         for ref in claimed - self._own.keys():
             if (program := self._programs.get(ref)) is not None:
-                self._own[ref] = SupervisedSensor(program, self._with)
+                self._own[ref] = SupervisedSensor(program, self._with, self._api)
                 self._own[ref].start()
         return self._link.claim_seconds
 

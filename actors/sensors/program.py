@@ -79,6 +79,7 @@ class SensorProgram:
         description: Text for people.
         pack: Its pack, or "".
         uses_api: Whether it sends its events to the daemon's HTTP interface for sensors.
+        triggers: The triggers of the rules that listen to its events, for a StackStorm sensor.
         prepare: Returns its command. Raises `ActionFailed` if this machine lacks something.
     """
 
@@ -93,6 +94,7 @@ class SensorProgram:
     description: str = ""
     pack: str = ""
     uses_api: bool = False
+    triggers: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
     prepare: Callable[[], Prepared] = field(compare=False)
 
 

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from stretto.actors.actions import ActionFailed, pack_access
+from stretto.actors.actions import ActionFailed, ProcessUser, pack_access
 from stretto.actors.events import EventIntake
+from stretto.actors.sensors.api import SensorApi
 from stretto.actors.sensors.conversation import Acceptance, AnswerRequest, Conversation, SensorCounts
 from stretto.actors.sensors.launching import SensorProcess
 from stretto.actors.sensors.lines import LineCutter
@@ -64,8 +65,9 @@ class SupervisedSensor:
         process: Its process, or None.
     """
 
-    def __init__(self, program: SensorProgram, surroundings: SensorSurroundings) -> None:
+    def __init__(self, program: SensorProgram, surroundings: SensorSurroundings, api: SensorApi) -> None:
         self._with = surroundings
+        self._api = api
         self.program = program
         self.counts = SensorCounts()
         self.log = SensorLog(surroundings.limits.max_log_bytes)
@@ -110,6 +112,12 @@ class SupervisedSensor:
             await process.end(self._with.limits.stop_seconds)
         else:
             self._wake.set()
+
+    def use_triggers(self, program: SensorProgram) -> None:
+        """Let a StackStorm sensor know the triggers of the rules that listen to it now."""
+        if program.triggers != self.program.triggers and self.process is not None:
+            self.process.reply(encode_json({"triggers": list(program.triggers)}))
+        self.program = program
 
     def end_process(self, reason: str) -> None:
         """Kill the process, for a reason. It is started again."""
@@ -176,8 +184,16 @@ class SupervisedSensor:
         user = access.user if access is not None and self.program.pack else None
         try:
             prepared = self.program.prepare()
+        except ActionFailed as error:
+            return f"cannot be started: {error}"
+        async with self._api.access(self) as variables:
+            prepared = replace(prepared, variables={**prepared.variables, **variables})
+            return await self._run_as(prepared, user)
+
+    async def _run_as(self, prepared: Prepared, user: ProcessUser | None) -> str:
+        try:
             process = await SensorProcess.start(prepared, self.program.folder, user)
-        except (ActionFailed, OSError) as error:
+        except OSError as error:
             return f"cannot be started: {error}"
         self.process, self._began, self.began_at = process, self._loop.time(), self._with.now()
         self.status = "failing" if self.failures >= ALERT_AFTER else "running"
