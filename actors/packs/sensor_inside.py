@@ -26,7 +26,7 @@ class EventRefused(Exception):
 
 
 class SensorService(stand_in.ActionService):
-    """What a sensor can ask its daemon.
+    """The requests that a sensor can send its daemon.
 
     Args:
         pack: The sensor's pack.

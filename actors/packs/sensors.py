@@ -92,7 +92,7 @@ class PackSensor:
         return [*([interpreter] if interpreter else []), str(self.program)]
 
     def first_line(self, triggers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-        """Return what a StackStorm sensor is told first, or None."""
+        """Return the first line for a StackStorm sensor, or None."""
         if self.kind != "stackstorm":
             return None
         return {

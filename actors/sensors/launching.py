@@ -20,18 +20,25 @@ from stretto.actors.sensors.program import Prepared
 _LAUNCHER: Final = """
 import ctypes, os, resource, sys
 parent, limit, most = map(int, sys.argv[1:4])
-ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+if sys.argv[4]:
+    uid, gid, *groups = map(int, sys.argv[4].split(","))
+    os.setgroups(groups)
+    os.setgid(gid)
+    os.setuid(uid)
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL; a change of the user would clear it
 if os.getppid() != parent:
     sys.exit("the daemon has ended")
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 resource.setrlimit(limit, (most, most))
-program = sys.argv[4:]
+program = sys.argv[5:]
 try:
     os.execvp(program[0], program)
 except OSError as error:
     sys.exit(f"cannot run {program[0]}: {error.strerror}")
 """
-"""Sets the limits and then becomes the program. Python's `preexec_fn` is unsafe with threads."""
+"""Changes the user, sets the limits, and then becomes the program. Python's `preexec_fn` is unsafe with threads.
+
+It begins as the daemon's user, because another one may not be able to read the daemon's interpreter."""
 _GIGABYTES_RESERVED: Final = frozenset({"node", "nodejs", "java", "go"})
 """Programs that reserve gigabytes of address space and use little of it: their writable memory is limited."""
 REAP_SECONDS: Final = 2.0
@@ -77,7 +84,7 @@ class SensorProcess:
         """
         variables = {**inherited_environment(), **prepared.variables}
         process = subprocess.Popen(  # noqa: ASYNC220, S603 - it takes milliseconds, and this loop has only sensors
-            [sys.executable, "-I", "-S", "-B", "-c", _LAUNCHER, *_limits(prepared.argv[0]), *prepared.argv],
+            [sys.executable, "-I", "-S", "-B", "-c", _LAUNCHER, *_limits(prepared.argv[0]), _ids(user), *prepared.argv],
             env=variables if user is None else user.own(variables),
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -85,9 +92,6 @@ class SensorProcess:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            user=None if user is None else user.uid,
-            group=None if user is None else user.gid,
-            extra_groups=None if user is None else user.groups,
         )
         try:
             started = cls(process, os.pidfd_open(process.pid))
@@ -170,6 +174,10 @@ def _limits(program: str) -> list[str]:
     hard = resource.getrlimit(limit)[1]
     most = max_process_bytes() if hard == resource.RLIM_INFINITY else min(max_process_bytes(), hard)
     return [str(os.getpid()), str(limit), str(most)]
+
+
+def _ids(user: ProcessUser | None) -> str:
+    return "" if user is None else ",".join(map(str, (user.uid, user.gid, *user.groups)))
 
 
 def processes_of(sessions: frozenset[int]) -> dict[int, int]:
