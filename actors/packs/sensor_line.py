@@ -14,7 +14,7 @@ from typing import Any
 
 
 class SensorLine:
-    """The line over the standard input and output of the process. All other text that the process prints goes to standard error."""
+    """The line over the standard streams of the process. All other text that it prints goes to standard error."""
 
     def __init__(self) -> None:
         self._out = os.fdopen(os.dup(1), "wb", buffering=0)
