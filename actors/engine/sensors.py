@@ -1,5 +1,6 @@
 """The sensors of an engine: its keeper, which starts with the first sensor, and the requests to it."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -9,6 +10,7 @@ from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.journal import Requester, asked_by, new_event_id
+from stretto.actors.outcome import EngineStopping
 from stretto.actors.runs import Services
 from stretto.actors.sensors import (
     LOG_LINES,
@@ -107,9 +109,10 @@ class EngineSensors:
             return
         payload = object_of({"sensor": program.ref, "pack": program.pack or None, "failures": failures,
                              "reason": reason})  # fmt: skip
-        events.accept(Event(
-            id=new_event_id(), type=SENSOR_FAILING, payload=payload, at=self._services.now(), source="engine",
-        ))  # fmt: skip
+        with suppress(EngineStopping):
+            events.accept(Event(
+                id=new_event_id(), type=SENSOR_FAILING, payload=payload, at=self._services.now(), source="engine",
+            ))  # fmt: skip
 
     # ---- requests
 

@@ -180,10 +180,12 @@ class Conversation:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    async def finish(self) -> None:
-        """Wait for the answers to all lines."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def finish(self, seconds: float) -> None:
+        """Wait for the answers to all lines, for a bounded time: nothing is answered while the store is away."""
+        if self._tasks:
+            _, pending = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in pending:
+                task.cancel()
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)

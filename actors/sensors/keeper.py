@@ -206,14 +206,16 @@ class SensorKeeper:
         except StrettoError as error:
             _log.warning("sensors_not_claimed", reason=str(error))
             return CLAIM_RETRY_SECONDS
-        gone = [each for ref, each in self._own.items() if ref not in claimed or each.program != self._programs[ref]]
+        # The definitions may have changed again meanwhile. Then another claim follows.
+        programs = {ref: self._programs[ref] for ref in claimed if ref in self._programs}
+        gone = [each for ref, each in self._own.items() if each.program != programs.get(ref)]
+        await self._end(gone)
         for each in gone:
             del self._own[each.program.ref]
-        await self._end(gone)
         for ref, each in self._own.items():
-            each.use_triggers(self._programs[ref])
-        for ref in claimed - self._own.keys():
-            if (program := self._programs.get(ref)) is not None:
+            each.use_triggers(programs[ref])
+        for ref, program in programs.items():
+            if ref not in self._own:
                 self._own[ref] = SupervisedSensor(program, self._with, self._api)
                 self._own[ref].start()
         return self._link.claim_seconds

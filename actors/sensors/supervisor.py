@@ -25,6 +25,8 @@ ALERT_AFTER: Final = 3
 DRAIN_SECONDS: Final = 10.0
 """How long what an ended process has written is still read."""
 CHUNK_BYTES: Final = 65_536
+EVENT_BYTES_PER_SECOND: Final = 8 * 1024 * 1024
+"""How much of a sensor's standard output is read in a second."""
 LOG_BYTES_PER_SECOND: Final = 1024 * 1024
 """How much of a sensor's standard error is read in a second."""
 
@@ -89,19 +91,19 @@ class SupervisedSensor:
     def start(self) -> None:
         """Run the sensor from now on."""
         if self._task is None:
+            self.status = "running"
             self._task = self._loop.create_task(self._supervise())
 
     async def stop(self) -> None:
         """End the process, and start it no more."""
-        task, self._task = self._task, None
         self._is_stopping = True
-        if task is not None:
+        task = self._task
+        if task is not None and not task.done():
             if self.process is None:
                 task.cancel()
-            else:  # what it says meanwhile is still answered
+            else:  # its lines are still answered meanwhile
                 await self.process.end(self._with.limits.stop_seconds)
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
         self.status = "stopped"
 
     async def restart(self) -> None:
@@ -223,10 +225,11 @@ class SupervisedSensor:
             ended = await process.ended()
             hurry.set()
             # Lines from before the end are still read. A process outside of the group may keep the pipes open.
-            await asyncio.wait(reading, timeout=DRAIN_SECONDS)
+            seconds = self._with.limits.stop_seconds if self._is_stopping else DRAIN_SECONDS
+            await asyncio.wait(reading, timeout=seconds)
             for task in reading:
                 task.cancel()
-        await conversation.finish()
+        await conversation.finish(seconds)
         return ended
 
     async def _read_events(
@@ -234,13 +237,12 @@ class SupervisedSensor:
     ) -> None:
         limits = self._with.limits
         cutter, pace = LineCutter(limits.max_line_bytes), Pace(limits.max_events_per_second)
+        bytes_pace = Pace(EVENT_BYTES_PER_SECOND)
         while chunk := await stream.read(CHUNK_BYTES):
+            await _wait_unless(hurry, bytes_pace.wait_after(len(chunk)))
             for line in cutter.feed(chunk):
                 await self._take(line, conversation)
-                seconds = pace.wait_after()
-                if seconds and not hurry.is_set():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(hurry.wait(), seconds)
+                await _wait_unless(hurry, pace.wait_after())
         for line in cutter.end():
             await self._take(line, conversation)
 
@@ -264,3 +266,10 @@ class SupervisedSensor:
     def _add_to_log(self, line: bytes | None) -> None:
         text = "(a line that is too long)" if line is None else line.decode("utf-8", "replace")
         self.log.add(self._with.now(), "stderr", text)
+
+
+async def _wait_unless(hurry: asyncio.Event, seconds: float) -> None:
+    """Wait for some seconds, or until `hurry` is set."""
+    if seconds and not hurry.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), seconds)
