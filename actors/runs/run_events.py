@@ -1,6 +1,6 @@
 """The events about a run itself, which are in the commit of their cause: its end, failed items, a budget nearly used.
 
-One is made only if a rule or an actor listens to its type.
+One is made only if a rule or an actor listens to its type, and `RunEvents` only at its first use.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ITEM_FAILED: Final = "stretto.item_failed"
 """The last attempt of an item has failed: {run, workflow, task, visit, item, attempt, kind, message, labels}."""
 BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
-_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
+EVENTS_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
 
@@ -55,8 +55,6 @@ class RunEvents:
             log: The run's log.
         """
         intake = self._services.events
-        if not intake.wants_any(_OF_AN_END):
-            return
         if intake.wants(RUN_ENDED):
             self._add(RUN_ENDED, log, {
                 "status": masked.status, "output": masked.output, "errors": masked.errors, "parent": self._parent,
