@@ -216,3 +216,12 @@ def test_a_wrong_sensor_is_left_out_with_a_warning(tmp_path: Path, metadata: str
     [pack] = read_packs([tmp_path / "p"])
     assert [each.ref for each in pack.sensors] == ["p.G"]
     assert any(problem in str(each) and each.severity == "warning" for each in pack.warnings), pack.warnings
+
+
+def test_of_too_many_sensors_the_first_ones_are_read(tmp_path: Path) -> None:
+    metadata = "class_name: S{}\nentry_point: a.py\n"
+    files = {f"s{number:03}__yaml": metadata.format(number) for number in range(102)}
+    write_pack(tmp_path / "p", "p", a__py="", **files)
+    [pack] = read_packs([tmp_path / "p"])
+    assert len(pack.sensors) == 100
+    assert [each.code for each in pack.warnings] == ["too_many_sensors"]
