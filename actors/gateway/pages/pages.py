@@ -133,10 +133,10 @@ class Pages:
             self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),
             self._route(SCHEDULES_PATH, schedules.show),
             self._route(f"{SCHEDULES_PATH}/{{schedule}}/{{act}}", None, schedules.change),
+            self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
             self._route(SENSORS_PATH, sensors.show),
             self._route(f"{SENSORS_PATH}/{{sensor}}", sensors.show_one),
             self._route(f"{SENSORS_PATH}/{{sensor}}/restart", None, sensors.restart),
-            self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
         ]
