@@ -25,8 +25,9 @@ from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
 PARTS = (
-    RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, EngineSensors, RunRecovery, RecoveryQueue,
-    Release, Reruns, EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
+    EngineSensors,
+    RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, RunRecovery, RecoveryQueue, Release, Reruns,
+    EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
 )  # fmt: skip
 
 SUBJECTS = Engine.__bases__
