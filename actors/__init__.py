@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from stretto.actors.runs.messages import RunProgressed
     from stretto.actors.schedules.held import UnknownSchedule
     from stretto.actors.schedules.reports import ScheduleDisabled, ScheduleElsewhere
+    from stretto.actors.sensors.program import SensorLimits
+    from stretto.actors.sensors.reports import SensorDisabled, SensorElsewhere, UnknownSensor
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -106,6 +108,8 @@ else:
             "runs.messages": "RunProgressed",
             "schedules.held": "UnknownSchedule",
             "schedules.reports": "ScheduleDisabled ScheduleElsewhere",
+            "sensors.program": "SensorLimits",
+            "sensors.reports": "SensorDisabled SensorElsewhere UnknownSensor",
         },
     )
 
@@ -153,6 +157,9 @@ __all__ = [
     "RunWasParked",
     "ScheduleDisabled",
     "ScheduleElsewhere",
+    "SensorDisabled",
+    "SensorElsewhere",
+    "SensorLimits",
     "StoreKeyMissing",
     "StoreUnavailable",
     "TooManyRuns",
@@ -167,6 +174,7 @@ __all__ = [
     "UnknownRule",
     "UnknownRun",
     "UnknownSchedule",
+    "UnknownSensor",
     "UnknownVisit",
     "UnknownWorker",
     "UnreadableRecord",

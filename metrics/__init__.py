@@ -33,6 +33,7 @@ from stretto.metrics.logging import (
 )
 from stretto.metrics.pools import PoolFigures
 from stretto.metrics.schedules import ScheduleFigures
+from stretto.metrics.sensors import SensorFigures
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "MetricsServer",
     "PoolFigures",
     "ScheduleFigures",
+    "SensorFigures",
     "TaskInstruments",
     "WorkflowInstruments",
     "call_ids",

@@ -21,6 +21,7 @@ from stretto.metrics.http import HttpInstruments
 from stretto.metrics.last_success import LastSuccesses
 from stretto.metrics.pools import PoolFigures, PoolMetrics
 from stretto.metrics.schedules import ScheduleFigures, ScheduleMetrics
+from stretto.metrics.sensors import SensorFigures, SensorMetrics
 
 MAX_WORKFLOWS = 200
 MAX_TASKS_PER_WORKFLOW = 200
@@ -161,6 +162,8 @@ class Instruments:
         self.registry.register(self._streams)
         self._pools = PoolMetrics()
         self.registry.register(self._pools)
+        self._sensors = SensorMetrics()
+        self.registry.register(self._sensors)
         self._schedules = ScheduleMetrics()
         self.registry.register(self._schedules)
         self._events = EventMetrics()
@@ -230,6 +233,10 @@ class Instruments:
             dropped: Returns the number of streams that were dropped so far.
         """
         self._streams.streams, self._streams.dropped = streams, dropped
+
+    def bind_sensors(self, figures: Callable[[], SensorFigures]) -> None:
+        """Set the source of the figures of sensors, which each scrape calls on its own thread."""
+        self._sensors.figures = figures
 
     def bind_schedules(self, figures: Callable[[], ScheduleFigures]) -> None:
         """Set the source of the figures of schedules, which each scrape calls on its own thread."""

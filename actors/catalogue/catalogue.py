@@ -22,7 +22,7 @@ from stretto.definitions.validation import KnownActions
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue.file_scope import FileScope
-    from stretto.actors.packs import Pack, PackWorkflow
+    from stretto.actors.packs import Pack, PackSensor, PackWorkflow
 
 
 NO_WORKFLOWS: Final[Mapping[str, Workflow]] = MappingProxyType({})
@@ -42,7 +42,8 @@ class Catalogue:
     Attributes:
         actions: As given.
         findings: All errors and warnings of each definition file that was read.
-        triggers: The rules and webhooks.
+        triggers: The rules, webhooks and sensors.
+        pack_sensors: The sensors of packs, by ref.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Catalogue:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.triggers: Triggers = Triggers(None if earlier is None else earlier.triggers)
         self._rules = rules
+        self.pack_sensors: dict[str, PackSensor] = {}
         self._workflows: dict[str, Workflow] = {}
         self._stems: dict[str, list[str]] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
@@ -83,6 +85,7 @@ class Catalogue:
         if fresh:
             self._rules.log("pack_doubtful", pack=manifest.ref, folder=str(manifest.folder), findings=fresh)
         self._warned[manifest.place.file] = [str(each) for each in findings]
+        self.pack_sensors.update({each.ref: each for each in pack.sensors})
         for described in pack.workflows:
             self._described[described.path] = described
             self._add(_read(described.path, described))

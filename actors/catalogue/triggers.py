@@ -1,11 +1,11 @@
-"""The rules and webhooks among the definitions."""
+"""The rules, webhooks and sensors among the definitions."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from stretto.definitions.errors import Finding, StrettoError, nearest
-from stretto.definitions.rules import Hook, Rule, Trigger
+from stretto.definitions.rules import Hook, Rule, Sensor, Trigger
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue.definition import Definition
@@ -18,7 +18,7 @@ class UnknownRule(StrettoError):
 
 
 class Triggers:
-    """Rules and webhooks by name. One whose file has become invalid stays as it was.
+    """Rules, webhooks and sensors by name. One whose file has become invalid stays as it was.
 
     Args:
         earlier: Those that these replace.
@@ -27,7 +27,8 @@ class Triggers:
     def __init__(self, earlier: "Triggers | None" = None) -> None:
         self._rules: dict[str, Rule] = {}
         self._hooks: dict[str, Hook] = {}
-        earlier_ones: list[Trigger] = [] if earlier is None else [*earlier._rules.values(), *earlier._hooks.values()]  # noqa: SLF001
+        self._sensors: dict[str, Sensor] = {}
+        earlier_ones: list[Trigger] = [] if earlier is None else earlier._all()  # noqa: SLF001
         self._earlier = {each.file: each for each in earlier_ones}
 
     @property
@@ -40,13 +41,21 @@ class Triggers:
         """All webhooks by name."""
         return MappingProxyType(self._hooks)
 
+    @property
+    def sensors(self) -> Mapping[str, Sensor]:
+        """All sensors in the native form, by ref."""
+        return MappingProxyType(self._sensors)
+
+    def _all(self) -> list[Trigger]:
+        return [*self._rules.values(), *self._hooks.values(), *self._sensors.values()]
+
     def enter(self, definition: "Definition") -> tuple[Finding, ...]:
-        """Add the rule or webhook of a valid definition. Return the findings if its name is taken."""
+        """Add the rule, webhook or sensor of a valid definition. Return the findings if its name is taken."""
         trigger = definition.trigger
         return () if trigger is None else self._enter(trigger)
 
     def refuse(self, definition: "Definition") -> None:
-        """Keep the earlier rule or webhook of a file that has become invalid."""
+        """Keep the earlier rule, webhook or sensor of a file that has become invalid."""
         earlier = self._earlier.get(definition.file) if definition.is_trigger else None
         if earlier is not None:
             self._enter(earlier)
@@ -63,6 +72,8 @@ class Triggers:
         if isinstance(trigger, Rule):
             taken: Trigger = self._rules.setdefault(trigger.ref, trigger)
             what = f"the rule {trigger.ref!r}"
+        elif isinstance(trigger, Sensor):
+            taken, what = self._sensors.setdefault(trigger.ref, trigger), f"the sensor {trigger.ref!r}"
         else:
             taken, what = self._hooks.setdefault(trigger.name, trigger), f"the hook {trigger.name!r}"
         if taken is trigger or taken.file == trigger.file:

@@ -25,6 +25,7 @@ COMMANDS = {
     "events": "List, show and replay the events of a daemon or a store.",
     "pools": "List, show and drain the pools of workers of a daemon.",
     "schedules": "List, show, pause, resume and trigger the schedules of a daemon.",
+    "sensors": "List, show and restart the sensors of a daemon, and print their logs.",
     "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",
     "graph": "Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.",

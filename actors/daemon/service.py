@@ -40,7 +40,8 @@ from stretto.actors.gateway import (
 from stretto.actors.journal import KeyLimits
 from stretto.actors.pools import PoolOptions, RayPlace
 from stretto.actors.process import give_back, in_children
-from stretto.actors.settings import PoolSettings, Settings
+from stretto.actors.sensors import SensorLimits
+from stretto.actors.settings import PoolSettings, SensorSettings, Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -167,6 +168,7 @@ class Daemon:
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
+            sensors=_sensor_limits(self._settings.sensors),
             pools={name: _pool_options(each, engine.actions) for name, each in self._settings.pools.items()},
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
@@ -314,6 +316,17 @@ def _take_no_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+
+
+def _sensor_limits(settings: SensorSettings) -> SensorLimits | None:
+    """Return the bounds of the sensors, or None if the daemon runs none."""
+    if not settings.run:
+        return None
+    return SensorLimits(
+        max_sensors=settings.max_sensors, max_line_bytes=settings.max_line_bytes,
+        max_events_per_second=settings.max_events_per_second, max_log_bytes=settings.max_log_bytes,
+        max_processes=settings.max_processes, stop_seconds=settings.stop_seconds,
+    )  # fmt: skip
 
 
 def _pool_options(settings: PoolSettings, actions: tuple[str, ...]) -> PoolOptions:

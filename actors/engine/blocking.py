@@ -232,6 +232,10 @@ class BlockingEngine(BlockingCalls):
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return dict(self._get(self.proxy.pause_schedule(schedule, by=by)))
 
+    def restart_sensor(self, sensor: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """End a sensor's process and start it anew. See `Engine.restart_sensor`."""
+        return dict(self._get(self.proxy.restart_sensor(sensor, by=by)))
+
     def resume_schedule(self, schedule: str, *, by: Requester | None = None) -> dict[str, Any]:
         """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
         return dict(self._get(self.proxy.resume_schedule(schedule, by=by)))

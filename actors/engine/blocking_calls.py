@@ -261,6 +261,10 @@ class BlockingCalls(BlockingReports):
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return dict(self._get(self.proxy.pause_schedule(schedule)))
 
+    def restart_sensor(self, sensor: str) -> dict[str, Any]:
+        """End a sensor's process and start it anew. See `Engine.restart_sensor`."""
+        return dict(self._get(self.proxy.restart_sensor(sensor)))
+
     def resume_schedule(self, schedule: str) -> dict[str, Any]:
         """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
         return dict(self._get(self.proxy.resume_schedule(schedule)))

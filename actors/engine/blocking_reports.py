@@ -173,6 +173,18 @@ class BlockingReports:
         """Return the pools of workers. See `Engine.pools`."""
         return list(self._get(self.proxy.pools()))
 
+    def sensors(self) -> list[dict[str, Any]]:
+        """Return the sensors. See `Engine.sensors`."""
+        return list(self._get(self.proxy.sensors()))
+
+    def sensor(self, sensor: str) -> dict[str, Any]:
+        """Return a sensor. See `Engine.sensor`."""
+        return dict(self._get(self.proxy.sensor(sensor)))
+
+    def sensor_logs(self, sensor: str, count: int = 100) -> dict[str, Any]:
+        """Return the newest lines of a sensor's log. See `Engine.sensor_logs`."""
+        return dict(self._get(self.proxy.sensor_logs(sensor, count)))
+
     def schedules(self) -> list[dict[str, Any]]:
         """Return the schedules. See `Engine.schedules`."""
         return list(self._get(self.proxy.schedules()))

@@ -28,6 +28,7 @@ from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.rule_switches import RuleSwitches
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.schedules import EngineSchedules
+from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
@@ -72,6 +73,7 @@ class EngineCore:
         self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
+        self.sensors = sensors = EngineSensors(services, parts, definitions)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
         )
@@ -83,7 +85,7 @@ class EngineCore:
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, engine, parts.link, table, runs, recovery, admission, quarantine, peers)
         self.daemons = EngineDaemons(services, parts.link, engine, relay)
-        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, parts.stack)
+        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, sensors, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)
         self.host = EngineHost(
             services,
@@ -96,6 +98,7 @@ class EngineCore:
             self.requests,
             self.inquiries,
             schedules,
+            sensors,
         )
         self.handlers = {
             message: handler
@@ -105,6 +108,7 @@ class EngineCore:
                 self.children,
                 matches,
                 schedules,
+                sensors,
                 recovery,
                 recovery.queue,
                 release,

@@ -29,6 +29,7 @@ from stretto.actors.engine.methods.pools import PoolMethods
 from stretto.actors.engine.methods.records import RecordMethods
 from stretto.actors.engine.methods.runs import RunMethods
 from stretto.actors.engine.methods.schedules import ScheduleMethods
+from stretto.actors.engine.methods.sensors import SensorMethods
 from stretto.actors.engine.methods.submission import SubmissionMethods
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, Retention, start_actor, start_parts
@@ -37,6 +38,7 @@ from stretto.actors.packs import MAX_PACK_ACTIONS, Source
 from stretto.actors.pools import NO_OPTIONS, PoolOptions
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
+from stretto.actors.sensors import SensorLimits
 from stretto.actors.workers import CALLS_OF_A_WORKER, IDLE_SECONDS, WorkerLife
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 
@@ -56,6 +58,7 @@ class Engine(  # each subject is a file of its own in methods/
     DaemonMethods,
     EventMethods,
     ScheduleMethods,
+    SensorMethods,
     HousekeepingMethods,
 ):
     """The root actor. Start it with `Engine.start(...)`, and use it through `.proxy()`.
@@ -116,6 +119,7 @@ class Engine(  # each subject is a file of its own in methods/
         artifacts: str | PathLike[str] | None = None,
         run_packs_as: str | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
+        sensors: SensorLimits | None = None,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
 
@@ -164,6 +168,7 @@ class Engine(  # each subject is a file of its own in methods/
             artifacts: The folder of files that actions of Attune's packs leave for others.
             run_packs_as: The user as whom processes of packs run. With None they run as this process does.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
+            sensors: The bounds of the sensors that the engine runs. None runs none.
 
         Raises:
             CannotLoadActions, UnknownWorkflow: Actions cannot be imported, or a folder of definitions does not exist.
@@ -187,7 +192,7 @@ class Engine(  # each subject is a file of its own in methods/
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
-            max_http_connections=max_http_connections, pools=pools,
+            max_http_connections=max_http_connections, pools=pools, sensors=sensors,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 

@@ -13,6 +13,7 @@ from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.schedules import EngineSchedules
+from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
@@ -43,6 +44,7 @@ class EngineHost:
         requests: RunRequests,
         inquiries: EngineInquiries,
         schedules: EngineSchedules,
+        sensors: EngineSensors,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -54,6 +56,7 @@ class EngineHost:
         self._requests = requests
         self._inquiries = inquiries
         self._schedules = schedules
+        self._sensors = sensors
         self._item_values = KeptReports()
 
     def services(self) -> Services:
@@ -78,6 +81,7 @@ class EngineHost:
         self._services.actions = catalogue.actions
         self._services.events.use(catalogue.triggers.rules, catalogue.triggers.hooks)
         self._schedules.use_definitions()
+        self._sensors.use_definitions()
         self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:

@@ -8,6 +8,7 @@ from stretto.actors.actions import AddressPolicy, RemoteLimits, RenderedCommands
 from stretto.actors.journal import KeyLimits
 from stretto.actors.packs import Source
 from stretto.actors.pools import PoolOptions
+from stretto.actors.sensors import SensorLimits
 from stretto.definitions.expressions import ExpressionLimits
 
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -57,3 +58,4 @@ class EngineSettings(TypedDict, total=False):
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
+    sensors: SensorLimits | None

@@ -9,6 +9,7 @@ from stretto.actors.dispatch import Deferred, answer, answer_error, handles
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.startup import StopStack
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
@@ -40,9 +41,11 @@ class Shutdown:
         recovery: RunRecovery,
         admission: Admission,
         giving_up: GivingUp,
+        sensors: EngineSensors,
         stack: StopStack,
     ) -> None:
         self._giving_up = giving_up
+        self._sensors = sensors
         self.broken = Deferred()
         self._services = services
         self._engine = engine
@@ -62,6 +65,7 @@ class Shutdown:
             self._stopped = Deferred()
             _log.info("engine_stopping", runs=len(self._table))
             self._admission.close()
+            self._sensors.begin_stop()
             self._services.events.close()
             self._giving_up.begin()
             for run_id, run in self._table:

@@ -21,6 +21,7 @@ from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
+from stretto.actors.engine.sensors import BeginSensors, SensorSupport
 from stretto.actors.engine.settings import Paths
 from stretto.actors.events import EventIntake, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
@@ -48,6 +49,7 @@ from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.actors.schedules import BeginSchedules
+from stretto.actors.sensors import SensorLimits
 from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
@@ -138,6 +140,7 @@ class EngineOptions:
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
+    sensors: SensorLimits | None
 
 
 class StopStack(contextlib.ExitStack):
@@ -169,6 +172,7 @@ class EngineParts:
     max_runs: int = MAX_RUNS
     key_limits: KeyLimits = DEFAULT_KEY_LIMITS
     link: EngineLink = field(default_factory=NoJournal)
+    sensors: SensorSupport | None = None
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -209,8 +213,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
         keys = () if journal is None else tuple(journal.store.reader.keys.all())
         if journal is not None:
             _restore_last_successes(instruments, catalogue, journal.store.reader)
-        access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
-        files = FileThreads(access)
+        reach = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
+        files = FileThreads(reach)
         stack.add("files", files.stop)
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
@@ -237,20 +241,21 @@ def start_parts(options: EngineOptions) -> EngineParts:
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard)),
         )  # fmt: skip
-        runners.give_access(
-            access_for_packs(
-                KeysOfPacks(services.keys, services.now),
-                options.artifacts,
-                options.run_packs_as,
-                options.max_pack_process_bytes,
-            )
+        access = access_for_packs(
+            KeysOfPacks(services.keys, services.now),
+            options.artifacts,
+            options.run_packs_as,
+            options.max_pack_process_bytes,
         )
-        runners.answer_questions(ActionKeys(services.keys, lambda: services.engine, services.now).answer)
+        runners.give_access(access)
+        answer = ActionKeys(services.keys, lambda: services.engine, services.now).answer
+        runners.answer_questions(answer)
+        sensors = None if options.sensors is None else SensorSupport(options.sensors, answer, access)
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
         return EngineParts(
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
-            options.max_runs, options.key_limits, link, stack.pop_all(),
+            options.max_runs, options.key_limits, link, sensors, stack.pop_all(),
         )  # fmt: skip
 
 
@@ -287,6 +292,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     if parts.journal is not None:
         parts.journal.start_peers(reference, services.keys.load)
     reference.tell(BeginSchedules())
+    reference.tell(BeginSensors())
     if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(

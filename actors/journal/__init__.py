@@ -117,6 +117,7 @@ if TYPE_CHECKING:
         NoJournal,
         Notifications,
         ScheduleLink,
+        SensorLink,
     )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
@@ -239,7 +240,10 @@ else:
                 "UnknownKey unknown_key_error"
             ),
             "lease": "StoredDaemon",
-            "link": "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink",
+            "link": (
+                "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink "
+                "SensorLink"
+            ),
             "location": "InFile files_of locate",
             "messages": (
                 "EventCame JournalHasRoom MatchesClaimed MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed "
@@ -292,7 +296,8 @@ __all__ = [
     "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",
     "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog",
     "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
-    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SessionRecord",
+    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink",
+    "SessionRecord",
     "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",
     "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished",
     "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",

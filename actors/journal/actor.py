@@ -29,6 +29,7 @@ from stretto.actors.journal.messages import (
     ClaimLeft,
     ClaimRuns,
     ClaimSchedules,
+    ClaimSensors,
     MatchesClaimed,
     PruneRuns,
     Record,
@@ -41,6 +42,7 @@ from stretto.actors.journal.messages import (
 from stretto.actors.journal.records import Audited, Happened, Write, run_of
 from stretto.actors.journal.refusals import answer_duplicate, answer_unrecordable
 from stretto.actors.journal.schedules import ScheduleClaims
+from stretto.actors.journal.sensors import SensorClaims
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -99,6 +101,7 @@ class JournalActor(pykka.ThreadingActor):
         keys: KeyWriter,
         claims: Claims,
         schedules: ScheduleClaims,
+        sensors: SensorClaims,
         timers: Timers,
         instruments: Instruments,
         engine: Callable[[], pykka.ActorRef[Any]],
@@ -111,6 +114,7 @@ class JournalActor(pykka.ThreadingActor):
         self._keys = keys
         self._claims = claims
         self._schedules = schedules
+        self._sensors = sensors
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
@@ -130,7 +134,7 @@ class JournalActor(pykka.ThreadingActor):
 
     def on_receive(self, message: Any) -> Any:
         """Gather a record; commit when the mailbox is empty, which is soon: to send a record takes far longer."""
-        if isinstance(message, ChangeAccess | ChangeKey | ClaimSchedules):
+        if isinstance(message, ChangeAccess | ChangeKey | ClaimSchedules | ClaimSensors):
             try:
                 return self._change(message)
             finally:
@@ -336,9 +340,9 @@ class JournalActor(pykka.ThreadingActor):
             self.actor_ref.tell(ClaimLeft())
         return claimed.again
 
-    # ---- access, keys and claims of schedules
+    # ---- access, keys, and claims of schedules and sensors
 
-    def _change(self, message: ChangeAccess | ChangeKey | ClaimSchedules) -> Any:
+    def _change(self, message: ChangeAccess | ChangeKey | ClaimSchedules | ClaimSensors) -> Any:
         """Write a change in its own transaction. Raises what the sender gets, such as StoreUnavailable."""
         if self._failing:
             raise StoreUnavailable(f"the store cannot be written: {self._link.unavailable}")
@@ -347,6 +351,8 @@ class JournalActor(pykka.ThreadingActor):
                 return self._keys.apply(message.change, message.audit)
             if isinstance(message, ClaimSchedules):
                 return self._schedules.claim(message.timings, message.at)
+            if isinstance(message, ClaimSensors):
+                return self._sensors.claim(message.refs)
             return self._access.apply(message.change, message.audit)
         except StoreLost as error:
             self._lose(error)

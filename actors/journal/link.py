@@ -5,7 +5,7 @@ Entries are counted where they are sent, so that senders notice a full journal a
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pykka
@@ -20,7 +20,14 @@ from stretto.actors.journal.inquiries_memory import InquiriesInMemory
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.messages import ChangeAccess, ChangeKey, ClaimSchedules, JournalHasRoom, Record
+from stretto.actors.journal.messages import (
+    ChangeAccess,
+    ChangeKey,
+    ClaimSchedules,
+    ClaimSensors,
+    JournalHasRoom,
+    Record,
+)
 from stretto.actors.journal.records import Happened, Write, run_of
 from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.actors.journal.schedules_memory import MemorySchedules
@@ -103,7 +110,18 @@ class ScheduleLink(Protocol):
         """Claim schedules. Answered as `ScheduleClaims.claim`, whose errors this fails with."""
 
 
-class EngineLink(KeyLink, ScheduleLink, Protocol):
+class SensorLink(Protocol):
+    """The journal as sensors see it."""
+
+    @property
+    def claim_seconds(self) -> float | None:
+        """The seconds between two claims, or None if no other engine can leave anything."""
+
+    def claim_sensors(self, refs: Collection[str]) -> Deferred:
+        """Claim sensors. Answered as `SensorClaims.claim`, whose errors this fails with."""
+
+
+class EngineLink(KeyLink, ScheduleLink, SensorLink, Protocol):
     """The journal as the engine sees it."""
 
     engine: int | None
@@ -173,6 +191,12 @@ class NoJournal:
         """Return the states of schedules in memory."""
         answer = Deferred()
         answer.resolve(self._schedules.claim(timings, at))
+        return answer
+
+    def claim_sensors(self, refs: Collection[str]) -> Deferred:
+        """Return all of them: there is no other engine."""
+        answer = Deferred()
+        answer.resolve(frozenset(refs))
         return answer
 
     def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
@@ -293,7 +317,11 @@ class JournalLink:
         """Claim schedules in a transaction of its own; see `ScheduleLink`."""
         return self._ask(ClaimSchedules(timings, at))
 
-    def _ask(self, message: ChangeAccess | ChangeKey | ClaimSchedules) -> Deferred:
+    def claim_sensors(self, refs: Collection[str]) -> Deferred:
+        """Claim sensors in a transaction of its own; see `SensorLink`."""
+        return self._ask(ClaimSensors(frozenset(refs)))
+
+    def _ask(self, message: ChangeAccess | ChangeKey | ClaimSchedules | ClaimSensors) -> Deferred:
         stopping = StoreClosed("the store cannot be written: the engine is being stopped")
         if self._journal is None or not self._journal.is_alive():
             answer = Deferred()

@@ -118,6 +118,12 @@ class ClaimSchedules(msgspec.Struct, frozen=True):
     """The due times of new schedules are dealt with up to this one."""
 
 
+class ClaimSensors(msgspec.Struct, frozen=True):
+    """Claim sensors, by ref. Answered with those that are this engine's."""
+
+    refs: frozenset[str]
+
+
 class ChangeAccess(msgspec.Struct, frozen=True):
     """Write a change of tokens, sessions or codes with its audit. Answered with whether it was made."""
 

@@ -68,8 +68,8 @@ class OpenJournal:
         """
         self.actor = JournalActor.start(
             self.store.writer, self.store.deletion, self.link, access=self.store.access, keys=self.store.keys,
-            claims=self.store.claims, schedules=self.store.schedules, timers=timers, instruments=instruments,
-            engine=engine,
+            claims=self.store.claims, schedules=self.store.schedules, sensors=self.store.sensors, timers=timers,
+            instruments=instruments, engine=engine,
         )  # fmt: skip
         self._thread = self.actor.proxy().thread().get()
         self.link.connect(self.actor)

@@ -194,6 +194,15 @@ if TYPE_CHECKING:
         TriggerSchedule,
     )
     from stretto.actors.operations.schemas import Schemas
+    from stretto.actors.operations.sensors import (
+        RestartSensor,
+        Sensor,
+        SensorAnswer,
+        SensorLogs,
+        SensorLogsAnswer,
+        Sensors,
+        SensorsAnswer,
+    )
     from stretto.actors.operations.sessions import (
         CreateEnterCode,
         LogIn,
@@ -236,6 +245,7 @@ else:
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
+            "sensors": "RestartSensor Sensor SensorAnswer SensorLogs SensorLogsAnswer Sensors SensorsAnswer",
             "schedules": (
                 "PauseSchedule ResumeSchedule Schedule ScheduleAnswer ScheduleTimes ScheduleTimesAnswer "
                 "ScheduleTriggered Schedules SchedulesAnswer TriggerSchedule"
@@ -375,6 +385,7 @@ __all__ = [
     "Reloaded",
     "Request",
     "Rerun",
+    "RestartSensor",
     "Resume",
     "ResumeSchedule",
     "ResumeTask",
@@ -401,6 +412,12 @@ __all__ = [
     "Schedules",
     "SchedulesAnswer",
     "Schemas",
+    "Sensor",
+    "SensorAnswer",
+    "SensorLogs",
+    "SensorLogsAnswer",
+    "Sensors",
+    "SensorsAnswer",
     "SetConcurrency",
     "SetKey",
     "SetMaxFailures",

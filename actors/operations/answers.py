@@ -17,6 +17,7 @@ from stretto.actors.operations.events import (
 from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
+from stretto.actors.operations.sensors import SensorAnswer, SensorLogsAnswer, SensorsAnswer
 from stretto.definitions.errors import Finding
 
 
@@ -339,6 +340,9 @@ Answer: TypeAlias = (
     | ScheduleAnswer
     | ScheduleTimesAnswer
     | ScheduleTriggered
+    | SensorsAnswer
+    | SensorAnswer
+    | SensorLogsAnswer
     | TokensAnswer
     | TokenCreated
     | MeAnswer

@@ -19,6 +19,7 @@ from stretto.actors.operations import (
     pools,
     requests,
     schedules,
+    sensors,
     sessions,
 )
 from stretto.actors.operations import definition_answers as about
@@ -92,6 +93,7 @@ _RUN: Final = "/runs/{run}"
 _TASK: Final = "/runs/{run}/tasks/{task}"
 _DEFINITION: Final = "/definitions/{ref}"
 _SCHEDULE: Final = "/schedules/{schedule}"
+_SENSOR: Final = "/sensors/{sensor}"
 _KEY: Final = "/keys/{name}"
 _INQUIRY: Final = "/inquiries/{inquiry}"
 _ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
@@ -188,6 +190,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         schedules.ScheduleTriggered,
         status=202,
     ),
+    Route("GET", "/sensors", sensors.Sensors, "viewer", sensors.SensorsAnswer, "sensors"),
+    Route("GET", _SENSOR, sensors.Sensor, "viewer", sensors.SensorAnswer, "sensor"),
+    Route("GET", f"{_SENSOR}/logs", sensors.SensorLogs, "operator", sensors.SensorLogsAnswer),
+    Route("POST", f"{_SENSOR}/restart", sensors.RestartSensor, "operator", sensors.SensorAnswer, "sensor"),
     Route("GET", "/keys", keys.Keys, "viewer", answers.KeysAnswer),
     Route("GET", _KEY, keys.Key, "viewer", answers.KeyAnswer, "key"),
     Route("GET", f"{_KEY}/value", keys.KeyValue, "admin", answers.ValueAnswer, "value"),

@@ -18,6 +18,7 @@ from stretto.actors.operations import (
     pools,
     requests,
     schedules,
+    sensors,
     sessions,
 )
 from stretto.actors.operations.base import Request
@@ -83,6 +84,10 @@ _ALL: Final = (
     _operation(schedules.PauseSchedule, schedules.ScheduleAnswer),
     _operation(schedules.ResumeSchedule, schedules.ScheduleAnswer),
     _operation(schedules.TriggerSchedule, lambda started: schedules.ScheduleTriggered(**started)),
+    _operation(sensors.Sensors, sensors.SensorsAnswer),
+    _operation(sensors.Sensor, sensors.SensorAnswer),
+    _operation(sensors.SensorLogs, lambda log: sensors.SensorLogsAnswer(**log)),
+    _operation(sensors.RestartSensor, sensors.SensorAnswer),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.ErrorItems, answers.ErrorItemsAnswer),
@@ -123,6 +128,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
         schedules.PauseSchedule,
         schedules.ResumeSchedule,
         schedules.TriggerSchedule,
+        sensors.RestartSensor,
         *(control.request for control in CONTROLS),
     }
 )

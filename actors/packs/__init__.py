@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         read_keystore,
         read_pack_configuration,
     )
+    from stretto.actors.packs.sensors import PackSensor
     from stretto.actors.packs.setup import SetupOptions, make_environment, remove_unused
 else:
     __getattr__ = lazy_face(
@@ -46,6 +47,7 @@ else:
             "secrets": (
                 "InvalidPackConfig PackConfiguration Source UnknownConfiguration read_keystore read_pack_configuration"
             ),
+            "sensors": "PackSensor",
             "setup": "SetupOptions make_environment remove_unused",
         },
     )
@@ -64,6 +66,7 @@ __all__ = [
     "Origin",
     "Pack",
     "PackConfiguration",
+    "PackSensor",
     "PackWorkflow",
     "SetupOptions",
     "Source",

@@ -1,6 +1,7 @@
 """Reading of packs from folders, with all findings of all files."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -8,9 +9,10 @@ from typing import Final
 from stretto.actors.locating import is_file, is_folder, packs_below, packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
-from stretto.actors.packs.metadata import read_action
+from stretto.actors.packs.metadata import NO_RUNTIMES, read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
 from stretto.actors.packs.runtimes import Runtime, read_runtime
+from stretto.actors.packs.sensors import PackSensor, SensorKind, read_sensor
 from stretto.actors.text_files import read_text
 from stretto.definitions.dialects import Reader, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
@@ -19,6 +21,8 @@ from stretto.definitions.source import MapNode
 _SUFFIXES = (".yaml", ".yml")
 MAX_PACK_ACTIONS: Final = 5000
 """Files in a pack's `actions/`. The largest public pack has 3,578. An engine can have another setting."""
+MAX_PACK_SENSORS: Final = 100
+"""Files in a pack's `sensors/`."""
 _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
@@ -103,8 +107,9 @@ def _read_pack(folder: Path, errors: list[Finding], max_actions: int) -> Pack | 
             actions.append(described)
         elif described is not None:
             workflows.append(described)
+    sensors = _read_sensors(manifest, folder, "attune", runtimes, warnings)
     workflows += _standing_alone(manifest, folder, {each.path for each in workflows}, errors, warnings)
-    return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings))
+    return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), sensors=sensors)
 
 
 def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Finding], max_actions: int) -> Pack | None:
@@ -130,7 +135,29 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
             actions.append(described)
         elif described is not None:
             workflows.append(described)
-    return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused))
+    sensors = _read_sensors(manifest, folder, "stackstorm", NO_RUNTIMES, warnings)
+    return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused), sensors)
+
+
+def _read_sensors(
+    manifest: Manifest, folder: Path, kind: SensorKind, runtimes: Mapping[str, Runtime], warnings: list[Finding]
+) -> tuple[PackSensor, ...]:
+    """Return the sensors of a pack. One with errors is left out, and its findings are warnings."""
+    found: dict[str, PackSensor] = {}
+    files = sorted(each for each in (folder / "sensors").glob("*") if each.suffix in _SUFFIXES)
+    for path in files[:MAX_PACK_SENSORS]:
+        broken: list[Finding] = []
+        reader = Reader(str(path))
+        text = _text(path, broken)
+        sensor = None if text is None else read_sensor(reader, text, manifest, kind, runtimes)
+        _sort(reader, broken, warnings)
+        warnings += [replace(each, severity="warning") for each in broken]
+        if sensor is not None and not broken:
+            found.setdefault(sensor.ref, sensor)
+    if len(files) > MAX_PACK_SENSORS:
+        message = f"{len(files):,} sensors are more than the {MAX_PACK_SENSORS:,} of a pack (MAX_PACK_SENSORS)"
+        warnings.append(Finding("too_many_sensors", message, manifest.place, severity="warning"))
+    return tuple(found.values())
 
 
 def _metadata_files(manifest: Manifest, folder: Path, errors: list[Finding], max_actions: int) -> list[Path]:

@@ -25,7 +25,6 @@ _FOLDERS: Final = {
     "dashboards": "the daemon has pages of its own",
     "policies": "write `retry` and `concurrency` into the workflow",
     "queues": "start workflows with `stretto run --daemon`",
-    "sensors": "start workflows with `stretto run --daemon`",
 }
 """The folders of Attune's packs that have no effect, each with its replacement."""
 _NOT_ACTED_ON = re.compile(r"worker_.*|dependencies|.*permission_set_refs|workflows_dir")

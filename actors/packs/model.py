@@ -13,6 +13,7 @@ from stretto.definitions.errors import Finding, Place
 from stretto.definitions.model import Parameter, Workflow
 
 if TYPE_CHECKING:
+    from stretto.actors.packs.sensors import PackSensor
     from stretto.actors.workers import WorkerCommand
 
 RunnerType = Literal["python", "shell", "native", "nodejs"]
@@ -179,6 +180,7 @@ class Pack:
         workflows: The workflows, with and without metadata.
         warnings: Findings that are not errors.
         refused: The actions that Stretto cannot run.
+        sensors: The sensors.
     """
 
     manifest: Manifest
@@ -186,3 +188,4 @@ class Pack:
     workflows: tuple[PackWorkflow, ...] = ()
     warnings: tuple[Finding, ...] = ()
     refused: tuple[Refused, ...] = ()
+    sensors: "tuple[PackSensor, ...]" = ()

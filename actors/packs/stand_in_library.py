@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from stretto.actors.packs import stand_in
@@ -125,9 +125,9 @@ MODULES: Final[Mapping[str, Mapping[str, Any]]] = {
 """StackStorm's modules that actions can import, with all that these have here."""
 
 
-def provide() -> None:
-    """Make the stand-in importable under StackStorm's names."""
-    for name, members in MODULES.items():
+def provide(more: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
+    """Make the stand-in importable under StackStorm's names, and more modules with what these have."""
+    for name, members in (*MODULES.items(), *more.items()):
         parts = name.split(".")
         for count in range(1, len(parts) + 1):
             full = ".".join(parts[:count])

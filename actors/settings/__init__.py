@@ -26,6 +26,15 @@ if TYPE_CHECKING:
         Settings,
     )
     from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
+    from stretto.actors.settings.sensors import (
+        MAX_EVENTS_PER_SECOND,
+        MAX_LINE_BYTES,
+        MAX_LOG_BYTES,
+        MAX_SENSOR_PROCESSES,
+        MAX_SENSORS,
+        STOP_SECONDS,
+        SensorSettings,
+    )
     from stretto.actors.settings.showing import shown_settings
 else:
     __getattr__ = lazy_face(
@@ -37,6 +46,10 @@ else:
                 "Settings"
             ),
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
+            "sensors": (
+                "MAX_EVENTS_PER_SECOND MAX_LINE_BYTES MAX_LOG_BYTES MAX_SENSORS MAX_SENSOR_PROCESSES STOP_SECONDS "
+                "SensorSettings"
+            ),
             "showing": "shown_settings",
         },
     )
@@ -44,14 +57,21 @@ else:
 __all__ = [
     "BEAT_SECONDS",
     "MAX_CACHE_BYTES",
+    "MAX_EVENTS_PER_SECOND",
+    "MAX_LINE_BYTES",
+    "MAX_LOG_BYTES",
     "MAX_POOL_SLOTS",
     "MAX_POOL_WORKERS",
+    "MAX_SENSORS",
+    "MAX_SENSOR_PROCESSES",
     "POOL_SLOTS",
+    "STOP_SECONDS",
     "STORE_VARIABLE",
     "Effective",
     "Flag",
     "InvalidSettings",
     "PoolSettings",
+    "SensorSettings",
     "ServeSettings",
     "Settings",
     "carrier_problem",

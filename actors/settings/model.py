@@ -15,6 +15,7 @@ from stretto.actors.actions import (
     MAX_REMOTE_OUTPUT_BYTES,
     MAX_RETRY_AFTER_SECONDS,
 )
+from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
@@ -374,6 +375,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
     events: EventSettings = EventSettings()
+    sensors: SensorSettings = SensorSettings()
     kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()
     pools: dict[str, PoolSettings] = {}

@@ -26,11 +26,13 @@ _NATIVE_NAMES: Final = re.compile(r"(?<![\w.])(?:workflow|parameters|task|tasks|
 
 
 def is_trigger_document(root: Node | None) -> bool:
-    """Return whether a document is a rule, a schedule or a webhook, and not a workflow."""
+    """Return whether a document is a rule, a schedule, a webhook or a sensor, and not a workflow."""
     if not isinstance(root, MapNode) or "tasks" in root.members:
         return False
     names = root.members.keys()
-    if "hook" in names or ("run" in names and not names.isdisjoint({"on", "schedule"})):
+    if "hook" in names or {"sensor", "command"} <= names:
+        return True
+    if "run" in names and not names.isdisjoint({"on", "schedule"}):
         return True
     return {"trigger_ref", "action_ref"} <= names or is_stackstorm_rule(root)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.rule_index import NO_RULES, RuleIndex
     from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
     from stretto.definitions.rules.scope import EventScope
+    from stretto.definitions.rules.sensor import Sensor
     from stretto.definitions.rules.targets import check_rule, semantics_of
     from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
@@ -44,6 +45,7 @@ else:
             "rule": "Criterion Rule",
             "rule_index": "NO_RULES RuleIndex",
             "scope": "EventScope",
+            "sensor": "Sensor",
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
             "trial": "Judgement NO_SURROUNDINGS Rendered Surroundings answers judge render",
@@ -70,6 +72,7 @@ __all__ = [
     "RuleDialect",
     "RuleIndex",
     "SecretSource",
+    "Sensor",
     "Surroundings",
     "Trigger",
     "answers",

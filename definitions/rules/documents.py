@@ -1,4 +1,4 @@
-"""Recognizes the documents that are rules or webhooks, and reads them."""
+"""Recognizes the documents that are rules, webhooks or sensors, and reads them."""
 
 from dataclasses import replace
 from typing import TypeAlias
@@ -9,20 +9,23 @@ from stretto.definitions.rules.hook import Hook, read_hook
 from stretto.definitions.rules.native import read_native_rule
 from stretto.definitions.rules.rule import Rule
 from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters, read_native_schedule
+from stretto.definitions.rules.sensor import Sensor, read_sensor
 from stretto.definitions.rules.stackstorm import read_stackstorm_rule
 from stretto.definitions.rules.timers import TIMERS, is_unknown_timer, read_timer, report_unknown_timer
 from stretto.definitions.source import MapNode, Node
 
-Trigger: TypeAlias = Rule | Hook
+Trigger: TypeAlias = Rule | Hook | Sensor
 """A file that is not a workflow, and starts runs."""
 
 
 def read_trigger(reader: Reader, root: Node | None) -> Trigger | None:
-    """Return the rule or the webhook of a document, or None. The reader collects the findings."""
+    """Return the rule, the webhook or the sensor of a document, or None. The reader collects the findings."""
     if not isinstance(root, MapNode) or not is_trigger_document(root):
         return None
     if "hook" in root.members:
         return read_hook(reader, root)
+    if "sensor" in root.members:
+        return read_sensor(reader, root)
     if "schedule" in root.members:
         return read_native_schedule(reader, root)
     if "trigger_ref" in root.members:

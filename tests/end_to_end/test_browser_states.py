@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from stretto.actors import SensorLimits
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.inquiries import COUNT_PATH
 from stretto.actors.gateway.pages.pages import Pages
@@ -112,6 +113,9 @@ STATES: Final = {
     "an action": "/actions/core.http",
     "an action that takes anything": "/actions/core.noop",
     "the engine": "/engine",
+    "sensors": "/sensors",
+    "a sensor": "/sensors/test.probe",
+    "a sensor that does not run": "/sensors/test.off",
     "the audit": "/audit",
     "the audit, a filter that none matches": "/audit?who=nobody-like-this&since=1h",
     "tokens": "/tokens",
@@ -145,9 +149,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     (folder / "definitions").mkdir()
     for ref, text in DEFINITIONS.items():
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
+    for name, more in (("probe", "description: It probes.\n"), ("off", "enabled: false\n")):
+        text = f"sensor: test.{name}\ncommand: [sh, -c, 'echo begun; exec sleep 1000']\n{more}"
+        (folder / "definitions" / f"{name}.yaml").write_text(text)
     with opened_gateway(
         folder, patience=1000, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions"),
-        pools={"compute": PoolOptions(workers=1, slots=4)},
+        sensors=SensorLimits(), pools={"compute": PoolOptions(workers=1, slots=4)},
     ) as opened:  # fmt: skip
         client = opened.client
         names = {"task": SLEEP}

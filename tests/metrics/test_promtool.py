@@ -124,6 +124,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoRunsQuarantined": ("10m", {f"stretto_runs_quarantined{AT}": "1x20"}),
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
+    "StrettoSensorFailing": ("15m", {'stretto_sensors{state="failing"}': "0x10 1x20"}),
     "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
     "StrettoInquiriesUnanswered": ("30m", {f"stretto_inquiries_total{INQUIRIES}": "0x10 1x30"}),
     "StrettoMatchesWaiting": ("10m", {f"stretto_match_waiting_seconds{AT}": "100x20"}),

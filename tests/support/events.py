@@ -8,7 +8,7 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.events import Match, new_event_id
 from stretto.definitions.data import freeze
 from stretto.definitions.dialects import Reader
-from stretto.definitions.rules import Event, Hook, Rule, read_trigger
+from stretto.definitions.rules import Event, Hook, Rule, Sensor, read_trigger
 from stretto.definitions.source import compose
 from tests.support.waiting import PATIENCE
 
@@ -31,7 +31,7 @@ def match(of: Event, rule: str = "restart", **given: Any) -> Match:
     return Match(event=of.id, rule=rule, **{**usual, **given})
 
 
-def trigger(text: str, file: str = "rule.yaml") -> tuple[Rule | Hook | None, list[str]]:
+def trigger(text: str, file: str = "rule.yaml") -> tuple[Rule | Hook | Sensor | None, list[str]]:
     """Read a rule or a webhook; return it with the codes of the findings."""
     reader = Reader(file)
     read = read_trigger(reader, compose(text, file, reader.report))

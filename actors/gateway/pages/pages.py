@@ -42,6 +42,7 @@ from stretto.actors.gateway.pages.run_timeline import RunTimelinePage
 from stretto.actors.gateway.pages.run_values import RunValuesPage
 from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.schedules import SCHEDULES_PATH, SchedulesPage
+from stretto.actors.gateway.pages.sensors import SENSORS_PATH, SensorsPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
 from stretto.actors.gateway.pages.task_controls import TaskControls
@@ -122,6 +123,7 @@ class Pages:
     def _console(self) -> list[Route]:
         """Return the routes of the pages about the daemon and what it offers."""
         schedules = SchedulesPage(self._renderer, self._asker)
+        sensors = SensorsPage(self._renderer, self._asker)
         actions, tokens = ActionsPage(self._renderer, self._asker), TokensPage(self._renderer, self._asker)
         inquiries = InquiriesPage(self._renderer, self._asker)
         return [
@@ -135,6 +137,9 @@ class Pages:
             self._route(f"{SCHEDULES_PATH}/{{schedule}}/{{act}}", None, schedules.change),
             *self._triggers(),
             self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
+            self._route(SENSORS_PATH, sensors.show),
+            self._route(f"{SENSORS_PATH}/{{sensor}}", sensors.show_one),
+            self._route(f"{SENSORS_PATH}/{{sensor}}/restart", None, sensors.restart),
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
         ]

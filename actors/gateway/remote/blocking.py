@@ -206,6 +206,10 @@ class BlockingRemoteEngine(BlockingCalls):
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return self.proxy.pause_schedule(schedule, note=note).get()
 
+    def restart_sensor(self, sensor: str, *, note: str | None = None) -> dict[str, Any]:
+        """End a sensor's process and start it anew. See `Engine.restart_sensor`."""
+        return self.proxy.restart_sensor(sensor, note=note).get()
+
     def resume_schedule(self, schedule: str, *, note: str | None = None) -> dict[str, Any]:
         """Start runs of a paused schedule again. See `Engine.resume_schedule`."""
         return self.proxy.resume_schedule(schedule, note=note).get()

@@ -32,6 +32,7 @@ from stretto.actors.operations import (
     Prune,
     Recover,
     Rerun,
+    RestartSensor,
     Resume,
     ResumeSchedule,
     RetryItem,
@@ -300,6 +301,10 @@ class RemoteEngine(RemoteReports):
     def pause_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Start no runs of a schedule until it is resumed. See `Engine.pause_schedule`."""
         return self._calls.send(lambda: PauseSchedule(schedule, note=note), lambda answer: answer.schedule)
+
+    def restart_sensor(self, sensor: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """End a sensor's process and start it anew. See `Engine.restart_sensor`."""
+        return self._calls.send(lambda: RestartSensor(sensor, note=note), lambda answer: answer.sensor)
 
     def resume_schedule(self, schedule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
         """Start runs of a paused schedule again. See `Engine.resume_schedule`."""

@@ -42,6 +42,9 @@ from stretto.actors.operations import (
     Schedule,
     Schedules,
     ScheduleTimes,
+    Sensor,
+    SensorLogs,
+    Sensors,
     ShowInquiry,
     Status,
     Task,
@@ -213,6 +216,18 @@ class RemoteReports:
     def inquiry(self, inquiry: str) -> pykka.Future[dict[str, Any]]:
         """Return an inquiry. See `Engine.inquiry`."""
         return self._calls.send(lambda: ShowInquiry(inquiry), lambda answer: answer.inquiry)
+
+    def sensors(self) -> pykka.Future[list[dict[str, Any]]]:
+        """Return the sensors. See `Engine.sensors`."""
+        return self._calls.send(Sensors, lambda answer: answer.sensors)
+
+    def sensor(self, sensor: str) -> pykka.Future[dict[str, Any]]:
+        """Return a sensor. See `Engine.sensor`."""
+        return self._calls.send(lambda: Sensor(sensor), lambda answer: answer.sensor)
+
+    def sensor_logs(self, sensor: str, count: int = 100) -> pykka.Future[dict[str, Any]]:
+        """Return the newest lines of a sensor's log. See `Engine.sensor_logs`."""
+        return self._calls.send(lambda: SensorLogs(sensor, count), msgspec.structs.asdict)
 
     def schedules(self) -> pykka.Future[list[dict[str, Any]]]:
         """Return the schedules. See `Engine.schedules`."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
-from stretto.actors.journal.sql.schedule_table import schedules
+from stretto.actors.journal.sql.sensor_table import sensors
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
 
@@ -154,8 +154,9 @@ SCHEMA: Final = Schema(
         "0020",
         "0021",
         "0022",
+        "0023",
     ),
-    schedules.metadata,
+    sensors.metadata,
     contracts=frozenset({"0015"}),
 )
 """The versions that this Stretto knows."""

@@ -31,6 +31,7 @@ from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.schedules import SqlScheduleClaims
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
+from stretto.actors.journal.sql.sensors import SqlSensorClaims
 from stretto.actors.journal.sql.shared_postgresql import SharedPostgres
 from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url, lock_of
 from stretto.actors.journal.sql.writer import SqlWriter
@@ -52,6 +53,7 @@ class Store:
         self.keys = SqlKeyWriter(ownership, keyring)
         self.claims = RunClaims(ownership)
         self.schedules = SqlScheduleClaims(ownership)
+        self.sensors = SqlSensorClaims(ownership)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)
         self._ownership = ownership
 

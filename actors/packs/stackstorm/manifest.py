@@ -23,7 +23,6 @@ _FIRST_BYTES: Final = 64 * 1024
 _NOT_ACTED_ON: Final[Mapping[str, str]] = {
     "aliases": "Stretto has no chat commands",
     "policies": "write `retry` and `concurrency` into the workflow",
-    "sensors": "start workflows with `stretto run --daemon`",
 }
 
 

@@ -128,7 +128,7 @@ def test_a_workflow_beside_is_an_action_with_its_parameters(tmp_path: Path) -> N
 def pack(tmp_path: Path) -> Path:
     """A pack with an action, a workflow in two files, and one that stands alone."""
     folder = tmp_path / "zoo"
-    for below in ("actions/workflows", "workflows", "sensors"):
+    for below in ("actions/workflows", "workflows", "queues"):
         (folder / below).mkdir(parents=True)
     written(folder / "pack.yaml", 'ref: zoo\nversion: "1"\n')
     written(folder / "actions/count.yaml", "ref: zoo.count\nentry_point: count.sh\nparameters: {n: {type: integer}}\n")
@@ -137,7 +137,7 @@ def pack(tmp_path: Path) -> Path:
     graph = 'tasks: [{name: a, action: zoo.count, input: {n: "{{ parameters.n }}"}}]\n'
     written(folder / "actions/workflows/feed.yaml", graph)
     written(folder / "workflows/night.yaml", "ref: zoo.night\ntasks: [{name: a, action: zoo.feed, input: {n: 1}}]\n")
-    written(folder / "sensors/timer.yaml", "ref: zoo.timer\n")
+    written(folder / "queues/timer.yaml", "ref: zoo.timer\n")
     return folder
 
 
@@ -145,7 +145,7 @@ def test_a_pack_is_checked_as_a_pack(pack: Path) -> None:
     """Each file is what its place makes it; the pack's own actions and workflows are known; the rest is named once."""
     result = stretto(str(pack))
     assert result.exit_code == 0
-    assert result.stdout.startswith("warning[not_acted_on]: sensors/ is not acted on")
+    assert result.stdout.startswith("warning[not_acted_on]: queues/ is not acted on")
     assert result.stdout.endswith("\n0 errors, 1 warning in 5 files\n")
     assert stretto(str(pack / "actions/workflows/feed.yaml")).stdout == "1 file: all is well\n"
 
@@ -161,7 +161,7 @@ def test_what_is_wrong_in_a_packs_files_is_told_where_it_stands(pack: Path) -> N
         ("feed.yaml", "unknown_action", 1, 27),
         ("feed.yaml", "unknown_parameter", 1, 50),
         ("night.yaml", "unknown_input", 2, 45),
-        ("pack.yaml", "not_acted_on", 1, 1),  # the folder of sensors
+        ("pack.yaml", "not_acted_on", 1, 1),  # the folder of queues
         ("pack.yaml", "not_acted_on", 3, 1),
         ("pack.yaml", "unknown_field", 4, 1),
     ]
@@ -207,7 +207,7 @@ def test_what_is_wrong_in_a_pack_of_stackstorms_is_told_where_it_stands(stacksto
 
 def test_a_folder_of_a_pack_without_definitions_is_wrong_usage(pack: Path) -> None:
     """Rather than all being well."""
-    result = stretto(str(pack / "sensors"))
+    result = stretto(str(pack / "queues"))
     assert result.exit_code == 2
     assert "there is no definition among the files of" in result.stderr
 

@@ -18,12 +18,14 @@ from stretto.actors.engine.relay import RelayedRequests
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.schedules import EngineSchedules
+from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
 PARTS = (
+    EngineSensors,
     RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, RunRecovery, RecoveryQueue, Release, Reruns,
     EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
 )  # fmt: skip

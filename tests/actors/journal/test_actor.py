@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -119,6 +119,13 @@ class ClaimBook:
         return None
 
 
+class AllSensors:
+    """Claims all sensors."""
+
+    def claim(self, refs: Collection[str]) -> frozenset[str]:
+        return frozenset(refs)
+
+
 class KeyBook:
     """Takes changes of keys, of which each is refused."""
 
@@ -133,6 +140,7 @@ class Desk:
         self.book = Book()
         self.claims = ClaimBook()
         self.schedules = MemorySchedules()
+        self.sensors = AllSensors()
         self._waiters: list[pykka.ActorRef[Inbox]] = []
         self.engine = Inbox.start()
         self.right_of_way = RightOfWay()
@@ -156,6 +164,7 @@ class Desk:
             keys=KeyBook(),
             claims=self.claims,
             schedules=self.schedules,
+            sensors=self.sensors,
             timers=services.timers,
             instruments=services.instruments,
             engine=lambda: self.engine,

@@ -22,6 +22,7 @@ from stretto.actors.operations import (
     pools,
     requests,
     schedules,
+    sensors,
     sessions,
     table,
 )
@@ -198,6 +199,10 @@ REQUESTS = [
     (daemons.Daemons(), "GET /daemons", b""),
     (daemons.Daemon(7), "GET /daemons/7", b""),
     (daemons.DrainDaemon(7, note="n"), "POST /daemons/7/drain", b'{"note":"n"}'),
+    (sensors.Sensors(), "GET /sensors", b""),
+    (sensors.Sensor("a"), "GET /sensors/a", b""),
+    (sensors.SensorLogs("a", 7), "GET /sensors/a/logs?count=7", b""),
+    (sensors.RestartSensor("a", note="n"), "POST /sensors/a/restart", b'{"note":"n"}'),
     (schedules.Schedules(), "GET /schedules", b""),
     (schedules.Schedule("ops.nightly"), "GET /schedules/ops.nightly", b""),
     (schedules.ScheduleTimes("a", 10.5, 3), "GET /schedules/a/next?since=10.5&count=3", b""),

@@ -24,7 +24,9 @@ def test_a_field_that_is_said_to_be_ignored_is_a_warning(tmp_path: Path, name: s
 def test_the_variables_and_the_path_are_those_of_the_code() -> None:
     """Which a process of a pack finds."""
     text = (DOCS / "attune.md").read_text()
-    code = "".join((Path(process.__file__).with_name(name)).read_text() for name in ("process.py", "keys_api.py"))
+    packs = Path(process.__file__).parent
+    places = ("process.py", "keys_api.py", "../sensors/of_packs.py", "../sensors/api.py")
+    code = "".join((packs / place).read_text() for place in places)
     named = set(re.findall(r"\bATTUNE_[A-Z_]+", text))
     assert {"ATTUNE_API_URL", "ATTUNE_API_TOKEN", "ATTUNE_ARTIFACTS_DIR"} <= named
     assert [name for name in sorted(named) if f'"{name}"' not in code] == []

@@ -34,7 +34,9 @@ NEEDS_MUCH = {
 }
 NEEDS_A_STORE = {"unreadable_definition"}
 NEEDS_A_RULE = {
+    "bad_command",
     "bad_criterion",
+    "bad_environment",
     "bad_schedule",
     "bad_secret",
     "hook_without_secret",

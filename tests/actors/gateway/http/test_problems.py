@@ -32,6 +32,7 @@ NOT_ANSWERED = {
     "invalid_action_input": "ends an item",
     "invalid_answer_schema": "ends an item",
     "invalid_pack_config": "ends the start",
+    "invalid_sensor_event": "is a line's of a sensor",
     "invalid_settings": "ends the start",
     "invalid_store_key": "ends the start",
     "not_data": "is a mistake in Python, or ends an item",

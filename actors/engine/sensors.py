@@ -1,0 +1,147 @@
+"""The sensors of an engine: its keeper, which starts with the first sensor, and the requests to it."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stretto.actors.actions import PackAccess
+from stretto.actors.dispatch import Deferred, derived, handles
+from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.queries import record_audit
+from stretto.actors.journal import Requester, asked_by, new_event_id
+from stretto.actors.outcome import EngineStopping
+from stretto.actors.runs import Services
+from stretto.actors.sensors import (
+    LOG_LINES,
+    MAX_LOG_LINES,
+    AnswerRequest,
+    SensorKeeper,
+    SensorLimits,
+    SensorProgram,
+    SensorSurroundings,
+    native_program,
+    pack_program,
+    unknown_sensor_error,
+)
+from stretto.definitions.data import object_of
+from stretto.definitions.rules import Event
+
+if TYPE_CHECKING:
+    from stretto.actors.engine.startup import EngineParts
+
+SENSOR_FAILING: Final = "stretto.sensor_failing"
+"""The type of the events of sensors that have failed several times in a row."""
+
+
+class BeginSensors(msgspec.Struct, frozen=True):
+    """Run the sensors among the definitions from now on. Sent to the engine."""
+
+
+class SensorSupport(msgspec.Struct, frozen=True):
+    """The needs of an engine that runs sensors.
+
+    Attributes:
+        limits: The bounds of its sensors.
+        answer: Answers their requests about the key-value store.
+        access: The keys and the user for the sensors of packs.
+    """
+
+    limits: SensorLimits
+    answer: AnswerRequest
+    access: PackAccess
+
+
+class EngineSensors:
+    """Answers about sensors, and restarts them. Without a sensor there is no keeper."""
+
+    def __init__(self, services: Services, parts: "EngineParts", definitions: EffectiveDefinitions) -> None:
+        self._services = services
+        self._link = parts.link
+        self._stack = parts.stack
+        self._support = parts.sensors
+        self._definitions = definitions
+        self._has_begun = False
+        self._keeper: SensorKeeper | None = None
+
+    @handles(BeginSensors)
+    def _begin(self, _message: BeginSensors) -> None:
+        self._has_begun = True
+        self.use_definitions()
+
+    def use_definitions(self) -> None:
+        """Run the sensors of the present definitions, and no others. A rehearsal runs none."""
+        support = self._support
+        if not self._has_begun or support is None:
+            return
+        programs = self._programs()
+        if programs and self._keeper is None:
+            self._keeper = self._start(support)
+        if self._keeper is not None:
+            self._keeper.use(programs)
+
+    def begin_stop(self) -> None:
+        """End all sensors, because the engine is being stopped."""
+        if self._keeper is not None:
+            self._keeper.begin_stop()
+
+    def _programs(self) -> dict[str, SensorProgram]:
+        catalogue = self._definitions.catalogue
+        rules = tuple(catalogue.triggers.rules.values())
+        of_packs = {ref: pack_program(each, rules) for ref, each in catalogue.pack_sensors.items()}
+        return of_packs | {ref: native_program(each) for ref, each in catalogue.triggers.sensors.items()}
+
+    def _start(self, support: SensorSupport) -> SensorKeeper:
+        services = self._services
+        surroundings = SensorSurroundings(
+            intake=services.events, answer=support.answer, now=services.now, limits=support.limits,
+            failing=self._report_failing,
+        )  # fmt: skip
+        keeper = SensorKeeper(self._link, surroundings, support.access)
+        self._stack.add("sensors", keeper.stop)
+        services.instruments.bind_sensors(keeper.figures)
+        return keeper
+
+    def _report_failing(self, program: SensorProgram, failures: int, reason: str) -> None:
+        """Send an event of the engine, if a rule listens to it. Called on the keeper's thread."""
+        events = self._services.events
+        if events.closed or not events.wants(SENSOR_FAILING):
+            return
+        payload = object_of({"sensor": program.ref, "pack": program.pack or None, "failures": failures,
+                             "reason": reason})  # fmt: skip
+        with suppress(EngineStopping):
+            events.accept(Event(
+                id=new_event_id(), type=SENSOR_FAILING, payload=payload, at=self._services.now(), source="engine",
+            ))  # fmt: skip
+
+    # ---- requests
+
+    def list(self) -> list[dict[str, Any]] | Deferred:
+        """Return all sensors. See `Engine.sensors`."""
+        return [] if self._keeper is None else self._keeper.list()
+
+    def show(self, sensor: str) -> Deferred:
+        """Return a sensor. See `Engine.sensor`."""
+        return self._kept(sensor).show(sensor)
+
+    def logs(self, sensor: str, count: int = LOG_LINES) -> Deferred:
+        """Return the log of a sensor. See `Engine.sensor_logs`."""
+        if not 1 <= count <= MAX_LOG_LINES:
+            raise ValueError(f"count must be from 1 to {MAX_LOG_LINES:,}, got {count:,}")
+        return self._kept(sensor).logs(sensor, count)
+
+    def restart(self, sensor: str, by: Requester | None) -> Deferred:
+        """End a sensor and start it anew. See `Engine.restart_sensor`."""
+
+        def recorded(report: Any) -> Deferred:
+            answer = Deferred()
+            audit = asked_by(by, "restart_sensor", sensor, self._services.now())
+            record_audit(self._services.journal, audit, answer, report)
+            return answer
+
+        return derived(self._kept(sensor).restart(sensor), recorded)
+
+    def _kept(self, sensor: str) -> SensorKeeper:
+        if self._keeper is None:
+            raise unknown_sensor_error(sensor, ())
+        return self._keeper

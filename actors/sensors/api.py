@@ -1,0 +1,163 @@
+"""The part of Attune's API that sensors reach: POST /api/v1/events, and GET /api/v1/keys/REF of the sensor's own pack.
+
+It listens on the loopback address while a sensor that uses it runs. Each process has a token of its own, which ends
+with it.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from stretto.actors.actions import PackAccess
+from stretto.actors.sensors.conversation import Acceptance, InvalidSensorEvent
+from stretto.actors.sensors.pacing import Pace
+from stretto.actors.sensors.program import SensorProgram
+from stretto.definitions.data import encode_json
+from stretto.definitions.errors import StrettoError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+EVENTS: Final = "/api/v1/events"
+KEYS: Final = "/api/v1/keys/"
+MAX_API_CONNECTIONS: Final = 64
+"""Connections of all sensors at a time. Others are closed at once."""
+_HOST: Final = "127.0.0.1"
+_TOKEN_BYTES: Final = 32
+
+
+class ApiUser(Protocol):
+    """A sensor that may use the API."""
+
+    program: SensorProgram
+    acceptance: Acceptance
+
+
+class _Sent(msgspec.Struct):
+    """The body of an event."""
+
+    trigger_ref: str = ""
+    trigger_type: str = ""
+    payload: Any = None
+    key: str | None = None
+
+
+class SensorApi:
+    """A listener for the sensors of one event loop. All methods are for the loop's thread.
+
+    Args:
+        most: How many events of a sensor are accepted in a second.
+        access: The keys of packs, or None.
+    """
+
+    def __init__(self, most: float, access: PackAccess | None) -> None:
+        self._most = most
+        self._keys = None if access is None else access.keys
+        self._grants: dict[str, tuple[ApiUser, Pace]] = {}
+        self._opening = asyncio.Lock()
+        self._server: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+        self._url = ""
+
+    @asynccontextmanager
+    async def access(self, user: ApiUser) -> AsyncIterator[dict[str, str]]:
+        """Yield the environment variables with which a sensor's process reaches the API, or none."""
+        if not user.program.uses_api:
+            yield {}
+            return
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self._grants[token] = (user, Pace(self._most))
+        try:
+            async with self._opening:
+                if self._listener is None:
+                    await self._open()
+            yield {"ATTUNE_API_URL": self._url, "ATTUNE_API_TOKEN": token}
+        finally:
+            del self._grants[token]
+            if not self._grants:
+                self._close()
+
+    async def _open(self) -> None:
+        from aiohttp import web  # noqa: PLC0415 - slow, and few sensors need it
+
+        server = self._server = web.Server(self._answer, access_log=None)
+
+        def connection() -> asyncio.BaseProtocol:
+            return server() if len(server.connections) < MAX_API_CONNECTIONS else _Refusing()
+
+        self._listener = await asyncio.get_running_loop().create_server(connection, _HOST, 0)
+        self._url = f"http://{_HOST}:{self._listener.sockets[0].getsockname()[1]}"
+
+    def _close(self) -> None:
+        if self._listener is not None and self._server is not None:
+            self._listener.close()
+            self._server.pre_shutdown()
+            for connection in list(self._server.connections):
+                connection.force_close()
+        self._listener = self._server = None
+
+    async def _answer(self, request: "web.BaseRequest") -> "web.Response":
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        granted = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
+        if granted is None:
+            return _response(401, {"error": "the token is not valid; it ends with the sensor that has it"})
+        user, pace = granted
+        if request.path == EVENTS:
+            return await self._accept(request, user, pace)
+        if request.path.startswith(KEYS):
+            return self._key(request, user)
+        return _response(404, {"error": f"Stretto has only POST {EVENTS} and GET {KEYS}REF of this API"})
+
+    async def _accept(self, request: "web.BaseRequest", user: ApiUser, pace: Pace) -> "web.Response":
+        if request.method != "POST":
+            return _response(405, {"error": f"events can only be sent, got {request.method}"})
+        await pace.take()
+        try:
+            sent = msgspec.json.decode(await request.read(), type=_Sent)
+            event_type = sent.trigger_ref or sent.trigger_type
+            accepted = await user.acceptance.accept(event_type, sent.payload, sent.key)
+        except (msgspec.DecodeError, RecursionError) as error:
+            return _response(400, {"error": f"the body must be an event as JSON: {error}"})
+        except InvalidSensorEvent as error:
+            return _response(422, {"error": str(error)})
+        except StrettoError as error:
+            return _response(503, {"error": str(error)})
+        data = {"id": accepted.event, "trigger_ref": event_type, "payload": sent.payload}
+        return _response(200 if accepted.duplicate else 201, {"data": data})
+
+    def _key(self, request: "web.BaseRequest", user: ApiUser) -> "web.Response":
+        name, pack = request.path.removeprefix(KEYS), user.program.pack
+        if request.method != "GET":
+            return _response(405, {"error": f"a sensor can only read keys, got {request.method}"})
+        try:
+            found = None if self._keys is None else self._keys.find(pack, name)
+        except StrettoError as error:
+            return _response(500, {"error": str(error)})
+        if found is None:
+            hint = f"set it with `stretto kv set {name} VALUE --pack {pack}`"
+            return _response(404, {"error": f"the pack {pack!r} has no key {name!r}; {hint}"})
+        at = datetime.fromtimestamp(found.set_at, UTC).isoformat()
+        data = {
+            "id": 0, "ref": name, "name": name, "owner_type": "pack", "owner": pack, "owner_pack_ref": pack,
+            "encrypted": found.secret, "value": found.value, "created": at, "updated": at,
+        }  # fmt: skip
+        return _response(200, {"data": data})
+
+
+class _Refusing(asyncio.Protocol):
+    """A connection above the limit."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.close()
+
+
+def _response(status: int, body: dict[str, Any]) -> "web.Response":
+    from aiohttp import web  # noqa: PLC0415 - as above
+
+    return web.Response(status=status, body=encode_json(body), content_type="application/json")

@@ -1,0 +1,33 @@
+"""Sensors of several engines on one store: one engine runs each, and another one takes it over."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors import Engine, SensorElsewhere
+from tests.support.sensors import QUICK, RULE, WORK, Sensing, write_sensor
+
+LEASE = 3.0
+
+
+def opened(folder: Path, store: str) -> Any:
+    return Engine.open(definitions=folder, store=store, store_lease=LEASE, sensors=QUICK)
+
+
+def test_a_sensor_runs_once_with_two_engines(postgres_url: str, tmp_path: Path) -> None:
+    """The second engine takes over when the first one leaves, and runs nothing before."""
+    folder = tmp_path / "d"
+    write_sensor(folder, "probe", "say(payload=os.getpid())\nstay()\n")
+    (folder / "work.yaml").write_text(WORK)
+    (folder / "rule.yaml").write_text(RULE % "t.said")
+    with opened(folder, postgres_url) as first:
+        pid = Sensing(first).said()
+        with opened(folder, postgres_url) as second:
+            other = Sensing(second)
+            assert [each.sensor("probe")["status"] for each in (first, second)] == ["running", "elsewhere"]
+            with pytest.raises(SensorElsewhere, match="is not run by this engine"):
+                second.restart_sensor("probe")
+            first.stop()
+            assert other.said() != pid
+            assert second.sensor("probe")["status"] == "running"

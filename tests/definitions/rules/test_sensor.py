@@ -1,0 +1,42 @@
+"""Sensors in the native form."""
+
+import pytest
+
+from stretto.definitions.dialects import Reader
+from stretto.definitions.rules import Sensor, read_trigger
+from stretto.definitions.source import compose
+
+
+def read(text: str) -> tuple[Sensor | None, list[str]]:
+    reader = Reader("disks.yaml")
+    found = read_trigger(reader, compose(text, reader.file, reader.report))
+    assert found is None or isinstance(found, Sensor)
+    return found, [each.code for each in reader.findings]
+
+
+def test_a_sensor_has_a_command_and_the_type_of_its_events() -> None:
+    sensor, findings = read(
+        "sensor: ops.disks\ncommand: [python3, disks.py, 7]\nevent: ops.full\nenvironment: {A: b, N: 1}\n"
+        "enabled: false\ndescription: It looks at disks.\n"
+    )
+    assert findings == []
+    assert sensor is not None
+    assert (sensor.ref, sensor.command, sensor.event) == ("ops.disks", ("python3", "disks.py", "7"), "ops.full")
+    assert (sensor.environment, sensor.enabled, sensor.file) == ({"A": "b", "N": "1"}, False, "disks.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("sensor: a\ncommand: []\n", "bad_command"),
+        (f"sensor: a\ncommand: [{', '.join(['x'] * 101)}]\n", "bad_command"),
+        ('sensor: a\ncommand: ["a\\0b"]\n', "bad_command"),
+        ("sensor: a\ncommand: python3 x.py\n", "wrong_type"),
+        ("sensor: a\ncommand: [[x]]\n", "wrong_type"),
+        ("sensor: a\ncommand: [x]\nenvironment: {A=B: c}\n", "bad_environment"),
+        ("sensor: a\ncommand: [x]\nenvironment: {A: [c]}\n", "bad_environment"),
+        ("sensor: a\ncommand: [x]\nevnt: b\n", "unknown_field"),
+    ],
+)
+def test_a_wrong_field_is_named(text: str, code: str) -> None:
+    assert code in read(text)[1]
