@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
@@ -89,7 +89,7 @@ async def run_command(  # noqa: PLR0913 - the parts of a command
         raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
     name = name or argv[0]
     given = inherited_environment() if environment is None else environment
-    command = Command(argv, given, cwd, None if stdin is None else stdin.encode())
+    command = Command(argv, given, cwd, None if stdin is None else stdin.encode(), process_user())
     child: Child | None = None
     try:
         async with asyncio.timeout(timeout):
@@ -138,11 +138,16 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
 
 def inherited_environment() -> dict[str, str]:
     """Return the variables of this process that a command inherits."""
-    # One pass over the names as bytes: to decode all, or to look for each, takes twice as long.
-    names = [os.fsdecode(name) for name in os.environb if name in _INHERITED or name.startswith(b"LC_")]
-    inherited = {name: os.environ[name] for name in names}
-    inherited.setdefault("PATH", os.defpath)
-    return inherited
+    variables = os.environ._data  # type: ignore[attr-defined] # noqa: SLF001 - anything public decodes every name
+    # Another thread may set a variable meanwhile, so this goes through a copy.
+    given = [pair for pair in list(variables.items()) if pair[0] in _INHERITED or pair[0][:3] == b"LC_"]
+    return dict(_decoded(tuple(given)))
+
+
+@lru_cache(maxsize=1)
+def _decoded(variables: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
+    """Return variables as text, with a PATH. They change seldom, and commands start often."""
+    return {"PATH": os.defpath} | {os.fsdecode(name): os.fsdecode(value) for name, value in variables}
 
 
 def variable_problem(names: Iterable[str]) -> str:
@@ -176,7 +181,7 @@ async def _start(command: Command, most: int) -> Child:
     if cwd is not None and "\0" in cwd:
         raise ActionFailed("cwd must not contain a null character")
     try:
-        return await Child.start(replace(command, user=process_user()), most)
+        return await Child.start(command, most)
     except OSError as error:
         reason = error.strerror or str(error)
         if cwd is not None and error.filename == cwd:

@@ -105,6 +105,30 @@ def test_the_daemons_environment_does_not_leak(monkeypatch: pytest.MonkeyPatch) 
     assert "HOME=/elsewhere" in result["stdout"]
 
 
+def test_changes_of_the_daemons_environment_reach_the_next_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands inherit is decoded once, until it changes: a value, a name less, a byte that is not UTF-8."""
+
+    def inherited() -> dict[str, str]:
+        return dict(line.split("=", 1) for line in run(argv=["/usr/bin/env"])["stdout"].splitlines())
+
+    monkeypatch.setenv("TZ", "UTC")
+    before = inherited()
+    assert inherited() == before
+    monkeypatch.setenv("TZ", "Europe/Rome")
+    assert inherited() == {**before, "TZ": "Europe/Rome"}
+    monkeypatch.delenv("TZ")
+    monkeypatch.delenv("PATH")
+    assert inherited() == {name: value for name, value in before.items() if name != "TZ"} | {"PATH": os.defpath}
+    monkeypatch.setitem(os.environb, b"LC_TIME", b"\xff")
+    assert local.inherited_environment()["LC_TIME"] == "\udcff"
+
+
+def test_the_inherited_variables_belong_to_their_caller() -> None:
+    """A caller may change them, and the next one gets them as they are."""
+    local.inherited_environment().clear()
+    assert local.inherited_environment()["PATH"]
+
+
 def test_stdin_is_empty_and_the_session_its_own() -> None:
     """A command reads nothing from the daemon's terminal and has its own session."""
     code = "import os, sys; print(repr(sys.stdin.read()), os.getsid(0) == os.getpgrp() == os.getpid())"
