@@ -138,6 +138,12 @@ POOL_LATE = Metric("stretto_pool_late_ends_total", "Ends of items that came too 
 POOL_LOST = Metric("stretto_pool_lost_total", "Workers of a pool that were lost, by reason.", ("pool", "reason"))
 SCHEDULES = Metric("stretto_schedules", "Schedules, by status.", ("status",))
 DUE_TIMES = Metric("stretto_schedule_due_times_total", "Due times of schedules, by what became of them.", ("result",))
+EVENTS = Metric("stretto_events_total", "Events that were sent or made, by what became of them.", ("result",))
+MATCHES = Metric("stretto_matches_total", "Answers of rules to events, by what became of them.", ("result",))
+MATCH_WAITING = Metric(
+    "stretto_match_waiting_seconds", "Seconds that the oldest answer of a rule has waited for its run to start."
+)
+RULES = Metric("stretto_rules", "Rules, by state.", ("state",))
 STREAMS = Metric("stretto_streams", "Open streams of live events.")
 SENSORS = Metric("stretto_sensors", "Sensors, by state.", ("state",))
 SENSOR_EVENTS = Metric("stretto_sensor_events_total", "Events of sensors, by what became of them.", ("result",))
