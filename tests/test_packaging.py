@@ -117,6 +117,7 @@ def test_the_pages_need_nothing_but_the_wheel(wheel: zipfile.ZipFile, tmp_path: 
     wheel.extractall(installed)
     own.mkdir(mode=0o700)
     (own / "echo.yaml").write_text('version: "1"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n')
+    (own / "probe.yaml").write_text("sensor: test.probe\ncommand: [sleep, 1000]\n")
     (own / "ask.yaml").write_text('version: "1"\nref: test.ask\ntasks: [{name: ask, action: core.ask}]\n')
     # Without `site`, Python does not learn of the editable installation.
     program = (
@@ -150,6 +151,7 @@ async def _look_at_every_page(client: Client, url: str) -> None:
         "inquiry": asked.inquiries[0]["id"],
         "run": run.run,
         "ref": "test.echo",
+        "sensor": "test.probe",
         "token": token.token["id"],
         "code": "busy",
         "act": "skip",
