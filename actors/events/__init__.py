@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         stored_events,
         try_rule,
     )
+    from stretto.actors.events.waits import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -34,11 +35,17 @@ else:
                 "event_as_json find_event list_events match_as_json rule_as_json show_event show_rule "
                 "stored_event stored_events try_rule"
             ),
+            "waits": "EventFound EventWait EventWaits LookBackFailed LookedBack",
         },
     )
 
 __all__ = [
+    "EventFound",
     "EventIntake",
+    "EventWait",
+    "EventWaits",
+    "LookBackFailed",
+    "LookedBack",
     "Matcher",
     "event_as_json",
     "find_event",

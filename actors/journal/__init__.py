@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         EventQuery,
         EventReader,
         EventRow,
+        EventsSince,
         Match,
         MatchFailed,
         MatchKey,
@@ -227,8 +228,8 @@ else:
             ),
             "inquiries_memory": "InquiriesInMemory",
             "events": (
-                "Accepted EventAccepted EventPage EventQuery EventReader EventRow Match MatchFailed MatchKey MatchRow "
-                "PruneEvents UnknownEvent new_event_id"
+                "Accepted EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match MatchFailed "
+                "MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
             ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
@@ -282,6 +283,7 @@ __all__ = [
     "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
     "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
     "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
+    "EventsSince",
     "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange", "InquiryEnd",
     "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
     "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",

@@ -132,6 +132,13 @@ class EventPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class EventsSince(msgspec.Struct, frozen=True):
+    """Events of one type in the order of acceptance. `last` is where the next ones begin, or None behind the last."""
+
+    events: tuple[Event, ...]
+    last: int | None = None
+
+
 class PruneEvents(msgspec.Struct, frozen=True):
     """Delete the events from before a time, in seconds since the epoch, unless a run of theirs is still to start."""
 
@@ -147,8 +154,8 @@ class EventReader(Protocol):
     def page(self, query: EventQuery) -> EventPage:
         """Return a page of events, the newest first. Raises InvalidCursor."""
 
-    def since(self, event_type: str, at: float, most: int = PAGE) -> list[Event]:
-        """Return the events of a type that were accepted at a time or later, in the order of acceptance."""
+    def since(self, event_type: str, at: float, after: int | None = None, most: int = PAGE) -> EventsSince:
+        """Return events of a type that were accepted at a time or later. `after` is the `last` of those before."""
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event, in the order of their rules."""

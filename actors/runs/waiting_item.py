@@ -6,6 +6,7 @@ supervisor --AnswerInquiry--> WaitingItem --ItemEnded with the answer--> supervi
 import msgspec
 
 from stretto.actors.dispatch import Overran, handles
+from stretto.actors.history import ItemWait
 from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question
 from stretto.actors.runners import Began
 from stretto.actors.runs.inquiries import OpenInquiry, check_may_answer, checked_answer
@@ -30,9 +31,9 @@ class WaitingItem(ItemActor, label="ItemActor"):
     _response: Data = None
 
     @property
-    def inquiry(self) -> str:
-        """The id of its inquiry, or "" before it has asked."""
-        return self._running.inquiry.id if isinstance(self._running, OpenInquiry) else ""
+    def waits_for(self) -> ItemWait:
+        """Its inquiry, whose id is "" before it has asked."""
+        return ItemWait("inquiry", self._running.inquiry.id if isinstance(self._running, OpenInquiry) else "")
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:  # noqa: ARG002 - as of the base
         """Ask, or wait on if the run had asked before it was recovered."""

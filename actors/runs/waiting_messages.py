@@ -46,3 +46,10 @@ class WaitEnded(msgspec.Struct, frozen=True):
     inquiry: InquiryEnd
     answer: Deferred | None = None
     audit: AuditEntries = ()
+
+
+# ---- to an item that waits for an event
+
+
+class LookBackAgain(msgspec.Struct, frozen=True):
+    """Read the events since the wait's begin once more: the store could not be read."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         read_with_findings,
         read_workflow,
     )
+    from stretto.definitions.dialects.event_waits import FIELD
     from stretto.definitions.dialects.item_files import ON_BAD_LINE, RESULTS, SOURCES
     from stretto.definitions.dialects.native_tasks import (
         ACTION,
@@ -33,6 +34,7 @@ else:
         __name__,
         {
             "choosing": "Reading in_order read_as_orquesta read_with_findings read_workflow",
+            "event_waits": "FIELD",
             "item_files": "ON_BAD_LINE RESULTS SOURCES",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
@@ -47,6 +49,7 @@ __all__ = [
     "ACTION",
     "ANNOTATIONS",
     "BOUNDS",
+    "FIELD",
     "IGNORED_FIELDS",
     "KEPT_FIELDS",
     "LITERAL_INPUTS",

@@ -175,6 +175,7 @@ class Task:
         delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
         runs_on: The name of the pool in which its items run. None is the daemon itself.
         action_expression: Gives the action's name at run time.
+        where: The condition on an event that ends it, if it waits for events. It reads `payload` and `event`.
         transitions: The transitions in the file's order.
     """
 
@@ -193,6 +194,7 @@ class Task:
     delivery: Delivery = "at_least_once"
     runs_on: Template | None = None
     action_expression: Template | None = None
+    where: Template | None = None
     transitions: tuple[Transition, ...] = ()
 
 

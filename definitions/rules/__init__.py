@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         judge,
         render,
     )
+    from stretto.definitions.rules.waits import MAX_UNMATCHED_WAITS, WaitIndex, WhereScope, check_match
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -40,11 +41,13 @@ else:
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
             "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
+            "waits": "MAX_UNMATCHED_WAITS WaitIndex WhereScope check_match",
         },
     )
 
 __all__ = [
     "MAX_EVENT_DEPTH",
+    "MAX_UNMATCHED_WAITS",
     "NO_RULES",
     "NO_SURROUNDINGS",
     "SCHEDULE_EVENT",
@@ -64,7 +67,10 @@ __all__ = [
     "SecretSource",
     "Surroundings",
     "Trigger",
+    "WaitIndex",
+    "WhereScope",
     "answers",
+    "check_match",
     "check_rule",
     "due_parameters",
     "judge",

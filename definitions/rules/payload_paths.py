@@ -31,6 +31,16 @@ class PayloadPath:
         """The first name."""
         return str(self._steps[0])
 
+    @property
+    def is_base(self) -> bool:
+        """Whether it is the first name only."""
+        return len(self._steps) == 1
+
+    @property
+    def has_many(self) -> bool:
+        """Whether it may lead to several values."""
+        return None in self._steps
+
     def first(self, value: Any) -> Any:
         """Return the first value at the path below `value`, which is that of the base, or `ABSENT`."""
         return next(self._found(value, 1), ABSENT)

@@ -10,6 +10,7 @@ from stretto.definitions.dialects import (
     ACTION,
     ANNOTATIONS,
     BOUNDS,
+    FIELD,
     IGNORED_FIELDS,
     KEPT_FIELDS,
     NAME,
@@ -26,6 +27,7 @@ _TEXT: Schema = {"type": "string"}
 _ANY: Schema = {}
 _FLAG: Schema = {"type": "boolean"}
 _EXPRESSION: Schema = {"type": "string", "pattern": r"\{\{"}
+_GIVEN: Schema = {"not": {"type": "null"}}
 _CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression, with or without braces"}
 
 
@@ -46,6 +48,7 @@ def json_schema() -> Schema:
             ),
             "tasks": _tasks(),
             "task": _task(),
+            "event_wait": _object(_event_wait_fields(), required=["event"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
             "targets": _one_or_many(_TEXT),
@@ -154,14 +157,19 @@ def _task() -> Schema:
     parallel = {
         "if": {"properties": {"type": {"const": "parallel"}}, "required": ["type"]},
         "then": {"required": ["tasks"], "properties": dict.fromkeys(_OF_A_PLAIN_TASK, False)},
-        "else": {"required": ["action"], "properties": {"tasks": False}},
+        "else": {
+            "properties": {"tasks": False},
+            "if": {"properties": {"wait_for": _GIVEN}, "required": ["wait_for"]},
+            "then": {"properties": {"action": False, "input": False}},
+            "else": {"required": ["action"]},
+        },
     }
     return {**_object(fields, ignored=True), **parallel}
 
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
-    "when", "delivery", "runs_on",
+    "when", "delivery", "runs_on", "wait_for",
 )  # fmt: skip
 
 
@@ -172,6 +180,7 @@ def _task_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
         "input": {"type": "object"},
+        "wait_for": {"$ref": "#/$defs/event_wait"},
         "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES), _lenient_lines()]},
         "results": _one_file(RESULTS),
         "concurrency": _or_expression(_number(1, kind="integer")),
@@ -205,6 +214,15 @@ def _lenient_lines() -> Schema:
 def _one_file(kinds: Iterable[str]) -> Schema:
     path = {"type": "string", "minLength": 1}
     return {**_object(dict.fromkeys(kinds, path)), "minProperties": 1, "maxProperties": 1}
+
+
+def _event_wait_fields() -> Schema:
+    return {
+        "event": {"type": "string", "minLength": 1},
+        "match": {"type": "object", "propertyNames": {"pattern": _pattern(FIELD.pattern)}},
+        "where": _CONDITION,
+        "timeout": _or_expression(_number(above=True)),
+    }
 
 
 def _retry_fields() -> Schema:
