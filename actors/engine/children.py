@@ -17,6 +17,7 @@ from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import (
     MAX_DEPTH,
     AttachChild,
+    ChildCancelling,
     ChildEnded,
     ChildPauseChanged,
     ChildRefused,
@@ -85,6 +86,8 @@ class Children:
             run.item = item
             if run.paused:
                 _tell_item(item, ChildPauseChanged(paused=True))
+            if run.cancelling:
+                _tell_item(item, ChildCancelling(run_id))
             return
 
         def read(reader: Reader) -> ChildEnded:
@@ -112,6 +115,13 @@ class Children:
         if run is not None:
             run.paused = message.paused
             run.tell_item(ChildPauseChanged(message.paused))
+
+    @handles(ChildCancelling)
+    def _child_cancelling(self, message: ChildCancelling) -> None:
+        run = self._table.get(message.run_id)
+        if run is not None:
+            run.cancelling = True
+            run.tell_item(message)
 
 
 def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:

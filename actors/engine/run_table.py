@@ -83,9 +83,9 @@ class Run:
     """
 
     __slots__ = (
-        "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "family", "followers", "handle", "item",
-        "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts", "scope", "since", "supervisor",
-        "watchers",
+        "_requests", "_undelivered", "accepted", "as_child", "cancelling", "failed_reads", "family", "followers",
+        "handle", "item", "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts", "scope", "since",
+        "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -100,7 +100,7 @@ class Run:
         self.lane: Lane | None = None
         self.supervisor: Mailbox[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None
-        self.paused = False
+        self.paused = self.cancelling = False
         self.restarts = 0
         self.failed_reads = 0
         self.as_child: Child | None = None

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         AttachChild,
         BeginRun,
         CatchUpWithParent,
+        ChildCancelling,
         ChildEnded,
         ChildPauseChanged,
         ChildRefused,
@@ -118,7 +119,7 @@ else:
             "labels": "InvalidLabels checked_labels",
             "looking": "PreviewCancel ReportCells",
             "messages": (
-                "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
+                "AbandonRun AttachChild BeginRun CatchUpWithParent ChildCancelling ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "ParkWhenIdle PermitsGranted PruneDue OutputChanged OutputWatcher ReportItemOutput "
                 "ReportStatus ReportVersion ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
@@ -157,6 +158,7 @@ __all__ = [
     "BeginRun",
     "CatchUpWithParent",
     "ChangeTracker",
+    "ChildCancelling",
     "ChildEnded",
     "ChildPauseChanged",
     "ChildRefused",

@@ -8,8 +8,16 @@ import pykka
 
 from stretto.actors.journal import Child, ItemKey, ParentItem
 from stretto.actors.runners import Began
-from stretto.actors.runs.messages import ChildEnded, ControlChild, ControlRun, RunItem
-from stretto.definitions.conductor import CancelRequested, Failure, StartItem
+from stretto.actors.runs.messages import (
+    ChildCancelling,
+    ChildEnded,
+    ChildPauseChanged,
+    ControlChild,
+    ControlRun,
+    ItemCancelling,
+    RunItem,
+)
+from stretto.definitions.conductor import CancelRequested, Failure, ItemPaused, ItemResumed, StartItem
 from stretto.definitions.data import Data, object_of
 from stretto.definitions.model import Task
 
@@ -68,6 +76,16 @@ def parent_of(start: StartItem, task: Task, run_id: str, workflow: str) -> Paren
     item_index = start.index if task.with_items else None
     shown = object_of({"run_id": run_id, "workflow": workflow, "task": start.task, "item_index": item_index})
     return ParentItem(run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
+
+
+def change_of_child(
+    message: ChildPauseChanged | ChildCancelling, start: StartItem, now: float
+) -> ItemPaused | ItemResumed | ItemCancelling:
+    """Return what a change of a sub-workflow's run means for its item, for the parent's supervisor."""
+    if isinstance(message, ChildCancelling):
+        return ItemCancelling(start)
+    changed = ItemPaused if message.paused else ItemResumed
+    return changed(start.task, start.visit, start.index, now)
 
 
 def child_failure(ended: ChildEnded, workflow: str, masked_input: Data) -> Failure:

@@ -22,6 +22,7 @@ from stretto.actors.runs.messages import (
     CatchUpWithParent,
     ContinueEvent,
     ControlRun,
+    ItemCancelling,
     ItemEnded,
     PermitsGranted,
     ReturnPermits,
@@ -32,6 +33,7 @@ from stretto.actors.runs.services import Services
 from stretto.actors.runs.unfinished import Then, UnfinishedEvent
 from stretto.definitions.conductor import (
     ENDED,
+    CancelRequested,
     Command,
     Conductor,
     Event,
@@ -291,6 +293,12 @@ class EventFeed(ABC):
             self.unfinished.audit = self.log.take_audit()
         if isinstance(event, PropagatedRequest):
             self.propagation.pass_on(event)
+
+    @handles(ItemCancelling)
+    def _item_cancelling(self, message: ItemCancelling) -> None:
+        """Cancel the run with its sub-workflow, and so all its other ones, if its dialect asks for that."""
+        if self.conductor is not None and not self.ended and self.conductor.follows_cancel(message.start):
+            self._control(ControlRun(CancelRequested))
 
     @handles(CatchUpWithParent)
     def _parent_requested(self, message: CatchUpWithParent) -> None:

@@ -10,7 +10,7 @@ from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure, child_of, parent_of
+from stretto.actors.runs.child import ChildRun, begin_of_child, change_of_child, child_failure, child_of, parent_of
 from stretto.actors.runs.filled_inputs import filled
 from stretto.actors.runs.item_failures import check_code, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
@@ -26,6 +26,7 @@ from stretto.actors.runs.messages import (
     ActionEnded,
     AttachChild,
     AttemptTimedOut,
+    ChildCancelling,
     ChildEnded,
     ChildPauseChanged,
     ChildRefused,
@@ -47,8 +48,6 @@ from stretto.actors.runs.waiting_messages import WaitEnded
 from stretto.definitions.conductor import (
     Failure,
     ItemCompleted,
-    ItemPaused,
-    ItemResumed,
     PauseRequested,
     ResumeRequested,
     StartItem,
@@ -181,14 +180,12 @@ class ItemActor(DispatchedActor):
             ref = _ref_of(request.start, request.task)
             self._report_failure("failed", child_failure(message, ref, self._masked_input()))
 
-    @handles(ChildPauseChanged)
-    def _child_pause_changed(self, message: ChildPauseChanged) -> None:
+    @handles(ChildPauseChanged, ChildCancelling)
+    def _child_changed(self, message: ChildPauseChanged | ChildCancelling) -> None:
         request = self._request
-        if request is None:
-            return
-        start, changed = request.start, ItemPaused if message.paused else ItemResumed
-        with contextlib.suppress(pykka.ActorDeadError):  # the run has ended
-            request.supervisor.tell(changed(start.task, start.visit, start.index, self._services.now()))
+        if request is not None:
+            with contextlib.suppress(pykka.ActorDeadError):  # the run has ended
+                request.supervisor.tell(change_of_child(message, request.start, self._services.now()))
 
     @handles(ChildRefused)
     def _child_refused(self, message: ChildRefused) -> None:

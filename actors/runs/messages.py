@@ -143,6 +143,12 @@ class ItemEnded(msgspec.Struct, frozen=True):
     waited: WaitEnded | None = None
 
 
+class ItemCancelling(msgspec.Struct, frozen=True):
+    """The sub-workflow's run of an attempt is being cancelled."""
+
+    start: StartItem
+
+
 class ResultsSaved(msgspec.Struct, frozen=True):
     """`count` lines of about `weight` bytes were written to a task's results file, which now has `size` bytes."""
 
@@ -259,6 +265,12 @@ class ChildPauseChanged(msgspec.Struct, frozen=True):
     """The run of the item's sub-workflow was paused or resumed."""
 
     paused: bool
+
+
+class ChildCancelling(msgspec.Struct, frozen=True):
+    """A sub-workflow's run is being cancelled. The engine passes this on to the item."""
+
+    run_id: str
 
 
 class ChildRefused(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stretto.actors.runs.in_flight import ItemsInFlight
-from stretto.actors.runs.messages import PauseItem, ResumeItem, RunPauseChanged, StopItem
+from stretto.actors.runs.messages import ChildCancelling, PauseItem, ResumeItem, RunPauseChanged, StopItem
 from stretto.definitions.conductor import (
     CancelRequested,
     Conductor,
@@ -21,6 +21,8 @@ CHILD_MESSAGES: Final[Mapping[type, PauseItem | ResumeItem | StopItem]] = {
 }
 """The message for items with a sub-workflow, by the run's request."""
 
+_CANCELLED: Final = frozenset({"cancelling", "cleaning"})
+
 
 class Propagation:
     """Passes requests on to sub-workflows, and catches up with the parent's.
@@ -29,7 +31,7 @@ class Propagation:
     latest request, which this run applies if it has missed it.
     """
 
-    __slots__ = ("_items", "_of_parent", "_reported_pause", "_run_id", "latest")
+    __slots__ = ("_items", "_of_parent", "_reported_cancel", "_reported_pause", "_run_id", "latest")
 
     def __init__(self, run_id: str, items: ItemsInFlight) -> None:
         self.latest: PropagatedRequest | None = None
@@ -37,6 +39,7 @@ class Propagation:
         self._run_id = run_id
         self._items = items
         self._of_parent: PropagatedRequest | None = None
+        self._reported_cancel = False
         self._reported_pause: bool | None = False
 
     def pass_on(self, request: PropagatedRequest) -> None:
@@ -59,9 +62,14 @@ class Propagation:
         """Report the next state to the parent in any case: it may have missed the last change."""
         self._reported_pause = None
 
-    def pause_change(self, *, paused: bool) -> RunPauseChanged | None:
-        """Return the message for the parent item if the run was paused or resumed since the last call."""
-        if paused == self._reported_pause:
-            return None
-        self._reported_pause = paused
-        return RunPauseChanged(self._run_id, paused)
+    def changes(self, status: str | None) -> list[RunPauseChanged | ChildCancelling]:
+        """Return the messages for the parent item: the run was paused, resumed or cancelled since the last call."""
+        changes: list[RunPauseChanged | ChildCancelling] = []
+        paused = status == "paused"
+        if paused != self._reported_pause:
+            self._reported_pause = paused
+            changes.append(RunPauseChanged(self._run_id, paused))
+        if status in _CANCELLED and not self._reported_cancel:
+            self._reported_cancel = True
+            changes.append(ChildCancelling(self._run_id))
+        return changes

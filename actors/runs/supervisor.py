@@ -144,8 +144,7 @@ class RunSupervisor(DispatchedActor):
         run.schedule_step()
         run.update_permits()
         if self._request.parent is not None:
-            change = run.propagation.pause_change(paused=status == "paused")
-            if change is not None:
+            for change in run.propagation.changes(status):
                 run.listeners.notify_engine(change)
         if run.ending.parks_when_idle and run.unfinished is None and run.ending.is_idle(conductor):
             self._park()

@@ -305,3 +305,10 @@ class Conductor:
         was stopped: then the attempt is cancelled.
         """
         return inquiries.may_resume(self._state, start)
+
+    def follows_cancel(self, start: StartItem) -> bool:
+        """Return whether the run is cancelled now that the sub-workflow of an attempt is being cancelled.
+
+        It is in the dialect in which a cancelled action cancels its run, unless the attempt itself is being stopped.
+        """
+        return inquiries.follows_cancel(self._state, start)

@@ -190,6 +190,12 @@ def may_resume(state: RunState, start: StartItem) -> bool:
     return item is not None and (item.state, item.attempt) == ("running", start.attempt) and not item.stopping
 
 
+def follows_cancel(state: RunState, start: StartItem) -> bool:
+    """Return whether the run is cancelled because the sub-workflow of an attempt is being cancelled."""
+    goes_on = state.semantics.cancelled_action == "run" and state.status in {"running", "paused"}
+    return goes_on and may_resume(state, start)
+
+
 def _item(state: RunState, of: ItemCompleted | StartItem) -> ItemAttempt | None:
     visit = state.active.get((of.task, of.visit))
     return visit.window.get(of.index) if visit is not None else None

@@ -24,7 +24,7 @@ class Bench:
         """Write a definition to a file of its own and return its path."""
         self._number += 1
         path = self.folder / f"workflow_{self._number}.yaml"
-        path.write_text('version: "1.0.0"\n' + text)
+        path.write_text(text if text.startswith("version:") else f'version: "1.0.0"\n{text}')
         return str(path)
 
     def submit(self, text: str, inputs: dict[str, Any] | None = None, watcher: Any = None) -> RunHandle:

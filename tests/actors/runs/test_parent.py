@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from stretto.actors.runs.messages import PauseItem, ResumeItem, RunPauseChanged, StopItem
+from stretto.actors.runs.messages import ChildCancelling, PauseItem, ResumeItem, RunPauseChanged, StopItem
 from stretto.actors.runs.parent import Propagation
 from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
 from tests.support.driving import Drive
@@ -60,7 +60,14 @@ def test_a_later_request_of_the_run_itself_wins(propagation: Propagation) -> Non
 
 def test_only_changes_of_a_pause_are_reported(propagation: Propagation) -> None:
     """A new run is not paused; a recovered one reports its state in any case."""
-    changes = [propagation.pause_change(paused=paused) for paused in (False, True, True, False)]
-    assert changes == [None, RunPauseChanged("run", paused=True), None, RunPauseChanged("run", paused=False)]
+    changes = [propagation.changes(status) for status in ("running", "paused", "paused", "running")]
+    assert changes == [[], [RunPauseChanged("run", paused=True)], [], [RunPauseChanged("run", paused=False)]]
     propagation.report_pause_again()
-    assert propagation.pause_change(paused=False) == RunPauseChanged("run", paused=False)
+    assert propagation.changes("running") == [RunPauseChanged("run", paused=False)]
+
+
+def test_a_cancel_is_reported_once(propagation: Propagation) -> None:
+    """Also one of a run that has begun its `on_cancel` task at once; a pause before it is over."""
+    changes = [propagation.changes(status) for status in ("paused", "cleaning", "cancelling")]
+    ended = RunPauseChanged("run", paused=False)
+    assert changes == [[RunPauseChanged("run", paused=True)], [ended, ChildCancelling("run")], []]

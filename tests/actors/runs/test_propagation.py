@@ -49,6 +49,18 @@ tasks:
   - {name: two, action: core.noop}
 """
 
+ORQUESTA = """version: 1.0
+tasks:
+  one: {action: handed.child}
+  two: {action: handed.child}
+"""
+TWO = """
+ref: handed.two
+tasks:
+  - {name: one, action: handed.child}
+  - {name: two, action: handed.child}
+"""
+
 
 class Gates:
     """The actions that have begun, and the gate that lets them end."""
@@ -130,9 +142,13 @@ def start(start_bench: Callable[..., Bench], tmp_path: Path) -> Callable[..., Be
 
 
 def child_of(bench: Bench, parent: RunHandle) -> RunHandle:
-    (child,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
-    handle: RunHandle = bench.proxy.handle(child).get(timeout=PATIENCE)
-    return handle
+    (child,) = children_of(bench, parent)
+    return child
+
+
+def children_of(bench: Bench, parent: RunHandle) -> list[RunHandle]:
+    children = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
+    return [bench.proxy.handle(each).get(timeout=PATIENCE) for each in children]
 
 
 class Watch:
@@ -252,6 +268,50 @@ def test_a_cancel_reaches_sub_workflows_that_wait(bench: Bench, watch: Callable[
     bench.proxy.cancel(run.id).get(timeout=PATIENCE)
     GATES.open["child"].release()
     assert [outcome_of(each).status for each in (run, child)] == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize(("text", "other"), [(ORQUESTA, "cancelling"), (TWO, "running")], ids=["orquesta", "native"])
+def test_a_sub_workflow_that_is_cancelled_alone_cancels_an_orquesta_run_at_once(
+    bench: Bench, watch: Callable[[Bench, RunHandle], Watch], text: str, other: str
+) -> None:
+    """And that run's other sub-workflows. In a native run the task ends cancelled when the sub-workflow has ended."""
+    run = bench.submit(text)
+    for _ in range(2):
+        GATES.wait_for("child")
+    first, second = children_of(bench, run)
+    followed = {each.id: watch(bench, each) for each in (run, second)}
+    bench.proxy.cancel(first.id).get(timeout=PATIENCE)
+    for each in followed.values():
+        each.until(other)
+    GATES.open["child"].release(2)
+    ended = {"cancelling": "cancelled", "running": "succeeded"}[other]
+    assert outcome_of(first).status == "cancelled"
+    assert outcome_of(second).status == ended
+    assert outcome_of(run).status == {"cancelled": "cancelled", "succeeded": "failed"}[ended]
+
+
+def test_a_cancel_that_a_parent_has_missed_reaches_it_in_the_next_engine(
+    start: Callable[..., Bench], sqlite_url: str
+) -> None:
+    """The child's record tells it; the parent's other sub-workflow is cancelled with it."""
+    with open_store(sqlite_url, keyring_for(sqlite_url, None)) as store:
+        parent = Conducted(store, ORQUESTA)
+        child = Conducted(store, CHILD, parent=parent, of_item=("one", 0))
+        child.on(CancelRequested(child.at + 1))
+    GATES.open["child"].release()  # for the other sub-workflow, whether it begins or not
+    bench = start(store=sqlite_url)
+    assert outcome_of(bench.proxy.handle(parent.id).get(timeout=PATIENCE)).status == "cancelled"
+    assert bench.proxy.status(child.id).get(timeout=PATIENCE)["status"] == "cancelled"
+
+
+def test_a_skipped_sub_workflow_cancels_no_run(bench: Bench) -> None:
+    """The item that skips it has asked for its cancel."""
+    run = bench.submit(ORQUESTA)
+    for _ in range(2):
+        GATES.wait_for("child")
+    bench.proxy.skip_item(run.id, "one", 0).get(timeout=PATIENCE)
+    GATES.open["child"].release(2)
+    assert outcome_of(run).status == "succeeded"
 
 
 def test_what_a_stop_holds_up_is_only_what_goes_on(start: Callable[..., Bench], sqlite_url: str) -> None:
