@@ -3,7 +3,7 @@
     accepted event, durable --EventCame--> EventWaits --index of values--> EventCame to each item that it may end
     new wait --reads the store since its begin--> EventFound ..., LookedBack
 
-All events pass here when they are durable, whoever waited when they were accepted: nothing is missed in between.
+All events pass here when they are durable, not when they are accepted: no wait is missed in between.
 """
 
 import contextlib

@@ -283,9 +283,8 @@ class ItemsInFlight:
 
     def is_idle_except_for(self, paused: AbstractSet[Key]) -> bool:
         """Return whether nothing is in flight but items with a paused sub-workflow, and those that wait."""
-        if self._running or self._being_recorded:
-            return False
-        return all(key in paused or isinstance(item, WAITING_KINDS) for key, item in self._children.items())
+        idle = all(key in paused or isinstance(item, WAITING_KINDS) for key, item in self._children.items())
+        return idle and not (self._running or self._being_recorded)
 
     def send(self, key: Key, message: Any) -> None:
         """Send a message to an item, if it is in flight."""

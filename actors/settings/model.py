@@ -289,12 +289,7 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `events`.
-
-    Attributes:
-        retain_days: How many days an event is kept in the store, or None for ever.
-        max_unmatched_waits: How many items may wait for events of one type without `match`.
-    """
+    """The section `events`: the days that one is kept, and the items that may wait for one type without `match`."""
 
     retain_days: Days = None
     max_unmatched_waits: Count = MAX_UNMATCHED_WAITS

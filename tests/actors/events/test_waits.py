@@ -1,6 +1,5 @@
 """The waits for events: what came before a wait was known, and what comes later."""
 
-from collections.abc import Callable
 from typing import Any
 
 from stretto.actors.events import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack
@@ -24,7 +23,7 @@ class Store:
     """Reads when the test says so."""
 
     def __init__(self) -> None:
-        self.reads: list[tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[Exception], Any]]] = []
+        self.reads: list[tuple[Any, Any, Any]] = []
         self.asked: list[tuple[str, float, int | None, int]] = []
         self.events = self
 

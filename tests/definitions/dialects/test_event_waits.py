@@ -17,7 +17,10 @@ def codes(wait: str, others: str = "") -> list[str]:
 
 def test_a_wait_is_the_action_of_its_task() -> None:
     """Its condition is of the task, its timeout that of the task."""
-    text = 'version: "1"\ntasks: [{name: a, wait_for: {event: e, match: {payload.x: 1}, where: "payload.y", timeout: 5}}]\n'
+    text = """
+version: "1"
+tasks: [{name: a, wait_for: {event: e, match: {payload.x: 1}, where: "payload.y", timeout: 5}}]
+"""
     reading = read_with_findings(text, "x.yaml")
     task = reading.usable().tasks["a"]
     assert (task.action, task.where is not None, task.timeout is not None) == ("core.wait_for", True, True)

@@ -75,10 +75,12 @@ FORMS = frozenset(
     {
         "bad_action",
         "bad_choice",
+        "bad_field",
         "bad_name",
         "json_schema",
         "missing_field",
         "no_tasks",
+        "two_actions",
         "unknown_field",
         "unsupported_field",
         "wrong_type",
