@@ -56,7 +56,7 @@ class EventWaitItem(ItemActor, label="ItemActor"):
             services.events.waits.add(wait)
         except LimitExceeded as error:
             self._wait = None
-            self._report_failure("failed", self._failure(error.code, str(error)))
+            self._report_failure("failed", self._failure("limit_exceeded", str(error)))
             return
         if seconds is not None:
             self._seconds = seconds

@@ -6,6 +6,7 @@
 An item costs one event, its commands, and the start of the next item, in the turn in which it ends.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
@@ -16,9 +17,10 @@ import msgspec
 from stretto.actors.dispatch import Deferred, Mailbox, Recipient, handles, unbound_handlers
 from stretto.actors.journal import InquiryChange, ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
+from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.event_feed import EventFeed
-from stretto.actors.runs.file_rules import FileRules, tasks_with_files
+from stretto.actors.runs.file_rules import tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.inquiries import pass_answer
 from stretto.actors.runs.listeners import RunListeners
@@ -33,13 +35,13 @@ from stretto.actors.runs.messages import (
     SharePermits,
     StartRecorded,
 )
-from stretto.actors.runs.reminders import RunReminders, Timer
+from stretto.actors.runs.reminders import DeadlinePassed, RunReminders, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.streams import NO_STREAMS, RunStreams
-from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.actors.runs.streams import NO_STREAMS, streams_of
+from stretto.actors.runs.telemetry import RunTelemetry, is_retried
 from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryChanged, WaitEnded
 from stretto.definitions.conductor import (
     PAUSING,
@@ -49,6 +51,7 @@ from stretto.definitions.conductor import (
     Failure,
     FinishRun,
     HoldItems,
+    IllegalTransition,
     ItemCompleted,
     ItemsHeld,
     ItemsWithdrawn,
@@ -76,7 +79,17 @@ class RunExecution(EventFeed):
     that neither needs the garbage collector.
     """
 
-    __slots__ = ("_reuses", "events", "listeners", "reminders", "reused", "streams", "telemetry", "uses_files")
+    __slots__ = (
+        "_reuses",
+        "deadlines",
+        "events",
+        "listeners",
+        "reminders",
+        "reused",
+        "streams",
+        "telemetry",
+        "uses_files",
+    )
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
         run_id = request.handle.id
@@ -87,11 +100,12 @@ class RunExecution(EventFeed):
         self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, inbox)
         self.uses_files = bool(tasks_with_files(request.workflow))
-        self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
+        self.streams = streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
         self.events = RunEvents(services, request)
         ending = RunEnding(
             services, request, items, self.streams, self.reminders, self.listeners, self.telemetry, self.events
         )
+        self.deadlines = deadlines_of(services, request, self.events, self.reminders)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 
@@ -125,7 +139,7 @@ class RunExecution(EventFeed):
             self.go_on_with(commands, partial(self._attempt_ended, message, outcome), message.finished_at)
             return
         # As `_attempt_ended`: a call less for each item.
-        final = completed.failure is None or not _is_retried(completed, commands)
+        final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         if final and outcome == "failed":
             self.events.item_failed(completed, self.conductor, self.log)
@@ -147,6 +161,7 @@ class RunExecution(EventFeed):
 
     def _inquiry(self, change: InquiryChange) -> None:
         self.log.inquiry(change)
+        self.events.inquiry_changed(change, self.log)
         self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
 
     @handles(AnswerInquiry)
@@ -162,7 +177,7 @@ class RunExecution(EventFeed):
         self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]
     ) -> None:
         completed = message.completed
-        final = completed.failure is None or not _is_retried(completed, commands)
+        final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         if final and outcome == "failed" and self.conductor is not None:
             self.events.item_failed(completed, self.conductor, self.log)
@@ -172,6 +187,14 @@ class RunExecution(EventFeed):
     def _reminded(self, event: Timer) -> None:
         self.reminders.came(event)
         self.event(event)
+
+    @handles(DeadlinePassed)
+    def _deadline_passed(self, message: DeadlinePassed) -> None:
+        if self.deadlines is None or self.conductor is None or self.ended:
+            return
+        if (control := self.deadlines.passed(message, self.conductor)) is not None:
+            with contextlib.suppress(IllegalTransition):  # it ends already
+                self._control(control)
 
     # ---- files
 
@@ -222,10 +245,14 @@ class RunExecution(EventFeed):
             elif type(command) is ResumeItems:
                 self.items.send_to_children(RESUME, command.task, command.visit)
             elif type(command) is TaskStarted:
+                if self.deadlines is not None:
+                    self.deadlines.task_started(command, at)
                 if self.log.durable:
                     is_new = True
                     self.log.task_started(command, at)
             elif type(command) is TaskEnded:
+                if self.deadlines is not None:
+                    self.deadlines.task_ended(command.task, command.visit)
                 if self.log.durable:
                     is_new = True
                     self.log.task_ended(command, at)
@@ -369,20 +396,5 @@ class RunExecution(EventFeed):
         self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
 
 
-def _streams_of(services: Services, request: RunRequest, supervisor: Recipient) -> RunStreams:
-    rules = FileRules(request.workflow, request.origin, services.files.access)
-    return RunStreams(
-        services.files, rules, request.handle.id, supervisor, services.now, durable=services.journal.durable
-    )
-
-
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)
 """The messages that a supervisor passes to its execution."""
-
-
-def _is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:
-    """Return whether the commands of an item's failure include the wait for its next attempt."""
-    return any(
-        type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
-        for command in commands
-    )

@@ -165,6 +165,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if replay.finish is not None:
             run.finish(Outcome(replay.finish.status, replay.finish.output, replay.finish.errors))
         run.catch_up_with_parent()
+        if run.deadlines is not None and not run.ended:
+            run.deadlines.recovered(conductor, replay.accepted_at)
         self._resume_waits(timers, conductor)
         self._mark_restarted(outstanding, replay, conductor)
         children: dict[str, PropagatedRequest | None] = {}

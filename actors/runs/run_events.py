@@ -3,11 +3,12 @@
 One is made only if a rule or an actor listens to its type.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from stretto.actors.journal import RunLog, new_event_id
-from stretto.actors.outcome import Outcome
+from stretto.actors.journal import Inquiry, InquiryChange, RunLog, new_event_id, time_as_json
+from stretto.actors.outcome import EngineStopping, Outcome
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, ItemCompleted
@@ -21,6 +22,10 @@ ITEM_FAILED: Final = "stretto.item_failed"
 """The last attempt of an item has failed: {run, workflow, task, visit, item, attempt, kind, message, labels}."""
 BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
+INQUIRY_ASKED: Final = "stretto.inquiry_asked"
+"""A run has asked people: {run, workflow, inquiry, task, visit, item, prompt, route, schema, users, roles, ...}."""
+INQUIRY_ENDED: Final = "stretto.inquiry_ended"
+"""An inquiry was answered, or has ended otherwise: {run, workflow, inquiry, status, response, answered_by, at}."""
 ACTION_TRIGGER: Final = "core.st2.generic.actiontrigger"
 """A run has ended, as StackStorm's rules know it: {execution_id, status, action_ref, parameters, result, ...}."""
 _OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
@@ -71,6 +76,25 @@ class RunEvents:
                 "parameters": parameters if mask is None else mask.data(parameters),
             })  # fmt: skip
 
+    def inquiry_changed(self, change: InquiryChange, log: RunLog) -> None:
+        """Add the event about a question, or about its end, to the record of it. Texts are masked already."""
+        name = INQUIRY_ASKED if isinstance(change, Inquiry) else INQUIRY_ENDED
+        if not self._services.events.wants(name):
+            return
+        if isinstance(change, Inquiry):
+            question = change.question
+            self._add(name, log, {
+                "inquiry": change.id, "task": change.task, "visit": change.visit, "item": change.index,
+                "prompt": question.prompt, "route": question.route, "schema": question.schema,
+                "users": list(question.users), "roles": list(question.roles), "requested_by": change.requested_by,
+                "asked_at": time_as_json(change.asked_at), "expires_at": time_as_json(change.expires_at),
+            })  # fmt: skip
+        else:
+            self._add(name, log, {
+                "inquiry": change.id, "status": change.status, "response": change.response,
+                "answered_by": None if change.by is None else change.by.who, "at": time_as_json(change.at),
+            })  # fmt: skip
+
     def item_failed(self, completed: ItemCompleted, conductor: Conductor, log: RunLog) -> None:
         """Add the events about the failure of an item's last attempt to the record of it."""
         intake, failure = self._services.events, completed.failure
@@ -83,14 +107,29 @@ class RunEvents:
             for used in _nearly_used(conductor, completed.task):
                 self._add(BUDGET_NEARLY_USED, log, used)
 
+    def once(self, event_type: str, facts: dict[str, Any], key: str) -> None:
+        """Accept an event that time has caused, in a commit of its own.
+
+        Args:
+            event_type: Its type.
+            facts: Its payload, beside the run, the workflow and the labels.
+            key: Identifies it: a recovered run may make it again.
+        """
+        if self._services.events.wants(event_type):
+            with contextlib.suppress(EngineStopping):  # the next engine makes it
+                self._services.events.accept(self._event(event_type, facts, key))
+
     def _add(self, event_type: str, log: RunLog, facts: dict[str, Any]) -> None:
         intake = self._services.events
-        facts = {"run": self._run_id, "workflow": self._workflow, "labels": self._labels, **facts}
-        accepted = intake.acceptance_of(Event(
-            id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
-            origin=self._origin, depth=self._depth, cause=self._run_id,
-        ))  # fmt: skip
+        accepted = intake.acceptance_of(self._event(event_type, facts))
         log.add_event(accepted, intake.notifications_of(accepted))
+
+    def _event(self, event_type: str, facts: dict[str, Any], key: str | None = None) -> Event:
+        facts = {"run": self._run_id, "workflow": self._workflow, "labels": self._labels, **facts}
+        return Event(
+            id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
+            origin=self._origin, depth=self._depth, cause=self._run_id, key=key,
+        )  # fmt: skip
 
 
 def _nearly_used(conductor: Conductor, task: str) -> Iterator[dict[str, Any]]:

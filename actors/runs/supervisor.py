@@ -228,6 +228,8 @@ class RunSupervisor(DispatchedActor):
             counts = count_items(run.conductor.tasks())
             run.listeners.notify_engine(RunStatusChanged(run.run_id, "accepted", "accepted", counts))
         run.begun = True
+        if run.deadlines is not None:
+            run.deadlines.run_started(self._services.now())
         run.begin(run.conductor)
         run.catch_up_with_parent()
         run.start_items()

@@ -48,10 +48,10 @@ class Visit:
 
     __slots__ = (
         "after_failure", "attempt", "branch", "broken", "cancel_requested", "cancelling", "concurrency",
-        "deciding_index", "ended_at", "failures", "followed", "is_final", "items", "max_failures", "name", "next_index",
-        "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped", "snapshot",
-        "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit", "window",
-        "withdrawn",
+        "deciding_index", "ended_at", "failures", "followed", "is_final", "is_late", "items", "max_failures", "name",
+        "next_index", "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped",
+        "snapshot", "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit",
+        "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,8 @@ class Visit:
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
         self.cancelling = self.cancel_requested = False  # the run, and the task itself
+        self.is_late = False
+        """Its deadline has passed, so that it times out."""
         self.stopped = False
         """No further item starts."""
         self.broken = False

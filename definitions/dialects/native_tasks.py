@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Literal, cast, get_args
 
 from stretto.definitions.data import EMPTY_OBJECT
+from stretto.definitions.dialects.deadlines import read_deadlines
 from stretto.definitions.dialects.event_waits import WAIT_ACTION, read_timeout, read_wait
 from stretto.definitions.dialects.item_files import SOURCES, read_results, read_source
 from stretto.definitions.dialects.legacy import read_legacy
@@ -134,6 +135,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         runs_on = next((read_pool(reader, member, what, site) for member, what in fields.given("runs_on")), None)
         for member, what in fields.given("delivery"):
             delivery = reader.choice(member, what, get_args(Delivery)) or delivery
+    deadlines = None if parallel else read_deadlines(reader, fields)
     delay = None
     for member, what in fields.given("delay"):
         delay = reader.number_template(member, what, Site(), least=0, integer=False)
@@ -151,6 +153,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         place=node.place,
         action_place=action_place,
         where=where,
+        deadlines=deadlines,
         with_items=with_items,
         timeout=timeout,
         retry=retry,

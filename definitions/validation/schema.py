@@ -19,7 +19,7 @@ from stretto.definitions.dialects import (
     SOURCES,
     TASK_KINDS,
 )
-from stretto.definitions.model import Backoff, CancellationPolicy, Delivery, OnBadLine, ParameterType
+from stretto.definitions.model import Backoff, CancellationPolicy, DeadlinePolicy, Delivery, OnBadLine, ParameterType
 
 Schema = dict[str, Any]
 
@@ -48,6 +48,7 @@ def json_schema() -> Schema:
             ),
             "tasks": _tasks(),
             "task": _task(),
+            "deadline": _object(_deadline_fields(), required=["seconds"]),
             "event_wait": _object(_event_wait_fields(), required=["event"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
@@ -116,6 +117,7 @@ def _workflow_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "output_map": {"type": "object"},
         "timeout": _number(above=True),
+        **_deadlines(),
         "on_cancel": _TEXT,
         "cancellation_policy": {"enum": list(get_args(CancellationPolicy))},
         "fail_fast": _FLAG,
@@ -169,7 +171,7 @@ def _task() -> Schema:
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
-    "when", "delivery", "runs_on", "wait_for",
+    "when", "delivery", "runs_on", "wait_for", "deadline", "warn_after",
 )  # fmt: skip
 
 
@@ -189,6 +191,7 @@ def _task_fields() -> Schema:
             "anyOf": [_number(kind="integer"), {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}],
         },
         "timeout": _or_expression(_number(above=True)),
+        **_deadlines(),
         "delay": _or_expression(_number()),
         "retry": {"$ref": "#/$defs/retry"},
         "when": _CONDITION,
@@ -214,6 +217,17 @@ def _lenient_lines() -> Schema:
 def _one_file(kinds: Iterable[str]) -> Schema:
     path = {"type": "string", "minLength": 1}
     return {**_object(dict.fromkeys(kinds, path)), "minProperties": 1, "maxProperties": 1}
+
+
+def _deadlines() -> Schema:
+    return {
+        "deadline": {"anyOf": [_number(above=True), {"$ref": "#/$defs/deadline"}]},
+        "warn_after": _number(above=True),
+    }
+
+
+def _deadline_fields() -> Schema:
+    return {"seconds": _number(above=True), "policy": {"enum": list(get_args(DeadlinePolicy))}}
 
 
 def _event_wait_fields() -> Schema:

@@ -25,6 +25,7 @@ FIELDS: dict[str, list[str]] = {
         "tasks: [{name: a, action: core.noop, zzz: 1}]",
         "tasks: [{name: a, type: parallel, tasks: [{name: b, action: core.noop}], zzz: 1}]",
     ],
+    "deadline": ["deadline: {seconds: 1, zzz: 1}\ntasks: [{name: a, action: core.noop}]"],
     "event_wait": ["tasks: [{name: a, wait_for: {event: x, zzz: 1}}]"],
     "retry": ["tasks: [{name: a, action: core.noop, retry: {count: 1, zzz: 1}}]"],
     "transition": ["tasks: [{name: a, action: core.noop, next: [{zzz: 1}]}]"],
