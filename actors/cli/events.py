@@ -31,6 +31,9 @@ def events() -> None:
 @click.option("--type", "event_type", metavar="NAME", help="Only events of this type.")
 @click.option("--source", "sender", metavar="SOURCE", help="Only events from here, such as hook:alertmanager.")
 @click.option("--since", callback=moment_of, metavar="DURATION|TIME", help="Only events since, e.g. 2h or 2026-01-31.")
+@click.option(
+    "--until", callback=moment_of, metavar="DURATION|TIME", help="Only events before, e.g. 10m or 2026-01-31."
+)
 @click.option("--matched/--unmatched", default=None, help="Only events that rules have answered, or only the others.")
 @LIMIT
 @CURSOR
@@ -42,6 +45,7 @@ def list_(
     event_type: str | None,
     sender: str | None,
     since: float | None,
+    until: float | None,
     matched: bool | None,
     limit: int,
     cursor: str | None,
@@ -52,7 +56,7 @@ def list_(
 
     With --json: {"events": [{event, type, source, at, depth, cause, matched}], "next"}.
     """
-    request = requests.Events(event_type, sender, since, None, matched, cursor, limit)
+    request = requests.Events(event_type, sender, since, until, matched, cursor, limit)
     page = source.ask(request, requests.EventsAnswer)
     if as_json:
         print_json({"events": page.events, "next": page.next})

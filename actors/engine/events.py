@@ -10,8 +10,9 @@ from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.events import find_event, list_events, rule_as_json, show_event, show_rule, try_rule
 from stretto.actors.journal import Accepted, EventQuery, EventReader, NoJournal, Requester, asked_by, new_event_id
 from stretto.actors.runs import Services
+from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.data import FrozenDict, freeze
-from stretto.definitions.rules import Event, Rule
+from stretto.definitions.rules import SCHEDULE_EVENT, Event, Rule
 
 if TYPE_CHECKING:
     from stretto.actors.journal import Reader
@@ -66,6 +67,13 @@ class EngineEvents:
         )
 
     def _accept_again(self, event: Event, by: Requester | None) -> Deferred:
+        if event.type == SCHEDULE_EVENT:
+            # The copy would start a run past the schedule's policies.
+            schedule = event.parameters.get("schedule")
+            raise IllegalTransition(
+                f"cannot replay the event {event.id}: it is a due time of a schedule; "
+                f"`stretto schedules trigger {schedule}` starts its run"
+            )
         now = self._services.now()
         again = msgspec.structs.replace(
             event, id=new_event_id(), at=now, source=f"replay:{event.id}", depth=0, key=None, key_until=None

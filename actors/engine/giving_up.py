@@ -5,16 +5,20 @@
 A tree is given up as a whole, in the record behind the last one of its runs, so that its next engine reads all of them.
 """
 
-import msgspec
+from typing import Any
 
-from stretto.actors.dispatch import Deferred, handles, when_settled
+import msgspec
+import pykka
+
+from stretto.actors.dispatch import Deferred, handles, settle_with, when_settled
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.journal import EngineDrains, EngineLink, Peers, Requester, RunsReleased, asked_by
+from stretto.actors.journal import EngineDrains, EngineLink, Peers, Requester, RunsReleased, Unrecordable, asked_by
 from stretto.actors.runs import AbandonRun, RunParked, Services
+from stretto.definitions.conductor import IllegalTransition
 from stretto.metrics import get_logger
 
 _log = get_logger("stretto.engine")
@@ -27,12 +31,19 @@ class BeginDrain(msgspec.Struct, frozen=True):
     by: Requester | None
 
 
+class _DrainRecorded(msgspec.Struct, frozen=True):
+    """It is durable that the engine is being drained: give all runs away."""
+
+    answer: Deferred
+
+
 class GivingUp:
     """Gives up trees of runs as soon as all of their runs are parked."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that have runs
         self,
         services: Services,
+        engine: pykka.ActorRef[Any],
         link: EngineLink,
         table: RunTable,
         runs: RunSupervision,
@@ -42,6 +53,7 @@ class GivingUp:
         peers: Peers | None,
     ) -> None:
         self._services = services
+        self._engine = engine
         self._link = link
         self._table = table
         self._runs = runs
@@ -59,12 +71,26 @@ class GivingUp:
 
     @handles(BeginDrain)
     def _drain(self, message: BeginDrain) -> None:
+        """Note the drain. The store refuses it to the last of the engines that others are to take runs from."""
+        audit = asked_by(message.by, "drain_daemon", str(self._link.engine), self._services.now())
+        durable = Deferred()
+        engine = self._engine
+        settle_with(
+            durable,
+            lambda _nothing: engine.tell(_DrainRecorded(message.answer)),
+            lambda error: message.answer.fail(
+                IllegalTransition(str(error)) if isinstance(error, Unrecordable) else error
+            ),
+        )
+        self._services.journal.record(EngineDrains(audit), (), ((durable, None),))
+
+    @handles(_DrainRecorded)
+    def _drain_recorded(self, message: _DrainRecorded) -> None:
         if not self._admission.draining:
             _log.info("draining", runs=len(self._table))
             self._admission.draining = self._services.draining = True
         self.begin()
-        audit = asked_by(message.by, "drain_daemon", str(self._link.engine), self._services.now())
-        self._services.journal.record(EngineDrains(audit), (), ((message.answer, None),))
+        message.answer.resolve(None)
         for run_id, run in self._table:
             run.tell(AbandonRun())
             if run.supervisor is None:

@@ -24,12 +24,17 @@ from stretto.actors.journal import (
 )
 from stretto.actors.outcome import EngineStopping, RunHandle, RunWasParked
 from stretto.actors.runs import DueFound, DueUnread, FindDue, RunRequest, Services, StartDue
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.data import weigh
+from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.rules import Rule, Surroundings
 from stretto.metrics import get_logger
 
-DUE_AT_ONCE: Final = 10_000
+DUE_AT_ONCE: Final = 1000
 """Matches that are read from the store at once."""
+MAX_WAITING: Final = 10_000
+"""Matches in memory whose runs are to be started. More of them are read from the store in their turn."""
+MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the inputs of those matches."""
 WAIT_SECONDS: Final = 1.0
 """How long a match waits while the engine can start no run."""
 _LATER: Final = (EngineStopping, StoreUnavailable, RunWasParked, TooManyRuns)
@@ -60,10 +65,12 @@ class MatchStarts:
         self._admission = admission
         self._run_failed = run_failed
         self._waiting: deque[Match] = deque()
+        self._waiting_bytes = 0
         self._is_reminded = False
         self._begun: set[str] | None = None
         """The runs of matches that have come while those that are due are read."""
         self._more_due = False
+        """Whether the store has matches that are not in memory."""
         events = services.events
         events.matcher.surroundings = Surroundings(services.keys.read, self._environment_of, services.limits)
         triggers = definitions.catalogue.triggers
@@ -98,16 +105,33 @@ class MatchStarts:
     def _due_found(self, message: DueFound) -> None:
         """Start what is due, without what has come by itself since it was read."""
         begun, self._begun = self._begun or set(), None
-        self._waiting.extend(each for each in message.matches if each.run_id not in begun)
-        self._more_due = len(message.matches) == DUE_AT_ONCE
+        for each in message.matches:
+            if each.run_id not in begun:
+                self._add(each)
+        self._more_due = self._more_due or len(message.matches) == DUE_AT_ONCE
         self._start_waiting()
 
     @handles(MatchesDue)
     def _start(self, message: MatchesDue) -> None:
-        if self._begun is not None:
-            self._begun.update(each.run_id for each in message.matches)
-        self._waiting.extend(message.matches)
+        for each in message.matches:
+            if len(self._waiting) >= MAX_WAITING or self._waiting_bytes >= MAX_WAITING_BYTES:
+                self._put_off(each)
+                continue
+            if self._begun is not None:
+                self._begun.add(each.run_id)
+            self._add(each)
         self._start_waiting()
+
+    def _add(self, match: Match) -> None:
+        self._waiting.append(match)
+        self._waiting_bytes += weigh(match.inputs)
+
+    def _put_off(self, match: Match) -> None:
+        """Leave a match to the store, or refuse it without one."""
+        if self._services.journal.durable:
+            self._more_due = True
+        else:
+            self._fail(match, LimitExceeded(f"at most {MAX_WAITING:,} runs of rules may wait (MAX_WAITING)"))
 
     @handles(StartDue)
     def _start_later(self, _message: StartDue) -> None:
@@ -125,6 +149,7 @@ class MatchStarts:
             except StrettoError as error:
                 self._fail(match, error)
             self._waiting.popleft()
+            self._waiting_bytes -= weigh(match.inputs)
         if self._more_due:
             self._more_due = False
             self.find_due(FindDue())

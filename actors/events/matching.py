@@ -6,6 +6,7 @@ from typing import Final
 from stretto.actors.dispatch import Guard, Overran, Unguarded
 from stretto.actors.journal import Match
 from stretto.actors.outcome import new_run_id
+from stretto.definitions.data import weigh
 from stretto.definitions.rules import (
     MAX_EVENT_DEPTH,
     NO_RULES,
@@ -20,6 +21,12 @@ from stretto.definitions.rules import (
 
 TOO_DEEP: Final = (
     f"limit_exceeded: a chain of events and runs must have at most {MAX_EVENT_DEPTH} runs (MAX_EVENT_DEPTH)"
+)
+
+MAX_INPUT_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of the inputs of all runs that one event starts. Each rule may pass the whole payload on."""
+TOO_LARGE: Final = (
+    f"limit_exceeded: the inputs of all runs of one event must have at most {MAX_INPUT_BYTES:,} bytes (MAX_INPUT_BYTES)"
 )
 
 
@@ -49,7 +56,7 @@ class Matcher:
 
     def matches(self, event: Event) -> tuple[Match, ...]:
         """Return the answer of each rule to an event, with the rendered inputs or the error."""
-        rules = self.rules.of(event.type)
+        rules = self.rules.candidates(event)
         if not rules:
             return ()
         try:
@@ -67,7 +74,14 @@ class Matcher:
             )
 
     def _matched(self, event: Event, rules: tuple[Rule, ...]) -> tuple[Match, ...]:
-        return tuple(self._answer(event, rule) for rule in rules if answers(rule, event, self.surroundings))
+        found: list[Match] = []
+        room = MAX_INPUT_BYTES
+        for rule in rules:
+            if answers(rule, event, self.surroundings):
+                answer = self._answer(event, rule)
+                room -= weigh(answer.inputs)
+                found.append(answer if room >= 0 else self._failed(event, rule, TOO_LARGE))
+        return tuple(found)
 
     def _answer(self, event: Event, rule: Rule) -> Match:
         if event.depth >= MAX_EVENT_DEPTH:

@@ -15,6 +15,7 @@ from stretto.actors.journal import (
 from stretto.definitions.rules import (
     NO_RULES,
     NO_SURROUNDINGS,
+    SCHEDULE_EVENT,
     Event,
     Judgement,
     Rule,
@@ -94,7 +95,9 @@ def show_event(reader: EventReader, event: str, rules: RuleIndex, surroundings: 
     found = find_event(reader, event)
     matches = reader.matches(event)
     answered = {each.rule for each in matches}
-    others = [each for each in rules.of(found.type) if each.ref not in answered][:MOST_JUDGED]
+    # Other schedules have nothing to do with a due time.
+    asked = rules.candidates(found) if found.type == SCHEDULE_EVENT else rules.of(found.type)
+    others = [each for each in asked if each.ref not in answered][:MOST_JUDGED]
     row = EventRow(
         id=found.id, type=found.type, source=found.source, at=found.at, depth=found.depth, cause=found.cause,
         matched=len(matches),

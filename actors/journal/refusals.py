@@ -1,7 +1,8 @@
-"""The answers to who sends an event that is not written: an earlier one has its key, or no store can take it."""
+"""The answers to who sends a record that is not written: an earlier event has its key, or no store can take it."""
 
 from stretto.actors.journal.events import Accepted, EventAccepted, MatchFailed
 from stretto.actors.journal.messages import Record
+from stretto.actors.journal.records import EngineDrains
 from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
 from stretto.metrics import get_logger
@@ -19,10 +20,11 @@ def answer_duplicate(record: Record, earlier: AlreadyAccepted) -> bool:
 
 
 def answer_unrecordable(record: Record, reason: str) -> bool:
-    """Answer that an event can never be written. Return False if the record is not about one."""
-    if not isinstance(record.write, EventAccepted | MatchFailed | ScheduleMoved):
+    """Answer that an event or a drain can never be written. Return False if the record is about neither."""
+    if not isinstance(record.write, EventAccepted | MatchFailed | ScheduleMoved | EngineDrains):
         return False
-    _log.error("event_unrecordable", reason=reason)
+    if not isinstance(record.write, EngineDrains):
+        _log.error("event_unrecordable", reason=reason)
     for answer, _value in record.answers:
         answer.fail(Unrecordable(reason))
     return True

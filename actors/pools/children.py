@@ -25,6 +25,8 @@ from stretto.actors.process import give_back, withhold
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
 END_SECONDS: Final = 5.0
+MOST_LOOKS: Final = 100
+"""How often a process is looked at that shows no environment. Most that have none never had one."""
 MARK_VARIABLE: Final = "STRETTO_POOL_CHILD"
 """A child and all that it starts have its mark in their environment. So they are found when it has died."""
 
@@ -133,11 +135,21 @@ def keep_running(stopped: threading.Event, serve: Callable[[], float]) -> None:
 def _marked(mark: bytes) -> list[int]:
     """Return the processes with a mark in their environment, where the system tells them."""
     found = []
-    for file in Path("/proc").glob("[0-9]*/environ"):
+    for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or is another user's
-            if mark in file.read_bytes().split(b"\0"):
-                found.append(int(file.parent.name))
+            if mark in _environment_of(folder).split(b"\0"):
+                found.append(int(folder.name))
     return found
+
+
+def _environment_of(folder: Path) -> bytes:
+    """Return the environment of a process, which seems empty for a moment while it takes up another program."""
+    for _ in range(MOST_LOOKS):
+        if data := Path(folder, "environ").read_bytes():
+            return data
+        Path(folder, "exe").readlink()  # the kernel's own threads and ended processes have none
+        time.sleep(0.001)
+    return b""
 
 
 def _started_by(process: int) -> list[int]:

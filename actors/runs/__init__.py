@@ -92,7 +92,7 @@ if TYPE_CHECKING:
         TrialStepped,
     )
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
-    from stretto.actors.runs.run_events import ACTION_TRIGGER, BUDGET_NEARLY_USED, ITEM_FAILED, RUN_ENDED
+    from stretto.actors.runs.run_events import BUDGET_NEARLY_USED, ITEM_FAILED, RUN_ENDED
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
     from stretto.actors.runs.waiting import waiting_actions
@@ -131,7 +131,7 @@ else:
                 "PauseElapsed RecoveryNoted RestartRun RunRecovered RunReleased RunSettled TrialStepped TrialsAged"
             ),
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
-            "run_events": "ACTION_TRIGGER BUDGET_NEARLY_USED ITEM_FAILED RUN_ENDED",
+            "run_events": "BUDGET_NEARLY_USED ITEM_FAILED RUN_ENDED",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
             "waiting": "waiting_actions",
@@ -140,7 +140,6 @@ else:
     )
 
 __all__ = [
-    "ACTION_TRIGGER",
     "BUDGET_NEARLY_USED",
     "ITEM_FAILED",
     "ITEM_STATES",

@@ -14,7 +14,7 @@ from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, ItemCompleted
 from stretto.definitions.context import Mask
 from stretto.definitions.data import FrozenDict, freeze
-from stretto.definitions.rules import Event
+from stretto.definitions.rules import ACTION_TRIGGER, Event
 
 RUN_ENDED: Final = "stretto.run_ended"
 """A run has ended: {run, workflow, status, output, errors, labels, parent}."""
@@ -26,8 +26,6 @@ INQUIRY_ASKED: Final = "stretto.inquiry_asked"
 """A run has asked people: {run, workflow, inquiry, task, visit, item, prompt, route, schema, users, roles, ...}."""
 INQUIRY_ENDED: Final = "stretto.inquiry_ended"
 """An inquiry was answered, or has ended otherwise: {run, workflow, inquiry, status, response, answered_by, at}."""
-ACTION_TRIGGER: Final = "core.st2.generic.actiontrigger"
-"""A run has ended, as StackStorm's rules know it: {execution_id, status, action_ref, parameters, result, ...}."""
 _OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}

@@ -56,6 +56,13 @@ class ScheduleRecorded(msgspec.Struct, frozen=True):
     ref: str
 
 
+class ScheduleUnrecordable(msgspec.Struct, frozen=True):
+    """The last state of a schedule, and the event with it, can never be recorded. `run` is not started."""
+
+    ref: str
+    run: str | None
+
+
 class RunsRead(msgspec.Struct, frozen=True):
     """The runs of a schedule that are in progress. None if they could not be read."""
 

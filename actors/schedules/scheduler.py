@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.dispatch import Deferred, derived, handles
+from stretto.actors.dispatch import Deferred, derived, handles, when_failed
 from stretto.actors.journal import (
     AuditEntries,
     EventAccepted,
@@ -25,6 +25,7 @@ from stretto.actors.schedules.messages import (
     RunsRead,
     ScheduleDue,
     ScheduleRecorded,
+    ScheduleUnrecordable,
 )
 from stretto.actors.schedules.payloads import due_event
 from stretto.actors.schedules.planning import plan
@@ -216,6 +217,8 @@ class Scheduler(ScheduleClaimer):
         held.state, held.busy = state, held.busy + 1
         durable = Deferred()
         notifications = () if accepted is None else self._with.intake.notifications_of(accepted)
+        run = None if accepted is None else state.last_run
+        when_failed(durable, lambda _error: self.actor_ref.tell(ScheduleUnrecordable(state.ref, run)))
         self._with.journal.record(
             ScheduleMoved(state=state, accepted=accepted, audit=audit),
             (*notifications, (self.actor_ref, ScheduleRecorded(state.ref))),
@@ -231,6 +234,13 @@ class Scheduler(ScheduleClaimer):
             held.busy -= 1
             if not held.busy:
                 self._start_queued(held)
+
+    @handles(ScheduleUnrecordable)
+    def _unrecordable(self, message: ScheduleUnrecordable) -> None:
+        """Pass over a due time whose event the store refuses, which the journal has logged."""
+        if message.run is not None:
+            self._held.run_ended(message.run)
+        self._recorded(ScheduleRecorded(message.ref))
 
     def _start_queued(self, held: Held) -> None:
         """Start the run that has waited for the end of another one, or proceed."""

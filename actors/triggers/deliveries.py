@@ -14,9 +14,9 @@ from stretto.actors.triggers.proofs import HookRefused, NoHookSecret, UnknownHoo
 from stretto.actors.triggers.secrets import secret_of
 from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, object_of, weigh
-from stretto.definitions.errors import InvalidInput, LimitExceeded, NotData, StrettoError, nearest
+from stretto.definitions.errors import InvalidInput, LimitExceeded, NotData, StrettoError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.rules import WEBHOOK, Event, EventScope, Hook
+from stretto.definitions.rules import WEBHOOK, Event, EventScope, Hook, is_engine_event
 from stretto.metrics import get_logger
 
 MAX_HOOK_BYTES: Final = 1024 * 1024
@@ -52,6 +52,8 @@ class HookDesk:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._without_secret: dict[str, str] = {}
+        """The hooks whose secret could not be read at the last request, with the reason that is in the log."""
 
     def receive(self, name: str, delivery: Delivery) -> Deferred:
         """Accept the request of a webhook.
@@ -128,7 +130,14 @@ class HookDesk:
         ))  # fmt: skip
 
     def accept(self, event: Event) -> Deferred:
-        """Accept an event from outside. Raises `EngineStopping`, or `StoreUnavailable` while nothing can be written."""
+        """Accept an event from outside.
+
+        Raises:
+            InvalidInput: Only the engine makes events of its type, or a store cannot keep the name of the type.
+            EngineStopping: The engine is being stopped.
+            StoreUnavailable: The store cannot be written now.
+        """
+        _check_type(event.type)
         reason = self._services.journal.unavailable
         if reason is not None:
             raise StoreUnavailable(f"no event is accepted while the store cannot be written: {reason}")
@@ -138,19 +147,27 @@ class HookDesk:
         hooks = self._services.events.hooks
         hook = hooks.get(name)
         if hook is None or not hook.enabled:
-            hint = nearest(name, (each.name for each in hooks.values() if each.enabled))
-            raise UnknownHook(f"there is no hook {name[:100]!r}" + (f"; {hint}" if hint else ""))
+            # Strangers may ask, so the nearest name is not shown.
+            raise UnknownHook(f"there is no hook {name[:100]!r}")
         return hook
 
     def _secret_of(self, hook: Hook, now: float) -> bytes:
         """Return a webhook's secret. Where it is looked for is said in the log only: anybody may send a request."""
         try:
-            return secret_of(hook, self._services.keys.read, now)
+            secret = secret_of(hook, self._services.keys.read, now)
         except NoHookSecret as error:
-            _log.warning("hook_without_secret", hook=hook.name, reason=str(error))
+            self._warn_once(hook, str(error))
             raise NoHookSecret(
                 f"the hook {hook.name!r} takes no requests: it has no secret that can be read (the log says why)"
             ) from None
+        self._without_secret.pop(hook.name, None)
+        return secret
+
+    def _warn_once(self, hook: Hook, reason: str) -> None:
+        """Log why a webhook has no secret, again only for another reason: anybody may send many requests."""
+        if self._without_secret.get(hook.name) != reason:
+            self._without_secret[hook.name] = reason
+            _log.warning("hook_without_secret", hook=hook.name, reason=reason)
 
     def _key_of(self, hook: Hook, event: Event, delivery: Delivery) -> str | None:
         """Return what identifies a repeated request, or None if an equal one is another event."""
@@ -178,6 +195,17 @@ class HookDesk:
         except StrettoError as error:
             raise InvalidInput(f"the hook {hook.name}", [f"its `dedupe` cannot be evaluated: {error}"]) from None
         return _bounded(value if isinstance(value, str) else encode_json(value).decode())
+
+
+def _check_type(event_type: str) -> None:
+    if is_engine_event(event_type):
+        raise InvalidInput(
+            f"the event {event_type[:100]}",
+            ["only the engine makes events of this type: send one whose type does not begin with stretto."],
+        )
+    if "\0" in event_type:
+        # PostgreSQL has no text with NUL.
+        raise InvalidInput("the event", [f"its type must not contain NUL, got {event_type[:100]!r}"])
 
 
 def payload_of(body: bytes, name: str) -> Data:

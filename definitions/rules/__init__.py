@@ -9,7 +9,14 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.rules.documents import Trigger, read_trigger
-    from stretto.definitions.rules.event import MAX_EVENT_DEPTH, WEBHOOK, Event, RuleDialect
+    from stretto.definitions.rules.event import (
+        ACTION_TRIGGER,
+        MAX_EVENT_DEPTH,
+        WEBHOOK,
+        Event,
+        RuleDialect,
+        is_engine_event,
+    )
     from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
     from stretto.definitions.rules.rule import Criterion, Rule
     from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
@@ -33,7 +40,7 @@ else:
         __name__,
         {
             "documents": "Trigger read_trigger",
-            "event": "Event MAX_EVENT_DEPTH RuleDialect WEBHOOK",
+            "event": "ACTION_TRIGGER Event MAX_EVENT_DEPTH RuleDialect WEBHOOK is_engine_event",
             "hook": "Hook HookStyle STYLES SecretSource",
             "schedule_file": "SCHEDULE_EVENT due_parameters",
             "rule": "Criterion Rule",
@@ -46,6 +53,7 @@ else:
     )
 
 __all__ = [
+    "ACTION_TRIGGER",
     "MAX_EVENT_DEPTH",
     "MAX_UNMATCHED_WAITS",
     "NO_RULES",
@@ -73,6 +81,7 @@ __all__ = [
     "check_match",
     "check_rule",
     "due_parameters",
+    "is_engine_event",
     "judge",
     "read_timer",
     "read_trigger",

@@ -10,6 +10,10 @@ RuleDialect: TypeAlias = Literal["native", "stackstorm", "attune"]
 """The language of a rule's expressions."""
 WEBHOOK: Final = "core.st2.webhook"
 """The type of the events of StackStorm's webhooks."""
+ACTION_TRIGGER: Final = "core.st2.generic.actiontrigger"
+"""The type of the events that are the ends of runs to StackStorm's rules."""
+ENGINE_PREFIX: Final = "stretto."
+"""The types of events that begin with this are of the engine itself."""
 MAX_EVENT_DEPTH: Final = 16
 """The most runs in a chain in which each one was started by an event of the one before."""
 
@@ -42,3 +46,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The run that it is about."""
     secret: bool = False
     """Whether the payload may contain secrets: it is then encrypted."""
+
+
+def is_engine_event(event_type: str) -> bool:
+    """Return whether only the engine makes events of a type."""
+    return event_type.startswith(ENGINE_PREFIX) or event_type == ACTION_TRIGGER

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Site, Template
+from stretto.definitions.rules.event import is_engine_event
 from stretto.definitions.rules.names import check_expression
 from stretto.definitions.source import MapNode, Node, ScalarNode
 
@@ -71,6 +72,11 @@ def read_hook(reader: Reader, node: MapNode) -> Hook | None:
     event, description = name or PurePath(reader.file).stem, ""
     for member, what in fields.given("event"):
         event = reader.text(member, what) or event
+        if is_engine_event(event):
+            reader.error(
+                "reserved_event", f"{what} must not be a type of the engine's own events", member.place,
+                found=repr(event), expected="a type that does not begin with stretto.",
+            )  # fmt: skip
     for member, what in fields.given("description"):
         description = reader.text(member, what) or ""
     fields.take("version")

@@ -145,7 +145,7 @@ class RuleIndex:
         by_event: Those that are enabled, by the type of events.
     """
 
-    __slots__ = ("by_event", "rules")
+    __slots__ = ("_by_parameter", "_open", "by_event", "rules")
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self.rules = rules
@@ -154,10 +154,34 @@ class RuleIndex:
             if rule.enabled:
                 by_event.setdefault(rule.event, []).append(rule)
         self.by_event: Mapping[str, tuple[Rule, ...]] = {event: tuple(found) for event, found in by_event.items()}
+        # Schedules share one type of events, and so do webhooks of StackStorm: each asks for one text of a parameter.
+        open_rules: dict[str, list[tuple[int, Rule]]] = {}
+        by_parameter: dict[tuple[str, str, str], list[tuple[int, Rule]]] = {}
+        for event, found in by_event.items():
+            for place, rule in enumerate(found):
+                asked = next(((name, text) for name, text in rule.parameters.items() if isinstance(text, str)), None)
+                if asked is None:
+                    open_rules.setdefault(event, []).append((place, rule))
+                else:
+                    by_parameter.setdefault((event, *asked), []).append((place, rule))
+        self._open: Mapping[str, list[tuple[int, Rule]]] = open_rules
+        self._by_parameter: Mapping[tuple[str, str, str], list[tuple[int, Rule]]] = by_parameter
 
     def of(self, event: str) -> tuple[Rule, ...]:
         """Return the rules that listen to a type of events."""
         return self.by_event.get(event, ())
+
+    def candidates(self, event: Event) -> tuple[Rule, ...]:
+        """Return the rules that listen to the type of an event, without those that ask for other parameters."""
+        if event.type not in self.by_event:
+            return ()
+        if not event.parameters:
+            return tuple(rule for _place, rule in self._open.get(event.type, ()))
+        found = list(self._open.get(event.type, ()))
+        for name, value in event.parameters.items():
+            if isinstance(value, str):
+                found += self._by_parameter.get((event.type, name, value), ())
+        return tuple(rule for _place, rule in sorted(found, key=lambda each: each[0]))
 
     def types(self) -> Iterable[str]:
         """Return the types that rules listen to."""

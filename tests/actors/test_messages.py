@@ -72,4 +72,6 @@ def test_each_receiver_handles_its_documented_messages() -> None:
     receivers = documented()
     supervisor = names({**EXECUTION_HANDLERS, **RecoveringSupervisor._message_handlers})
     assert receivers["a run's supervisor"] == supervisor
-    assert receivers["an item"] == names({**WaitingItem._message_handlers, **EventWaitItem._message_handlers}) | {"RunItem"}
+    assert receivers["an item"] == names({**WaitingItem._message_handlers, **EventWaitItem._message_handlers}) | {
+        "RunItem"
+    }

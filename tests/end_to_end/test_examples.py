@@ -144,6 +144,7 @@ def test_the_demo_succeeds() -> None:
     assert demo.returncode == 0, demo.stderr
     for name in ("empty context", "50 MB context"):
         shown = [line.split()[-1] for line in demo.stderr.splitlines() if line.startswith(name)]
-        assert shown == ["starting", "running", "killed", "resuming", "running", "succeeded"]
+        # A fast process may end before it has been seen running.
+        assert [each for each in shown if each != "running"] == ["starting", "killed", "resuming", "succeeded"]
         (row,) = [line for line in demo.stdout.splitlines() if line.startswith(name)]
         assert re.fullmatch(rf"{name} +\d+ us +\d+ MB +1 +30,000 +0 +\d+", row)

@@ -21,11 +21,14 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    text,
     update,
 )
 
 from stretto.actors.journal.lease import StoredDaemon
+from stretto.actors.journal.sql.postgresql import LOCK
 from stretto.actors.journal.sql.tables import DUE, engines, matches, runs
+from stretto.actors.journal.store import Unrecordable
 
 # Built once: building it takes as long as executing it, and every commit needs it.
 _COUNT_COMMIT: Final = (
@@ -48,6 +51,15 @@ _NEXT_EXPIRY: Final = select(func.min(engines.c.expires_at) - _SERVER_TIME).wher
     engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours")
 )
 _STATE: Final = select(engines.c.commits, engines.c.fenced_by).where(engines.c.number == bindparam("ours"))
+_OTHERS: Final = engines.c.number != bindparam("ours"), engines.c.fenced_by.is_(None)
+_DRAIN: Final = (
+    update(engines).where(engines.c.number == bindparam("ours"), engines.c.draining.is_(None)).values(draining=1)
+)
+_OTHERS_DRAIN: Final = select(exists().where(*_OTHERS, engines.c.draining == 1))
+_OTHERS_ACTIVE: Final = select(exists().where(*_OTHERS, engines.c.draining.is_(None)))
+_ONE_DRAIN_AT_A_TIME: Final = text(
+    f"SELECT pg_advisory_xact_lock({LOCK + 3}, hashtext(coalesce(current_schema(), '')))"
+)
 
 ENGINE_OF_RUN: Final = (
     select(engines.c.number, engines.c.name)
@@ -139,9 +151,24 @@ def release_tree(connection: Connection, ours: int, run_id: str) -> None:
 
 
 def note_draining(connection: Connection, ours: int) -> None:
-    """Note that an engine is being drained, and give up the matches whose runs it has not accepted."""
+    """Note that an engine is being drained, and give up the matches whose runs it has not accepted.
+
+    Raises:
+        Unrecordable: All other engines are being drained, too.
+    """
+    if connection.dialect.name == "postgresql":
+        # Two engines that are drained at one instant would see each other active.
+        connection.execute(_ONE_DRAIN_AT_A_TIME)
+    is_first = connection.execute(_DRAIN, {"ours": ours}).rowcount == 1
+    if (
+        is_first
+        and connection.scalar(_OTHERS_DRAIN, {"ours": ours})
+        and not connection.scalar(_OTHERS_ACTIVE, {"ours": ours})
+    ):
+        raise Unrecordable(
+            f"cannot drain the daemon {ours}: no other active daemon is there to take its runs; start one"
+        )
     connection.execute(update(matches).where(matches.c.owner == ours, DUE).values(owner=None))
-    connection.execute(update(engines).where(engines.c.number == ours).values(draining=1))
 
 
 def restore_daemon(row: Any) -> StoredDaemon:

@@ -1,7 +1,7 @@
 """Writes events with their matches, and marks the matches whose runs are accepted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
@@ -9,9 +9,12 @@ from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, encrypt
 from stretto.actors.journal.events import EventAccepted, Match, MatchFailed, event_body
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.tables import event_keys, events, matches
-from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
+from stretto.actors.journal.sql.transaction import CHUNK, Transaction, chunks, recording
 from stretto.actors.journal.store import AlreadyAccepted
 from stretto.definitions.data import encode_json
+
+if TYPE_CHECKING:
+    from stretto.definitions.rules import Event
 
 NO_KEY: Final = "the inputs contain secrets, and the store has no key to encrypt them: set engine.store_key"
 _EVENTS: Final = insert(events)
@@ -27,6 +30,14 @@ _STARTED: Final = (
     .where(matches.c.event == bindparam("of_event"), matches.c.rule == bindparam("of_rule"))
     .values(started_at=bindparam("at"), error=None)
 )
+# Keys that another daemon writes or deletes now are left to it, so no daemon waits for another one here.
+_FORGOTTEN: Final = (
+    select(event_keys.c.key)
+    .where(event_keys.c.expires_at <= bindparam("now"))
+    .limit(CHUNK)
+    .with_for_update(skip_locked=True)
+)
+_FORGET_KEYS: Final = delete(event_keys).where(event_keys.c.key.in_(_FORGOTTEN))
 
 
 class EventWriter:
@@ -73,21 +84,21 @@ class EventWriter:
         keyed = [each.event for each in accepted if each.event.key is not None]
         if not keyed:
             return {}
-        now = max(event.at for event in keyed)
-        transaction.connection.execute(delete(event_keys).where(event_keys.c.expires_at <= now))
-        first: dict[str, str] = {}
-        for chunk in chunks(list({str(event.key) for event in keyed})):
-            known = select(event_keys.c.key, event_keys.c.event).where(event_keys.c.key.in_(chunk))
-            first.update((row.key, row.event) for row in transaction.connection.execute(known))
-        new = []
+        first: dict[str, Event] = {}
         for event in keyed:
-            key = str(event.key)
-            if key not in first:
-                first[key] = event.id
-                new.append({"key": key, "event": event.id, "expires_at": event.key_until})
-        if new:
-            transaction.connection.execute(insert(event_keys), new)
-        return first
+            first.setdefault(str(event.key), event)
+        # In one order, so that daemons that write the same keys at one instant do not wait for each other.
+        rows = [
+            {"key": key, "event": event.id, "expires_at": event.key_until, "now": event.at}
+            for key, event in sorted(first.items())
+        ]
+        transaction.connection.execute(transaction.statements.note_key, rows)
+        known: dict[str, str] = {}
+        for chunk in chunks(list(first)):
+            query = select(event_keys.c.key, event_keys.c.event).where(event_keys.c.key.in_(chunk))
+            known.update((row.key, row.event) for row in transaction.connection.execute(query))
+        transaction.connection.execute(_FORGET_KEYS, {"now": max(event.at for event in keyed)})
+        return known
 
     def _row(self, accepted: EventAccepted) -> dict[str, Any]:
         event = accepted.event

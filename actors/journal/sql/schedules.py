@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Dialect, Engine, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stretto.actors.journal.records import UnreadableRecord
@@ -17,6 +17,8 @@ from stretto.actors.journal.sql.schedule_table import schedules
 from stretto.actors.journal.sql.tables import DUE, engines, matches, runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks
 
+FORGOTTEN_SECONDS: Final = 30 * 86_400
+"""How long the state of a schedule is kept after its file is gone."""
 _FIELDS: Final = ScheduleState.__struct_fields__
 _COUNTS: Final = ("started", "missed", "skipped")
 _MOVED: Final = (
@@ -70,7 +72,27 @@ class SqlScheduleClaims:
                     connection.execute(update(schedules).where(schedules.c.ref.in_(free)).values(owner=engine))
                 ours = select(schedules).where(schedules.c.ref.in_(refs), schedules.c.owner == engine)
                 found += map(_restored, connection.execute(ours))
+            self._forget_others(connection, timings, at)
         return found
+
+    def _forget_others(self, connection: Connection, timings: Mapping[str, str], at: int) -> None:
+        """Give up the schedules whose files are gone, and delete those that have been gone for long."""
+        kept = select(schedules.c.ref, schedules.c.owner, schedules.c.after)
+        gone = [row for row in connection.execute(kept) if row.ref not in timings]
+        if not gone:
+            return
+        engine = self._ownership.number
+        # Another engine of a shared store may come back with other files; the last one of an unshared store does not.
+        is_shared = connection.scalar(select(engines.c.expires_at).where(engines.c.number == engine)) is not None
+        given_up = [row.ref for row in gone if row.owner == engine or (row.owner is not None and not is_shared)]
+        forgotten = [row.ref for row in gone if row.owner is None and row.after < at - FORGOTTEN_SECONDS]
+        for refs in chunks(given_up):
+            # The due times until a file comes back are not missed.
+            left = update(schedules).where(schedules.c.ref.in_(refs), schedules.c.after < at)
+            connection.execute(update(schedules).where(schedules.c.ref.in_(refs)).values(owner=None))
+            connection.execute(left.values(after=at))
+        for refs in chunks(forgotten):
+            connection.execute(delete(schedules).where(schedules.c.ref.in_(refs), schedules.c.owner.is_(None)))
 
 
 @report_damage

@@ -17,6 +17,7 @@ from stretto.actors.journal.sql.tables import (
     context_names,
     definitions,
     entries,
+    event_keys,
     item_outputs,
     run_ends,
     run_inputs,
@@ -64,6 +65,8 @@ class Statements:
             .where(runs.c.id == bindparam("run_id"), runs.c.ended_at.is_(None))
             .values(status=bindparam("new_status"))
         )
+        # Parameters: key, event, expires_at, now. Another daemon may write the same key at the same time.
+        self.note_key = _key_note(dialect)
         # A row is (status, ended_at, run).
         self.states = text(
             update(runs)
@@ -92,6 +95,19 @@ class _TextOf:
 def _insert_of(dialect: Dialect, table: Table) -> Any:
     """Return the database's own INSERT with ON CONFLICT; the two classes are alike but have no common type."""
     return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _key_note(dialect: Dialect) -> Insert:
+    """Note the key of an event, unless an earlier event has it and it is not forgotten yet."""
+    insertion = _insert_of(dialect, event_keys).values(
+        {name: bindparam(name) for name in ("key", "event", "expires_at")}
+    )
+    note: Insert = insertion.on_conflict_do_update(
+        index_elements=[event_keys.c.key],
+        set_={"event": insertion.excluded.event, "expires_at": insertion.excluded.expires_at},
+        where=event_keys.c.expires_at <= bindparam("now"),
+    )
+    return note
 
 
 def _upsert(dialect: Dialect, table: Table) -> Insert:

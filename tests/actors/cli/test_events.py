@@ -44,6 +44,8 @@ def test_rules_and_events_are_shown_tested_and_replayed(
         sent = answer_of(services.events.accept(event({"name": "Ann"}, type="greeted"))).event
         assert sent in run("events", "list", "--type", "greeted", "--matched")
         assert sent not in run("events", "list", "--unmatched")
+        assert sent in run("events", "list", "--until", "2999-01-01")
+        assert sent not in run("events", "list", "--until", "1970-01-01")
         assert "core.echo" in run("events", "show", sent)
         again = run("events", "replay", sent).strip()
         assert json.loads(run("events", "show", again, "--json"))["source"] == f"replay:{sent}"

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.daemons import UnknownDaemon
+from stretto.actors.engine.giving_up import BeginDrain
 from stretto.actors.journal import NoStore, Requester
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import IllegalTransition
 from tests.support.engines import Bench
+from tests.support.events import answer_of
 from tests.support.waiting import PATIENCE
 
 TREE = """
@@ -88,6 +91,29 @@ def test_a_drained_daemon_gives_its_runs_to_the_others(shared: Callable[[], Benc
     ask(first, "drain_daemon", number)  # once more
     with pytest.raises(IllegalTransition, match="no other active daemon"):
         ask(first, "drain_daemon", number_of(second))
+
+
+def test_of_two_daemons_that_are_drained_at_once_one_goes_on(shared: Callable[[], Bench]) -> None:
+    """Each one saw the other one active when it was asked."""
+    first, second = benches = shared(), shared()
+    run = first.submit(TREE)
+    answers: list[Deferred] = []
+    for bench in benches:
+        answers.append(Deferred())
+        bench.proxy.actor_ref.tell(BeginDrain(answers[-1], None))
+    refused = []
+    for answer in answers:
+        try:
+            answer_of(answer)
+        except IllegalTransition as error:
+            refused.append(str(error))
+    assert len(refused) == 1
+    assert "no other active daemon is there to take its runs" in refused[0]
+    states = [each["state"] for each in ask(first, "daemons")]
+    assert sorted(states) == ["active", "draining"]
+    active = benches[states.index("active")]
+    wait_for_runs(active, 1)
+    ask(second, "cancel", run.id)
 
 
 def test_a_daemon_that_stops_gives_up_each_run_when_it_is_parked(shared: Callable[[], Bench]) -> None:

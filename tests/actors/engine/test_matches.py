@@ -9,6 +9,7 @@ import pytest
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.matches import MatchStarts
+from stretto.actors.journal import MatchesDue
 from stretto.actors.journal.events import EventQuery, MatchFailed, MatchRow
 from stretto.actors.runs import Services
 from tests.support.engines import Bench
@@ -173,6 +174,30 @@ def test_runs_wait_while_too_many_are_in_progress(
     for _ in range(3):
         services.events.accept(event({"name": "Ann"}, type="greeted"))
     assert set(ends.wait(3)) == {each.run for each in matches_of(services)}
+
+
+@pytest.mark.parametrize("durable", ["store.db", None])
+def test_more_runs_than_may_wait_are_left_to_the_store(
+    tmp_path: Path, durable: str | None, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch,
+    ends_of: Callable[[Bench], Ends],
+) -> None:  # fmt: skip
+    """All of them start. Without a store, the match says why there is no run."""
+    monkeypatch.setattr("stretto.actors.engine.matches.MAX_WAITING", 2)
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    bench = start_bench(definitions=tmp_path, store=durable and f"sqlite:///{tmp_path}/{durable}")
+    services, ends = services_of(bench), ends_of(bench)
+    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    services.events.start_runs_with(Told(came))
+    for _ in range(4):
+        answer_of(services.events.accept(event({"name": "Ann"}, type="greeted")))
+    due = MatchesDue(tuple(match for _ in range(4) for match in came.get(timeout=PATIENCE).matches))
+    bench.proxy.actor_ref.tell(due)
+    if durable:
+        assert set(ends.wait(4)) == {each.run_id for each in due.matches}
+    else:
+        assert set(ends.wait(2)) == {each.run_id for each in due.matches[:2]}
+        memory: Any = services.journal
+        assert "MAX_WAITING" in memory.events.matches(due.matches[3].event)[0].error
 
 
 def test_without_a_store_rules_are_answered_from_memory(

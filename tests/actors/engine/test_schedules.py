@@ -9,6 +9,7 @@ from stretto.actors import Engine, Requester, UnknownSchedule
 from stretto.actors.catalogue import load_library
 from stretto.actors.journal import keyring_for, open_store
 from stretto.actors.runs import RunEnded
+from stretto.definitions.conductor import IllegalTransition
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 WORK = """
@@ -63,6 +64,15 @@ def test_a_state_survives_a_restart(tmp_path: Path) -> None:
         assert engine.resume_schedule("later", by=BY)["status"] == "active"
         operations = [entry["operation"] for entry in engine.audit()["entries"]]
         assert operations == ["resume_schedule", "pause_schedule", "trigger_schedule"]
+
+
+def test_a_due_time_is_not_replayed_past_the_policies_of_its_schedule(tmp_path: Path) -> None:
+    """Its run is started by a trigger."""
+    with Engine.open(definitions=write(tmp_path / "d", later=NEVER), store=f"sqlite:///{tmp_path}/s.db") as engine:
+        engine.trigger_schedule("later")
+        (due,) = engine.events()["events"]
+        with pytest.raises(IllegalTransition, match="`stretto schedules trigger later` starts its run"):
+            engine.replay_event(due["event"])
 
 
 def test_without_a_store_schedules_are_in_memory(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Each rule in force that listens to an event answers it once."""
 
 from stretto.actors.events import Matcher
-from stretto.actors.events.matching import TOO_DEEP
+from stretto.actors.events.matching import MAX_INPUT_BYTES, TOO_DEEP, TOO_LARGE
 from stretto.definitions.rules import MAX_EVENT_DEPTH, RuleIndex
 from tests.support.events import RULE, event, rule
 
@@ -46,3 +46,11 @@ def test_a_rule_of_another_type_is_not_looked_at() -> None:
     """Nor is one that is disabled."""
     assert matcher(RULE).matches(event({"status": "firing"}, type="other")) == ()
     assert matcher(RULE + "enabled: false").matches(event({"status": "firing", "host": "a"})) == ()
+
+
+def test_the_inputs_of_all_runs_of_an_event_have_a_bound() -> None:
+    """Else a hundred rules could make a hundred copies of one large payload durable."""
+    passing = "on: alert\nrun: a.b\ninput: {all: '{{ payload }}'}\nref: "
+    found = matcher(*(f"{passing}r{number}" for number in range(20))).matches(event("x" * (MAX_INPUT_BYTES // 17)))
+    assert [each.error for each in found] == [None] * 16 + [TOO_LARGE] * 4
+    assert found[-1].inputs is None

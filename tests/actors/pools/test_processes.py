@@ -32,7 +32,12 @@ tasks:
 {more}"""
 
 
-@pytest.fixture(params=["processes", pytest.param("ray", marks=needs_ray)])
+BOTH = ["processes", pytest.param("ray", marks=needs_ray)]
+always_on_both = pytest.mark.parametrize("start_on", BOTH, indirect=True)
+in_full = pytest.mark.skipif(os.environ.get("STRETTO_TEST_RAY") != "all", reason="on Ray with STRETTO_TEST_RAY=all")
+
+
+@pytest.fixture(params=["processes", pytest.param("ray", marks=[needs_ray, in_full])])
 def start_on(request: pytest.FixtureRequest, start_bench: Callable[..., Bench]) -> Callable[..., Bench]:
     """Start an engine with the pool `compute` on each carrier."""
     cluster: RayCluster | None = None
@@ -63,6 +68,7 @@ def pool_of(bench: Bench) -> Pool:
     return pool
 
 
+@always_on_both
 def test_a_fan_out_runs_in_a_pool_whose_actions_the_daemon_does_not_have(start_on: Callable[..., Bench]) -> None:
     """It knows them by announcement: it checks their inputs. The workflow's pool holds for all tasks."""
     bench = start_on(workers=2)
@@ -134,6 +140,7 @@ tasks:
     assert output["stdout"] == "about to fail\n"
 
 
+@always_on_both
 def test_a_worker_that_is_killed_loses_no_item(start_on: Callable[..., Bench], tmp_path: Path) -> None:
     """It is started again, and the item runs there."""
     bench = start_on()
@@ -165,6 +172,7 @@ def test_a_worker_ends_its_call_at_the_timeout(start_on: Callable[..., Bench], t
     assert (outcome.errors[0]["code"], outcome.errors[0]["message"]) == ("timed_out", "it took longer than 0.1 s")
 
 
+@always_on_both
 @pytest.mark.parametrize("action", ["pooled.hang", "pooled.wait_in_thread"])
 def test_a_cancelled_run_ends_its_calls_at_their_worker(
     start_on: Callable[..., Bench], tmp_path: Path, action: str

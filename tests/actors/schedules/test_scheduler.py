@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import takewhile
+from typing import Any
 
 import pytest
 
-from stretto.actors.journal import Requester
+from stretto.actors.journal import NoJournal, Requester, Unrecordable
 from stretto.actors.schedules import ScheduleDisabled, UnknownSchedule, figures_of
 from stretto.definitions.dialects import Reader
 from stretto.definitions.rules import Rule, read_trigger
@@ -222,6 +223,32 @@ def test_a_rule_whose_inputs_fail_has_no_run_and_says_why(day: list[Day]) -> Non
     found = day[-1].ask("trigger", "tests.due", BY)
     assert found["run"] is None
     assert "nothing" in found["error"]
+
+
+class Refusing(NoJournal):
+    """Refuses the event of a due time."""
+
+    def __init__(self, refused: str) -> None:
+        super().__init__()
+        self._refused = refused
+
+    def record(self, write: Any, notifications: Any = (), answers: Any = (), family: Any = None) -> None:
+        event = None if write.accepted is None else write.accepted.event
+        if event is None or self._refused not in event.payload["due"]:
+            super().record(write, notifications, answers, family)
+            return
+        for answer, _value in answers:
+            answer.fail(Unrecordable("refused"))
+
+
+@pytest.mark.parametrize("overlap", ["allow", "skip"])
+def test_a_due_time_whose_event_the_store_refuses_is_passed_over(day: list[Day], overlap: str) -> None:
+    """Its run is not in progress, and the next due time comes."""
+    rule = rule_of(f"{{cron: '0 * * * *', overlap: {overlap}}}")
+    day.append(Day("2026-06-01T00:30Z", rule, journal=Refusing("T02:")))
+    assert day[-1].run_until("2026-06-01T01:30Z") == hours(1)
+    day[-1].end(*day[-1].started.runs)
+    assert day[-1].run_until("2026-06-01T03:30Z") == hours(3)
 
 
 def test_the_figures_count_what_became_of_due_times(day: list[Day]) -> None:

@@ -1,13 +1,17 @@
 """The requests of webhooks become events. Most of it is tested over HTTP."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.triggers import HookDesk
+from stretto.actors.triggers import Delivery, HookDesk, NoHookSecret
 from stretto.actors.triggers.deliveries import MAX_EVENT_KEY
 from stretto.definitions.rules import Event
+from stretto.definitions.rules.trial import no_key
+from tests.support.events import hook
 
 
 class Desk(HookDesk):
@@ -38,3 +42,20 @@ def test_a_key_that_no_store_should_hold_is_kept_as_its_digest(key: str) -> None
     assert "\0" not in first
     assert len(first) < MAX_EVENT_KEY
     assert short == "api:ann:alert:short"
+
+
+def test_a_missing_secret_is_logged_once() -> None:
+    """Anybody may send requests to a hook without one."""
+    services: Any = SimpleNamespace(
+        now=lambda: 1000.0,
+        keys=SimpleNamespace(read=no_key),
+        events=SimpleNamespace(
+            hooks={name: hook(f"hook: {name}\nsecret: {{kv: token_of_{name}}}") for name in ("a", "b")}
+        ),
+    )
+    desk = HookDesk(services)
+    with capture_logs() as log:
+        for name in ("a", "b", "a", "b"):
+            with pytest.raises(NoHookSecret):
+                desk.receive(name, Delivery(b"", {}))
+    assert [each["hook"] for each in log if each["event"] == "hook_without_secret"] == ["a", "b"]

@@ -27,6 +27,7 @@ def test_a_hook_has_its_secret_its_style_and_its_event() -> None:
         ("hook: 'a b'\nsecret: {kv: a}", ["bad_name"]),
         ("hook: a\nsecret: {kv: a}\ndedupe: playload.id", ["unknown_name"]),
         ("hook: a\nsecret: {kv: a}\nurl: b", ["unknown_field"]),
+        ("hook: a\nsecret: {kv: a}\nevent: stretto.run_ended", ["reserved_event"]),
     ],
 )
 def test_a_mistake_is_found(text: str, codes: list[str]) -> None:

@@ -79,6 +79,21 @@ def test_rules_are_found_by_the_type_of_their_events() -> None:
     assert list(index.types()) == ["alert"]
 
 
+def test_rules_that_ask_for_a_text_of_a_parameter_are_found_by_it() -> None:
+    """As schedules do, which share one type of events. They stay in the order of the rules."""
+    asking = {name: rule(RULE + f"ref: {name}") for name in ("b", "open", "a", "number")}
+    for name, parameters in (("b", {"url": "u"}), ("a", {"url": "u"}), ("number", {"count": 1})):
+        object.__setattr__(asking[name], "parameters", freeze(parameters))
+    index = RuleIndex(asking)
+
+    def found(**parameters: Any) -> list[str]:
+        return [each.ref for each in index.candidates(event(parameters=freeze(parameters)))]
+
+    assert found(url="u") == ["b", "open", "a", "number"]
+    assert found(url="v") == found() == ["open", "number"]
+    assert index.candidates(event(type="nothing")) == ()
+
+
 def test_the_secret_configuration_of_a_pack_is_secret_in_a_rule_of_attunes() -> None:
     """As `config` is in the other languages."""
     read = rule(

@@ -33,6 +33,7 @@ NEEDS_A_RULE = {
     "hook_without_secret",
     "literal_secret",
     "missing_pattern",
+    "reserved_event",
     "unknown_operator",
 }
 """They have tests in tests/definitions/rules/."""

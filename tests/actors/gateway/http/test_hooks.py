@@ -73,6 +73,7 @@ def test_who_does_not_know_the_secret_is_refused(tmp_path: Path, folder: Path) -
             reply = await post(url, name, b"{}", **headers)
             assert (reply.status, reply.json["code"]) == (status, code)
             assert SECRET.encode() not in reply.raw
+            assert b"greeted" not in reply.raw
             assert str(folder).encode() not in reply.raw
 
     with_port(tmp_path, test, definitions=folder)
@@ -152,6 +153,9 @@ def test_events_are_sent_with_a_token(tmp_path: Path, folder: Path, sqlite_url: 
         assert [each.status for each in replies] == [202, 200]
         assert replies[0].json == replies[1].json
         assert (await send(url, "events", b'{"payload": 1}', tokens["hook"])).status == 400
+        for refused in ("stretto.run_ended", "core.st2.generic.actiontrigger", "a\0b"):
+            reply = await send(url, "events", msgspec.json.encode({"trigger_ref": refused}), tokens["admin"])
+            assert (reply.status, reply.json["code"]) == (422, "invalid_input")
         assert (await send(url, "runs", b'{"workflow": "a.b"}', tokens["hook"])).status == 403
 
     with_port(tmp_path, test, definitions=folder, store=sqlite_url)

@@ -1,20 +1,28 @@
 """Events and their matches in each kind of store, and in memory."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, text
 
 from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey, PruneEvents
 from stretto.actors.journal.events_memory import MemoryEvents
+from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import EngineDrains
-from stretto.actors.journal.sql.event_writer import NO_KEY
+from stretto.actors.journal.sql.event_writer import NO_KEY, EventWriter
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.sql.tables import runs
+from stretto.actors.journal.sql.transaction import Transaction
+from stretto.actors.journal.store_clock import StoreClock
 from stretto.definitions.data import freeze
 from stretto.definitions.rules import Event
 from tests.support.events import event, match
 from tests.support.recording import acceptance
 from tests.support.stores import everything_in, rows_of
+from tests.support.waiting import PATIENCE
 
 
 def test_an_event_is_kept_with_all_its_fields(store: Store) -> None:
@@ -156,3 +164,30 @@ def test_a_key_outlives_its_event(store: Store) -> None:
     assert [(each.run_id, each.existing) for each in taken] == [(again.id, first.id)]
     store.deletion(PruneEvents(500.0)).prune_some(9)
     assert rows_of(store, "event_keys") == 0
+
+
+def test_one_key_at_two_daemons_at_one_instant_is_of_one_event(postgres_url: str) -> None:
+    """The second daemon waits for the first one's commit, and learns the id of the first event."""
+    with ExitStack() as stack:
+        one, two = (
+            stack.enter_context(share_store(postgres_url, None, Lease(60.0, lambda: 0.0), StoreClock()))
+            for _ in range(2)
+        )
+        first, second = (event(key="k", key_until=2000.0) for _ in range(2))
+        others = stack.enter_context(ThreadPoolExecutor(1))
+        with one._ownership.transaction() as connection:
+            EventWriter(None).write(Transaction(connection), [EventAccepted(event=first)], one.engine or 0)
+            blocked = others.submit(two.writer.write, [EventAccepted(event=second)])
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            with two.reader._engine.connect() as watching:
+                while not watching.scalar(waiting):
+                    assert not blocked.done()
+        assert [(each.run_id, each.existing) for each in blocked.result(PATIENCE)] == [(second.id, first.id)]
+        assert two.reader.events.find(second.id) is None
+
+
+def test_keys_are_forgotten_in_their_time(store: Store) -> None:
+    """At the next event with a key, whether or not old events are deleted."""
+    store.writer.write([EventAccepted(event=event(key=f"k{n}", key_until=2000.0)) for n in range(3)])
+    store.writer.write([EventAccepted(event=event(key="other", at=3000.0, key_until=4000.0))])
+    assert rows_of(store, "event_keys") == 1

@@ -188,9 +188,10 @@ def test_engines_are_told_at_once_of_runs_that_were_given_up(
     """They claim them without waiting for their next renewal. The one that has given them up does not."""
     stopping, other = join(), join()
     own = new_inbox()
-    peers_of(stopping).start(new_inbox(), own, list)
+    peers_of(stopping).start(asked := new_inbox(), own, list)
     peers_of(other).start(new_inbox(), inbox, list)
-    peers_of(other).ask("drain", b"{}", engine=stopping.engine)  # it listens from now on
+    peers_of(other).ask("drain", b"{}", engine=stopping.engine)
+    assert asked_of(asked).kind == "drain"  # so both listen from now on
     peers_of(stopping).released()
     stopping.close()
     assert isinstance(messages_of(inbox).get(timeout=PATIENCE), ClaimLeft)

@@ -12,6 +12,7 @@ from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.schedules import ScheduleMoved, ScheduleState
 from stretto.actors.journal.sql.schedule_table import schedules
+from stretto.actors.journal.sql.schedules import FORGOTTEN_SECONDS
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Unrecordable
 from stretto.definitions.rules import Event
@@ -90,3 +91,18 @@ def test_a_damaged_row_is_refused(store: Store, values: dict[str, Any]) -> None:
         connection.execute(update(schedules).values(values))
     with pytest.raises(UnreadableRecord, match="the store is damaged"):
         store.reader.schedules.all()
+
+
+def test_the_state_of_a_schedule_outlives_its_file_for_a_month(store: Store) -> None:
+    """What is due meanwhile is not missed. It is deleted as the schedules of other files are claimed."""
+    claim(store, "a.b", "a.c")
+    store.writer.write([ScheduleMoved(state=MOVED)])
+    claim(store, "a.c", at=5000)
+    gone, kept = store.reader.schedules.all()
+    assert (gone.owner, gone.state.after, gone.state.paused) == (None, 5000, True)
+    assert kept.owner is not None
+    claim(store, "a.c", at=5000 + FORGOTTEN_SECONDS)
+    assert claim(store, "a.b", "a.c", at=6000)[0].paused
+    claim(store, "a.c", at=7000)
+    claim(store, "a.c", at=7001 + FORGOTTEN_SECONDS)
+    assert [row.state.ref for row in store.reader.schedules.all()] == ["a.c"]
