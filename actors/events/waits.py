@@ -8,7 +8,7 @@ All events pass here when they are durable, not when they are accepted: no wait 
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -105,6 +105,20 @@ class EventWaits:
             found = self._index.find(message.event)
         for wait in found:
             _send(wait, message)
+
+    def types(self) -> frozenset[str]:
+        """Return the types of events that items wait for."""
+        with self._lock:
+            return self._index.types()
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Send events that another engine has accepted to the items that they may end."""
+        for event in events:
+            with self._lock:
+                found = self._index.find(event)
+            for wait in found:
+                if event.at >= wait.since:
+                    _send(wait, EventCame(event))
 
     # ---- events of the past
 

@@ -5,6 +5,7 @@ run. Starting the runs comes after. A restart starts what has not been started, 
 """
 
 import secrets
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -139,6 +140,13 @@ class EventsSince(msgspec.Struct, frozen=True):
     last: int | None = None
 
 
+class NewEvents(msgspec.Struct, frozen=True):
+    """Events in the order of acceptance, and the number of the newest one of any type, 0 without events."""
+
+    events: tuple[Event, ...]
+    last: int
+
+
 class PruneEvents(msgspec.Struct, frozen=True):
     """Delete the events from before a time, in seconds since the epoch, unless a run of theirs is still to start."""
 
@@ -156,6 +164,9 @@ class EventReader(Protocol):
 
     def since(self, event_type: str, at: float, after: int | None = None, most: int = PAGE) -> EventsSince:
         """Return events of a type that were accepted at a time or later. `after` is the `last` of those before."""
+
+    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:
+        """Return the events of some types behind a number, none without a number."""
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event, in the order of their rules."""

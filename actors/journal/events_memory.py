@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final
 
 from stretto.actors.journal.events import (
@@ -13,6 +14,7 @@ from stretto.actors.journal.events import (
     EventsSince,
     Match,
     MatchRow,
+    NewEvents,
 )
 from stretto.actors.journal.queries import PAGE, InvalidCursor
 from stretto.definitions.rules import Event
@@ -89,6 +91,10 @@ class MemoryEvents:
                 if each.event.type == event_type and each.event.at >= at:
                     found.append(each.event)
         return EventsSince(tuple(reversed(found)))
+
+    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:  # noqa: ARG002 - as below
+        """Return none: there is no other engine."""
+        return NewEvents((), 0)
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event; see `EventReader.matches`."""

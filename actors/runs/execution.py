@@ -14,15 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.dispatch import Deferred, Mailbox, Recipient, handles, unbound_handlers
-from stretto.actors.journal import InquiryChange, ItemStarted, JournalHasRoom
+from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
+from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
-from stretto.actors.runs.event_feed import EventFeed
 from stretto.actors.runs.file_rules import tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
-from stretto.actors.runs.inquiries import pass_answer
+from stretto.actors.runs.inquiry_feed import InquiryFeed
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
     ItemEnded,
@@ -42,7 +41,7 @@ from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import NO_STREAMS, streams_of
 from stretto.actors.runs.telemetry import RunTelemetry, is_retried
-from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryChanged, WaitEnded
+from stretto.actors.runs.waiting_messages import WaitEnded
 from stretto.definitions.conductor import (
     PAUSING,
     CancelItem,
@@ -72,7 +71,7 @@ PAUSE: Final = PauseItem()
 RESUME: Final = ResumeItem()
 
 
-class RunExecution(EventFeed):
+class RunExecution(InquiryFeed):
     """Turns messages into events, and carries out the commands that follow from them.
 
     Its supervisor is the actor that calls it. It refers to that actor's mailbox, which forgets the actor at its end, so
@@ -149,29 +148,9 @@ class RunExecution(EventFeed):
         """Handle the end of an item that has waited. The end of its inquiry is in the same commit."""
         self.item_ended(msgspec.structs.replace(message, waited=None))
         if self.unfinished is None:
-            self._end_wait(waited)
+            self.end_wait(waited)
         else:
-            self.unfinished.recorded.append(partial(self._end_wait, waited))
-
-    def _end_wait(self, waited: WaitEnded) -> None:
-        self.log.audit(waited.audit)
-        if waited.answer is not None:
-            self.log.answer(waited.answer, waited.inquiry)
-        self._inquiry(waited.inquiry)
-
-    def _inquiry(self, change: InquiryChange) -> None:
-        self.log.inquiry(change)
-        self.events.inquiry_changed(change, self.log)
-        self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
-
-    @handles(AnswerInquiry)
-    def _answer_inquiry(self, message: AnswerInquiry) -> Deferred:
-        return pass_answer(self.items, message)
-
-    @handles(InquiryAsked)
-    def _inquiry_asked(self, message: InquiryAsked) -> None:
-        if not self.ended:
-            self._inquiry(message.inquiry)
+            self.unfinished.recorded.append(partial(self.end_wait, waited))
 
     def _attempt_ended(
         self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]

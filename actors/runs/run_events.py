@@ -24,6 +24,8 @@ BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
 INQUIRY_ASKED: Final = "stretto.inquiry_asked"
 """A run has asked people: {run, workflow, inquiry, task, visit, item, prompt, route, schema, users, roles, ...}."""
+INQUIRY_REMINDER: Final = "stretto.inquiry_reminder"
+"""An inquiry waits still after the time of its reminder: as above."""
 INQUIRY_ENDED: Final = "stretto.inquiry_ended"
 """An inquiry was answered, or has ended otherwise: {run, workflow, inquiry, status, response, answered_by, at}."""
 _OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
@@ -80,18 +82,16 @@ class RunEvents:
         if not self._services.events.wants(name):
             return
         if isinstance(change, Inquiry):
-            question = change.question
-            self._add(name, log, {
-                "inquiry": change.id, "task": change.task, "visit": change.visit, "item": change.index,
-                "prompt": question.prompt, "route": question.route, "schema": question.schema,
-                "users": list(question.users), "roles": list(question.roles), "requested_by": change.requested_by,
-                "asked_at": time_as_json(change.asked_at), "expires_at": time_as_json(change.expires_at),
-            })  # fmt: skip
+            self._add(name, log, _facts_of(change))
         else:
             self._add(name, log, {
                 "inquiry": change.id, "status": change.status, "response": change.response,
                 "answered_by": None if change.by is None else change.by.who, "at": time_as_json(change.at),
             })  # fmt: skip
+
+    def inquiry_unanswered(self, inquiry: Inquiry) -> None:
+        """Accept the event that reminds of an inquiry."""
+        self.once(INQUIRY_REMINDER, _facts_of(inquiry), f"{INQUIRY_REMINDER}:{inquiry.id}")
 
     def item_failed(self, completed: ItemCompleted, conductor: Conductor, log: RunLog) -> None:
         """Add the events about the failure of an item's last attempt to the record of it."""
@@ -128,6 +128,16 @@ class RunEvents:
             id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
             origin=self._origin, depth=self._depth, cause=self._run_id, key=key,
         )  # fmt: skip
+
+
+def _facts_of(inquiry: Inquiry) -> dict[str, Any]:
+    question = inquiry.question
+    return {
+        "inquiry": inquiry.id, "task": inquiry.task, "visit": inquiry.visit, "item": inquiry.index,
+        "prompt": question.prompt, "route": question.route, "schema": question.schema,
+        "users": list(question.users), "roles": list(question.roles), "requested_by": inquiry.requested_by,
+        "asked_at": time_as_json(inquiry.asked_at), "expires_at": time_as_json(inquiry.expires_at),
+    }  # fmt: skip
 
 
 def _nearly_used(conductor: Conductor, task: str) -> Iterator[dict[str, Any]]:

@@ -70,6 +70,10 @@ class WaitIndex(Generic[W]):
     def __contains__(self, event_type: str) -> bool:
         return event_type in self._types
 
+    def types(self) -> frozenset[str]:
+        """Return the types of events that have waits."""
+        return frozenset(self._types)
+
     def add(self, wait: W, event_type: str, match: FrozenDict) -> None:
         """Add a wait.
 

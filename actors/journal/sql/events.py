@@ -1,11 +1,12 @@
 """Reads the tables of events and matches."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select
 
 from stretto.actors.journal.encryption import Keyring, decrypt
-from stretto.actors.journal.events import EventPage, EventQuery, EventRow, EventsSince, Match, MatchRow
+from stretto.actors.journal.events import EventPage, EventQuery, EventRow, EventsSince, Match, MatchRow, NewEvents
 from stretto.actors.journal.queries import PAGE
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.audit import check_times
@@ -60,6 +61,15 @@ class SqlEventReader:
         )  # fmt: skip
         rows = self._rows(later.order_by(events.c.number).limit(most))
         return EventsSince(tuple(map(self._event, rows)), rows[-1].number if len(rows) == most else None)
+
+    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:
+        """Return the events of some types behind a number; see `EventReader.newest`."""
+        last = self._rows(select(func.coalesce(func.max(events.c.number), 0).label("last")))[0].last
+        if after is None or not types:
+            return NewEvents((), last)
+        of_types = select(events).where(events.c.type.in_(list(types)), events.c.number > after)
+        rows = self._rows(of_types.order_by(events.c.number).limit(most))
+        return NewEvents(tuple(map(self._event, rows)), rows[-1].number if len(rows) == most else last)
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event; see `EventReader.matches`."""

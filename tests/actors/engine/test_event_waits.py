@@ -213,3 +213,17 @@ output_map: {status: "{{ task.ended.payload.status }}"}
     until_waiting(bench, handle)
     bench.run("ref: test.echo\ntasks: [{name: echo, action: core.echo, input: {message: 1}}]\n")
     assert outcome_of(handle).output == {"status": "succeeded"}
+
+
+def test_a_run_waits_for_an_event_that_another_engine_accepts(
+    postgres_url: str, start_bench: Callable[..., Bench]
+) -> None:
+    """Both have one store. Each event counts, whichever daemon a sender has reached."""
+    first = start_bench(store=postgres_url, store_lease=3.0)
+    second = start_bench(store=postgres_url, store_lease=3.0)
+    send(second, {"order": 17, "amount": 1000})
+    handle = first.submit(WAIT)
+    until_waiting(first, handle)
+    send(second, {"order": 17, "amount": 5})
+    send(second, {"order": 17, "amount": 6})
+    assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
