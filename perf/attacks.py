@@ -12,6 +12,7 @@ from daemons import Daemon, daemon
 from engines import RUN_SECONDS
 from measure import Samples, ratio
 from report import Measured, Table, figure, timing
+from targets import of_ratio, spread_of
 
 ITEMS = 200_000
 ATTACKER = Path(__file__).parent / "attacker.py"
@@ -51,17 +52,17 @@ class Attack:
         return seen
 
 
-def measure(rounds: int) -> tuple[Samples, dict[str, float]]:
-    """Run attacked fan-outs in turn with others. Return their times, and what the last attack has seen."""
+def measure(rounds: int) -> tuple[Samples, list[dict[str, float]]]:
+    """Run attacked fan-outs in turn with others. Return their times, and what each attack has seen."""
     samples: Samples = {f"{name}, {kind}": [] for name in (ALONE, ATTACKED) for kind in ("item", "processor")}
-    seen: dict[str, float] = {}
+    seen: list[dict[str, float]] = []
     with daemon({"attacked.yaml": FAN_OUT}) as running:
         fan_out(running)
         for _ in range(rounds):
             _add(samples, ALONE, fan_out(running))
             attack = Attack(running.url)
             _add(samples, ATTACKED, fan_out(running))
-            seen = attack.stop()
+            seen.append(attack.stop())
         _print_refusals(running)
     return samples, seen
 
@@ -77,13 +78,15 @@ def _add(samples: Samples, name: str, values: dict[str, float]) -> None:
         samples[f"{name}, {kind}"].append(value)
 
 
-def table(samples: Samples, seen: dict[str, float]) -> Table:
-    """Show `measure`."""
+def table(samples: Samples, attacks: list[dict[str, float]]) -> Table:
+    """Show `measure`, with the sums and the slowest answers of all attacks."""
+    seen = {key: max(each[key] for each in attacks) for key in ("slowest", "flooded")}
+    seen |= {key: sum(each[key] for each in attacks) for key in ("made", "probes", "lost")}
     made = Table(
         "A fan-out while the port is attacked",
         ["", "an item", "items a second, ratio", "processor time", "ratio"],
         f"{ITEMS:,} items, no store, the attacker on the same machine. {HELD:,} idle and {HELD:,} slow connections are "
-        f"held, and {seen['made']:,.0f} are made and left during the fan-out, with requests of {len(PIECES)} kinds. "
+        f"held, and {seen['made']:,.0f} are made and left during the fan-outs, with requests of {len(PIECES)} kinds. "
         f"/healthz is answered within {seen['slowest'] * 1000:.0f} ms beside the held ones, at most "
         f"({seen['probes']:.0f} requests), and within {seen['flooded'] * 1000:.0f} ms beside the others. "
         f"{seen['lost']:.0f} probes were reset and sent again.",
@@ -97,12 +100,12 @@ def table(samples: Samples, seen: dict[str, float]) -> Table:
     return made
 
 
-def targets(samples: Samples, seen: dict[str, float]) -> dict[str, Measured]:
-    """Compare the items a second, and say how late a probe is answered."""
-    item, processor = (
-        ratio(samples[f"{ALONE}, {kind}"], samples[f"{ATTACKED}, {kind}"]) for kind in ("item", "processor")
-    )
+def targets(samples: Samples, attacks: list[dict[str, float]]) -> dict[str, Measured]:
+    """Compare the items a second, and say how late a probe is answered: the latest one of all attacks."""
+    processor = ratio(samples[f"{ALONE}, processor"], samples[f"{ATTACKED}, processor"])
+    remark = f"by processor time {figure(processor)} x"
+    slowest = [each["slowest"] for each in attacks]
     return {
-        "attacked": Measured(item, f"by processor time {figure(processor)} x"),
-        "attacked, probe": Measured(seen["slowest"]),
+        "attacked": of_ratio(samples[f"{ALONE}, item"], samples[f"{ATTACKED}, item"], remark),
+        "attacked, probe": Measured(max(slowest), "", spread_of(slowest)),
     }

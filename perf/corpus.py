@@ -26,7 +26,7 @@ _ABOUT_ACTIONS: Final = frozenset({"missing_input", "unknown_action", "unknown_i
 _IN_THE_WAY: Final = _ABOUT_ACTIONS | {"needs_stackstorm"}
 """Codes of warnings with which a run does not reach its end."""
 _SECONDS = 900.0
-_FILES_AT_ONCE = 500
+_FILES_AT_ONCE = 5_000
 
 
 @dataclass

@@ -112,7 +112,7 @@ def timing(values: list[float], unit: str) -> str:
 def ratio_text(dividends: list[float], divisors: list[float]) -> str:
     """Return the median of the rounds' ratios, with the deviation: `1.23 ±2%`."""
     ratios = [dividend / divisor for dividend, divisor in zip(dividends, divisors, strict=True)]
-    return f"{median(ratios):.2f} ±{deviation(ratios):.0%}"
+    return f"{median(ratios):.2f}" if len(ratios) == 1 else f"{median(ratios):.2f} ±{deviation(ratios):.0%}"
 
 
 def figure(value: float) -> str:

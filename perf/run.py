@@ -19,6 +19,7 @@ import contention
 import contexts
 import counts
 import crowd
+import dialects
 import engine
 import garbage
 import gets
@@ -99,6 +100,15 @@ def measure_templates(report: Report, effort: Effort) -> None:
     samples = pooled(templates.measure, effort.micro_rounds, effort.processes)
     report.show(templates.table(samples), samples)
     report.measured |= templates.targets(samples)
+
+
+def measure_orquesta(report: Report, effort: Effort) -> None:
+    """Orquesta's dialect beside the native one."""
+    expressions = pooled(dialects.measure_expressions, effort.micro_rounds, effort.processes)
+    report.show(dialects.expressions_table(expressions), expressions)
+    fan_outs = pooled(dialects.measure_fan_outs, effort.engine_rounds, effort.processes)
+    report.show(dialects.fan_outs_table(fan_outs), fan_outs)
+    report.measured |= dialects.targets(expressions, fan_outs)
 
 
 def measure_engine(report: Report, effort: Effort) -> None:
@@ -283,6 +293,7 @@ SECTIONS: dict[str, Section] = TARGETED | {
     "lazy": measure_lazy,
     "variants": measure_variants,
     "publishing": measure_publishing,
+    "orquesta": measure_orquesta,
     "counts": measure_counts,
     "idle": measure_idle,
 }

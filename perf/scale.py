@@ -9,7 +9,7 @@ from engines import engine, fan_out
 from measure import Samples, in_fresh_process, median
 from plots import Lines
 from report import Measured, Table, figure, ratio_text, timing
-from targets import of_ratio
+from targets import of_ratio, spread_of
 
 SIZES = (1_000, 10_000, 100_000)
 SMALL_RUNS = 5
@@ -81,7 +81,7 @@ def targets(seconds: Samples, grown: dict[str, list[float]]) -> dict[str, Measur
     """Compare larger fan-outs with the smallest one."""
     found = {_case(items): of_ratio(seconds[_case(items)], seconds[_beside(items)]) for items in SIZES[1:]}
     largest = _case(SIZES[-1])
-    return found | {f"{largest}, memory": Measured(median(grown[largest]))}
+    return found | {f"{largest}, memory": Measured(median(grown[largest]), "", spread_of(grown[largest]))}
 
 
 def plots(seconds: Samples, grown: dict[str, list[float]]) -> list[Lines]:

@@ -7,9 +7,10 @@ CHECKOUT/contrib/examples`. Some of its actions also import eventlet, which Stac
 the pack's requirements.txt.
 
 What is translated: statuses and the names of fields, an execution of a workflow to a run, one of a task to an attempt
-of an item, a rerun of some tasks to a rerun with the other tasks' results taken over. `exit_code`, which Stretto adds
-to results of commands, is left out. An error has the words of Stretto, so errors are compared by their task, route and
-result, or by the place in the definition; `--exact` compares their words, too.
+of an item, a run that only waits for people to a paused one, a rerun of some tasks to a rerun with the other tasks'
+results taken over. `exit_code`, which Stretto adds to results of commands, is left out. An error has the words of
+Stretto, so errors are compared by their task, route and result, or by the place in the definition; `--exact` compares
+their words, too.
 """
 
 import argparse
@@ -44,6 +45,7 @@ _COMPARED: Final = ("type", "task_id", "route", "result", "spec_path")
 _PAUSE_TESTS: Final = "ST2_CI_RUN_ORQUESTA_PAUSE_RESUME_TESTS"
 _WAIT_SECONDS: Final = 0.05
 _ACTIVE: Final = frozenset({"running", "pausing", "canceling"})
+_ENDED: Final = frozenset({"succeeded", "failed", "canceled", "timeout", "abandoned", "skipped"})
 _RUNNING: Final = 1
 """The state of an item in flight, in the cells of its task."""
 
@@ -125,12 +127,19 @@ class Executions:
         if status == "paused" and any(each.status in _ACTIVE for each in self.query(parent=execution)):
             # A run whose only work is paused sub-workflows is paused at once here, and in StackStorm after their items.
             status = "pausing" if execution in self._paused else "running"
+        elif status == "running" and self._waits_for_people(execution):
+            status = "paused"
         result: dict[str, Any] = {"output": _without_exit_codes(report["output"])}
         if report["errors"] and status != "succeeded":
             result["errors"] = [_error(each) for each in report["errors"]]
         taken_over = report["rerun_of"] is not None and report["rerun_scope"] != "everything"
         context = {"workflow_execution": report["rerun_of"] if taken_over else execution}
         return Execution(execution, {"ref": report["workflow"]}, status, result, context)
+
+    def _waits_for_people(self, run: str) -> bool:
+        """Return whether nothing is left in a run but inquiries. StackStorm pauses it then."""
+        waits = {each.status for each in self.query(parent=run)} - _ENDED
+        return bool(waits) and waits <= {"pending", "paused"}
 
     def query(self, parent: str) -> list[Execution]:
         """Return the executions of a run's tasks, one for each attempt of an item."""
@@ -176,9 +185,11 @@ class Executions:
         found = [((name, each["visit"], each["index"], each["attempt"]), each["outcome"]) for each in ended]
         states = self._engine.cells(run, name)["cells"]
         attempts = {(each["visit"], each["index"]): each["attempt"] for each in ended}
+        asked = {(each["task"], each["visit"], each["index"]) for each in pending_inquiries(self._engine, run)}
         for index, state in enumerate(states):
             if state & 0x0F == _RUNNING:
-                found.append(((name, visit, index, attempts.get((visit, index), 0) + 1), "running"))
+                running = "pending" if (name, visit, index) in asked else "running"
+                found.append(((name, visit, index, attempts.get((visit, index), 0) + 1), running))
         if not found and task["status"] not in {"succeeded", "failed"}:
             # No item has begun: the task waits for its delay, or was cancelled while it did.
             found.append(((name, visit, 0, 1), "canceled" if task["status"] == "cancelled" else "delayed"))
@@ -230,6 +241,25 @@ class Executions:
     def get_property(self, execution: str, _name: str) -> list[Execution]:
         """Return the children of an execution."""
         return self.query(parent=execution)
+
+
+class Inquiries:
+    """Translates the calls for inquiries."""
+
+    def __init__(self, engine: BlockingEngine) -> None:
+        self._engine = engine
+
+    def respond(self, execution: str, response: dict[str, Any]) -> None:
+        """Answer the inquiry of an execution."""
+        run, task, visit, index, _attempt = execution.split("/")
+        for each in pending_inquiries(self._engine, run):
+            if (each["task"], each["visit"], each["index"]) == (task, int(visit), int(index)):
+                self._engine.answer_inquiry(each["id"], response, by=_BY)
+
+
+def pending_inquiries(engine: BlockingEngine, run: str) -> list[dict[str, Any]]:
+    """Return the inquiries of a run that wait for an answer."""
+    return list(engine.inquiries(run, status="pending")["inquiries"])
 
 
 class Keys:
@@ -284,6 +314,7 @@ class _Client:
     def __init__(self, **_urls: str) -> None:
         self.executions = Executions(self.engine)
         self.keys = Keys(self.engine)
+        self.inquiries = Inquiries(self.engine)
 
 
 def _retry(seconds: float) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from time import perf_counter
 
 from measure import Case, Samples, interleave, interleave_singly, median, ratio
 from report import Measured, Table, timing
-from targets import BASELINE, of_time
+from targets import BASELINE, of_differences, of_time
 
 STRETTO = Path(sys.executable).parent / "stretto"
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "greet.yaml"
@@ -89,10 +88,11 @@ def measure_gateway(rounds: int) -> Samples:
         return interleave_singly({name: case(program) for name, program in programs.items()}, rounds)
 
 
-def added(samples: Samples, what: str) -> float:
-    """Return what the gateway adds: the median of the rounds' own differences."""
+def added(samples: Samples, what: str, remark: str = "") -> Measured:
+    """Return what the gateway adds, by the rounds' own differences: milliseconds, or MiB."""
+    scale = 1000 if what == SECONDS else 1 / MEBIBYTE
     pairs = zip(samples[f"{WITH}, {what}"], samples[f"{WITHOUT}, {what}"], strict=True)
-    return statistics.median(full - bare for full, bare in pairs)  # pyperf's takes no negative numbers
+    return of_differences([(full - bare) * scale for full, bare in pairs], remark)
 
 
 def measure(rounds: int) -> Samples:
@@ -135,16 +135,15 @@ def table_of_gateway(samples: Samples) -> Table:
     for name in (WITH, WITHOUT):
         seconds, memory = samples[f"{name}, {SECONDS}"], samples[f"{name}, {MEMORY}"]
         made.add(name, timing(seconds, "s"), f"{median(memory) / MEBIBYTE:.1f} MiB")
-    made.add("the gateway", f"{added(samples, SECONDS) * 1000:.0f} ms", f"{added(samples, MEMORY) / MEBIBYTE:.1f} MiB")
+    made.add("the gateway", f"{added(samples, SECONDS).value:.0f} ms", f"{added(samples, MEMORY).value:.1f} MiB")
     return made
 
 
 def targets_of_gateway(samples: Samples) -> dict[str, Measured]:
     """Say what the gateway adds."""
-    seconds, memory = added(samples, SECONDS), added(samples, MEMORY)
     return {
-        "gateway, start": Measured(seconds * 1000, "a daemon without it"),
-        "gateway, memory": Measured(memory / MEBIBYTE, "a daemon without it"),
+        "gateway, start": added(samples, SECONDS, "a daemon without it"),
+        "gateway, memory": added(samples, MEMORY, "a daemon without it"),
     }
 
 

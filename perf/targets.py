@@ -3,6 +3,7 @@
 Every target is a ratio, or a time, of figures from one run on one machine; a target that was not measured says why.
 """
 
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -33,14 +34,16 @@ class Target:
 
     def met(self, value: float, spread: float = 0.0) -> bool:
         """Say whether a measured number is within the limit, also if it were worse by its spread."""
+        worse = abs(value) * spread  # a difference may be negative
         if self.bound == "at most":
-            return value * (1 + spread) <= self.limit
-        return value * (1 - spread) >= self.limit
+            return value + worse <= self.limit
+        return value - worse >= self.limit
 
 
 BARE_POOL = "ThreadPoolExecutor(8), the same formatting"
 ITSELF = "itself"
 JINJA = "the same template in Jinja2's ImmutableSandboxedEnvironment"
+NATIVE = "the same in the native dialect"
 BASELINE = 'python -c "import yaml, jinja2, pykka"'
 
 FEW: Mapping[str, Target] = {
@@ -50,6 +53,11 @@ FEW: Mapping[str, Target] = {
     ),
     "one expression": Target("a template with one expression, times faster", "at least", 8, "x", JINJA),
     "three expressions": Target("a template with three expressions, times faster", "at least", 8, "x", JINJA),
+    "yaql path": Target("<% ctx(greeting) %>, CPU", "at most", 3, "x", NATIVE),
+    "yaql text": Target("a text with two paths in YAQL, CPU", "at most", 3, "x", NATIVE),
+    "yaql functions": Target("the slowest of YAQL's common functions, CPU", "at most", 3, "x", NATIVE),
+    "orquesta fan-out, yaql": Target("an item of an Orquesta fan-out with YAQL, CPU", "at most", 2, "x", NATIVE),
+    "orquesta fan-out, jinja": Target("the same with Jinja", "at most", 2, "x", NATIVE),
     "fan-out": Target("fan-out of 10,000, no store", "at most", 1.2, "x", BARE_POOL),
     "fan-out, SQLite": Target("the same, SQLite, every result durable", "at most", 1.9, "x", BARE_POOL),
     "fan-out, 5 MB": Target("fan-out of 10,000 over 5 MB, no store", "at most", 1.05, "x", "over 0 MB"),
@@ -159,15 +167,27 @@ def told(value: float, unit: str) -> str:
     return f"{figure(value)} {unit}"
 
 
+def spread_of(values: list[float]) -> float | None:
+    """Return the deviation of the rounds' values. A single one says nothing of it."""
+    return deviation(values) if len(values) > 1 else None
+
+
 def of_ratio(dividends: list[float], divisors: list[float], remark: str = "") -> Measured:
     """Return the ratio of two cases that were measured in the same rounds."""
     ratios = [dividend / divisor for dividend, divisor in zip(dividends, divisors, strict=True)]
-    return Measured(ratio(dividends, divisors), remark, deviation(ratios), deviation(divisors))
+    return Measured(ratio(dividends, divisors), remark, spread_of(ratios), spread_of(divisors))
 
 
 def of_time(values: list[float], unit: str, remark: str = "") -> Measured:
     """Return the median of times in seconds, in a target's unit."""
-    return Measured(median(values) * UNITS[unit], remark, deviation(values))
+    return Measured(median(values) * UNITS[unit], remark, spread_of(values))
+
+
+def of_differences(values: list[float], remark: str = "") -> Measured:
+    """Return the median of numbers in a target's unit that may be negative, as pyperf's statistics take none."""
+    value = statistics.median(values)
+    distance = statistics.median(abs(each - value) for each in values)
+    return Measured(value, remark, distance / abs(value) if value and len(values) > 1 else None)
 
 
 def largest_to_smallest(samples: Samples) -> Measured:
@@ -175,7 +195,8 @@ def largest_to_smallest(samples: Samples) -> Measured:
     first = next(iter(samples.values()))
     times = {name: ratio(values, first) for name, values in samples.items()}
     largest, smallest = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
-    return Measured(times[largest] / times[smallest], f"{largest} : {smallest}")
+    of_both = of_ratio(samples[largest], samples[smallest])
+    return Measured(times[largest] / times[smallest], f"{largest} : {smallest}", of_both.spread, of_both.floor)
 
 
 def tables(measured: Mapping[str, Measured]) -> Iterable[Table]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions, as an engine does
+from tests.support.chromium import close_chromium
 from tests.support.daemons import gate
 from tests.support.databases import (
     durable_url,
@@ -62,6 +63,11 @@ def pytest_collection_finish() -> None:
     """Let garbage collections pass over the modules and the thousands of tests, which stay to the end."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """End the browser that the tests of this process share."""
+    close_chromium()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

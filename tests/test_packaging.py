@@ -162,7 +162,11 @@ async def _look_at_every_page(client: Client, url: str) -> None:
             path = route.path
             for name, value in (fields | ({"ref": "core.noop"} if path.startswith("/actions") else {})).items():
                 path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
-            query = {"/several": f"?do=cancel&run={run.run}", f"/runs/{run.run}/item/skip": "?task=echo&item=0"}
+            query = {
+                "/several": f"?do=cancel&run={run.run}",
+                f"/runs/{run.run}/item/skip": "?task=echo&item=0",
+                f"/runs/{run.run}/task/cancel": "?task=echo",
+            }
             page = await browser.open(path + query.get(path, ""))
             assert page.status in {200, 303}, (path, page)
             linked |= set(re.findall(r'"(/assets/[^"]+)"', page.body.decode()))

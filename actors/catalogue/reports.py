@@ -151,7 +151,7 @@ def _all_of(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     files = {workflow.file for workflow in usable}
     refs = {_file_of(error): ref for ref, error in catalogue.refused().items()}
     for file, findings in catalogue.findings.items():
-        if file not in files:
+        if file not in files and any(each.severity == "error" for each in findings):  # else it is no workflow
             yield _refused(refs.get(file), file, findings)
 
 

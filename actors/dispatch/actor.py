@@ -284,8 +284,13 @@ class DispatchedActor(pykka.Actor):
                 self._handle_error(error, reply)
                 # Without this the reply keeps the error, the error this frame, and the frame the reply.
                 del received, reply
-        if not mailbox.stopped:
-            self._end_turn(flush=handled > 0, stopping=stopping)
+        if handled and not mailbox.stopped:
+            try:
+                self.on_turn_end()
+            except BaseException as error:
+                self._fail(error)
+        if stopping and not mailbox.stopped:
+            self._stop()
         if mailbox.stopped:
             mailbox.close()
             return False
@@ -297,15 +302,6 @@ class DispatchedActor(pykka.Actor):
         except BaseException:
             self._leave()
             logger.exception("%s failed to start", self._actor_ref)
-
-    def _end_turn(self, *, flush: bool, stopping: bool) -> None:
-        if flush:
-            try:
-                self.on_turn_end()
-            except BaseException as error:
-                self._fail(error)
-        if stopping and not self.actor_inbox.stopped:
-            self._stop()
 
     def _answer(self, reply: pykka.Future[Any], value: object) -> None:
         if isinstance(value, Deferred):

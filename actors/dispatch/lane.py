@@ -51,7 +51,7 @@ class Lane:
         if dispatcher._stopping or not (dispatcher._threads or dispatcher._started()):
             return False
         self.ready.put(actor)
-        # Put first, look second: `leave_queue` does the opposite, so one of the two finds the actor.
+        # Put first, look second: the dispatcher does the opposite, so one of the two finds the actor.
         if not self.queued:
             self.queued = True
             dispatcher._ready.put(self)
@@ -59,15 +59,6 @@ class Lane:
         if dispatcher._stopped:
             dispatcher._abandon_ready()
         return True
-
-    def leave_queue(self) -> bool:
-        """Mark the lane as not queued, unless an actor has become ready. Return True if it was marked."""
-        # If both find an actor, the lane is queued twice, which is harmless.
-        self.queued = False
-        if self.ready.empty():
-            return True
-        self.queued = True
-        return False
 
     def abandon(self) -> None:
         """End the ready actors without a turn."""

@@ -34,9 +34,8 @@ class EngineActor(DispatchedActor):
     def on_turn_end(self) -> None:
         """Share out the permits, once for all messages of the turn. Finish a drain."""
         for permits in (self._services.permits, *self._services.pool_permits.values()):
-            changes = permits.share_out()
-            if changes:
-                self._core.runs.notify_of_permits(changes, permits.pool)
+            if permits.asked:
+                self._core.runs.notify_of_permits(permits.share_out(), permits.pool)
         if self._core.admission.closed:
             self._core.shutdown.finish_if_drained()
 

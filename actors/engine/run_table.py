@@ -108,12 +108,12 @@ class Run:
         self.followers: tuple[pykka.ActorRef[Any], ...] = ()
         self.labels: Mapping[str, str] = _NO_LABELS
         self._requests: weakref.WeakSet[PendingRequest] | None = None
-        self._undelivered: list[Any] = []
+        self._undelivered: tuple[Any, ...] = ()
 
     def tell(self, message: Any) -> None:
         """Send a message to the supervisor, now or as soon as there is one."""
         if self.supervisor is None:
-            self._undelivered.append(message)
+            self._undelivered += (message,)
             return
         with contextlib.suppress(pykka.ActorDeadError):  # the engine gets its end next
             self.supervisor.tell(message)
@@ -121,7 +121,7 @@ class Run:
     def attach_supervisor(self, supervisor: Mailbox[Any]) -> None:
         """Set the supervisor, and send it the messages that waited for it."""
         self.supervisor = supervisor
-        undelivered, self._undelivered = self._undelivered, []
+        undelivered, self._undelivered = self._undelivered, ()
         for message in undelivered:
             self.tell(message)
 

@@ -101,8 +101,8 @@ class RunSupervision:
 
     def _lane_of(self, run: Run) -> "Lane":
         """Return the one lane of a run and its children: many children get no more turns than one run."""
-        parent = None if run.parent is None else self._table.get(run.parent)
         if run.lane is None:
+            parent = None if run.parent is None else self._table.get(run.parent)
             run.lane = self._services.dispatcher.lane() if parent is None else self._lane_of(parent)
         return run.lane
 

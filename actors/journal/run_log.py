@@ -63,10 +63,11 @@ class RunLog:
         self._secretive = secretive
         self._next = first
         self._learned = learned
-        self._entries: list[Entry] = []
-        self._tasks: list[TaskState] = []
-        self._notifications: list[tuple[Recipient, Any]] = []
-        self._answers: list[tuple[Deferred, Any]] = []
+        # Lists are made on demand: a run that waits has nothing in any of them.
+        self._entries: list[Entry] | tuple[()] = ()
+        self._tasks: list[TaskState] | tuple[()] = ()
+        self._notifications: list[tuple[Recipient, Any]] | tuple[()] = ()
+        self._answers: tuple[tuple[Deferred, Any], ...] = ()
         self._status = status
         self._ending: Ending | None = None
         self._max_output_bytes = max_output_bytes
@@ -98,9 +99,12 @@ class RunLog:
         if not self._link.durable:
             return
         if mask.seen_count > self._learned:
-            self._entries.append(SecretsLearned(mask.learned_since(self._learned)))
+            self._entries = [*self._entries, SecretsLearned(mask.learned_since(self._learned))]
             self._learned = mask.seen_count
-        self._entries.append(entry)
+        if self._entries:
+            self._entries.append(entry)
+        else:
+            self._entries = [entry]
 
     def note_context(self, conductor: Conductor) -> None:
         """Note that the last entry, or the begin, may have changed the run's context. Only with a store."""
@@ -125,26 +129,35 @@ class RunLog:
     def task_started(self, command: TaskStarted, at: float) -> None:
         """Record the start of a task's visit, at `at` seconds since the epoch."""
         if self._link.durable:
-            self._tasks.append(TaskState(command.task, command.visit, "running", at))
+            self._add_state(TaskState(command.task, command.visit, "running", at))
 
     def task_ended(self, command: TaskEnded, at: float) -> None:
         """Record the end of a task's visit, at `at` seconds since the epoch."""
         if self._link.durable:
             succeeded = command.outcomes.get("succeeded", 0) + command.outcomes.get("skipped", 0)
-            self._tasks.append(
+            self._add_state(
                 TaskState(
                     command.task, command.visit, command.outcome, at - command.seconds, at, command.items, succeeded,
                     command.failed,
                 )
             )  # fmt: skip
 
+    def _add_state(self, state: TaskState) -> None:
+        if self._tasks:
+            self._tasks.append(state)
+        else:
+            self._tasks = [state]
+
     def tell(self, reference: Recipient, message: Any) -> None:
         """Send a message once all entries so far are durable."""
-        self._notifications.append((reference, message))
+        if self._notifications:
+            self._notifications.append((reference, message))
+        else:
+            self._notifications = [(reference, message)]
 
     def answer(self, deferred: Deferred, value: Any) -> None:
         """Resolve an answer once all entries so far are durable."""
-        self._answers.append((deferred, value))
+        self._answers += ((deferred, value),)
 
     @contextlib.contextmanager
     def auditing(self, entries: AuditEntries) -> Iterator[None]:
@@ -176,14 +189,7 @@ class RunLog:
     def add_event(self, accepted: EventAccepted, notifications: Notifications) -> None:
         """Record an event with the gathered entries of the run that have caused it, and send messages after that."""
         self._events += (accepted,)
-        self._notifications += notifications
-
-    def _notify(self) -> None:
-        """Send the gathered messages and answers: without a store there is no record to wait for."""
-        if self._notifications or self._answers:
-            notifications, self._notifications = self._notifications, []
-            answers, self._answers = self._answers, []
-            notify(notifications, answers)
+        self._notifications = [*self._notifications, *notifications]
 
     def end(self, ending: Ending) -> None:
         """Record the end of the run."""
@@ -192,7 +198,11 @@ class RunLog:
     def flush(self, status: str | None, mask: Mask) -> None:
         """Send the gathered entries as one record; `status` is the run's new status, or None if unchanged."""
         if not self.durable and not (self._audit or self._events or self._inquiries):
-            self._notify()
+            # There is no record to wait for.
+            if self._notifications or self._answers:
+                notifications, answers = self._notifications, self._answers
+                self._notifications, self._answers = (), ()
+                notify(notifications, answers)
             return
         changed, ending = (None if status == self._status else status), self._ending
         has_news = self._entries or self._tasks or changed or ending
@@ -213,9 +223,9 @@ class RunLog:
                 events=self._events,
                 inquiries=self._inquiries,
             )  # fmt: skip
-        self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
+        self._link.record(happened, tuple(self._notifications), self._answers, self._family)
         self._status = status or self._status
         self._ending = None
         self._outputs, self._audit, self._events, self._inquiries = (), (), (), ()
         self._next += len(self._entries)
-        self._entries, self._tasks, self._notifications, self._answers = [], [], [], []
+        self._entries, self._tasks, self._notifications, self._answers = (), (), (), ()

@@ -57,10 +57,13 @@ if TYPE_CHECKING:
         CONTROLS,
         TASK_CONTROLS,
         Cancel,
+        CancelTask,
         ControlRequest,
         Extend,
         Pause,
+        PauseTask,
         Resume,
+        ResumeTask,
         RetryItem,
         RunControl,
         SetConcurrency,
@@ -213,8 +216,8 @@ else:
             "asking": "ask",
             "base": "Request note_of",
             "controls": (
-                "CONTROLS TASK_CONTROLS Cancel ControlRequest Extend Pause Resume RetryItem RunControl "
-                "SetConcurrency SetMaxFailures SkipItem event_of"
+                "CONTROLS TASK_CONTROLS Cancel CancelTask ControlRequest Extend Pause PauseTask Resume ResumeTask "
+                "RetryItem RunControl SetConcurrency SetMaxFailures SkipItem event_of"
             ),
             "definition_answers": (
                 "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
@@ -279,6 +282,7 @@ __all__ = [
     "AuditAnswer",
     "BadRequest",
     "Cancel",
+    "CancelTask",
     "Cells",
     "CellsAnswer",
     "Context",
@@ -353,6 +357,7 @@ __all__ = [
     "OutputAnswer",
     "Pause",
     "PauseSchedule",
+    "PauseTask",
     "Pools",
     "PoolsAnswer",
     "PreviewAnswer",
@@ -372,6 +377,7 @@ __all__ = [
     "Rerun",
     "Resume",
     "ResumeSchedule",
+    "ResumeTask",
     "RetryItem",
     "RevokeToken",
     "Role",

@@ -88,7 +88,16 @@ def _encoded(answer: dict[str, Any]) -> bytes:
     try:
         return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
+        if "value" in answer:
+            return _encoded_as_stackstorm_does(answer)
         return json.dumps({"not_data": f"the action's result is not JSON-like data: {error}"}).encode()
+
+
+def _encoded_as_stackstorm_does(answer: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps({**answer, "value": stand_in.plain(answer["value"])}).encode()
+    except Exception as error:  # noqa: BLE001 - the text of a value is made by code of the pack
+        return json.dumps({"not_data": f"the action's result has no text: {_described(error)}"}).encode()
 
 
 def _call_function(call: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from stretto.actors.packs.model import (
     RunnerType,
 )
 from stretto.actors.packs.results import result_schema
+from stretto.actors.packs.runtime_versions import InvalidConstraint, best_of
 from stretto.actors.packs.runtimes import Runtime
 from stretto.actors.packs.warm import function_problem
 from stretto.definitions.context import secret_fields
@@ -144,7 +145,7 @@ class _Metadata:
             text = self._reader.text(member, what)
             # A pack's own runtime may stand for no runner of Stretto: those have their environments and limits.
             if text is not None and text not in _RUNNERS and (runtime := self._runtimes.get(text.lower())):
-                self._runtime = runtime
+                self._runtime = self._version_of(runtime)
                 return "native"
             if text is None or text in _RUNNERS:
                 return _RUNNERS.get(text or "")
@@ -155,6 +156,24 @@ class _Metadata:
             )  # fmt: skip
             return None
         return "shell"  # Attune's default
+
+    def _version_of(self, runtime: Runtime) -> Runtime:
+        """Return the version of a runtime that the action asks for, or report that there is none."""
+        for member, what in self._fields.given("runtime_version") if runtime.versions else ():
+            text = self._reader.text(member, what)
+            if text is None:
+                continue
+            try:
+                found, reason = best_of(runtime.versions, text), f"no version of the runtime {runtime.ref} satisfies it"
+            except InvalidConstraint as error:
+                found, reason = None, str(error)
+            if found is not None:
+                return found
+            self._reader.error(
+                "bad_choice", f"{what} cannot be satisfied: {reason}", member.place, found=repr(text),
+                expected=", ".join(each.version for each in runtime.versions),
+            )  # fmt: skip
+        return runtime
 
     def _isolation(self, runner: RunnerType | None, function: str) -> Isolation:
         """Return where calls run: a function in a kept process, a program in one of its own, unless a word says so."""

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from stretto.actors.actions import inherited_environment
+from stretto.actors.packs.runtime_versions import RuntimeVersion, default_of
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose
 
@@ -25,11 +26,13 @@ class Runtime:
         ref: Its name in the pack.
         command: The interpreter and its arguments. The action's file follows.
         variables: Environment variables for the process.
+        versions: The versions that actions can ask for.
     """
 
     ref: str
     command: tuple[str, ...]
     variables: Mapping[str, str]
+    versions: tuple[RuntimeVersion, ...] = ()
 
 
 def read_runtime(reader: Reader, text: str, folder: Path) -> dict[str, Runtime]:
@@ -55,12 +58,33 @@ def read_runtime(reader: Reader, text: str, folder: Path) -> dict[str, Runtime]:
         names += [reader.text(each, what) or "" for each in reader.sequence(member, what)]
     for name in _KEPT:
         fields.take(name)
-    if (versions := fields.take("versions")) is not None:
-        reader.warn("not_acted_on", "'versions' of a runtime is not acted on", versions.place)
+    listed = [each for member, what in fields.given("versions") for each in reader.sequence(member, what)]
     config = fields.take("execution_config")
     fields.finish(lambda _name: None)
     runtime = _Config(reader, config, folder).read(ref) if isinstance(config, MapNode) else None
-    return {name.lower(): runtime for name in names if name} if runtime is not None else {}
+    versions = tuple(found for each in listed if (found := _version(reader, each, ref, folder, runtime)))
+    chosen = default_of(versions) or runtime or next((each.runtime for each in versions), None)
+    return {name.lower(): replace(chosen, versions=versions) for name in names if name} if chosen is not None else {}
+
+
+def _version(reader: Reader, entry: Node, ref: str, folder: Path, base: Runtime | None) -> RuntimeVersion | None:
+    """Return a version of a runtime. Fields that it lacks are those of the runtime."""
+    node = reader.mapping(entry, "a version of the runtime")
+    if node is None:
+        return None
+    fields = Fields(reader, node, "the version of the runtime")
+    version_node = fields.require("version")
+    version = None if version_node is None else reader.text(version_node, "'version' of a version of the runtime")
+    is_default = any(reader.boolean(member, what) for member, what in fields.given("is_default"))
+    config = fields.take("execution_config")
+    for name in ("distributions", "meta"):
+        fields.take(name)
+    fields.finish(lambda _name: None)
+    runtime = _Config(reader, config, folder).read(ref) if isinstance(config, MapNode) else None
+    if runtime is not None and base is not None:
+        runtime = replace(runtime, variables={**base.variables, **runtime.variables})
+    used = runtime or base
+    return None if version is None or used is None else RuntimeVersion(version, is_default, used)
 
 
 class _Config:

@@ -7,7 +7,11 @@ It imports nothing but the standard library and the worker's line to its daemon.
 import json
 import logging
 import os
+from dataclasses import asdict, is_dataclass
+from datetime import date, time
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from stretto.actors.workers import line
 
@@ -105,9 +109,33 @@ def call_action(found: Any, config: Any, parameters: dict[str, Any]) -> tuple[bo
         made = found(config)
         made.action_service = service
     result = made.run(**parameters)
-    if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], bool):
-        return result
-    return True, result
+    if not isinstance(result, tuple) or len(result) != 2:
+        return True, result
+    status, value = result
+    if status is not None and not isinstance(status, bool):
+        raise TypeError(f"the first of the two values that run() returns must be True or False, got {status!r}")
+    return status is not False, value
+
+
+def plain(value: Any) -> Any:
+    """Return a result that is not JSON-like data as StackStorm does: what has no form in JSON makes it a text."""
+    try:
+        text = json.dumps(value, default=_form_of)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+    return json.loads(text, parse_constant=lambda _not_a_number: None)
+
+
+def _form_of(value: Any) -> Any:
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError
 
 
 def _ask(request: str, **values: Any) -> Any:

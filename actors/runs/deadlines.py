@@ -5,6 +5,8 @@ A recovered run sets its timers again. Each event has a key, so that it is accep
 
 from typing import Final
 
+from stretto.actors.dispatch import Recipient
+from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.messages import ControlRun
 from stretto.actors.runs.reminders import DeadlinePassed, RunReminders
 from stretto.actors.runs.request import RunRequest
@@ -114,9 +116,10 @@ class RunDeadlines:
 
 
 def deadlines_of(
-    services: Services, request: RunRequest, events: RunEvents, reminders: RunReminders
+    services: Services, request: RunRequest, ending: RunEnding, supervisor: Recipient
 ) -> RunDeadlines | None:
     """Return the deadlines of a run, or None if it has none."""
     if not has_deadlines(request.workflow):
         return None
-    return RunDeadlines(services, request.workflow, request.handle.id, events, reminders)
+    events = RunEvents(services, request)
+    return RunDeadlines(services, request.workflow, request.handle.id, events, ending.reminders(supervisor))

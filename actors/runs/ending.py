@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from stretto.actors.dispatch import Overran
+from stretto.actors.dispatch import Overran, Recipient
 from stretto.actors.journal import Ending, RunLog
 from stretto.actors.outcome import Outcome, failed_with
 from stretto.actors.runs.in_flight import ItemsInFlight
@@ -17,9 +17,9 @@ from stretto.actors.runs.messages import (
 )
 from stretto.actors.runs.reminders import RunReminders
 from stretto.actors.runs.request import RunInputs, RunRequest
-from stretto.actors.runs.run_events import RunEvents
+from stretto.actors.runs.run_events import EVENTS_OF_AN_END, RunEvents
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.streams import RunStreams
+from stretto.actors.runs.streams import NO_STREAMS, RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import Conductor, EvaluationStopped, Event
 from stretto.definitions.data import EMPTY_OBJECT
@@ -36,9 +36,8 @@ class RunEnding:
     """Cleans up behind a run, and notifies the engine."""
 
     __slots__ = (
-        "_events",
-        "_items", "_labels", "_listeners", "_origin", "_reminders", "_run_id", "_services", "_streams", "_telemetry",
-        "_workflow", "parameters", "parks_when_idle",
+        "_items", "_listeners", "_reminders", "_request", "_run_id", "_services", "_streams", "_telemetry",
+        "parameters", "parks_when_idle",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops and reports to
@@ -47,26 +46,27 @@ class RunEnding:
         request: RunRequest,
         items: ItemsInFlight,
         streams: RunStreams,
-        reminders: RunReminders,
         listeners: RunListeners,
         telemetry: RunTelemetry,
-        events: RunEvents,
     ) -> None:
         self.parameters = EMPTY_OBJECT
         """The run's bound inputs, for a rerun from memory."""
         self.parks_when_idle = False
         """Whether the run is parked as soon as only a resume could continue it."""
         self._services = services
+        self._request = request
         self._run_id = request.handle.id
-        self._workflow = request.workflow
-        self._origin = request.origin
-        self._labels = request.labels
         self._items = items
         self._streams = streams
-        self._reminders = reminders
+        self._reminders: RunReminders | None = None
         self._listeners = listeners
         self._telemetry = telemetry
-        self._events = events
+
+    def reminders(self, supervisor: Recipient) -> RunReminders:
+        """Return the reminders of a supervisor. Most runs wait for none."""
+        if self._reminders is None:
+            self._reminders = RunReminders(self._services.timers, self._services.now, supervisor)
+        return self._reminders
 
     # ---- at the run's end
 
@@ -75,7 +75,7 @@ class RunEnding:
 
         RunEnded is sent after the commit, behind the answers of this turn.
         """
-        tasks = conductor.tasks() if conductor is not None else {}
+        tasks, request = conductor.tasks() if conductor is not None else {}, self._request
         # First, so that a client with the outcome finds the run counted.
         self._telemetry.ended(outcome)
         self._telemetry.flush(conductor)
@@ -84,22 +84,25 @@ class RunEnding:
             # The parent's task works with the unmasked output.
             if conductor.mask:
                 masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
-            self._events.run_ended(masked, self.parameters, conductor.mask, log)
+            if self._services.events.wants_any(EVENTS_OF_AN_END):
+                RunEvents(self._services, request).run_ended(masked, self.parameters, conductor.mask, log)
             if log.durable:
                 log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
             if self._listeners:
                 for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
                     log.tell(follower, last)
-        inputs = RunInputs(self._workflow, self.parameters, self._origin, self._labels)
+        inputs = RunInputs(request.workflow, self.parameters, request.origin, request.labels)
         log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, outcome, log.in_memory))
         return RunProgressed(self._run_id, outcome.status, tasks)
 
     def announce_end(self, progress: RunProgressed) -> None:
         """Release the run's permits, and send its last progress."""
-        if self._items.release_permits():
+        if self._services.forget_permits(self._run_id):
             self._listeners.notify_engine(SharePermits())
-        self._listeners.report_end(progress)
-        self._reminders.forget_all()
+        if self._listeners.watchers:
+            self._listeners.report_end(progress)
+        if self._reminders is not None:
+            self._reminders.forget_all()
 
     # ---- without an end
 
@@ -155,12 +158,14 @@ class RunEnding:
     def leave(self) -> None:
         """Stop the items and the reminders."""
         self._items.leave()
-        self._reminders.forget_all()
+        if self._reminders is not None:
+            self._reminders.forget_all()
 
     def close(self) -> None:
         """Release what outlives no supervisor: its files, and its secrets in the log's mask."""
         unmask_run(self._run_id)
-        self._streams.leave()
+        if self._streams is not NO_STREAMS:
+            self._streams.leave()
 
     def crash(self, reason: str) -> None:
         """Count a crash, and report it."""

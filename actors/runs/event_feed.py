@@ -9,7 +9,7 @@ turns. Nothing else happens in its own run until it has ended: messages wait, an
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -67,8 +67,8 @@ class EventFeed(ABC):
     """
 
     __slots__ = (
-        "_guard", "_inbox", "_is_child", "_keys", "_now", "begun", "conductor", "ended", "ending", "interrupted",
-        "items", "log", "propagation", "run_id", "unfinished",
+        "_guard", "_inbox", "_is_child", "_keys", "_now", "_propagation", "begun", "conductor", "ended", "ending",
+        "interrupted", "items", "log", "run_id", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -81,12 +81,21 @@ class EventFeed(ABC):
         self.unfinished: UnfinishedEvent | None = None
         self.items = items
         self.ending = ending
-        self.propagation = Propagation(self.run_id, items)
+        self._propagation: Propagation | None = None
+        secrecy = request.secrecy
         self.log = RunLog(
-            services.journal, self.run_id, secretive=request.secrecy != NO_SECRECY, family=request.family,
-            max_output_bytes=services.max_output_bytes,
+            services.journal, self.run_id, secretive=secrecy is not NO_SECRECY and secrecy != NO_SECRECY,
+            family=request.family, max_output_bytes=services.max_output_bytes,
         )  # fmt: skip
         self._now, self._guard, self._inbox, self._keys = services.now, services.guard, inbox, services.keys
+
+    @property
+    def propagation(self) -> Propagation:
+        """Passes requests on to sub-workflows. Most runs have none, and no request."""
+        propagation = self._propagation
+        if propagation is None:
+            propagation = self._propagation = Propagation(self.run_id, self.items)
+        return propagation
 
     @abstractmethod
     def carry_out(
@@ -125,7 +134,11 @@ class EventFeed(ABC):
         if conductor.reads_keys:
             conductor.follow_keys()
         before, at = conductor.status, self._now()
-        commands = self._call(conductor, conductor.begin, None)
+        try:
+            commands = self._guard.call(conductor.begin)
+        except Overran as overran:
+            self._break_off(conductor, overran, None)
+            raise
         if conductor.unfinished:
             self.unfinished = UnfinishedEvent(None, before)
             self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=at))
@@ -181,24 +194,15 @@ class EventFeed(ABC):
             self.note_keys(conductor)
         if self.log.durable:
             self.log.note(event, conductor.mask)
-        if conductor.status != before:
+        if conductor.status != before and conductor.status not in ENDED:
             self._pass_on_change(before, conductor.status, event)
         return commands
 
     def _pass_on_change(self, before: str, status: str, event: Event) -> None:
-        """Pass on to sub-workflows what a change of the run's status means for them."""
-        if status in ENDED:
-            return  # they have ended before
+        """Pass on to sub-workflows what a change of the run's status means for them: before an end they have ended."""
         request = request_implied_by(before, status, event.at)
         if request is not None:
             self.propagation.pass_on(request)
-
-    def _call(self, conductor: Conductor, function: Callable[[], list[Command]], event: Event | None) -> list[Command]:
-        try:
-            return self._guard.call(function)
-        except Overran as overran:
-            self._break_off(conductor, overran, event)
-            raise
 
     def _break_off(self, conductor: Conductor, overran: Overran, event: Event | None) -> None:
         """Leave the run, or end it, because an evaluation was stopped: the conductor's state is unknown now."""
@@ -240,7 +244,11 @@ class EventFeed(ABC):
         if unfinished is None or conductor is None or self.ended:
             return
         unfinished.scheduled = False
-        commands = self._call(conductor, conductor.step, unfinished.event)
+        try:
+            commands = self._guard.call(conductor.step)
+        except Overran as overran:
+            self._break_off(conductor, overran, unfinished.event)
+            raise
         if conductor.unfinished:
             self.add_starts(unfinished.set_apart(commands), unfinished.preceding_end)
             return
@@ -250,7 +258,7 @@ class EventFeed(ABC):
             self.log.audit(unfinished.audit)
             if self.log.durable:
                 self.log.note(unfinished.event, conductor.mask)
-            if conductor.status != unfinished.status:
+            if conductor.status != unfinished.status and conductor.status not in ENDED:
                 self._pass_on_change(unfinished.status, conductor.status, unfinished.event)
         unfinished.then([*unfinished.commands, *commands], earlier=unfinished.starts)
         for answer in unfinished.recorded:

@@ -34,7 +34,7 @@ from stretto.actors.runs.messages import (
     SharePermits,
     StartRecorded,
 )
-from stretto.actors.runs.reminders import DeadlinePassed, RunReminders, Timer
+from stretto.actors.runs.reminders import DeadlinePassed, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
@@ -46,6 +46,7 @@ from stretto.definitions.conductor import (
     PAUSING,
     CancelItem,
     Command,
+    Conductor,
     DelayElapsed,
     Failure,
     FinishRun,
@@ -79,32 +80,20 @@ class RunExecution(InquiryFeed):
     """
 
     __slots__ = (
-        "_reuses",
-        "deadlines",
-        "events",
-        "listeners",
-        "reminders",
-        "reused",
-        "streams",
-        "telemetry",
-        "uses_files",
-    )
+        "_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files",
+    )  # fmt: skip
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
-        run_id = request.handle.id
-        self.telemetry = RunTelemetry(services, request.workflow, run_id)
+        self._services, self._request = services, request
+        self.telemetry = RunTelemetry(services, request.workflow, request.handle.id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
         plan = request.reuse_plan
         self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
-        self.reminders = RunReminders(services.timers, services.now, inbox)
         self.uses_files = bool(tasks_with_files(request.workflow))
         self.streams = streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
-        self.events = RunEvents(services, request)
-        ending = RunEnding(
-            services, request, items, self.streams, self.reminders, self.listeners, self.telemetry, self.events
-        )
-        self.deadlines = deadlines_of(services, request, self.events, self.reminders)
+        ending = RunEnding(services, request, items, self.streams, self.listeners, self.telemetry)
+        self.deadlines = deadlines_of(services, request, ending, inbox)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 
@@ -141,7 +130,7 @@ class RunExecution(InquiryFeed):
         final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         if final and outcome == "failed":
-            self.events.item_failed(completed, self.conductor, self.log)
+            self._notify_of_failure(completed, self.conductor)
         self.carry_out(commands, message.finished_at, completed.at)
 
     def _wait_ended(self, message: ItemEnded, waited: WaitEnded) -> None:
@@ -159,12 +148,15 @@ class RunExecution(InquiryFeed):
         final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         if final and outcome == "failed" and self.conductor is not None:
-            self.events.item_failed(completed, self.conductor, self.log)
+            self._notify_of_failure(completed, self.conductor)
         self.carry_out(commands, message.finished_at, completed.at, earlier)
+
+    def _notify_of_failure(self, completed: ItemCompleted, conductor: Conductor) -> None:
+        RunEvents(self._services, self._request).item_failed(completed, conductor, self.log)
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)
     def _reminded(self, event: Timer) -> None:
-        self.reminders.came(event)
+        self.ending.reminders(self._inbox).came(event)
         self.event(event)
 
     @handles(DeadlinePassed)
@@ -260,7 +252,7 @@ class RunExecution(InquiryFeed):
         """Remind the run of a wait's end, in `at_most` seconds, unless the wait is reused."""
         then = command.then
         if isinstance(then, RunTimedOut) or not self.reused.take_wait(then):
-            self.reminders.add(then, at_most)
+            self.ending.reminders(self._inbox).add(then, at_most)
 
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""

@@ -344,7 +344,3 @@ class ItemsInFlight:
         returned = update.returned > 0 and pool.release(self._run_id, update.returned)
         requested = update.requested is not None and pool.request(self._run_id, update.requested)
         return returned or requested or asked
-
-    def release_permits(self) -> bool:
-        """Release all permits of an ended run. Return True if the engine has to share permits out."""
-        return self._services.forget_permits(self._run_id)

@@ -7,7 +7,9 @@ from stretto.actors.journal import InquiryChange
 from stretto.actors.runs.event_feed import EventFeed
 from stretto.actors.runs.inquiries import pass_answer
 from stretto.actors.runs.listeners import RunListeners
+from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.run_events import RunEvents
+from stretto.actors.runs.services import Services
 from stretto.actors.runs.waiting_messages import (
     AnswerInquiry,
     InquiryAsked,
@@ -20,9 +22,10 @@ from stretto.actors.runs.waiting_messages import (
 class InquiryFeed(EventFeed, ABC):
     """Records what becomes of a run's inquiries."""
 
-    __slots__ = ("events", "listeners")
+    __slots__ = ("_request", "_services", "listeners")
 
-    events: RunEvents
+    _request: RunRequest
+    _services: Services
     listeners: RunListeners
 
     def end_wait(self, waited: WaitEnded) -> None:
@@ -34,7 +37,7 @@ class InquiryFeed(EventFeed, ABC):
 
     def _inquiry(self, change: InquiryChange) -> None:
         self.log.inquiry(change)
-        self.events.inquiry_changed(change, self.log)
+        RunEvents(self._services, self._request).inquiry_changed(change, self.log)
         self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
 
     @handles(AnswerInquiry)
@@ -49,4 +52,4 @@ class InquiryFeed(EventFeed, ABC):
     @handles(InquiryUnanswered)
     def _inquiry_unanswered(self, message: InquiryUnanswered) -> None:
         if not self.ended:
-            self.events.inquiry_unanswered(message.inquiry)
+            RunEvents(self._services, self._request).inquiry_unanswered(message.inquiry)

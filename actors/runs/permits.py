@@ -35,6 +35,9 @@ class PermitPool:
 
     Free permits are taken without a message unless a run waits for them. While a run waits, the engine shares them out:
     a method that returns True asks its caller to send `SharePermits` to the engine.
+
+    Attributes:
+        asked: Whether `share_out` has something to do.
     """
 
     def __init__(self, total: int, pool: str = "here") -> None:
@@ -42,7 +45,7 @@ class PermitPool:
         self.pool = pool
         self._ledger = PermitLedger(total)
         self._lock = threading.Lock()
-        self._asked = False
+        self.asked = False
 
     @property
     def free(self) -> int:
@@ -80,15 +83,15 @@ class PermitPool:
 
     def share_out(self) -> list[Grant | Reclaim]:
         """Return the changes for the engine to send."""
-        if not self._asked:
+        if not self.asked:
             return []  # a change that comes now asks for another call
         with self._lock:
-            self._asked = False
+            self.asked = False
             return self._ledger.share_out()
 
     def _ask(self) -> bool:
-        asks = self._ledger.waited_for and not self._asked
-        self._asked = self._asked or asks
+        asks = self._ledger.waited_for and not self.asked
+        self.asked = self.asked or asks
         return asks
 
 

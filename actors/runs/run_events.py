@@ -1,6 +1,6 @@
 """The events about a run itself, which are in the commit of their cause: its end, failed items, a budget nearly used.
 
-One is made only if a rule or an actor listens to its type.
+One is made only if a rule or an actor listens to its type, and `RunEvents` only at its first use.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ INQUIRY_REMINDER: Final = "stretto.inquiry_reminder"
 """An inquiry waits still after the time of its reminder: as above."""
 INQUIRY_ENDED: Final = "stretto.inquiry_ended"
 """An inquiry was answered, or has ended otherwise: {run, workflow, inquiry, status, response, answered_by, at}."""
-_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
+EVENTS_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
 
@@ -62,8 +62,6 @@ class RunEvents:
             log: The run's log.
         """
         intake = self._services.events
-        if not intake.wants_any(_OF_AN_END):
-            return
         if intake.wants(RUN_ENDED):
             self._add(RUN_ENDED, log, {
                 "status": masked.status, "output": masked.output, "errors": masked.errors, "parent": self._parent,

@@ -93,11 +93,10 @@ class RunSupervisor(DispatchedActor):
     """Whether the run was in progress before."""
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest) -> None:
-        super().__init__()
-        self._services = services
+        self._services = services  # the base does nothing
         self._request = request
         self._run = RunExecution(services, engine, request, self.actor_inbox)
-        self._early: list[Forwarded] = []
+        self._early: tuple[Forwarded, ...] = ()
         """Requests that came before the run has begun."""
         self._changed = True
         """Whether the run may have changed since its watchers' last report."""
@@ -112,7 +111,8 @@ class RunSupervisor(DispatchedActor):
         handler = EXECUTION_HANDLERS.get(type(message))
         try:
             if handler is None:
-                return super().on_receive(message)
+                handler = self._message_handlers.get(type(message))  # as the class above
+                return super().on_receive(message) if handler is None else handler(self, message)
             self._changed = self._touched = True
             if self._run.unfinished is not None and type(message) not in WHILE_UNFINISHED:
                 return self._run.postpone(self._run.unfinished, message)
@@ -231,7 +231,8 @@ class RunSupervisor(DispatchedActor):
         if run.deadlines is not None:
             run.deadlines.run_started(self._services.now())
         run.begin(run.conductor)
-        run.catch_up_with_parent()
+        if self._request.parent is not None:
+            run.catch_up_with_parent()
         run.start_items()
         if self._services.news_wanted and not run.ended:
             self._report_status(run.conductor, run.status)  # now: the run may end in this turn
@@ -239,7 +240,7 @@ class RunSupervisor(DispatchedActor):
             self._handle_early()
 
     def _handle_early(self) -> None:
-        early, self._early = self._early, []
+        early, self._early = self._early, ()
         for message in early:
             self._forwarded(message)
 
@@ -248,7 +249,7 @@ class RunSupervisor(DispatchedActor):
     @handles(Forwarded)
     def _forwarded(self, message: Forwarded) -> None:
         if not self._run.begun:
-            self._early.append(message)
+            self._early += (message,)
             return
         if self._run.unfinished is not None and type(message.message) in _POSTPONED:
             self._run.postpone(self._run.unfinished, message)
@@ -269,11 +270,9 @@ class RunSupervisor(DispatchedActor):
     def _status(self, _message: ReportStatus) -> dict[str, Any]:
         conductor = self._run.conductor
         return {
-            "id": self._run.run_id,
-            "workflow": self._request.workflow.ref,
-            "status": self._run.status,
+            "id": self._run.run_id, "workflow": self._request.workflow.ref, "status": self._run.status,
             "tasks": conductor.tasks() if conductor is not None else {},
-        }
+        }  # fmt: skip
 
     @handles(ReportVersion)
     def _report_version(self, _message: ReportVersion) -> int:

@@ -35,7 +35,7 @@ class RunTelemetry:
         # Items by task and visit, each by outcome: those that have ended, and those of them that are in the metrics.
         self._items: dict[tuple[str, int], dict[str, int]] = {}
         self._counted: dict[tuple[str, int], dict[str, int]] = {}
-        self._seconds: list[float] = []
+        self._seconds: list[float] | tuple[()] = ()
         self._over = False
         self._retries = 0
         self._snapshots = 0
@@ -81,7 +81,10 @@ class RunTelemetry:
         """
         completed = message.completed
         if final:
-            self._seconds.append(message.seconds)
+            if self._seconds:
+                self._seconds.append(message.seconds)
+            else:
+                self._seconds = [message.seconds]
             visit = completed.task, completed.visit
             items = self._items.get(visit)
             if items is None:
@@ -120,7 +123,9 @@ class RunTelemetry:
 
     def ended(self, outcome: Outcome) -> None:
         """Log and count the run's end."""
-        seconds = self._end(outcome.status)
+        self._leave()
+        seconds = self._services.timers.monotonic() - self._began
+        self._instruments.run_finished(outcome.status, seconds, self._services.now())
         if not shows_info():
             return
         first = next((error for error in outcome.errors if not error.get("handled")), None) if outcome.errors else None
@@ -145,12 +150,6 @@ class RunTelemetry:
         self._over = True
         self._services.context_bytes.pop(self._run_id, None)
 
-    def _end(self, status: str) -> float:
-        self._leave()
-        seconds = self._services.timers.monotonic() - self._began
-        self._instruments.run_finished(status, seconds, self._services.now())
-        return seconds
-
     def engine_gone(self) -> None:
         """Log that the engine has stopped before the run."""
         _log.debug("engine_gone", **self._fields())
@@ -173,7 +172,7 @@ class RunTelemetry:
 
     def _flush_items(self) -> None:
         self._services.instruments.item_duration.observe_many(self._seconds)
-        self._seconds = []
+        self._seconds = ()
         for visit, items in self._items.items():
             counted = self._counted.setdefault(visit, {})
             for outcome, count in items.items():

@@ -96,7 +96,8 @@ class LapArrivals:
 
     def begin(self, branch: Branch) -> None:
         """Add the entry tasks."""
-        self.waiting += [Arrival(name, 0, branch) for name in self._laps.entries]
+        for name in self._laps.entries:
+            self.waiting.append(Arrival(name, 0, branch))
 
     def started(self, visit: Visit) -> None:
         """Do nothing: joins count arrivals, not visits."""

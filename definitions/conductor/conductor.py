@@ -26,7 +26,6 @@ from stretto.definitions.context import (
     RunKeys,
     Secrecy,
     Snapshot,
-    reads_keys,
 )
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
@@ -166,23 +165,22 @@ class Conductor:
         return self._go_on()
 
     def _go_on(self) -> list[Command]:
+        state = self._state
         for _pause in self._rest:
             if self.pauses:
                 self.unfinished = True
-                return self._take_commands()
-        self._rest, self.unfinished = NOTHING, False
-        self.status = self._state.status
-        return self._take_commands()
-
-    def _take_commands(self) -> list[Command]:
-        commands, self._state.commands = self._state.commands, []
+                break
+        else:
+            self._rest, self.unfinished = NOTHING, False
+            self.status = state.status
+        commands, state.commands = state.commands, []
         return commands
 
     # ---- the key-value store
 
     def connect_keys(self, source: KeySource) -> None:
         """Read keys from a source, in a replay only those that are not restored. Called before the begin."""
-        if not reads_keys(self.workflow):
+        if not self._state.reads_keys:
             return
         self.reads_keys = True
         self._state.keys = RunKeys(source, self.mask)

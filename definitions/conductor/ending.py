@@ -75,7 +75,7 @@ def _retries(state: RunState, visit: Visit, outcome: str, result: Data) -> Steps
     if visit.retry is not None and visit.retry.delay > 0:
         start_delay(state, visit, visit.retry.delay)
     else:
-        state.due.append(visit)
+        state.due += (visit,)
     return True
 
 
@@ -93,8 +93,10 @@ def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
     succeeded = outcome == "succeeded" and not visit.failures
     if succeeded and before == "running" and not state.transitions.any_of(visit.task):
         visit.is_final = True  # as below: nothing follows
-        _keep_terminal_branch(state, visit)
-        start_as_reached(state)
+        if state.semantics.output == "entry":
+            _keep_terminal_branch(state, visit)
+        if state.arrivals.waiting:
+            start_as_reached(state)
         return
     followed = _take_transitions(state, visit, outcome, result)
     handled = _judge(visit, followed, outcome, before)
@@ -171,7 +173,7 @@ def _run_engine_commands(state: RunState, arrived: list[Arrival]) -> None:
         state.arrivals.waiting.remove(arrival)
         visit, number = state.visits.number(arrival.task)
         state.commands.append(TaskStarted(arrival.task, visit, arrival.route))
-        state.terminal.append((number, arrival.branch))
+        state.end_branch(number, arrival.branch)
         if arrival.task == "fail":
             message = "the command `fail` was reached"
             place = Place(state.workflow.file, 1, 1)
@@ -184,7 +186,7 @@ def _keep_terminal_branch(state: RunState, visit: Visit) -> None:
     """Keep the branch for the run's output if it ends with this visit."""
     reads_branches = state.semantics.output == "entry"
     if reads_branches and (not state.transitions.any_of(visit.task) or _is_over(state)):
-        state.terminal.append((visit.number, visit.branch))
+        state.end_branch(visit.number, visit.branch)
 
 
 def _is_over(state: RunState) -> bool:

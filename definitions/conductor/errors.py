@@ -52,7 +52,7 @@ class ErrorLog:
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self._records: list[dict[str, Any]] = []
+        self._records: tuple[dict[str, Any], ...] = ()
         self._more = 0
         self.unhandled = _NO_TASKS
 
@@ -162,7 +162,7 @@ class ErrorLog:
         if record["task"] is not None and not record["handled"]:
             self.unhandled |= {record["task"]}
         if len(self._records) < MAX_RECORDS:
-            self._records.append(record)
+            self._records += (record,)
         else:
             self._more += 1
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from immutables import Map
 
@@ -25,6 +25,7 @@ from stretto.definitions.context import (
     RunFacts,
     RunKeys,
     Secrecy,
+    reads_keys,
     secret_fields,
 )
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, object_of
@@ -44,14 +45,17 @@ _NO_REQUESTS: Final[Mapping[tuple[str, int], PauseRequested | ResumeRequested]] 
 """Shared, too."""
 
 
-@once_per_workflow
-def _task_names(workflow: Workflow) -> frozenset[str]:
-    return frozenset(workflow.tasks)
+class _Constants(NamedTuple):
+    """Values that all runs of a workflow share: one object, because each look-up is a call of each run."""
+
+    task_names: frozenset[str]
+    secret_fields: frozenset[Fields]
+    reads_keys: bool
 
 
 @once_per_workflow
-def _secret_fields(workflow: Workflow) -> frozenset[Fields]:
-    return secret_fields(workflow.parameters)
+def _constants_of(workflow: Workflow) -> _Constants:
+    return _Constants(frozenset(workflow.tasks), secret_fields(workflow.parameters), reads_keys(workflow))
 
 
 def _system_of(started_at: float, run_id: str, workflow: str, parent: Data) -> FrozenDict:
@@ -74,8 +78,8 @@ class RunState:
         "active", "arrivals", "at", "begun", "broken_off", "cancelled", "commands", "context", "deadline", "due",
         "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
         "keys", "known_moment", "limits", "mask",
-        "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
-        "status_table", "task_requests", "terminal", "transitions", "visits", "workflow",
+        "paused_from_below", "paused_items", "reads_keys", "run_id", "semantics", "since", "skip_delay", "skipping",
+        "status", "status_table", "task_requests", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
@@ -94,10 +98,8 @@ class RunState:
         skip_delay: "Callable[[Visit, float], None] | None" = None,
         user: str = "",
     ) -> None:
-        self.limits = limits
-        self.workflow = workflow
-        self.semantics = workflow.semantics
-        self.run_id = run_id
+        self.workflow, self.semantics = workflow, workflow.semantics
+        self.run_id, self.limits = run_id, limits
         self.is_child = parent is not None
         self.fail_fast = workflow.fail_fast or workflow.semantics.fail_fast
         self.skip_delay = skip_delay
@@ -125,10 +127,12 @@ class RunState:
         self.initial = _first_branch(workflow, run_id, user, initial)
         self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow)
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
+        constants = _constants_of(workflow)
+        self.reads_keys = constants.reads_keys
         facts = RunFacts(
-            parameters, partial(_system_of, started_at, run_id, workflow.ref, parent), _task_names(workflow),
+            parameters, partial(_system_of, started_at, run_id, workflow.ref, parent), constants.task_names,
             surroundings=surroundings, mask=self.mask, secrecy=secrecy,
-            limits=limits, secret_parameters=_secret_fields(workflow), visits=self.arrivals,
+            limits=limits, secret_parameters=constants.secret_fields, visits=self.arrivals,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
         self.transitions = Transitions(workflow, self.context)
@@ -138,7 +142,7 @@ class RunState:
         self.active = self.visits.active
         self.ended: list[Visit] = []
         """Visits whose items have ended; their outcome is still to be settled."""
-        self.due: list[Visit] = []
+        self.due: tuple[Visit, ...] = ()
         """Visits to retry as a whole in this turn."""
         self.skipping = False
         """An item in flight was skipped at some time, so completions must be checked for it."""
@@ -148,7 +152,7 @@ class RunState:
         """The run was paused because all its sub-workflows are."""
         self.task_requests = _NO_REQUESTS
         """The last pause or resume of single visits. Requests to the run replace them."""
-        self.terminal: list[tuple[int, Branch]] = []
+        self.terminal: list[tuple[int, Branch]] | tuple[()] = ()
         """The branches that have ended, each with the number of its last visit."""
         self.commands: list[Command] = []
         """The commands of the current turn."""
@@ -162,6 +166,13 @@ class RunState:
                 self.at, self.run_id, self.event_count, limits=self.limits, keys=self.keys
             )
         return moment
+
+    def end_branch(self, number: int, branch: Branch) -> None:
+        """Add a branch that has ended with the visit of a number."""
+        if self.terminal:
+            self.terminal.append((number, branch))
+        else:
+            self.terminal = [(number, branch)]
 
     def masked(self, data: Masked) -> Masked:
         """Return data without secrets."""

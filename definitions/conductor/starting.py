@@ -87,7 +87,7 @@ def start_together(state: RunState) -> Steps[bool]:
     """Start the tasks that are ready (`Semantics.starts`: together); return whether any did."""
     if state.broken_off:
         return False
-    due, state.due = state.due, []
+    due, state.due = state.due, ()
     for visit in due:
         if visit.state == "retrying":
             end_delay(state, visit)
@@ -154,7 +154,7 @@ def start_delay(state: RunState, visit: Visit, seconds: float) -> None:
     if state.skip_delay is not None:
         state.skip_delay(visit, seconds)
         if visit.state == "retrying":
-            state.due.append(visit)
+            state.due += (visit,)
         else:
             end_delay(state, visit)
         return

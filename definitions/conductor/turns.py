@@ -74,7 +74,12 @@ def _settle(state: RunState) -> Steps[None]:
     """Settle the visits that have ended, and start what follows, until nothing more does."""
     instant = 0
     together = state.semantics.starts == "together"
-    while state.ended or start_as_reached(state) or (together and (yield from start_together(state))):
+    arrivals = state.arrivals
+    while (
+        state.ended
+        or (arrivals.waiting and start_as_reached(state))
+        or (together and (yield from start_together(state)))
+    ):
         if state.visits.refilling:
             yield from refill_in_portions(state)
         while state.ended:

@@ -76,8 +76,7 @@ class Visit:
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
         self.cancelling = self.cancel_requested = False  # the run, and the task itself
-        self.is_late = False
-        """Its deadline has passed, so that it times out."""
+        self.is_late = False  # by its deadline: it times out
         self.stopped = False
         """No further item starts."""
         self.broken = False

@@ -23,7 +23,7 @@ class Visits:
     def __init__(self) -> None:
         self.active: dict[tuple[str, int], Visit] = {}
         self.last: dict[str, Visit] = {}
-        self.refilling: list[Visit] = []
+        self.refilling: tuple[Visit, ...] = ()
         self._counts: dict[str, int] = {}
         self._begun = 0
         self._skipped = _NO_ITEMS

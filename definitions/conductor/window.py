@@ -28,7 +28,7 @@ def advance_visit(state: RunState, visit: Visit) -> None:
     """
     starts = (state.status == "running" and not state.task_requests) or may_start(state, visit)
     if starts and visit.refill(state.at, state.commands):
-        state.visits.refilling.append(visit)
+        state.visits.refilling += (visit,)
     if visit.streams:
         write_results(state, visit)
     stopped = state.status in {"cancelling", "failing"} and not starts
@@ -51,7 +51,7 @@ def refill_at_once(state: RunState) -> None:
 
 def _refill_first(state: RunState) -> None:
     if not state.visits.refilling[0].refill(state.at, state.commands):
-        del state.visits.refilling[0]
+        state.visits.refilling = state.visits.refilling[1:]
 
 
 def write_results(state: RunState, visit: Visit) -> None:

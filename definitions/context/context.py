@@ -18,7 +18,7 @@ from stretto.definitions.context.keys import NO_KEYS, KeyNamespace, ReadKeys
 from stretto.definitions.context.masking import Mask, Secret
 from stretto.definitions.context.run_facts import RunFacts
 from stretto.definitions.context.secrecy import within
-from stretto.definitions.context.task_record import TaskRecord, record_weight, within_record
+from stretto.definitions.context.task_record import TaskRecord, within_record
 from stretto.definitions.data import Data, FrozenDict, weigh
 from stretto.definitions.expressions import (
     ABSENT,
@@ -292,7 +292,7 @@ class Context:
         self._snapshot = Snapshot(0, facts, _NO_VARIABLES, _NO_RECORDS)
         self._touched: list[str] | None = None
         """The names that were set since the last look at them, once anyone has looked."""
-        self.weight = weigh(facts.parameters)
+        self.weight = facts.parameters.weight
         self.snapshots = 0
 
     @property
@@ -324,7 +324,10 @@ class Context:
             mask.see(within(value, fields))
         self.weight += weigh(value) - (weigh(replaced) if name in before.variables else 0)
         secrets = _with(before.secret_variables, name, mask.source_of(value))
-        self._replace(before.variables.set(name, value), before.tasks, (secrets, before.secret_tasks))
+        variables = before.variables.set(name, value)
+        self._snapshot = Snapshot(
+            before.version + 1, before.facts, variables, before.tasks, (secrets, before.secret_tasks)
+        )
 
     def record_task(self, record: TaskRecord) -> None:
         """Set the value of `task.NAME`."""
@@ -332,7 +335,9 @@ class Context:
             self._touched.append(f"tasks.{record.name}")
         before = self._snapshot
         earlier = before.tasks.get(record.name)
-        self.weight += record_weight(record) - (record_weight(earlier) if earlier else 0)
+        self.weight += weigh(record.result) + record.errors.weight
+        if earlier is not None:
+            self.weight -= weigh(earlier.result) + earlier.errors.weight
         mask, origins, secrets = before.facts.mask, before.facts.secrecy.tasks, before.secret_tasks
         if origins:
             for fields in sorted(origins.get(record.name, ())):
@@ -340,10 +345,10 @@ class Context:
         if mask.seen:
             source = mask.source_of(record.result) or mask.source_of(record.errors)
             secrets = _with(secrets, record.name, source)
-        self._replace(before.variables, before.tasks.set(record.name, record), (before.secret_variables, secrets))
-
-    def _replace(self, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]", secrets: SecretNames) -> None:
-        self._snapshot = Snapshot(self._snapshot.version + 1, self._snapshot.facts, variables, tasks, secrets)
+        tasks = before.tasks.set(record.name, record)
+        self._snapshot = Snapshot(
+            before.version + 1, before.facts, before.variables, tasks, (before.secret_variables, secrets)
+        )
 
 
 def _holding(mask: Mask, values: FrozenDict, names: Iterable[str]) -> dict[str, Secret]:

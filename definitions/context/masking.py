@@ -50,7 +50,7 @@ class Mask:
         # `_forms` are searched for within texts. `_parts` are the same in order, sorted again when there are more.
         self._whole: dict[str, None] = {}
         self._forms: dict[str, None] = {}
-        self._parts: list[str] = []
+        self._parts: Sequence[str] = ()
         if base:
             self._whole, self._forms, self._parts = base.known()
         # The lengths of the forms that begin with these characters.
@@ -68,7 +68,7 @@ class Mask:
     def __bool__(self) -> bool:
         return bool(self._whole)
 
-    def known(self) -> tuple[dict[str, None], dict[str, None], list[str]]:
+    def known(self) -> tuple[dict[str, None], dict[str, None], Sequence[str]]:
         """Return copies of the secrets, to start another mask from."""
         return self._whole.copy(), self._forms.copy(), self._in_order()
 
@@ -173,7 +173,7 @@ class Mask:
             return any(secret in text for secret in list(seen))
         return any(form in seen for form in self._candidates(text))
 
-    def _candidates(self, text: str) -> list[str]:
+    def _candidates(self, text: str) -> Sequence[str]:
         """Return the forms that may be in a text, the longest first."""
         if len(self._forms) <= FEW_FORMS:
             return self._in_order()
@@ -184,7 +184,7 @@ class Mask:
                 found.update(text[at : at + length] for length in tuple(lengths))
         return sorted((each for each in found if each in self._forms), key=len, reverse=True)
 
-    def _in_order(self) -> list[str]:
+    def _in_order(self) -> Sequence[str]:
         """Return all forms, the longest first, so that no secret leaves parts of a longer one behind."""
         parts = self._parts
         if len(parts) != len(self._forms):

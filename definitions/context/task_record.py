@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stretto.definitions.context.secrecy import Fields, within
-from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, FrozenList, weigh
+from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, FrozenList
 from stretto.definitions.expressions import ABSENT, Readable
 
 
@@ -58,11 +58,6 @@ class TaskRecord(Readable):
         if self.with_items:
             return f"{self.describe()} has items, so its result is a list and has no field {name!r}"
         return f"the result of {self.describe()} has no field {name!r}"
-
-
-def record_weight(record: TaskRecord) -> int:
-    """Return the approximate size of a record's values in bytes."""
-    return weigh(record.result) + weigh(record.errors)
 
 
 def within_record(record: TaskRecord, fields: Fields) -> Iterator[Any]:

@@ -142,7 +142,7 @@ def freeze(value: Any, path: str = "value") -> Data:
         NotData: The value is not JSON-like. This includes NaN, infinities, integers over 64 bits, lone surrogates,
             nesting deeper than `MAX_DEPTH` (and so any cycle) and more than `MAX_WEIGHT` bytes.
     """
-    if type(value) is str and value.isascii():
+    if value is None or (type(value) is str and value.isascii()):
         return value
     try:
         frozen = _fast_freeze(value, 0)

@@ -11,7 +11,7 @@ from stretto.definitions.model import DeadlinePolicy, Deadlines
 from stretto.definitions.source import MapNode, Node
 
 POLICIES: Final = get_args(DeadlinePolicy)
-"""What happens to what is late: it fails, it is cancelled, or an event says so and nothing else happens."""
+"""A late run or task fails, is cancelled, or goes on: an event says so in any case."""
 
 
 def read_deadlines(reader: Reader, fields: Fields) -> Deadlines | None:

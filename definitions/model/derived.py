@@ -22,9 +22,10 @@ def once_per_workflow(compute: Callable[[Workflow], T]) -> Callable[[Workflow], 
 
     def derived(workflow: Workflow) -> T:
         known = workflow.derived
-        if compute not in known:
-            known[compute] = compute(workflow)
-        value: T = known[compute]
+        try:
+            value: T = known[compute]
+        except KeyError:
+            value = known[compute] = compute(workflow)
         return value
 
     return derived

@@ -10,7 +10,7 @@ from stretto.definitions.rules.native import read_native_rule
 from stretto.definitions.rules.rule import Rule
 from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters, read_native_schedule
 from stretto.definitions.rules.stackstorm import read_stackstorm_rule
-from stretto.definitions.rules.timers import TIMERS, read_timer
+from stretto.definitions.rules.timers import TIMERS, is_unknown_timer, read_timer, report_unknown_timer
 from stretto.definitions.source import MapNode, Node
 
 Trigger: TypeAlias = Rule | Hook
@@ -36,6 +36,10 @@ def read_trigger(reader: Reader, root: Node | None) -> Trigger | None:
 
 def _with_timer(reader: Reader, rule: Rule | None, node: MapNode, name: str) -> Rule | None:
     """Return a rule whose trigger is a timer as one that answers its own due times; any other as it is."""
+    if rule is not None and is_unknown_timer(rule.event):
+        place = next(node.members[each].place for each in ("trigger_ref", "type") if each in node.members)
+        report_unknown_timer(reader, rule.event, place)
+        return None
     if rule is None or rule.event not in TIMERS:
         return rule
     parameters = node.members.get(name)

@@ -1,10 +1,12 @@
 """Reads the timers of StackStorm's and Attune's rules: triggers whose events come by themselves."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from stretto.definitions.dialects import Fields, Reader
+from stretto.definitions.errors import Place
 from stretto.definitions.rules.schedule_file import MAX_INTERVAL_SECONDS, read_zone, report_time
 from stretto.definitions.schedules import (
     CRON_FIELDS,
@@ -130,3 +132,23 @@ TIMERS: Final[dict[str, Callable[[Reader, Fields, ZoneInfo], _Found]]] = {
     "core.datetimetimer": _attune_date,
 }
 """The triggers that are timers, with the readers of their parameters."""
+
+_RRULE: Final = "core.rruletimer"
+_RRULE_HINT: Final = "write its times as a cron expression, for core.crontimer"
+_NAMED_AS_TIMER: Final = re.compile(r"core\.(st2\.)?\w*timer", re.IGNORECASE)
+
+
+def is_unknown_timer(trigger: str) -> bool:
+    """Return whether a trigger is named as a timer of the core pack and is not one that this reads.
+
+    As an ordinary event it would never come.
+    """
+    return trigger not in TIMERS and _NAMED_AS_TIMER.fullmatch(trigger) is not None
+
+
+def report_unknown_timer(reader: Reader, trigger: str, place: Place) -> None:
+    """Report a timer that cannot be read, such as Attune's `core.rruletimer`."""
+    reader.error(
+        "unsupported_field", f"the timer {trigger!r} is not supported", place, expected=", ".join(TIMERS),
+        hint=_RRULE_HINT if trigger == _RRULE else reader.nearest(trigger, TIMERS),
+    )  # fmt: skip

@@ -90,7 +90,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     """One browser, to which all names of example lead to this machine."""
-    with opened_chromium("--host-resolver-rules=MAP *.example 127.0.0.1") as browser:
+    with opened_chromium() as browser:
         yield browser
 
 
@@ -218,9 +218,9 @@ def test_the_pages_follow_the_runs_and_fit_every_width(context: "BrowserContext"
     page.wait_for_url(f"{daemon.url}/runs/{sleep.run}")
     page.locator("#live").wait_for()
     page.keyboard.press("p")
-    page.get_by_role("button", name="Resume").wait_for()
+    page.get_by_role("button", name="Resume", exact=True).wait_for()
     page.keyboard.press("p")
-    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Pause", exact=True).wait_for()
     page.keyboard.press("c")
     page.get_by_role("button", name="Cancel the run").wait_for()
     daemon.client.ask(Cancel(sleep.run))

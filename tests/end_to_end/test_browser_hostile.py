@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from stretto.actors.operations import CreateToken, Pause, Submit, Watch
+from stretto.actors.gateway.client import Client
+from stretto.actors.operations import CreateToken, Inquiries, Pause, Submit, Watch
 from stretto.metrics import get_logger
 from tests.support.accessibility import sideways
 from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
@@ -42,6 +43,8 @@ PLACES: Final = (
     "/audit",
     "/tokens",
     "/engine",
+    "/schedules",
+    "/inquiries",
     "/definitions",
     "/definitions/test.echo",
     "/definitions/test.echo/start",
@@ -55,10 +58,21 @@ WITH_REFS: Final = (
     "/actions?q=REF",
     "/audit?who=REF",
     "/problems/REF",
+    "/inquiries/REF",
+    "/inquiries?status=REF",
+    "/inquiries?cursor=REF",
     "/tokens/REF/revoke",
     *(
         f"/runs/REF{end}"
-        for end in (*TABS, "/definition", "/cancel", "/adjust", "/rerun", "/item/skip?task=REF&item=1")
+        for end in (
+            *TABS,
+            "/definition",
+            "/cancel",
+            "/adjust",
+            "/rerun",
+            "/item/skip?task=REF&item=1",
+            "/task/cancel?task=REF",
+        )
     ),
     "/runs/REF?task=REF&state=REF&group=REF",
     "/several?do=pause&run=REF",
@@ -88,6 +102,16 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     (definitions / "sleep.yaml").write_text(
         f"{head}ref: test.sleep\ntasks: [{{name: {'t' * 200}, with_items: [1, 2], action: core.sleep, "
         "input: {seconds: 1000}}]\n"
+    )
+    (definitions / "ask.yaml").write_text(
+        f"{head}ref: test.ask\nparameters: {{text: {{default: {YAML_TEXT}}}}}\n"
+        "tasks: [{name: ask, action: core.ask, input: {prompt: '{{ parameters.text }}', "
+        "users: ['{{ parameters.text }}'], schema: {type: object, properties: {go: {type: string, "
+        "description: '{{ parameters.text }}', enum: ['{{ parameters.text }}', 'no']}}}}}]\n"
+    )
+    (definitions / "calls.yaml").write_text(f"{head}ref: test.calls\ntasks: [{{name: call, action: test.ask}}]\n")
+    (definitions / "later.yaml").write_text(
+        f'version: "1.0.0"\nref: test.later\nschedule: {{at: "2999-01-01"}}\nrun: test.echo\ndescription: {YAML_TEXT}\n'
     )
     (definitions / "refused.yaml").write_text(f"{head}ref: test.refused\n{json.dumps(ATTACKS[0])}: 1\ntasks: []\n")
     packs = folder / "packs"
@@ -127,6 +151,8 @@ def paths_of(daemon: Opened) -> tuple[list[str], list[str]]:
     get_logger("stretto.test").warning(TEXT, evil=TEXT)
     named = [f"/runs/{each.run}{tab}" for each in runs.values() for tab in TABS]
     named.append(f"/runs/{runs['sleep'].run}/cancel")
+    named.append(f"/runs/{runs['sleep'].run}/task/cancel?task={'t' * 200}")
+    named += asking(client)
     parameters = (("/", ("q", "workflow", "label", TEXT[:80])), ("/actions", ("q", "pack")), ("/audit", ("who",)))
     asked = [
         f"{path}?{urlencode({name: text})}"
@@ -141,6 +167,16 @@ def paths_of(daemon: Opened) -> tuple[list[str], list[str]]:
     within += [f"{named[1]}?task={quote(text)}&item=1" for text in (NUL, LONG)]
     within += [f"/enter?next={quote(ATTACKS[4])}", "/enter?next=//evil.example"]
     return [*PLACES, *named], [*asked, *within]
+
+
+def asking(client: Client) -> list[str]:
+    """Start a run whose sub-workflow asks. Return the pages that show its question, as soon as it is asked."""
+    accepted: Any = client.ask(Submit("test.calls"))
+    while True:
+        found: Any = client.ask(Inquiries())
+        if found.inquiries:
+            inquiry = found.inquiries[0]
+            return [f"/runs/{accepted.run}", f"/runs/{inquiry['run']}", f"/inquiries/{inquiry['id']}"]
 
 
 def test_nothing_that_attacks_is_run_or_leaves_the_origin(daemon: Opened) -> None:

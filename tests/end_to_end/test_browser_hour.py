@@ -1,5 +1,6 @@
 """A page with a hundred thousand items that is left open: it stays as large as it was, and never blocks for long."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, CDPSession, Page
+    from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 pytestmark = needs_chromium
 DEFINITION: Final = (
@@ -19,12 +20,16 @@ DEFINITION: Final = (
     "tasks: [{name: wait, with_items: [1, 2], action: core.sleep, input: {seconds: 1000}}]\n"
 )
 ITEMS: Final = 100_000
-FRAMES: Final = 4 * 3600
-"""Those of an hour: a run sends at most four a second."""
+PART: Final = 4
+"""Only a quarter of the hour is run through: what grows with the frames grows in each part of it."""
+FRAMES: Final = 4 * 3600 // PART
+"""A run sends at most four a second."""
 WARM_UP: Final = 400
-MOST_GROWTH: Final = 2 * 5 * 2**20
+MOST_GROWTH: Final = 2 * 5 * 2**20 // PART
 MOST_BLOCKED_MS: Final = 2 * 50
-LOADS: Final = 6
+LOADS: Final = 3
+TASKS: Final = "disabled-by-default-devtools.timeline"
+"""The category of a trace that has the tasks of the main thread, each with the CPU time that it took (`tdur`)."""
 COUNTED: Final = """
 window.counts = { paints: 0, images: 0, icons: 0, sparks: 0 };
 for (const [name, counted] of [["putImageData", "paints"], ["createImageData", "images"]]) {
@@ -43,10 +48,6 @@ addEventListener("DOMContentLoaded", () => {
 """
 """Counts what a page draws: parts of the canvas, new images for it, its icon, and the line of the rate."""
 WATCHED: Final = """
-window.longest = 0;
-new PerformanceObserver((list) => {
-  for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
-}).observe({ type: "longtask", buffered: true });
 window.EventSource = class extends EventSource {
   constructor(url) {
     super(url);
@@ -84,9 +85,14 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 
 @pytest.fixture
-def context() -> "Iterator[BrowserContext]":
+def browser() -> "Iterator[Browser]":
     with opened_chromium() as browser:
-        yield browser.new_context(viewport={"width": 1440, "height": 900})
+        yield browser
+
+
+@pytest.fixture
+def context(browser: "Browser") -> "BrowserContext":
+    return browser.new_context(viewport={"width": 1440, "height": 900})
 
 
 @pytest.fixture
@@ -179,11 +185,24 @@ def test_the_states_that_are_fetched_again_are_painted_in_the_image_that_there_i
     assert (counts["images"] - before["images"], counts["paints"] - before["paints"]) == (0, 1)
 
 
-def test_no_task_blocks_the_page(page: "Page") -> None:
-    """While it loads and draws, and while it takes frames: at most twice 50 ms, in the best of some loads."""
+def longest_task_ms(trace: bytes) -> float:
+    """Return the CPU time of the longest task in a trace, in milliseconds, of those in the main threads of pages."""
+    events = json.loads(trace)["traceEvents"]
+    names = [each for each in events if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"]
+    mains = {(each["pid"], each["tid"]) for each in names}
+    tasks = [each for each in events if each["name"] == "RunTask" and (each["pid"], each["tid"]) in mains]
+    return max(float(each["tdur"]) for each in tasks if "tdur" in each) / 1000
+
+
+def test_no_task_blocks_the_page(browser: "Browser", page: "Page") -> None:
+    """While it loads and draws, and while it takes frames: at most twice 50 ms, in the best of some loads.
+
+    In CPU time: how long a task waits for a processor says nothing about the page.
+    """
     longest: list[float] = []
     while len(longest) < LOADS and min(longest, default=MOST_BLOCKED_MS + 1) > MOST_BLOCKED_MS:
+        browser.start_tracing(page=page, categories=[TASKS])
         open_run(page, page.url)
         page.evaluate(NEWS, [WARM_UP, ITEMS])
-        longest.append(page.evaluate("window.longest"))
-    assert min(longest) <= MOST_BLOCKED_MS
+        longest.append(longest_task_ms(browser.stop_tracing()))
+    assert min(longest) <= MOST_BLOCKED_MS, longest

@@ -165,6 +165,10 @@ def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened) -
     chips = page.locator("#filters")
     chips.get_by_text("Running 20").wait_for()
     page.locator("#errs tbody tr").get_by_text("4", exact=True).wait_for()
+    page.reload()  # what the server says of the failures stays when the stream counts them
+    page.locator("#live").wait_for()
+    page.locator("#errs .c-first time").wait_for()
+    assert "group=" in (page.locator("#errs .c-do a").first.get_attribute("href") or "")
     page.locator("#marks").focus()
     page.keyboard.press("Home")
     assert page.locator("#tip").text_content() == "0 · failed"

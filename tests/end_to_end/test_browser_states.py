@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.pages.inquiries import COUNT_PATH
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
-from stretto.actors.operations import AnswerInquiry, Inquiries, Pause, PauseSchedule, Submit, TriggerSchedule, Watch
+from stretto.actors.operations import (
+    AnswerInquiry,
+    Inquiries,
+    Pause,
+    PauseSchedule,
+    Runs,
+    ShowInquiry,
+    Submit,
+    TriggerSchedule,
+    Watch,
+)
 from stretto.actors.pools import PoolOptions
 from tests.support.accessibility import sideways, unseen_stops, violations
 from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
@@ -37,6 +48,7 @@ DEFINITIONS: Final = {
     "hosts: {type: integer, minimum: 1, description: At first}}, required: [go, hosts]}}}]\n",
     "test.later": "schedule: {at: '2999-01-01', overlap: skip}\nrun: test.echo\ndescription: Once\n",
     "test.never": "schedule: {cron: '0 2 * * *'}\nrun: test.echo\n",
+    "test.calls": "tasks: [{name: call, action: test.ask}, {name: again, with_items: [1, 2], action: test.items}]\n",
     "test.refused": "tasks: [{name: a, action: core.noop, concurency: 3}]\n",
 }  # fmt: skip
 STATES: Final = {
@@ -63,6 +75,13 @@ STATES: Final = {
     "a rerun": "/runs/{items}/rerun",
     "a rerun of failed items": "/runs/{items}/rerun?scope=failed_items",
     "an adjustment": "/runs/{sleep}/adjust",
+    "a task to cancel": "/runs/{sleep}/task/cancel?task={task}",
+    "a task that has ended, to cancel": "/runs/{echo}/task/cancel?task=echo",
+    "a run that waits for an answer": "/runs/{asks}",
+    "a run whose sub-workflow waits for an answer": "/runs/{calls}",
+    "an item with a run of its own": "/runs/{calls}?task=again&item=1",
+    "the run of a sub-workflow": "/runs/{child}",
+    "the runs of sub-workflows": "/?parent={calls}",
     "an item to skip": "/runs/{sleep}/item/skip?task={task}&item=0",
     "definitions": "/definitions",
     "definitions, a search that none matches": "/definitions?q=nothing-like-this",
@@ -95,7 +114,7 @@ STATES: Final = {
     "the log-in": "/enter",
 }
 """The address of each state. Names in braces are those of runs, inquiries and tokens."""
-NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task", "asked", "answered"}
+NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task", "asked", "answered", "asks", "calls", "child"}
 """The names in braces."""
 
 
@@ -130,7 +149,21 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         names["answered"] = asked(client)
         client.ask(AnswerInquiry(names["answered"], {"go": True, "hosts": 2}))
         names["asked"] = asked(client)
+        shown_inquiry: Any = client.ask(ShowInquiry(names["asked"]))
+        names["asks"] = shown_inquiry.inquiry["run"]
+        calls: Any = client.ask(Submit("test.calls"))
+        names["calls"] = calls.run
+        names["child"] = ended_child(client, calls.run)
         yield Shown(opened, names)
+
+
+def ended_child(client: Client, run: str) -> str:
+    """Return the run of a sub-workflow of a run that asks in another one, as soon as the one has failed."""
+    while True:
+        listed: Any = client.ask(Runs(parent=run))
+        failed = [each["id"] for each in listed.runs if each["status"] == "failed"]
+        if len(failed) == 2 and len(listed.runs) == 3:
+            return str(failed[0])
 
 
 def asked(client: Client) -> str:
@@ -184,7 +217,7 @@ def test_every_page_is_among_the_states() -> None:
         for route in routes
         if "GET" in (route.methods or ())
         and not route.path.startswith("/assets/")
-        and route.path != "/runs"  # leads to another
+        and route.path not in {"/runs", COUNT_PATH}  # one leads to another, one is text for a script
         and not any(route.path_regex.fullmatch(path) for path in paths)
     ]
     assert unseen == []
@@ -271,6 +304,34 @@ def test_a_number_on_a_narrow_screen_says_what_it_counts(page: "Page", shown: Sh
         ".map((each) => each.outerHTML.slice(0, 100))"
     )
     assert bare == []
+
+
+def test_no_word_of_the_way_to_a_page_is_broken(page: "Page", shown: Shown) -> None:
+    """Each step of it stands in a line of its own if there is no room for it."""
+    look(page, shown, "a start")
+    page.set_viewport_size({"width": 1440, "height": 700})
+    width = page.evaluate(
+        "() => { const list = document.querySelector('.crumbs');"
+        " return list.lastElementChild.getBoundingClientRect().right - list.getBoundingClientRect().left; }"
+    )
+    lines = page.evaluate(
+        "(width) => { const list = document.querySelector('.crumbs'); list.style.width = `${width - 4}px`;"
+        " const range = document.createRange(); range.selectNodeContents(list.lastElementChild);"
+        " return range.getClientRects().length; }",
+        width,
+    )
+    assert lines == 1
+
+
+def test_a_graph_of_few_tasks_is_not_enlarged(page: "Page", shown: Shown) -> None:
+    """However wide the screen is."""
+    look(page, shown, "a run whose sub-workflow waits for an answer")
+    page.set_viewport_size({"width": 1900, "height": 900})
+    drawn, wanted = page.evaluate(
+        "() => { const graph = document.getElementById('graph');"
+        " return [graph.getBoundingClientRect().width, graph.viewBox.baseVal.width]; }"
+    )
+    assert drawn <= wanted
 
 
 def test_a_finding_is_read_without_scrolling_sideways(page: "Page", shown: Shown) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.run_head import TABS
-from stretto.actors.operations import Audit, Cancel, CreateEnterCode, CreateToken, Status, Submit, Watch
+from stretto.actors.operations import Audit, Cancel, CreateEnterCode, CreateToken, PauseTask, Status, Submit, Watch
 from tests.support.chromium import needs_chromium, opened_chromium
 from tests.support.daemons import serving
 from tests.support.gateways import Opened, opened_gateway
@@ -187,7 +187,7 @@ def test_a_run_is_cancelled_with_the_keyboard_alone(page: "Page", daemon: Opened
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
     page.keyboard.press("p")
-    page.get_by_role("button", name="Resume").wait_for()
+    page.get_by_role("button", name="Resume", exact=True).wait_for()
     page.locator("#live").wait_for()
     page.keyboard.press("c")
     dialog.get_by_text("2 items in flight are stopped").wait_for()
@@ -203,11 +203,11 @@ def test_another_tab_sees_that_a_run_has_ended(page: "Page", daemon: Opened) -> 
     run = started(daemon, "test.sleep")
     page.goto(f"{daemon.url}/runs/{run}/values")
     page.locator("#live").wait_for()
-    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Pause", exact=True).wait_for()
     daemon.client.ask(Cancel(run))
     page.locator("#status").get_by_text("Cancelled").wait_for()
     page.get_by_role("link", name="Rerun…").wait_for()
-    page.get_by_role("button", name="Pause").wait_for(state="hidden")
+    page.get_by_role("button", name="Pause", exact=True).wait_for(state="hidden")
     page.get_by_role("link", name="Cancel…").wait_for(state="hidden")
 
 
@@ -278,3 +278,31 @@ def test_a_daemon_that_comes_back_is_followed_again(chromium: "Browser", tmp_pat
         served.client.ask(Cancel(accepted.run))
         page.locator("#status").get_by_text("Cancelled").wait_for()
     page.context.close()
+
+
+def test_one_task_is_paused_resumed_and_cancelled_with_the_keyboard(page: "Page", daemon: Opened) -> None:
+    """Its buttons change with it, also when somebody else changes it. The page that asks says what it stops."""
+    run = started(daemon, "test.sleep")
+    page.goto(f"{daemon.url}/runs/{run}")
+    acts = page.locator("#task-acts")
+    for key, after in (("P", "Resume task"), ("P", "Pause task")):
+        page.locator("#live").wait_for()
+        page.keyboard.press(key)
+        acts.get_by_role("button", name=after).wait_for()
+        assert acts.get_by_role("button").count() == 1
+    status: Any = daemon.client.ask(Status(run))
+    (task,) = status.run["tasks"]
+    page.locator("#live").wait_for()
+    daemon.client.ask(PauseTask(run, task))
+    acts.get_by_role("button", name="Resume task").wait_for()
+    page.keyboard.press("C")
+    page.get_by_text("2 items in flight are stopped, 3 are not started").wait_for()
+    page.get_by_label("Note").focus()
+    page.keyboard.type("of no use")
+    page.keyboard.press("Enter")
+    assert ended(daemon, run) == "failed"
+    page.locator("#run[data-ended=true]").wait_for()
+    page.locator(".taskline").get_by_text("Cancelled").wait_for()
+    assert acts.count() == 0
+    found: Any = daemon.client.ask(Audit())
+    assert (found.entries[0]["operation"], found.entries[0]["note"]) == ("cancel_task", "of no use")

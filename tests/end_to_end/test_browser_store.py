@@ -76,7 +76,7 @@ def test_a_store_that_goes_away_is_said_and_comes_back(page: "Page", daemon: Ope
     waiting.close()
     page.goto(path)
     page.locator("#live:not(.off)").wait_for()
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     page.locator("#status").get_by_text(re.compile("Paus(ing|ed)")).wait_for()
     status: Any = daemon.client.ask(Status(accepted.run))
     assert status.run["status"] in {"pausing", "paused"}

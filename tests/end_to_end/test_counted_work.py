@@ -26,7 +26,8 @@ from tests.support.harness import PATIENCE, Bed, running_engine, write_workflow
 ITEMS = 1_000
 MOST_CALLS = 39 if COMPILED else 45
 """Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
-MOST_CALLS_WITH_A_STORE = MOST_CALLS + 5
+MOST_CALLS_WITH_A_STORE = MOST_CALLS + 6
+"""The disk decides how many commits there are, and with it some tenths of a call."""
 
 WORKFLOW = """
 parameters: {items: {type: array, required: true}}
@@ -89,7 +90,7 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     assert needed < most + 0.05, calls.most_common(120)  # a stray call among 1,000 items is of none of them
 
 
-MOST_CALLS_OF_A_RUN = 290
+MOST_CALLS_OF_A_RUN = 254
 """Of functions of the engine and of Pykka, for a run of one task without a store."""
 
 
@@ -221,9 +222,9 @@ def test_memory_that_stays(workflow: Path) -> None:
     assert kept <= 1.1
 
 
-MOST_OBJECTS_OF_A_RUN = 76
+MOST_OBJECTS_OF_A_RUN = 65
 """Objects of a run in progress that the garbage collector looks through in each of its passes."""
-MOST_BLOCKS_OF_A_RUN = 122
+MOST_BLOCKS_OF_A_RUN = 111
 """Blocks of memory that are allocated for it."""
 MOST_OBJECTS_OF_AN_ITEM = 34
 MOST_BLOCKS_OF_AN_ITEM = 52

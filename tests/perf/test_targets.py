@@ -2,7 +2,7 @@
 
 import pytest
 from report import Measured
-from targets import FEW, MANY, TARGETS, largest_to_smallest, of_ratio, of_time, table, tables
+from targets import FEW, MANY, TARGETS, largest_to_smallest, of_differences, of_ratio, of_time, table, tables
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,13 @@ def test_a_time_is_in_the_targets_unit() -> None:
 def test_the_largest_is_compared_with_the_smallest() -> None:
     """Whichever they are; the remark names them."""
     assert largest_to_smallest({"0 MB": [2.0], "1 MB": [3.0], "5 MB": [2.5]}) == Measured(1.5, "1 MB : 0 MB")
+    unsteady = largest_to_smallest({"0 MB": [1.0, 1.0, 1.0], "1 MB": [2.0, 3.0, 4.0]})
+    assert unsteady == Measured(3.0, "1 MB : 0 MB", 1 / 3, 0.0)
+
+
+def test_a_difference_may_be_negative() -> None:
+    """It is met if it would be with its spread added, and a single one has no spread."""
+    assert of_differences([-2.0, -1.0, 1.0]) == Measured(-1.0, "", 1.0)
+    assert of_differences([7.0], "once") == Measured(7.0, "once")
+    assert TARGETS["1,000,000 items, memory"].met(-4.0, 3.0)
+    assert not TARGETS["1,000,000 items, memory"].met(-4.0, 3.1)

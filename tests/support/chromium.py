@@ -1,5 +1,6 @@
 """A real browser: the distribution's Chromium, and a watch over all that its pages say and ask for."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from stretto.actors.operations import CreateEnterCode, CreateToken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 CHROMIUM: Final = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
@@ -26,17 +27,71 @@ addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-@contextmanager
-def opened_chromium(*arguments: str) -> "Iterator[Browser]":
-    """Run a browser."""
-    from playwright.sync_api import sync_playwright
+_ARGUMENTS: Final = ("--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP *.example 127.0.0.1")
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", *arguments]
-        )
-        yield browser
-        browser.close()
+
+class _Shared:
+    """The browser of a test process, which starts when it is first wanted: a start takes a second of CPU time.
+
+    Playwright has an event loop in another greenlet of this thread, which is said to run as long as Playwright does.
+    Between two uses no loop is said to run, so that other tests can have their own.
+    """
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._users = 0
+
+    @contextmanager
+    def used(self) -> "Iterator[Playwright]":
+        """Let Playwright be used in a block."""
+        if self._playwright is None:
+            from playwright.sync_api import sync_playwright
+
+            self._playwright = sync_playwright().start()
+            self._loop = asyncio.get_running_loop()
+        self._users += 1
+        asyncio._set_running_loop(self._loop)
+        try:
+            yield self._playwright
+        finally:
+            self._users -= 1
+            if not self._users:
+                asyncio._set_running_loop(None)
+
+    def browser(self, playwright: "Playwright") -> "Browser":
+        """Return the browser. One that has crashed is replaced."""
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        return self._browser
+
+    def close(self) -> None:
+        """End the browser, if it has started."""
+        if self._playwright is None:
+            return
+        with self.used() as playwright:
+            if self._browser is not None:
+                self._browser.close()
+            playwright.stop()
+        self._playwright = self._browser = None
+
+
+_shared = _Shared()
+close_chromium = _shared.close
+"""Ends the browser of this process. For the end of all tests."""
+
+
+@contextmanager
+def opened_chromium() -> "Iterator[Browser]":
+    """Lend the browser of this process. All of its contexts are closed at the end."""
+    with _shared.used() as playwright:
+        browser = _shared.browser(playwright)
+        try:
+            yield browser
+        finally:
+            for context in browser.contexts:
+                context.close()
 
 
 @contextmanager
@@ -47,15 +102,11 @@ def opened_with_text_of(pixels: int, folder: Path) -> "Iterator[BrowserContext]"
         pixels: The size.
         folder: An empty folder for its profile.
     """
-    from playwright.sync_api import sync_playwright
-
     (folder / "Default").mkdir()
     fonts = {"default_font_size": pixels, "default_fixed_font_size": pixels * 13 // 16}
     (folder / "Default" / "Preferences").write_text(json.dumps({"webkit": {"webprefs": fonts}}))
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            folder, executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with _shared.used() as playwright:
+        context = playwright.chromium.launch_persistent_context(folder, executable_path=CHROMIUM, args=_ARGUMENTS)
         yield context
         context.close()
 

@@ -8,6 +8,7 @@ endpoints      the ASGI callables
 hub            the streams: admission, sessions, keep-alive, shutdown
 run_channel    one run that clients follow
 news_channel   the news of all runs
+inquiry_news   that inquiries were asked or have ended
 output_channel the output of an item that one client follows
 model          a run as a client puts it together
 resuming       the changes since an entry that a client names, from the store

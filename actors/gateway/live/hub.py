@@ -8,13 +8,14 @@ from typing import Final
 from uuid import uuid4
 
 from stretto.actors.gateway.live.frames import event
+from stretto.actors.gateway.live.inquiry_news import InquiryNews
 from stretto.actors.gateway.live.news_channel import Accepts, NewsChannel
 from stretto.actors.gateway.live.output_channel import OutputChannel
 from stretto.actors.gateway.live.ring import RingMemory
 from stretto.actors.gateway.live.run_channel import CallLater, RunChannel, Timer, ended_frames
 from stretto.actors.gateway.live.source import FollowedItem, Message, Source
 from stretto.actors.gateway.live.subscription import Subscription
-from stretto.actors.runs import LastChanges, OutputChanged, RunChanged, RunEnded, RunNews, RunParked
+from stretto.actors.runs import InquiryChanged, LastChanges, OutputChanged, RunChanged, RunEnded, RunNews, RunParked
 from stretto.definitions.conductor import ENDED, IllegalTransition
 from stretto.definitions.errors import StrettoError
 
@@ -71,6 +72,7 @@ class LiveHub:
         self._news = NewsChannel(source, self._call_later)
         self._open: dict[Subscription, RunChannel | OutputChannel | None] = {}
         """All clients, each with what it follows. None is the news of all runs, or nothing yet."""
+        self._inquiries = InquiryNews(self._open, self._call_later)
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
         self._keep_alive: Timer | None = None
@@ -285,6 +287,8 @@ class LiveHub:
         """Take a message about a run."""
         if isinstance(message, RunNews):
             self._news.take(message)
+        elif isinstance(message, InquiryChanged):
+            self._inquiries.changed()
         elif isinstance(message, OutputChanged):
             if message.key in self._outputs:
                 self._outputs[message.key].changed()

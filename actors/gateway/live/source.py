@@ -14,9 +14,18 @@ from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import ProgressRelay
-from stretto.actors.runs import LastChanges, OutputChanged, RunChanged, RunChanges, RunEnded, RunNews, RunParked
+from stretto.actors.runs import (
+    InquiryChanged,
+    LastChanges,
+    OutputChanged,
+    RunChanged,
+    RunChanges,
+    RunEnded,
+    RunNews,
+    RunParked,
+)
 
-Message: TypeAlias = RunChanged | LastChanges | RunEnded | RunParked | RunNews | OutputChanged
+Message: TypeAlias = RunChanged | LastChanges | RunEnded | RunParked | RunNews | OutputChanged | InquiryChanged
 
 
 class FollowedItem(NamedTuple):
@@ -101,6 +110,7 @@ class EngineSource:
         self._take = take
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._deliver)
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
+        await call(self._engine, EngineHost.subscribe_to_inquiries, self._relay)
 
     def caught_up(self) -> Awaitable[None]:
         """Wait until the messages have been delivered that the engine has sent before its last answer."""

@@ -13,11 +13,13 @@ run_head    what all pages of a run begin with: facts, buttons, tabs
 overview    the overview of a run: the task that needs attention
 asked       the part of a run that an address asks for
 task_graph  the graph of a run
+related     the runs of its sub-workflows, the inquiries that it waits for
 focus       the task that is shown first, and what its definition says
 fan_out     the items of a task in numbers
 item_states the states of items, from the bytes of their map
 item_panel  one item
 run_controls pause, resume, cancel, windows and limits, items: the forms, and the pages that ask
+task_controls pause, resume, cancel one task
 rerun       what of an ended run is to run again
 run_items   its ended items
 run_timeline when its tasks ran, as a drawing

@@ -37,11 +37,16 @@ def focus_of(tasks: Mapping[str, Any], asked: str) -> str | None:
         Problem: There is no such task.
     """
     if asked:
-        if asked not in tasks:
-            hint = nearest(asked, tasks) or names_there(tasks)
-            raise Problem("unknown_task", f"there is no task {asked[:100]!r} in this run; {hint}")
-        return asked
+        return known_task(tasks, asked)
     return max(tasks, key=lambda name: _urgency(tasks[name]), default=None)
+
+
+def known_task(tasks: Mapping[str, Any], asked: str) -> str:
+    """Return the task that an address names. Raises `Problem` if there is none of that name."""
+    if asked not in tasks:
+        hint = nearest(asked, tasks) or names_there(tasks)
+        raise Problem("unknown_task", f"there is no task {asked[:100]!r} in this run; {hint}")
+    return asked
 
 
 def _urgency(task: Mapping[str, Any]) -> tuple[int, int]:

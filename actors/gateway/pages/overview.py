@@ -16,8 +16,10 @@ from stretto.actors.gateway.pages.focus import FactsOfTasks, TaskFacts, focus_of
 from stretto.actors.gateway.pages.grouping import like_errors, like_waits
 from stretto.actors.gateway.pages.item_panel import ItemPanels, Panel, ShownItem
 from stretto.actors.gateway.pages.item_states import ItemStates, chosen_of
+from stretto.actors.gateway.pages.related import Related
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run_head import RunHead, read_head
+from stretto.actors.gateway.pages.task_controls import TASK_ACTS
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
@@ -87,6 +89,7 @@ class OverviewPage:
         self._values = values
         self._facts = FactsOfTasks(graphs.runs)
         self._panels = ItemPanels(asker)
+        self._related = Related(asker)
 
     async def show(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show a run, or the part of it that the address asks for."""
@@ -98,6 +101,7 @@ class OverviewPage:
         if not head.ended:
             with suppress(IllegalTransition):  # the run has ended since: the stream says so at once
                 waits = (await self._asker.ask(Why(asked.run), caller, WaitsAnswer)).reasons
+        children = await self._related.children_of(head, caller)
         graph = await self._graphs.graph_of(head.status)
         return self._renderer.page(
             "run.html", viewer, path="/runs", head=head, asked=asked, waits=like_waits(waits),
@@ -105,6 +109,8 @@ class OverviewPage:
             graph=graph, opens_list=graph is None or graph.is_wide or len(tasks) > MOST_DRAWN_ALONE,
             tasks=dict(list(tasks.items())[:MOST_LISTED]), unlisted=max(len(tasks) - MOST_LISTED, 0),
             ended_tasks=sum(task["status"] in _ENDED for task in tasks.values()), task_count=len(tasks),
+            task_acts=TASK_ACTS, children=children,
+            questions=await self._related.questions_of(head, children, caller),
             focus=None if name is None else await self._focus(asked, head, name, caller),
         )  # fmt: skip
 

@@ -27,7 +27,7 @@ from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import VIEWER, ErrorPages
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
-from stretto.actors.gateway.pages.inquiries import INQUIRIES_PATH, InquiriesPage
+from stretto.actors.gateway.pages.inquiries import COUNT_PATH, INQUIRIES_PATH, InquiriesPage
 from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
@@ -42,6 +42,7 @@ from stretto.actors.gateway.pages.runs import RunsPage
 from stretto.actors.gateway.pages.schedules import SCHEDULES_PATH, SchedulesPage
 from stretto.actors.gateway.pages.several import SEVERAL_PATH, SeveralPage
 from stretto.actors.gateway.pages.start import START_FORM, StartPage
+from stretto.actors.gateway.pages.task_controls import TaskControls
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
 from stretto.actors.operations import Inquiries, InquiriesAnswer
@@ -123,6 +124,7 @@ class Pages:
         inquiries = InquiriesPage(self._renderer, self._asker)
         return [
             self._route(INQUIRIES_PATH, inquiries.show),
+            self._route(COUNT_PATH, inquiries.count),
             self._route(f"{INQUIRIES_PATH}/{{inquiry}}", inquiries.show_one, self._seen(inquiries.answer), START_FORM),
             self._route(ACTIONS_PATH, actions.show),
             self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
@@ -150,12 +152,15 @@ class Pages:
     def _controls(self) -> list[Route]:
         """Return the routes of the forms that change a run."""
         controls, rerun = RunControls(self._renderer, self._asker), RerunPage(self._renderer, self._asker)
+        tasks = TaskControls(self._renderer, self._asker)
         return [
             self._route("/runs/{run}/pause", None, controls.pause),
             self._route("/runs/{run}/resume", None, controls.resume),
             self._route("/runs/{run}/cancel", controls.ask_to_cancel, controls.cancel),
             self._route("/runs/{run}/adjust", controls.ask_to_adjust, controls.adjust),
             self._route("/runs/{run}/item/{act}", controls.ask_about_item, controls.change_item),
+            self._route("/runs/{run}/task/cancel", tasks.ask_to_cancel, tasks.cancel),
+            self._route("/runs/{run}/task/{act}", None, tasks.change),
             self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 

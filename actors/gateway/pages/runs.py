@@ -132,7 +132,8 @@ class RunsPage:
         return self._renderer.page(
             "runs.html", viewer, path="/", rows=rows, older=older, filters=filters, statuses=STATUSES,
             periods=_PERIODS, has_store=has_store, counts=counts, last_day=last_day,
-            workflows=caller.workflows, known=await self._known(rows, caller),
+            origin=f"{request.url.scheme}://{request.url.netloc}", workflows=caller.workflows,
+            known=await self._known(rows, caller),
             searched=MOST_SEARCHED if filters.q and older and len(rows) < ROWS else 0,
         )  # fmt: skip
 

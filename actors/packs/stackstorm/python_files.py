@@ -148,7 +148,9 @@ class _Files:
                 if package in _OF_ITS_ENVIRONMENT - self._required and self.hint is None:
                     self.hint = _undeclared(file.path, node, package)
                 if package not in _PACKAGES:
-                    left += [found for found in [self._find(module)] if found is not None]
+                    # `from lib import base` may name the file lib/base.py
+                    modules = (module, f"{module}.{member}") if member else (module,)
+                    left += [found for found in map(self._find, modules) if found is not None]
                 elif not _is_there(module, member):
                     full = module if module not in MODULES else f"{module}.{member}"
                     return _foreign(file.path, node, f"imports {full}")

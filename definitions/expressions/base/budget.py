@@ -4,6 +4,7 @@ An event that renders the inputs of many items may take longer than a turn. It p
 bounds: on its evaluations except for those of items, on those of each item, and on all of them together.
 
     fuel                                   an evaluation of the event
+    pays                                   an evaluation whose cost is known before it is made
     begin_item, fuel, fuel, end_item       the evaluations of one item
     portion_is_used, begin_portion         where to pause
 """
@@ -66,6 +67,25 @@ class Budget:
         self._settle()
         self._last = Fuel(self._limits, self._units.left, self._bytes.left)
         return self._last
+
+    def pays(self, units: int, size: int) -> bool:
+        """Pay for an evaluation that needs no fuel of its own.
+
+        Args:
+            units: Its units of work.
+            size: Its bytes.
+
+        Returns:
+            False, and nothing is paid, if it needs more than its limit or than is left to the event.
+        """
+        self._settle()
+        limits = self._limits
+        if min(self._units.left, limits.max_cost) < units or min(self._bytes.left, limits.max_bytes) < size:
+            return False
+        self._units.left -= units
+        self._bytes.left -= size
+        self._spent += units
+        return True
 
     def spent(self) -> int:
         """Return the units of work that the event's expressions have used so far."""

@@ -34,7 +34,18 @@ class Moment:
         sources: The sources of secrets that the current expression has read, or None.
     """
 
-    __slots__ = ("_budget", "_calls", "_first", "_limits", "at", "keys", "seed", "sources")
+    __slots__ = (
+        "_budget",
+        "_calls",
+        "_first",
+        "_limits",
+        "_paid_bytes",
+        "_paid_units",
+        "at",
+        "keys",
+        "seed",
+        "sources",
+    )
 
     def __init__(
         self, at: float, *seed: str | int, limits: ExpressionLimits = DEFAULT_LIMITS, keys: Keys | None = None
@@ -48,6 +59,8 @@ class Moment:
         # One evaluation needs no budget: its own limit is lower.
         self._first: Fuel | None = None
         self._budget: Budget | None = None
+        # The cost of plain evaluations before the first one that had a fuel.
+        self._paid_units = self._paid_bytes = 0
 
     @property
     def budget(self) -> Budget:
@@ -55,18 +68,38 @@ class Moment:
         budget = self._budget
         if budget is None:
             budget = self._budget = Budget(self._limits, self._first)
+            if self._paid_units:
+                budget.pays(self._paid_units, self._paid_bytes)
         return budget
 
     def spent(self) -> int:
         """Return the units of work of all expressions so far."""
-        return 0 if self._budget is None and self._first is None else self.budget.spent()
+        return self._paid_units if self._budget is None and self._first is None else self.budget.spent()
 
     def fuel(self) -> Fuel:
         """Return the fuel of the next evaluation."""
-        if self._first is None and self._budget is None:
+        if self._first is None and self._budget is None and not self._paid_units:
             self._first = fuel = Fuel(self._limits)
             return fuel
         return self.budget.fuel()
+
+    def pays(self, units: int, size: int) -> bool:
+        """Pay for an evaluation whose cost is known, as it would have paid with a fuel of its own.
+
+        Args:
+            units: Its units of work.
+            size: Its bytes.
+
+        Returns:
+            False, and nothing is paid, if it needs more than it may use.
+        """
+        if self._first is None and self._budget is None:
+            units_paid, bytes_paid, limits = self._paid_units + units, self._paid_bytes + size, self._limits
+            # All of them together are less than one evaluation may use, so no sum needs to be looked at.
+            if units_paid <= limits.max_cost and bytes_paid <= limits.max_bytes:
+                self._paid_units, self._paid_bytes = units_paid, bytes_paid
+                return True
+        return self.budget.pays(units, size)
 
     def note(self, source: Source) -> None:
         """Record that the current expression has read a secret."""

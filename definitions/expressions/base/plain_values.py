@@ -62,7 +62,7 @@ def plain_of(tree: nodes.Expr) -> Literal | Path | None:
     keys: list[str | int] = []
     node: nodes.Expr = tree
     while not isinstance(node, nodes.Name):
-        key = _key(node)
+        key = key_of(node)
         if key is None:
             return None
         keys.append(key)
@@ -77,7 +77,8 @@ def _literal(value: Any) -> Literal | None:
         return None  # its evaluation raises the error
 
 
-def _key(node: nodes.Expr) -> str | int | None:
+def key_of(node: nodes.Expr) -> str | int | None:
+    """Return the constant key of `.key` or `[key]`, or None if it is computed, or the expression anything else."""
     if isinstance(node, nodes.Getattr):
         return node.attr
     if not isinstance(node, nodes.Getitem):

@@ -30,6 +30,7 @@ from stretto.definitions.expressions.orquesta.jinja_sandbox import (
     OrquestaContext,
     OrquestaSandbox,
 )
+from stretto.definitions.expressions.orquesta.plain_paths import path_in_jinja
 from stretto.definitions.expressions.orquesta.stackstorm import NOT_HERE
 from stretto.definitions.expressions.syntax import Malformed, check_depth
 
@@ -48,10 +49,12 @@ _REFUSED_NODES: dict[type[nodes.Node], str] = {
 class JinjaExpression:
     """The compiled source of `{{ }}`."""
 
-    __slots__ = ("_function", "calls")
+    __slots__ = ("_function", "calls", "path")
 
     def __init__(self, source: str) -> None:
-        tree = nodes.Template([nodes.Output([_parsed_expression(source)], lineno=1)], lineno=1)
+        expression = _parsed_expression(source)
+        self.path = path_in_jinja(expression, VARIABLES)
+        tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
         self.calls = _called(tree)
         self._function = _compiled(EXPRESSIONS, tree)
 

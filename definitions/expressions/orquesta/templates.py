@@ -15,6 +15,7 @@ from stretto.definitions.errors import ExpressionError, Finding, LimitExceeded, 
 from stretto.definitions.expressions.base.bounds import EVALUATION_UNITS, LIST_BYTES, MEMBER_BYTES, SPLIT
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
+from stretto.definitions.expressions.base.plain_values import Path
 from stretto.definitions.expressions.base.running import RUNNING, this_thread
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
@@ -28,7 +29,9 @@ from stretto.definitions.expressions.orquesta.delimiting import (
 )
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.functions import FUNCTIONS
+from stretto.definitions.expressions.orquesta.plain_code import compile_parts, compile_path
 from stretto.definitions.expressions.orquesta.rendering import (
+    Mixed,
     Rendering,
     WithRaw,
     cut_raw,
@@ -44,7 +47,7 @@ from stretto.definitions.expressions.templates import Constant, Locate, Report, 
 class Expression(Written):
     """One expression, whose value keeps its type. `source` is without delimiters."""
 
-    __slots__ = ("_program", "calls", "language", "place", "source")
+    __slots__ = ("_program", "calls", "evaluate", "language", "path", "place", "source")
 
     def __init__(self, source: str, language: Language, place: Place) -> None:
         self.source = source
@@ -52,6 +55,8 @@ class Expression(Written):
         self.place = place
         self._program = program_of(source, language)
         self.calls = self._program.calls
+        self.path = self._program.path
+        self.evaluate = compile_path(self.path, language, self.evaluate_in_full)
 
     def value(self, evaluation: Evaluation) -> Any:
         """Return the value before it is frozen, as part of the evaluation of a text."""
@@ -65,8 +70,8 @@ class Expression(Written):
             raise _author_error(error, self.source, self.place, evaluation.moment) from None
         return value
 
-    def evaluate(self, scope: Scope, moment: Moment) -> Data:
-        """Return the value."""
+    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
+        """Return the value as the program computes it."""
         return _evaluated(self, self, scope, moment)
 
     def _written(self) -> tuple[object, ...]:
@@ -80,7 +85,7 @@ class Expression(Written):
 class Text(Written):
     """Literal text with expressions or `{% raw %}` blocks."""
 
-    __slots__ = ("_expressions", "_rendering", "language", "place", "source")
+    __slots__ = ("_expressions", "_rendering", "evaluate", "language", "place", "source")
 
     def __init__(
         self, rendering: Rendering, expressions: tuple["Expression | Statements", ...], source: str, place: Place
@@ -90,9 +95,11 @@ class Text(Written):
         self.language: Language = expressions[0].language if expressions else "jinja"
         self.source = source
         self.place = place
+        parts = [_path_or_text(part) for part in rendering.parts] if isinstance(rendering, Mixed) else [None]
+        self.evaluate = compile_parts(parts, self.language, self.evaluate_in_full)
 
-    def evaluate(self, scope: Scope, moment: Moment) -> Data:
-        """Return the text."""
+    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
+        """Return the text as the programs of its expressions compute it."""
         return _evaluated(self._rendering, self, scope, moment)
 
     def _written(self) -> tuple[object, ...]:
@@ -273,6 +280,10 @@ def _built(text: str, language: Language, locate: Locate) -> Template:
     if has_statements(text):
         return Statements(rendering, text, locate(0))
     return Text(rendering, tuple(expressions), text, locate(0))
+
+
+def _path_or_text(part: str | Rendering) -> str | Path | None:
+    return part if isinstance(part, str) else part.path if isinstance(part, Expression) else None
 
 
 def _is_in_raw(text: str, offset: int) -> bool:

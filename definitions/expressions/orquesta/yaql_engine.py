@@ -20,6 +20,7 @@ from stretto.definitions.expressions.base.bounds import MAX_SOURCE_LENGTH
 from stretto.definitions.expressions.base.values import SETTLED_UNITS
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.expressions.orquesta.plain_paths import path_in_yaql
 from stretto.definitions.expressions.orquesta.regular import Pattern
 from stretto.definitions.expressions.orquesta.yaql_checks import CHECKS
 from stretto.definitions.expressions.orquesta.yaql_library import REPLACED, REPLACED_CLOSURES
@@ -284,7 +285,7 @@ def plain_of(value: Any, meter: Meter) -> Any:
 class YaqlExpression:
     """The compiled source of `<% %>`."""
 
-    __slots__ = ("_path", "_statement", "calls")
+    __slots__ = ("_statement", "_steps", "calls", "path")
 
     def __init__(self, source: str) -> None:
         if len(source) > MAX_SOURCE_LENGTH:
@@ -294,13 +295,14 @@ class YaqlExpression:
             )
         self._statement = _parsed(source)
         self.calls = frozenset(_called(self._statement.expression))
-        self._path = path_of(self._statement.expression)
+        self.path = path_in_yaql(self._statement.expression)
+        self._steps = path_of(self._statement.expression)
         with_direct_nodes(self._statement)
 
     def run(self, evaluation: Evaluation) -> Any:
         """Return the value, by the fast path if there is one."""
-        if self._path is not None:
-            found = self._path(evaluation)
+        if self._steps is not None:
+            found = self._steps(evaluation)
             if found is not None:
                 return found[0]
         return self.run_by_yaql(evaluation)

@@ -55,6 +55,19 @@ def test_refused_files_come_first_then_workflows_by_ref(catalogue: Catalogue, fo
     assert (found[2]["label"], found[2]["file"]) == ("Greet people", str(folder / "greet.yaml"))
 
 
+def test_a_schedule_is_no_refused_definition(tmp_path: Path) -> None:
+    """Nor is a rule. One with an error is, as it starts nothing."""
+    (tmp_path / "other.yaml").write_text(OTHER)
+    (tmp_path / "nightly.yaml").write_text("schedule: {cron: '0 2 * * *'}\nrun: ops.other\n")
+    (tmp_path / "pushed.yaml").write_text("on: git.pushed\nrun: ops.other\n")
+    (tmp_path / "wrong.yaml").write_text("schedule: {cron: '0 2 * *'}\nrun: ops.other\n")
+    found = list_definitions(load_library([tmp_path], rules=Rules(log=log_nothing)).catalogue)
+    assert [(Path(each["file"]).name, each["usable"]) for each in found] == [
+        ("wrong.yaml", False),
+        ("other.yaml", True),
+    ]
+
+
 def test_a_list_has_what_is_looked_for(catalogue: Catalogue) -> None:
     """In refs, labels and files, in upper or lower case."""
     assert [each["ref"] for each in list_definitions(catalogue, "GREET")] == ["ops.greet"]

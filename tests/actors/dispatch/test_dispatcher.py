@@ -746,8 +746,11 @@ def run_threads(jobs: list[Callable[[], None]]) -> None:
         assert not thread.is_alive()
 
 
-def test_a_flooding_actor_starves_nobody(dispatchers: Callable[..., Dispatcher]) -> None:
+def test_a_flooding_actor_starves_nobody(
+    dispatchers: Callable[..., Dispatcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With 10,000 messages in one mailbox, another actor's message waits for one turn of 64."""
+    monkeypatch.setattr("stretto.actors.dispatch.actor.MAX_TURN_SECONDS", PATIENCE)
     dispatcher = dispatchers(1, turn=64)
     handled: collections.Counter[str] = collections.Counter()
     at_small: list[int] = []

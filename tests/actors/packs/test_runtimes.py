@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stretto.actors.packs import findings_of, read_packs
+from stretto.actors.packs.model import PackAction
 from tests.support.engines import Bench
 
 RUNTIME = """\
@@ -83,3 +84,41 @@ def test_a_variable_is_put_before_or_after_the_one_that_is_inherited(
     (pack / "actions/say.posix").write_text('echo "${PATH##*:} $LANG $NAMES $TZ"\n')
     outcome = start_bench(packs=str(pack)).run(CALL)
     assert outcome.output == {"result": "/more x-C Ada UTC\n"}, outcome.errors
+
+
+VERSIONS = """\
+versions:
+- {version: "1.0", execution_config: {interpreter: {binary: sh, args: ["-eu"]}, env_vars: {NAMES: Grace}}}
+- {version: "2.0", is_default: true, distributions: {}, execution_config: {interpreter: {binary: bash}}}
+- {version: "3.0"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "command", "names"),
+    [("", ("bash",), "Ada"), ("~1.0", ("sh", "-eu"), "Grace"), (">=2", ("sh", "-u"), "Ada")],
+)
+def test_an_action_gets_the_version_that_it_asks_for(
+    pack: Path, wanted: str, command: tuple[str, ...], names: str
+) -> None:
+    """Without a wish the default one. Fields that a version lacks are those of the runtime."""
+    (pack / "runtimes/posix.yaml").write_text(RUNTIME + VERSIONS)
+    (pack / "actions/say.yaml").write_text(ACTION + (f"runtime_version: '{wanted}'\n" if wanted else ""))
+    (read,) = read_packs([pack])
+    (action,) = read.actions
+    assert isinstance(action, PackAction)
+    runtime = action.runtime
+    assert runtime is not None
+    assert (runtime.command, runtime.variables["NAMES"]) == (command, names)
+    assert read.warnings == ()
+
+
+@pytest.mark.parametrize(("wanted", "message"), [(">=4", "no version of the runtime"), ("new", "is not a comparison")])
+def test_a_version_that_is_not_there_is_an_error(pack: Path, wanted: str, message: str) -> None:
+    """It names the versions."""
+    from stretto.actors.packs import examine_packs
+
+    (pack / "runtimes/posix.yaml").write_text(RUNTIME + VERSIONS)
+    (pack / "actions/say.yaml").write_text(f"{ACTION}runtime_version: '{wanted}'\n")
+    _, (error,) = examine_packs([pack])
+    assert (error.code, error.expected, message in error.message) == ("bad_choice", "1.0, 2.0, 3.0", True)

@@ -19,9 +19,16 @@ class Base(Action):
         self.factor = self.config.get("factor", 1)
 """
 GO = """
+import enum
 import os
+from datetime import date
 from lib.base import Base
 from helping import HELP
+class Grade(enum.Enum):
+    GOOD = "good"
+class Mute:
+    def __str__(self):
+        raise ValueError("no words")
 class Go(Base):
     def run(self, n, way="ok"):
         self.logger.info("going %s", n)
@@ -39,7 +46,13 @@ class Go(Base):
         if way == "path":
             return [os.environ.get(name) for name in ("PATH", "MORE")]
         if way == "odd":
-            return {1}
+            return True, {1}
+        if way == "dated":
+            return [date(2026, 11, 29), float("nan"), Grade.GOOD]
+        if way == "status":
+            return "fine", [n]
+        if way == "mute":
+            return Mute()
         return {"n": n * self.factor, "pid": os.getpid(), "help": HELP, "pack": os.environ["ST2_ACTION_PACK_NAME"]}
 """
 METADATA = """
@@ -122,6 +135,9 @@ def test_a_class_runs_in_a_kept_process_with_its_configuration(run: Callable[...
     ("way", "result", "message"),
     [
         ("tuple", [1], None),
+        ("odd", "{1}", None),
+        ("dated", ["2026-11-29", None, "good"], None),
+        ("status", None, "TypeError: the first of the two values that run() returns must be True or False, got 'fine'"),
         ("false", {"n": 1}, "hosts.go returned False and its result"),
         ("raise", None, "ValueError: a value is odd"),
         ("scope", None, "KeyValueStoreError: get_value: the scope must be one of 'system', 'st2kv.system', 'user'"),
@@ -143,7 +159,7 @@ def test_a_result_and_a_failure_have_the_form_of_stackstorm(
         assert "inside.py" not in ended["stderr"]
 
 
-@pytest.mark.parametrize(("way", "message"), [("exit", "exit code 7"), ("odd", "not JSON-like data")])
+@pytest.mark.parametrize(("way", "message"), [("exit", "exit code 7"), ("mute", "has no text: ValueError: no words")])
 def test_the_end_of_a_process_fails_its_item(run: Callable[..., Outcome], way: str, message: str) -> None:
     """The next one runs in another."""
     assert message in run(n=1, way=way).errors[0]["message"]
@@ -161,6 +177,7 @@ def test_the_end_of_a_process_fails_its_item(run: Callable[..., Outcome], way: s
             "st2common.constants",
         ),
         ("import lib.more", "st2client"),
+        ("from lib import more", "st2client"),
     ],
 )
 def test_more_of_stackstorm_is_refused_by_name(sample: Sample, code: str, what: str) -> None:

@@ -295,6 +295,6 @@ def test_the_permits_of_an_ended_run_are_free(floor: Floor) -> None:
     floor.pool.release("another run", 2)
     assert indexes(taken(floor)) == [0, 1]
     floor.items.update_permits(paused=False)
-    floor.items.release_permits()
-    assert not floor.items.release_permits(), "no run waits"
+    floor.services.forget_permits("run")
+    assert not floor.services.forget_permits("run"), "no run waits"
     assert floor.pool.free == 2

@@ -34,7 +34,8 @@ from stretto.definitions.expressions import (
 )
 from stretto.definitions.expressions.base.guarding import Source
 from stretto.definitions.expressions.base.limits import FIRST_MAX_BYTES as MAX_BYTES
-from stretto.definitions.expressions.compiled import MAX_READINGS, NOT_QUICK, Compiled, compile_plain, never_quick
+from stretto.definitions.expressions.base.path_code import MAX_READINGS
+from stretto.definitions.expressions.compiled import NOT_QUICK, Compiled, compile_plain, never_quick
 from tests.support.evaluating import JSON, MANY, SCALARS, TEXTS, compiled, frozen_object, item_scope, snapshot_of
 
 PLACE = Place("test.yaml", 1, 1)

@@ -49,6 +49,23 @@ def test_a_timer_is_a_schedule(trigger: str, parameters: str, first: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("trigger_ref: core.rruletimer\naction_ref: core.noop\n", 1, "a cron expression, for core.crontimer"),
+        ("name: r\ntrigger: {type: core.st2.Crontimer}\naction: {ref: core.noop}\n", 2, "'core.st2.CronTimer'"),
+    ],
+)
+def test_a_timer_that_is_not_known_is_no_ordinary_event(text: str, line: int, hint: str) -> None:
+    """Nothing would ever send that event."""
+    reader = Reader("rule.yaml")
+    assert read_trigger(reader, compose(text, "rule.yaml", reader.report)) is None
+    (finding,) = reader.findings
+    assert (finding.code, finding.place.line) == ("unsupported_field", line)
+    assert "is not supported" in finding.message
+    assert hint in finding.hint
+
+
+@pytest.mark.parametrize(
     ("trigger", "parameters", "message"),
     [
         ("core.st2.CronTimer", "{day_of_week: 1000}", "the field 'day_of_week' is invalid"),

@@ -2,6 +2,9 @@
 import { grouped } from "./marks.js";
 
 const groups = new Map();
+// The rows that the server has made, by kind and message: their times, and the links to their groups.
+const rendered = new Map();
+let isRead = false;
 const VARYING = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{6,}\b|[0-9]+(?:[.,][0-9]+)*/gi;
 
 const withoutNumbers = (text) => text.replace(VARYING, (found) => (/^[0-9.,]+$/.test(found) ? "#" : "<id>"));
@@ -21,12 +24,29 @@ function linkTo(text, href) {
   return link;
 }
 
-function rowOf(group) {
+// A stream may know less of a group's place than the server: rows of the same words cannot be told apart.
+function readRendered(body) {
+  for (const row of isRead ? [] : body.rows) {
+    const kind = row.querySelector(".kind");
+    if (!kind) continue;
+    const words = `${kind.textContent} ${kind.nextSibling.textContent.trim()}`;
+    rendered.set(words, rendered.has(words) ? null : row);
+  }
+}
+
+function rowOf(group, used) {
+  const message = withoutNumbers(group.message);
+  const known = rendered.get(`${group.kind} ${message}`);
+  if (known && !used.has(known)) {
+    used.add(known);
+    known.querySelector(".n").textContent = grouped(group.count); // the rest of it stays
+    return known;
+  }
   const row = document.createElement("tr");
   const kind = document.createElement("span");
   kind.className = "kind";
   kind.textContent = group.kind;
-  cell(row, "", kind, ` ${withoutNumbers(group.message)}`);
+  cell(row, "", kind, ` ${message}`);
   cell(row, "n", grouped(group.count));
   cell(row, "c-first", group.at ? clock.format(new Date(group.at)) : "");
   const show = new URLSearchParams({ task: group.task, item: group.first, ...(group.id ? { group: group.id } : { state: "failed" }) });
@@ -39,18 +59,22 @@ function rowOf(group) {
 export function showFailures(news, task) {
   const place = document.getElementById("errs");
   if (!place) return;
+  const heard = isRead ? new Date().toISOString() : null; // what is told first may have begun long ago
   for (const group of news) {
     const key = JSON.stringify([group.kind, withoutNumbers(group.message), group.where]);
     if (group.task !== task) continue;
-    if (group.count) groups.set(key, group);
+    if (group.count) groups.set(key, { at: groups.get(key)?.at ?? heard, ...group });
     else groups.delete(key);
   }
   const body = place.querySelector("tbody");
+  readRendered(body);
+  isRead = true;
   place.hidden = !groups.size;
   place.querySelector("table").hidden = !groups.size;
   for (const note of place.querySelectorAll("p")) note.hidden = true;
   const ordered = [...groups.values()].toSorted((one, other) => other.count - one.count);
-  body.replaceChildren(...ordered.map(rowOf));
+  const used = new Set();
+  body.replaceChildren(...ordered.map((group) => rowOf(group, used)));
 }
 
 // The groups of a run that has more failed items than the page waits for.

@@ -1,4 +1,5 @@
 // What each page has: times in the reader's zone, and keys.
+import { useInquiries } from "./inquiries.js";
 import { useKeys } from "./keys.js";
 
 const STORE_MS = 5000;
@@ -76,3 +77,4 @@ const looking = "storeDown" in document.body.dataset ? setInterval(lookForStore,
 localise(document);
 setInterval(() => localise(document), 10_000);
 useKeys();
+useInquiries();

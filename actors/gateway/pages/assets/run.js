@@ -60,7 +60,16 @@ function isNew(focus, report) {
   return began || one || (map !== null && map.cells.visit !== null && map.cells.visit !== report.visits);
 }
 
-function take({ entry, tasks = {}, items = {} }, isWhole) {
+// The buttons of the task, by its status and that of the run.
+function showTaskActs(runStatus) {
+  const status = reports.get(task)?.status;
+  if (!status || !runStatus) return;
+  for (const act of document.querySelectorAll("#task-acts [data-of-task]")) {
+    act.hidden = !(act.dataset.ofTask.split(" ").includes(status) && act.dataset.ofRun.split(" ").includes(runStatus));
+  }
+}
+
+function take({ status, entry, tasks = {}, items = {} }, isWhole) {
   let isOld = false;
   for (const [name, report] of Object.entries(tasks)) {
     reports.set(name, report);
@@ -68,6 +77,7 @@ function take({ entry, tasks = {}, items = {} }, isWhole) {
     isOld ||= isOutdated(name, report);
   }
   if (isOld) return reload();
+  showTaskActs(status);
   if (Object.keys(tasks).length) {
     showTasks(reports, tasks);
     setText(document.getElementById("ended-tasks"), grouped([...reports.values()].filter((each) => ENDED.includes(each.status)).length));

@@ -1,3 +1,5 @@
+import { INQUIRIES } from "./news.js";
+
 // One stream of events a tab, which is closed while the tab is hidden: a browser has six connections for a host.
 const HIDDEN_MS = 5000;
 
@@ -48,6 +50,7 @@ export function follow(path, listeners) {
     if (source) return;
     source = new EventSource(path);
     for (const [name, handler] of Object.entries(listeners)) source.addEventListener(name, news(handler));
+    source.addEventListener("inquiries", news(() => dispatchEvent(new Event(INQUIRIES))));
     source.addEventListener("open", showLive); // a stream that continues says nothing until there is news
     source.addEventListener("bye", () => {
       close();

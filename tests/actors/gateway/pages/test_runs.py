@@ -163,6 +163,7 @@ def test_the_filters_offer_what_there_is_and_a_parent_leads_to_its_sub_workflows
         browser = await entered(client, url)
         empty = await text_of(browser, "/")
         assert "No run yet." in empty
+        assert f"--daemon {url}<" in empty
         assert 'href="/definitions">Start one here</a>' in empty
         top = await start(client, "test.calls", to_the_end=True, labels={"env": "prod"})
         await start(client, "test.items", to_the_end=True)
@@ -270,7 +271,7 @@ def test_a_sub_workflow_is_seen_by_who_sees_the_top_of_its_tree(tmp_path: Path) 
         for workflow, status in (("test.calls", 200), ("test.echo", 404)):
             browser = await entered(client, url, name=workflow, role="viewer", workflows=[workflow])
             page = await text_of(browser, f"/runs/{child}", status)
-            assert (f'href="/runs/{top}"' in page) == (status == 200)
+            assert (f'href="/runs/{top}?task=call&amp;item=0"' in page) == (status == 200)
 
     with_runs(tmp_path, test)
 

@@ -161,3 +161,29 @@ def test_json_between_text_is_paid_for() -> None:
     template = evaluating.compiled("a {{ workflow.list }}")
     with pytest.raises(ExpressionError, match="the event's budget"):
         evaluate_again_and_again(template, scope, moment)
+
+
+def test_an_evaluation_without_a_fuel_pays_all_or_nothing() -> None:
+    """It may use what is left to the event, but no more than one evaluation."""
+    budget = Budget(LIMITS)
+    assert not budget.pays(20_001, 0)
+    assert not budget.pays(0, 70_001)
+    assert budget.pays(20_000, 70_000)
+    budget.fuel().burn(19_000)
+    assert not budget.pays(1_001, 0)
+    assert budget.pays(1_000, 70_000)
+    assert budget.spent() == 40_000
+    assert not budget.pays(1, 0)
+    assert not budget.pays(0, 1)
+
+
+def test_an_item_pays_without_a_fuel_what_items_add_first() -> None:
+    """As with one."""
+    budget = Budget(LIMITS)
+    budget.add_items(1)
+    budget.begin_item()
+    assert budget.pays(ITEM_UNITS, ITEM_BYTES)
+    budget.end_item()
+    for _ in range(2):
+        assert budget.pays(20_000, 70_000)
+    assert not budget.pays(1, 0)

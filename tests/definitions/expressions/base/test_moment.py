@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import ExpressionError
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import ExpressionLimits, Moment
 from tests.support.evaluating import SOME, compiled, evaluate, snapshot_of
 
 
@@ -50,3 +50,27 @@ def test_a_time_beyond_the_calendar_is_an_expressions_error(at: float) -> None:
     """A time that no calendar has fails the expression, not the engine."""
     with pytest.raises(ExpressionError):
         evaluate("{{ now() }}", at=at)
+
+
+def test_what_is_paid_without_a_fuel_counts_for_the_event() -> None:
+    """Before the first fuel, and after it."""
+    moment = Moment(0.0, "s", limits=ExpressionLimits(max_cost=100, max_bytes=50))
+    assert moment.pays(60, 10)
+    assert moment.spent() == 60
+    moment.fuel().burn(100)
+    assert moment.pays(40, 0)
+    assert moment.spent() == 200
+    assert not moment.pays(1, 0)
+    assert moment.spent() == 200
+
+
+@pytest.mark.parametrize(("units", "size"), [(101, 0), (1, 51)])
+def test_an_evaluation_does_not_pay_more_than_its_limit(units: int, size: int) -> None:
+    """Even if the event has it."""
+    moment = Moment(0.0, "s", limits=ExpressionLimits(max_cost=100, max_bytes=50))
+    assert not moment.pays(units, size)
+    assert moment.spent() == 0
+    assert moment.pays(100, 50)
+    assert moment.pays(100, 50)
+    assert not moment.pays(1, 0)
+    assert not moment.pays(0, 1)

@@ -20,10 +20,10 @@ NATIVE = {
     "statements": 'version: "1.0.0"\nvars: {x: "{% if [now()] %}{% endif %}"}\ntasks: [{name: a, action: core.noop}]',
 }
 ORQUESTA = {
-    "YAQL": "<% ctx().y %>",
-    "Jinja": "{{ ctx().y }}",
-    "a text": "at <% ctx().y %>",
-    "an object": {"a": "<% ctx().y %>"},
+    "YAQL": "<% ctx().y + 1 %>",
+    "Jinja": "{{ ctx().y + 1 }}",
+    "a text": "at <% ctx().y + 1 %>",
+    "an object": {"a": "<% ctx().y + 1 %>"},
 }
 
 

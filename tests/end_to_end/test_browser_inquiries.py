@@ -1,0 +1,95 @@
+"""Journeys in a real browser: a run asks, every open page says so, and somebody answers."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from stretto.actors.operations import AnswerInquiry, Cancel, Submit
+from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
+from tests.support.gateways import Opened, opened_gateway
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = needs_chromium
+PROMPT: Final = "Restart <b>14</b> hosts?"
+DEFINITIONS: Final = {
+    "test.asks": "tasks: [{name: first, action: core.noop, next: [{do: [ask]}]}, {name: ask, action: core.ask, "
+    f"input: {{prompt: '{PROMPT}', schema: {{type: object, properties: {{go: {{type: boolean}}}}, "
+    "required: [go]}}}]\n",
+    "test.calls": "tasks: [{name: call, action: test.asks}]\n",
+}
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """A gateway with a store and the definitions."""
+    folder = tmp_path_factory.mktemp("inquiries")
+    (folder / "definitions").mkdir()
+    for ref, text in DEFINITIONS.items():
+        (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
+    with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """The browser."""
+    with opened_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: "Browser", daemon: Opened) -> "Iterator[Page]":
+    """The page of an administrator."""
+    with watched_context(chromium, daemon.url) as context:
+        yield enter(context, daemon.client, daemon.url)
+
+
+def test_an_open_page_counts_what_is_asked_and_answered_meanwhile(page: "Page", daemon: Opened) -> None:
+    """By its stream, which only says that there is news."""
+    page.locator("#live").wait_for()
+    count = page.locator("#inquiry-count")
+    assert count.is_hidden()
+    run: Any = daemon.client.ask(Submit("test.asks"))
+    count.get_by_text("1", exact=True).wait_for()
+    daemon.client.ask(Cancel(run.run))
+    count.wait_for(state="hidden")
+
+
+def test_a_page_without_a_stream_asks_from_time_to_time(page: "Page", daemon: Opened) -> None:
+    """As long as it is seen."""
+    page.clock.install()
+    page.goto(f"{daemon.url}/keys")
+    with page.expect_response("**/inquiries/count") as asked:
+        page.clock.fast_forward(15_000)
+    assert asked.value.text() == ""
+    run: Any = daemon.client.ask(Submit("test.asks"))
+    other = page.context.new_page()
+    other.goto(f"{daemon.url}/runs/{run.run}")
+    other.locator("#questions a.b").wait_for()
+    page.clock.fast_forward(15_000)
+    page.locator("#inquiry-count").get_by_text("1", exact=True).wait_for()
+    daemon.client.ask(Cancel(run.run))
+    page.clock.fast_forward(15_000)
+    page.locator("#inquiry-count").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("ref", ["test.asks", "test.calls"])
+def test_the_page_of_a_run_shows_the_question_as_soon_as_it_is_asked(page: "Page", daemon: Opened, ref: str) -> None:
+    """Its own, and that of a sub-workflow. It leads to the form; an answer from elsewhere takes it away."""
+    run: Any = daemon.client.ask(Submit(ref))
+    page.goto(f"{daemon.url}/runs/{run.run}")
+    questions = page.locator("#questions")
+    questions.get_by_text(PROMPT).wait_for()
+    assert questions.locator("q b").count() == 0
+    questions.get_by_role("link", name="Answer…").click()
+    page.get_by_role("heading", name=PROMPT).wait_for()
+    inquiry = page.url.rpartition("/")[2]
+    page.go_back()
+    questions.get_by_text(PROMPT).wait_for()
+    page.locator("#live").wait_for()
+    daemon.client.ask(AnswerInquiry(inquiry, {"go": True}))
+    page.locator("#run[data-ended=true]").wait_for()
+    assert questions.is_hidden()
