@@ -75,8 +75,7 @@ class Visit:
         self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
-        self.cancelling = self.cancel_requested = False  # the run, and the task itself
-        self.is_late = False  # by its deadline: it times out
+        self.cancelling = self.cancel_requested = self.is_late = False  # the run, the task itself, by its deadline
         self.stopped = False
         """No further item starts."""
         self.broken = False
