@@ -79,7 +79,7 @@ class EngineCore:
         self.keys = keys_of_engine = EngineKeys(services, parts.link, parts.key_limits, peers)
         self.events = EngineEvents(services, definitions, RuleSwitches(services, keys_of_engine))
         self.pools = EnginePools(services)
-        self.inquiries = EngineInquiries(services, engine, table, self.requests)
+        self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, engine, parts.link, table, runs, recovery, admission, quarantine, peers)
