@@ -42,6 +42,7 @@ class _Parameter(msgspec.Struct, omit_defaults=True):
     closed: bool = False
     others: "_Parameter | None" = None
     description: str = ""
+    computed: str = ""
 
 
 class _Stored(msgspec.Struct, omit_defaults=True):
@@ -117,7 +118,7 @@ def from_stored(data: bytes) -> Workflow:
         workflow = read_with_findings(stored.text, stored.file).usable()
     if _dialect_of(workflow) != stored.dialect:
         raise _unreadable_error(f"its dialect must be {stored.dialect}, got {_dialect_of(workflow)}", stored.file)
-    return replace(
+    completed = replace(
         workflow,
         ref=stored.ref,
         label=stored.label,
@@ -125,6 +126,11 @@ def from_stored(data: bytes) -> Workflow:
         parameters=_parameters_of(stored.parameters),
         installed=stored.installed,
     )
+    if not any(each.computed for each in completed.parameters.values()):
+        return completed
+    from stretto.definitions.dialects import with_computed_defaults  # noqa: PLC0415 - slow, and few need it
+
+    return with_computed_defaults(completed)
 
 
 def _decoded(data: bytes) -> _Stored:
@@ -164,6 +170,7 @@ def _stored_parameter(parameter: Parameter) -> _Parameter:
         closed=parameter.closed,
         others=None if parameter.others is None else _stored_parameter(parameter.others),
         description=parameter.description,
+        computed=parameter.computed,
     )
 
 
@@ -192,4 +199,5 @@ def _parameter_of(stored: _Parameter) -> Parameter:
         closed=stored.closed,
         others=None if stored.others is None else _parameter_of(stored.others),
         description=stored.description,
+        computed=stored.computed,
     )

@@ -155,13 +155,18 @@ class PackWorkflow:
 
     def completed(self, graph: Workflow) -> Workflow:
         """Return the graph's workflow, with the ref, parameters and texts of the metadata."""
-        return replace(
+        completed = replace(
             graph,
             ref=self.ref,
             parameters=self.parameters or graph.parameters,
             label=self.label or graph.label,
             description=self.description or graph.description,
         )
+        if not any(each.computed for each in self.parameters.values()):
+            return completed
+        from stretto.definitions.dialects import with_computed_defaults  # noqa: PLC0415 - slow, and few need it
+
+        return with_computed_defaults(completed)
 
 
 @dataclass(frozen=True, slots=True)

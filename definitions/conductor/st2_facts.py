@@ -6,14 +6,14 @@ from typing import Final
 from stretto.definitions.data import FrozenDict, object_of
 from stretto.definitions.model import Workflow, once_per_workflow
 
-_NAMED: Final = re.compile(r"\b(st2|action_context)\b")
-"""The variable's name, and that by which ActionChains read it."""
+_NAMED: Final = re.compile(r"\b(st2|action_context|st2kv)\b")
+"""The variable's name, that by which ActionChains read it, and the function that needs the run's user."""
 
 
 @once_per_workflow
 def reads_st2(workflow: Workflow) -> bool:
     """Return whether a workflow may read the variable. Most do not, and need no memory for it."""
-    return not workflow.text or _NAMED.search(workflow.text) is not None
+    return not workflow.text or _NAMED.search(workflow.source) is not None
 
 
 def st2_facts(workflow: Workflow, run_id: str, user: str) -> FrozenDict:

@@ -39,13 +39,17 @@ def enter_run(state: RunState) -> None:
 def _first_branch(state: RunState) -> tuple[Branch, bool]:
     """Return the branch that the run begins with, and whether an expression of it is broken."""
     branch, broken = state.initial, False
-    for entries in (state.workflow.inputs, state.workflow.variables):
+    computed = frozenset(each.name for each in state.workflow.parameters.values() if each.secret and each.computed)
+    for entries, secret in ((state.workflow.inputs, computed), (state.workflow.variables, frozenset[str]())):
         publication = state.context.publication(branch, 0)
         for entry in entries:
             if entry.value is None:
                 continue
             try:
-                publication.publish(entry.name, entry.value.evaluate(publication.scope(), state.moment))
+                value = entry.value.evaluate(publication.scope(), state.moment)
+                if entry.name in secret:
+                    state.mask.see((value,))
+                publication.publish(entry.name, value)
             except ExpressionError as error:
                 state.errors.of_expression(error)
                 broken = True

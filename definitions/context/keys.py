@@ -167,4 +167,4 @@ def literal_places(template: Template) -> Iterator[str]:
 @once_per_workflow
 def reads_keys(workflow: Workflow) -> bool:
     """Return whether a workflow may read the key-value store. Most do not, and need no memory for it."""
-    return not workflow.text or "kv" in workflow.text
+    return not workflow.text or "kv" in workflow.source

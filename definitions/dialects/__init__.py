@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         read_with_findings,
         read_workflow,
     )
+    from stretto.definitions.dialects.computed_defaults import read_computed, with_computed_defaults
     from stretto.definitions.dialects.event_waits import FIELD
     from stretto.definitions.dialects.item_files import ON_BAD_LINE, RESULTS, SOURCES
     from stretto.definitions.dialects.native_tasks import (
@@ -34,6 +35,7 @@ else:
         __name__,
         {
             "choosing": "Reading in_order read_as_orquesta read_with_findings read_workflow",
+            "computed_defaults": "read_computed with_computed_defaults",
             "event_waits": "FIELD",
             "item_files": "ON_BAD_LINE RESULTS SOURCES",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
@@ -68,8 +70,10 @@ __all__ = [
     "inspection",
     "is_trigger_document",
     "read_as_orquesta",
+    "read_computed",
     "read_pack_parameters",
     "read_parameters",
     "read_with_findings",
     "read_workflow",
+    "with_computed_defaults",
 ]

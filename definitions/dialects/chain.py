@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stretto.definitions.dialects.chain_names import ACTION_CONTEXT, RESULTS, STORED, names_in, with_context
+from stretto.definitions.dialects.chain_names import (
+    ACTION_CONTEXT,
+    CONFIG,
+    RESULTS,
+    STORED,
+    action_context,
+    names_in,
+    with_context,
+)
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
@@ -23,10 +31,6 @@ _NO_LETTER: Final = re.compile(r"\W")
 _FIRST: Final = "start_of_chain"
 """The task that leads to the default task of a chain that comes back to it."""
 _CONDITIONS: Final = {"on-success": "<% succeeded() %>", "on-failure": "<% failed() %>"}
-_OF_STACKSTORM: Final = frozenset({"config_context"})
-"""Names whose values only StackStorm has: nothing sets them here."""
-_PARENT: Final = {"execution_id": "action_execution_id", "user": "user", "pack": "pack"}
-"""The fields of `action_context.parent`, each with that of `st2` which has its value."""
 _TASKS: Final = "tasks_of_chain"
 """The variable that has the list of the tasks that have ended."""
 _PUBLISHED: Final = "published_of_chain"
@@ -170,7 +174,7 @@ def _document(place: Place, links: Mapping[str, _Link], first: str, variables: N
     read = [name for link in links.values() for part in (link.input, link.publish) if part is not None
             for name in names_in(part)]  # fmt: skip
     read += names_in(variables) if variables is not None else ()
-    set_here = known | STORED | _OF_STACKSTORM | {ACTION_CONTEXT, RESULTS}
+    set_here = known | STORED | {ACTION_CONTEXT, CONFIG, RESULTS}
     inputs = dict.fromkeys(name for name in read if name not in set_here)
     _put(document, "version", ScalarNode(place, 1.0, "1.0"))
     if inputs:
@@ -182,7 +186,7 @@ def _document(place: Place, links: Mapping[str, _Link], first: str, variables: N
     results += [_pair(place, name, MapNode(place)) for name in (_PUBLISHED, RESULTS)]
     results.append(_pair(place, _TASKS, ListNode(place, [])))
     if ACTION_CONTEXT in read:
-        results.append(_pair(place, ACTION_CONTEXT, _action_context(place)))
+        results.append(_pair(place, ACTION_CONTEXT, action_context(place)))
     given = variables.members.items() if isinstance(variables, MapNode) else ()
     own = [_pair(value.place, name, with_context(value)) for name, value in given]
     _put(document, "vars", ListNode(place, [*results, *own]))
@@ -248,16 +252,6 @@ def _ended(name: str, own: str) -> str:
         "result": "result()",
     }
     return f"dict({', '.join(f'{field} => {value}' for field, value in fields.items())})"
-
-
-def _action_context(place: Place) -> MapNode:
-    """Return what the actions of a chain know of the run that they belong to."""
-    parent, context = MapNode(place), MapNode(place)
-    for name, fact in _PARENT.items():
-        _put(parent, name, _scalar(place, f"<% ctx({ST2}).{fact} %>"))
-    _put(context, "parent", parent)
-    _put(context, "user", _scalar(place, f"<% ctx({ST2}).user %>"))
-    return context
 
 
 def _transition(place: Place, when: str, publish: list[Node], target: ScalarNode | None) -> MapNode:

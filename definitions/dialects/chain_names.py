@@ -5,6 +5,8 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError
 
+from stretto.definitions.errors import Place
+from stretto.definitions.model import ST2
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 _JINJA: Final = Environment(autoescape=True)
@@ -15,6 +17,8 @@ _WORDS: Final = frozenset(
         "loop", "true", "false", "none", "True", "False", "None", "filter", "endfilter", "raw", "endraw", "do",
     }
 )  # fmt: skip
+CONFIG: Final = "config_context"
+"""The name of the pack's configuration, which expressions read as it is."""
 STORED: Final = frozenset({"st2kv", "system"})
 """The names of StackStorm's datastore. `system.KEY` is the older form of `st2kv.system.KEY`."""
 
@@ -22,6 +26,8 @@ ACTION_CONTEXT: Final = "action_context"
 """The name of what an action knows of the run that it belongs to."""
 RESULTS: Final = "results_of_chain"
 """The variable that has the tasks' results by name, which StackStorm calls `__results`."""
+_PARENT: Final = {"execution_id": "action_execution_id", "user": "user", "pack": "pack"}
+"""The fields of `action_context.parent`, each with that of `st2` which has its value."""
 _RENAMED: Final = {"__results": RESULTS}
 """Names that no variable of Orquesta can have, each with that of its variable."""
 
@@ -31,6 +37,25 @@ def names_in(node: Node) -> Iterator[str]:
     for text in _texts(node):
         for _index, name in _free_names(_tokens(text)):
             yield _RENAMED.get(name, name)
+
+
+def action_context(place: Place) -> MapNode:
+    """Return the value of `action_context`: what the actions of a run know of it."""
+    fields: dict[str, Node] = {
+        "parent": _object(place, {name: _fact(place, fact) for name, fact in _PARENT.items()}),
+        "user": _fact(place, "user"),
+        "api_user": _fact(place, "user"),
+    }
+    return _object(place, fields)
+
+
+def _object(place: Place, fields: dict[str, Node]) -> MapNode:
+    return MapNode(place, fields, dict.fromkeys(fields, place))
+
+
+def _fact(place: Place, name: str) -> ScalarNode:
+    text = f"<% ctx({ST2}).{name} %>"
+    return ScalarNode(place, text, text, text)
 
 
 def with_context(node: Node) -> Node:
@@ -89,16 +114,20 @@ def _rewritten(text: str) -> str:
     for index, name in _free_names(tokens):
         if name in STORED:
             _read_stored(pieces, index, name)
-        else:
+        elif name != CONFIG:
             pieces[index] = f"ctx('{_RENAMED.get(name, name)}')"
     return "".join(pieces)
 
 
 def _read_stored(pieces: list[str], index: int, name: str) -> None:
-    """Write `st2kv.system.KEY` and `system.KEY` as a call of the function `st2kv`."""
+    """Write `st2kv.system.KEY` and `system.KEY` as a call, which may be undefined. `| decrypt_kv` goes into it."""
     path, last = ["system"] if name == "system" else [], index + 1
     while last + 1 < len(pieces) and pieces[last] == ".":
         path.append(pieces[last + 1])
         pieces[last] = pieces[last + 1] = ""
         last += 2
-    pieces[index] = f"st2kv('{'.'.join(path)}')"
+    rest = [at for at in range(last, len(pieces)) if pieces[at].strip()]
+    decrypted = [pieces[at] for at in rest[:2]] == ["|", "decrypt_kv"]
+    for at in rest[: 2 if decrypted else 0]:
+        pieces[at] = ""
+    pieces[index] = f"st2kv_or_undefined('{'.'.join(path)}'{', true' if decrypted else ''})"

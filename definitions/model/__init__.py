@@ -6,6 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.definitions.model.answer_schema import InvalidAnswerSchema, read_answer_schema, secret_values
+    from stretto.definitions.model.casting import cast
     from stretto.definitions.model.derived import once_per_workflow
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
@@ -34,6 +35,7 @@ else:
         __name__,
         {
             "answer_schema": "InvalidAnswerSchema read_answer_schema secret_values",
+            "casting": "cast",
             "derived": "once_per_workflow",
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
@@ -74,6 +76,7 @@ __all__ = [
     "WithItems",
     "Workflow",
     "bind",
+    "cast",
     "cyclic_tasks",
     "following",
     "graph_of",

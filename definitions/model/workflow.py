@@ -43,6 +43,7 @@ class Parameter:
         closed: Whether an object has no other fields.
         others: The type of an object's other fields.
         description: Text for people.
+        computed: A text with expressions in the words of StackStorm's metadata, which gives the default, or "".
     """
 
     name: str
@@ -60,6 +61,7 @@ class Parameter:
     closed: bool = False
     others: "Parameter | None" = None
     description: str = ""
+    computed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,11 @@ class Workflow:
     text: str = field(default="", repr=False, compare=False)
     installed: bool = field(default=False, repr=False, compare=False)
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def source(self) -> str:
+        """The texts that may have expressions: the definition's, and defaults of its metadata."""
+        return "\n".join([self.text, *(each.computed for each in self.parameters.values() if each.computed)])
 
     @property
     def secret_defaults(self) -> list[Any]:

@@ -12,7 +12,7 @@ from stretto.definitions.validation.uses import uses_of
 _AS_AN_OBJECT: Final = re.compile(r"(?<![\w.\"'])(st2kv|config_context|action_context)\s*\.")
 _INSTEAD: Final = {
     **NOT_HERE,
-    "config_context": "pass the value to the workflow as an input, or write it in the action's own configuration",
+    "config_context": "pass the value to the workflow as an input, or write it in Jinja: {{ config_context.NAME }}",
     "action_context": "pass the value to the workflow as an input",
     "st2kv": "call it: st2kv('system.NAME')",
 }
@@ -23,7 +23,9 @@ def check_functions(workflow: Workflow, findings: Findings) -> None:
     """Warn about calls that fail because they need StackStorm or because there is no such function."""
     for use in uses_of(workflow):
         for expression in use.template.expressions():
-            asked = expression.calls & NOT_HERE.keys() | set(_AS_AN_OBJECT.findall(expression.source))
+            asked = {*(expression.calls & NOT_HERE.keys()), *_AS_AN_OBJECT.findall(expression.source)}
+            if isinstance(expression, Expression | Statements) and expression.language == "jinja":
+                asked.discard("config_context")
             for name in sorted(asked):
                 _warn_of(name, expression.place, findings)
             if isinstance(expression, Expression | Statements):

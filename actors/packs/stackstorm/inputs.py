@@ -1,21 +1,16 @@
 """The input of a StackStorm action: the given values, and defaults that may hold expressions."""
 
-import json
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from stretto.actors.actions import ActionFailed, ReadKey
 from stretto.actors.packs.stackstorm.schema import CONFIG, PREFIX
 from stretto.actors.packs.stackstorm.stored_names import stored_key
-from stretto.definitions.data import Data, FrozenDict, FrozenList, freeze, object_of
-from stretto.definitions.errors import ExpressionError, NotData
+from stretto.definitions.data import Data, FrozenDict, freeze, object_of
+from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import ABSENT, Completion, InFull, Moment, Namespace, Read, Template
-from stretto.definitions.model import Parameter, problems_of
-
-_INTEGER: Final = re.compile(r"\s*[+-]?\d{1,18}\s*\Z")
-_TRUTHS: Final = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}
+from stretto.definitions.model import Parameter, cast, problems_of
 
 
 class Inputs:
@@ -89,30 +84,6 @@ class Inputs:
                         f"the default of {name!r} cannot be evaluated: {scope.absent or error}"
                     ) from None
         return object_of(found)
-
-
-def cast(parameter: Parameter, value: Data) -> Data:
-    """Convert a value to its parameter's type as StackStorm does, such as the text "5" to 5."""
-    kind = parameter.type
-    if kind == "string" and value is not None and not isinstance(value, str):
-        return json.dumps(value)
-    if not isinstance(value, str):
-        return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
-    if kind == "integer":
-        return int(value) if _INTEGER.match(value) else value
-    if kind == "boolean":
-        return _TRUTHS.get(value.strip().lower(), value)
-    if kind in {"number", "array", "object"}:
-        return _read(value, {"number": (int, float), "array": (FrozenList,), "object": (FrozenDict,)}[kind])
-    return value
-
-
-def _read(text: str, kinds: tuple[type, ...]) -> Data:
-    try:
-        value = freeze(json.loads(text))
-    except (ValueError, RecursionError, NotData):
-        return text
-    return value if isinstance(value, kinds) and not isinstance(value, bool) else text
 
 
 class _Given:

@@ -12,7 +12,7 @@ from stretto.actors.packs.results import result_schema
 from stretto.actors.packs.stackstorm.inputs import Inputs
 from stretto.actors.packs.stackstorm.python_files import PythonAction, read_python_action
 from stretto.actors.packs.stackstorm.runners import ALIASES, REFUSED, RUNNERS, Runner, Task
-from stretto.actors.packs.stackstorm.schema import Declared, check_computed, read_declared
+from stretto.actors.packs.stackstorm.schema import Declared, check_computed, read_declared, read_declared_of_workflow
 from stretto.actors.packs.stackstorm.warm import class_action
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Finding, nearest
@@ -63,7 +63,8 @@ class _Metadata:
             return None
         description = _text(self._fields.take("description"))
         parameters = self._fields.take("parameters")
-        declared = Declared() if parameters is None else read_declared(self._reader, parameters, "'parameters'")
+        read = read_declared_of_workflow if runner in _WORKFLOWS else read_declared
+        declared = Declared() if parameters is None else read(self._reader, parameters, "'parameters'")
         entry = self._fields.take("entry_point")
         self._result = result_schema([self._fields.take("output_schema")])
         self._word = self._fields.take("isolation")
@@ -112,10 +113,6 @@ class _Metadata:
         return None
 
     def _workflow(self, ref: str, description: str, declared: Declared, entry: Node | None) -> PackWorkflow | None:
-        for name, template in declared.computed.items():
-            message = f"the default of {name!r} contains an expression"
-            hint = f"move it to the workflow's `input`: - {name}: <% ... %>"
-            self._reader.error("computed_default", message, template.place, hint=hint)
         path = self._file(entry)
         if path is None:
             return None

@@ -45,6 +45,7 @@ class Declared:
         immutable: The parameters that a caller cannot give.
         stored: The parameters whose defaults read the key-value store.
         beyond: The parameters whose defaults only StackStorm can compute.
+        written: The defaults with expressions, as they are written.
         said: The keywords that each parameter's schema has.
         place: Where the schema begins.
     """
@@ -55,6 +56,7 @@ class Declared:
     immutable: set[str] = field(default_factory=set)
     stored: list[str] = field(default_factory=list)
     beyond: set[str] = field(default_factory=set)
+    written: dict[str, ScalarNode] = field(default_factory=dict)
     said: dict[str, frozenset[str]] = field(default_factory=dict)
     place: Place | None = None
 
@@ -73,7 +75,33 @@ def as_stackstorm_loads(finding: Finding) -> Finding:
 
 
 def read_declared(reader: Reader, node: Node, what: str) -> Declared:
-    """Return the contents of a schema. The reader collects the findings."""
+    """Return the contents of an action's schema. The reader collects the findings."""
+    declared = _read(reader, node, what)
+    for name, default in declared.written.items():
+        _take_computed(reader, declared, name, default)
+    for name in declared.beyond:
+        declared.parameters[name] = replace(declared.parameters[name], required=True)
+    return declared
+
+
+def read_declared_of_workflow(reader: Reader, node: Node, what: str) -> Declared:
+    """Return the contents of a workflow's schema, whose parameters have their defaults with expressions."""
+    declared = _read(reader, node, what)
+    given = {name: default for name, default in declared.written.items() if name not in declared.immutable}
+    for name in declared.written.keys() - given.keys():
+        message = f"the default of {name!r} has an expression, and the parameter is immutable"
+        hint = "remove `immutable`, or set the value in the workflow's `vars`"
+        reader.error("computed_default", message, declared.written[name].place, hint=hint)
+    if given:
+        from stretto.definitions.dialects import read_computed  # noqa: PLC0415 - slow, and few need it
+
+        read_computed(reader, declared.parameters, given)
+    for name, default in given.items():
+        declared.parameters[name] = replace(declared.parameters[name], computed=default.text, place=default.place)
+    return declared
+
+
+def _read(reader: Reader, node: Node, what: str) -> Declared:
     declared = Declared(place=node.place)
     if isinstance(node, ScalarNode) and node.value is None:
         return declared
@@ -90,8 +118,7 @@ def read_declared(reader: Reader, node: Node, what: str) -> Declared:
         else:
             plain.members[name] = schema
     for parameter in read_parameters(reader, plain, what):
-        must_be_given = parameter.required or parameter.name in declared.beyond
-        declared.parameters[parameter.name] = replace(parameter, required=must_be_given)
+        declared.parameters[parameter.name] = parameter
     return declared
 
 
@@ -104,20 +131,25 @@ def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode
             declared.positions[name] = position
     default = node.members.get("default")
     if isinstance(default, ScalarNode) and isinstance(default.value, str) and _has_expression(default.value):
-        text = with_stored_names(default.value)
-        asked = _ASKING.search(text)
-        if asked is None:
-            declared.computed[name] = _compiled(text, default, reader)
-            if any(stored_names(text)):
-                declared.stored.append(name)
-            return
-        message = f"the default of {name!r} reads {asked[1]!r}, which needs StackStorm"
-        if name in declared.immutable:
-            hint = "remove `immutable`, so that callers can give the value"
-            reader.error("needs_stackstorm", message, default.place, hint=hint)
-        else:
-            hint = "give the value as an input in the workflow that calls the action"
-            reader.warn("needs_stackstorm", message, default.place, hint=hint)
+        declared.written[name] = default
+
+
+def _take_computed(reader: Reader, declared: Declared, name: str, default: ScalarNode) -> None:
+    text = with_stored_names(default.text)
+    asked = _ASKING.search(text)
+    if asked is None:
+        declared.computed[name] = _compiled(text, default, reader)
+        if any(stored_names(text)):
+            declared.stored.append(name)
+        return
+    message = f"the default of {name!r} reads {asked[1]!r}, which needs StackStorm"
+    if name in declared.immutable:
+        hint = "remove `immutable`, so that callers can give the value"
+        reader.error("needs_stackstorm", message, default.place, hint=hint)
+    else:
+        hint = "give the value as an input in the workflow that calls the action"
+        reader.warn("needs_stackstorm", message, default.place, hint=hint)
+        if name in declared.parameters:
             declared.beyond.add(name)
 
 

@@ -58,6 +58,16 @@ class Evaluation:
             raise ValueError("an expression in a value cannot read the key-value store: a value may come from outside")
         return self.opened(self.scope.resolve("kv"))
 
+    def config(self) -> Any:
+        """Return the namespace of the pack's configuration. A text that a value contains must not read it, either.
+
+        Raises:
+            ValueError: The expression is in a value.
+        """
+        if self._repetitions:
+            raise ValueError("an expression in a value cannot read the configuration: a value may come from outside")
+        return self.opened(self.scope.resolve("config"))
+
     def opened(self, value: Any) -> Any:
         """Return the value, or open a guarded one and note that it was read."""
         return value.open(self.moment) if isinstance(value, Guarded) else value

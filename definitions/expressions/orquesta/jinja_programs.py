@@ -24,6 +24,7 @@ from stretto.definitions.expressions.orquesta.jinja_sandbox import (
     CALLED,
     EXPRESSIONS,
     FUNCTION_NAMES,
+    STORED_OR,
     TEXTS,
     VARIABLE_OR,
     VARIABLES,
@@ -135,7 +136,7 @@ def _called(tree: nodes.Node) -> frozenset[str]:
     own |= {macro.name for macro in tree.find_all(nodes.Macro)}
     filters = {_filter_name(each) for each in tree.find_all(nodes.Filter)} - {LOOP_STEPS, MACRO_UNITS}
     failing = {each for each in filters if each in NOT_HERE or each not in FILTER_NAMES | FUNCTION_NAMES}
-    return frozenset(calls - own - {VARIABLE_OR, "caller"} | failing)
+    return frozenset(calls - own - {VARIABLE_OR, STORED_OR, "caller"} | failing)
 
 
 def _filter_name(node: nodes.Filter) -> str:

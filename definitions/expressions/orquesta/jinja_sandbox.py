@@ -40,6 +40,10 @@ VARIABLES: Final = "the_variables_of_ctx"
 """The name through which `ctx().x` reads one variable without creating an object of all of them."""
 VARIABLE_OR: Final = "a_variable_of_ctx_or"
 """The name of the function that `ctx().get(x, default)` calls."""
+CONFIG: Final = "config_context"
+"""The name of the pack's configuration, as StackStorm's chains and metadata read it."""
+STORED_OR: Final = "st2kv_or_undefined"
+"""The name of the function that reads a key for `st2kv.system.KEY`. Unlike `st2kv(...)`, it may be undefined."""
 CALLED: Final = "()"
 """The suffix that marks a called field. No field name ends with it."""
 
@@ -132,6 +136,8 @@ class OrquestaContext(StatementsContext):
         """Return a function, the variables of `ctx()`, or Jinja's `missing`."""
         if key == VARIABLES:
             return self.evaluation.variables()
+        if key == CONFIG:
+            return self.evaluation.config()
         return _RESOLVABLE.get(key, missing)
 
 
@@ -145,6 +151,11 @@ def _evaluated(function: Callable[..., Any]) -> Callable[..., Any]:
 def _variable_or(evaluation: Evaluation, name: Any, default: Any = None) -> Any:
     value = evaluation.variables().read(name) if isinstance(name, str) else ABSENT
     return default if value is ABSENT else value
+
+
+def _stored_or(evaluation: Evaluation, place: str, decrypt: bool = False) -> Any:  # noqa: FBT001, FBT002 - Jinja's call
+    found = stackstorm.read_key(evaluation, place, decrypt=decrypt)
+    return EXPRESSIONS.undefined(hint=stackstorm.no_key(place), name=place) if found is ABSENT else found
 
 
 def _range(evaluation: Evaluation, *bounds: int) -> range:
@@ -179,9 +190,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "range": _range,
 }
 FUNCTION_NAMES = frozenset(FUNCTIONS)
-_RESOLVABLE: dict[str, Function] = {
-    name: Function(name, _evaluated(function)) for name, function in (FUNCTIONS | {VARIABLE_OR: _variable_or}).items()
-}
+_CALLABLE = FUNCTIONS | {VARIABLE_OR: _variable_or, STORED_OR: _stored_or}
+_RESOLVABLE: dict[str, Function] = {name: Function(name, _evaluated(function)) for name, function in _CALLABLE.items()}
 
 
 class OrquestaSandbox(Sandbox):

@@ -7,7 +7,7 @@ arguments raise TypeError or ValueError with a message for the author of the def
 import datetime as dt
 import json
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ import yaml
 from stretto.definitions.data import FrozenDict, FrozenList, thaw, weigh
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import SPLIT, Fuel
+from stretto.definitions.expressions.base.namespaces import ABSENT
 from stretto.definitions.expressions.base.parsing import parse_json
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
@@ -274,7 +275,10 @@ def _dirname(evaluation: Evaluation, path: Any) -> str:
     return posixpath.dirname(_path(evaluation, "dirname", path))
 
 
-_SCOPES = ("system.", "user.", "pack.")
+_OF_USERS = "user."
+_SCOPES = ("system.", _OF_USERS, "pack.")
+_FACTS = "st2"
+"""The variable that has the user who started the run."""
 
 
 def _st2kv(evaluation: Evaluation, key: Any, **options: Any) -> Any:
@@ -285,18 +289,52 @@ def _st2kv(evaluation: Evaluation, key: Any, **options: Any) -> Any:
     decrypt = options.get("decrypt", False)
     if not isinstance(decrypt, bool):
         raise TypeError(f"st2kv() takes true or false as decrypt, got a value of type {type_name(decrypt)}")
-    if not place.startswith(_SCOPES):
-        place = f"system.{place}"
+    found = read_key(evaluation, place, decrypt=decrypt)
+    if found is not ABSENT:
+        return found
+    if "default" in options:
+        return options["default"]
+    raise ValueError(no_key(place))
+
+
+def read_key(evaluation: Evaluation, name: str, *, decrypt: bool) -> Any:
+    """Return the value of a key, or `ABSENT`.
+
+    Args:
+        evaluation: The evaluation that reads it.
+        name: The name, after its scope and owner, if any, with dots. A user's key may lack its owner: it is the user
+            who started the run. A key without scope is one of the scope `system`, or else of that user.
+        decrypt: Whether a secret key may be read.
+
+    Raises:
+        ValueError: The key is secret, and `decrypt` is false.
+    """
     keys = evaluation.keys()
-    found = keys.find(place)
-    if found is None:
-        if "default" in options:
-            return options["default"]
-        hint = "; a run has no user: name one as in user.NAME.KEY" if place.startswith("user.") else ""
-        raise ValueError(f"there is no key {place!r}{hint}")
-    if found.secret and not decrypt:
-        raise ValueError(f"the key {place!r} is secret: pass decrypt=true to read it")
-    return keys.value_of(found)
+    for place in _places(evaluation, name):
+        found = keys.find(place)
+        if found is not None:
+            if found.secret and not decrypt:
+                raise ValueError(f"the key {place!r} is secret: pass decrypt=true to read it")
+            return keys.value_of(found)
+    return ABSENT
+
+
+def _places(evaluation: Evaluation, name: str) -> Iterator[str]:
+    """Yield where a key may be."""
+    scoped = name.startswith(_SCOPES)
+    yield name if scoped else f"system.{name}"
+    if name.startswith(_OF_USERS) or not scoped:
+        facts = evaluation.variables().read(_FACTS)
+        user = facts.get("user") if isinstance(facts, FrozenDict) else None
+        if user and isinstance(user, str):
+            yield f"{_OF_USERS}{user}.{name.removeprefix(_OF_USERS)}"
+
+
+def no_key(name: str) -> str:
+    """Return the message that there is no such key."""
+    hint = ", also not of the user who started the run: name one as in user.NAME.KEY"
+    place = name if name.startswith(_SCOPES) else f"system.{name}"
+    return f"there is no key {place!r}{hint if name.startswith(_OF_USERS) else ''}"
 
 
 def _decrypt_kv(_evaluation: Evaluation, value: Any) -> Any:

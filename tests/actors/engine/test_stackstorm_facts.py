@@ -49,6 +49,32 @@ def test_a_run_knows_itself_as_in_stackstorm(start_bench: Callable[..., Bench], 
     assert value == "ada"
 
 
+def test_a_key_of_a_user_is_that_of_the_user_who_started_the_run(
+    start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """Unless another one is named. A run without a user, and a user without the key, have the default."""
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+    path = tmp_path / "keys.yaml"
+    path.write_text(
+        "version: 1.0\nvars:\n  - own: <% st2kv('user.color', default => none) %>\n"
+        "  - bobs: \"{{ st2kv('user.bob.color') }}\"\n  - bare: <% st2kv(color, default => none) %>\n"
+        "tasks: {one: {action: core.noop}}\noutput: [all: '<% [ctx(own), ctx(bobs), ctx(bare)] %>']\n"
+    )
+    for name, color in (("ada", "red"), ("bob", "blue")):
+        bench.proxy.set_key("color", color, scope="user", owner=name).get(timeout=PATIENCE)
+
+    def colors(who: str) -> object:
+        by = Requester(who=who, via="cli", source="local") if who else None
+        return outcome_of(bench.proxy.submit(str(path), by=by).get(timeout=PATIENCE)).output
+
+    assert colors("ada") == {"all": ["red", "blue", "red"]}
+    assert colors("bob") == {"all": ["blue", "blue", "blue"]}
+    assert colors("eve") == {"all": ["none", "blue", "none"]}
+    assert colors("") == {"all": ["none", "blue", "none"]}
+    bench.proxy.set_key("color", "grey").get(timeout=PATIENCE)
+    assert colors("ada") == {"all": ["red", "blue", "grey"]}
+
+
 def test_a_task_is_known_by_its_name(bench: Bench, tmp_path: Path) -> None:
     """In its own transitions, and later. The result of a task with items has the status of each."""
     path = tmp_path / "visits.yaml"

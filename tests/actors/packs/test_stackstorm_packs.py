@@ -1,6 +1,6 @@
 """StackStorm packs: real files, real processes, and Orquesta workflows that call them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -208,8 +208,15 @@ REFUSED = {
     "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
         "unknown_name", 5, "did you mean 'host'?",
     ),
-    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ 1 + 1 }}'}\n": (
-        "computed_default", 5, "move it to the workflow's `input`",
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n"
+    "  day: {default: '{{ 1 + 1 }}', immutable: true}\n": ("computed_default", 5, "remove `immutable`"),
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  a: {default: '{{ b }}'}\n"
+    "  b: {default: '{{ a }}'}\n": ("computed_default", 5, ""),
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {}\n  a: {default: '{{ dya }}'}\n": (
+        "unknown_name", 6, "did you mean 'day'?",
+    ),
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  a: {default: '{{ 1 +/ 2 }}'}\n": (
+        "expression_syntax", 5, "",
     ),
 }  # fmt: skip
 
@@ -484,6 +491,71 @@ def test_a_default_without_its_key_fails_the_item_and_names_the_key(
     assert "the default of 'name' cannot be evaluated: there is no key 'zoo.keeper' in the scope 'system'" in failure
     bench.proxy.set_key("zoo.keeper", "Ada", secret=True).get(timeout=PATIENCE)
     assert "st2kv.system.zoo.keeper | decrypt_kv" in failure_of(call(bench, "zoo.sign", "{token: x}"))
+
+
+DEFAULTS = """runner_type: orquesta
+entry_point: workflows/told.yaml
+parameters:
+  host: {type: string, default: "{{ config_context.region }}.{{ zone }}"}
+  zone: {type: string, default: z1}
+  times: {type: integer, default: "{{ st2kv.system.times | default('2') }}"}
+  token: {type: string, default: "{{ st2kv.system.token | decrypt_kv }}"}
+  hidden: {type: string, secret: true, default: "{{ zone }}-hidden"}
+  by: {default: "{{ action_context.parent.pack }} {{ action_context.api_user }}"}
+"""
+TOLD = """version: 1.0
+input: [host, times, token, hidden, by]
+tasks: {a: {action: core.noop}}
+output:
+  - host: <% ctx(host) %>
+  - next: <% ctx(times) + 1 %>
+  - secrets: <% [ctx(token), ctx(hidden)] %>
+  - by: <% ctx(by) %>
+"""
+
+
+def test_defaults_of_a_workflow_s_metadata_may_have_expressions(
+    start_bench: Callable[..., Bench], zoo: Path, tmp_path: Path
+) -> None:
+    """They read other parameters, keys, the configuration and the run. Values are cast, and secrets are masked."""
+    add(zoo, "told", DEFAULTS)
+    (zoo / "zoo" / "actions" / "workflows" / "told.yaml").write_text(TOLD)
+    (zoo / "zoo" / "config.schema.yaml").write_text("region: {type: string, default: eu}\n")
+    bench = start_bench(packs=zoo, store=f"sqlite:///{tmp_path}/runs.db")
+    bench.proxy.set_key("token", "hush-hush", secret=True).get(timeout=PATIENCE)
+
+    def told(**inputs: str | int) -> Mapping[str, Any]:
+        outcome = outcome_of(bench.proxy.submit("zoo.told", inputs).get(timeout=PATIENCE))
+        assert outcome.status == "succeeded", outcome.errors
+        return outcome.output or {}
+
+    first = bench.proxy.submit("zoo.told").get(timeout=PATIENCE)
+    outcome_of(first)
+    found = told()
+    assert (found["host"], found["next"], found["secrets"]) == ("eu.z1", 3, ["******", "******"])
+    assert found["by"].startswith("zoo ")
+    bench.proxy.set_key("times", "5").get(timeout=PATIENCE)
+    found = told(host="given", token="mine", hidden="own")
+    assert (found["host"], found["next"], found["secrets"]) == ("given", 6, ["mine", "******"])
+    # The first run has what it has read, also when it is read back from the store.
+    assert bench.proxy.context_value(first.id, path=["variables", "times"]).get(timeout=PATIENCE) == 2
+    assert "cannot read the configuration" in str(
+        outcome_of(bench.proxy.submit("zoo.told", {"host": "{{ config_context.region }}"}).get(timeout=PATIENCE)).errors
+    )
+
+
+def test_a_default_of_a_workflow_that_its_parameter_does_not_accept_ends_the_run(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """As a missing key does."""
+    add(zoo, "told", DEFAULTS.replace("default('2')", "default('many')"))
+    (zoo / "zoo" / "actions" / "workflows" / "told.yaml").write_text(TOLD)
+    (zoo / "zoo" / "config.schema.yaml").write_text("region: {type: string, default: eu}\n")
+    bench = start_bench(packs=zoo)
+    outcome = outcome_of(bench.proxy.submit("zoo.told").get(timeout=PATIENCE))
+    assert outcome.status == "failed"
+    assert "'times' must be of type integer, got string" in str(outcome.errors)
+    assert "there is no key 'system.token'" in str(outcome.errors)
 
 
 def test_a_disabled_action_is_left_out(zoo: Path) -> None:

@@ -46,7 +46,13 @@ def rewritten(text: str) -> str:
         ("{% for x in xs %}{{ x.y }}{% endfor %}", "{% for x in ctx('xs') %}{{ x.y }}{% endfor %}"),
         ("{% set n = a %}{{ n }}", "{% set n = ctx('a') %}{{ n }}"),
         ("{{ a if b is defined else none }}", "{{ ctx('a') if ctx('b') is defined else none }}"),
-        ("{{ st2kv.system.key }}/{{ system.other }}", "{{ st2kv('system.key') }}/{{ st2kv('system.other') }}"),
+        (
+            "{{ st2kv.system.key }}/{{ system.other }}",
+            "{{ st2kv_or_undefined('system.key') }}/{{ st2kv_or_undefined('system.other') }}",
+        ),
+        ("{{ st2kv.system.a | decrypt_kv }}", "{{ st2kv_or_undefined('system.a', true)   }}"),
+        ("{{ system.a | default('b') }}", "{{ st2kv_or_undefined('system.a') | default('b') }}"),
+        ("{{ config_context.a }} {{ b.config_context }}", "{{ config_context.a }} {{ ctx('b').config_context }}"),
         ("no {{", "no {{"),
         ("plain a.b", "plain a.b"),
     ],
@@ -74,10 +80,17 @@ def test_a_chain_that_comes_back_to_its_first_task_begins_there() -> None:
     assert [*workflow.tasks] == ["start_of_chain", "a", "b"]
 
 
-def test_a_name_that_only_stackstorm_sets_is_an_error() -> None:
-    text = 'chain:\n  - {name: a, ref: core.echo, params: {message: "{{ config_context.user }}"}}\n'
-    with pytest.raises(InvalidDefinition, match="config_context"):
-        read_workflow(text, "chain.yaml")
+def test_the_configuration_of_the_pack_is_no_input_of_a_chain() -> None:
+    """It is that of the run's pack; without one, it has no such field."""
+    text = 'chain:\n  - {name: a, ref: a.b, params: {a: "{{ config_context.x | default(1) }}"}, on-success: b}\n'
+    text += '  - {name: b, ref: a.b, params: {b: "{{ config_context.x }}"}}\n'
+    drive = Drive(read_workflow(text, "chain.yaml"))
+    assert not drive.workflow.parameters
+    (start,) = [each for each in drive.conductor.outstanding() if each.prepared is not None]
+    assert start.prepared is not None
+    assert dict(start.prepared.input) == {"a": 1}
+    drive.completes("a")
+    assert "has no 'x'" in str(drive.finish.errors)
 
 
 def test_a_chain_without_tasks_is_refused() -> None:

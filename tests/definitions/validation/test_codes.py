@@ -16,7 +16,14 @@ OF_PACKS = [*(ROOT / "actors/packs").rglob("*.py")]
 REPORTS = frozenset({"Finding", "Malformed", "error", "warn", "report", "_report"})
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 
-NEEDS_BYTES_OR_FOLDERS = {"not_readable", "not_utf8", "duplicate_ref", "shadowed_ref", "rehearsal_file"}
+NEEDS_BYTES_OR_FOLDERS = {
+    "computed_default",
+    "not_readable",
+    "not_utf8",
+    "duplicate_ref",
+    "shadowed_ref",
+    "rehearsal_file",
+}
 NEEDS_MUCH = {
     "more_errors",
     "more_warnings",

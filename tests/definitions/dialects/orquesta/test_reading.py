@@ -111,6 +111,25 @@ def test_items_are_cut_at_the_first_in() -> None:
     assert items.source.value == "[1]) %>"
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("get it", "write get_it"), ("get-it", "write get_it"), ("a.b", "write a_b"), ("a\\u00a0b", "")]
+)
+def test_a_name_of_a_task_that_orquesta_cannot_load_is_an_error(name: str, hint: str) -> None:
+    """Its specification of tasks has names of letters, digits and _ only. The hint is a name that it has."""
+    reading = read_as_orquesta(f'version: 1.0\ntasks: {{"{name}": {{action: core.noop}}}}', "w.yaml")
+    (found,) = reading.findings
+    assert (found.code, found.severity) == ("bad_name", "error")
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize("name", ["get_it", "2", "_", "größe", "任务"])
+def test_a_name_of_a_task_may_have_letters_of_any_language(name: str) -> None:
+    """As in Orquesta."""
+    assert list(
+        read_as_orquesta(f"version: 1.0\ntasks: {{'{name}': {{action: core.noop}}}}", "w.yaml").usable().tasks
+    ) == [name]
+
+
 def test_what_is_wrong_refuses_the_file() -> None:
     """With every error, in the file's order."""
     with pytest.raises(InvalidDefinition) as caught:

@@ -103,7 +103,7 @@ def test_they_are_filters_too(text: str, value: Any) -> None:
         ("to_json_string([1], 1000)", "indent"),
         ("st2kv('a', decrypt=true)", "there is no key 'system.a'"),
         ("st2kv(1)", "takes text"),
-        ("st2kv('user.a')", "name one as in user.NAME.KEY"),
+        ("st2kv('user.a')", "not of the user who started the run: name one as in user.NAME.KEY"),
         ("st2kv('a', decrypt=1)", "takes true or false as decrypt"),
         ("st2kv('a', scope='user')", "takes the options default and decrypt, got 'scope'"),
     ],
