@@ -23,7 +23,7 @@ from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.sensors import BeginSensors, SensorSupport
 from stretto.actors.engine.settings import Paths
-from stretto.actors.events import EventIntake, Matcher
+from stretto.actors.events import EventIntake, EventWaits, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
@@ -132,6 +132,7 @@ class EngineOptions:
     check_digests: bool
     store_key: str | PathLike[str] | None
     retention: Retention
+    max_unmatched_waits: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -231,7 +232,13 @@ def start_parts(options: EngineOptions) -> EngineParts:
         ))  # fmt: skip
         pool_permits = {name: PermitPool(0, name) for name in pools}
         stack.add("pools", pools.stop)
-        link = NoJournal() if journal is None else journal.link
+        memory = NoJournal()
+        link = memory if journal is None else journal.link
+        waits = EventWaits(
+            memory if journal is None else None,
+            None if journal is None else journal.readers,
+            options.max_unmatched_waits,
+        )
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=link,
@@ -239,7 +246,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard)),
+            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard), waits),
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
@@ -350,7 +357,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers", "pack_workers",
+        "dispatchers", "pack_workers", "max_unmatched_waits",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:

@@ -17,6 +17,7 @@ from stretto.actors.actions import (
 )
 from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
+from stretto.definitions.rules import MAX_UNMATCHED_WAITS
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
@@ -289,9 +290,10 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `events`. `retain_days` is how many days an event is kept in the store, or None for ever."""
+    """The section `events`: the days that one is kept, and the items that may wait for one type without `match`."""
 
     retain_days: Days = None
+    max_unmatched_waits: Count = MAX_UNMATCHED_WAITS
 
 
 class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
