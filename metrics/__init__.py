@@ -14,6 +14,7 @@ Logs: `logging` configures structlog and the standard library together, `warning
 
 from stretto.metrics.catalogue import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES
 from stretto.metrics.counter import Counter
+from stretto.metrics.events import EventFigures
 from stretto.metrics.exposition import CannotExpose, Exposition, MetricsServer, expose
 from stretto.metrics.figures import Figures
 from stretto.metrics.histogram import Histogram
@@ -42,6 +43,7 @@ __all__ = [
     "CallIds",
     "CannotExpose",
     "Counter",
+    "EventFigures",
     "Exposition",
     "Figures",
     "Histogram",

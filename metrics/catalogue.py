@@ -138,6 +138,12 @@ POOL_LATE = Metric("stretto_pool_late_ends_total", "Ends of items that came too 
 POOL_LOST = Metric("stretto_pool_lost_total", "Workers of a pool that were lost, by reason.", ("pool", "reason"))
 SCHEDULES = Metric("stretto_schedules", "Schedules, by status.", ("status",))
 DUE_TIMES = Metric("stretto_schedule_due_times_total", "Due times of schedules, by what became of them.", ("result",))
+EVENTS = Metric("stretto_events_total", "Events that were sent or made, by what became of them.", ("result",))
+MATCHES = Metric("stretto_matches_total", "Answers of rules to events, by what became of them.", ("result",))
+MATCH_WAITING = Metric(
+    "stretto_match_waiting_seconds", "Seconds that the oldest answer of a rule has waited for its run to start."
+)
+RULES = Metric("stretto_rules", "Rules, by state.", ("state",))
 STREAMS = Metric("stretto_streams", "Open streams of live events.")
 STORE_AVAILABLE = Metric("stretto_store_available", "1 if the store accepts records, 0 if not.")
 ACTORS = Metric("stretto_actors", "Actors alive, by class.", ("class",))

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Info, ProcessCollector
 from stretto.metrics import catalogue
 from stretto.metrics.bounded import BoundedChildren
 from stretto.metrics.counter import Counter, CounterFamily
+from stretto.metrics.events import EventFigures, EventMetrics
 from stretto.metrics.figures import Figures, read_figures
 from stretto.metrics.gauges import GaugeSources, StateGauges, StreamMetrics
 from stretto.metrics.histogram import Histogram, HistogramFamily
@@ -162,6 +163,8 @@ class Instruments:
         self.registry.register(self._pools)
         self._schedules = ScheduleMetrics()
         self.registry.register(self._schedules)
+        self._events = EventMetrics()
+        self.registry.register(self._events)
         self._last_successes = LastSuccesses()
         self.registry.register(self._last_successes)
         self._gauges = StateGauges()
@@ -231,6 +234,10 @@ class Instruments:
     def bind_schedules(self, figures: Callable[[], ScheduleFigures]) -> None:
         """Set the source of the figures of schedules, which each scrape calls on its own thread."""
         self._schedules.figures = figures
+
+    def bind_events(self, figures: Callable[[], EventFigures]) -> None:
+        """Set the source of the figures of events, which each scrape calls on its own thread."""
+        self._events.figures = figures
 
     def bind_pools(self, pools: Callable[[], Sequence[PoolFigures]]) -> None:
         """Set the source of the figures of pools, which each scrape calls on its own thread."""

@@ -57,6 +57,17 @@ class Daemon:
         return time.clock_gettime((~self.process << 3) | _SCHEDULER_CLOCK)
 
     @property
+    def loop_seconds(self) -> float:
+        """The seconds of the processor that the thread of its event loop has had, which does not run the engine."""
+        text = Path(f"/proc/{self.process}/task/{self.process}/schedstat").read_text(encoding="ascii")
+        return int(text.split()[0]) / 1e9
+
+    @property
+    def descriptors(self) -> int:
+        """The number of its open descriptors."""
+        return len(list(Path(f"/proc/{self.process}/fd").iterdir()))
+
+    @property
     def resident_bytes(self) -> int:
         """Its bytes of memory."""
         return _field(self.process, "VmRSS:") * 1024

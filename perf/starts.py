@@ -20,7 +20,7 @@ SERVE, SERVE_IN_MEMORY = "stretto serve", "stretto serve, in memory"
 BARE_DAEMON = Path(__file__).parent / "bare_daemon.py"
 WITH, WITHOUT = "a daemon in memory", "the same without a gateway"
 """With the socket and the port as they are, and with nothing behind them: `bare_daemon.py`."""
-SECONDS, MEMORY = "until ready", "memory when ready"
+SECONDS, MEMORY, PROCESSOR = "until ready", "memory when ready", "processor time"
 MEBIBYTE = 1024 * 1024
 
 
@@ -45,8 +45,12 @@ def daemon(folder: Path, store: Callable[[], list[str]]) -> Case:
     return case
 
 
-def _start(folder: Path, program: list[str], store: list[str]) -> tuple[float, int]:
-    """Start a daemon and end it. Return the seconds until it is ready, and its bytes of memory then."""
+def _start(folder: Path, program: list[str], store: list[str]) -> tuple[float, int, float]:
+    """Start a daemon and end it.
+
+    Returns:
+        The seconds until it is ready, and its bytes of memory and its seconds of the processor then.
+    """
     address = folder / "notify"
     command = [*program, "serve", "--port", "0", "--socket", str(folder / "socket"), *store]
     command += ["--definitions", str(EXAMPLE.parent)]
@@ -58,10 +62,15 @@ def _start(folder: Path, program: list[str], store: list[str]) -> tuple[float, i
             while b"READY=1" not in told.recv(4096).splitlines():
                 pass
             seconds = perf_counter() - began
-            memory = _resident_bytes(serving.pid)
+            memory, processor = _resident_bytes(serving.pid), _processor_seconds(serving.pid)
             serving.send_signal(signal.SIGTERM)
     address.unlink()
-    return seconds, memory
+    return seconds, memory, processor
+
+
+def _processor_seconds(process: int) -> float:
+    threads = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
 
 
 def _resident_bytes(process: int) -> int:
@@ -80,8 +89,8 @@ def measure_gateway(rounds: int) -> Samples:
 
         def case(program: list[str]) -> Callable[[], Samples]:
             def started() -> Samples:
-                seconds, memory = _start(folder, program, [])
-                return {SECONDS: [seconds], MEMORY: [memory]}
+                seconds, memory, processor = _start(folder, program, [])
+                return {SECONDS: [seconds], MEMORY: [memory], PROCESSOR: [processor]}
 
             return started
 
@@ -90,7 +99,7 @@ def measure_gateway(rounds: int) -> Samples:
 
 def added(samples: Samples, what: str, remark: str = "") -> Measured:
     """Return what the gateway adds, by the rounds' own differences: milliseconds, or MiB."""
-    scale = 1000 if what == SECONDS else 1 / MEBIBYTE
+    scale = 1 / MEBIBYTE if what == MEMORY else 1000
     pairs = zip(samples[f"{WITH}, {what}"], samples[f"{WITHOUT}, {what}"], strict=True)
     return of_differences([(full - bare) * scale for full, bare in pairs], remark)
 
@@ -141,8 +150,9 @@ def table_of_gateway(samples: Samples) -> Table:
 
 def targets_of_gateway(samples: Samples) -> dict[str, Measured]:
     """Say what the gateway adds."""
+    processor = added(samples, PROCESSOR).value or 0.0
     return {
-        "gateway, start": added(samples, SECONDS, "a daemon without it"),
+        "gateway, start": added(samples, SECONDS, f"processor time {processor:.0f} ms"),
         "gateway, memory": added(samples, MEMORY, "a daemon without it"),
     }
 

@@ -134,7 +134,7 @@ MANY: Mapping[str, Target] = {
     "cancel": Target("a waiting run is cancelled during it, p50", "at most", 6, "x", "idle"),
     "disturbed items": Target("items/s of that fan-out", "at least", 0.95, "x", "without requests"),
     "attacked": Target(
-        "items/s of a fan-out while the port is attacked, no store", "at least", 0.9, "x", "the same, left alone"
+        "items of a second of CPU while the port is attacked, no store", "at least", 0.9, "x", "the same, left alone"
     ),
     "attacked, probe": Target(
         "/healthz beside 1,000 idle and 1,000 slow connections and a fan-out, slowest", "at most", 1, "s", ITSELF

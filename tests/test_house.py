@@ -22,6 +22,8 @@ MODULES_OF_FACES: Final = {
     ("actors.gateway.http.endpoints", "actors.operations", "requests"): "each request is named by its module's word",
     ("actors.gateway.http.endpoints", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.gateway.http.hooks", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.gateway.pages.events", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.gateway.pages.rules", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.gateway.remote.engine", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.gateway.remote.reports", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.cli.events", "actors.operations", "events"): "each request is named by its module's word",

@@ -1,4 +1,4 @@
-"""`stretto rules`: lists, shows and tests the rules of a daemon."""
+"""`stretto rules`: lists, shows, tests, disables and enables the rules of a daemon."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.events import show_matches
-from stretto.actors.cli.runs.options import UTC, print_json, with_runs
+from stretto.actors.cli.runs.options import NOTE, UTC, print_json, with_runs
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock
 from stretto.actors.cli.support.exit_codes import FAILED
@@ -23,7 +23,7 @@ _FIELDS = {"type": (str, "text"), "headers": (dict, "an object"), "parameters": 
 
 @click.group()
 def rules() -> None:
-    """List, show and test the rules of a daemon: which events start which runs.
+    """List, show, test, disable and enable the rules of a daemon: which events start which runs.
 
     Exit codes: 0 done, 1 the rule does not answer the event, 2 wrong usage or no such rule, 3 the daemon cannot be
     used.
@@ -35,7 +35,7 @@ def rules() -> None:
 def list_(source: "Source", *, as_json: bool) -> None:
     """List the rules.
 
-    With --json: [{rule, event, target, enabled, dialect, description, file, line}].
+    With --json: [{rule, event, target, enabled, disabled_by, disabled_at, dialect, description, file, line}].
     """
     found = source.ask(events.Rules(), events.RulesAnswer).rules
     if as_json:
@@ -68,9 +68,45 @@ def show(source: "Source", *, rule: str, utc: bool, as_json: bool) -> None:
         print_json(found)
         return
     click.echo(f"{found['rule']}  on {found['event']}  runs {found['target']}  {found['file']}:{found['line']}")
+    if found["disabled_by"] is not None:
+        click.echo(f"  disabled by {found['disabled_by']} at {Clock(utc=utc).format(found['disabled_at'])}")
+    elif not found["enabled"]:
+        click.echo("  disabled by its file")
     for each in found["criteria"]:
         click.echo(f"  when {each['text']}")
     show_matches(found["matches"], Clock(utc=utc), "EVENT")
+
+
+@rules.command()
+@click.argument("rule")
+@NOTE
+@with_runs
+def disable(source: "Source", *, rule: str, note: str | None, as_json: bool) -> None:
+    """Let a rule answer no more events.
+
+    With --json: the rule as in `show --json`.
+    """
+    found = source.ask(events.DisableRule(rule, note=note), events.RuleShown).rule
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{found['rule']} is disabled")
+
+
+@rules.command()
+@click.argument("rule")
+@NOTE
+@with_runs
+def enable(source: "Source", *, rule: str, note: str | None, as_json: bool) -> None:
+    """Let a rule that was disabled answer events again.
+
+    With --json: the rule as in `show --json`.
+    """
+    found = source.ask(events.EnableRule(rule, note=note), events.RuleShown).rule
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{found['rule']} is enabled")
 
 
 @rules.command("test")

@@ -216,6 +216,14 @@ class BlockingEngine(BlockingCalls):
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
         self._get(self.proxy.drain_daemon(daemon, by=by))
 
+    def disable_rule(self, rule: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Let a rule answer no more events. See `Engine.disable_rule`."""
+        return dict(self._get(self.proxy.disable_rule(rule, by=by)))
+
+    def enable_rule(self, rule: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Let a rule that was disabled answer events again. See `Engine.enable_rule`."""
+        return dict(self._get(self.proxy.enable_rule(rule, by=by)))
+
     def replay_event(self, event: str, *, by: Requester | None = None) -> str:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return str(self._get(self.proxy.replay_event(event, by=by)))

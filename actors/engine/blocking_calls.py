@@ -237,6 +237,14 @@ class BlockingCalls(BlockingReports):
         answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response))
         return answered
 
+    def disable_rule(self, rule: str) -> dict[str, Any]:
+        """Let a rule answer no more events. See `Engine.disable_rule`."""
+        return dict(self._get(self.proxy.disable_rule(rule)))
+
+    def enable_rule(self, rule: str) -> dict[str, Any]:
+        """Let a rule that was disabled answer events again. See `Engine.enable_rule`."""
+        return dict(self._get(self.proxy.enable_rule(rule)))
+
     def replay_event(self, event: str) -> str:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return str(self._get(self.proxy.replay_event(event)))

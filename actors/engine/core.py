@@ -25,6 +25,7 @@ from stretto.actors.engine.relay import Relay, RelayedRequests
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
+from stretto.actors.engine.rule_switches import RuleSwitches
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.shutdown import Shutdown
@@ -70,14 +71,14 @@ class EngineCore:
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
-        self.events = EngineEvents(services, definitions)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
         )
-        self.keys = EngineKeys(services, parts.link, parts.key_limits, peers)
+        self.keys = keys_of_engine = EngineKeys(services, parts.link, parts.key_limits, peers)
+        self.events = EngineEvents(services, definitions, RuleSwitches(services, keys_of_engine))
         self.pools = EnginePools(services)
-        self.inquiries = EngineInquiries(services, engine, table, self.requests)
+        self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(services, engine, parts.link, table, runs, recovery, admission, quarantine, peers)

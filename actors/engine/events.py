@@ -7,6 +7,7 @@ import msgspec
 
 from stretto.actors.dispatch import Deferred, derived
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.rule_switches import RuleSwitches
 from stretto.actors.events import find_event, list_events, rule_as_json, show_event, show_rule, try_rule
 from stretto.actors.journal import Accepted, EventQuery, EventReader, NoJournal, Requester, asked_by, new_event_id
 from stretto.actors.runs import Services
@@ -21,18 +22,29 @@ if TYPE_CHECKING:
 class EngineEvents:
     """Answers about events and rules, and replays events."""
 
-    def __init__(self, services: Services, definitions: EffectiveDefinitions) -> None:
+    def __init__(self, services: Services, definitions: EffectiveDefinitions, switches: RuleSwitches) -> None:
         self._services = services
         self._definitions = definitions
+        self._switches = switches
+        services.events.matcher.is_disabled = lambda ref: switches.find(ref) is not None
 
     def rules(self) -> list[dict[str, Any]]:
         """Return all rules. See `Engine.rules`."""
-        return [rule_as_json(rule) for _ref, rule in sorted(self._services.events.rules.rules.items())]
+        rules = sorted(self._services.events.rules.rules.items())
+        return [rule_as_json(rule, self._switches.find(ref)) for ref, rule in rules]
 
     def rule(self, ref: str) -> Deferred:
         """Return a rule with its last matches. See `Engine.rule`."""
-        rule = self._find(ref)
-        return self._read(lambda events: show_rule(events, rule))
+        rule, disabled = self._find(ref), self._switches.find(ref)
+        return self._read(lambda events: show_rule(events, rule, disabled))
+
+    def disable(self, ref: str, by: Requester | None) -> Deferred:
+        """Let a rule answer no more events. See `Engine.disable_rule`."""
+        return derived(self._switches.disable(self._find(ref), by), lambda _key: self.rule(ref))
+
+    def enable(self, ref: str, by: Requester | None) -> Deferred:
+        """Let a rule answer events again. See `Engine.enable_rule`."""
+        return derived(self._switches.enable(self._find(ref), by), lambda _removed: self.rule(ref))
 
     def try_rule(
         self,
@@ -58,7 +70,8 @@ class EngineEvents:
     def event(self, event: str) -> Deferred:
         """Return an event. See `Engine.event`."""
         rules, surroundings = self._services.events.rules, self._services.events.matcher.surroundings
-        return self._read(lambda events: show_event(events, event, rules, surroundings))
+        find_switch = self._switches.find
+        return self._read(lambda events: show_event(events, event, rules, surroundings, find_switch))
 
     def replay(self, event: str, by: Requester | None) -> Deferred:
         """Accept a copy of an event. See `Engine.replay_event`."""

@@ -10,6 +10,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, derived, forward, handles, when_settled
+from stretto.actors.engine.relay import Relay
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.history import find_inquiry, inquiry_as_json, inquiry_ended_error, list_inquiries, show_inquiry
@@ -49,8 +50,16 @@ class AnswerAgain(msgspec.Struct, frozen=True):
 class EngineInquiries:
     """Lists inquiries, and passes answers to the items that wait for them, one at a time for each inquiry."""
 
-    def __init__(self, services: Services, engine: pykka.ActorRef[Any], table: RunTable, requests: RunRequests) -> None:
+    def __init__(
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        table: RunTable,
+        requests: RunRequests,
+        relay: Relay,
+    ) -> None:
         self._services = services
+        self._relay = relay
         self._engine = engine
         self._requests = requests
         self._being_answered: dict[str, Deferred] = {}
@@ -136,17 +145,19 @@ class EngineInquiries:
         item = ItemKey(inquiry.task, inquiry.visit, inquiry.index)
         request = AnswerInquiry(inquiry.id, item, answer.response, answer.by, ended)
         try:
-            taken = self._requests.send(inquiry.run_id, "answer an inquiry of", request)
+            elsewhere = self._relay.to(inquiry.run_id, "answer_inquiry", (inquiry.id, answer.response), answer.by)
+            taken = self._requests.send(inquiry.run_id, "answer an inquiry of", request, elsewhere)
         except StrettoError as error:
             answer.reply.fail(error)
             return
-        forward(_reported(taken, message.row), answer.reply)
+        forward(self._reported(taken, message.row), answer.reply)
 
+    def _reported(self, taken: Deferred, row: StoredInquiry) -> Deferred:
+        """Return the answered inquiry as plain data, once that is durable. Another engine has written it elsewhere."""
 
-def _reported(taken: Deferred, row: StoredInquiry) -> Deferred:
-    """Return the answered inquiry as plain data, once that is durable."""
+        def report(end: InquiryEnd | None) -> dict[str, Any] | Deferred:
+            if end is None:
+                return self.show(row.inquiry.id)
+            return inquiry_as_json(StoredInquiry(row.number, row.inquiry, end))
 
-    def report(end: InquiryEnd) -> dict[str, Any]:
-        return inquiry_as_json(StoredInquiry(row.number, row.inquiry, end))
-
-    return derived(taken, report)
+        return derived(taken, report)

@@ -4,7 +4,17 @@ from typing import Any
 
 from stretto.actors.dispatch import Deferred, derived
 from stretto.actors.engine.queries import record_audit
-from stretto.actors.journal import KeyLimits, KeyLink, Peers, Requester, StoredKey, asked_by
+from stretto.actors.journal import (
+    AuditEntries,
+    KeyLimits,
+    KeyLink,
+    Peers,
+    PutKey,
+    RemoveKey,
+    Requester,
+    StoredKey,
+    asked_by,
+)
 from stretto.actors.kv import (
     clear_value,
     find_key,
@@ -65,24 +75,33 @@ class EngineKeys:
             place, value, secret=secret, lasts=lasts, expected=version, now=now, by=None if by is None else by.who,
             limits=self._limits,
         )  # fmt: skip
-        written = self._link.change_key(change, asked_by(by, "set_key", str(place), now))
-        return derived(written, self._put)
+        return derived(self.put(change, asked_by(by, "set_key", str(place), now)), self._report)
 
     def delete(self, name: str, scope: str, owner: str | None, version: int | None, by: Requester | None) -> Deferred:
         """Delete a key. See `Engine.delete_key`."""
         place, now = key_place(name, scope, owner), self._services.now()
         change = key_removal(self._held.snapshot, place, version, now)
-        written = self._link.change_key(change, asked_by(by, "delete_key", str(place), now))
-        return derived(written, self._remove)
+        return self.remove(change, asked_by(by, "delete_key", str(place), now))
+
+    def put(self, change: PutKey, audit: AuditEntries) -> Deferred:
+        """Set a key. Return it, once that is durable. Raises as `Engine.set_key`."""
+        return derived(self._link.change_key(change, audit), self._put)
+
+    def remove(self, change: RemoveKey, audit: AuditEntries) -> Deferred:
+        """Delete a key. Raises as `Engine.delete_key`."""
+        return derived(self._link.change_key(change, audit), self._remove)
 
     def _find(self, name: str, scope: str, owner: str | None) -> StoredKey:
         return find_key(self._held.snapshot, key_place(name, scope, owner), self._services.now())
 
-    def _put(self, key: StoredKey) -> dict[str, Any]:
+    def _report(self, key: StoredKey) -> dict[str, Any]:
+        return {**key_as_json(key), "durable": self._link.durable}
+
+    def _put(self, key: StoredKey) -> StoredKey:
         """Take over a key, on the thread that has written it: changes arrive in the order of their commits."""
         self._held.put(key)
         self._notify()
-        return {**key_as_json(key), "durable": self._link.durable}
+        return key
 
     def _remove(self, key: StoredKey) -> None:
         self._held.remove(key)

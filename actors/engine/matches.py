@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, SparseFuture, handles, when_failed
+from stretto.actors.dispatch import Deferred, SparseFuture, handles, settle_with
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.rule_workflows import workflow_of_match
 from stretto.actors.engine.submission import Admission, TooManyRuns
@@ -27,7 +27,7 @@ from stretto.actors.runs import DueFound, DueUnread, FindDue, RunRequest, Servic
 from stretto.definitions.data import weigh
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.rules import Rule, Surroundings
-from stretto.metrics import get_logger
+from stretto.metrics import EventFigures, get_logger
 
 DUE_AT_ONCE: Final = 1000
 """Matches that are read from the store at once."""
@@ -64,7 +64,8 @@ class MatchStarts:
         self._runs = runs
         self._admission = admission
         self._run_failed = run_failed
-        self._waiting: deque[Match] = deque()
+        self._waiting: deque[tuple[Match, float]] = deque()
+        """The matches to start, each with the time at which it came."""
         self._waiting_bytes = 0
         self._is_reminded = False
         self._begun: set[str] | None = None
@@ -76,6 +77,21 @@ class MatchStarts:
         triggers = definitions.catalogue.triggers
         events.use(triggers.rules, triggers.hooks)
         events.start_runs_with(engine)
+        services.instruments.bind_events(self._figures)
+
+    def _figures(self) -> EventFigures:
+        """Return the figures of events. Called on any thread."""
+        events = self._services.events
+        try:
+            came = self._waiting[0][1]
+        except IndexError:
+            came = None
+        disabled = sum(not each.enabled or events.matcher.is_disabled(ref) for ref, each in events.rules.rules.items())
+        return EventFigures(
+            events=events.counts.read(), matches=events.match_counts.read(),
+            rules={"enabled": len(events.rules.rules) - disabled, "disabled": disabled},
+            waiting_seconds=0.0 if came is None else max(self._services.now() - came, 0.0),
+        )  # fmt: skip
 
     def _environment_of(self, rule: Rule) -> Any:
         return self._definitions.pack_configuration.of_workflow(
@@ -123,7 +139,7 @@ class MatchStarts:
         self._start_waiting()
 
     def _add(self, match: Match) -> None:
-        self._waiting.append(match)
+        self._waiting.append((match, self._services.now()))
         self._waiting_bytes += weigh(match.inputs)
 
     def _put_off(self, match: Match) -> None:
@@ -140,7 +156,7 @@ class MatchStarts:
 
     def _start_waiting(self) -> None:
         while self._waiting:
-            match = self._waiting[0]
+            match, _came = self._waiting[0]
             try:
                 self._start_run(match)
             except _LATER as error:
@@ -174,7 +190,11 @@ class MatchStarts:
         request.match = MatchKey(match.event, match.rule, match.depth)
         request.requested_by = RequestedBy(match.rule[:_LABEL_CHARACTERS], self._way_of(match))
         self._runs.check_files(request)
-        when_failed(request.accepted, lambda error: self._refused(match, error))
+        settle_with(
+            request.accepted,
+            lambda _accepted: self._services.events.match_counts.add("started"),
+            lambda error: self._refused(match, error),
+        )
         self._runs.start(request)
 
     def _way_of(self, match: Match) -> str:
@@ -190,6 +210,7 @@ class MatchStarts:
     def _fail(self, match: Match, error: StrettoError) -> None:
         reason = f"{error.code}: {error}"
         _log.warning("match_failed", event_id=match.event, rule=match.rule, reason=reason)
+        self._services.events.match_counts.add("failed")
         self._run_failed(match.run_id)
         failed = MatchFailed(event=match.event, rule=match.rule, error=reason)
         self._services.journal.record(failed, (), (), match.event)

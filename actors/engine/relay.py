@@ -14,6 +14,7 @@ from stretto.actors.journal import (
     DONE,
     Audited,
     AuditEntries,
+    InquiryEnded,
     PeerAnswer,
     PeerAsked,
     PeerRequest,
@@ -24,7 +25,7 @@ from stretto.actors.journal import (
     StoreUnavailable,
 )
 from stretto.actors.outcome import EngineStopping, RunWasParked, UnknownRun
-from stretto.actors.runs import ItemNotInFlight, Services
+from stretto.actors.runs import ItemNotInFlight, MayNotAnswer, Services
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import LimitExceeded, StrettoError
@@ -32,6 +33,7 @@ from stretto.metrics import get_logger
 
 CHANGES: Final = frozenset(
     {
+        "answer_inquiry",
         "cancel",
         "cancel_task",
         "drain_daemon",
@@ -48,6 +50,8 @@ CHANGES: Final = frozenset(
     }
 )
 """The methods of `Engine` that change something and can be relayed. Their answers are written with the changes."""
+_OF_INQUIRIES: Final = frozenset({"answer_inquiry"})
+"""Those that name an inquiry of the run, and not the run."""
 REPORTS: Final = frozenset({"status", "why", "preview_cancel", "item_output"})
 """The methods of `Engine` that report on a run in progress and can be relayed."""
 
@@ -57,8 +61,8 @@ Elsewhere: TypeAlias = Callable[[], Deferred]
 _ERRORS: Final[Mapping[str, type[StrettoError]]] = {
     kind.code: kind
     for kind in (
-        IllegalTransition, ItemNotInFlight, LimitExceeded, RunRestarting, StoreUnavailable, UnknownItem, UnknownRun,
-        UnknownTask,
+        IllegalTransition, InquiryEnded, ItemNotInFlight, LimitExceeded, MayNotAnswer, RunRestarting, StoreUnavailable,
+        UnknownItem, UnknownRun, UnknownTask,
     )
 }  # fmt: skip
 _LANE: Final = "answers"
@@ -114,6 +118,11 @@ class AnsweringRequester(Requester, frozen=True, kw_only=True):
 
     request: int
     audited: bool
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a program has called the other engine."""
+        return not self.audited
 
     def asks(self, operation: str, target: str, at: float, result: str = DONE) -> AuditEntries:
         """Return the entry of the audit, and the answer."""
@@ -178,7 +187,7 @@ class RelayedRequests:
         body = _bodies.decode(request.body)
         by = {"by": _answering(request, body.by)} if request.kind in CHANGES else {}
         stopping = StoreClosed("the engine is being stopped")
-        of_run = () if request.run_id is None else (request.run_id,)
+        of_run = () if request.run_id is None or request.kind in _OF_INQUIRIES else (request.run_id,)
         answer = ask_method_deferred(self._engine, request.kind, stopping, *of_run, *body.arguments, **by)
         settle_with(answer, lambda value: self._performed(request, value), lambda error: self._failed(request, error))
 

@@ -133,9 +133,11 @@ class RunRequests:
     def _ended_output(self, run_id: str, task: str, index: int, attempt: int | None) -> dict[str, Any] | Deferred:
         """Return the output of an item of a run that is not in progress, from the store or from memory."""
         if self._services.journal.durable:
-            return self._services.readers.ask_deferred(
-                lambda reader: reports.item_output(reader, run_id, task, index, attempt)
+            elsewhere = self._relay.to(run_id, "item_output", (task, index, attempt))
+            found = self._services.readers.ask_deferred(
+                lambda reader: self._output_from(reader, run_id, task, index, attempt, elsewhere)
             )
+            return _or_elsewhere(found)
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         outputs = self._table.outputs_of(run_id)
@@ -146,6 +148,17 @@ class RunRequests:
                 "functions have printed is"
             )
         return kept_report(kept)
+
+    def _output_from(  # noqa: PLR0913, PLR0917 - the attempt, and who has it
+        self, reader: Reader, run_id: str, task: str, index: int, attempt: int | None, elsewhere: Elsewhere | None
+    ) -> "dict[str, Any] | _Elsewhere":
+        """Return the output of an attempt that has ended, or what asks the engine in which it may be in flight."""
+        row = reader.run(run_id)
+        if row is not None and row.status not in ENDED and elsewhere is not None:
+            engine = reader.engine_of(run_id)
+            if engine is not None and engine.number != self._link.engine:
+                return _Elsewhere(elsewhere)
+        return reports.item_output(reader, run_id, task, index, attempt)
 
     def control(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.events.counts import EVENT_RESULTS, MATCH_RESULTS, Counts
     from stretto.actors.events.intake import EventIntake
     from stretto.actors.events.matching import Matcher
     from stretto.actors.events.reports import (
@@ -28,6 +29,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "counts": "Counts EVENT_RESULTS MATCH_RESULTS",
             "intake": "EventIntake",
             "matching": "Matcher",
             "reports": (
@@ -38,6 +40,9 @@ else:
     )
 
 __all__ = [
+    "EVENT_RESULTS",
+    "MATCH_RESULTS",
+    "Counts",
     "EventIntake",
     "Matcher",
     "event_as_json",

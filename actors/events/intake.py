@@ -4,7 +4,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from stretto.actors.dispatch import Deferred, Recipient
+from stretto.actors.dispatch import Deferred, Recipient, settle_with
+from stretto.actors.events.counts import EVENT_RESULTS, MATCH_RESULTS, Counts
 from stretto.actors.events.matching import Matcher
 from stretto.actors.journal import (
     Accepted,
@@ -30,6 +31,10 @@ class EventIntake:
     def __init__(self, journal: Link | None = None, matcher: Matcher | None = None) -> None:
         self._journal = NoJournal() if journal is None else journal
         self.matcher = Matcher() if matcher is None else matcher
+        self.counts = Counts(EVENT_RESULTS)
+        """The events since the engine's start."""
+        self.match_counts = Counts(MATCH_RESULTS)
+        """The answers of rules since then."""
         self.hooks: Mapping[str, Hook] = {}
         """The webhooks by name."""
         self._closed = False
@@ -75,14 +80,26 @@ class EventIntake:
         if self._closed:
             raise EngineStopping("the engine is being stopped: it accepts no more events")
         answer = Deferred()
-        accepted = self.acceptance_of(event, audit)
+        accepted = EventAccepted(event=event, matches=self.matcher.matches(event), audit=audit)
+        settle_with(answer, lambda found: self._count(accepted, found), lambda _error: self.counts.add("refused"))
         notifications = self.notifications_of(accepted)
         self._journal.record(accepted, notifications, ((answer, Accepted(event.id)),), event.id)
         return answer
 
     def acceptance_of(self, event: Event, audit: AuditEntries = ()) -> EventAccepted:
         """Return the record of an event with its matches, for the commit of what has caused it."""
-        return EventAccepted(event=event, matches=self.matcher.matches(event), audit=audit)
+        accepted = EventAccepted(event=event, matches=self.matcher.matches(event), audit=audit)
+        self._count(accepted, Accepted(event.id))
+        return accepted
+
+    def _count(self, accepted: EventAccepted, answer: Accepted) -> None:
+        if answer.duplicate:
+            self.counts.add("duplicate")
+            return
+        self.counts.add("accepted")
+        if accepted.matches:
+            self.match_counts.add("matched", len(accepted.matches))
+            self.match_counts.add("failed", sum(each.error is not None for each in accepted.matches))
 
     def notifications_of(self, accepted: EventAccepted) -> tuple[tuple[Recipient, Any], ...]:
         """Return the messages to send once a record of an event is durable, each with its receiver."""

@@ -41,6 +41,7 @@ class Matcher:
     Attributes:
         rules: The rules in force.
         surroundings: As given.
+        is_disabled: Returns whether someone has disabled the rule with a ref. Called on any thread.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Matcher:
     ) -> None:
         self.rules: RuleIndex = NO_RULES
         self.surroundings = surroundings
+        self.is_disabled: Callable[[str], bool] = lambda _ref: False
         self._guard = Unguarded() if guard is None else guard
         self._make_run_id = make_run_id
 
@@ -77,7 +79,7 @@ class Matcher:
         found: list[Match] = []
         room = MAX_INPUT_BYTES
         for rule in rules:
-            if answers(rule, event, self.surroundings):
+            if answers(rule, event, self.surroundings) and not self.is_disabled(rule.ref):
                 answer = self._answer(event, rule)
                 room -= weigh(answer.inputs)
                 found.append(answer if room >= 0 else self._failed(event, rule, TOO_LARGE))

@@ -9,6 +9,7 @@ from stretto.actors.journal import (
     EventRow,
     MatchRow,
     Reader,
+    StoredKey,
     UnknownEvent,
     time_as_json,
 )
@@ -26,7 +27,7 @@ from stretto.definitions.rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LAST_MATCHES: Final = 20
 """Matches of a rule that are shown, the newest ones."""
@@ -50,11 +51,18 @@ def match_as_json(row: MatchRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rule_as_json(rule: Rule) -> dict[str, Any]:
-    """Return {rule, event, target, enabled, dialect, description, file, line} of a rule."""
+def rule_as_json(rule: Rule, disabled: StoredKey | None = None) -> dict[str, Any]:
+    """Return {rule, event, target, enabled, disabled_by, disabled_at, dialect, description, file, line} of a rule.
+
+    Args:
+        rule: The rule.
+        disabled: The key that says who has disabled it, or None.
+    """
     return {
-        "rule": rule.ref, "event": rule.event, "target": rule.target, "enabled": rule.enabled, "dialect": rule.dialect,
-        "description": rule.description, "file": rule.file, "line": rule.place.line,
+        "rule": rule.ref, "event": rule.event, "target": rule.target, "enabled": rule.enabled and disabled is None,
+        "disabled_by": None if disabled is None else disabled.set_by or "the engine's owner",
+        "disabled_at": None if disabled is None else time_as_json(disabled.set_at),
+        "dialect": rule.dialect, "description": rule.description, "file": rule.file, "line": rule.place.line,
     }  # fmt: skip
 
 
@@ -86,7 +94,13 @@ def stored_event(reader: Reader, event: str) -> dict[str, Any]:
     return show_event(reader.events, event, NO_RULES, NO_SURROUNDINGS)
 
 
-def show_event(reader: EventReader, event: str, rules: RuleIndex, surroundings: Surroundings) -> dict[str, Any]:
+def show_event(
+    reader: EventReader,
+    event: str,
+    rules: RuleIndex,
+    surroundings: Surroundings,
+    find_switch: "Callable[[str], StoredKey | None]" = lambda _ref: None,
+) -> dict[str, Any]:
     """Return an event with its payload, its `matches`, and the `others`: the rules of its type that did not answer.
 
     Raises:
@@ -97,7 +111,8 @@ def show_event(reader: EventReader, event: str, rules: RuleIndex, surroundings: 
     answered = {each.rule for each in matches}
     # Other schedules have nothing to do with a due time.
     asked = rules.candidates(found) if found.type == SCHEDULE_EVENT else rules.of(found.type)
-    others = [each for each in asked if each.ref not in answered][:MOST_JUDGED]
+    listening = (*asked, *rules.disabled(found.type))
+    others = [each for each in listening if each.ref not in answered][:MOST_JUDGED]
     row = EventRow(
         id=found.id, type=found.type, source=found.source, at=found.at, depth=found.depth, cause=found.cause,
         matched=len(matches),
@@ -107,7 +122,10 @@ def show_event(reader: EventReader, event: str, rules: RuleIndex, surroundings: 
         "headers": found.headers,
         "parameters": found.parameters,
         "matches": [match_as_json(each) for each in matches],
-        "others": [{"rule": each.ref, "criteria": _judged(each, found, surroundings)} for each in others],
+        "others": [
+            {"rule": each.ref, "criteria": _why_not(each, found, surroundings, find_switch(each.ref))}
+            for each in others
+        ],
     }
 
 
@@ -119,9 +137,9 @@ def find_event(reader: EventReader, event: str) -> Event:
     return found
 
 
-def show_rule(reader: EventReader, rule: Rule) -> dict[str, Any]:
+def show_rule(reader: EventReader, rule: Rule, disabled: StoredKey | None = None) -> dict[str, Any]:
     """Return a rule with its `criteria`, its `parameters` and its last `matches`."""
-    return rule_as_json(rule) | {
+    return rule_as_json(rule, disabled) | {
         "parameters": rule.parameters,
         "criteria": [{"text": each.text, "line": each.place.line} for each in rule.criteria],
         "inputs": list(rule.inputs),
@@ -143,8 +161,13 @@ def try_rule(rule: Rule, event: Event, surroundings: Surroundings) -> dict[str, 
     }
 
 
-def _judged(rule: Rule, event: Event, surroundings: Surroundings) -> list[dict[str, Any]]:
-    return [_as_json(each) for each in judge(rule, event, surroundings)]
+def _why_not(rule: Rule, event: Event, surroundings: Surroundings, disabled: StoredKey | None) -> list[dict[str, Any]]:
+    """Return what the criteria of a rule say now, and first whether it is disabled."""
+    judged = judge(rule, event, surroundings)
+    if not rule.enabled or disabled is not None:
+        by = "its file" if disabled is None else disabled.set_by or "the engine's owner"
+        judged.insert(0, Judgement("the rule is enabled", rule.place.line, held=False, problem=f"{by} has disabled it"))
+    return [_as_json(each) for each in judged]
 
 
 def _as_json(judgement: Judgement) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Coroutine, Generator
 from time import monotonic, process_time, thread_time
 from typing import Any, Final
 
-SHARE: Final = 0.1
+SHARE: Final = 0.07
 """The share of the daemon's CPU time that all guests have together while runs need it."""
-MAX_SAVED_SECONDS: Final = 0.02
+MAX_SAVED_SECONDS: Final = 0.01
 """The most CPU time that is saved up while no guest needs it."""
 MAX_DEBT_SECONDS: Final = 0.01
 """The most CPU time that is owed. After a costly turn, guests wait for `MAX_DEBT_SECONDS / SHARE` at most."""

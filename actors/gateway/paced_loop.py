@@ -108,6 +108,8 @@ class PacedSelector(selectors.BaseSelector):
             timeout = 0
         ready = self._known.select(timeout)
         if not self._is_open:
+            if not ready:
+                self.budget.use()  # it has been woken for guests, only to see whether they may come in
             return ready
         known = [each for each in ready if each[0].fd != self._queue.door]
         if len(known) == len(ready) and not self._queue.has_ready():

@@ -73,6 +73,11 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
         """The person: the user for whom a proxy sends the request, or who sends it."""
         return self.for_user or self.who
 
+    @property
+    def is_program(self) -> bool:
+        """Whether a program has called an engine in its own process, which may do everything."""
+        return False
+
     def asks(self, operation: str, target: str, at: float, result: str = DONE) -> AuditEntries:
         """Return the entry of a change, to be written in the change's commit.
 

@@ -14,6 +14,9 @@ from stretto.definitions.errors import LimitExceeded, StrettoError
 Scope: TypeAlias = Literal["system", "user", "pack"]
 """Whose key it is: everyone's, a user's, or a pack's."""
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+StoredScope: TypeAlias = Literal["system", "user", "pack", "rule"]
+"""A scope of users, or `rule`, which they neither see nor set: its keys are the names of disabled rules."""
+STORED_SCOPES: Final[tuple[StoredScope, ...]] = get_args(StoredScope)
 ABSENT_VERSION: Final = 0
 """The version to expect of a key that must not be there."""
 
@@ -31,9 +34,9 @@ class UnknownKey(StrettoError):
 
 
 class KeyPlace(NamedTuple):
-    """Where a key is found. The owner is the name of a user or a pack, and empty in the scope `system`."""
+    """Where a key is found. The owner is the name of a user or a pack, and empty in the other scopes."""
 
-    scope: Scope
+    scope: StoredScope
     owner: str
     name: str
 

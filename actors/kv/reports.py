@@ -172,7 +172,7 @@ def _matching(  # noqa: PLR0913, PLR0917 - the fields of a query
         place = key.place
         if after is not None and place <= after:
             continue
-        if scope not in {None, place.scope} or owner not in {None, place.owner}:
+        if place.scope not in SCOPES or scope not in {None, place.scope} or owner not in {None, place.owner}:
             continue
         if prefix is not None and not place.name.startswith(prefix):
             continue

@@ -75,6 +75,18 @@ class ShowRule(Request, frozen=True, tag="rule"):
     rule: EventName
 
 
+class DisableRule(NotedRequest, frozen=True, tag="disable_rule"):
+    """Let a rule answer no more events."""
+
+    rule: EventName
+
+
+class EnableRule(NotedRequest, frozen=True, tag="enable_rule"):
+    """Let a rule that was disabled answer events again."""
+
+    rule: EventName
+
+
 class TryRule(Request, frozen=True, tag="try_rule"):
     """Return which criteria of a rule an event meets, and the inputs of the run that it would start.
 

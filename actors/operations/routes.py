@@ -211,6 +211,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/events/{event}/replay", events.ReplayEvent, "operator", events.EventAnswer, status=202),
     Route("GET", "/rules", events.Rules, "viewer", events.RulesAnswer, "rules"),
     Route("GET", "/rules/{rule}", events.ShowRule, "viewer", events.RuleShown, "rule"),
+    Route("POST", "/rules/{rule}/disable", events.DisableRule, "operator", events.RuleShown, "rule"),
+    Route("POST", "/rules/{rule}/enable", events.EnableRule, "operator", events.RuleShown, "rule"),
     Route("POST", "/rules/{rule}/test", events.TryRule, "operator", events.RuleTried),
     Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", catalogue.Definitions, "viewer", about.DefinitionsAnswer),

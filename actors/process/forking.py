@@ -6,7 +6,7 @@ close-on-exec.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
@@ -19,6 +19,7 @@ class HasDescriptor(Protocol):
 
 
 _withheld: dict[HasDescriptor, None] = {}
+_groups: list[Collection[int]] = []
 _callbacks: dict[Callable[[], None], None] = {}
 _generation = 0
 
@@ -31,6 +32,16 @@ def withhold(owner: HasDescriptor) -> None:
 def give_back(owner: HasDescriptor) -> None:
     """Forget a withheld descriptor. Call this before it is closed, because its number may be reused. Idempotent."""
     _withheld.pop(owner, None)
+
+
+def withhold_all(descriptors: Collection[int]) -> None:
+    """Close the descriptors in every child that this process forks: those that are in the collection at that moment."""
+    _groups.append(descriptors)
+
+
+def give_back_all(descriptors: Collection[int]) -> None:
+    """Forget a withheld collection. Idempotent."""
+    _groups[:] = [each for each in _groups if each is not descriptors]
 
 
 @contextmanager
@@ -62,6 +73,10 @@ def _leave_to_the_parent() -> None:
         with suppress(Exception):
             _replace(owner.fileno(), nothing)
     _withheld.clear()
+    for descriptor in [each for group in _groups for each in group]:
+        with suppress(Exception):
+            _replace(descriptor, nothing)
+    _groups.clear()
     if nothing >= 0:
         os.close(nothing)
 

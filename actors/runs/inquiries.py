@@ -86,7 +86,7 @@ def check_may_answer(question: Question, requested_by: str | None, by: Requester
         requested_by: Who asked for the run.
         by: Who answers. None is a program in its own process, which may.
     """
-    if by is None:
+    if by is None or by.is_program:
         return
     if question.not_requester and by.name == requested_by:
         raise MayNotAnswer(f"{by.name} asked for the run, and this inquiry needs the answer of someone else")

@@ -83,7 +83,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
     def _result(self, running: OpenInquiry, response: Data) -> Data:
         """Return the item's result: StackStorm's, and who has answered."""
         question, message = running.question, self._answered
-        by = None if message is None or message.by is None else message.by.name
+        by = None if message is None or message.by is None or message.by.is_program else message.by.name
         return freeze({
             "response": response, "schema": question.schema, "route": question.route, "users": list(question.users),
             "roles": list(question.roles), "ttl": question.ttl or 0, "inquiry": running.inquiry.id, "answered_by": by,
@@ -111,7 +111,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
         message, now = self._answered, self._services.now()
         if message is None:
             return WaitEnded(InquiryEnd(id=inquiry.id, status=_STATUSES.get(outcome, "cancelled"), at=now))
-        by = None if message.by is None else message.by.of_run
+        by = None if message.by is None or message.by.is_program else message.by.of_run
         response = request.start.scope.facts.mask.data(self._response)
         end = InquiryEnd(id=inquiry.id, status="answered", at=now, by=by, response=response)
         audit = () if message.by is None else message.by.asks("answer_inquiry", f"{inquiry.run_id} {inquiry.id}", now)

@@ -1,7 +1,8 @@
 """The requests of webhooks, which become events once their proof is checked."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import msgspec
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal import StoreUnavailable, new_event_id
+from stretto.actors.outcome import EngineStopping
 from stretto.actors.runs import Services
 from stretto.actors.triggers.proofs import HookRefused, NoHookSecret, UnknownHook, check_proof
 from stretto.actors.triggers.secrets import secret_of
@@ -72,6 +74,10 @@ class HookDesk:
             InvalidInput, LimitExceeded: The body is no JSON, or out of bounds.
             EngineStopping, StoreUnavailable: No event is accepted now.
         """
+        with self._counting_refusals():
+            return self._received(name, delivery)
+
+    def _received(self, name: str, delivery: Delivery) -> Deferred:
         hook = self._find(name)
         now = self._services.now()
         secret = self._secret_of(hook, now)
@@ -96,6 +102,10 @@ class HookDesk:
         Returns:
             `Accepted`, once the event is durable. Raises as `receive`, but nothing about secrets.
         """
+        with self._counting_refusals():
+            return self._received_stackstorm(url, delivery, source)
+
+    def _received_stackstorm(self, url: str, delivery: Delivery, source: str) -> Deferred:
         headers = kept_headers(delivery.headers)
         titled = object_of({name.title(): value for name, value in headers.items()})
         payload = object_of({"body": payload_of(delivery.body, url), "headers": titled})
@@ -116,6 +126,10 @@ class HookDesk:
         Returns:
             `Accepted`, once the event is durable. Raises as `receive_stackstorm`.
         """
+        with self._counting_refusals():
+            return self._sent(event_type, payload, source, key)
+
+    def _sent(self, event_type: str, payload: Any, source: str, key: str | None) -> Deferred:
         now = self._services.now()
         try:
             frozen = freeze(payload, "the payload")
@@ -142,6 +156,16 @@ class HookDesk:
         if reason is not None:
             raise StoreUnavailable(f"no event is accepted while the store cannot be written: {reason}")
         return self._services.events.accept(event)
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except (EngineStopping, StoreUnavailable):
+            raise  # the sender may send it again
+        except StrettoError:
+            self._services.events.counts.add("refused")
+            raise
 
     def _find(self, name: str) -> Hook:
         hooks = self._services.events.hooks

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
     from stretto.definitions.expressions.containers import ListTemplate, ObjectTemplate
     from stretto.definitions.expressions.failures import stop_reason, stopped_error
+    from stretto.definitions.expressions.requirements import RequiredText, required_text
     from stretto.definitions.expressions.sandbox import TextSandbox
     from stretto.definitions.expressions.scope import RESERVED_FUNCTIONS
     from stretto.definitions.expressions.stackstorm_filters import STACKSTORM_FILTERS
@@ -72,6 +73,7 @@ else:
             "scope": "RESERVED_FUNCTIONS",
             "stackstorm_filters": "STACKSTORM_FILTERS",
             "syntax": "Malformed Site parse",
+            "requirements": "RequiredText required_text",
             "templates": ("Constant Expression Source Statements Template Text compile_condition compile_text"),
         },
     )
@@ -107,6 +109,7 @@ __all__ = [
     "Quick",
     "Read",
     "Readable",
+    "RequiredText",
     "Scope",
     "Site",
     "Source",
@@ -119,6 +122,7 @@ __all__ = [
     "compile_text",
     "evaluation_of",
     "parse",
+    "required_text",
     "stop_reason",
     "stopped_error",
     "this_thread",

@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     )
     from stretto.definitions.rules.hook import STYLES, Hook, HookStyle, SecretSource
     from stretto.definitions.rules.rule import Criterion, Rule
+    from stretto.definitions.rules.rule_index import NO_RULES, RuleIndex
     from stretto.definitions.rules.schedule_file import SCHEDULE_EVENT, due_parameters
     from stretto.definitions.rules.scope import EventScope
     from stretto.definitions.rules.targets import check_rule, semantics_of
     from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
-        NO_RULES,
         NO_SURROUNDINGS,
         Judgement,
         Rendered,
-        RuleIndex,
         Surroundings,
         answers,
         judge,
@@ -43,10 +42,11 @@ else:
             "hook": "Hook HookStyle STYLES SecretSource",
             "schedule_file": "SCHEDULE_EVENT due_parameters",
             "rule": "Criterion Rule",
+            "rule_index": "NO_RULES RuleIndex",
             "scope": "EventScope",
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
-            "trial": "Judgement NO_RULES NO_SURROUNDINGS Rendered RuleIndex Surroundings answers judge render",
+            "trial": "Judgement NO_SURROUNDINGS Rendered Surroundings answers judge render",
         },
     )
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.errors import Place, StrettoError
-from stretto.definitions.expressions import ABSENT, Moment, Scope, Source, Template
-from stretto.definitions.rules.operators import OPERATORS
+from stretto.definitions.expressions import ABSENT, Constant, Moment, RequiredText, Scope, Source, Template
+from stretto.definitions.rules.operators import EQUALITIES, OPERATORS
 from stretto.definitions.rules.payload_paths import PayloadPath
 
 if TYPE_CHECKING:
@@ -49,6 +49,13 @@ class Comparison:
         found = None if base is ABSENT else self._path.first(base)
         return repr(None if found is ABSENT else found)[:_SHOWN]
 
+    def required(self) -> RequiredText | None:
+        """Return the text that the field must have, if it must equal one."""
+        names, pattern = self._path.names, self._pattern
+        if self._operator not in EQUALITIES or names is None or not isinstance(pattern, Constant):
+            return None
+        return RequiredText(names, pattern.value) if isinstance(pattern.value, str) else None
+
     def expressions(self) -> tuple[Source, ...]:
         """Return the expressions of the pattern."""
         return tuple(self._pattern.expressions())
@@ -84,6 +91,10 @@ class Search:
         base = scope.resolve(self._path.base)
         found = None if base is ABSENT else self._path.first(base)
         return repr(None if found is ABSENT else found)[:_SHOWN]
+
+    def required(self) -> RequiredText | None:
+        """Return None: it compares the members of a list."""
+        return None
 
     def expressions(self) -> tuple[Source, ...]:
         """Return the expressions of all patterns."""

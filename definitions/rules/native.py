@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from stretto.definitions.dialects import ACTION, Fields, Reader
-from stretto.definitions.expressions import Moment, Scope, Site, Source, Template
+from stretto.definitions.expressions import Moment, RequiredText, Scope, Site, Source, Template, required_text
 from stretto.definitions.rules.names import check_names
 from stretto.definitions.rules.rule import Criterion, Rule
 from stretto.definitions.source import MapNode, Node, ScalarNode
@@ -24,12 +24,13 @@ SITE: Final = Site()
 class Condition:
     """A condition that is an expression. An event meets it if its value is true."""
 
-    __slots__ = ("_template", "place", "text")
+    __slots__ = ("_required", "_template", "place", "text")
 
     def __init__(self, template: Template, text: str) -> None:
         self._template = template
         self.text = text
         self.place: Place = template.place
+        self._required = required_text(template)
 
     def holds(self, scope: Scope, moment: Moment) -> bool:
         """Return whether its value is true. Raises `ExpressionError`."""
@@ -38,6 +39,10 @@ class Condition:
     def found(self, scope: Scope) -> str:  # noqa: ARG002 - an expression may compare anything
         """Return ""."""
         return ""
+
+    def required(self) -> RequiredText | None:
+        """Return the text that a field must have for the expression to be true."""
+        return self._required
 
     def expressions(self) -> tuple[Source, ...]:
         """Return the expression."""

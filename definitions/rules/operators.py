@@ -108,6 +108,8 @@ _LONG: Final[Mapping[str, Operator]] = {
     "nexists": lambda value, _pattern, _now: value is None,
     **{name: _unless_null(operator) for name, operator in _WITH_PATTERN.items()},
 }
+EQUALITIES: Final = frozenset({"equals", "eq"})
+"""The names of the operator that only an equal value meets."""
 SHORT: Final[Mapping[str, str]] = {
     "eq": "equals", "neq": "nequals", "ieq": "iequals", "lt": "lessthan", "gt": "greaterthan", "td_lt": "timediff_lt",
     "td_gt": "timediff_gt", "in": "inside", "nin": "ninside",

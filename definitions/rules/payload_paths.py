@@ -31,6 +31,12 @@ class PayloadPath:
         """The first name."""
         return str(self._steps[0])
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """All names, or None if the path has an index or a star."""
+        names = tuple(step for step in self._steps if isinstance(step, str))
+        return names if len(names) == len(self._steps) else None
+
     def first(self, value: Any) -> Any:
         """Return the first value at the path below `value`, which is that of the base, or `ABSENT`."""
         return next(self._found(value, 1), ABSENT)

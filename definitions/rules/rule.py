@@ -6,7 +6,7 @@ from typing import Protocol
 
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Place
-from stretto.definitions.expressions import Constant, Moment, Scope, Source, Template
+from stretto.definitions.expressions import Constant, Moment, RequiredText, Scope, Source, Template
 from stretto.definitions.rules.event import RuleDialect
 from stretto.definitions.schedules import Schedule
 
@@ -31,6 +31,9 @@ class Criterion(Protocol):
 
     def found(self, scope: Scope) -> str:
         """Return what it compares of the event, for people; "" if that is not known."""
+
+    def required(self) -> RequiredText | None:
+        """Return the text that a field must have for an event to meet it, or None if none is known."""
 
     def expressions(self) -> "tuple[Source, ...]":
         """Return its expressions."""

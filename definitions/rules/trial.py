@@ -1,6 +1,6 @@
 """The decision whether a rule answers an event, and the inputs of the run that it then starts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -135,57 +135,3 @@ def _evaluation(rule: Rule, event: Event, surroundings: Surroundings) -> tuple[E
     keys.replaying = False
     moment = Moment(event.at, event.id, rule.ref, limits=surroundings.limits, keys=keys)
     return EventScope(event, rule.dialect, environment, mask), moment, mask
-
-
-class RuleIndex:
-    """The rules in force, by the type of the events that they answer. It never changes.
-
-    Attributes:
-        rules: All of them, by name.
-        by_event: Those that are enabled, by the type of events.
-    """
-
-    __slots__ = ("_by_parameter", "_open", "by_event", "rules")
-
-    def __init__(self, rules: Mapping[str, Rule]) -> None:
-        self.rules = rules
-        by_event: dict[str, list[Rule]] = {}
-        for rule in rules.values():
-            if rule.enabled:
-                by_event.setdefault(rule.event, []).append(rule)
-        self.by_event: Mapping[str, tuple[Rule, ...]] = {event: tuple(found) for event, found in by_event.items()}
-        # Schedules share one type of events, and so do webhooks of StackStorm: each asks for one text of a parameter.
-        open_rules: dict[str, list[tuple[int, Rule]]] = {}
-        by_parameter: dict[tuple[str, str, str], list[tuple[int, Rule]]] = {}
-        for event, found in by_event.items():
-            for place, rule in enumerate(found):
-                asked = next(((name, text) for name, text in rule.parameters.items() if isinstance(text, str)), None)
-                if asked is None:
-                    open_rules.setdefault(event, []).append((place, rule))
-                else:
-                    by_parameter.setdefault((event, *asked), []).append((place, rule))
-        self._open: Mapping[str, list[tuple[int, Rule]]] = open_rules
-        self._by_parameter: Mapping[tuple[str, str, str], list[tuple[int, Rule]]] = by_parameter
-
-    def of(self, event: str) -> tuple[Rule, ...]:
-        """Return the rules that listen to a type of events."""
-        return self.by_event.get(event, ())
-
-    def candidates(self, event: Event) -> tuple[Rule, ...]:
-        """Return the rules that listen to the type of an event, without those that ask for other parameters."""
-        if event.type not in self.by_event:
-            return ()
-        if not event.parameters:
-            return tuple(rule for _place, rule in self._open.get(event.type, ()))
-        found = list(self._open.get(event.type, ()))
-        for name, value in event.parameters.items():
-            if isinstance(value, str):
-                found += self._by_parameter.get((event.type, name, value), ())
-        return tuple(rule for _place, rule in sorted(found, key=lambda each: each[0]))
-
-    def types(self) -> Iterable[str]:
-        """Return the types that rules listen to."""
-        return self.by_event.keys()
-
-
-NO_RULES = RuleIndex({})

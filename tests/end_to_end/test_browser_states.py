@@ -24,10 +24,13 @@ from stretto.actors.operations import (
     TriggerSchedule,
     Watch,
 )
+from stretto.actors.operations.events import DisableRule
 from stretto.actors.pools import PoolOptions
 from tests.support.accessibility import sideways, unseen_stops, violations
 from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
+from tests.support.events import answer_of, event
 from tests.support.gateways import Opened, opened_gateway
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,6 +51,9 @@ DEFINITIONS: Final = {
     "hosts: {type: integer, minimum: 1, description: At first}}, required: [go, hosts]}}}]\n",
     "test.later": "schedule: {at: '2999-01-01', overlap: skip}\nrun: test.echo\ndescription: Once\n",
     "test.never": "schedule: {cron: '0 2 * * *'}\nrun: test.echo\n",
+    "test.on_greeting": "on: {event: greeted, when: payload.loud}\nrun: test.echo\ndescription: Greets\n"
+    "input: {text: '{{ payload.text }}'}\n",
+    "test.on_whisper": "on: {event: greeted, when: not payload.loud}\nrun: test.echo\n",
     "test.calls": "tasks: [{name: call, action: test.ask}, {name: again, with_items: [1, 2], action: test.items}]\n",
     "test.refused": "tasks: [{name: a, action: core.noop, concurency: 3}]\n",
 }  # fmt: skip
@@ -96,6 +102,11 @@ STATES: Final = {
     "an inquiry": "/inquiries/{asked}",
     "an inquiry that is answered": "/inquiries/{answered}",
     "schedules": "/schedules",
+    "rules": "/rules",
+    "a rule": "/rules/test.on_greeting",
+    "events": "/events",
+    "events, a filter that none matches": "/events?type=none&answered=no&since=1h",
+    "an event": "/events/{event}",
     "actions": "/actions",
     "actions, a search that none matches": "/actions?q=nothing-like-this",
     "an action": "/actions/core.http",
@@ -114,7 +125,9 @@ STATES: Final = {
     "the log-in": "/enter",
 }
 """The address of each state. Names in braces are those of runs, inquiries and tokens."""
-NAMES: Final = {"echo", "items", "sleep", "paused", "token", "task", "asked", "answered", "asks", "calls", "child"}
+NAMES: Final = {
+    "event", "echo", "items", "sleep", "paused", "token", "task", "asked", "answered", "asks", "calls", "child",
+}  # fmt: skip
 """The names in braces."""
 
 
@@ -146,6 +159,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         client.ask(Pause(names["paused"], note="for the picture"))
         client.ask(PauseSchedule("test.never"))
         client.ask(TriggerSchedule("test.later"))
+        services = opened.engine.proxy().host.services().get(timeout=PATIENCE)
+        greeted = event({"loud": True, "text": "Hello " * 40}, type="greeted", source="hook:" + "greeter" * 12)
+        names["event"] = answer_of(services.events.accept(greeted)).event
+        client.ask(DisableRule("test.on_whisper"))
         names["answered"] = asked(client)
         client.ask(AnswerInquiry(names["answered"], {"go": True, "hosts": 2}))
         names["asked"] = asked(client)

@@ -9,7 +9,7 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from stretto.metrics import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES, Instruments, catalogue, expose
+from stretto.metrics import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES, EventFigures, Instruments, catalogue, expose
 from stretto.metrics.instruments import MAX_ACTIONS, MAX_KINDS_PER_ACTION, MAX_TASKS_PER_WORKFLOW
 from stretto.metrics.pools import PoolFigures
 
@@ -84,6 +84,10 @@ POOL = PoolFigures(
         ("stretto_http_refusals", "counter", {"reason"}),
         ("stretto_streams", "gauge", set()),
         ("stretto_streams_dropped", "counter", set()),
+        ("stretto_events", "counter", {"result"}),
+        ("stretto_matches", "counter", {"result"}),
+        ("stretto_match_waiting_seconds", "gauge", set()),
+        ("stretto_rules", "gauge", {"state"}),
         ("stretto_pool_workers", "gauge", {"pool", "state"}),
         ("stretto_pool_slots", "gauge", {"pool"}),
         ("stretto_pool_items_in_flight", "gauge", {"pool"}),
@@ -111,6 +115,8 @@ def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None
     http.took("/metrics", 0.1)
     instruments.bind_streams(streams=lambda: 1, dropped=lambda: 2)
     instruments.bind_pools(lambda: [POOL])
+    figures = EventFigures(events={"accepted": 1}, matches={"started": 1}, rules={"enabled": 1}, waiting_seconds=2.0)
+    instruments.bind_events(lambda: figures)
     bind(
         instruments,
         actors=lambda: {"RunSupervisor": 1},

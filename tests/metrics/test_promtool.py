@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """The check is the one that the file's header names."""
-    assert "SUCCESS: 18 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 21 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -92,6 +92,8 @@ def nightly(days: int, *, missed: int) -> dict[str, str]:
 
 
 MISSED = f'stretto_schedule_due_times_total{{result="missed",{AT[1:]}'
+MATCHES = f'stretto_matches_total{{result="failed",{AT[1:]}'
+REFUSED = f'stretto_events_total{{result="refused",{AT[1:]}'
 SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoDown": ("10m", {f"up{AT}": "0x10"}),
     "StrettoRunsFail": (
@@ -124,6 +126,9 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
     "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
     "StrettoInquiriesUnanswered": ("30m", {f"stretto_inquiries_total{INQUIRIES}": "0x10 1x30"}),
+    "StrettoMatchesWaiting": ("10m", {f"stretto_match_waiting_seconds{AT}": "100x20"}),
+    "StrettoMatchesFailed": ("15m", {MATCHES: "0x10 1x20"}),
+    "StrettoEventsRefused": ("15m", {REFUSED: "0+10x20"}),
     "StrettoDueTimesMissed": ("15m", {MISSED: "0x10 1x20"}),
     "StrettoRunsStuck": (
         "3h",
@@ -149,6 +154,9 @@ WELL = {
     f"stretto_evaluations_stopped_total{AT}": "2x200",
     f"stretto_inquiries_total{INQUIRIES}": "2x200",
     f"stretto_items_in_flight{AT}": "12x200",
+    f"stretto_match_waiting_seconds{AT}": "2x200",
+    MATCHES: "3x200",
+    REFUSED: "0+1x200",
     f"stretto_runs_in_progress{AT}": "1x200",
     f"stretto_items_total{items('a')}": "0+7x200",
     'stretto_transition_latency_seconds_bucket{le="0.1"}': "0+10x200",

@@ -20,7 +20,10 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http import bodies, connections, openapi
-from stretto.actors.operations import EVENTS, Accepted, Ended, Role, Submit, Watch, controls
+from stretto.actors.operations import API, EVENTS, ROUTES, Accepted, Ended, Role, Submit, Watch, controls
+from stretto.actors.operations.events import Events, EventsAnswer, SendEvent
+from stretto.actors.operations.inquiries import Inquiries, InquiriesAnswer
+from stretto.actors.operations.keys import SetKey
 from tests.support.access import token_in
 from tests.support.drawn_requests import DRAWN
 from tests.support.gateways import with_port
@@ -29,14 +32,24 @@ from tests.support.waiting import PATIENCE
 COUNT: Final = int(os.environ.get("STRETTO_FUZZ", "3"))
 CAMPAIGN: Final = 45
 """Examples of an operation that make at least 5,000 requests of a role."""
-PHASES: Final[dict[Role, str]] = {"viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "fuzzing,stateful"}
+PHASES: Final[dict[Role, str]] = {
+    "hook": "fuzzing", "viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "fuzzing,stateful"
+}  # fmt: skip
+ONLY: Final = re.compile(os.environ.get("STRETTO_FUZZ_PATHS", ""))
+"""The paths that are tried: all, or those in which this is found."""
 ALL_PHASES: Final = "coverage,fuzzing,stateful"
 DEFINITIONS: Final = {
     "echo": 'parameters: {n: {type: integer, default: 1}}\ntasks: [{name: echo, action: core.echo, '
     'input: {message: "{{ parameters.n }}"}}]\n',
     "items": 'tasks: [{name: each, with_items: [1, 2, 0], action: core.echo, input: {message: "{{ 1 / item }}"}}]\n',
     "sleep": "tasks: [{name: sleep, action: core.sleep, input: {seconds: 1000}}]\n",
+    "ask": "tasks: [{name: ask, action: core.ask, input: {prompt: Well?}}]\n",
 }  # fmt: skip
+TRIGGERS: Final = {
+    "rule": "ref: drawn\non: drawn\nrun: fuzzed.echo\ninput: {n: 2}\n",
+    "hook": "hook: drawn\nsecret: {kv: drawn}\n",
+    "schedule": "ref: drawn\nschedule: {every: 86400}\nrun: fuzzed.echo\n",
+}
 CONFIGURATION: Final = """
 [generation]
 deterministic = true
@@ -50,15 +63,21 @@ expected-statuses = [200, 201, 202, 204, 304, 400, 401, 403, 404, 409, 413, 422,
 """
 
 
-def described(runs: list[str]) -> dict[str, Any]:
-    """Return the description without streams, in which runs, tasks and workflows that exist are likely."""
+def described(role: Role, known: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the description without streams, in which workflows, and names that exist, are likely.
+
+    Tokens of hooks are tried on the paths alone to which they may send.
+    """
     document = openapi.describe()
     texts = [{"file": f"{name}.yaml", "text": text_of(name)} for name in DEFINITIONS]
-    likely = {"run": runs, "task": ["echo", "each", "sleep"], "index": [0, 1, 2]}
+    likely = {"task": ["echo", "each", "sleep", "ask"], "index": [0, 1, 2], **known}
+    of_hooks = {API + route.place for route in ROUTES if route.role == "hook"}
     workflows = [*(f"fuzzed.{name}" for name in DEFINITIONS), *texts]
     for path, item in tuple(document["paths"].items()):
         for method, operation in tuple(item.items()):
-            if any(EVENTS in each.get("content", ()) for each in operation["responses"].values()):
+            is_stream = any(EVENTS in each.get("content", ()) for each in operation["responses"].values())
+            is_tried = ONLY.search(path) is not None and (role != "hook" or path in of_hooks)
+            if is_stream or not is_tried:
                 del item[method]
                 continue
             for parameter in operation.get("parameters", ()):
@@ -82,10 +101,27 @@ def text_of(name: str) -> str:
     return f'version: "1.0.0"\nref: fuzzed.{name}\n{DEFINITIONS[name]}'
 
 
+def names_that_exist(client: Client) -> dict[str, list[str]]:
+    """Make what requests are about, and return the names by the parameters that have them."""
+    runs = runs_of_several_states(client)
+    client.ask(SetKey("drawn", "a secret"))
+    client.ask(SendEvent("drawn", {}))
+    client.ask(SendEvent("drawn"))
+    events, inquiries = client.ask(Events()), client.ask(Inquiries())
+    assert isinstance(events, EventsAnswer)
+    assert isinstance(inquiries, InquiriesAnswer)
+    return {
+        "run": runs,
+        "event": [each["event"] for each in events.events],
+        "inquiry": [each["id"] for each in inquiries.inquiries],
+        **{parameter: ["drawn"] for parameter in ("name", "rule", "schedule", "url")},
+    }
+
+
 def runs_of_several_states(client: Client) -> list[str]:
-    """Start runs, and return the ids: of one that has succeeded, failed, runs, is paused, is cancelled."""
+    """Start runs, and return the ids: of one that has succeeded, failed, runs, is paused, is cancelled; two ask."""
     runs = []
-    for name in ("echo", "items", "sleep", "sleep", "sleep"):
+    for name in ("echo", "items", "sleep", "sleep", "sleep", "ask", "ask"):
         accepted = client.ask(Submit(f"fuzzed.{name}"))
         assert isinstance(accepted, Accepted)
         runs.append(accepted.run)
@@ -109,8 +145,8 @@ def fuzzing(
     """Return a test of a gateway's port, with requests of a token. `drawn` is called with their number."""
 
     async def test(client: Client, url: str) -> None:
-        runs = await asyncio.to_thread(runs_of_several_states, client)
-        (folder / "api.json").write_bytes(msgspec.json.encode(described(runs)))
+        known = await asyncio.to_thread(names_that_exist, client)
+        (folder / "api.json").write_bytes(msgspec.json.encode(described(role, known)))
         (folder / "schemathesis.toml").write_text(CONFIGURATION)
         phases = ALL_PHASES if "STRETTO_FUZZ" in os.environ else PHASES[role]
         child = await asyncio.create_subprocess_exec(
@@ -127,7 +163,8 @@ def fuzzing(
         assert counted, report
         assert counted[1] == counted[2]
         count = int(counted[1].replace(",", ""))
-        assert count >= (5000 if COUNT >= CAMPAIGN else 20 * COUNT)
+        if role != "hook" and not ONLY.pattern:
+            assert count >= (5000 if COUNT >= CAMPAIGN else 20 * COUNT)
         drawn(count)
 
     return test
@@ -142,6 +179,8 @@ def test_every_answer_is_one_of_the_description(
     definitions.mkdir()
     for name in DEFINITIONS:
         (definitions / f"{name}.yaml").write_text(text_of(name))
+    for name, text in TRIGGERS.items():
+        (definitions / f"{name}.yaml").write_text(text)
     patient(monkeypatch)
     store = f"sqlite:///{tmp_path}/store.db"
     test = fuzzing(tmp_path, role, token_in(store, role), partial(record_property, DRAWN))

@@ -12,7 +12,10 @@ class EventMethods(EngineActor):
     """Events and rules."""
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return all rules by ref: [{rule, event, target, enabled, dialect, description, file, line}]."""
+        """Return all rules by ref: [{rule, event, target, enabled, dialect, description, file, line}].
+
+        They have `disabled_by` and `disabled_at`, too, which are None unless someone has disabled the rule.
+        """
         return self._core.events.rules()
 
     def rule(self, rule: str) -> Deferred:
@@ -29,6 +32,40 @@ class EventMethods(EngineActor):
             UnknownRule: There is no such rule.
         """
         return self._core.events.rule(rule)
+
+    def disable_rule(self, rule: str, *, by: Requester | None = None) -> Deferred:
+        """Let a rule answer no more events, until it is enabled. The reload of its file does not change that.
+
+        Runs of events that were accepted before start all the same.
+
+        Args:
+            rule: The ref of the rule.
+            by: As of `submit`.
+
+        Returns:
+            The rule as `rule` does, once this is durable.
+
+        Raises:
+            UnknownRule: There is no such rule.
+            IllegalTransition: It is a schedule, which is paused instead.
+        """
+        return self._core.events.disable(rule, by)
+
+    def enable_rule(self, rule: str, *, by: Requester | None = None) -> Deferred:
+        """Let a rule that was disabled answer events again.
+
+        Args:
+            rule: The ref of the rule.
+            by: As of `submit`.
+
+        Returns:
+            The rule as `rule` does, once this is durable.
+
+        Raises:
+            UnknownRule: There is no such rule.
+            IllegalTransition: Its file disables it.
+        """
+        return self._core.events.enable(rule, by)
 
     def try_rule(
         self,

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from stretto.definitions.drawing import Mark, Picture
+from stretto.definitions import drawing
+
+if TYPE_CHECKING:
+    from stretto.definitions.drawing import Mark, Picture
 
 _FIRST: Final = ("failed", "timed_out", "abandoned", "cancelled")
 _LAST: Final = ("not_started", "succeeded", "skipped")
@@ -16,7 +19,7 @@ _ACTIVE: Final = "◐"
 """The symbol of all other statuses: those of tasks in progress."""
 
 
-def states_of(picture: Picture, tasks: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def states_of(picture: "Picture", tasks: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the state of each node that stands for tasks, by its name.
 
     Args:
@@ -41,10 +44,10 @@ def states_of(picture: Picture, tasks: Mapping[str, Any]) -> dict[str, dict[str,
     return states
 
 
-def marks_of(states: Mapping[str, dict[str, Any]]) -> dict[str, Mark]:
+def marks_of(states: Mapping[str, dict[str, Any]]) -> "dict[str, Mark]":
     """Return the marks of nodes by their states."""
     return {
-        name: Mark(state["status"], _SYMBOLS.get(state["status"], _ACTIVE), _title(name, state))
+        name: drawing.Mark(state["status"], _SYMBOLS.get(state["status"], _ACTIVE), _title(name, state))
         for name, state in states.items()
     }
 

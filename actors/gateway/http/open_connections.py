@@ -1,5 +1,6 @@
 """All open connections, and their bounds in number."""
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from uvicorn.server import ServerState
@@ -79,15 +80,19 @@ class Connections:
 
     def remove(self, connection: Open) -> bool:
         """Forget a connection that is closed. Return whether it was open."""
-        name = self._open.pop(connection, None)
-        if name is None:
-            return False
-        others = self._of_peers[name] - 1
-        if others:
-            self._of_peers[name] = others
-        else:
-            del self._of_peers[name]
-        return True
+        return self.remove_all((connection,)) == 1
+
+    def remove_all(self, connections: Iterable[Open]) -> int:
+        """Forget connections that are closed. Return how many of them were open."""
+        removed, of_peers = 0, self._of_peers
+        for each in connections:
+            name = self._open.pop(each, None)
+            if name is not None:
+                removed += 1
+                of_peers[name] -= 1
+                if not of_peers[name]:
+                    del of_peers[name]
+        return removed
 
     def was_used(self, connection: Open) -> None:
         """Note that a connection has had a request just now."""

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from stretto.actors import rehearsal
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.operations import Definition, Rehearse
 from stretto.actors.packs import read_pack_configuration
-from stretto.actors.rehearsal import Bounds, Rehearsal, Rehearser, rehearsal_report, scripted
 from stretto.actors.runs import Services
 from stretto.definitions.expressions import ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -26,7 +26,7 @@ MAX_LAUNCHES: Final = 10_000
 MAX_SECONDS: Final = 5.0
 MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 MAX_CONTEXT_BYTES: Final = 64 * 1024 * 1024
-BOUNDS: Final = Bounds(MAX_STEPS, MAX_LAUNCHES, MAX_SECONDS, MAX_KEPT_BYTES, MAX_CONTEXT_BYTES)
+BOUNDS: Final = rehearsal.Bounds(MAX_STEPS, MAX_LAUNCHES, MAX_SECONDS, MAX_KEPT_BYTES, MAX_CONTEXT_BYTES)
 MAX_EXPRESSION_BYTES: Final = 8 * 1024 * 1024
 """The bound on the new values of one evaluation in a rehearsal, if that of the daemon is not lower."""
 MAX_WAITING: Final = 8
@@ -87,16 +87,17 @@ def rehearse(
         NotData: A scripted result is not JSON-like data.
         RefusedFile: The run must not use a file that the definition names.
     """
-    stage = scripted(catalogue)
+    # The rest of the room is loaded by the first rehearsal, and no daemon waits for it before it is ready.
+    stage = rehearsal.scripted(catalogue)
     workflow = stage.read_text(found.text, found.file) if isinstance(found, Definition) else found
     configuration = None
     if request.config or request.keystore:
         configuration = read_pack_configuration(request.config, request.keystore, ())
     lower = ExpressionLimits(services.limits.max_cost, min(services.limits.max_bytes, MAX_EXPRESSION_BYTES))
     files = partial(RehearsedFiles, access=services.files.access)
-    rehearser = Rehearser(stage, lower, configuration, BOUNDS, files=files, guard=services.guard)
-    rehearsal = Rehearsal(
+    rehearser = rehearsal.Rehearser(stage, lower, configuration, BOUNDS, files=files, guard=services.guard)
+    script = rehearsal.Rehearsal(
         workflow=workflow, inputs=request.inputs, rules=request.script, controls=request.controls, origin="remote"
     )
-    rehearsed = rehearser.perform(rehearsal)
-    return rehearsal_report(workflow.ref, rehearsed, MAX_KEPT_BYTES)
+    rehearsed = rehearser.perform(script)
+    return rehearsal.rehearsal_report(workflow.ref, rehearsed, MAX_KEPT_BYTES)

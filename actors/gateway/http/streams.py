@@ -21,7 +21,6 @@ class Streams:
     def __init__(self, hub: LiveHub, access: Access) -> None:
         self.hub = hub
         self._access = access
-        self._callers: dict[Subscription, Caller] = {}
         self._of_run = RunStream(hub, _name_of)
         self._of_output = OutputStream(hub, _name_of)
         self._of_engine = EngineStream(hub, _name_of, _may_see)
@@ -44,23 +43,16 @@ class Streams:
         """Forget a run that was deleted: no client reads its last frames any more."""
         self.hub.forget(run)
 
-    def remove(self, subscription: Subscription) -> None:
-        """Forget the caller of a client that has left."""
-        del self._callers[subscription]
-
     def _followed_by(self, subscription: Subscription, caller: Caller) -> None:
-        self._callers[subscription] = caller
-        subscription.held_by(self)
-        if not self._access.is_valid(caller):  # it was revoked while the stream was opened
-            self._end(subscription)
+        subscription.caller = caller
+        if self._is_over(caller):  # it was revoked while the stream was opened
+            self._end_revoked()
 
     def _end_revoked(self) -> None:
-        for subscription, caller in list(self._callers.items()):
-            if not self._access.is_valid(caller):
-                self._end(subscription)
+        self.hub.end_those_of(self._is_over, "the token or session is not valid any more")
 
-    def _end(self, subscription: Subscription) -> None:
-        self.hub.end_session(subscription.session, "the token or session is not valid any more")
+    def _is_over(self, caller: object) -> bool:
+        return isinstance(caller, Caller) and not self._access.is_valid(caller)
 
 
 class Stream:
@@ -76,19 +68,14 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin the stream. Its events come without this task."""
         state = scope["state"]
-        request_id: str = state["request_id"]
-        state["caller"], state["stream"] = self._caller, _session(self._caller, request_id)
+        # The streams of a browser are bounded together. Programs are bounded by their connections.
+        state["caller"], state["stream"] = self._caller, self._caller.session or ""
         scope.setdefault("extensions", {})[HAND_OVER] = partial(self._hand_over, state["hand_over"])
         await self._endpoint(scope, receive, send)
 
     def _hand_over(self, hand_over: Callable[[Subscription], Outlet], subscription: Subscription) -> Outlet:
         self._followed_by(subscription, self._caller)
         return hand_over(subscription)
-
-
-def _session(caller: Caller, request_id: str) -> str:
-    """Name the streams that are bounded together: those of one browser. Programs are bounded by their connections."""
-    return caller.session or request_id
 
 
 def _name_of(scope: Scope) -> str:

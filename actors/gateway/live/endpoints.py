@@ -29,16 +29,14 @@ _HEADERS: Final = [
 ]
 
 
-def session_of_peer(scope: Scope) -> str:
-    """Return the address of the client."""
-    client = scope.get("client")
-    return str(client[0]) if client else ""
+def _no_session(_scope: Scope) -> str:
+    return ""
 
 
 class RunStream:
     """The stream of the run `run` of the route's path."""
 
-    def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = session_of_peer) -> None:
+    def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = _no_session) -> None:
         """Take the hub, and a function that names a request's session, to bound its streams."""
         self._hub = hub
         self._session_of = session_of
@@ -55,7 +53,7 @@ class OutputStream:
     It is of the attempt in flight, or of the `attempt` in the query.
     """
 
-    def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = session_of_peer) -> None:
+    def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = _no_session) -> None:
         """Take the hub, and a function that names a request's session, to bound its streams."""
         self._hub = hub
         self._session_of = session_of
@@ -74,7 +72,7 @@ class EngineStream:
     def __init__(
         self,
         hub: LiveHub,
-        session_of: Callable[[Scope], str] = session_of_peer,
+        session_of: Callable[[Scope], str] = _no_session,
         may_see: Callable[[Scope, str], bool] | None = None,
     ) -> None:
         """Take the hub, and what depends on who asks.

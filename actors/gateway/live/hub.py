@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 from uuid import uuid4
@@ -110,11 +110,16 @@ class LiveHub:
         """The number of open streams."""
         return len(self._open)
 
-    def end_session(self, session: str, reason: str) -> None:
-        """End the streams of a session, because it has ended or its token was revoked."""
+    def end_those_of(self, is_over: Callable[[object], bool], reason: str) -> None:
+        """End the streams of some callers, because their session has ended or their token was revoked.
+
+        Args:
+            is_over: Whether the streams of a caller end.
+            reason: The reason that they are sent.
+        """
         bye = event("bye", {"reason": reason})
         for each in self._open:
-            if each.session == session:
+            if is_over(each.caller):
                 each.end(bye)
 
     # ---- streams
@@ -125,7 +130,7 @@ class LiveHub:
         Args:
             run_id: The run, in progress or ended.
             last_id: The id of the last frame that the client has, or "".
-            session: Names the client, to bound its streams.
+            session: Names the session whose streams are bounded together, or is "".
 
         Raises:
             UnknownRun: There is no such run.
@@ -146,7 +151,7 @@ class LiveHub:
 
         Args:
             last_id: The id of the last frame that the client has, or "".
-            session: Names the client, to bound its streams.
+            session: Names the session whose streams are bounded together, or is "".
             accepts: Decides which news the client gets. None lets it have all.
 
         Raises:
@@ -162,7 +167,7 @@ class LiveHub:
 
         Args:
             item: The item.
-            session: Names the client, to bound its streams.
+            session: Names the session whose streams are bounded together, or is "".
 
         Raises:
             UnknownRun, ItemNotInFlight, UnknownItem: As of `Engine.item_output`.
@@ -216,7 +221,7 @@ class LiveHub:
             raise TooManyStreams(
                 f"{len(self._open)} streams are open, at most {self._max_streams} may be (MAX_STREAMS)"
             )
-        others = self._sessions.get(session, 0)
+        others = self._sessions.get(session, 0) if session else 0
         if others >= self._max_session_streams:
             raise TooManyStreams(
                 f"{others} streams of this session are open, at most {self._max_session_streams} may "
@@ -224,7 +229,8 @@ class LiveHub:
             )
         subscription = Subscription(session)
         self._open[subscription] = None
-        self._sessions[session] = others + 1
+        if session:
+            self._sessions[session] = others + 1
         if self._keep_alive is None:
             self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
         subscription.held_by(self)
@@ -245,15 +251,19 @@ class LiveHub:
         elif channel is not None:
             self._outputs.pop(channel.key).close()
         self.dropped += subscription.lagging
-        others = self._sessions.pop(subscription.session) - 1
-        if others:
-            self._sessions[subscription.session] = others
+        if subscription.session:
+            self._forget_one_of(subscription.session)
         if not self._open:
             if self._keep_alive is not None:
                 self._keep_alive.cancel()
                 self._keep_alive = None
             if self._left is not None and not self._left.done():
                 self._left.set_result(None)
+
+    def _forget_one_of(self, session: str) -> None:
+        others = self._sessions.pop(session) - 1
+        if others:
+            self._sessions[session] = others
 
     def _comment(self) -> None:
         self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)

@@ -30,7 +30,7 @@ FRAME_SECONDS: Final = 0.25
 """The time from one frame of a run to the next."""
 MANY_SECONDS: Final = 1.0
 """The same after a frame that lets clients fetch the states of all items."""
-STREAMS_OF_A_FRAME: Final = 250
+STREAMS_OF_A_FRAME: Final = 125
 """Clients of one run that get a frame each FRAME_SECONDS. More of them get frames less often."""
 MAX_OUTPUT_BYTES: Final = 8 * 1024
 """Bytes of an output in a frame. A larger one is a link."""

@@ -42,10 +42,12 @@ class Subscription:
     There may be many, and all of one run end together. So each is one object: it has no list or function of its own.
     """
 
-    __slots__ = ("_first", "_frames", "_holders", "_outlet", "ended", "lagging", "session")
+    __slots__ = ("_first", "_frames", "_holders", "_outlet", "caller", "ended", "lagging", "session")
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, caller: object = None) -> None:
         self.session = session
+        self.caller = caller
+        """Whose stream it is, as the server of the stream knows them."""
         self.ended = False
         """Whether no frame follows those that wait."""
         self.lagging = False

@@ -26,11 +26,13 @@ from stretto.actors.gateway.pages.definitions import DefinitionsPage
 from stretto.actors.gateway.pages.engine import ENGINE_PATH, EnginePage
 from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import VIEWER, ErrorPages
+from stretto.actors.gateway.pages.events import EVENTS_PATH, EventsPage
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
 from stretto.actors.gateway.pages.inquiries import COUNT_PATH, INQUIRIES_PATH, InquiriesPage
 from stretto.actors.gateway.pages.overview import OverviewPage
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
+from stretto.actors.gateway.pages.rules import RULES_PATH, RulesPage
 from stretto.actors.gateway.pages.run_context import RunContextPage
 from stretto.actors.gateway.pages.run_controls import RunControls
 from stretto.actors.gateway.pages.run_definition import RunDefinitionPage
@@ -131,9 +133,22 @@ class Pages:
             self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),
             self._route(SCHEDULES_PATH, schedules.show),
             self._route(f"{SCHEDULES_PATH}/{{schedule}}/{{act}}", None, schedules.change),
+            *self._triggers(),
             self._route(AUDIT_PATH, AuditPage(self._renderer, self._asker).show),
             self._route(TOKENS_PATH, tokens.show, self._seen(tokens.create)),
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
+        ]
+
+    def _triggers(self) -> list[Route]:
+        """Return the routes of events and of the rules that answer them. The refs of rules may have slashes."""
+        rules, events = RulesPage(self._renderer, self._asker), EventsPage(self._renderer, self._asker)
+        return [
+            self._route(RULES_PATH, rules.show),
+            self._route(f"{RULES_PATH}/{{rule:path}}/{{act}}", None, rules.change),
+            self._route(f"{RULES_PATH}/{{rule:path}}", rules.show_one),
+            self._route(EVENTS_PATH, events.show),
+            self._route(f"{EVENTS_PATH}/{{event}}", events.show_one),
+            self._route(f"{EVENTS_PATH}/{{event}}/replay", None, events.replay),
         ]
 
     def _tabs(self) -> list[Route]:

@@ -234,6 +234,8 @@ class AsyncRemoteEngine:
     try_rule = _answered(RemoteEngine.try_rule)
     events = _answered(RemoteEngine.events)
     event = _answered(RemoteEngine.event)
+    disable_rule = _answered(RemoteEngine.disable_rule)
+    enable_rule = _answered(RemoteEngine.enable_rule)
     replay_event = _answered(RemoteEngine.replay_event)
     pools = _answered(RemoteEngine.pools)
     drain_pool = _answered(RemoteEngine.drain_pool)

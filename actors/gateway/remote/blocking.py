@@ -182,6 +182,14 @@ class BlockingRemoteEngine(BlockingCalls):
         """Answer an inquiry. See `Engine.answer_inquiry`."""
         return self.proxy.answer_inquiry(inquiry, response, note=note).get()
 
+    def disable_rule(self, rule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Let a rule answer no more events. See `Engine.disable_rule`."""
+        return self.proxy.disable_rule(rule, note=note).get()
+
+    def enable_rule(self, rule: str, *, note: str | None = None) -> dict[str, Any]:
+        """Let a rule that was disabled answer events again. See `Engine.enable_rule`."""
+        return self.proxy.enable_rule(rule, note=note).get()
+
     def replay_event(self, event: str, *, note: str | None = None) -> str:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return self.proxy.replay_event(event, note=note).get()

@@ -272,6 +272,14 @@ class RemoteEngine(RemoteReports):
         """Delete a key of the key-value store. See `Engine.delete_key`."""
         return self._calls.send(lambda: DeleteKey(name, scope, owner, version, note=note), lambda _answer: None)
 
+    def disable_rule(self, rule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Let a rule answer no more events. See `Engine.disable_rule`."""
+        return self._calls.send(lambda: events.DisableRule(rule, note=note), lambda answer: answer.rule)
+
+    def enable_rule(self, rule: str, *, note: str | None = None) -> pykka.Future[dict[str, Any]]:
+        """Let a rule that was disabled answer events again. See `Engine.enable_rule`."""
+        return self._calls.send(lambda: events.EnableRule(rule, note=note), lambda answer: answer.rule)
+
     def replay_event(self, event: str, *, note: str | None = None) -> pykka.Future[str]:
         """Accept a copy of an event, and return its id. See `Engine.replay_event`."""
         return self._calls.send(lambda: events.ReplayEvent(event, note=note), lambda answer: str(answer.event))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, encrypt
 from stretto.actors.journal.kv import (
-    SCOPES,
+    STORED_SCOPES,
     KeyChange,
     KeyPlace,
     PutKey,
@@ -122,7 +122,7 @@ def _delete_expired(connection: Connection, now: float) -> None:
 def _restored_facts(row: Any) -> StoredKey:
     """Return a key without its value."""
     check_times({"set_at": row.set_at, "expires_at": row.expires_at})
-    if row.scope not in SCOPES:
+    if row.scope not in STORED_SCOPES:
         raise UnreadableRecord("the store is damaged: the scope of a key is unknown")
     return StoredKey(
         place=KeyPlace(row.scope, row.owner, row.name), value=None, secret=bool(row.secret), version=row.version,

@@ -50,6 +50,10 @@ def test_rules_and_events_are_shown_tested_and_replayed(
         again = run("events", "replay", sent).strip()
         assert json.loads(run("events", "show", again, "--json"))["source"] == f"replay:{sent}"
         assert sent in run("rules", "show", "greet")
+        assert run("rules", "disable", "greet", "--note", "noisy").strip() == "greet is disabled"
+        assert "greet  greeted  core.echo  no" in run("rules", "list")
+        assert "disabled by " in run("rules", "show", "greet")
+        assert json.loads(run("rules", "enable", "greet", "--json"))["enabled"]
         assert "there is no event" in run("events", "show", "evt-none", code=2)
         monkeypatch.delenv("STRETTO_DAEMON")
         assert sent in run("events", "list", "--store", sqlite_url)

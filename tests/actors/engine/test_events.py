@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from stretto.actors import UnknownEvent, UnknownRule
+from stretto.actors.journal import Requester
+from stretto.definitions.conductor import IllegalTransition
 from tests.support.engines import Bench
 from tests.support.events import answer_of, event
 from tests.support.waiting import PATIENCE
@@ -94,3 +96,72 @@ def test_secret_inputs_are_masked(tmp_path: Path, start_bench: Callable[..., Ben
     bench.proxy.set_key("token", "hunter22", secret=True).get(timeout=PATIENCE)
     tried = bench.proxy.try_rule("greet", {"name": "Ann"}).get(timeout=PATIENCE)
     assert tried["inputs"] == {"message": "Ann", "token": "******"}
+
+
+BY = Requester(who="mira", via="cli", source="local")
+
+
+def matched(bench: Bench, sent: str) -> list[str]:
+    """Return the rules that have answered an event."""
+    return [each["rule"] for each in bench.proxy.event(sent).get(timeout=PATIENCE)["matches"]]
+
+
+def test_a_rule_that_is_disabled_answers_no_event(started: Bench) -> None:
+    """An event says so. The audit knows who has done it. It is no key that users see."""
+    found = started.proxy.disable_rule("other", by=BY).get(timeout=PATIENCE)
+    assert (found["enabled"], found["disabled_by"]) == (False, "mira")
+    sent = send(started, {"name": "Ann"})
+    assert matched(started, sent) == ["greet"]
+    (other,) = started.proxy.event(sent).get(timeout=PATIENCE)["others"]
+    assert (other["rule"], other["criteria"][0]["problem"]) == ("other", "mira has disabled it")
+    listed = started.proxy.rules().get(timeout=PATIENCE)
+    assert [(each["rule"], each["enabled"]) for each in listed] == [("greet", True), ("other", False)]
+    assert started.proxy.keys().get(timeout=PATIENCE)["keys"] == []
+    for _ in range(2):
+        found = started.proxy.enable_rule("other", by=BY).get(timeout=PATIENCE)
+        assert (found["enabled"], found["disabled_by"]) == (True, None)
+    assert matched(started, send(started, {"name": "Ann"})) == ["greet", "other"]
+    with pytest.raises(UnknownRule):
+        started.proxy.disable_rule("nothing").get(timeout=PATIENCE)
+
+
+def test_a_rule_stays_disabled_through_a_restart(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench]
+) -> None:
+    """And through the reload of its file."""
+    (tmp_path / "other.yaml").write_text(OTHER)
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    bench.proxy.disable_rule("other", by=BY).get(timeout=PATIENCE)
+    (tmp_path / "other.yaml").write_text(OTHER + "description: new\n")
+    bench.proxy.stop(0).get(timeout=PATIENCE)
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    (rule,) = bench.proxy.rules().get(timeout=PATIENCE)
+    assert (rule["description"], rule["enabled"]) == ("new", False)
+    assert matched(bench, send(bench, {})) == []
+    entries = bench.proxy.audit().get(timeout=PATIENCE)["entries"]
+    assert [(each["who"], each["operation"], each["target"]) for each in entries] == [("mira", "disable_rule", "other")]
+
+
+def test_another_daemon_of_the_store_knows_that_a_rule_is_disabled(
+    tmp_path: Path, postgres_url: str, start_bench: Callable[..., Bench]
+) -> None:
+    """Soon: it is notified."""
+    (tmp_path / "other.yaml").write_text(OTHER)
+    first, second = (start_bench(definitions=tmp_path, store=postgres_url, store_lease=30) for _ in range(2))
+    first.proxy.disable_rule("other").get(timeout=PATIENCE)
+    while second.proxy.rules().get(timeout=PATIENCE)[0]["enabled"]:
+        pass
+    assert matched(second, send(second, {})) == []
+
+
+def test_some_rules_cannot_be_switched(tmp_path: Path, start_bench: Callable[..., Bench]) -> None:
+    """A schedule, which is paused, and one whose file disables it."""
+    (tmp_path / "off.yaml").write_text(OTHER + "enabled: false\n")
+    (tmp_path / "due.yaml").write_text("schedule: {at: '2999-01-01'}\nrun: core.noop\n")
+    bench = start_bench(definitions=tmp_path)
+    with pytest.raises(IllegalTransition, match="`stretto schedules pause due`"):
+        bench.proxy.disable_rule("due").get(timeout=PATIENCE)
+    with pytest.raises(IllegalTransition, match="has `enabled: false`"):
+        bench.proxy.enable_rule("off").get(timeout=PATIENCE)
+    (off,) = bench.proxy.event(send(bench, {})).get(timeout=PATIENCE)["others"]
+    assert off["criteria"][0]["problem"] == "its file has disabled it"

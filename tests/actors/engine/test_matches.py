@@ -238,3 +238,26 @@ class Told:
 
     def __init__(self, messages: "queue.SimpleQueue[Any]") -> None:
         self.tell = messages.put
+
+
+def test_the_metrics_count_events_and_the_answers_of_rules(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], ends_of: Callable[[Bench], Ends]
+) -> None:
+    """A repeated event has no answers. A rule that is disabled is counted as such."""
+    from prometheus_client import generate_latest
+
+    write(tmp_path, greet=WORKFLOW, rule=RULE, bad=RULE.replace("payload.name }}", "payload.none }}"))
+    write(tmp_path, off="on: x\nrun: ops.greet\ninput: {name: a}\nenabled: false\n")
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    services, ends = services_of(bench), ends_of(bench)
+    for _ in range(2):
+        answer_of(services.events.accept(event({"name": "Ann"}, type="greeted", key="k", key_until=9e9)))
+    ends.wait()
+    text = generate_latest(services.instruments.registry).decode()
+    for line in (
+        'stretto_events_total{result="accepted"} 1.0', 'stretto_events_total{result="duplicate"} 1.0',
+        'stretto_matches_total{result="matched"} 2.0', 'stretto_matches_total{result="started"} 1.0',
+        'stretto_matches_total{result="failed"} 1.0', 'stretto_rules{state="enabled"} 2.0',
+        'stretto_rules{state="disabled"} 1.0', "stretto_match_waiting_seconds 0.0",
+    ):  # fmt: skip
+        assert line in text

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from stretto.actors.engine.engine import Engine
-from stretto.actors.engine.relay import CHANGES, REPORTS
-from stretto.actors.journal import Requester
+from stretto.actors.engine.relay import CHANGES, REPORTS, RefusedByPeer
+from stretto.actors.journal import InquiryEnded, Requester
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.runs import ItemNotInFlight, MayNotAnswer
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from tests.support.engines import Bench, outcome_of
 from tests.support.inquiries import ASK, Asked
@@ -59,15 +60,37 @@ def test_a_task_is_paused_resumed_and_cancelled_through_another_engine(pair: tup
 
 
 def test_an_inquiry_is_answered_at_the_engine_of_its_run(pair: tuple[Bench, Bench]) -> None:
-    """Another engine refuses the answer, and the run waits on."""
+    """Through another engine. The audit names who has answered there, once."""
     first, second = pair
     asked = Asked(first)
-    first.submit(ASK)
+    run = first.submit(ASK)
     inquiry = asked.next()
     asked.stop()
-    with pytest.raises(IllegalTransition, match=r"the engine \d+ \(.*\) runs it: ask that daemon"):
-        ask(second, "answer_inquiry", inquiry.id, {"continue": True})
-    assert ask(first, "answer_inquiry", inquiry.id, {"continue": True})["status"] == "answered"
+    with pytest.raises(RefusedByPeer, match="does not match the inquiry's schema") as refused:
+        ask(second, "answer_inquiry", inquiry.id, {"continue": "well"})
+    assert refused.value.code == "invalid_answer"
+    viewer = Requester(who="vera", via="api", source="192.0.2.1", role="viewer")
+    with pytest.raises(MayNotAnswer, match="must be answered by an operator, got vera"):
+        ask(second, "answer_inquiry", inquiry.id, {"continue": True}, by=viewer)
+    by = Requester(who="ann", via="api", source="192.0.2.1", role="operator")
+    answered = ask(second, "answer_inquiry", inquiry.id, {"continue": True}, by=by)
+    assert (answered["status"], answered["answered_by"]) == ("answered", "ann")
+    assert outcome_of(run).status == "succeeded"
+    assert [(each["who"], each["operation"]) for each in ask(first, "audit")["entries"]] == [("ann", "answer_inquiry")]
+    for bench in pair:
+        with pytest.raises(InquiryEnded, match="ann"):
+            ask(bench, "answer_inquiry", inquiry.id, {"continue": True})
+
+
+def test_a_program_answers_every_inquiry_through_another_engine(pair: tuple[Bench, Bench]) -> None:
+    """The answer is nobody's, as at the engine of the run."""
+    first, second = pair
+    asked = Asked(first)
+    run = first.submit(ASK.replace("{prompt:", "{users: [mira], prompt:"))
+    inquiry = asked.next()
+    asked.stop()
+    assert ask(second, "answer_inquiry", inquiry.id, {"continue": True})["answered_by"] is None
+    assert outcome_of(run).status == "succeeded"
 
 
 def test_a_run_is_paused_resumed_and_cancelled_through_another_engine(pair: tuple[Bench, Bench]) -> None:
@@ -140,3 +163,19 @@ def test_a_key_that_one_engine_changes_is_read_by_the_others(pair: tuple[Bench, 
     ask(first, "delete_key", "b")
     while [each["name"] for each in ask(second, "keys")["keys"]] != ["a"]:
         pass
+
+
+def test_the_output_of_an_item_in_flight_is_asked_of_its_engine(pair: tuple[Bench, Bench]) -> None:
+    """Or the error, if no such item is in flight there. That of an ended run is in the store."""
+    first, second = pair
+    run = first.submit(SLEEP)
+    ask(first, "pause", run.id)
+    output = ask(second, "item_output", run.id, "a", 0)
+    assert output == ask(first, "item_output", run.id, "a", 0)
+    assert output["task"] == "a"
+    for bench in pair:
+        with pytest.raises(ItemNotInFlight, match="in flight of this task: 0"):
+            ask(bench, "item_output", run.id, "a", 7)
+    ask(second, "cancel", run.id)
+    outcome_of(run)
+    assert ask(second, "item_output", run.id, "a", 0)["outcome"] == "cancelled"

@@ -175,6 +175,8 @@ REQUESTS = [
     (events.ReplayEvent("evt-1", note="n"), "POST /events/evt-1/replay", b'{"note":"n"}'),
     (events.Rules(), "GET /rules", b""),
     (events.ShowRule("a.b"), "GET /rules/a.b", b""),
+    (events.DisableRule("a.b", note="n"), "POST /rules/a.b/disable", b'{"note":"n"}'),
+    (events.EnableRule("a.b", note="n"), "POST /rules/a.b/enable", b'{"note":"n"}'),
     (
         events.TryRule("a.b", {"x": 1}, "t", {"h": "v"}, {"p": 1}),
         "POST /rules/a.b/test",

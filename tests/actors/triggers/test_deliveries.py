@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.events import EVENT_RESULTS, Counts
 from stretto.actors.triggers import Delivery, HookDesk, NoHookSecret
 from stretto.actors.triggers.deliveries import MAX_EVENT_KEY
 from stretto.definitions.rules import Event
@@ -45,12 +46,13 @@ def test_a_key_that_no_store_should_hold_is_kept_as_its_digest(key: str) -> None
 
 
 def test_a_missing_secret_is_logged_once() -> None:
-    """Anybody may send requests to a hook without one."""
+    """Anybody may send requests to a hook without one. Each is counted as refused."""
+    counts = Counts(EVENT_RESULTS)
     services: Any = SimpleNamespace(
         now=lambda: 1000.0,
         keys=SimpleNamespace(read=no_key),
         events=SimpleNamespace(
-            hooks={name: hook(f"hook: {name}\nsecret: {{kv: token_of_{name}}}") for name in ("a", "b")}
+            counts=counts, hooks={name: hook(f"hook: {name}\nsecret: {{kv: token_of_{name}}}") for name in ("a", "b")}
         ),
     )
     desk = HookDesk(services)
@@ -59,3 +61,4 @@ def test_a_missing_secret_is_logged_once() -> None:
             with pytest.raises(NoHookSecret):
                 desk.receive(name, Delivery(b"", {}))
     assert [each["hook"] for each in log if each["event"] == "hook_without_secret"] == ["a", "b"]
+    assert counts.read() == {"accepted": 0, "duplicate": 0, "refused": 4}

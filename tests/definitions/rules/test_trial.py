@@ -6,8 +6,8 @@ import pytest
 
 from stretto.definitions.context import Mask, ReadKey, RunEnvironment
 from stretto.definitions.data import freeze
-from stretto.definitions.rules import RuleIndex, Surroundings, answers, judge, render
-from tests.support.events import RULE, event, rule
+from stretto.definitions.rules import Surroundings, answers, judge, render
+from tests.support.events import event, rule
 from tests.support.recording import data
 
 
@@ -68,30 +68,6 @@ def test_a_rule_asks_for_the_parameters_of_a_trigger() -> None:
     assert answers(read, event(payload, parameters=freeze({"url": "a", "more": 1})))
     assert not answers(read, event(payload, parameters=freeze({"url": "b"})))
     assert not answers(read, event(payload))
-
-
-def test_rules_are_found_by_the_type_of_their_events() -> None:
-    """A disabled one is not."""
-    one, other, off = rule(), rule(RULE + "ref: other"), rule(RULE + "ref: off\nenabled: false")
-    index = RuleIndex({each.ref: each for each in (one, other, off)})
-    assert index.of("alert") == (one, other)
-    assert index.of("nothing") == ()
-    assert list(index.types()) == ["alert"]
-
-
-def test_rules_that_ask_for_a_text_of_a_parameter_are_found_by_it() -> None:
-    """As schedules do, which share one type of events. They stay in the order of the rules."""
-    asking = {name: rule(RULE + f"ref: {name}") for name in ("b", "open", "a", "number")}
-    for name, parameters in (("b", {"url": "u"}), ("a", {"url": "u"}), ("number", {"count": 1})):
-        object.__setattr__(asking[name], "parameters", freeze(parameters))
-    index = RuleIndex(asking)
-
-    def found(**parameters: Any) -> list[str]:
-        return [each.ref for each in index.candidates(event(parameters=freeze(parameters)))]
-
-    assert found(url="u") == ["b", "open", "a", "number"]
-    assert found(url="v") == found() == ["open", "number"]
-    assert index.candidates(event(type="nothing")) == ()
 
 
 def test_the_secret_configuration_of_a_pack_is_secret_in_a_rule_of_attunes() -> None:

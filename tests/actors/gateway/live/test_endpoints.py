@@ -66,9 +66,16 @@ class Listener:
 
     async def start(self) -> None:
         """Start to listen."""
+
+        def session_of(_scope: Any) -> str:
+            return "a browser"
+
+        def may_see(_scope: Any, root: str) -> bool:
+            return root != "test.hidden"
+
         routes = [
-            Route("/runs/{run}/stream", RunStream(self.hub)),
-            Route("/stream", EngineStream(self.hub, may_see=lambda _scope, root: root != "test.hidden")),
+            Route("/runs/{run}/stream", RunStream(self.hub, session_of)),
+            Route("/stream", EngineStream(self.hub, session_of, may_see)),
         ]
         starlette = Starlette(routes=routes, exception_handlers={StrettoError: refused})
 

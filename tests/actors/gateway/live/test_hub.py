@@ -282,7 +282,10 @@ def test_a_sessions_streams_end_with_it() -> None:
         bench = Bench()
         await bench.hub.start()
         revoked, other = await bench.open("a"), await bench.open("b")
-        bench.hub.end_session("a", "its token was revoked")
+        for each in (revoked, other):
+            assert each.subscription is not None
+            each.subscription.caller = each
+        bench.hub.end_those_of(lambda caller: caller is revoked, "its token was revoked")
         await revoked.read()
         await other.read()
         assert revoked.client.over
