@@ -31,8 +31,9 @@ from stretto.actors.engine.methods.runs import RunMethods
 from stretto.actors.engine.methods.schedules import ScheduleMethods
 from stretto.actors.engine.methods.sensors import SensorMethods
 from stretto.actors.engine.methods.submission import SubmissionMethods
+from stretto.actors.engine.retention import Retention
 from stretto.actors.engine.settings import EngineSettings, Paths
-from stretto.actors.engine.startup import EngineOptions, Retention, start_actor, start_parts
+from stretto.actors.engine.startup import EngineOptions, start_actor, start_parts
 from stretto.actors.journal import DEFAULT_KEY_LIMITS, MAX_OUTPUT_BYTES, KeyLimits
 from stretto.actors.packs import MAX_PACK_ACTIONS, Source
 from stretto.actors.pools import NO_OPTIONS, PoolOptions

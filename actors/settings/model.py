@@ -15,6 +15,7 @@ from stretto.actors.actions import (
     MAX_REMOTE_OUTPUT_BYTES,
     MAX_RETRY_AFTER_SECONDS,
 )
+from stretto.actors.settings.keys import KvSettings
 from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 from stretto.definitions.rules import MAX_UNMATCHED_WAITS
@@ -24,9 +25,6 @@ MAX_ITEMS_IN_FLIGHT = 1024
 MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
-MAX_KV_BYTES = 16 * 1024 * 1024
-MAX_KEYS = 10_000
-MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PACK_WORKERS = 16
@@ -294,20 +292,6 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     retain_days: Days = None
     max_unmatched_waits: Count = MAX_UNMATCHED_WAITS
-
-
-class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `kv`: the bounds of the key-value store.
-
-    Attributes:
-        max_bytes: The bytes of all keys together: their names and their values as JSON.
-        max_keys: The number of keys.
-        max_value_bytes: The bytes of one value as JSON.
-    """
-
-    max_bytes: Count = MAX_KV_BYTES
-    max_keys: Count = MAX_KEYS
-    max_value_bytes: Count = MAX_VALUE_BYTES
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
