@@ -233,8 +233,10 @@ def ratio_of_loop(names: tuple[str, str], samples: Samples) -> float:
     meanwhile is not in this ratio.
     """
     unfollowed, followed = (samples[f"{name}, loop"] for name in names)
-    added = [after - before for before, after in zip(unfollowed, followed, strict=True)]
-    return 1 + ratio(added, samples[f"{names[0]}, processor"])
+    alone = samples[f"{names[0]}, processor"]
+    # A garbage collection in the loop's thread can take longer than the streams: a difference may be negative.
+    beside = [sum(each) for each in zip(alone, followed, (-before for before in unfollowed), strict=True)]
+    return ratio(beside, alone)
 
 
 def ratio_of_floor(samples: Samples) -> float:

@@ -19,6 +19,7 @@ from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.pages import Pages
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.operations import CreateEnterCode, CreateToken, Inquiries, InquiriesAnswer, Submit, Watch
+from stretto.actors.operations.events import SendEvent
 from stretto.definitions.data import COMPILED
 from tests.support.browsing import Browser
 from tests.support.paths import ROOT
@@ -117,6 +118,8 @@ def test_the_pages_need_nothing_but_the_wheel(wheel: zipfile.ZipFile, tmp_path: 
     wheel.extractall(installed)
     own.mkdir(mode=0o700)
     (own / "echo.yaml").write_text('version: "1"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n')
+    (own / "probe.yaml").write_text("sensor: test.probe\ncommand: [sleep, 1000]\n")
+    (own / "rule.yaml").write_text("ref: test.rule\non: {event: test.event}\nrun: test.echo\n")
     (own / "ask.yaml").write_text('version: "1"\nref: test.ask\ntasks: [{name: ask, action: core.ask}]\n')
     # Without `site`, Python does not learn of the editable installation.
     program = (
@@ -143,6 +146,7 @@ async def _look_at_every_page(client: Client, url: str) -> None:
     await asyncio.to_thread(list, client.answers(Watch(run.run)))
     token: Any = await asyncio.to_thread(client.ask, CreateToken("a", "viewer"))
     await asyncio.to_thread(client.ask, Submit("test.ask"))
+    event: Any = await asyncio.to_thread(client.ask, SendEvent("test.event"))
     asked: Any = InquiriesAnswer([], None)
     while not asked.inquiries:
         asked = await asyncio.to_thread(client.ask, Inquiries())
@@ -150,6 +154,9 @@ async def _look_at_every_page(client: Client, url: str) -> None:
         "inquiry": asked.inquiries[0]["id"],
         "run": run.run,
         "ref": "test.echo",
+        "sensor": "test.probe",
+        "rule": "test.rule",
+        "event": event.event,
         "token": token.token["id"],
         "code": "busy",
         "act": "skip",

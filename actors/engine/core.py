@@ -10,6 +10,7 @@ from stretto.actors.engine.children import Children
 from stretto.actors.engine.daemons import EngineDaemons
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.elsewhere import RunsElsewhere
+from stretto.actors.engine.event_waits import SharedEvents
 from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
@@ -117,6 +118,7 @@ class EngineCore:
                 self.pruning,
                 self.shutdown,
                 RunUsers(table),
+                SharedEvents(services, engine, peers),
                 elsewhere,
                 giving_up,
                 RelayedRequests(services, engine, peers, recovery),

@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred, derived, forward, handles, when_settled
+from stretto.actors.dispatch import Deferred, derived, handles, settle_with, when_settled
 from stretto.actors.engine.relay import Relay
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.history import find_inquiry, inquiry_as_json, inquiry_ended_error, list_inquiries, show_inquiry
-from stretto.actors.journal import Inquiry, InquiryEnd, InquiryStatus, ItemKey, NoJournal, Requester, StoredInquiry
+from stretto.actors.journal import (
+    Inquiry,
+    InquiryEnd,
+    InquiryEnded,
+    InquiryStatus,
+    ItemKey,
+    NoJournal,
+    Requester,
+    StoredInquiry,
+)
 from stretto.actors.runs import AnswerInquiry, InquiryChanged, Services
+from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
 _log = get_logger("stretto.inquiries")
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
     """An answer that someone has given, and the reply to it."""
 
     inquiry: str
@@ -38,13 +48,13 @@ class InquiryFound(msgspec.Struct, frozen=True):
     """The inquiry of an answer was read."""
 
     row: StoredInquiry
-    answer: _Answer
+    answer: Answer
 
 
 class AnswerAgain(msgspec.Struct, frozen=True):
     """The answer before this one has been taken or refused."""
 
-    answer: _Answer
+    answer: Answer
 
 
 class EngineInquiries:
@@ -85,11 +95,11 @@ class EngineInquiries:
 
     def answer(self, inquiry: str, response: Any, by: Requester | None) -> Deferred:
         """Answer an inquiry. See `Engine.answer_inquiry`."""
-        answer = _Answer(inquiry, response, by, Deferred())
+        answer = Answer(inquiry, response, by, Deferred())
         self._look_up(answer)
         return answer.reply
 
-    def _look_up(self, answer: _Answer) -> None:
+    def _look_up(self, answer: Answer) -> None:
         before = self._being_answered.get(answer.inquiry)
         if before is not None:  # the store says who has answered once that is durable
             when_settled(before, lambda: self._engine.tell(AnswerAgain(answer)))
@@ -148,9 +158,13 @@ class EngineInquiries:
             elsewhere = self._relay.to(inquiry.run_id, "answer_inquiry", (inquiry.id, answer.response), answer.by)
             taken = self._requests.send(inquiry.run_id, "answer an inquiry of", request, elsewhere)
         except StrettoError as error:
-            answer.reply.fail(error)
+            answer.reply.fail(_refusal(error, inquiry))
             return
-        forward(self._reported(taken, message.row), answer.reply)
+        settle_with(
+            self._reported(taken, message.row),
+            answer.reply.resolve,
+            lambda error: answer.reply.fail(_refusal(error, inquiry)),
+        )
 
     def _reported(self, taken: Deferred, row: StoredInquiry) -> Deferred:
         """Return the answered inquiry as plain data, once that is durable. Another engine has written it elsewhere."""
@@ -161,3 +175,10 @@ class EngineInquiries:
             return inquiry_as_json(StoredInquiry(row.number, row.inquiry, end))
 
         return derived(taken, report)
+
+
+def _refusal(error: BaseException, inquiry: Inquiry) -> BaseException:
+    """Return why an answer is refused: an inquiry whose run ends meanwhile has ended with it."""
+    if isinstance(error, IllegalTransition):
+        return InquiryEnded(f"the inquiry {inquiry.id} has ended with its run")
+    return error

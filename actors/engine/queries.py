@@ -31,7 +31,7 @@ from stretto.actors.outcome import RunHandle, UnknownRun, chosen_run, is_abbrevi
 from stretto.actors.runs import PruneDue, Services
 
 if TYPE_CHECKING:
-    from stretto.actors.engine.startup import Retention
+    from stretto.actors.engine.retention import Retention
     from stretto.actors.journal import OpenJournal
 
 PRUNE_SECONDS = 3600.0

@@ -50,6 +50,7 @@ class EngineSettings(TypedDict, total=False):
     retain_audit_days: float | None
     retain_event_days: float | None
     retain_runs: int | None
+    max_unmatched_waits: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits

@@ -21,9 +21,10 @@ from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
+from stretto.actors.engine.retention import FOR_EVER, Retention
 from stretto.actors.engine.sensors import BeginSensors, SensorSupport
 from stretto.actors.engine.settings import Paths
-from stretto.actors.events import EventIntake, Matcher
+from stretto.actors.events import EventIntake, EventWaits, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     DEFAULT_KEY_LIMITS,
@@ -34,9 +35,6 @@ from stretto.actors.journal import (
     NoJournal,
     NoReaders,
     OpenJournal,
-    Prune,
-    PruneAudit,
-    PruneEvents,
     Reader,
     claim_all,
     files_of,
@@ -54,48 +52,12 @@ from stretto.actors.workers import WorkerLife
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
 
-SECONDS_A_DAY = 86_400.0
 EVALUATION_SECONDS = 2.0
 """An evaluation is stopped after this time. Its limits on work and memory end it long before, unless they fail."""
 
 _log = get_logger("stretto.engine")
 
 Actor = TypeVar("Actor", bound=pykka.Actor)
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How many days, and how many of them, ended runs stay in the store. None is no limit.
-
-    `audit_days` are the days that entries of the audit stay there, and `event_days` those of events.
-    """
-
-    days: float | None = None
-    runs: int | None = None
-    audit_days: float | None = None
-    event_days: float | None = None
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether anything is ever deleted."""
-        return (self.days, self.runs, self.audit_days, self.event_days) != (None, None, None, None)
-
-    def of_audit_at(self, now: float) -> PruneAudit | None:
-        """Return the entries of the audit to delete now, or None without a limit."""
-        return None if self.audit_days is None else PruneAudit(now - self.audit_days * SECONDS_A_DAY)
-
-    def of_events_at(self, now: float) -> PruneEvents | None:
-        """Return the events to delete now, or None without a limit."""
-        return None if self.event_days is None else PruneEvents(now - self.event_days * SECONDS_A_DAY)
-
-    def at(self, now: float) -> Prune | None:
-        """Return the runs to delete now, or None without a limit."""
-        if self.days is None and self.runs is None:
-            return None
-        return Prune(None if self.days is None else now - self.days * SECONDS_A_DAY, self.runs)
-
-
-FOR_EVER = Retention()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +94,7 @@ class EngineOptions:
     check_digests: bool
     store_key: str | PathLike[str] | None
     retention: Retention
+    max_unmatched_waits: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -231,7 +194,13 @@ def start_parts(options: EngineOptions) -> EngineParts:
         ))  # fmt: skip
         pool_permits = {name: PermitPool(0, name) for name in pools}
         stack.add("pools", pools.stop)
-        link = NoJournal() if journal is None else journal.link
+        memory = NoJournal()
+        link = memory if journal is None else journal.link
+        waits = EventWaits(
+            memory if journal is None else None,
+            None if journal is None else journal.readers,
+            options.max_unmatched_waits,
+        )
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=link,
@@ -239,7 +208,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard)),
+            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard), waits),
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
@@ -350,7 +319,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers", "pack_workers",
+        "dispatchers", "pack_workers", "max_unmatched_waits",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:
@@ -367,16 +336,7 @@ def _check(options: EngineOptions) -> None:
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _check_life(options.worker_life)
-    _check_retention(options.retention)
-
-
-def _check_retention(retention: Retention) -> None:
-    if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
-        raise ValueError("a retention must be at least 0 days and at least 0 runs")
-    if retention.audit_days is not None and retention.audit_days < 0:
-        raise ValueError(f"retain_audit_days must be at least 0, got {retention.audit_days}")
-    if retention.event_days is not None and retention.event_days < 0:
-        raise ValueError(f"retain_event_days must be at least 0, got {retention.event_days}")
+    options.retention.check()
 
 
 def _check_life(life: WorkerLife) -> None:

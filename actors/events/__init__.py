@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         stored_events,
         try_rule,
     )
+    from stretto.actors.events.waits import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -36,6 +37,7 @@ else:
                 "event_as_json find_event list_events match_as_json rule_as_json show_event show_rule "
                 "stored_event stored_events try_rule"
             ),
+            "waits": "EventFound EventWait EventWaits LookBackFailed LookedBack",
         },
     )
 
@@ -43,7 +45,12 @@ __all__ = [
     "EVENT_RESULTS",
     "MATCH_RESULTS",
     "Counts",
+    "EventFound",
     "EventIntake",
+    "EventWait",
+    "EventWaits",
+    "LookBackFailed",
+    "LookedBack",
     "Matcher",
     "event_as_json",
     "find_event",

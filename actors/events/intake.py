@@ -7,6 +7,7 @@ from typing import Any
 from stretto.actors.dispatch import Deferred, Recipient, settle_with
 from stretto.actors.events.counts import EVENT_RESULTS, MATCH_RESULTS, Counts
 from stretto.actors.events.matching import Matcher
+from stretto.actors.events.waits import EventWaits
 from stretto.actors.journal import (
     Accepted,
     AuditEntries,
@@ -26,10 +27,15 @@ class EventIntake:
     Args:
         journal: Where events are recorded.
         matcher: Matches events with rules.
+        waits: The items that wait for events.
     """
 
-    def __init__(self, journal: Link | None = None, matcher: Matcher | None = None) -> None:
+    def __init__(
+        self, journal: Link | None = None, matcher: Matcher | None = None, waits: EventWaits | None = None
+    ) -> None:
         self._journal = NoJournal() if journal is None else journal
+        self.waits = EventWaits() if waits is None else waits
+        """The items that wait for events."""
         self.matcher = Matcher() if matcher is None else matcher
         self.counts = Counts(EVENT_RESULTS)
         """The events since the engine's start."""
@@ -106,17 +112,19 @@ class EventIntake:
         due = tuple(match for match in accepted.matches if match.error is None)
         to_start = () if not due or self._starter is None else ((self._starter, MatchesDue(due)),)
         listeners = self._listeners.get(accepted.event.type, ())
-        return (*to_start, *((each, EventCame(accepted.event)) for each in listeners))
+        came = EventCame(accepted.event)
+        # The waits always: one may be added before the event is durable.
+        return (*to_start, (self.waits, came), *((each, came) for each in listeners))
 
     # ---- listeners
 
     def wants(self, event_type: str) -> bool:
-        """Return whether a rule or an actor listens to a type of events."""
-        return event_type in self.matcher.rules.by_event or event_type in self._listeners
+        """Return whether a rule, an actor or an item listens to a type of events."""
+        return event_type in self.matcher.rules.by_event or event_type in self._listeners or event_type in self.waits
 
     def wants_any(self, event_types: frozenset[str]) -> bool:
-        """Return whether a rule or an actor listens to one of some types of events."""
-        return not (event_types.isdisjoint(self.matcher.rules.by_event) and event_types.isdisjoint(self._listeners))
+        """Return whether a rule, an actor or an item listens to one of some types of events."""
+        return any(map(self.wants, event_types))
 
     def listen(self, event_type: str, recipient: Recipient) -> None:
         """Send an actor `EventCame` of each event of a type that is accepted from now on."""

@@ -102,14 +102,15 @@ class PacedSelector(selectors.BaseSelector):
         self._queue.renew()
         wait = self.budget.turn() if self._queue.keys else 0.0
         self._set_door(is_open=wait == 0.0)
-        if wait:
-            timeout = wait if timeout is None else min(timeout, wait)
-        elif self._queue.has_ready():
+        is_for_guests = wait > 0.0 and (timeout is None or wait < timeout)
+        if is_for_guests:
+            timeout = wait
+        elif wait == 0.0 and self._queue.has_ready():
             timeout = 0
         ready = self._known.select(timeout)
         if not self._is_open:
-            if not ready:
-                self.budget.use()  # it has been woken for guests, only to see whether they may come in
+            if is_for_guests and not ready:
+                self.budget.use()  # the loop has been woken only to see whether guests may come in
             return ready
         known = [each for each in ready if each[0].fd != self._queue.door]
         if len(known) == len(ready) and not self._queue.has_ready():

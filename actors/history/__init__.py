@@ -54,7 +54,14 @@ if TYPE_CHECKING:
     from stretto.actors.history.timelines import show_timeline
     from stretto.actors.history.values import item_result, run_inputs
     from stretto.actors.history.versions import run_version
-    from stretto.actors.history.waits import Blockers, PoolWait, explain_waits, quarantine_wait, quarantined_children
+    from stretto.actors.history.waits import (
+        Blockers,
+        ItemWait,
+        PoolWait,
+        explain_waits,
+        quarantine_wait,
+        quarantined_children,
+    )
     from stretto.actors.history.written_results import WrittenResults
 else:
     __getattr__ = lazy_face(
@@ -91,7 +98,7 @@ else:
             "tasks": "list_tasks show_task task_of tasks_of",
             "timelines": "show_timeline",
             "values": "item_result run_inputs",
-            "waits": "Blockers PoolWait explain_waits quarantine_wait quarantined_children",
+            "waits": "Blockers ItemWait PoolWait explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
     )
@@ -105,6 +112,7 @@ __all__ = [
     "EntriesRead",
     "ItemInput",
     "ItemMaps",
+    "ItemWait",
     "KeptReports",
     "OfflineRuns",
     "OldRunRead",

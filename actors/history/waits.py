@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,18 @@ class PoolWait(NamedTuple):
     trouble: str | None = None
 
 
+class ItemWait(NamedTuple):
+    """A message that an item waits for.
+
+    Attributes:
+        kind: The kind of the message: the answer to an inquiry, or an event.
+        name: The id of the inquiry, or the type of the event.
+    """
+
+    kind: Literal["inquiry", "event"]
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Blockers:
     """Blockers of a run's items outside of its conductor. An item is (task, visit, index).
@@ -46,7 +58,7 @@ class Blockers:
         threads: The number of threads that run functions at a time.
         left_behind: The number of threads that functions without an item hold.
         pools: What items wait for in pools.
-        asked: Items in flight that wait for people, each with the id of its inquiry.
+        messages: Items in flight that wait for people or events.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -59,7 +71,7 @@ class Blockers:
     threads: int = 0
     left_behind: int = 0
     pools: tuple[PoolWait, ...] = ()
-    asked: Mapping[tuple[str, int, int], str] = field(default_factory=dict)
+    messages: Mapping[tuple[str, int, int], ItemWait] = field(default_factory=dict)
 
 
 NO_BLOCKERS: Final = Blockers()
@@ -143,8 +155,8 @@ def _kind(wait: Wait, blockers: Blockers) -> str:
         key = (wait.task, wait.visit, wait.index or 0)
         if key in blockers.waiting:
             return "item_to_start"
-        if key in blockers.asked:
-            return "inquiry"
+        if key in blockers.messages:
+            return blockers.messages[key].kind
         if key in blockers.children:
             return "sub_workflow"
         if key in blockers.for_thread:
@@ -161,7 +173,8 @@ def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
     texts = {
         "item_in_flight": f"{what} is in flight{since}{attempt}",
         "item_to_start": f"{what} is about to start{attempt}",
-        "inquiry": f"{what} waits{since} for an answer to the inquiry {_inquiry(wait, blockers)}",
+        "inquiry": f"{what} waits{since} for an answer to the inquiry {_message(wait, blockers)}",
+        "event": f"{what} waits{since} for an event {_message(wait, blockers)!r}",
         "sub_workflow": f"{what} is run by a sub-workflow{since}",
         "thread": f"{what} waits{since} for one of {_threads(blockers)}{attempt}",
         "item_stopping": f"{what} is being stopped{since}",
@@ -183,8 +196,9 @@ def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
     return texts[kind]
 
 
-def _inquiry(wait: Wait, blockers: Blockers) -> str:
-    return blockers.asked.get((wait.task or "", wait.visit or 0, wait.index or 0), "")
+def _message(wait: Wait, blockers: Blockers) -> str:
+    found = blockers.messages.get((wait.task or "", wait.visit or 0, wait.index or 0))
+    return "" if found is None else found.name
 
 
 def _threads(blockers: Blockers) -> str:

@@ -56,10 +56,12 @@ if TYPE_CHECKING:
         EventQuery,
         EventReader,
         EventRow,
+        EventsSince,
         Match,
         MatchFailed,
         MatchKey,
         MatchRow,
+        NewEvents,
         PruneEvents,
         UnknownEvent,
         new_event_id,
@@ -228,8 +230,8 @@ else:
             ),
             "inquiries_memory": "InquiriesInMemory",
             "events": (
-                "Accepted EventAccepted EventPage EventQuery EventReader EventRow Match MatchFailed MatchKey MatchRow "
-                "PruneEvents UnknownEvent new_event_id"
+                "Accepted EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match MatchFailed "
+                "NewEvents MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
             ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
@@ -286,11 +288,13 @@ __all__ = [
     "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
     "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
     "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
-    "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange", "InquiryEnd",
+    "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange",
+    "InquiryEnd",
     "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
     "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
     "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed",
-    "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
+    "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NewEvents",
+    "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
     "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
     "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
     "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",

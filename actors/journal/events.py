@@ -5,6 +5,7 @@ run. Starting the runs comes after. A restart starts what has not been started, 
 """
 
 import secrets
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -132,6 +133,20 @@ class EventPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class EventsSince(msgspec.Struct, frozen=True):
+    """Events of one type in the order of acceptance. `last` is where the next ones begin, or None behind the last."""
+
+    events: tuple[Event, ...]
+    last: int | None = None
+
+
+class NewEvents(msgspec.Struct, frozen=True):
+    """Events in the order of acceptance, and the number of the newest one of any type, 0 without events."""
+
+    events: tuple[Event, ...]
+    last: int
+
+
 class PruneEvents(msgspec.Struct, frozen=True):
     """Delete the events from before a time, in seconds since the epoch, unless a run of theirs is still to start."""
 
@@ -147,8 +162,11 @@ class EventReader(Protocol):
     def page(self, query: EventQuery) -> EventPage:
         """Return a page of events, the newest first. Raises InvalidCursor."""
 
-    def since(self, event_type: str, at: float, most: int = PAGE) -> list[Event]:
-        """Return the events of a type that were accepted at a time or later, in the order of acceptance."""
+    def since(self, event_type: str, at: float, after: int | None = None, most: int = PAGE) -> EventsSince:
+        """Return events of a type that were accepted at a time or later. `after` is the `last` of those before."""
+
+    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:
+        """Return the events of some types behind a number, none without a number."""
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event, in the order of their rules."""

@@ -2,14 +2,27 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final
 
-from stretto.actors.journal.events import Accepted, EventAccepted, EventPage, EventQuery, EventRow, Match, MatchRow
+from stretto.actors.journal.events import (
+    Accepted,
+    EventAccepted,
+    EventPage,
+    EventQuery,
+    EventRow,
+    EventsSince,
+    Match,
+    MatchRow,
+    NewEvents,
+)
 from stretto.actors.journal.queries import PAGE, InvalidCursor
 from stretto.definitions.rules import Event
 
 MAX_REMEMBERED_EVENTS: Final = 1000
 """Events that stay in memory. A repeated event is known as one while the first is there."""
+_CLOCK_STEP_SECONDS: Final = 5.0
+"""How much earlier an event may say that it was accepted than one before it."""
 
 
 class MemoryEvents:
@@ -68,11 +81,20 @@ class MemoryEvents:
         rows = tuple(_row(each) for each in shown)
         return EventPage(rows, rows[-1].id if len(found) > len(shown) else None)
 
-    def since(self, event_type: str, at: float, most: int = PAGE) -> list[Event]:
-        """Return the events of a type since a time; see `EventReader.since`."""
+    def since(self, event_type: str, at: float, after: int | None = None, most: int = PAGE) -> EventsSince:  # noqa: ARG002 - they are few
+        """Return all events of a type since a time; see `EventReader.since`."""
+        found: list[Event] = []
         with self._lock:
-            found = [each.event for each in self._events.values()]
-        return [each for each in found if each.type == event_type and each.at >= at][:most]
+            for each in reversed(self._events.values()):
+                if each.event.at < at - _CLOCK_STEP_SECONDS:
+                    break
+                if each.event.type == event_type and each.event.at >= at:
+                    found.append(each.event)
+        return EventsSince(tuple(reversed(found)))
+
+    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:  # noqa: ARG002 - as below
+        """Return none: there is no other engine."""
+        return NewEvents((), 0)
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event; see `EventReader.matches`."""

@@ -46,6 +46,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """The minutes after which it times out, or None."""
     not_requester: bool = False
     """Whether the one who asked for the run must not answer."""
+    remind_after: float | None = None
+    """The minutes after which an event reminds of it, or None."""
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):

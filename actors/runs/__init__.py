@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
-    from stretto.actors.runs.event_messages import DueFound, DueUnread, FindDue, StartDue
+    from stretto.actors.runs.event_messages import (
+        DueFound,
+        DueUnread,
+        EventsLookedAt,
+        EventsUnread,
+        FindDue,
+        LookForEvents,
+        StartDue,
+    )
     from stretto.actors.runs.file_rules import FileRules, tasks_with_files
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
@@ -107,7 +115,7 @@ else:
             ),
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
-            "event_messages": "DueFound DueUnread FindDue StartDue",
+            "event_messages": "DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue",
             "file_rules": "FileRules tasks_with_files",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
@@ -167,6 +175,8 @@ __all__ = [
     "DueFound",
     "DueUnread",
     "ErrorGroup",
+    "EventsLookedAt",
+    "EventsUnread",
     "ExplainWaits",
     "FileRules",
     "FindDue",
@@ -182,6 +192,7 @@ __all__ = [
     "ItemCounts",
     "ItemNotInFlight",
     "LastChanges",
+    "LookForEvents",
     "MayNotAnswer",
     "OutputChanged",
     "OutputWatcher",

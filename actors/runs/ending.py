@@ -108,11 +108,10 @@ class RunEnding:
 
     def is_idle(self, conductor: Conductor) -> bool:
         """Return whether nothing but a resume could continue the run."""
-        waits = self._items.waits()
-        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items() | waits.keys()):
+        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items()):
             return False
-        if waits and not self._items.any_waits:
-            return True  # people may take days
+        if self._items.waits() and not self._items.any_waits:
+            return True  # people and events may take days
         return conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits)
 
     def park(self, conductor: Conductor | None, log: RunLog) -> None:

@@ -1,4 +1,4 @@
-"""The messages to the engine about the runs that rules start."""
+"""The messages to the engine about events: the runs that rules start, and events of other engines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from stretto.actors.journal import Match
+    from stretto.actors.journal import Match, NewEvents
 
 
 class StartDue(msgspec.Struct, frozen=True):
@@ -26,3 +26,17 @@ class DueFound(msgspec.Struct, frozen=True):
     """The matches that are due in the store."""
 
     matches: tuple[Match, ...]
+
+
+class LookForEvents(msgspec.Struct, frozen=True):
+    """Read the events that other engines have accepted."""
+
+
+class EventsLookedAt(msgspec.Struct, frozen=True):
+    """The newest events of the store were read."""
+
+    new: NewEvents
+
+
+class EventsUnread(msgspec.Struct, frozen=True):
+    """They could not be read: the store is read again after a while."""

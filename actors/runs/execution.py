@@ -6,6 +6,7 @@
 An item costs one event, its commands, and the start of the next item, in the turn in which it ends.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
@@ -13,14 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.dispatch import Deferred, Mailbox, Recipient, handles, unbound_handlers
-from stretto.actors.journal import InquiryChange, ItemStarted, JournalHasRoom
+from stretto.actors.dispatch import Mailbox, Recipient, handles, unbound_handlers
+from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
+from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
-from stretto.actors.runs.event_feed import EventFeed
-from stretto.actors.runs.file_rules import FileRules, tasks_with_files
+from stretto.actors.runs.file_rules import tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
-from stretto.actors.runs.inquiries import pass_answer
+from stretto.actors.runs.inquiry_feed import InquiryFeed
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
     ItemEnded,
@@ -33,14 +34,14 @@ from stretto.actors.runs.messages import (
     SharePermits,
     StartRecorded,
 )
-from stretto.actors.runs.reminders import Timer
+from stretto.actors.runs.reminders import DeadlinePassed, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.streams import NO_STREAMS, RunStreams
-from stretto.actors.runs.telemetry import RunTelemetry
-from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryChanged, WaitEnded
+from stretto.actors.runs.streams import NO_STREAMS, streams_of
+from stretto.actors.runs.telemetry import RunTelemetry, is_retried
+from stretto.actors.runs.waiting_messages import WaitEnded
 from stretto.definitions.conductor import (
     PAUSING,
     CancelItem,
@@ -50,6 +51,7 @@ from stretto.definitions.conductor import (
     Failure,
     FinishRun,
     HoldItems,
+    IllegalTransition,
     ItemCompleted,
     ItemsHeld,
     ItemsWithdrawn,
@@ -70,7 +72,7 @@ PAUSE: Final = PauseItem()
 RESUME: Final = ResumeItem()
 
 
-class RunExecution(EventFeed):
+class RunExecution(InquiryFeed):
     """Turns messages into events, and carries out the commands that follow from them.
 
     Its supervisor is the actor that calls it. It refers to that actor's mailbox, which forgets the actor at its end, so
@@ -78,7 +80,7 @@ class RunExecution(EventFeed):
     """
 
     __slots__ = (
-        "_request", "_reuses", "_services", "listeners", "reused", "streams", "telemetry", "uses_files",
+        "_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files",
     )  # fmt: skip
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
@@ -89,8 +91,9 @@ class RunExecution(EventFeed):
         plan = request.reuse_plan
         self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
         self.uses_files = bool(tasks_with_files(request.workflow))
-        self.streams = _streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
+        self.streams = streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
         ending = RunEnding(services, request, items, self.streams, self.listeners, self.telemetry)
+        self.deadlines = deadlines_of(services, request, ending, inbox)
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 
@@ -124,7 +127,7 @@ class RunExecution(EventFeed):
             self.go_on_with(commands, partial(self._attempt_ended, message, outcome), message.finished_at)
             return
         # As `_attempt_ended`: a call less for each item.
-        final = completed.failure is None or not _is_retried(completed, commands)
+        final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         if final and outcome == "failed":
             self._notify_of_failure(completed, self.conductor)
@@ -134,34 +137,15 @@ class RunExecution(EventFeed):
         """Handle the end of an item that has waited. The end of its inquiry is in the same commit."""
         self.item_ended(msgspec.structs.replace(message, waited=None))
         if self.unfinished is None:
-            self._end_wait(waited)
+            self.end_wait(waited)
         else:
-            self.unfinished.recorded.append(partial(self._end_wait, waited))
-
-    def _end_wait(self, waited: WaitEnded) -> None:
-        self.log.audit(waited.audit)
-        if waited.answer is not None:
-            self.log.answer(waited.answer, waited.inquiry)
-        self._inquiry(waited.inquiry)
-
-    def _inquiry(self, change: InquiryChange) -> None:
-        self.log.inquiry(change)
-        self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
-
-    @handles(AnswerInquiry)
-    def _answer_inquiry(self, message: AnswerInquiry) -> Deferred:
-        return pass_answer(self.items, message)
-
-    @handles(InquiryAsked)
-    def _inquiry_asked(self, message: InquiryAsked) -> None:
-        if not self.ended:
-            self._inquiry(message.inquiry)
+            self.unfinished.recorded.append(partial(self.end_wait, waited))
 
     def _attempt_ended(
         self, message: ItemEnded, outcome: str, commands: list[Command], *, earlier: Sequence[StartItem]
     ) -> None:
         completed = message.completed
-        final = completed.failure is None or not _is_retried(completed, commands)
+        final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
         if final and outcome == "failed" and self.conductor is not None:
             self._notify_of_failure(completed, self.conductor)
@@ -174,6 +158,14 @@ class RunExecution(EventFeed):
     def _reminded(self, event: Timer) -> None:
         self.ending.reminders(self._inbox).came(event)
         self.event(event)
+
+    @handles(DeadlinePassed)
+    def _deadline_passed(self, message: DeadlinePassed) -> None:
+        if self.deadlines is None or self.conductor is None or self.ended:
+            return
+        if (control := self.deadlines.passed(message, self.conductor)) is not None:
+            with contextlib.suppress(IllegalTransition):  # it ends already
+                self._control(control)
 
     # ---- files
 
@@ -224,10 +216,14 @@ class RunExecution(EventFeed):
             elif type(command) is ResumeItems:
                 self.items.send_to_children(RESUME, command.task, command.visit)
             elif type(command) is TaskStarted:
+                if self.deadlines is not None:
+                    self.deadlines.task_started(command, at)
                 if self.log.durable:
                     is_new = True
                     self.log.task_started(command, at)
             elif type(command) is TaskEnded:
+                if self.deadlines is not None:
+                    self.deadlines.task_ended(command.task, command.visit)
                 if self.log.durable:
                     is_new = True
                     self.log.task_ended(command, at)
@@ -371,20 +367,5 @@ class RunExecution(EventFeed):
         self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
 
 
-def _streams_of(services: Services, request: RunRequest, supervisor: Recipient) -> RunStreams:
-    rules = FileRules(request.workflow, request.origin, services.files.access)
-    return RunStreams(
-        services.files, rules, request.handle.id, supervisor, services.now, durable=services.journal.durable
-    )
-
-
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)
 """The messages that a supervisor passes to its execution."""
-
-
-def _is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:
-    """Return whether the commands of an item's failure include the wait for its next attempt."""
-    return any(
-        type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
-        for command in commands
-    )

@@ -8,8 +8,10 @@ from typing import Any, Final, TypeAlias
 import pykka
 
 from stretto.actors.dispatch import Mailbox, Recipient
+from stretto.actors.history import ItemWait
 from stretto.actors.journal import Child, Inquiry
 from stretto.actors.pools import HERE
+from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
@@ -18,7 +20,6 @@ from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.telemetry import RunTelemetry
-from stretto.actors.runs.waiting import WAITING_ACTIONS
 from stretto.actors.runs.waiting_item import WaitingItem
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
@@ -33,6 +34,11 @@ NO_KEYS: Final[frozenset[Key]] = frozenset()
 NO_TASKS: Final[frozenset[str]] = frozenset()
 HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
 """An item without a pool starts here, and fails then."""
+WAITING_ITEMS: Final[dict[str, type[WaitingItem | EventWaitItem]]] = {
+    "core.ask": WaitingItem, "core.wait_for": EventWaitItem
+}  # fmt: skip
+"""The actors of items that wait for messages, by their actions."""
+WAITING_KINDS: Final = (WaitingItem, EventWaitItem)
 NONE_WAIT: Final[deque[Waiting]] = deque()
 """The queue of all runs in which no item waits: an empty one has 760 bytes. Only `add` appends, to a run's own."""
 
@@ -79,14 +85,11 @@ class ItemsInFlight:
 
     def add(self, start: StartItem, preceding_end: float | None) -> None:
         """Enqueue an item."""
-        if self._request.nested:
-            # A rendered action's ref is known only now.
-            action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
-            if action in self._request.nested:
-                if self._children_waiting is NONE_WAIT:
-                    self._children_waiting = deque()
-                self._children_waiting.append((start, preceding_end))
-                return
+        if self._request.nested and self._action_of(start) in self._request.nested:
+            if self._children_waiting is NONE_WAIT:
+                self._children_waiting = deque()
+            self._children_waiting.append((start, preceding_end))
+            return
         if self._pooled is not None and start.task in self._pooled_tasks:
             pool = pool_of(self._services, self._workflow, start, self._run_id)
             if pool not in HERE_OR_NONE:
@@ -232,8 +235,17 @@ class ItemsInFlight:
 
     def _kind_of(self, start: StartItem) -> type[ItemActor]:
         """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
+        return WAITING_ITEMS.get(self._action_of(start), ItemActor)
+
+    def _action_of(self, start: StartItem) -> str:
+        """Return the ref of an item's action. A rendered one is known only when the item starts."""
         action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
-        return WaitingItem if action in WAITING_ACTIONS else ItemActor
+        return action or ""
+
+    def waits_for_message(self, start: StartItem) -> bool:
+        """Return whether an item waits for people or for an event."""
+        action = self._action_of(start)
+        return action in WAITING_ITEMS and action in self._request.nested
 
     def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
         """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
@@ -258,11 +270,11 @@ class ItemsInFlight:
 
     def children(self) -> frozenset[Key]:
         """Return the items in flight with a sub-workflow."""
-        return frozenset(key for key, item in self._children.items() if type(item) is not WaitingItem)
+        return frozenset(self._children.keys() - self.waits().keys())
 
-    def waits(self) -> dict[Key, str]:
-        """Return the items in flight that wait for people, each with the id of its inquiry."""
-        return {key: item.inquiry for key, item in self._children.items() if isinstance(item, WaitingItem)}
+    def waits(self) -> dict[Key, ItemWait]:
+        """Return the items in flight that wait for people or events, each with what it waits for."""
+        return {key: item.waits_for for key, item in self._children.items() if isinstance(item, WAITING_KINDS)}
 
     def mailbox_of(self, key: Key) -> Mailbox[Any] | None:
         """Return the mailbox of an item in flight without a permit, or None."""
@@ -270,8 +282,9 @@ class ItemsInFlight:
         return None if item is None else item.actor_inbox
 
     def is_idle_except_for(self, paused: AbstractSet[Key]) -> bool:
-        """Return whether nothing is in flight but items with a paused sub-workflow."""
-        return not (self._running or self._being_recorded) and self._children.keys() <= paused
+        """Return whether nothing is in flight but items with a paused sub-workflow, and those that wait."""
+        idle = all(key in paused or isinstance(item, WAITING_KINDS) for key, item in self._children.items())
+        return idle and not (self._running or self._being_recorded)
 
     def send(self, key: Key, message: Any) -> None:
         """Send a message to an item, if it is in flight."""

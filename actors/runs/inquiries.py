@@ -1,11 +1,12 @@
 """An open inquiry as the call of its item, and the check of its answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stretto.actors.dispatch import Deferred, ask_deferred, derived
 from stretto.actors.journal import Inquiry, InquiryEnded, Question, Requester
 from stretto.actors.runners import Began
+from stretto.actors.runs.open_wait import OpenWait
 from stretto.definitions.data import Data, encode_json, freeze
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.model import Parameter, problems_of
@@ -44,29 +45,16 @@ class InvalidAnswer(StrettoError):
         super().__init__(f"the answer does not match the inquiry's schema: {'; '.join(problems)}")
 
 
-class OpenInquiry:
-    """The call of an item that waits for an answer. No code runs (`Running`)."""
+class OpenInquiry(OpenWait):
+    """The call of an item that waits for an answer."""
 
-    __slots__ = ("began", "inquiry", "question")
-
-    printed: Final = ()
-    """Nothing: no code runs."""
+    __slots__ = ("inquiry", "question")
 
     def __init__(self, inquiry: Inquiry, question: Question, began: Began) -> None:
+        super().__init__(began)
         self.inquiry = inquiry
         self.question = question
         """As it was asked, not masked."""
-        self.began = began
-
-    def cancel(self) -> bool:
-        """Return False: there is nothing to stop."""
-        return False
-
-    def watch(self, _watcher: Callable[[], object]) -> None:
-        """Call nothing: there is no output."""
-
-    def output(self) -> None:
-        """Return None: there is no output."""
 
 
 def pass_answer(items: "ItemsInFlight", message: "AnswerInquiry") -> Deferred:

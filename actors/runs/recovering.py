@@ -165,6 +165,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if replay.finish is not None:
             run.finish(Outcome(replay.finish.status, replay.finish.output, replay.finish.errors))
         run.catch_up_with_parent()
+        if run.deadlines is not None and not run.ended:
+            run.deadlines.recovered(conductor, replay.accepted_at)
         self._resume_waits(timers, conductor)
         self._mark_restarted(outstanding, replay, conductor)
         children: dict[str, PropagatedRequest | None] = {}
@@ -186,7 +188,11 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if self._run.ended or conductor.status == "paused":
             return
         starts = [
-            each for each in outstanding if replay.child_of(each) is None and _starts_again(each, replay, conductor)
+            each
+            for each in outstanding
+            if replay.child_of(each) is None
+            and not self._run.items.waits_for_message(each)
+            and _starts_again(each, replay, conductor)
         ]
         self._restarted = [key_of(each) for each in reversed(starts[:MOST_FOLLOWED])]
         if starts and self._source.trace is not None:
@@ -207,7 +213,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
 
     def _resume_item(self, start: StartItem, replay: Replay, conductor: Conductor) -> None:
         inquiry = replay.inquiry_of(start)
-        if inquiry is not None:
+        if inquiry is not None or (self._run.items.waits_for_message(start) and conductor.may_resume(start)):
             self._wait_on(start, inquiry, conductor)
         elif not conductor.may_resume(start):
             message = "it was stopped with the engine, and its run is being cancelled"
@@ -226,8 +232,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             if (inquiry.task, inquiry.visit, inquiry.index, inquiry.attempt) not in keys:
                 self._run.log.inquiry(InquiryEnd(id=inquiry.id, status="cancelled", at=self._services.now()))
 
-    def _wait_on(self, start: StartItem, inquiry: Inquiry, conductor: Conductor) -> None:
-        """Let an item wait on for the answer to its inquiry, or end it with its run."""
+    def _wait_on(self, start: StartItem, inquiry: Inquiry | None, conductor: Conductor) -> None:
+        """Let an item wait on for the answer to its inquiry, or for its event, or end it with its run."""
         run = self._run
         run.items.start_child(start, None, inquiry)
         if not conductor.may_resume(start):

@@ -4,8 +4,19 @@ from collections.abc import Callable
 from math import inf
 from typing import TypeAlias
 
+import msgspec
+
 from stretto.actors.dispatch import Recipient, Timers
 from stretto.definitions.conductor import DelayElapsed, RetryDue, RunTimedOut
+
+
+class DeadlinePassed(msgspec.Struct, frozen=True):
+    """A run, or a visit of its `task`, is late. With `warns` it is not, but it should have ended."""
+
+    task: str | None
+    visit: int
+    warns: bool
+
 
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 """The events that the clock sends at their time."""
@@ -20,7 +31,7 @@ class RunReminders:
         self._timers = timers
         self._now = now
         self._supervisor = supervisor
-        self._keys: dict[Timer, int] = {}
+        self._keys: dict[Timer | DeadlinePassed, int] = {}
 
     def add(self, event: Timer, at_most: float = inf) -> None:
         """Send an event to the supervisor when it is due.
@@ -32,7 +43,17 @@ class RunReminders:
         wait = min(max(event.at - self._now(), 0.0), at_most)
         self._keys[event] = self._timers.remind_after(wait, self._supervisor, event)
 
-    def came(self, event: Timer) -> None:
+    def add_after(self, seconds: float, message: DeadlinePassed) -> None:
+        """Send a message to the supervisor in so many seconds."""
+        self._keys[message] = self._timers.remind_after(seconds, self._supervisor, message)
+
+    def forget(self, message: DeadlinePassed) -> None:
+        """Drop a reminder, if it is outstanding."""
+        key = self._keys.pop(message, None)
+        if key is not None:
+            self._timers.forget(key)
+
+    def came(self, event: Timer | DeadlinePassed) -> None:
         """Remove a reminder that has come."""
         self._keys.pop(event, None)
 

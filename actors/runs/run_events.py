@@ -3,11 +3,12 @@
 One is made only if a rule or an actor listens to its type, and `RunEvents` only at its first use.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from stretto.actors.journal import RunLog, new_event_id
-from stretto.actors.outcome import Outcome
+from stretto.actors.journal import Inquiry, InquiryChange, RunLog, new_event_id, time_as_json
+from stretto.actors.outcome import EngineStopping, Outcome
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, ItemCompleted
@@ -21,6 +22,12 @@ ITEM_FAILED: Final = "stretto.item_failed"
 """The last attempt of an item has failed: {run, workflow, task, visit, item, attempt, kind, message, labels}."""
 BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
+INQUIRY_ASKED: Final = "stretto.inquiry_asked"
+"""A run has asked people: {run, workflow, inquiry, task, visit, item, prompt, route, schema, users, roles, ...}."""
+INQUIRY_REMINDER: Final = "stretto.inquiry_reminder"
+"""An inquiry waits still after the time of its reminder: as above."""
+INQUIRY_ENDED: Final = "stretto.inquiry_ended"
+"""An inquiry was answered, or has ended otherwise: {run, workflow, inquiry, status, response, answered_by, at}."""
 EVENTS_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
@@ -67,6 +74,23 @@ class RunEvents:
                 "parameters": parameters if mask is None else mask.data(parameters),
             })  # fmt: skip
 
+    def inquiry_changed(self, change: InquiryChange, log: RunLog) -> None:
+        """Add the event about a question, or about its end, to the record of it. Texts are masked already."""
+        name = INQUIRY_ASKED if isinstance(change, Inquiry) else INQUIRY_ENDED
+        if not self._services.events.wants(name):
+            return
+        if isinstance(change, Inquiry):
+            self._add(name, log, _facts_of(change))
+        else:
+            self._add(name, log, {
+                "inquiry": change.id, "status": change.status, "response": change.response,
+                "answered_by": None if change.by is None else change.by.who, "at": time_as_json(change.at),
+            })  # fmt: skip
+
+    def inquiry_unanswered(self, inquiry: Inquiry) -> None:
+        """Accept the event that reminds of an inquiry."""
+        self.once(INQUIRY_REMINDER, _facts_of(inquiry), f"{INQUIRY_REMINDER}:{inquiry.id}")
+
     def item_failed(self, completed: ItemCompleted, conductor: Conductor, log: RunLog) -> None:
         """Add the events about the failure of an item's last attempt to the record of it."""
         intake, failure = self._services.events, completed.failure
@@ -79,14 +103,39 @@ class RunEvents:
             for used in _nearly_used(conductor, completed.task):
                 self._add(BUDGET_NEARLY_USED, log, used)
 
+    def once(self, event_type: str, facts: dict[str, Any], key: str) -> None:
+        """Accept an event that time has caused, in a commit of its own.
+
+        Args:
+            event_type: Its type.
+            facts: Its payload, beside the run, the workflow and the labels.
+            key: Identifies it: a recovered run may make it again.
+        """
+        if self._services.events.wants(event_type):
+            with contextlib.suppress(EngineStopping):  # the next engine makes it
+                self._services.events.accept(self._event(event_type, facts, key))
+
     def _add(self, event_type: str, log: RunLog, facts: dict[str, Any]) -> None:
         intake = self._services.events
-        facts = {"run": self._run_id, "workflow": self._workflow, "labels": self._labels, **facts}
-        accepted = intake.acceptance_of(Event(
-            id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
-            origin=self._origin, depth=self._depth, cause=self._run_id,
-        ))  # fmt: skip
+        accepted = intake.acceptance_of(self._event(event_type, facts))
         log.add_event(accepted, intake.notifications_of(accepted))
+
+    def _event(self, event_type: str, facts: dict[str, Any], key: str | None = None) -> Event:
+        facts = {"run": self._run_id, "workflow": self._workflow, "labels": self._labels, **facts}
+        return Event(
+            id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
+            origin=self._origin, depth=self._depth, cause=self._run_id, key=key,
+        )  # fmt: skip
+
+
+def _facts_of(inquiry: Inquiry) -> dict[str, Any]:
+    question = inquiry.question
+    return {
+        "inquiry": inquiry.id, "task": inquiry.task, "visit": inquiry.visit, "item": inquiry.index,
+        "prompt": question.prompt, "route": question.route, "schema": question.schema,
+        "users": list(question.users), "roles": list(question.roles), "requested_by": inquiry.requested_by,
+        "asked_at": time_as_json(inquiry.asked_at), "expires_at": time_as_json(inquiry.expires_at),
+    }  # fmt: skip
 
 
 def _nearly_used(conductor: Conductor, task: str) -> Iterator[dict[str, Any]]:

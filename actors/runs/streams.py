@@ -20,6 +20,8 @@ from stretto.actors.history import WrittenResults
 from stretto.actors.journal import ResultsWritten
 from stretto.actors.runs.file_rules import FileRules
 from stretto.actors.runs.messages import ResultsSaved
+from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import (
     CloseResults,
     Command,
@@ -280,3 +282,11 @@ class _NoStreams(RunStreams):
 
 NO_STREAMS: Final[RunStreams] = _NoStreams()
 """Shared by all runs that use no files."""
+
+
+def streams_of(services: Services, request: RunRequest, supervisor: Recipient) -> RunStreams:
+    """Return the files of a run."""
+    rules = FileRules(request.workflow, request.origin, services.files.access)
+    return RunStreams(
+        services.files, rules, request.handle.id, supervisor, services.now, durable=services.journal.durable
+    )

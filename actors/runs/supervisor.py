@@ -228,6 +228,8 @@ class RunSupervisor(DispatchedActor):
             counts = count_items(run.conductor.tasks())
             run.listeners.notify_engine(RunStatusChanged(run.run_id, "accepted", "accepted", counts))
         run.begun = True
+        if run.deadlines is not None:
+            run.deadlines.run_started(self._services.now())
         run.begin(run.conductor)
         if self._request.parent is not None:
             run.catch_up_with_parent()
@@ -268,11 +270,9 @@ class RunSupervisor(DispatchedActor):
     def _status(self, _message: ReportStatus) -> dict[str, Any]:
         conductor = self._run.conductor
         return {
-            "id": self._run.run_id,
-            "workflow": self._request.workflow.ref,
-            "status": self._run.status,
+            "id": self._run.run_id, "workflow": self._request.workflow.ref, "status": self._run.status,
             "tasks": conductor.tasks() if conductor is not None else {},
-        }
+        }  # fmt: skip
 
     @handles(ReportVersion)
     def _report_version(self, _message: ReportVersion) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.messages import ItemEnded
 from stretto.actors.runs.services import Services
-from stretto.definitions.conductor import Conductor, TaskEnded
+from stretto.definitions.conductor import Command, Conductor, ItemCompleted, RetryDue, TaskEnded, WaitUntil
 from stretto.definitions.errors import ExpressionLimitExceeded
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger, shows_info
@@ -183,3 +183,11 @@ class RunTelemetry:
         for (action, kind), count in self._errors.items():
             self._services.instruments.action_errors(action, kind, count)
         self._errors.clear()
+
+
+def is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:
+    """Return whether the commands of an item's failure include the wait for its next attempt."""
+    return any(
+        type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
+        for command in commands
+    )

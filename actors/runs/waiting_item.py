@@ -6,12 +6,13 @@ supervisor --AnswerInquiry--> WaitingItem --ItemEnded with the answer--> supervi
 import msgspec
 
 from stretto.actors.dispatch import Overran, handles
+from stretto.actors.history import ItemWait
 from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question
 from stretto.actors.runners import Began
 from stretto.actors.runs.inquiries import OpenInquiry, check_may_answer, checked_answer
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import AttemptTimedOut, RunItem
-from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, WaitEnded
+from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryUnanswered, RemindNow, WaitEnded
 from stretto.definitions.conductor import Failure
 from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, freeze
@@ -28,11 +29,13 @@ class WaitingItem(ItemActor, label="ItemActor"):
 
     _answered: AnswerInquiry | None = None
     _response: Data = None
+    _due: int | None = None
+    """The timer of its reminder."""
 
     @property
-    def inquiry(self) -> str:
-        """The id of its inquiry, or "" before it has asked."""
-        return self._running.inquiry.id if isinstance(self._running, OpenInquiry) else ""
+    def waits_for(self) -> ItemWait:
+        """Its inquiry, whose id is "" before it has asked."""
+        return ItemWait("inquiry", self._running.inquiry.id if isinstance(self._running, OpenInquiry) else "")
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:  # noqa: ARG002 - as of the base
         """Ask, or wait on if the run had asked before it was recovered."""
@@ -59,8 +62,18 @@ class WaitingItem(ItemActor, label="ItemActor"):
             # The clock may have been set back meanwhile: the wait takes no longer than it was set to take.
             left = min(inquiry.expires_at - now, inquiry.expires_at - asked_at)
             self._remind(monotonic + max(left, 0.0), AttemptTimedOut())
+        if question.remind_after is not None:
+            due = asked_at + question.remind_after * SECONDS_OF_A_MINUTE
+            self._due = services.timers.remind_after(max(due - now, 0.0), self.actor_ref, RemindNow())
         if known is None:
             message.supervisor.tell(InquiryAsked(inquiry))
+
+    @handles(RemindNow)
+    def _remind_now(self, _message: RemindNow) -> None:
+        request, running = self._request, self._running
+        self._due = None
+        if request is not None and isinstance(running, OpenInquiry):
+            request.supervisor.tell(InquiryUnanswered(running.inquiry))
 
     @handles(AnswerInquiry)
     def _take_answer(self, message: AnswerInquiry) -> None:
@@ -98,6 +111,12 @@ class WaitingItem(ItemActor, label="ItemActor"):
             seconds = (inquiry.expires_at or 0.0) - inquiry.asked_at
             self._report_failure("timed_out", self._failure("timed_out", f"no answer came within {seconds:g} s"))
 
+    def _forget_reminder(self) -> None:
+        super()._forget_reminder()
+        if self._due is not None:
+            self._services.timers.forget(self._due)
+            self._due = None
+
     def _report(
         self, outcome: str, result: Data, failure: Failure | None, finished_at: float, seconds: float | None = None
     ) -> None:
@@ -105,6 +124,8 @@ class WaitingItem(ItemActor, label="ItemActor"):
         running, request = self._running, self._request
         if isinstance(running, OpenInquiry) and request is not None:
             self._waited = self._wait_ended(running.inquiry, outcome, request)
+        if self._due is not None:
+            self._forget_reminder()
         super()._report(outcome, result, failure, finished_at, seconds)
 
     def _wait_ended(self, inquiry: Inquiry, outcome: str, request: RunItem) -> WaitEnded:

@@ -33,6 +33,12 @@ class InquiryAsked(msgspec.Struct, frozen=True):
     inquiry: Inquiry
 
 
+class InquiryUnanswered(msgspec.Struct, frozen=True):
+    """The inquiry of an item waits still after the time of its reminder."""
+
+    inquiry: Inquiry
+
+
 class InquiryChanged(msgspec.Struct, frozen=True):
     """An inquiry was asked, or has ended. To the engine, and to those who listen to it, once that is durable."""
 
@@ -46,3 +52,14 @@ class WaitEnded(msgspec.Struct, frozen=True):
     inquiry: InquiryEnd
     answer: Deferred | None = None
     audit: AuditEntries = ()
+
+
+# ---- to an item that waits
+
+
+class RemindNow(msgspec.Struct, frozen=True):
+    """It is time to remind of the item's inquiry."""
+
+
+class LookBackAgain(msgspec.Struct, frozen=True):
+    """Read the events since the wait's begin once more: the store could not be read."""

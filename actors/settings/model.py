@@ -15,17 +15,16 @@ from stretto.actors.actions import (
     MAX_REMOTE_OUTPUT_BYTES,
     MAX_RETRY_AFTER_SECONDS,
 )
+from stretto.actors.settings.keys import KvSettings
 from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
+from stretto.definitions.rules import MAX_UNMATCHED_WAITS
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
 MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
-MAX_KV_BYTES = 16 * 1024 * 1024
-MAX_KEYS = 10_000
-MAX_VALUE_BYTES = 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PACK_WORKERS = 16
@@ -289,23 +288,10 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `events`. `retain_days` is how many days an event is kept in the store, or None for ever."""
+    """The section `events`: the days that one is kept, and the items that may wait for one type without `match`."""
 
     retain_days: Days = None
-
-
-class KvSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `kv`: the bounds of the key-value store.
-
-    Attributes:
-        max_bytes: The bytes of all keys together: their names and their values as JSON.
-        max_keys: The number of keys.
-        max_value_bytes: The bytes of one value as JSON.
-    """
-
-    max_bytes: Count = MAX_KV_BYTES
-    max_keys: Count = MAX_KEYS
-    max_value_bytes: Count = MAX_VALUE_BYTES
+    max_unmatched_waits: Count = MAX_UNMATCHED_WAITS
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         ResumeRequested,
         RetryDue,
         RetryRequested,
+        RunLate,
         RunTimedOut,
         SkipRequested,
         StreamFailed,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         TaskCancelRequested,
         TaskPauseRequested,
         TaskResumeRequested,
+        TaskTimedOut,
     )
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.inquiries import VisitItems
@@ -110,7 +112,8 @@ else:
                 "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
                 "ItemCompleted ItemPaused ItemResumed ItemsHeld ItemsRead ItemsWithdrawn PauseRequested "
                 "ResultsClosed ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
-                "StreamFailed StreamProblem TaskCancelRequested TaskPauseRequested TaskResumeRequested"
+                "StreamFailed StreamProblem TaskCancelRequested TaskPauseRequested TaskResumeRequested "
+                "TaskTimedOut RunLate"
             ),
             "inputs": "masked_input",
             "inquiries": "VisitItems",
@@ -171,6 +174,7 @@ __all__ = [
     "RetryRequested",
     "ReusePlan",
     "ReuseScope",
+    "RunLate",
     "RunTimedOut",
     "SkipRequested",
     "StartItem",
@@ -182,6 +186,7 @@ __all__ = [
     "TaskPauseRequested",
     "TaskResumeRequested",
     "TaskStarted",
+    "TaskTimedOut",
     "UnknownTask",
     "Visit",
     "VisitItems",

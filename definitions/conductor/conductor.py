@@ -274,6 +274,10 @@ class Conductor:
         """Return the visits that have not ended, in the order of their start."""
         return list(self._state.active.values())
 
+    def is_active(self, task: str, visit: int) -> bool:
+        """Return whether a visit has begun and not ended."""
+        return (task, visit) in self._state.active
+
     def last_visit(self, task: str) -> Visit | None:
         """Return the last visit of a task."""
         return self._state.visits.last.get(task)

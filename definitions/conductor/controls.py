@@ -13,6 +13,7 @@ from stretto.definitions.conductor.events import (
     PauseRequested,
     ResumeRequested,
     RetryRequested,
+    RunLate,
     RunTimedOut,
     SkipRequested,
 )
@@ -92,6 +93,17 @@ def time_out(state: RunState, event: RunTimedOut) -> None:
     message = f"the run took longer than {timeout:g} s"
     place = state.workflow.timeout_place or Place(state.workflow.file, 1, 1)
     state.errors.of_run("run_timed_out", message, place)
+    abort(state)
+    stop_all_items(state)
+
+
+def fail_late_run(state: RunState, event: RunLate) -> None:  # noqa: ARG001 - as of all handlers
+    """Fail a run that is late by its own deadline, and stop its items."""
+    late = state.workflow.deadlines
+    if late is None or state.status not in {"running", "paused"}:
+        return
+    message = f"the run took longer than its deadline of {late.seconds or 0:g} s"
+    state.errors.of_run("run_timed_out", message, late.place)
     abort(state)
     stop_all_items(state)
 
@@ -177,6 +189,7 @@ HANDLERS: Final[Handlers] = {
     CancelRequested: cancel,
     ExtensionRequested: extend,
     RunTimedOut: time_out,
+    RunLate: fail_late_run,
     EvaluationStopped: stop_evaluation,
     ConcurrencyRequested: set_concurrency,
     MaxFailuresRequested: set_max_failures,

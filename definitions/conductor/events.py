@@ -153,6 +153,20 @@ class TaskCancelRequested(msgspec.Struct, frozen=True):
     at: float
 
 
+class RunLate(msgspec.Struct, frozen=True):
+    """The run's own deadline has passed, and its policy is to fail."""
+
+    at: float
+
+
+class TaskTimedOut(msgspec.Struct, frozen=True):
+    """A visit of a task is late. Its items are stopped, and it times out."""
+
+    task: str
+    visit: int
+    at: float
+
+
 class ConcurrencyRequested(msgspec.Struct, frozen=True):
     """Set the number of items that a task's active visits run at a time."""
 
@@ -278,12 +292,14 @@ Event: TypeAlias = (
     | TaskPauseRequested
     | TaskResumeRequested
     | TaskCancelRequested
+    | TaskTimedOut
     | ConcurrencyRequested
     | MaxFailuresRequested
     | SkipRequested
     | RetryRequested
     | ExtensionRequested
     | RunTimedOut
+    | RunLate
     | ItemsRead
     | ResultsOpened
     | ResultsClosed

@@ -20,6 +20,7 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.outcomes import late_failure
 from stretto.definitions.conductor.pausing import is_paused, runs_items
 from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
 from stretto.definitions.conductor.run_state import Handlers, RunState
@@ -48,6 +49,8 @@ def item_completed(state: RunState, event: ItemCompleted) -> None:
     item = visit.window.get(event.index) if visit is not None else None
     if visit is None or item is None or item.state != "running" or item.attempt != event.attempt:
         return
+    if visit.is_late and event.outcome == "cancelled":
+        event = msgspec.structs.replace(event, outcome="timed_out", failure=late_failure(visit))
     if event.failure is not None and state.semantics.retries == "item" and not item.skipping:
         final = _retry_or_settle(state, visit, item, event)
         if final is None:

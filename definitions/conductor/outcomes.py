@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from stretto.definitions.conductor.events import BadLine
+from stretto.definitions.conductor.events import BadLine, Failure
 from stretto.definitions.conductor.items import ItemFailure, error_object
 from stretto.definitions.conductor.streamed import FILED_FIELDS, StreamedVisit
 from stretto.definitions.conductor.visit import Visit, deciding_result
@@ -12,9 +12,15 @@ from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, list_of, obje
 
 def close(visit: Visit) -> str:
     """Settle the outcome of a visit without running items, and return it."""
+    if visit.is_late and (visit.failures or not visit.complete):
+        visit.change("time_out")
+    elif visit.state != "skipped":
+        _settle(visit)
+    return visit.state
+
+
+def _settle(visit: Visit) -> None:
     with_items = visit.task.with_items
-    if visit.state == "skipped":
-        return visit.state
     if isinstance(visit, StreamedVisit) and visit.problem is not None:
         visit.change("fail")
     elif visit.state in {"delayed", "retrying", "held"}:
@@ -33,7 +39,13 @@ def close(visit: Visit) -> str:
         visit.change("skip")
     else:
         visit.change("succeed")
-    return visit.state
+
+
+def late_failure(visit: Visit) -> Failure:
+    """Return the failure of a visit, or of an item of it, that was stopped at the visit's deadline."""
+    late = visit.task.deadlines
+    seconds = 0 if late is None or late.seconds is None else late.seconds
+    return Failure("timed_out", f"the task took longer than its deadline of {seconds:g} s", retryable=False)
 
 
 def _event_for(visit: Visit, outcome: str) -> str:

@@ -62,6 +62,8 @@ def start_task(state: RunState, arrival: Arrival) -> None:
 def _with_keys(state: RunState, keys: RunKeys, task: Task, snapshot: Snapshot) -> Snapshot:
     """Return the snapshot with the keys that the inputs of the task's items read."""
     places = frozenset(literal_places(task.input))
+    if task.where is not None:
+        places |= frozenset(literal_places(task.where))
     for place in sorted(places):
         keys.find(place, state.at, state.moment.seed)
     return snapshot.with_keys(keys.known) if places else snapshot

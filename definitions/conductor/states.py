@@ -74,7 +74,9 @@ TASK: Table = {
     ("delayed", "elapse"): "running",
     ("delayed", "hold"): "held",
     ("delayed", "cancel"): "cancelled",
+    ("delayed", "time_out"): "timed_out",
     ("held", "release"): "running",
+    ("held", "time_out"): "timed_out",
     ("held", "cancel"): "cancelled",
     ("running", "succeed"): "succeeded",
     ("running", "fail"): "failed",
@@ -85,6 +87,7 @@ TASK: Table = {
     ("failed", "retry"): "retrying",
     ("retrying", "elapse"): "running",
     ("retrying", "hold"): "held",
+    ("retrying", "time_out"): "timed_out",
     ("retrying", "cancel"): "cancelled",
 }
 """The states of a visit. In `held` the delay is over, but the run is paused. `retry` retries the whole visit."""

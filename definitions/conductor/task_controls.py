@@ -9,8 +9,10 @@ from stretto.definitions.conductor.events import (
     TaskCancelRequested,
     TaskPauseRequested,
     TaskResumeRequested,
+    TaskTimedOut,
 )
 from stretto.definitions.conductor.item_events import resume_from_below
+from stretto.definitions.conductor.outcomes import late_failure
 from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.requests import check_task
 from stretto.definitions.conductor.run_state import Handlers, RunState
@@ -60,6 +62,20 @@ def cancel_task(state: RunState, event: TaskCancelRequested) -> None:
         resume_from_below(state)
 
 
+def time_out_task(state: RunState, event: TaskTimedOut) -> None:
+    """Time a visit out that is late: its items are stopped. One that has ended meanwhile stays as it is."""
+    visit = state.active.get((event.task, event.visit))
+    if visit is None or visit.ending or visit in state.ended or state.status not in {"running", "paused"}:
+        return
+    refill_at_once(state)
+    visit.is_late = True
+    if not visit.window:
+        visit.break_off(late_failure(visit))
+    _cancel_visit(state, visit)
+    if state.paused_from_below:
+        resume_from_below(state)
+
+
 def _cancel_visit(state: RunState, visit: Visit) -> None:
     if is_paused(state, visit):
         state.task_requests = {**state.task_requests, (visit.name, visit.visit): ResumeRequested(state.at)}
@@ -90,4 +106,5 @@ HANDLERS: Final[Handlers] = {
     TaskPauseRequested: pause_task,
     TaskResumeRequested: resume_task,
     TaskCancelRequested: cancel_task,
+    TaskTimedOut: time_out_task,
 }

@@ -50,10 +50,10 @@ class Visit:
 
     __slots__ = (
         "after_failure", "attempt", "branch", "broken", "cancel_requested", "cancelling", "concurrency",
-        "deciding_index", "ended_at", "failures", "followed", "is_final", "items", "max_failures", "name", "next_index",
-        "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped", "snapshot",
-        "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit", "window",
-        "withdrawn",
+        "deciding_index", "ended_at", "failures", "followed", "is_final", "is_late", "items", "max_failures", "name",
+        "next_index", "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped",
+        "snapshot", "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit",
+        "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +77,7 @@ class Visit:
         self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
-        self.cancelling = self.cancel_requested = False  # the run, and the task itself
+        self.cancelling = self.cancel_requested = self.is_late = False  # the run, the task itself, by its deadline
         self.stopped = False
         """No further item starts."""
         self.broken = False

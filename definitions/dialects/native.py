@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import cast, get_args
 
+from stretto.definitions.dialects.deadlines import read_deadlines, read_seconds
 from stretto.definitions.dialects.native_graph import check_graph
 from stretto.definitions.dialects.native_tasks import (
     IGNORED_FIELDS,
@@ -53,8 +54,9 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         None,
     )
     timeout_node, timeout = next(
-        ((member, _seconds(reader, member, what)) for member, what in fields.given("timeout")), (None, None)
+        ((member, read_seconds(reader, member, what)) for member, what in fields.given("timeout")), (None, None)
     )
+    deadlines = read_deadlines(reader, fields)
     on_cancel = next((_on_cancel(reader, member, what, tasks) for member, what in fields.given("on_cancel")), None)
     policy = "allow_finish"
     for member, what in fields.given("cancellation_policy"):
@@ -75,6 +77,7 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         fail_fast=fail_fast,
         timeout=timeout,
         timeout_place=timeout_node.place if timeout_node is not None else None,
+        deadlines=deadlines,
         on_cancel=on_cancel,
         file=reader.file,
         label=texts["label"],
@@ -92,13 +95,6 @@ def _all_in(pool: Template | None, tasks: dict[str, Task]) -> dict[str, Task]:
         name: replace(task, runs_on=pool) if task.runs_on is None and task.action is not None else task
         for name, task in tasks.items()
     }
-
-
-def _seconds(reader: Reader, node: Node, what: str) -> float | None:
-    seconds = reader.number(node, what)
-    if seconds is not None and seconds <= 0:
-        reader.wrong_type(what, node, "a number of seconds above 0")
-    return seconds
 
 
 def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) -> str | None:

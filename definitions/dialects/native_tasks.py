@@ -6,6 +6,8 @@ from fractions import Fraction
 from typing import Literal, cast, get_args
 
 from stretto.definitions.data import EMPTY_OBJECT
+from stretto.definitions.dialects.deadlines import read_deadlines
+from stretto.definitions.dialects.event_waits import WAIT_ACTION, read_timeout, read_wait
 from stretto.definitions.dialects.item_files import SOURCES, read_results, read_source
 from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
@@ -32,7 +34,6 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")
 KEPT_FIELDS = frozenset({"metadata", "output", "output_schema", "__chart_meta__", "description"})
 IGNORED_FIELDS = re.compile(r"permission_set_refs|worker_.*|trace_tag_template")
 _REFUSED = {
-    "wait_for": "waiting for an inquiry is not supported; poll with a cycle, or split the workflow in two",
     "iterate_cache": "cached iteration is not supported; use with_items over a list",
 }
 TASK_KINDS = ("action", "workflow", "parallel")
@@ -114,9 +115,10 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    with_items = timeout = retry = when = runs_on = None
+    with_items = timeout = retry = when = runs_on = where = None
     delivery = "at_least_once"
     if not parallel:
+        wait = read_wait(reader, fields, site)
         action, action_place = _action(reader, fields)
         # Only the input and the retry condition are evaluated for each item, so only they may read the item.
         for member, what in fields.given("input"):
@@ -124,12 +126,16 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
                 task_input = reader.template(member, site)
                 _check_literal_input(reader, action, task_input)
         with_items = _with_items(reader, fields)
-        timeout = next((_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
+        timeout = next((read_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
+        if wait is not None:
+            action, action_place, task_input, where = WAIT_ACTION, wait.place, wait.input, wait.where
+            timeout = wait.timeout if wait.timeout is not None else timeout
         retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
         when = next((reader.condition(member, what, Site()) for member, what in fields.given("when")), None)
         runs_on = next((read_pool(reader, member, what, site) for member, what in fields.given("runs_on")), None)
         for member, what in fields.given("delivery"):
             delivery = reader.choice(member, what, get_args(Delivery)) or delivery
+    deadlines = None if parallel else read_deadlines(reader, fields)
     delay = None
     for member, what in fields.given("delay"):
         delay = reader.number_template(member, what, Site(), least=0, integer=False)
@@ -146,6 +152,8 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         input=task_input,
         place=node.place,
         action_place=action_place,
+        where=where,
+        deadlines=deadlines,
         with_items=with_items,
         timeout=timeout,
         retry=retry,
@@ -167,20 +175,12 @@ def read_pool(reader: Reader, node: Node, what: str, site: Site) -> Template | N
     return pool
 
 
-def _timeout(reader: Reader, node: Node, what: str) -> Template | None:
-    timeout = reader.number_template(node, what, Site(), least=0, integer=False)
-    if isinstance(timeout, Constant) and timeout.value == 0:
-        reader.wrong_type(what, node, "a number of seconds above 0")
-    return timeout
-
-
 def _published(reader: Reader, node: Node, what: str) -> tuple[Assignment, ...]:
     return tuple(read_assignments(reader, node, what, Site(completion=True), whole_result=True))
 
 
 def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
-    # A task that waits for an inquiry has no action, and is refused for its wait alone.
-    waits = "wait_for" in fields.node.members
+    waits = any(True for _ in fields.given("wait_for"))
     node = fields.take("action") if waits else fields.require("action")
     if node is None:
         return "", fields.place

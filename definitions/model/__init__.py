@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         Assignment,
         Backoff,
         CancellationPolicy,
+        DeadlinePolicy,
+        Deadlines,
         Delivery,
         OnBadLine,
         Parameter,
@@ -40,8 +42,8 @@ else:
             "parameters": "bind problems_of",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
             "workflow": (
-                "Assignment Backoff CancellationPolicy Delivery OnBadLine Parameter ParameterType "
-                "Retry Share SourceKind Task Transition WithItems Workflow"
+                "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery OnBadLine Parameter "
+                "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
             ),
         },
     )
@@ -56,6 +58,8 @@ __all__ = [
     "Backoff",
     "CancellationPolicy",
     "CoreActions",
+    "DeadlinePolicy",
+    "Deadlines",
     "Delivery",
     "Edge",
     "Graph",

@@ -18,6 +18,7 @@ ParameterType = Literal["string", "integer", "number", "boolean", "array", "obje
 CancellationPolicy = Literal["allow_finish", "cancel_running"]
 Backoff = Literal["constant", "linear", "exponential"]
 Delivery = Literal["at_least_once", "at_most_once"]
+DeadlinePolicy = Literal["fail", "cancel", "warn"]
 SourceKind = Literal["list", "lines", "jsonl", "csv"]
 OnBadLine = Literal["fail", "skip", "collect"]
 
@@ -137,6 +138,23 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadlines:
+    """The times by which a run, or a visit of a task, should have ended, in seconds from its start.
+
+    Attributes:
+        warn_after: When an event warns that it has not, or None.
+        seconds: When it is late, or None.
+        policy: What happens to it then, beside the event.
+        place: The position of the field.
+    """
+
+    warn_after: float | None
+    seconds: float | None
+    policy: DeadlinePolicy
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """A transition from a completed task: publish variables, then start the targets.
 
@@ -177,6 +195,8 @@ class Task:
         delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
         runs_on: The name of the pool in which its items run. None is the daemon itself.
         action_expression: Gives the action's name at run time.
+        deadlines: When a visit of it should have ended, or None.
+        where: The condition on an event that ends it, if it waits for events. It reads `payload` and `event`.
         transitions: The transitions in the file's order.
     """
 
@@ -195,6 +215,8 @@ class Task:
     delivery: Delivery = "at_least_once"
     runs_on: Template | None = None
     action_expression: Template | None = None
+    deadlines: Deadlines | None = None
+    where: Template | None = None
     transitions: tuple[Transition, ...] = ()
 
 
@@ -215,6 +237,7 @@ class Workflow:
         inputs: Variables that are set before `variables`.
         timeout: The time limit of a run.
         timeout_place: The position of `timeout`.
+        deadlines: When a run should have ended, or None.
         on_cancel: The task that cleans up after a cancel.
         label: A title for people.
         description: Text for people.
@@ -240,6 +263,7 @@ class Workflow:
     inputs: tuple[Assignment, ...] = ()
     timeout: float | None = None
     timeout_place: Place | None = None
+    deadlines: Deadlines | None = None
     on_cancel: str | None = None
     label: str = ""
     description: str = ""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         judge,
         render,
     )
+    from stretto.definitions.rules.waits import MAX_UNMATCHED_WAITS, WaitIndex, WhereScope, check_match
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -49,12 +50,14 @@ else:
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
             "trial": "Judgement NO_SURROUNDINGS Rendered Surroundings answers judge render",
+            "waits": "MAX_UNMATCHED_WAITS WaitIndex WhereScope check_match",
         },
     )
 
 __all__ = [
     "ACTION_TRIGGER",
     "MAX_EVENT_DEPTH",
+    "MAX_UNMATCHED_WAITS",
     "NO_RULES",
     "NO_SURROUNDINGS",
     "SCHEDULE_EVENT",
@@ -75,7 +78,10 @@ __all__ = [
     "Sensor",
     "Surroundings",
     "Trigger",
+    "WaitIndex",
+    "WhereScope",
     "answers",
+    "check_match",
     "check_rule",
     "due_parameters",
     "is_engine_event",

@@ -16,6 +16,7 @@ from stretto.definitions.validation.uses import Use, uses_of
 _VARIABLES = frozenset({"workflow", "vars", "variables"})
 _TASKS = frozenset({"task", "tasks"})
 _SYSTEM = ("workflow_start", "run_id", "workflow", "parent")
+_OF_EVENTS = frozenset({"event", "payload"})
 _OWN_FIELDS = ("result", "data", "errors", "outcome")
 
 
@@ -53,7 +54,7 @@ class NameChecks:
         if base in RESERVED_NAMES:
             if base in NAMESPACES:
                 self._check_namespace(use, reference, place, guarded=guarded)
-        elif not (base == "error" and use.moment == "retry"):
+        elif not (base == "error" and use.moment == "retry") and not (base in _OF_EVENTS and use.moment == "event"):
             self._check_variable(use, reference, base, place, guarded=guarded)
 
     def _check_namespace(self, use: Use, reference: Reference, place: Place, *, guarded: bool) -> None:

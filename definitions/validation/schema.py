@@ -10,6 +10,7 @@ from stretto.definitions.dialects import (
     ACTION,
     ANNOTATIONS,
     BOUNDS,
+    FIELD,
     IGNORED_FIELDS,
     KEPT_FIELDS,
     NAME,
@@ -18,7 +19,7 @@ from stretto.definitions.dialects import (
     SOURCES,
     TASK_KINDS,
 )
-from stretto.definitions.model import Backoff, CancellationPolicy, Delivery, OnBadLine, ParameterType
+from stretto.definitions.model import Backoff, CancellationPolicy, DeadlinePolicy, Delivery, OnBadLine, ParameterType
 
 Schema = dict[str, Any]
 
@@ -26,6 +27,7 @@ _TEXT: Schema = {"type": "string"}
 _ANY: Schema = {}
 _FLAG: Schema = {"type": "boolean"}
 _EXPRESSION: Schema = {"type": "string", "pattern": r"\{\{"}
+_GIVEN: Schema = {"not": {"type": "null"}}
 _CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression, with or without braces"}
 
 
@@ -46,6 +48,8 @@ def json_schema() -> Schema:
             ),
             "tasks": _tasks(),
             "task": _task(),
+            "deadline": _object(_deadline_fields(), required=["seconds"]),
+            "event_wait": _object(_event_wait_fields(), required=["event"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
             "targets": _one_or_many(_TEXT),
@@ -113,6 +117,7 @@ def _workflow_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "output_map": {"type": "object"},
         "timeout": _number(above=True),
+        **_deadlines(),
         "on_cancel": _TEXT,
         "cancellation_policy": {"enum": list(get_args(CancellationPolicy))},
         "fail_fast": _FLAG,
@@ -154,14 +159,19 @@ def _task() -> Schema:
     parallel = {
         "if": {"properties": {"type": {"const": "parallel"}}, "required": ["type"]},
         "then": {"required": ["tasks"], "properties": dict.fromkeys(_OF_A_PLAIN_TASK, False)},
-        "else": {"required": ["action"], "properties": {"tasks": False}},
+        "else": {
+            "properties": {"tasks": False},
+            "if": {"properties": {"wait_for": _GIVEN}, "required": ["wait_for"]},
+            "then": {"properties": {"action": False, "input": False}},
+            "else": {"required": ["action"]},
+        },
     }
     return {**_object(fields, ignored=True), **parallel}
 
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
-    "when", "delivery", "runs_on",
+    "when", "delivery", "runs_on", "wait_for", "deadline", "warn_after",
 )  # fmt: skip
 
 
@@ -172,6 +182,7 @@ def _task_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
         "input": {"type": "object"},
+        "wait_for": {"$ref": "#/$defs/event_wait"},
         "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES), _lenient_lines()]},
         "results": _one_file(RESULTS),
         "concurrency": _or_expression(_number(1, kind="integer")),
@@ -180,6 +191,7 @@ def _task_fields() -> Schema:
             "anyOf": [_number(kind="integer"), {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}],
         },
         "timeout": _or_expression(_number(above=True)),
+        **_deadlines(),
         "delay": _or_expression(_number()),
         "retry": {"$ref": "#/$defs/retry"},
         "when": _CONDITION,
@@ -205,6 +217,26 @@ def _lenient_lines() -> Schema:
 def _one_file(kinds: Iterable[str]) -> Schema:
     path = {"type": "string", "minLength": 1}
     return {**_object(dict.fromkeys(kinds, path)), "minProperties": 1, "maxProperties": 1}
+
+
+def _deadlines() -> Schema:
+    return {
+        "deadline": {"anyOf": [_number(above=True), {"$ref": "#/$defs/deadline"}]},
+        "warn_after": _number(above=True),
+    }
+
+
+def _deadline_fields() -> Schema:
+    return {"seconds": _number(above=True), "policy": {"enum": list(get_args(DeadlinePolicy))}}
+
+
+def _event_wait_fields() -> Schema:
+    return {
+        "event": {"type": "string", "minLength": 1},
+        "match": {"type": "object", "propertyNames": {"pattern": _pattern(FIELD.pattern)}},
+        "where": _CONDITION,
+        "timeout": _or_expression(_number(above=True)),
+    }
 
 
 def _retry_fields() -> Schema:

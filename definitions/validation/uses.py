@@ -14,15 +14,15 @@ class Use:
 
     Attributes:
         template: The template.
-        moment: `begin` of the run, `start` of the task, `retry` after a failed attempt, `end` of the task, or
-            `output` at the end of the run.
+        moment: `begin` of the run, `start` of the task, `retry` after a failed attempt, `event` that the
+            task waits for, `end` of the task, or `output` at the end of the run.
         task: The task, if any.
         transition: The number of the task's transition at its `end`.
         earlier: The variables that the same list of assignments has set before.
     """
 
     template: Template
-    moment: Literal["begin", "start", "retry", "end", "output"]
+    moment: Literal["begin", "start", "retry", "event", "end", "output"]
     task: Task | None = None
     transition: int | None = None
     earlier: frozenset[str] = frozenset()
@@ -68,6 +68,8 @@ def _uses_at_start(task: Task) -> Iterator[Use]:
     for template in templates:
         if template is not None:
             yield Use(template, "start", task)
+    if task.where is not None:
+        yield Use(task.where, "event", task)
     if task.retry is not None and task.retry.delay_reads_failure:
         yield Use(task.retry.delay, "retry", task)
     if task.retry is not None and task.retry.on_error is not None:

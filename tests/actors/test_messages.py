@@ -7,10 +7,12 @@ from types import ModuleType
 import msgspec
 
 from stretto.actors.dispatch import clock
+from stretto.actors.events import waits
 from stretto.actors.history import loading
 from stretto.actors.journal import messages as journal_messages
-from stretto.actors.runs import change_messages, event_messages, looking, recovery_messages, waiting_messages
+from stretto.actors.runs import change_messages, event_messages, looking, recovery_messages, reminders, waiting_messages
 from stretto.actors.runs import messages as run_messages
+from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.execution import EXECUTION_HANDLERS
 from stretto.actors.runs.recovering import RecoveringSupervisor
 from stretto.actors.runs.waiting_item import WaitingItem
@@ -22,12 +24,14 @@ MODULES = (
     event_messages,
     recovery_messages,
     waiting_messages,
+    waits,
+    reminders,
     looking,
     journal_messages,
     loading,
     clock,
 )
-CONTENTS = {"ItemCounts", "ItemChanges", "ErrorGroup", "RunChanges", "OutputWatcher", "WaitEnded"}
+CONTENTS = {"EventWait", "ItemCounts", "ItemChanges", "ErrorGroup", "RunChanges", "OutputWatcher", "WaitEnded"}
 """The structs that messages and answers contain."""
 
 
@@ -68,4 +72,6 @@ def test_each_receiver_handles_its_documented_messages() -> None:
     receivers = documented()
     supervisor = names({**EXECUTION_HANDLERS, **RecoveringSupervisor._message_handlers})
     assert receivers["a run's supervisor"] == supervisor
-    assert receivers["an item"] == names({**WaitingItem._message_handlers}) | {"RunItem"}
+    assert receivers["an item"] == names({**WaitingItem._message_handlers, **EventWaitItem._message_handlers}) | {
+        "RunItem"
+    }

@@ -86,7 +86,7 @@ def campaign(folder: Path, kills: int, seed: int = 0) -> Report:
 def _count(store: str, report: Report) -> None:
     reader = open_reader(store, None)
     try:
-        events = reader.events.since(SCHEDULE_EVENT, 0.0, most=1_000_000)
+        events = reader.events.since(SCHEDULE_EVENT, 0.0, most=1_000_000).events
         assert len(events) == len(reader.events.page(EventQuery(limit=1_000_000)).events)
         for event in events:
             name = event.payload["schedule"]

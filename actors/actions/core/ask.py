@@ -5,8 +5,11 @@ from typing import Any, Final
 
 from stretto.actors.actions.registry import waiting_action
 from stretto.definitions.data import encode_json, freeze, object_of
+from stretto.definitions.errors import nearest
 from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
 
+ROLES: Final = ("viewer", "operator", "admin")
+"""The roles of those who may answer."""
 _BOOLEAN: Final = {
     "type": "boolean",
     "description": "Would you like to continue the workflow?",
@@ -36,11 +39,19 @@ def _find_problems(values: Mapping[str, Any]) -> list[str]:
     if size > MAX_QUESTION_BYTES:
         return [f"a question must have at most {MAX_QUESTION_BYTES:,} bytes (MAX_QUESTION_BYTES), got {size:,}"]
     texts = {name: values.get(name) or () for name in ("users", "roles")}
-    return [
+    after = values.get("remind_after") or 0
+    if not 0 <= after <= MAX_TTL_MINUTES:
+        return [f"remind_after must be at least 0 and at most {MAX_TTL_MINUTES:,} minutes (MAX_TTL_MINUTES)"]
+    problems = [
         f"{name} must be a list of texts, got {each!r:.100}"
         for name, members in texts.items()
         for each in members
         if not isinstance(each, str)
+    ]
+    return problems or [
+        f"roles must be of {', '.join(ROLES)}, got {each[:100]!r}; {nearest(each, ROLES) or 'name people as users'}"
+        for each in texts["roles"]
+        if each not in ROLES
     ]
 
 
@@ -54,6 +65,7 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
     roles: list[str] | None = None,
     ttl: float | None = TTL_MINUTES,
     not_requester: bool = False,
+    remind_after: float | None = None,
 ) -> dict[str, Any]:
     """Ask people, and wait for an answer without a thread.
 
@@ -65,6 +77,7 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
         roles: the roles of those who may answer
         ttl: the minutes after which the task times out; 0 or null for no limit
         not_requester: whether the one who asked for the run must not answer
+        remind_after: the minutes after which an event reminds of the question, or null for none
     """
     return {
         "prompt": prompt,
@@ -74,4 +87,5 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
         "roles": tuple(roles or ()),
         "ttl": ttl or None,
         "not_requester": not_requester,
+        "remind_after": remind_after or None,
     }

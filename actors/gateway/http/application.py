@@ -139,7 +139,7 @@ class Application:
         if page is not None:
             headers, body = headers | page[0], page[1]
         self._counting.refused(problem.code)
-        if problem.code == "unauthenticated":
+        if problem.code in {"unauthenticated", "hook_refused"}:
             scope["state"]["refused"]()
         if problem.code in REPORTED:
             scope["state"]["complain"](problem.code)

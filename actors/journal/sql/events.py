@@ -1,11 +1,12 @@
 """Reads the tables of events and matches."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select
 
 from stretto.actors.journal.encryption import Keyring, decrypt
-from stretto.actors.journal.events import EventPage, EventQuery, EventRow, Match, MatchRow
+from stretto.actors.journal.events import EventPage, EventQuery, EventRow, EventsSince, Match, MatchRow, NewEvents
 from stretto.actors.journal.queries import PAGE
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.audit import check_times
@@ -19,6 +20,8 @@ from stretto.definitions.rules import Event
 
 _NARROW: Final = select(*(column for column in events.columns if column.name != "body"))
 _MATCHES: Final = select(*(column for column in matches.columns if column.name != "body"))
+_STEP_SECONDS: Final = 60.0
+"""How much earlier an event may say that it was accepted than one with a lower number."""
 _ORIGINS: Final = ("owner", "remote")
 _DIALECTS: Final = ("native", "stackstorm", "attune")
 
@@ -47,10 +50,26 @@ class SqlEventReader:
             encode_cursor("events", shown[-1].number) if len(rows) > len(shown) else None,
         )
 
-    def since(self, event_type: str, at: float, most: int = PAGE) -> list[Event]:
-        """Return the events of a type since a time; see `EventReader.since`."""
-        later = select(events).where(events.c.type == searchable(event_type), events.c.accepted_at >= at)
-        return [self._event(row) for row in self._rows(later.order_by(events.c.number).limit(most))]
+    def since(self, event_type: str, at: float, after: int | None = None, most: int = PAGE) -> EventsSince:
+        """Return events of a type since a time; see `EventReader.since`."""
+        # By number, with the index by type: the first number is that of the time, less a step of the clock.
+        first = select(events.c.number).where(events.c.accepted_at >= at - _STEP_SECONDS)
+        begin = first.order_by(events.c.accepted_at).limit(1).scalar_subquery()
+        later = select(events).where(
+            events.c.type == searchable(event_type), events.c.accepted_at >= at,
+            events.c.number >= begin if after is None else events.c.number > after,
+        )  # fmt: skip
+        rows = self._rows(later.order_by(events.c.number).limit(most))
+        return EventsSince(tuple(map(self._event, rows)), rows[-1].number if len(rows) == most else None)
+
+    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:
+        """Return the events of some types behind a number; see `EventReader.newest`."""
+        last = self._rows(select(func.coalesce(func.max(events.c.number), 0).label("last")))[0].last
+        if after is None or not types:
+            return NewEvents((), last)
+        of_types = select(events).where(events.c.type.in_(list(types)), events.c.number > after)
+        rows = self._rows(of_types.order_by(events.c.number).limit(most))
+        return NewEvents(tuple(map(self._event, rows)), rows[-1].number if len(rows) == most else last)
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event; see `EventReader.matches`."""

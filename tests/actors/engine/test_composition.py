@@ -7,6 +7,7 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.engine.action_keys import RunUsers
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.elsewhere import RunsElsewhere
+from stretto.actors.engine.event_waits import SharedEvents
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.matches import MatchStarts
@@ -28,6 +29,7 @@ PARTS = (
     EngineSensors,
     RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, RunRecovery, RecoveryQueue, Release, Reruns,
     EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
+    SharedEvents,
 )  # fmt: skip
 
 SUBJECTS = Engine.__bases__

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from stretto.actors import RunHandle, RunWasParked
-from stretto.actors.journal import InquiryEnded, Requester, UnknownInquiry, new_key
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.inquiries import Answer, InquiryFound
+from stretto.actors.journal import InquiryEnded, Requester, StoredInquiry, UnknownInquiry, new_key
 from stretto.actors.runs import InvalidAnswer, MayNotAnswer
+from stretto.actors.runs.run_events import INQUIRY_ASKED, INQUIRY_ENDED, INQUIRY_REMINDER
 from tests.support.engines import Bench, outcome_of
+from tests.support.events import answer_of
 from tests.support.inquiries import ASK, Asked
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 YES = {"continue": True}
 
@@ -223,3 +227,49 @@ def test_secret_members_of_an_answer_are_masked(
     assert "hush-hush" not in str(get(bench.proxy.run(handle.id)))
     assert "hush-hush" not in str(get(bench.proxy.inquiries()))
     asked.stop()
+
+
+def test_an_answer_to_a_run_that_has_just_ended_finds_no_inquiry(asking: tuple[Bench, Asked]) -> None:
+    """The inquiry was read before the end: the answer is refused as after it."""
+    bench, asked = asking
+    handle = bench.submit(ASK + "cancellation_policy: cancel_running\n")
+    inquiry = asked.next()
+    row = StoredInquiry(1, inquiry, None)
+    get(bench.proxy.cancel(handle.id))
+    outcome_of(handle)
+    answer = Answer(inquiry.id, YES, person("mira"), Deferred())
+    bench.proxy.actor_ref.tell(InquiryFound(row, answer))
+    with pytest.raises(InquiryEnded, match="has ended with its run"):
+        answer_of(answer.reply)
+
+
+def test_a_paused_run_that_only_waits_for_people_is_paused(asking: tuple[Bench, Asked]) -> None:
+    """Nothing of it runs, and the question can be answered."""
+    bench, asked = asking
+    handle = bench.submit(ASK)
+    inquiry = asked.next()
+    get(bench.proxy.pause(handle.id))
+    assert get(bench.proxy.status(handle.id))["status"] == "paused"
+    get(bench.proxy.answer_inquiry(inquiry.id, YES))
+    assert outcome_of(handle).status == "succeeded"
+
+
+def test_a_question_its_reminder_and_its_end_are_events(asking: tuple[Bench, Asked]) -> None:
+    """Each once. The reminder does not come to an inquiry that has ended."""
+    bench, asked = asking
+    services = get(bench.proxy.host.services())
+    inbox = Inbox.start()
+    told = messages_of(inbox)
+    for name in (INQUIRY_ASKED, INQUIRY_REMINDER, INQUIRY_ENDED):
+        services.events.listen(name, inbox)
+    bench.submit(ASK.replace('"Deploy?"', '"Deploy?", remind_after: 0.0001, route: ops'))
+    inquiry = asked.next()
+    seen = [told.get(timeout=PATIENCE).event for _ in range(2)]
+    assert [each.type for each in seen] == [INQUIRY_ASKED, INQUIRY_REMINDER]
+    assert {(each.payload["inquiry"], each.payload["prompt"], each.payload["route"]) for each in seen} == {
+        (inquiry.id, "Deploy?", "ops")
+    }
+    get(bench.proxy.answer_inquiry(inquiry.id, YES, by=person("mira")))
+    ended = told.get(timeout=PATIENCE).event
+    assert (ended.type, ended.payload["status"], ended.payload["answered_by"]) == (INQUIRY_ENDED, "answered", "mira")
+    inbox.stop()

@@ -41,7 +41,7 @@ def test_each_due_time_leads_to_one_run_with_two_engines(postgres_url: str, tmp_
             others.stop()
     inbox.stop()
     reader = open_reader(postgres_url, None)
-    events = reader.events.since(SCHEDULE_EVENT, 0.0, most=10_000)
+    events = reader.events.since(SCHEDULE_EVENT, 0.0, most=10_000).events
     due = [int(datetime.fromisoformat(event.payload["due"]).timestamp()) for event in events]
     assert due == list(range(due[0], due[-1] + 1))
     assert all(len(reader.events.matches(event.id)) == 1 for event in events)

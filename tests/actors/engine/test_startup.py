@@ -8,13 +8,12 @@ from typing import Any
 import pykka
 import pytest
 import structlog
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stretto.actors import Engine, action
 from stretto.actors.engine.queries import Pruning
 from stretto.actors.engine.recovery import RunRecovery
-from stretto.actors.engine.startup import FOR_EVER, SECONDS_A_DAY, Retention, as_list
+from stretto.actors.engine.retention import SECONDS_A_DAY
+from stretto.actors.engine.startup import as_list
 from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.service import OpenJournal
 from stretto.actors.journal.sql.claims import RunClaims
@@ -68,17 +67,6 @@ def test_paths_are_one_or_as_list() -> None:
     assert as_list(Path("a")) == ["a"]
     assert as_list(["a", Path("b")]) == ["a", "b"]
     assert as_list(()) == []
-
-
-@given(st.none() | st.floats(0, 1e6), st.none() | st.integers(0, 10**9), st.floats(0, 1e11))
-def test_a_retention_tells_what_to_delete_at_a_time(days: float | None, runs: int | None, now: float) -> None:
-    """So many days before it, and beyond so many runs; what is not given does not count."""
-    prune = Retention(days, runs).at(now)
-    if days is None and runs is None:
-        assert prune is None
-    else:
-        assert prune == Prune(None if days is None else now - days * SECONDS_A_DAY, runs)
-    assert FOR_EVER.at(now) is None
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ class Switch(Budget):
         super().__init__()
         self.seconds = 0.0
         self.closed: asyncio.Queue[float] = asyncio.Queue()
+        self.used = 0
+
+    def use(self) -> None:
+        self.used += 1
 
     def turn(self) -> float:
         if self.seconds:
@@ -88,7 +92,7 @@ def test_known_clients_are_served_while_guests_wait() -> None:
 
 
 def test_the_loop_wakes_up_when_guests_may_go_on() -> None:
-    """And each wait is counted."""
+    """And each wait is counted. Guests pay for these turns."""
 
     async def test(loop: PacedLoop, budget: Switch) -> None:
         waits: list[float] = []
@@ -100,6 +104,7 @@ def test_the_loop_wakes_up_when_guests_may_go_on() -> None:
             for _ in range(3):  # nothing but the wait ends these turns
                 await budget.closed.get()
             assert seen.empty()
+            assert budget.used >= 2
             budget.seconds = 0.0
             assert await seen.get() == "guest"
             assert waits == [0.001]

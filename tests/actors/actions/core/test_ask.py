@@ -16,6 +16,9 @@ from stretto.actors.actions import ActionRegistry, InvalidActionInput
         ({"ttl": 1e308}, "(MAX_TTL_MINUTES), got 1e+308"),
         ({"prompt": "x" * 65_536}, "a question must have at most 65,536 bytes (MAX_QUESTION_BYTES), got 65,549"),
         ({"schema": {"enum": ["x" * 1_000] * 100}}, "(MAX_QUESTION_BYTES)"),
+        ({"roles": ["owner"]}, "roles must be of viewer, operator, admin, got 'owner'; name people as users"),
+        ({"roles": ["admn"]}, "got 'admn'; did you mean 'admin'?"),
+        ({"remind_after": -1}, "remind_after must be at least 0 and at most 52,704,000 minutes"),
         ({"users": [1]}, "users must be a list of texts, got 1"),
     ],
 )  # fmt: skip

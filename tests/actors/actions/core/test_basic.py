@@ -70,6 +70,7 @@ def test_the_core_runs_where_it_should() -> None:
     runners = {ref: registry.get(ref).runner for ref in registry.refs() if ref.startswith("core.")}
     assert runners == {
         "core.ask": "waits",
+        "core.wait_for": "waits",
         "core.noop": "inline",
         "core.echo": "inline",
         "core.fail": "inline",

@@ -1,4 +1,4 @@
-"""Who is a guest: everybody on the port, until a request has a valid token or session."""
+"""Who is a guest: everybody on the port, until a request has a valid token or session, or the secret of a webhook."""
 
 import asyncio
 from pathlib import Path
@@ -53,3 +53,48 @@ def test_a_client_with_a_token_does_not_wait_while_guests_do(tmp_path: Path) -> 
             writer.close()
 
     with_port(tmp_path, test, store=store)
+
+
+def test_a_sender_that_knows_the_secret_of_a_webhook_does_not_wait(tmp_path: Path) -> None:
+    """Else events would have a tenth of the processor while runs need it. Another secret makes it a guest again."""
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    (definitions / "secret").write_text("hush-hush")
+    (definitions / "hook.yaml").write_text("hook: greeted\nsecret: {file: secret}\n")
+
+    async def test(client: Client, url: str) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, PacedLoop)
+        budget, parts = loop.guests.budget, urlsplit(url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+
+        async def post(secret: str) -> bytes:
+            headers = {"authorization": f"bearer {secret}", "connection": "keep-alive"}
+            writer.write(http("POST", f"{API}/hooks/greeted", b"{}", **headers))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            return head.partition(b"\r\n")[0]
+
+        assert await post("hush-hush") == b"HTTP/1.1 202 Accepted"
+        turn, budget.turn = budget.turn, lambda: PATIENCE  # type: ignore[method-assign]  # guests have no time left
+        assert await post("hush-hush") == b"HTTP/1.1 202 Accepted"
+        assert await post("wrong") == b"HTTP/1.1 401 Unauthorized"
+        again = asyncio.ensure_future(post("hush-hush"))
+        assert await metrics_of(client) == b"HTTP/1.1 200 OK"
+        assert not again.done()
+        budget.turn = turn  # type: ignore[method-assign]  # as before
+        assert await metrics_of(client) == b"HTTP/1.1 200 OK"  # wakes the loop
+        assert await again == b"HTTP/1.1 202 Accepted"
+        writer.close()
+
+    with_port(tmp_path, test, definitions=definitions)
+
+
+async def metrics_of(client: Client) -> bytes:
+    """Ask for the metrics on a connection of its own."""
+    reader, writer = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))
+    writer.write(http("GET", "/metrics"))
+    answer = await reader.read()
+    writer.close()
+    return answer.partition(b"\r\n")[0]

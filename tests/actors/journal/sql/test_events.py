@@ -137,7 +137,7 @@ def check_pages(events: EventReader, kept: list[Event]) -> None:
         kept[n].id for n in (4, 3, 2)
     ]
     assert [each.id for each in events.page(EventQuery(source="s0", matched=False)).events] == [kept[6].id, kept[0].id]
-    assert [each.payload for each in events.since("alert", 1003.0)] == [3, 5]
+    assert [each.payload for each in events.since("alert", 1003.0).events] == [3, 5]
     with pytest.raises(InvalidCursor):
         events.page(EventQuery(cursor="nonsense"))
 

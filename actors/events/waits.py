@@ -1,0 +1,182 @@
+"""The items that wait for events, and what came between the begin of a wait and the present.
+
+    accepted event, durable --EventCame--> EventWaits --index of values--> EventCame to each item that it may end
+    new wait --reads the store since its begin--> EventFound ..., LookedBack
+
+All events pass here when they are durable, not when they are accepted: no wait is missed in between.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
+import pykka
+
+from stretto.actors.dispatch import Recipient
+from stretto.actors.journal import EventCame, EventReader, EventsSince, NoJournal, Reader
+from stretto.definitions.data import FrozenDict
+from stretto.definitions.rules import MAX_UNMATCHED_WAITS, Event, WaitIndex
+
+LOOKED_AT_ONCE: Final = 500
+"""Events that are read at once for new waits."""
+
+
+class EventWait(msgspec.Struct, frozen=True, eq=False):
+    """A wait of an item for an event."""
+
+    item: Recipient
+    """Gets `EventCame`, `EventFound`, and `LookedBack` or `LookBackFailed`."""
+    type: str
+    match: FrozenDict
+    since: float
+    """When the wait began, in seconds since the epoch."""
+
+
+class EventFound(msgspec.Struct, frozen=True):
+    """An event has come since the begin of the wait. They are found in the order of their acceptance."""
+
+    event: Event
+
+
+class LookedBack(msgspec.Struct, frozen=True):
+    """All events were found that came before the wait was known."""
+
+
+class LookBackFailed(msgspec.Struct, frozen=True):
+    """The store could not be read. The item asks again later."""
+
+
+class ReadsLater(Protocol):
+    """Reads from the store on another thread."""
+
+    def read(
+        self,
+        read: Callable[[Reader], EventsSince],
+        then: Callable[[EventsSince], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Call `then` with the result of `read`, or `failed` with its exception."""
+
+
+class EventWaits:
+    """The waits for events of one engine. Thread-safe.
+
+    Args:
+        memory: The link of an engine without a store, or None.
+        readers: Read the store.
+        most_unmatched: The waits for a type of events that match no field.
+    """
+
+    def __init__(
+        self,
+        memory: NoJournal | None = None,
+        readers: ReadsLater | None = None,
+        most_unmatched: int = MAX_UNMATCHED_WAITS,
+    ) -> None:
+        self._memory = memory
+        self._readers = readers
+        self._index: WaitIndex[EventWait] = WaitIndex(most_unmatched)
+        self._lock = threading.Lock()
+        self._new: dict[str, list[EventWait]] = {}
+        """The waits by type that have not looked back. A type that is being looked at has an entry."""
+
+    def __contains__(self, event_type: str) -> bool:
+        return event_type in self._index
+
+    def add(self, wait: EventWait) -> None:
+        """Let an item wait, and look for what has come since its wait began. Raises LimitExceeded."""
+        with self._lock:
+            self._index.add(wait, wait.type, wait.match)
+        self.look_back(wait)
+
+    def remove(self, wait: EventWait) -> None:
+        """Let an item wait no longer."""
+        with self._lock:
+            self._index.remove(wait, wait.type, wait.match)
+
+    def tell(self, message: EventCame) -> None:
+        """Send an event to the items that it may end. Called once it is durable, in the order of the commits."""
+        if message.event.type not in self._index:
+            return
+        with self._lock:
+            found = self._index.find(message.event)
+        for wait in found:
+            _send(wait, message)
+
+    def types(self) -> frozenset[str]:
+        """Return the types of events that items wait for."""
+        with self._lock:
+            return self._index.types()
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Send events that another engine has accepted to the items that they may end."""
+        for event in events:
+            with self._lock:
+                found = self._index.find(event)
+            for wait in found:
+                if event.at >= wait.since:
+                    _send(wait, EventCame(event))
+
+    # ---- events of the past
+
+    def look_back(self, wait: EventWait) -> None:
+        """Look for what has come since a wait began. Waits that are added meanwhile share the next look."""
+        with self._lock:
+            others = self._new.get(wait.type)
+            if others is not None:
+                others.append(wait)
+                return
+            self._new[wait.type] = []
+        self._look(wait.type, (wait,), None)
+
+    def _look(self, event_type: str, waits: Sequence[EventWait], after: int | None) -> None:
+        since = min(wait.since for wait in waits)
+        if self._memory is not None:
+            self._found(event_type, waits, self._memory.events.since(event_type, since))
+        elif self._readers is not None:
+            self._readers.read(
+                partial(_read, event_type, since, after),
+                partial(self._found, event_type, waits),
+                partial(self._failed, event_type, waits),
+            )
+
+    def _found(self, event_type: str, waits: Sequence[EventWait], found: EventsSince) -> None:
+        asked = set(waits)
+        for event in found.events:
+            with self._lock:
+                candidates = self._index.find(event)
+            for wait in candidates:
+                if wait in asked and event.at >= wait.since:
+                    _send(wait, EventFound(event))
+        if found.last is not None:
+            self._look(event_type, waits, found.last)
+            return
+        for wait in waits:
+            _send(wait, LookedBack())
+        self._look_for_new(event_type)
+
+    def _failed(self, event_type: str, waits: Sequence[EventWait], _error: Exception) -> None:
+        for wait in waits:
+            _send(wait, LookBackFailed())
+        self._look_for_new(event_type)
+
+    def _look_for_new(self, event_type: str) -> None:
+        with self._lock:
+            waits = self._new.pop(event_type, [])
+            if not waits:
+                return
+            self._new[event_type] = []
+        self._look(event_type, waits, None)
+
+
+def _read(event_type: str, since: float, after: int | None, reader: Reader) -> EventsSince:
+    events: EventReader = reader.events
+    return events.since(event_type, since, after, LOOKED_AT_ONCE)
+
+
+def _send(wait: EventWait, message: object) -> None:
+    with contextlib.suppress(pykka.ActorDeadError):  # the item has just ended, and removes its wait
+        wait.item.tell(message)

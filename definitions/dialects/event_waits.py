@@ -1,0 +1,81 @@
+"""Reads `wait_for` of a task in the native dialect: the event that the task waits for.
+
+wait_for: {event: payment, match: {payload.order: "{{ parameters.order }}"}, where: "payload.amount > 0", timeout: 3600}
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.errors import Place
+from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
+from stretto.definitions.source import MapNode, Node
+
+WAIT_ACTION: Final = "core.wait_for"
+"""The action of tasks that wait for events."""
+FIELD: Final = re.compile(r"(?:payload|event)(?:\.|\[).+\Z", re.DOTALL)
+"""The beginning of a field of an event."""
+
+
+class EventWait(NamedTuple):
+    """The event that a task waits for.
+
+    Attributes:
+        input: The input of its action.
+        where: A condition on the event, or None.
+        timeout: The seconds after which the task times out, or None.
+        place: The position of `wait_for`.
+    """
+
+    input: Template
+    where: Template | None
+    timeout: Template | None
+    place: Place
+
+
+def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
+    """Return the event that a task waits for, or None if it waits for none. The reader collects the findings."""
+    node = next((member for member, _what in task.given("wait_for")), None)
+    if node is None:
+        return None
+    if not isinstance(node, MapNode) or "inquiry" in node.members:
+        reader.error(
+            "unsupported_field", "waiting for an inquiry by its id is not supported", task.key_place("wait_for"),
+            expected="an object with an event", hint="ask with core.ask, or wait for an event: {event: NAME}",
+        )  # fmt: skip
+        return None
+    for name in ("action", "input"):
+        if task.take(name) is not None:
+            message = f"{task.what} waits for an event, so it has no {name!r}"
+            reader.error("two_actions", message, task.key_place(name))
+    fields = Fields(reader, node, f"'wait_for' of {task.what}")
+    members: dict[str, Template] = {}
+    event = fields.require("event")
+    if event is not None:
+        members["event"] = reader.template(event, site)
+    for member, label in fields.given("match"):
+        matched = reader.mapping(member, label)
+        if matched is not None:
+            _check_fields(reader, matched)
+            members["match"] = reader.template(member, site)
+    where = next((reader.condition(member, label, site) for member, label in fields.given("where")), None)
+    timeout = next((read_timeout(reader, member, label) for member, label in fields.given("timeout")), None)
+    fields.finish(lambda _name: None)
+    return EventWait(ObjectTemplate(members, node.place), where, timeout, node.place)
+
+
+def _check_fields(reader: Reader, node: MapNode) -> None:
+    for name, place in node.keys.items():
+        if not FIELD.match(name):
+            reader.error(
+                "bad_field", f"'match' compares fields of the event, and {name!r} is none", place,
+                expected="payload.NAME, or event.NAME", hint=f"write payload.{name}",
+            )  # fmt: skip
+
+
+def read_timeout(reader: Reader, node: Node, what: str) -> Template | None:
+    """Return the seconds of a timeout: a number above 0, or an expression that gives one."""
+    timeout = reader.number_template(node, what, Site(), least=0, integer=False)
+    if isinstance(timeout, Constant) and timeout.value == 0:
+        reader.wrong_type(what, node, "a number of seconds above 0")
+    return timeout

@@ -1,0 +1,229 @@
+"""Runs that wait for events: without a thread, over restarts, with conditions and an end."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stretto.actors import RunHandle, RunWasParked
+from stretto.actors.dispatch import Overran
+from tests.support.engines import Bench, outcome_of
+from tests.support.events import answer_of, event
+from tests.support.waiting import PATIENCE
+
+WAIT = """
+ref: test.wait
+parameters: {order: {type: integer, default: 17}}
+tasks:
+  - name: paid
+    wait_for: {event: payment, match: {payload.order: "{{ parameters.order }}"}, where: "payload.amount > 5"}
+output_map: {amount: "{{ task.paid.payload.amount }}", type: "{{ task.paid.type }}"}
+"""
+
+
+def get(future: Any) -> Any:
+    return future.get(timeout=PATIENCE)
+
+
+def send(bench: Bench, payload: Any, kind: str = "payment", **given: Any) -> str:
+    """Accept an event now, and return its id."""
+    services = get(bench.proxy.host.services())
+    accepted = answer_of(services.events.accept(event(payload, type=kind, at=services.now(), **given)))
+    found: str = accepted.event
+    return found
+
+
+def until_waiting(bench: Bench, handle: RunHandle, count: int = 1) -> list[dict[str, Any]]:
+    """Return what a run waits for, as soon as as many of its items wait for events."""
+    while True:
+        waits: list[dict[str, Any]] = [each for each in get(bench.proxy.why(handle.id)) if each["kind"] == "event"]
+        if len(waits) >= count and all("''" not in each["text"] for each in waits):
+            return waits
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def bench(request: pytest.FixtureRequest, start_bench: Callable[..., Bench]) -> Bench:
+    """Return an engine without and with a store."""
+    return start_bench(store=None if request.param == "memory" else request.getfixturevalue("sqlite_url"))
+
+
+def threads() -> set[str]:
+    """Return the names of the threads, but for those that read the store."""
+    return {each.name for each in threading.enumerate() if not each.name.startswith("stretto-reader")}
+
+
+def test_a_run_goes_on_with_the_event_that_matches(bench: Bench) -> None:
+    """Not with another order's, nor with one for which `where` does not hold or has an error."""
+    handle = bench.submit(WAIT)
+    (wait,) = until_waiting(bench, handle)
+    assert wait["text"].startswith("the task 'paid' waits since ")
+    assert wait["text"].endswith(" for an event 'payment'")
+    for payload in ({"order": 16, "amount": 9}, {"order": 17, "amount": 5}, {"order": 17}, {"order": "17"}, None):
+        send(bench, payload)
+    send(bench, {"order": 17, "amount": 9}, "refund")
+    send(bench, {"order": 17, "amount": 6})
+    send(bench, {"order": 17, "amount": 7})
+    assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
+
+
+def test_a_wait_times_out(bench: Bench) -> None:
+    """With the outcome of its own, which has transitions."""
+    text = """
+ref: test.times_out
+tasks:
+  - name: paid
+    wait_for: {event: payment, timeout: 0.001}
+    next: [{when: "{{ timed_out() }}", do: [late]}]
+  - {name: late, action: core.echo, input: {message: "nobody paid"}}
+output_map: {said: "{{ task.late.result }}", outcome: "{{ task.paid.outcome }}"}
+"""
+    assert bench.run(text).output == {"said": "nobody paid", "outcome": "timed_out"}
+
+
+def test_the_wait_of_a_cancelled_run_ends(bench: Bench) -> None:
+    """Its events lead to nothing."""
+    handle = bench.submit(WAIT + "cancellation_policy: cancel_running\n")
+    until_waiting(bench, handle)
+    get(bench.proxy.cancel(handle.id))
+    assert outcome_of(handle).status == "cancelled"
+    assert "payment" not in get(bench.proxy.host.services()).events.waits
+
+
+def test_events_that_came_while_no_engine_was_there_count(start_bench: Callable[..., Bench], durable_url: str) -> None:
+    """The first one of them, also if its run is recovered much later. One from before the wait does not."""
+    first = start_bench(store=durable_url)
+    send(first, {"order": 17, "amount": 1000})
+    handle = first.submit(WAIT)
+    until_waiting(first, handle)
+    get(first.proxy.stop())
+    with pytest.raises(RunWasParked):
+        outcome_of(handle)
+    other = start_bench(store=durable_url, max_runs=1)
+    # As events that another engine has accepted: this one knows no wait yet, or looks at the same time.
+    send(other, {"order": 17, "amount": 6})
+    send(other, {"order": 17, "amount": 7})
+    get(other.proxy.host.recovered())
+    assert outcome_of(get(other.proxy.handle(handle.id))).output == {"amount": 6, "type": "payment"}
+
+
+def test_a_run_waits_on_after_a_restart(start_bench: Callable[..., Bench], durable_url: str) -> None:
+    """Until the same time."""
+    first = start_bench(store=durable_url)
+    handle = first.submit(WAIT)
+    until_waiting(first, handle)
+    get(first.proxy.stop())
+    second = start_bench(store=durable_url)
+    get(second.proxy.host.recovered())
+    until_waiting(second, get(second.proxy.handle(handle.id)))
+    send(second, {"order": 17, "amount": 6})
+    assert outcome_of(get(second.proxy.handle(handle.id))).output == {"amount": 6, "type": "payment"}
+
+
+def test_each_item_waits_for_its_own_event(bench: Bench) -> None:
+    """Without a thread and without a permit."""
+    text = """
+ref: test.fan
+tasks:
+  - name: paid
+    with_items: [1, 2, 3]
+    concurrency: 3
+    wait_for: {event: payment, match: {payload.order: "{{ item }}", event.source: test}, where: "payload.of == item"}
+output_map: {all: "{{ task.paid.result | map(attribute='payload.order') | list }}"}
+"""
+    handle = bench.submit(text)
+    until_waiting(bench, handle, 3)
+    before = threads()
+    others = [bench.submit(text) for _ in range(5)]
+    for each in others:
+        until_waiting(bench, each, 3)
+    assert threads() == before
+    for number in (3, 1, 2):
+        send(bench, {"order": number, "of": number})
+    assert [outcome_of(each).output for each in (handle, *others)] == [{"all": [1, 2, 3]}] * 6
+
+
+def test_waits_without_a_match_are_few(start_bench: Callable[..., Bench]) -> None:
+    """One that is too many fails by name; those that match are not counted."""
+    bench = start_bench(max_unmatched_waits=1)
+    text = "ref: test.any\ntasks: [{name: any, wait_for: {event: payment}}]\n"
+    first = bench.submit(text)
+    until_waiting(bench, first)
+    until_waiting(bench, bench.submit(WAIT))
+    (error,) = bench.run(text).errors
+    assert error["code"] == "limit_exceeded"
+    assert "at most 1 waits for 'payment' may have no match (events.max_unmatched_waits)" in error["message"]
+    send(bench, {})
+    assert outcome_of(first).status == "succeeded"
+
+
+def test_a_condition_that_exceeds_a_limit_does_not_hold(start_bench: Callable[..., Bench]) -> None:
+    """Its payload is a stranger's."""
+    bench = start_bench()
+    handle = bench.submit(WAIT.replace("payload.amount > 5", "range(payload.amount) | map('string') | join"))
+    until_waiting(bench, handle)
+    send(bench, {"order": 17, "amount": 10**15})
+    send(bench, {"order": 17, "amount": 3})
+    assert outcome_of(handle).output == {"amount": 3, "type": "payment"}
+
+
+class _BreaksOff:
+    """A guard that breaks off the evaluation of every template."""
+
+    def call(self, evaluate: Any, *_arguments: Any) -> Any:
+        raise Overran(2.0, (evaluate.__self__, None))
+
+
+def test_a_condition_that_is_broken_off_fails_its_item(start_bench: Callable[..., Bench]) -> None:
+    """The next event would take as long."""
+    bench = start_bench()
+    handle = bench.submit(WAIT)
+    until_waiting(bench, handle)
+    services = get(bench.proxy.host.services())
+    guard = services.guard
+    services.guard = _BreaksOff()
+    try:
+        send(bench, {"order": 17, "amount": 3})
+        assert outcome_of(handle).errors[0]["code"] == "limit_exceeded"
+    finally:
+        services.guard = guard
+
+
+def test_a_paused_run_that_waits_is_paused(bench: Bench) -> None:
+    """Nothing of it runs. The event is taken meanwhile, and the run goes on with the resume."""
+    then = "    next: [{do: [then]}]\n  - {name: then, action: core.noop}\n"
+    handle = bench.submit(WAIT.replace("output_map", f"{then}output_map"))
+    until_waiting(bench, handle)
+    get(bench.proxy.pause(handle.id))
+    assert get(bench.proxy.status(handle.id))["status"] == "paused"
+    send(bench, {"order": 17, "amount": 6})
+    assert [each["kind"] for each in get(bench.proxy.why(handle.id))] == ["paused", "held"]
+    get(bench.proxy.resume(handle.id))
+    assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
+
+
+def test_a_run_waits_for_the_end_of_another_one(bench: Bench) -> None:
+    """Stretto's own events count, although no rule listens to them."""
+    text = """
+ref: test.follow
+tasks: [{name: ended, wait_for: {event: stretto.run_ended, match: {payload.workflow: test.echo}}}]
+output_map: {status: "{{ task.ended.payload.status }}"}
+"""
+    handle = bench.submit(text)
+    until_waiting(bench, handle)
+    bench.run("ref: test.echo\ntasks: [{name: echo, action: core.echo, input: {message: 1}}]\n")
+    assert outcome_of(handle).output == {"status": "succeeded"}
+
+
+def test_a_run_waits_for_an_event_that_another_engine_accepts(
+    postgres_url: str, start_bench: Callable[..., Bench]
+) -> None:
+    """Both have one store. Each event counts, whichever daemon a sender has reached."""
+    first = start_bench(store=postgres_url, store_lease=3.0)
+    second = start_bench(store=postgres_url, store_lease=3.0)
+    send(second, {"order": 17, "amount": 1000})
+    handle = first.submit(WAIT)
+    until_waiting(first, handle)
+    send(second, {"order": 17, "amount": 5})
+    send(second, {"order": 17, "amount": 6})
+    assert outcome_of(handle).output == {"amount": 6, "type": "payment"}

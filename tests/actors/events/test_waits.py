@@ -1,0 +1,114 @@
+"""The waits for events: what came before a wait was known, and what comes later."""
+
+from typing import Any
+
+from stretto.actors.events import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack
+from stretto.actors.journal import EventCame, EventsSince
+from stretto.actors.journal.store import StoreUnavailable
+from stretto.definitions.data import object_of
+from tests.support.events import event
+
+
+class Item:
+    """Keeps what an item is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def tell(self, message: Any) -> None:
+        self.told.append(message)
+
+
+class Store:
+    """Reads when the test says so."""
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[Any, Any, Any]] = []
+        self.asked: list[tuple[str, float, int | None, int]] = []
+        self.events = self
+
+    def read(self, read: Any, then: Any, failed: Any) -> None:
+        self.reads.append((read, then, failed))
+
+    def since(self, event_type: str, at: float, after: int | None, most: int) -> EventsSince:
+        self.asked.append((event_type, at, after, most))
+        return EventsSince(())
+
+    def answer(self, *found: Any, last: int | None = None) -> None:
+        read, then, _failed = self.reads.pop(0)
+        read(self)
+        then(EventsSince(found, last))
+
+    def fail(self) -> None:
+        _read, _then, failed = self.reads.pop(0)
+        failed(StoreUnavailable("gone"))
+
+
+def wait(since: float = 1000.0, **match: Any) -> tuple[Item, EventWait]:
+    item = Item()
+    return item, EventWait(item, "alert", object_of({f"payload.{name}": value for name, value in match.items()}), since)
+
+
+def test_a_new_wait_finds_what_came_since_its_begin() -> None:
+    """In portions, in order. An event of before does not count, nor one of another value."""
+    store = Store()
+    waits = EventWaits(None, store)
+    item, new = wait(x=1)
+    waits.add(new)
+    early, first, other, second = (
+        event({"x": 1}, at=999.0), event({"x": 1}, at=1000.0), event({"x": 2}, at=1001.0), event({"x": 1}, at=1002.0),
+    )  # fmt: skip
+    store.answer(early, first, other, last=7)
+    assert item.told == [EventFound(first)]
+    store.answer(second)
+    assert item.told == [EventFound(first), EventFound(second), LookedBack()]
+    assert store.asked == [("alert", 1000.0, None, 500), ("alert", 1000.0, 7, 500)]
+    assert not store.reads
+
+
+def test_waits_that_come_while_the_store_is_read_share_the_next_read() -> None:
+    """A thousand recovered runs read the events once more, not a thousand times."""
+    store = Store()
+    waits = EventWaits(None, store)
+    (one, first), (two, second), (three, third) = wait(1000.0), wait(1005.0), wait(1003.0)
+    waits.add(first)
+    waits.add(second)
+    waits.add(third)
+    found = event(None, at=1004.0)
+    store.answer(found)
+    assert (one.told, two.told, three.told) == ([EventFound(found), LookedBack()], [], [])
+    store.answer(found)
+    assert (two.told, three.told) == ([LookedBack()], [EventFound(found), LookedBack()])
+    assert [at for _type, at, _after, _most in store.asked] == [1000.0, 1003.0]
+    assert not store.reads
+
+
+def test_an_event_reaches_the_waits_that_are_there_when_it_is_durable() -> None:
+    """Also those that look back still."""
+    waits = EventWaits(None, Store())
+    (one, first), (two, second) = wait(x=1), wait(x=2)
+    waits.add(first)
+    waits.add(second)
+    came = EventCame(event({"x": 1}))
+    waits.tell(came)
+    waits.remove(first)
+    waits.tell(came)
+    assert (one.told, two.told) == ([came], [])
+    assert "alert" in waits
+    waits.remove(second)
+    assert "alert" not in waits
+
+
+def test_an_item_hears_that_the_store_cannot_be_read_and_asks_again() -> None:
+    """Those that came meanwhile are read for at once."""
+    store = Store()
+    waits = EventWaits(None, store)
+    (one, first), (two, second) = wait(), wait()
+    waits.add(first)
+    waits.add(second)
+    store.fail()
+    assert (one.told, two.told) == ([LookBackFailed()], [])
+    waits.look_back(first)
+    store.answer()
+    store.answer()
+    assert (one.told, two.told) == ([LookBackFailed(), LookedBack()], [LookedBack()])
