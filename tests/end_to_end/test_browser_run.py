@@ -184,6 +184,7 @@ def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened) -
     page.locator("#status").get_by_text("Failed").wait_for()
     chips.get_by_text("Failed 6").wait_for()
     assert canvas.screenshot() != before
+    page.locator('#run[data-ended="true"]').wait_for()  # the page is made anew at the end
     page.locator("#marks").focus()
     page.keyboard.press("f")
     page.keyboard.press("Enter")

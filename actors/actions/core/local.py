@@ -21,7 +21,10 @@ MAX_OUTPUT_BYTES: Final = 1024 * 1024
 GRACE_SECONDS = 5.0
 """How long a cancelled or timed-out command has between SIGTERM and SIGKILL."""
 
-INHERITED: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+# A pool's worker that dies by itself leaves its commands, which are found by the last one.
+INHERITED: Final = (
+    "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR", "STRETTO_POOL_CHILD"
+)  # fmt: skip
 _INHERITED: Final = frozenset(map(os.fsencode, INHERITED))
 OUT_OF_REACH: Final = "still runs: only root can stop it (limit the command itself: timeout 60 COMMAND)"
 """The state of a command after its timeout if the daemon may not end it, because it runs as root."""

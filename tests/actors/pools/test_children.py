@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from stretto.actors.actions.core.local import INHERITED
 from stretto.actors.pools import children
 
 MARK = "STRETTO_TEST_MARK=found"
@@ -20,3 +21,8 @@ def test_a_process_is_found_while_it_takes_up_another_program(tmp_path: Path) ->
             assert all(process.pid in children._marked(MARK.encode()) for _ in range(100))
         finally:
             process.kill()
+
+
+def test_a_command_has_the_mark_of_its_worker() -> None:
+    """Its environment is not the worker's own."""
+    assert children.MARK_VARIABLE in INHERITED
