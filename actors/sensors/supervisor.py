@@ -83,7 +83,7 @@ class SupervisedSensor:
         self._loop = asyncio.get_running_loop()
         self._began = 0.0
         self._wake = asyncio.Event()
-        self._told = program.triggers
+        self._known_triggers = program.triggers
         self._reason = ""
         self._is_asked = False
         self._is_stopping = False
@@ -185,7 +185,7 @@ class SupervisedSensor:
         self._reason = ""
         access = pack_access()
         user = access.user if access is not None and self.program.pack else None
-        self._told = self.program.triggers
+        self._known_triggers = self.program.triggers
         try:
             prepared = self.program.prepare()
         except ActionFailed as error:
@@ -237,9 +237,9 @@ class SupervisedSensor:
 
     def _tell_triggers(self, process: SensorProcess) -> None:
         """Tell a process the triggers, unless it knows them: rules may change while it is started."""
-        if self._told != self.program.triggers:
-            self._told = self.program.triggers
-            process.reply(encode_json({"triggers": list(self._told)}))
+        if self._known_triggers != self.program.triggers:
+            self._known_triggers = self.program.triggers
+            process.reply(encode_json({"triggers": list(self._known_triggers)}))
 
     async def _read_events(
         self, stream: asyncio.StreamReader, conversation: Conversation, hurry: asyncio.Event

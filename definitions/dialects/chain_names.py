@@ -97,7 +97,7 @@ def _free_names(tokens: list[tuple[str, str]]) -> list[tuple[int, str]]:
     meant = [(index, kind, text) for index, (kind, text) in enumerate(tokens) if kind != "whitespace"]
     found, own = [], set[str]()
     targets_until = ""
-    """What ends the targets of a `for` or a `set`, "" elsewhere."""
+    """The end of the targets of a `for` or a `set`, "" elsewhere."""
     before = follows = ""
     for place, (index, kind, text) in enumerate(meant):
         leads = meant[place + 1][2] if place + 1 < len(meant) else ""
