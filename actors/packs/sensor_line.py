@@ -31,7 +31,7 @@ class SensorLine:
         self.first: dict[str, Any] = json.loads(self._in.readline())
 
     def listen(self, use: Callable[[dict[str, Any]], object]) -> None:
-        """Read answers on another thread from now on, and call a function on a third one for other lines: it may ask."""
+        """Read answers on another thread from now on, and call a function on a third for other lines: it may ask."""
         heard = SimpleQueue[dict[str, Any]]()
         threading.Thread(target=self._read, args=(heard.put,), name="stretto-line", daemon=True).start()
         threading.Thread(target=_use_all, args=(heard, use), name="stretto-triggers", daemon=True).start()
