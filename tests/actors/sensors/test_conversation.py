@@ -19,7 +19,7 @@ def test_an_answer_that_comes_after_the_end_of_all_sensors_is_left_out() -> None
     late: list[Callable[[bytes], object]] = []
     replies: list[bytes] = []
 
-    def ask(_data: bytes, _action: str, _run_id: str, reply: Callable[[bytes], object]) -> None:
+    def ask(data: bytes, action: str, run_id: str, reply: Callable[[bytes], object]) -> None:
         late.append(reply)
 
     def write(line: bytes) -> bool:
