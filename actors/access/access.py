@@ -9,6 +9,7 @@ A change counts in memory once it is durable, but for a revocation, which counts
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -135,16 +136,14 @@ class Access:
     def is_valid(self, caller: Caller) -> bool:
         """Return whether a caller is still authenticated, which is a use of its session. The owner always is."""
         now = self._now()
-        with self._lock:
-            try:
-                self.refresh()
-                if caller.token is not None:
-                    self._held.check_token(caller.token, now)
-                if caller.session is not None:
-                    self._note_session_use(self._held.check_session(caller.session, now), now)
-            except Unauthenticated:
-                return False
-        return True
+        with self._lock, suppress(Unauthenticated):
+            self.refresh()
+            if caller.token is not None:
+                self._held.check_token(caller.token, now)
+            if caller.session is not None:
+                self._note_session_use(self._held.check_session(caller.session, now), now)
+            return True
+        return False
 
     def expires_at(self, caller: Caller) -> float | None:
         """Return when a caller's session ends without further use, or its token expires, or None if neither does."""

@@ -118,7 +118,7 @@ class Restrictions:
         return msgspec.structs.replace(request, workflow=workflow, children="folded")
 
     async def _check_inquiry(self, inquiry: str, caller: Caller) -> None:
-        """Raise `UnknownInquiry` if the caller does not see the run that asks: its id is not told either."""
+        """Raise `UnknownInquiry`, which does not name the run that asks, if the caller does not see that."""
         asked = await call(self._engine, Engine.inquiry, inquiry)
         try:
             await self._check_run(asked["run"], caller)

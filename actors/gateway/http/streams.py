@@ -40,7 +40,7 @@ class Streams:
 
     def of_engine(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows all runs."""
-        # Whoever sees all runs gets the frames that are made once for all.
+        # A caller that sees all runs gets the frames that are made once for all.
         stream = self._of_engine if caller.workflows is None else self._of_some_workflows
         return Stream(stream, caller, self._followed_by)
 
