@@ -33,7 +33,7 @@ def test_the_news_are_encoded_once_for_all_who_see_all_runs(tmp_path: Path, monk
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "a.yaml").write_text('version: "1"\nref: a.a\ntasks: [{name: a, action: core.noop}]\n')
     selected: list[bool] = []
-    data = NewsChannel._data  # noqa: SLF001 - it is counted
+    data = NewsChannel._data
 
     def counted(channel: NewsChannel, batch: Any, accepts: Accepts | None) -> list[bytes]:
         selected.append(accepts is not None)
