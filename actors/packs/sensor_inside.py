@@ -9,6 +9,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -135,12 +136,26 @@ MODULES: Final[Mapping[str, Mapping[str, Any]]] = {
 class Triggers:
     """The triggers that a sensor knows, each by its type and its parameters."""
 
-    def __init__(self, sensor: Any) -> None:
-        self._sensor = sensor
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sensor: Any = None
+        self._newest: Mapping[str, Any] | None = None
         self._known: dict[str, Any] = {}
 
+    def begin(self, sensor: Any, said: Mapping[str, Any]) -> None:
+        """Let a sensor know the triggers of the first line, or those of a newer one."""
+        with self._lock:
+            self._sensor = sensor
+            self._tell(said if self._newest is None else self._newest)
+
     def use(self, said: Mapping[str, Any]) -> None:
-        """Let the sensor know the triggers of a line, and no others. It goes on if it fails to take note of one."""
+        """Let the sensor know the triggers of a line, and no others, once it is set up."""
+        with self._lock:
+            self._newest = said
+            if self._sensor is not None:
+                self._tell(said)
+
+    def _tell(self, said: Mapping[str, Any]) -> None:
         wanted = {each["uid"]: each for each in said.get("triggers", ())}
         for uid in [uid for uid in self._known if uid not in wanted]:
             self._call(self._sensor.remove_trigger, self._known.pop(uid))
@@ -150,6 +165,7 @@ class Triggers:
                 self._call(self._sensor.add_trigger, trigger)
 
     def _call(self, method: Any, trigger: Any) -> None:
+        """Call a method of the sensor, which goes on if it fails to take note of a trigger."""
         try:
             method(trigger=trigger)
         except Exception:  # noqa: BLE001 - as StackStorm's watcher of triggers
@@ -161,16 +177,16 @@ def main() -> None:
     given = line().first
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     stand_in_library.provide(MODULES)
+    triggers = Triggers()
+    line().listen(triggers.use)  # before the sensor is made: it may ask for keys
     found = _class(Path(given["program"]), given["class"])
     interval = given["poll_interval"]
     more = {"poll_interval": interval} if interval and issubclass(found, PollingSensor) else {}
     sensor = found(sensor_service=SensorService(given["pack"], given["class"]), config=given["config"], **more)
-    triggers = Triggers(sensor)
     signal.signal(signal.SIGTERM, _leave)
-    line().listen(triggers.use)
     try:
         sensor.setup()
-        triggers.use(given)
+        triggers.begin(sensor, given)
         sensor.run()
     finally:
         sensor.cleanup()

@@ -8,6 +8,7 @@ A line without an `id` gets no answer. The request may also be another one of `A
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -211,7 +212,11 @@ class Conversation:
             if not answered.done():
                 answered.set_result(data)
 
-        self._answer(line, self._program.ref, "", lambda data: self._loop.call_soon_threadsafe(settle, data))
+        def take(data: bytes) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the engine was stopped before the answer came
+                self._loop.call_soon_threadsafe(settle, data)
+
+        self._answer(line, self._program.ref, "", take)
         self._reply(said, msgspec.json.decode(await answered))
 
     def _reply(self, said: dict[str, Any], answer: dict[str, Any]) -> None:

@@ -83,6 +83,7 @@ class SupervisedSensor:
         self._loop = asyncio.get_running_loop()
         self._began = 0.0
         self._wake = asyncio.Event()
+        self._known_triggers = program.triggers
         self._reason = ""
         self._is_asked = False
         self._is_stopping = False
@@ -117,9 +118,9 @@ class SupervisedSensor:
 
     def use_triggers(self, program: SensorProgram) -> None:
         """Let a StackStorm sensor know the triggers of the rules that listen to it now."""
-        if program.triggers != self.program.triggers and self.process is not None:
-            self.process.reply(encode_json({"triggers": list(program.triggers)}))
         self.program = program
+        if self.process is not None:
+            self._tell_triggers(self.process)
 
     def end_process(self, reason: str) -> None:
         """Kill the process, for a reason. It is started again."""
@@ -184,6 +185,7 @@ class SupervisedSensor:
         self._reason = ""
         access = pack_access()
         user = access.user if access is not None and self.program.pack else None
+        self._known_triggers = self.program.triggers
         try:
             prepared = self.program.prepare()
         except ActionFailed as error:
@@ -216,6 +218,7 @@ class SupervisedSensor:
         )
         if prepared.first_line is not None:
             process.reply(encode_json(freeze(prepared.first_line)))
+            self._tell_triggers(process)
         hurry = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             reading = [
@@ -231,6 +234,12 @@ class SupervisedSensor:
                 task.cancel()
         await conversation.finish(seconds)
         return ended
+
+    def _tell_triggers(self, process: SensorProcess) -> None:
+        """Tell a process the triggers, unless it knows them: rules may change while it is started."""
+        if self._known_triggers != self.program.triggers:
+            self._known_triggers = self.program.triggers
+            process.reply(encode_json({"triggers": list(self._known_triggers)}))
 
     async def _read_events(
         self, stream: asyncio.StreamReader, conversation: Conversation, hurry: asyncio.Event
