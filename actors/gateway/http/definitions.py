@@ -31,6 +31,7 @@ from stretto.actors.operations import (
     Actions,
     ActionsAnswer,
     Definition,
+    DefinitionAnswer,
     DefinitionDrawing,
     DefinitionGraph,
     Definitions,
@@ -42,6 +43,7 @@ from stretto.actors.operations import (
     RehearsalAnswer,
     Rehearse,
     Request,
+    RunDefinition,
     RunDrawing,
     RunGraph,
     ShowAction,
@@ -89,6 +91,7 @@ class DefinitionEndpoints:
             DefinitionDrawing: self._drawing,
             RunGraph: self._run_graph,
             RunDrawing: self._run_drawing,
+            RunDefinition: self._run_definition,
             Validate: self._validate,
             Rehearse: self._rehearse,
             Actions: self._actions,
@@ -134,6 +137,10 @@ class DefinitionEndpoints:
         catalogue, asked = await self._catalogue(), request.workflow
         workflow = asked if isinstance(asked, Definition) else await self._starting.find(asked, caller)
         return RehearsalAnswer(**await self._long.run(partial(rehearse, catalogue, workflow, request, services)))
+
+    async def _run_definition(self, request: RunDefinition, caller: Caller) -> DefinitionAnswer:
+        found = await call(self._engine, Engine.definition, request.run)
+        return DefinitionAnswer(_without_paths(found, caller))
 
     # ---- graphs
 

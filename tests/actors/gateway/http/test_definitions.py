@@ -136,6 +136,12 @@ def test_a_source_has_the_text(served: Served) -> None:
         assert (source["text"], source["file"]) == (BROKEN, file)
 
 
+def test_the_definition_of_a_run_has_no_path_for_a_viewer(served: Served, run: str) -> None:
+    """As that of the workflow now."""
+    for role, file in (("viewer", "greet.yaml"), ("operator", str(served.folder / "definitions" / "greet.yaml"))):
+        assert served.get(f"/runs/{run}/definition", role)["file"] == file
+
+
 def test_actions_are_listed_and_described(served: Served) -> None:
     """With the workflows that call them."""
     (echo,) = served.get("/actions?q=core.echo&pack=core")["actions"]
