@@ -204,5 +204,5 @@ class PackFiles:
         return tuple(sorted(found, key=lambda each: (each.place.line, each.place.column)))
 
     def programs(self) -> list[Path]:
-        """Return the files with findings that are not YAML."""
-        return sorted(path for path in map(Path, self._findings) if path.suffix not in SUFFIXES)
+        """Return the places of findings that a search for YAML does not meet: programs, folders, dangling links."""
+        return sorted(path for path in map(Path, self._findings) if path.suffix not in SUFFIXES or not is_file(path))

@@ -2,8 +2,10 @@
 
 import ast
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +23,7 @@ from stretto.definitions.errors import nearest
 from stretto.metrics import CallIds
 
 MAX_FILES: Final = 10_000
-"""Python files of a pack whose changes are noticed."""
+"""Python files of a pack whose changes are noticed, and folders that are searched for them."""
 _CODE: Final = """
 import json, resource, sys, types
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -75,14 +77,20 @@ def _bound(statement: ast.stmt) -> list[str]:
 def version_of(pack: Path) -> str:
     """Return a text that changes with the Python files of a pack."""
     digest = hashlib.sha256()
-    files = sorted(path for folder in ("actions", "lib") for path in (pack / folder).rglob("*.py"))
-    for path in files[:MAX_FILES]:
+    for path in sorted(itertools.islice(_python_files(pack), MAX_FILES)):
         try:
             status = path.stat()
         except OSError:
             continue
         digest.update(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0".encode())
     return digest.hexdigest()
+
+
+def _python_files(pack: Path) -> Iterator[Path]:
+    """Yield the Python files of a pack, of a bounded number of folders: `lib` may be a link to a whole disk."""
+    for name in ("actions", "lib"):
+        for folder, _below, files in itertools.islice(os.walk(pack / name), MAX_FILES):
+            yield from (Path(folder, each) for each in files if each.endswith(".py"))
 
 
 def command_of(manifest: Manifest) -> WorkerCommand:

@@ -231,6 +231,15 @@ def test_a_copy_of_a_pack_in_it_is_one_warning(pack: Path, *, with_packs: bool) 
     assert not [each for each in told if each["severity"] == "error"]
 
 
+def test_metadata_that_is_no_file_is_a_finding(pack: Path) -> None:
+    """A link to nothing and a folder are among the files of actions, and no search for files meets them."""
+    (pack / "actions/gone.yaml").symlink_to("nothing")
+    (pack / "actions/folder.yaml").mkdir()
+    told = json.loads(stretto(str(pack), "--json").stdout)
+    unreadable = [Path(each["file"]).name for each in told if each["code"] == "not_readable"]
+    assert unreadable == ["folder.yaml", "gone.yaml"]
+
+
 def test_where_actions_come_from_is_told_when_no_name_is_near(tmp_path: Path) -> None:
     """The flags that make actions known; the workflow's own ref is no proposal."""
     text = 'version: "1"\nref: core.install\ntasks: [{name: a, action: core.uninstall}]\n'

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from stretto.actors.catalogue import load_library
-from stretto.actors.packs import CannotInstallPack, InstallOptions, examine_packs, findings_of, install_pack, read_packs
+from stretto.actors.packs import (
+    CannotInstallPack,
+    InstallOptions,
+    examine_packs,
+    findings_of,
+    install_pack,
+    read_packs,
+    warm,
+)
 from stretto.actors.packs.folders import MAX_PACK_ACTIONS
 from stretto.actors.packs.python_source import MAX_PYTHON_BYTES
 from stretto.definitions import InvalidDefinition
@@ -165,3 +173,16 @@ def test_an_actions_folder_that_is_a_link_out_of_the_pack_runs_nothing(tmp_path:
     (pack / "actions").symlink_to(outside / "actions")
     (read,) = read_packs([pack])
     assert [each.findings[0].code for each in read.refused] == ["outside_pack"]
+
+
+def test_a_lib_that_leads_to_a_disk_is_not_searched_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search for Python files ends with a number of folders."""
+    pack = write_pack(tmp_path / "tools")
+    (pack / "lib").symlink_to(tmp_path)
+    monkeypatch.setattr(warm, "MAX_FILES", 1)
+    before = warm.version_of(pack)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/new.py").touch()
+    assert warm.version_of(pack) == before
+    monkeypatch.undo()
+    assert warm.version_of(pack) != before
