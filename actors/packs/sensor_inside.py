@@ -9,10 +9,12 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final
 
 from stretto.actors.packs import stand_in, stand_in_library
@@ -36,6 +38,8 @@ class SensorService(stand_in.ActionService):
     def __init__(self, pack: str, class_name: str) -> None:
         super().__init__(f"{pack}.{class_name}")
         self._logger = f"SensorWrapper.{pack}.{class_name}"
+        self.triggers: dict[str, Mapping[str, Any]] = {}
+        """The triggers that the sensor has heard of, by ref. A removed one stays: its last events may still be sent."""
 
     @property
     def datastore_service(self) -> "SensorService":
@@ -51,9 +55,16 @@ class SensorService(stand_in.ActionService):
     def dispatch(self, trigger: Any, payload: Any = None, trace_tag: Any = None) -> None:
         """Send an event. It is durable when this returns. Raises `EventRefused`."""
         del trace_tag  # the event has an id of its own
-        if isinstance(trigger, Mapping):
-            trigger = trigger.get("type") or trigger.get("ref") or f"{trigger.get('pack')}.{trigger.get('name')}"
-        said = {"event": trigger, "payload": {} if payload is None else payload}
+        if not isinstance(trigger, Mapping):
+            found = self.triggers.get(trigger, {"type": trigger})
+        elif trigger.get("type"):
+            found = trigger
+        else:
+            ref = trigger.get("ref") or f"{trigger.get('pack')}.{trigger.get('name')}"
+            found = self.triggers.get(ref, {"type": ref})
+        said = {"event": found["type"], "payload": {} if payload is None else payload}
+        if found.get("parameters"):
+            said["parameters"] = found["parameters"]
         answer = json.loads(line().ask(json.dumps(said, default=as_data).encode()))
         if "error" in answer:
             raise EventRefused(answer["error"])
@@ -133,10 +144,11 @@ MODULES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 class Triggers:
-    """The triggers that a sensor knows, each by its type and its parameters."""
+    """The triggers that a sensor knows, each by its type and its parameters. For one thread at a time."""
 
-    def __init__(self, sensor: Any) -> None:
+    def __init__(self, sensor: Any, service: SensorService) -> None:
         self._sensor = sensor
+        self._service = service
         self._known: dict[str, Any] = {}
 
     def use(self, said: Mapping[str, Any]) -> None:
@@ -146,8 +158,13 @@ class Triggers:
             self._call(self._sensor.remove_trigger, self._known.pop(uid))
         for uid, trigger in wanted.items():
             if uid not in self._known:
-                self._known[uid] = trigger
+                self._known[uid] = self._service.triggers[trigger["ref"]] = trigger
                 self._call(self._sensor.add_trigger, trigger)
+
+    def follow(self, lines: "SimpleQueue[Mapping[str, Any]]") -> None:
+        """Let the sensor know the triggers of all lines to come. Its methods may wait for answers then."""
+        while True:
+            self.use(lines.get())
 
     def _call(self, method: Any, trigger: Any) -> None:
         try:
@@ -161,16 +178,19 @@ def main() -> None:
     given = line().first
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     stand_in_library.provide(MODULES)
+    lines: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+    line().listen(lines.put)  # first of all: even a constructor may ask for keys
     found = _class(Path(given["program"]), given["class"])
     interval = given["poll_interval"]
     more = {"poll_interval": interval} if interval and issubclass(found, PollingSensor) else {}
-    sensor = found(sensor_service=SensorService(given["pack"], given["class"]), config=given["config"], **more)
-    triggers = Triggers(sensor)
+    service = SensorService(given["pack"], given["class"])
+    sensor = found(sensor_service=service, config=given["config"], **more)
+    triggers = Triggers(sensor, service)
     signal.signal(signal.SIGTERM, _leave)
-    line().listen(triggers.use)
     try:
         sensor.setup()
         triggers.use(given)
+        threading.Thread(target=triggers.follow, args=(lines,), name="stretto-triggers", daemon=True).start()
         sensor.run()
     finally:
         sensor.cleanup()

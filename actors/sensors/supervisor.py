@@ -86,6 +86,8 @@ class SupervisedSensor:
         self._reason = ""
         self._is_asked = False
         self._is_stopping = False
+        self._known_triggers = program.triggers
+        """Those that the process knows, or gets with its first line."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -117,9 +119,18 @@ class SupervisedSensor:
 
     def use_triggers(self, program: SensorProgram) -> None:
         """Let a StackStorm sensor know the triggers of the rules that listen to it now."""
-        if program.triggers != self.program.triggers and self.process is not None:
-            self.process.reply(encode_json({"triggers": list(program.triggers)}))
         self.program = program
+        self._tell_triggers()
+
+    def _tell_triggers(self) -> None:
+        """Send the process the triggers, unless it knows them."""
+        triggers = self.program.triggers
+        if (
+            self.process is not None
+            and triggers != self._known_triggers
+            and self.process.reply(encode_json({"triggers": list(triggers)}))
+        ):
+            self._known_triggers = triggers
 
     def end_process(self, reason: str) -> None:
         """Kill the process, for a reason. It is started again."""
@@ -184,6 +195,7 @@ class SupervisedSensor:
         self._reason = ""
         access = pack_access()
         user = access.user if access is not None and self.program.pack else None
+        self._known_triggers = self.program.triggers
         try:
             prepared = self.program.prepare()
         except ActionFailed as error:
@@ -215,7 +227,9 @@ class SupervisedSensor:
             self.program, self.acceptance, self._with.answer, process.reply, self.log, self._with.now
         )
         if prepared.first_line is not None:
-            process.reply(encode_json(freeze(prepared.first_line)))
+            first = {**prepared.first_line, "max_line_bytes": self._with.limits.max_line_bytes}
+            process.reply(encode_json(freeze(first)))
+            self._tell_triggers()
         hurry = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             reading = [
