@@ -18,6 +18,11 @@ def exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - see above
 
 
+def resolved(path: Path) -> Path:
+    """Return a path without links. pathlib raises an error for a circle of links: here, no file is there."""
+    return Path(os.path.realpath(path))
+
+
 def is_file(path: Path) -> bool:
     """Return whether a path is a regular file, or a link to one."""
     return os.path.isfile(path)  # noqa: PTH113 - see above

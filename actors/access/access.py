@@ -9,6 +9,7 @@ A change counts in memory once it is durable, but for a revocation, which counts
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -126,27 +127,23 @@ class Access:
         with self._lock:
             self.refresh()
             found = self._held.check_session(digest, now)
-            if now - found.used_at >= USE_PRECISION_SECONDS:
-                self._keeper.apply(NoteSessionUse(digest, now))
-                self._held.sessions[digest] = msgspec.structs.replace(found, used_at=now)
+            self._note_session_use(found, now)
         return Caller(
             who=found.who, via="page", source=source, role=cast("Role", found.role), origin=found.origin,
             workflows=found.workflows, token=found.token, session=digest,
         )  # fmt: skip
 
     def is_valid(self, caller: Caller) -> bool:
-        """Return whether a caller would still be authenticated. One without token and session always is."""
+        """Return whether a caller is still authenticated, which is a use of its session. The owner always is."""
         now = self._now()
-        with self._lock:
-            try:
-                self.refresh()
-                if caller.token is not None:
-                    self._held.check_token(caller.token, now)
-                if caller.session is not None:
-                    self._held.check_session(caller.session, now)
-            except Unauthenticated:
-                return False
-        return True
+        with self._lock, suppress(Unauthenticated):
+            self.refresh()
+            if caller.token is not None:
+                self._held.check_token(caller.token, now)
+            if caller.session is not None:
+                self._note_session_use(self._held.check_session(caller.session, now), now)
+            return True
+        return False
 
     def expires_at(self, caller: Caller) -> float | None:
         """Return when a caller's session ends without further use, or its token expires, or None if neither does."""
@@ -351,6 +348,12 @@ class Access:
             ended = self._held.add_session(session)
         for digest in ended:
             self._keeper.apply(EndSession(digest))
+
+    def _note_session_use(self, session: SessionRecord, now: float) -> None:
+        """Note the last use of a session, once in a while. If that cannot be written, it may end earlier."""
+        if now - session.used_at >= USE_PRECISION_SECONDS:
+            self._keeper.apply(NoteSessionUse(session.digest, now))
+            self._held.sessions[session.digest] = msgspec.structs.replace(session, used_at=now)
 
     def _note_token_use(self, token: TokenRecord, now: float) -> None:
         """Note the day of a use, once a day. If that cannot be written, the day is lost."""

@@ -127,7 +127,7 @@ def _load_packs(
     read = read_packs(named, max_actions=most)
     add_packs(registry, read)
     before = {pack.manifest.folder.resolve() for pack in read}
-    examined, errors = examine_packs([each for each in among if each.resolve() not in before])
+    examined, errors = examine_packs([each for each in among if each.resolve() not in before], before=read)
     findings += errors
     for pack in examined:
         findings += add_pack(registry, pack)

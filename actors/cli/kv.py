@@ -12,7 +12,7 @@ from stretto.actors.cli.runs.listing import show_cursor
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, NOTE, UTC, print_json, with_runs
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
-from stretto.actors.cli.support.printable import echo_json
+from stretto.actors.cli.support.printable import echo_json, echo_lines
 from stretto.actors.kv import MAX_SECONDS
 from stretto.actors.operations import (
     DeleteKey,
@@ -78,7 +78,7 @@ def get(source: "Source", *, name: str, scope: Any, owner: str | None, reveal: b
     if as_json:
         print_json(key)
     elif isinstance(key["value"], str):
-        click.echo(key["value"])
+        echo_lines(key["value"])
     else:
         echo_json(key["value"])
 

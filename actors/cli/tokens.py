@@ -189,7 +189,7 @@ def create(
 ) -> None:
     """Make the token NAME, and print it. It is shown only now.
 
-    A viewer reads, an operator also starts and changes runs, an admin may do everything.
+    A viewer reads, an operator also starts and changes runs, an admin may do everything. A hook only sends events.
 
     With --json: {token, id, name, role, made_at, made_by, expires_at, used_on, workflows, revoked_at}.
     """

@@ -28,7 +28,7 @@ ChosenItems = dict[str, list[Index | Annotated[list[Index], msgspec.Meta(min_len
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_SECONDS)]
 """Seconds to wait for the end of a run."""
 TokenRole = Literal["viewer", "operator", "admin", "hook"]
-"""The role of a token. `hook` is reserved for webhooks."""
+"""The role of a token. A `hook` sends events, and nothing else."""
 FileName = Annotated[str, msgspec.Meta(max_length=MAX_FILE_CHARACTERS)]
 """The name of a definition's file, which each finding has."""
 StoredNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

@@ -72,8 +72,10 @@ def refuse_unmade(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
         packs: The packs.
     """
     for pack in packs:
+        kinds = {each.needs for each in pack.actions if each.needs is not None}
+        problems = {kind: unmade(pack.manifest.folder, kind) for kind in kinds}
         for described in pack.actions:
-            if described.needs is not None and (problem := unmade(pack.manifest.folder, described.needs)):
+            if described.needs is not None and (problem := problems[described.needs]):
                 registry.refuse(described.ref, problem)
 
 

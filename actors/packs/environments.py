@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from stretto.actors.actions import ActionFailed
-from stretto.actors.locating import is_file, is_folder
+from stretto.actors.locating import is_file, is_folder, resolved
 from stretto.actors.packs.requirements import requires_modules, requires_packages
 from stretto.actors.text_files import read_bytes
 
@@ -49,7 +49,7 @@ class Environment:
         """Whether the environment is complete, and for Node.js whether the pack's `node_modules` leads to it."""
         if not is_file(self.folder / MARKER):
             return False
-        return self.kind == "python" or (self.pack / "node_modules").resolve() == self.folder / "node_modules"
+        return self.kind == "python" or resolved(self.pack / "node_modules") == self.folder / "node_modules"
 
     @property
     def python(self) -> Path:

@@ -54,6 +54,7 @@ def examine_packs(
     folders: Iterable[str | PathLike[str]],
     definitions: Iterable[str | PathLike[str]] = (),
     max_actions: int = MAX_PACK_ACTIONS,
+    before: Collection[Pack] = (),
 ) -> tuple[list[Pack], list[Finding]]:
     """Read the packs in folders as far as possible.
 
@@ -61,21 +62,49 @@ def examine_packs(
         folders: Folders that are packs (with a pack.yaml) or hold packs.
         definitions: Folders of definitions, which may be packs or hold packs.
         max_actions: The most actions of a pack.
+        before: Packs that were read before.
 
     Returns:
-        The packs, sorted by ref, and all errors of all files.
+        The packs, sorted by ref, and all errors of all files. A pack that lies in another one of its ref is left out,
+        with a warning of that one: packs have templates and fixtures.
     """
     errors: list[Finding] = []
-    packs: list[Pack] = []
+    read: list[tuple[Pack, list[Finding]]] = []
     named = [each for folder in folders for each in _pack_folders(Path(folder), errors)]
     among = [each for folder in definitions for each in packs_below(Path(folder))]
     for each in {folder.resolve(): folder for folder in reversed((*named, *among))}.values():
-        pack = _read_pack(each, errors, max_actions)
+        own: list[Finding] = []
+        pack = _read_pack(each, own, max_actions)
         if pack is not None:
-            packs.append(pack)
+            read.append((pack, own))
+        else:
+            errors += own
+    packs = _without_copies(read, before, errors)
     packs.sort(key=lambda pack: pack.manifest.ref)
     _check_refs(packs, errors)
     return packs, errors
+
+
+def _without_copies(
+    read: Collection[tuple[Pack, list[Finding]]], before: Collection[Pack], errors: list[Finding]
+) -> list[Pack]:
+    """Return the packs that lie in no other one of their ref. Add the errors of their files."""
+    folders: dict[str, list[Path]] = {}
+    for pack in (*before, *(each for each, _own in read)):
+        folders.setdefault(pack.manifest.ref, []).append(pack.manifest.folder)
+    kept: list[Pack] = []
+    left_out: dict[Path, list[Finding]] = {}
+    for pack, own in read:
+        manifest = pack.manifest
+        outer = next((each for each in folders[manifest.ref] if each in manifest.folder.parents), None)
+        if outer is None:
+            kept.append(pack)
+            errors += own
+        else:
+            message = f"the pack is not loaded, because it lies in the pack {manifest.ref!r} of {str(outer)!r}"
+            found = Finding("not_loaded", message, manifest.place, severity="warning")
+            left_out.setdefault(outer, []).append(found)
+    return [replace(each, warnings=(*each.warnings, *left_out.get(each.manifest.folder, ()))) for each in kept]
 
 
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:

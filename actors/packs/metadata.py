@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast, get_args
 
-from stretto.actors.locating import is_file, is_folder
+from stretto.actors.locating import is_file, is_folder, resolved
 from stretto.actors.packs.manifest import not_acted_on, schema_parameters
 from stretto.actors.packs.model import (
     Delivery,
@@ -226,8 +226,8 @@ class _Metadata:
             return None
         pack = self._manifest.folder.resolve()
         for folder in folders:
-            base = (pack / folder).resolve()
-            path = (base / given).resolve() if "\0" not in given else base
+            base = resolved(pack / folder)
+            path = resolved(base / given) if "\0" not in given else base
             if not path.is_relative_to(pack) or not path.is_relative_to(base):
                 self._reader.error(
                     "outside_pack", f"{what} leads out of the pack's {folder} folder", node.place, found=repr(given)

@@ -14,7 +14,6 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final
 
 from stretto.actors.packs import stand_in, stand_in_library
@@ -144,15 +143,29 @@ MODULES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 class Triggers:
-    """The triggers that a sensor knows, each by its type and its parameters. For one thread at a time."""
+    """The triggers that a sensor knows, each by its type and its parameters."""
 
-    def __init__(self, sensor: Any, service: SensorService) -> None:
-        self._sensor = sensor
+    def __init__(self, service: SensorService) -> None:
         self._service = service
+        self._lock = threading.Lock()
+        self._sensor: Any = None
+        self._newest: Mapping[str, Any] | None = None
         self._known: dict[str, Any] = {}
 
+    def begin(self, sensor: Any, said: Mapping[str, Any]) -> None:
+        """Let a sensor know the triggers of the first line, or those of a newer one."""
+        with self._lock:
+            self._sensor = sensor
+            self._tell(said if self._newest is None else self._newest)
+
     def use(self, said: Mapping[str, Any]) -> None:
-        """Let the sensor know the triggers of a line, and no others. It goes on if it fails to take note of one."""
+        """Let the sensor know the triggers of a line, and no others, once it is set up."""
+        with self._lock:
+            self._newest = said
+            if self._sensor is not None:
+                self._tell(said)
+
+    def _tell(self, said: Mapping[str, Any]) -> None:
         wanted = {each["uid"]: each for each in said.get("triggers", ())}
         for uid in [uid for uid in self._known if uid not in wanted]:
             self._call(self._sensor.remove_trigger, self._known.pop(uid))
@@ -161,12 +174,8 @@ class Triggers:
                 self._known[uid] = self._service.triggers[trigger["ref"]] = trigger
                 self._call(self._sensor.add_trigger, trigger)
 
-    def follow(self, lines: "SimpleQueue[Mapping[str, Any]]") -> None:
-        """Let the sensor know the triggers of all lines to come. Its methods may wait for answers then."""
-        while True:
-            self.use(lines.get())
-
     def _call(self, method: Any, trigger: Any) -> None:
+        """Call a method of the sensor, which goes on if it fails to take note of a trigger."""
         try:
             method(trigger=trigger)
         except Exception:  # noqa: BLE001 - as StackStorm's watcher of triggers
@@ -178,19 +187,17 @@ def main() -> None:
     given = line().first
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     stand_in_library.provide(MODULES)
-    lines: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
-    line().listen(lines.put)  # first of all: even a constructor may ask for keys
+    service = SensorService(given["pack"], given["class"])
+    triggers = Triggers(service)
+    line().listen(triggers.use)  # before the sensor is made: it may ask for keys
     found = _class(Path(given["program"]), given["class"])
     interval = given["poll_interval"]
     more = {"poll_interval": interval} if interval and issubclass(found, PollingSensor) else {}
-    service = SensorService(given["pack"], given["class"])
     sensor = found(sensor_service=service, config=given["config"], **more)
-    triggers = Triggers(sensor, service)
     signal.signal(signal.SIGTERM, _leave)
     try:
         sensor.setup()
-        triggers.use(given)
-        threading.Thread(target=triggers.follow, args=(lines,), name="stretto-triggers", daemon=True).start()
+        triggers.begin(sensor, given)
         sensor.run()
     finally:
         sensor.cleanup()

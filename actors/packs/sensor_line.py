@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import date, datetime, time
+from queue import SimpleQueue
 from typing import Any
 
 
@@ -35,8 +36,10 @@ class SensorLine:
         self._most: int = self.first["max_line_bytes"]
 
     def listen(self, use: Callable[[dict[str, Any]], object]) -> None:
-        """Read answers on another thread from now on, and call a function for other lines. It must return at once."""
-        threading.Thread(target=self._read, args=(use,), name="stretto-line", daemon=True).start()
+        """Read answers on another thread from now on, and call a function on a third for other lines: it may ask."""
+        heard = SimpleQueue[dict[str, Any]]()
+        threading.Thread(target=self._read, args=(heard.put,), name="stretto-line", daemon=True).start()
+        threading.Thread(target=_use_all, args=(heard, use), name="stretto-triggers", daemon=True).start()
 
     def ask(self, data: bytes) -> bytes:
         """Send an object, and wait for its answer. Any thread may call this. Raises `TooLong`."""
@@ -61,16 +64,21 @@ class SensorLine:
         while written < len(line):
             written += self._out.write(line[written:])
 
-    def _read(self, use: Callable[[dict[str, Any]], object]) -> None:
+    def _read(self, put: Callable[[dict[str, Any]], object]) -> None:
         for line in self._in:
             said = json.loads(line)
             waiting = self._waiting.pop(said.get("id"), None)
             if waiting is None:
-                use(said)
+                put(said)
             else:
                 waiting[1].append(line)
                 waiting[0].set()
         os.kill(os.getpid(), signal.SIGTERM)  # the daemon has ended
+
+
+def _use_all(heard: "SimpleQueue[dict[str, Any]]", use: Callable[[dict[str, Any]], object]) -> None:
+    while True:
+        use(heard.get())
 
 
 _lines: list[SensorLine] = []

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from stretto.actors import workers
 from stretto.actors.actions import ActionFailed
-from stretto.actors.locating import is_file
+from stretto.actors.locating import is_file, resolved
 from stretto.actors.packs.environments import interpreter_of, unmade
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.process import python_command
@@ -184,8 +184,8 @@ def _file(reader: Reader, node: Node, manifest: Manifest) -> Path | None:
     given = reader.text(node, "'entry_point' of the sensor")
     if given is None:
         return None
-    base = (manifest.folder / "sensors").resolve()
-    path = (base / given).resolve() if "\0" not in given else base
+    base = resolved(manifest.folder / "sensors")
+    path = resolved(base / given) if "\0" not in given else base
     if not path.is_relative_to(base) or not path.is_relative_to(manifest.folder.resolve()):
         reader.error(
             "outside_pack", "'entry_point' of the sensor leads out of the pack's sensors folder", node.place,

@@ -14,6 +14,7 @@ from stretto.actors.packs.environments import interpreter_of
 from stretto.actors.packs.model import Manifest, PackAction
 from stretto.actors.packs.output import result_of
 from stretto.actors.packs.process import MAX_OUTPUT_BYTES, Ended
+from stretto.actors.packs.python_source import NotPython, parse
 from stretto.actors.workers import WorkerCommand
 from stretto.definitions.data import FrozenDict, decode_json, encode_json
 from stretto.definitions.errors import nearest
@@ -50,9 +51,9 @@ def function_problem(program: Path, name: str) -> tuple[str, str]:
     The file is parsed, and not executed.
     """
     try:
-        tree = ast.parse(program.read_bytes())
-    except (SyntaxError, ValueError, RecursionError) as error:
-        return f"{program.name} is not valid Python: {error}", ""
+        tree = parse(program)
+    except NotPython as error:
+        return f"{program.name} {error.problem} (line {error.line})", ""
     names = [each for statement in tree.body for each in _bound(statement)]
     if name not in names:
         return f"{program.name} has no function {name!r}", nearest(name, names)

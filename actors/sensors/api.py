@@ -50,6 +50,9 @@ class _Sent(msgspec.Struct):
     rule_ref: str | None = None
 
 
+_read_sent: Final = msgspec.json.Decoder(_Sent).decode
+
+
 class SensorApi:
     """A listener for the sensors of one event loop. All methods are for the loop's thread.
 
@@ -121,7 +124,7 @@ class SensorApi:
             return _response(405, {"error": f"events can only be sent, got {request.method}"})
         await pace.take()
         try:
-            sent = msgspec.json.decode(await request.read(), type=_Sent)
+            sent = _read_sent(await request.read())
             event_type = sent.trigger_ref or sent.trigger_type
             # An event may be for one of the rules that the sensor knows.
             parameters = {} if sent.rule_ref is None else {RULE_REF: sent.rule_ref}

@@ -229,11 +229,11 @@ class Conversation:
             if not answered.done():
                 answered.set_result(data)
 
-        def deliver(data: bytes) -> None:
-            with suppress(RuntimeError):  # the loop has been closed
+        def take(data: bytes) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the engine was stopped before the answer came
                 self._loop.call_soon_threadsafe(settle, data)
 
-        self._answer(line, self._program.ref, "", deliver)
+        self._answer(line, self._program.ref, "", take)
         self._reply(said, msgspec.json.decode(await answered))
 
     def _reply(self, said: dict[str, Any], answer: dict[str, Any]) -> None:

@@ -83,11 +83,10 @@ class SupervisedSensor:
         self._loop = asyncio.get_running_loop()
         self._began = 0.0
         self._wake = asyncio.Event()
+        self._known_triggers = program.triggers
         self._reason = ""
         self._is_asked = False
         self._is_stopping = False
-        self._known_triggers = program.triggers
-        """Those that the process knows, or gets with its first line."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -120,17 +119,8 @@ class SupervisedSensor:
     def use_triggers(self, program: SensorProgram) -> None:
         """Let a StackStorm sensor know the triggers of the rules that listen to it now."""
         self.program = program
-        self._tell_triggers()
-
-    def _tell_triggers(self) -> None:
-        """Send the process the triggers, unless it knows them."""
-        triggers = self.program.triggers
-        if (
-            self.process is not None
-            and triggers != self._known_triggers
-            and self.process.reply(encode_json({"triggers": list(triggers)}))
-        ):
-            self._known_triggers = triggers
+        if self.process is not None:
+            self._tell_triggers(self.process)
 
     def end_process(self, reason: str) -> None:
         """Kill the process, for a reason. It is started again."""
@@ -229,7 +219,7 @@ class SupervisedSensor:
         if prepared.first_line is not None:
             first = {**prepared.first_line, "max_line_bytes": self._with.limits.max_line_bytes}
             process.reply(encode_json(freeze(first)))
-            self._tell_triggers()
+            self._tell_triggers(process)
         hurry = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             reading = [
@@ -245,6 +235,12 @@ class SupervisedSensor:
                 task.cancel()
         await conversation.finish(seconds)
         return ended
+
+    def _tell_triggers(self, process: SensorProcess) -> None:
+        """Tell a process the triggers, unless it knows them: rules may change while it is started."""
+        if self._known_triggers != self.program.triggers:
+            self._known_triggers = self.program.triggers
+            process.reply(encode_json({"triggers": list(self._known_triggers)}))
 
     async def _read_events(
         self, stream: asyncio.StreamReader, conversation: Conversation, hurry: asyncio.Event

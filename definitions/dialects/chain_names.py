@@ -17,6 +17,9 @@ _WORDS: Final = frozenset(
         "loop", "true", "false", "none", "True", "False", "None", "filter", "endfilter", "raw", "endraw", "do",
     }
 )  # fmt: skip
+_BLOCK_BEGINS: Final = frozenset({"{%", "{%-", "{%+"})
+_TARGETS: Final = {"for": "in", "set": "="}
+"""The words whose blocks give values to names, each with what ends these names."""
 CONFIG: Final = "config_context"
 """The name of the pack's configuration, which expressions read as it is."""
 STORED: Final = frozenset({"st2kv", "system"})
@@ -91,18 +94,24 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 def _free_names(tokens: list[tuple[str, str]]) -> list[tuple[int, str]]:
     """Return the index and the name of each name that is not an attribute, a filter, a function or a loop's own."""
-    meant = [index for index, (kind, _value) in enumerate(tokens) if kind != "whitespace"]
+    meant = [(index, kind, text) for index, (kind, text) in enumerate(tokens) if kind != "whitespace"]
     found, own = [], set[str]()
-    for before, index, after in zip([-1, *meant], meant, [*meant[1:], -1], strict=False):
-        kind, name = tokens[index]
-        follows = tokens[before][1] if before >= 0 else ""
-        leads = tokens[after][1] if after >= 0 else ""
-        if kind != "name" or name in _WORDS or follows in {".", "|", "is"} or leads in {"(", "="}:
-            own |= {name} if kind == "name" and leads == "=" else set()
-        elif follows in {"for", "set"} or (follows == "," and leads in {"in", ","}):
-            own.add(name)
-        else:
-            found.append((index, name))
+    targets_until = ""
+    """The end of the targets of a `for` or a `set`, "" elsewhere."""
+    before = follows = ""
+    for place, (index, kind, text) in enumerate(meant):
+        leads = meant[place + 1][2] if place + 1 < len(meant) else ""
+        if text == targets_until or kind == "block_end":
+            targets_until = ""
+        elif follows in _BLOCK_BEGINS:
+            targets_until = _TARGETS.get(text, "")
+        elif kind == "name" and follows != ".":
+            is_other = text in _WORDS or follows in {"|", "is"} or (before, follows) == ("is", "not")
+            if targets_until:
+                own.add(text)
+            elif not is_other and leads not in {"(", "="}:
+                found.append((index, text))
+        before, follows = follows, text
     return [(index, name) for index, name in found if name not in own]
 
 

@@ -25,13 +25,13 @@ class FewActions:
     pools: tuple[str, ...] | None = ("here", "compute")
 
     def refs(self, _core: CoreActions) -> tuple[str, ...]:
-        return ("core.noop", *_INPUTS)
+        return ("core.noop", "core.wait_for", *_INPUTS)
 
     def suggestion_for(self, _ref: str, _core: CoreActions) -> str:
         return ""
 
     def parameters_of(self, ref: str, _core: CoreActions) -> KnownAction | None:
-        if ref == "core.noop":
+        if ref in {"core.noop", "core.wait_for"}:
             return KnownAction({}, takes_anything=True)
         inputs = _INPUTS.get(ref)
         literal = frozenset({"cmd"}) if ref == "core.local" else frozenset()

@@ -11,7 +11,7 @@ from stretto.actors.access import Caller, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.http.problems import Problem
-from stretto.actors.journal import NO_PARENT
+from stretto.actors.journal import NO_PARENT, unknown_inquiry_error
 from stretto.actors.operations import (
     OF_A_DEFINITION,
     Actions,
@@ -64,15 +64,16 @@ class Restrictions:
 
         Raises:
             Forbidden: The request is about all workflows, or starts a run of one that the caller does not see.
-            UnknownRun, UnknownWorkflow: It is about another workflow, of which the caller does not learn.
+            UnknownRun, UnknownWorkflow, UnknownInquiry: It is about another workflow, of which the caller
+                does not learn.
             NoStore: The engine has no store, which knows the top of each run's tree.
         """
         run: str | None = getattr(request, "run", None)
         workflow = getattr(request, "workflow", None)
         inquiry: str | None = getattr(request, "inquiry", None)
-        if run is None and inquiry is not None:
-            run = (await call(self._engine, Engine.inquiry, inquiry))["run"]
-        if run is not None:
+        if inquiry is not None:
+            await self._check_inquiry(inquiry, caller)
+        elif run is not None:
             own = await self._check_run(run, caller)
             if isinstance(request, Rerun | PreviewRerun) and not caller.sees(own):
                 # The new run is at the top of its tree, where a sub-workflow's run is not.
@@ -115,6 +116,14 @@ class Restrictions:
         if not caller.sees(workflow):
             raise UnknownWorkflow(f"there is no workflow {workflow!r}")
         return msgspec.structs.replace(request, workflow=workflow, children="folded")
+
+    async def _check_inquiry(self, inquiry: str, caller: Caller) -> None:
+        """Raise `UnknownInquiry`, which does not name the run that asks, if the caller does not see that."""
+        asked = await call(self._engine, Engine.inquiry, inquiry)
+        try:
+            await self._check_run(asked["run"], caller)
+        except UnknownRun:
+            raise unknown_inquiry_error(inquiry) from None
 
     async def _check_run(self, run_id: str, caller: Caller) -> str:
         """Return the ref of a run's workflow. Raises `UnknownRun` if the caller does not see the top of its tree."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stretto.actors.access import Access, Caller
+from stretto.actors.access import Access, Caller, CannotUseTokensFile
 from stretto.actors.gateway.http.application import Receive, Scope, Send
 from stretto.actors.gateway.live import HAND_OVER, EngineStream, LiveHub, Outlet, OutputStream, RunStream, Subscription
 
@@ -23,9 +23,12 @@ class Streams:
         self._access = access
         self._of_run = RunStream(hub, _name_of)
         self._of_output = OutputStream(hub, _name_of)
-        self._of_engine = EngineStream(hub, _name_of, _may_see)
+        self._of_engine = EngineStream(hub, _name_of)
+        self._of_some_workflows = EngineStream(hub, _name_of, _may_see)
         loop = asyncio.get_running_loop()
         access.on_end(lambda: loop.call_soon_threadsafe(self._end_revoked))
+        # A token expires, or another process revokes it, without any request.
+        hub.before_comments(self._end_revoked)
 
     def of_run(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows a run."""
@@ -37,7 +40,9 @@ class Streams:
 
     def of_engine(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows all runs."""
-        return Stream(self._of_engine, caller, self._followed_by)
+        # A caller that sees all runs gets the frames that are made once for all.
+        stream = self._of_engine if caller.workflows is None else self._of_some_workflows
+        return Stream(stream, caller, self._followed_by)
 
     def forget(self, run: str) -> None:
         """Forget a run that was deleted: no client reads its last frames any more."""
@@ -52,7 +57,10 @@ class Streams:
         self.hub.end_those_of(self._is_over, "the token or session is not valid any more")
 
     def _is_over(self, caller: object) -> bool:
-        return isinstance(caller, Caller) and not self._access.is_valid(caller)
+        try:
+            return isinstance(caller, Caller) and not self._access.is_valid(caller)
+        except CannotUseTokensFile:  # new requests are refused with the reason
+            return False
 
 
 class Stream:

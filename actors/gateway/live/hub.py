@@ -75,6 +75,7 @@ class LiveHub:
         self._inquiries = InquiryNews(self._open, self._call_later)
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
+        self._end_over: Callable[[], object] = _nothing
         self._keep_alive: Timer | None = None
         self._stopped = False
         self._left: asyncio.Future[None] | None = None
@@ -121,6 +122,14 @@ class LiveHub:
         for each in self._open:
             if is_over(each.caller):
                 each.end(bye)
+
+    def before_comments(self, end_over: Callable[[], object]) -> None:
+        """Call a function each KEEP_ALIVE_SECONDS while streams are open: no request says that the time of one is over.
+
+        Args:
+            end_over: Ends the streams whose time is over, by `end_those_of`.
+        """
+        self._end_over = end_over
 
     # ---- streams
 
@@ -269,6 +278,7 @@ class LiveHub:
 
     def _comment(self) -> None:
         self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
+        self._end_over()
         for each in self._open:
             each.keep_alive()
 
@@ -323,3 +333,7 @@ class LiveHub:
                 self._drop(channel)  # its last changes are not known here
         elif isinstance(message, RunParked):
             channel.part_from(message.why)
+
+
+def _nothing() -> None:
+    """Do nothing: no stream is over before its run or its client ends it."""

@@ -24,7 +24,8 @@ PASSING: Final = frozenset(
 """The codes of refusals after which the run goes on, with this daemon or the next."""
 
 
-_TOO_MANY: Final = "too_many_requests"
+_NOT_DONE: Final = frozenset({"engine_starting", "too_many_requests"})
+"""The codes of refusals of requests that the daemon takes a moment later, and has not begun."""
 
 
 class Link:
@@ -107,7 +108,7 @@ class Attempts:
             StrettoError: The daemon refuses the request, as the engine does.
         """
         if isinstance(error, RequestRefused):
-            if error.code == _TOO_MANY and not self._link.closed:  # it has not been done
+            if error.code in _NOT_DONE and not self._link.closed:
                 return self._absence.pause_after(error)
             raise error_of(error) from None
         if self._link.closed or isinstance(error, ClientClosed):

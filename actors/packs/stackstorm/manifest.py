@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from stretto.actors.locating import is_file
 from stretto.actors.packs.model import Manifest
-from stretto.actors.packs.stackstorm.schema import as_stackstorm_loads, read_schema
+from stretto.actors.packs.stackstorm.schema import Declared, as_stackstorm_loads, read_schema
+from stretto.actors.text_files import read_bytes
 from stretto.definitions.dialects import Fields, Reader
+from stretto.definitions.errors import Finding, Place
 from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1_OF_PACKS, MapNode, Node, ScalarNode, compose
 
@@ -38,8 +41,13 @@ def is_of_stackstorm(text: str, folder: Path) -> bool:
 
 
 def _runs_as_attune(path: Path) -> bool:
-    with path.open("rb") as file:
-        return _RUNNER_OF_ATTUNE.search(file.read(_FIRST_BYTES)) is not None
+    if not is_file(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            return _RUNNER_OF_ATTUNE.search(file.read(_FIRST_BYTES)) is not None
+    except OSError:  # its reading reports it
+        return False
 
 
 def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
@@ -53,12 +61,7 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
     description = _scalar(fields.take("description"))
     version = _scalar(fields.take("version"))
     config = folder / "config.schema.yaml"
-    schema = None
-    if config.is_file():
-        config_reader = Reader(str(config))
-        schema = read_schema(config_reader, config.read_text(encoding="utf-8", errors="replace"))
-        for finding in config_reader.findings:
-            reader.report(as_stackstorm_loads(finding))
+    schema = _schema(reader, config) if is_file(config) else None
     for name, what in _NOT_ACTED_ON.items():
         if any((folder / name).glob("*.yaml")):
             reader.warn("not_acted_on", f"{name}/ is not acted on ({what})", node.place)
@@ -68,6 +71,21 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
         ref, folder.resolve(), node.place, _scalar(fields.take("name")), description, version,
         None if schema is None else _none_required(schema.parameters),
     )  # fmt: skip
+
+
+def _schema(reader: Reader, path: Path) -> Declared | None:
+    """Return the schema of the configuration."""
+    own = Reader(str(path))
+    try:
+        text = read_bytes(path).decode("utf-8", "replace").replace("\r\n", "\n")
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}"
+        reader.report(Finding("not_readable", message, Place(str(path), 1, 1)))
+        return None
+    schema = read_schema(own, text)
+    for finding in own.findings:
+        reader.report(as_stackstorm_loads(finding))
+    return schema
 
 
 def _none_required(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:

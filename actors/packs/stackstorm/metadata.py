@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from stretto.actors.locating import is_file
+from stretto.actors.locating import is_file, resolved
 from stretto.actors.packs.model import Isolation, Manifest, PackCall, PackWorkflow
 from stretto.actors.packs.results import result_schema
 from stretto.actors.packs.stackstorm.inputs import Inputs
@@ -210,14 +210,14 @@ class _Metadata:
             place = self._fields.key_place("entry_point")
             self._reader.error("missing_field", "the action needs the field 'entry_point'", place, expected="a file")
             return None
-        base = (self._manifest.folder / "actions").resolve()
-        path = (base / given).resolve() if "\0" not in given else base
-        if not path.is_relative_to(base):
+        base = resolved(self._manifest.folder / "actions")
+        path = resolved(base / given) if "\0" not in given else base
+        if not path.is_relative_to(base) or not path.is_relative_to(self._manifest.folder):
             message = "'entry_point' leads out of the pack's actions folder"
             self._reader.error("outside_pack", message, entry.place, found=repr(given))
             return None
         if not is_file(path):
-            there = [str(each.relative_to(base)) for each in base.rglob("*") if is_file(each)]
+            there = (str(each.relative_to(base)) for each in base.rglob("*") if is_file(each))
             self._reader.error(
                 "no_such_file", f"there is no file {given!r} in actions", entry.place, hint=nearest(given, there)
             )

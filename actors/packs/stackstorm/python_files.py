@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stretto.actors.locating import is_file
+from stretto.actors.packs.python_source import NotPython, parse
 from stretto.actors.packs.stand_in_library import MODULES
+from stretto.actors.text_files import read_bytes
 from stretto.definitions.errors import Finding, Place
 
 MAX_FILES: Final = 50
@@ -62,6 +64,9 @@ def read_python_action(program: Path, pack: Path) -> PythonAction:
         name = files.class_name()
     except _Broken as error:
         return PythonAction(problem=error.finding)
+    except RecursionError:
+        message = "the classes derive from each other more deeply than can be followed"
+        return PythonAction(problem=Finding("not_python", message, Place(str(program), 1, 1)))
     if files.problem is not None:
         return PythonAction(problem=files.problem)
     return PythonAction(name, hint=files.hint)
@@ -91,6 +96,8 @@ class _Files:
     def __init__(self, program: Path, pack: Path) -> None:
         self._roots = (program.parent, pack / "actions", pack / "lib", pack)
         self._read: dict[Path, _File] = {}
+        self._actions: dict[tuple[Path, str], bool] = {}
+        """Which names of the files are actions."""
         self._program = self._file(program)
         self.hint: Finding | None = None
         self._required = _required_by(pack)
@@ -98,7 +105,7 @@ class _Files:
 
     def class_name(self) -> str:
         """Return the first class that derives from `Action` and is no base of another one in the file, or ""."""
-        found = [name for name in self._program.classes if self._is_action(self._program, name, 0)]
+        found = [name for name in self._program.classes if self._is_action(self._program, name)]
         bases = {_dotted(base) for name in found for base in self._program.classes[name].bases}
         return next((name for name in found if name not in bases), "")
 
@@ -107,12 +114,17 @@ class _Files:
             self._read[path] = _File(path)
         return self._read[path]
 
-    def _is_action(self, file: _File, name: str, depth: int) -> bool:
+    def _is_action(self, file: _File, name: str) -> bool:
         """Return whether a name of a file is `Action`, or a class that derives from it."""
-        if depth > MAX_FILES:
-            return False
+        place = (file.path, name)
+        if place not in self._actions:
+            self._actions[place] = False  # what a class that is a base of itself finds
+            self._actions[place] = self._derives(file, name)
+        return self._actions[place]
+
+    def _derives(self, file: _File, name: str) -> bool:
         if name in file.classes:
-            return any(self._is_action(file, _dotted(base), depth + 1) for base in file.classes[name].bases)
+            return any(self._is_action(file, _dotted(base)) for base in file.classes[name].bases)
         first, _, rest = name.partition(".")
         full = file.names.get(first)
         if full is None:
@@ -122,7 +134,7 @@ class _Files:
             return True
         module, _, member = target.rpartition(".")
         found = self._find(module)
-        return found is not None and self._is_action(found, member, depth + 1)
+        return found is not None and self._is_action(found, member)
 
     def _find(self, module: str) -> _File | None:
         """Return the pack's own file of a module, or None."""
@@ -160,8 +172,10 @@ class _Files:
 
 def _required_by(pack: Path) -> frozenset[str]:
     """Return the first words of the lines of a pack's requirements.txt: the names that it requires are among them."""
+    if not is_file(pack / "requirements.txt"):
+        return frozenset()
     try:
-        lines = (pack / "requirements.txt").read_text(errors="replace").splitlines()
+        lines = read_bytes(pack / "requirements.txt").decode("utf-8", "replace").splitlines()
     except OSError:
         return frozenset()
     return frozenset(found[0].lower() for found in map(_FIRST_WORD.match, lines) if found)
@@ -196,21 +210,20 @@ def _foreign(path: Path, node: ast.expr | ast.stmt, what: str) -> Finding:
 
 def _parsed(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError) as error:
-        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        message = f"the file is not valid Python 3: {getattr(error, 'msg', None) or error}"
-        place = Place(str(path), line, column)
-        raise _Broken(Finding("not_python", message, place, hint="fix it, or port it from Python 2")) from None
-    except OSError as error:
-        message = f"the file cannot be read: {error.strerror}"
-        raise _Broken(Finding("not_readable", message, Place(str(path), 1, 1))) from None
+        return parse(path)
+    except NotPython as error:
+        place = Place(str(path), error.line, error.column)
+        hint = "fix it, or port it from Python 2" if error.code == "not_python" else ""
+        raise _Broken(Finding(error.code, f"the file {error.problem}", place, hint=hint)) from None
 
 
 def _dotted(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else ""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    names.append(node.id if isinstance(node, ast.Name) else "")
+    return ".".join(reversed(names))
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, str, str]]:

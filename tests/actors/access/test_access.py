@@ -315,6 +315,20 @@ def test_a_session_can_be_ended() -> None:
     assert EndSession(digest_of(secret)) in desk.keeper.changes
 
 
+def test_an_open_stream_is_a_use_of_its_session() -> None:
+    """It asks now and then whether its caller is still valid."""
+    desk = Desk()
+    secret = desk.access.begin_session(ADMIN).result(PATIENCE)
+    caller = desk.access.caller_of_session(secret, source="")
+    for _ in range(3):
+        desk.now += IDLE_SECONDS - 1
+        assert desk.access.is_valid(caller)
+    desk.now += IDLE_SECONDS
+    assert not desk.access.is_valid(caller)
+    uses = [change for change in desk.keeper.changes if isinstance(change, NoteSessionUse)]
+    assert len(uses) == 3
+
+
 def test_what_another_process_changes_is_taken_over() -> None:
     """A token that was revoked in the file is refused with the next request, and its session with it."""
     desk = Desk()

@@ -1,6 +1,7 @@
 """`stretto validate`."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -218,6 +219,16 @@ def test_an_action_of_a_pack_whose_ref_is_taken_is_told(pack: Path) -> None:
     path = written(pack / "actions/taken.yaml", "ref: zoo.taken\nentry_point: count.sh\n")
     (told,) = json.loads(stretto(path, "--actions", code, "--json").stdout)
     assert told["code"] == "duplicate_ref"
+
+
+@pytest.mark.parametrize("with_packs", [False, True])
+def test_a_copy_of_a_pack_in_it_is_one_warning(pack: Path, *, with_packs: bool) -> None:
+    """The repository of a pack may have a template of it. Asked for by --packs, the pack is read alone."""
+    shutil.copytree(pack, pack / "etc" / "template")
+    told = json.loads(stretto(str(pack), "--json", *(["--packs", str(pack)] if with_packs else [])).stdout)
+    here = [each for each in told if "/template/" in each["file"]]
+    assert [(each["code"], each["severity"]) for each in here] == ([] if with_packs else [("not_loaded", "warning")])
+    assert not [each for each in told if each["severity"] == "error"]
 
 
 def test_where_actions_come_from_is_told_when_no_name_is_near(tmp_path: Path) -> None:

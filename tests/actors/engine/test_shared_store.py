@@ -38,6 +38,7 @@ def shared(start_bench: Callable[..., Bench], postgres_url: str) -> Callable[[],
 def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any]]:
     """Return what returns the queue of the ends of an engine's runs."""
     listeners: list[pykka.ActorRef[Inbox]] = []
+    before = set(threading.enumerate())
 
     def listen(bench: Bench) -> Any:
         listeners.append(Inbox.start())
@@ -45,7 +46,7 @@ def ends_of(start_bench: Callable[..., Bench]) -> Iterator[Callable[[Bench], Any
         return messages_of(listeners[-1])
 
     yield listen
-    threads = [each for each in threading.enumerate() if each.name.startswith("Inbox")]
+    threads = [each for each in set(threading.enumerate()) - before if each.name.startswith("Inbox")]
     for listener in listeners:
         listener.stop()
     for thread in threads:

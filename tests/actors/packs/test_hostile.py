@@ -1,5 +1,6 @@
 """A hostile pack is refused, or harms nothing but its own actions."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from stretto.actors.catalogue import load_library
 from stretto.actors.packs import CannotInstallPack, InstallOptions, examine_packs, findings_of, install_pack, read_packs
 from stretto.actors.packs.folders import MAX_PACK_ACTIONS
+from stretto.actors.packs.python_source import MAX_PYTHON_BYTES
 from stretto.definitions import InvalidDefinition
 from tests.support.engines import Bench
 from tests.support.pack_files import MANIFEST, METADATA, write_pack
@@ -106,3 +108,60 @@ def test_a_pack_with_as_many_actions_as_allowed_is_read(tmp_path: Path) -> None:
     for number in range(MAX_PACK_ACTIONS - 1):
         (pack / f"actions/a{number}.yaml").write_text(METADATA.replace("greet\n", f"a{number}\n"))
     assert len(read_packs([pack])[0].actions) == MAX_PACK_ACTIONS
+
+
+STACKSTORMS = {
+    "pack_dot_yaml": "ref: tools\nname: tools\nversion: 1.0.0\nauthor: a\nemail: a@b.example\n",
+    "actions__greet_dot_yaml": "name: greet\nrunner_type: python-script\nentry_point: greet.py\n",
+}
+MANY_PATHS = "class A(B, C): pass\nclass B(A, C): pass\nclass C(A, B): pass\n"
+DEEP_CLASSES = "\n".join(f"class A{each}(A{each + 1}): pass" for each in range(3000))
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (MANY_PATHS, ""),
+        (f"class A(st2client.{'b.' * 1200}client): pass\n", ""),
+        (DEEP_CLASSES, "the classes derive from each other more deeply than can be followed"),
+        (f"x = {'-' * 100_000}1\n", "the file is not valid Python 3"),
+        (f"x = {'(' * 1000}1{')' * 1000}\n", "the file is not valid Python 3"),
+        ("x = '" + "a" * MAX_PYTHON_BYTES + "'\n", "the file must have at most 4,194,304 bytes"),
+    ],
+)
+def test_python_that_is_made_to_be_hard_to_look_at_is_looked_at(tmp_path: Path, code: str, problem: str) -> None:
+    """In StackStorm's packs a class is searched for, in Attune's a function."""
+    (pack,) = read_packs([write_pack(tmp_path / "a", **STACKSTORMS, actions__greet_dot_py=code)])
+    assert [each.findings[0].message[: len(problem)] for each in pack.refused] == ([problem] if problem else [])
+    function = "ref: tools.greet\nrunner_type: python\nentry_point: greet.py:greet\n"
+    write_pack(tmp_path / "b", actions__greet_dot_yaml=function, actions__greet_dot_py=code)
+    _, (error,) = examine_packs([tmp_path / "b"])
+    assert error.code == "no_such_function"
+
+
+@pytest.mark.parametrize("manifest", [MANIFEST, STACKSTORMS["pack_dot_yaml"]])
+@pytest.mark.parametrize("kind", ["circle", "nothing", "folder"])
+def test_metadata_and_programs_that_are_no_files_are_findings(tmp_path: Path, manifest: str, kind: str) -> None:
+    """A circle of links, a link to nothing, a folder."""
+    metadata = STACKSTORMS["actions__greet_dot_yaml"] if manifest != MANIFEST else METADATA
+    pack = write_pack(tmp_path / "tools", pack_dot_yaml=manifest, actions__greet_dot_yaml=metadata)
+    (pack / "actions/greet.py").unlink()
+    for name in ("actions/greet.py", "actions/more.yaml", "sensors/more.py", "config.schema.yaml"):
+        path = pack / name
+        path.parent.mkdir(exist_ok=True)
+        path.mkdir() if kind == "folder" else path.symlink_to(path if kind == "circle" else "gone")
+    (pack / "sensors/more.yaml").write_text("class_name: A\nref: a\nentry_point: more.py\n")
+    ((read,), errors) = examine_packs([pack])
+    codes = [each.code for each in errors] + [each.findings[0].code for each in read.refused]
+    assert sorted(codes) == ["no_such_file", "not_readable"]
+    assert (read.actions, read.sensors) == ((), ())
+
+
+def test_an_actions_folder_that_is_a_link_out_of_the_pack_runs_nothing(tmp_path: Path) -> None:
+    """Of StackStorm's packs, too."""
+    outside = write_pack(tmp_path / "outside", **STACKSTORMS)
+    pack = write_pack(tmp_path / "tools", **STACKSTORMS)
+    shutil.rmtree(pack / "actions")
+    (pack / "actions").symlink_to(outside / "actions")
+    (read,) = read_packs([pack])
+    assert [each.findings[0].code for each in read.refused] == ["outside_pack"]

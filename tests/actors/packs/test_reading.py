@@ -113,6 +113,16 @@ def test_a_ref_is_taken_once(tmp_path: Path) -> None:
     assert findings(pack) == [("duplicate_ref", "later.yaml", 1, 1)]
 
 
+def test_a_pack_in_another_pack_of_the_same_ref_is_left_out(tmp_path: Path) -> None:
+    """Such as a template, whose mistakes are nobody's. A pack of another ref in it is read."""
+    outer = write_pack(tmp_path / "tools")
+    copy = write_pack(outer / "etc" / "files", action="ref: [\n")
+    write_pack(outer / "etc" / "other", 'ref: other\nversion: "1.0.0"\n', ACTION.replace("tools.go", "other.go"))
+    packs = read_packs([], [tmp_path])
+    assert [each.manifest.folder for each in packs] == [outer / "etc" / "other", outer]
+    assert [(each.code, each.place.file) for each in packs[1].warnings] == [("not_loaded", str(copy / "pack.yaml"))]
+
+
 def test_a_folder_without_packs_is_reported(tmp_path: Path) -> None:
     """A missing folder is reported as well."""
     assert findings(tmp_path)[0][0] == "no_pack"

@@ -46,6 +46,13 @@ def rewritten(text: str) -> str:
         ("{% for x in xs %}{{ x.y }}{% endfor %}", "{% for x in ctx('xs') %}{{ x.y }}{% endfor %}"),
         ("{% set n = a %}{{ n }}", "{% set n = ctx('a') %}{{ n }}"),
         ("{{ a if b is defined else none }}", "{{ ctx('a') if ctx('b') is defined else none }}"),
+        ("{{ a if b is not defined else c }}", "{{ ctx('a') if ctx('b') is not defined else ctx('c') }}"),
+        ("{{ [a, b, c] | join }}", "{{ [ctx('a'), ctx('b'), ctx('c')] | join }}"),
+        ("{{ dict(a=a, b=not c) }}", "{{ dict(a=ctx('a'), b=not ctx('c')) }}"),
+        (
+            "{%- for x, y in xs %}{{ y + [x, z, x][0] }}{% endfor %}",
+            "{%- for x, y in ctx('xs') %}{{ y + [x, ctx('z'), x][0] }}{% endfor %}",
+        ),
         (
             "{{ st2kv.system.key }}/{{ system.other }}",
             "{{ st2kv_or_undefined('system.key') }}/{{ st2kv_or_undefined('system.other') }}",

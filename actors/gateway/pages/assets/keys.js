@@ -40,7 +40,8 @@ export function useKeys() {
   let before = "";
   document.addEventListener("keydown", (event) => {
     const field = event.target.closest?.("input:not([type=checkbox]), select, textarea");
-    if (field || event.ctrlKey || event.metaKey || event.altKey || !isOn() || document.querySelector("dialog[open]")) return;
+    const types = field?.checkVisibility(); // that of a dialog has the focus for a moment after its end
+    if (types || event.ctrlKey || event.metaKey || event.altKey || !isOn() || document.querySelector("dialog[open]")) return;
     const key = event.key;
     const control = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((each) => each.checkVisibility());
     const page = before === "g" && document.querySelector(`[data-go="${CSS.escape(key)}"]`);

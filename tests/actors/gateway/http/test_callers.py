@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import ROLES, Access, Role, access_of_file, local_caller
 from stretto.actors.access.roles import includes
-from stretto.actors.operations import API, ROUTES, CreateToken, Route, Submit
+from stretto.actors.operations import API, ROUTES, CreateToken, Inquiries, Route, Submit
 from tests.support.browsing import Browser
 from tests.support.gateways import Reply, http, post, read_reply, with_port
 
@@ -188,5 +188,50 @@ def test_a_token_for_some_workflows_sees_their_runs_alone(tmp_path: Path) -> Non
         assert [each["ref"] for each in refs.json["definitions"]] == ["test.mine"]
         for body, status in (({"workflow": "test.mine"}, 202), ({"workflow": "test.other"}, 404)):
             assert (await ask(url, with_token(post(f"{API}/runs", body), token))).status == status
+
+    with_port(tmp_path, test, store=f"sqlite:///{tmp_path}/runs.db", definitions=str(tmp_path / "definitions"))
+
+
+SEEN_BY_RESTRICTED = {
+    "GET /openapi.json", "GET /me", "DELETE /session", "POST /enter-codes", "GET /definitions", "GET /actions",
+}  # fmt: skip
+"""What a token for some workflows gets that names none of them. The lists leave out what it does not see."""
+
+
+def test_a_token_for_some_workflows_gets_nothing_else(tmp_path: Path) -> None:
+    """A route that is about all workflows refuses it, whatever its role."""
+    tokens_file = tmp_path / "tokens"
+    access = access_of_file(tokens_file)
+    token = made(access, "admin", workflows=("test.mine",))
+    access.close()
+
+    async def test(_client: Any, url: str) -> None:
+        answered = set()
+        for route in ROUTES:
+            if route.role is not None and (await ask(url, sample(route, token))).status < 300:
+                answered.add(f"{route.method} {route.path}")
+        assert answered == SEEN_BY_RESTRICTED
+
+    with_port(tmp_path, test, tokens_file=tokens_file)
+
+
+def test_a_token_for_some_workflows_learns_no_run_from_an_inquiry(tmp_path: Path) -> None:
+    """One of another run is as unknown as one that there is not."""
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "asks.yaml").write_text(
+        'version: "1.0.0"\nref: test.asks\ntasks: [{name: ask, action: core.ask, input: {prompt: "Well?"}}]\n'
+    )
+
+    async def test(client: Any, url: str) -> None:
+        made_token = await asyncio.to_thread(client.ask, CreateToken("some", "operator", workflows=["test.mine"]))
+        run = (await asyncio.to_thread(client.ask, Submit("test.asks"))).run
+        asked: list[dict[str, Any]] = []
+        while not asked:
+            asked = (await asyncio.to_thread(client.ask, Inquiries(status="pending"))).inquiries
+        target = f"{API}/inquiries/{asked[0]['id']}"
+        for request in (http("GET", target), post(f"{target}/answer", {"response": True})):
+            reply = await ask(url, with_token(request, made_token.text))
+            assert (reply.status, reply.json["code"]) == (404, "unknown_inquiry")
+            assert run.encode() not in reply.body
 
     with_port(tmp_path, test, store=f"sqlite:///{tmp_path}/runs.db", definitions=str(tmp_path / "definitions"))

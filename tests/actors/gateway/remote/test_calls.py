@@ -78,6 +78,15 @@ def test_refusals_are_not_repeated(tmp_path: Path) -> None:
         engine.submit("w").get(timeout=PATIENCE)
 
 
+def test_a_daemon_that_is_starting_is_waited_for(tmp_path: Path) -> None:
+    """It has begun nothing, so that a control is sent again, too."""
+    starting = answered(503, {"code": "engine_starting", "detail": "in a moment"})
+    answers = starting, ACCEPTED, starting, answered(200, {"id": "r"})
+    with scripted(tmp_path, *answers) as daemon, connect(daemon.url) as engine:
+        assert engine.submit("w").get(timeout=PATIENCE).id == "r"
+        engine.pause("r").get(timeout=PATIENCE)
+
+
 def test_closing_leaves_nothing(tmp_path: Path) -> None:
     """What is under way, and what waits for its turn, fails; every thread has ended. Closing twice is fine."""
     before = set(threading.enumerate())
