@@ -74,7 +74,8 @@ class Children:
         request.depth = message.depth
         request.origin = message.origin
         request.scope = scope
-        request.requested_by = None if parent is None else parent.requested_by
+        if parent is not None:
+            request.requested_by, request.event_depth = parent.requested_by, parent.event_depth
         self._runs.start(request, message.item)
 
     @handles(AttachChild)

@@ -19,6 +19,7 @@ from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
+from stretto.definitions.dialects import awaited_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +80,9 @@ class EngineHost:
         """
         self._definitions.replace(catalogue, packs)
         self._services.actions = catalogue.actions
-        self._services.events.use(catalogue.triggers.rules, catalogue.triggers.hooks)
+        triggers = catalogue.triggers
+        awaited = awaited_events(catalogue.workflows().values())
+        self._services.events.use(triggers.rules, triggers.hooks, awaited)
         self._schedules.use_definitions()
         self._sensors.use_definitions()
         self._services.instruments.list_workflows(catalogue.refs())

@@ -25,6 +25,7 @@ from stretto.actors.journal import (
 from stretto.actors.outcome import EngineStopping, RunHandle, RunWasParked
 from stretto.actors.runs import DueFound, DueUnread, FindDue, RunRequest, Services, StartDue
 from stretto.definitions.data import weigh
+from stretto.definitions.dialects import awaited_events
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.rules import Rule, Surroundings
 from stretto.metrics import EventFigures, get_logger
@@ -75,7 +76,8 @@ class MatchStarts:
         events = services.events
         events.matcher.surroundings = Surroundings(services.keys.read, self._environment_of, services.limits)
         triggers = definitions.catalogue.triggers
-        events.use(triggers.rules, triggers.hooks)
+        awaited = awaited_events(definitions.catalogue.workflows().values())
+        events.use(triggers.rules, triggers.hooks, awaited)
         events.start_runs_with(engine)
         services.instruments.bind_events(self._figures)
 
@@ -193,7 +195,7 @@ class MatchStarts:
         handle = RunHandle(match.run_id, workflow.ref, SparseFuture())
         request = RunRequest(workflow, _inputs(match, workflow.parameters), handle, Deferred())
         request.origin = origin
-        request.match = MatchKey(match.event, match.rule, match.depth)
+        request.match, request.event_depth = MatchKey(match.event, match.rule), match.depth
         request.requested_by = RequestedBy(match.rule[:_LABEL_CHARACTERS], self._way_of(match))
         self._runs.check_files(request)
         settle_with(

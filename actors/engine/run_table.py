@@ -80,12 +80,13 @@ class Run:
         followers: Actors that get `RunChanged` from every supervisor it has.
         labels: Its labels.
         requested_by: Who started it, or the run at the top of its tree. None if a program did in its own process.
+        event_depth: The number of runs before it in its chain of events and runs.
     """
 
     __slots__ = (
-        "_requests", "_undelivered", "accepted", "as_child", "cancelling", "failed_reads", "family", "followers",
-        "handle", "item", "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts", "scope", "since",
-        "supervisor", "watchers",
+        "_requests", "_undelivered", "accepted", "as_child", "cancelling", "event_depth", "failed_reads", "family",
+        "followers", "handle", "item", "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts",
+        "scope", "since", "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -102,7 +103,7 @@ class Run:
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = self.cancelling = False
         self.restarts = 0
-        self.failed_reads = 0
+        self.failed_reads = self.event_depth = 0
         self.as_child: Child | None = None
         self.watchers: list[pykka.ActorRef[Any]] = []
         self.followers: tuple[pykka.ActorRef[Any], ...] = ()

@@ -75,6 +75,7 @@ class RunSupervision:
         run.labels = request.labels or run.labels
         run.scope = request.scope
         run.requested_by = request.requested_by
+        run.event_depth = request.event_depth
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)

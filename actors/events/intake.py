@@ -43,6 +43,7 @@ class EventIntake:
         """The answers of rules since then."""
         self.hooks: Mapping[str, Hook] = {}
         """The webhooks by name."""
+        self._awaited: frozenset[str] = frozenset()
         self._closed = False
         self._starter: Recipient | None = None
         self._lock = threading.Lock()
@@ -53,9 +54,16 @@ class EventIntake:
         """The rules in force."""
         return self.matcher.rules
 
-    def use(self, rules: Mapping[str, Rule], hooks: Mapping[str, Hook]) -> None:
-        """Use other rules and webhooks from now on."""
-        self.matcher.rules, self.hooks = RuleIndex(rules), hooks
+    def use(self, rules: Mapping[str, Rule], hooks: Mapping[str, Hook], awaited: frozenset[str] = frozenset()) -> None:
+        """Use other rules and webhooks from now on.
+
+        Args:
+            rules: The rules by ref.
+            hooks: The webhooks by name.
+            awaited: The types of events that tasks of workflows wait for. One of their runs may wait in another
+                engine, or is not recovered yet.
+        """
+        self.matcher.rules, self.hooks, self._awaited = RuleIndex(rules), hooks, awaited
 
     @property
     def closed(self) -> bool:
@@ -119,8 +127,10 @@ class EventIntake:
     # ---- listeners
 
     def wants(self, event_type: str) -> bool:
-        """Return whether a rule, an actor or an item listens to a type of events."""
-        return event_type in self.matcher.rules.by_event or event_type in self._listeners or event_type in self.waits
+        """Return whether a rule, an actor or an item listens to a type of events, or may listen to it elsewhere."""
+        if event_type in self.matcher.rules.by_event or event_type in self._awaited:
+            return True
+        return event_type in self._listeners or event_type in self.waits
 
     def wants_any(self, event_types: frozenset[str]) -> bool:
         """Return whether a rule, an actor or an item listens to one of some types of events."""

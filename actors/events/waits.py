@@ -133,48 +133,67 @@ class EventWaits:
         self._look(wait.type, (wait,), None)
 
     def _look(self, event_type: str, waits: Sequence[EventWait], after: int | None) -> None:
-        since = min(wait.since for wait in waits)
-        if self._memory is not None:
-            self._found(event_type, waits, self._memory.events.since(event_type, since))
-        elif self._readers is not None:
+        if self._readers is not None:
             self._readers.read(
-                partial(_read, event_type, since, after),
+                partial(_read, event_type, _begin_of(waits), after),
                 partial(self._found, event_type, waits),
                 partial(self._failed, event_type, waits),
             )
+            return
+        while waits:  # no call within a call: more waits may come as long as this goes on
+            remembered = None if self._memory is None else self._memory.events.since(event_type, _begin_of(waits))
+            self._pass_on(waits, () if remembered is None else remembered.events)
+            _send_all(waits, LookedBack())
+            waits = self._take_new(event_type)
 
     def _found(self, event_type: str, waits: Sequence[EventWait], found: EventsSince) -> None:
+        self._pass_on(waits, found.events)
+        if found.last is not None:
+            self._look(event_type, waits, found.last)
+            return
+        _send_all(waits, LookedBack())
+        self._look_for_new(event_type)
+
+    def _failed(self, event_type: str, waits: Sequence[EventWait], _error: Exception) -> None:
+        _send_all(waits, LookBackFailed())
+        self._look_for_new(event_type)
+
+    def _pass_on(self, waits: Sequence[EventWait], events: Iterable[Event]) -> None:
+        """Send events to those of some waits that they may end."""
         asked = set(waits)
-        for event in found.events:
+        for event in events:
             with self._lock:
                 candidates = self._index.find(event)
             for wait in candidates:
                 if wait in asked and event.at >= wait.since:
                     _send(wait, EventFound(event))
-        if found.last is not None:
-            self._look(event_type, waits, found.last)
-            return
-        for wait in waits:
-            _send(wait, LookedBack())
-        self._look_for_new(event_type)
-
-    def _failed(self, event_type: str, waits: Sequence[EventWait], _error: Exception) -> None:
-        for wait in waits:
-            _send(wait, LookBackFailed())
-        self._look_for_new(event_type)
 
     def _look_for_new(self, event_type: str) -> None:
+        waits = self._take_new(event_type)
+        if waits:
+            self._look(event_type, waits, None)
+
+    def _take_new(self, event_type: str) -> list[EventWait]:
+        """Return the waits that have come while a type was looked at. Without any, it is not looked at any more."""
         with self._lock:
             waits = self._new.pop(event_type, [])
-            if not waits:
-                return
-            self._new[event_type] = []
-        self._look(event_type, waits, None)
+            if waits:
+                self._new[event_type] = []
+            return waits
+
+
+def _begin_of(waits: Sequence[EventWait]) -> float:
+    return min(wait.since for wait in waits)
 
 
 def _read(event_type: str, since: float, after: int | None, reader: Reader) -> EventsSince:
     events: EventReader = reader.events
     return events.since(event_type, since, after, LOOKED_AT_ONCE)
+
+
+def _send_all(waits: Iterable[EventWait], message: object) -> None:
+    for wait in waits:
+        _send(wait, message)
 
 
 def _send(wait: EventWait, message: object) -> None:

@@ -59,8 +59,6 @@ class MatchKey(msgspec.Struct, frozen=True):
 
     event: str
     rule: str
-    depth: int = 0
-    """The number of runs before it in its chain."""
 
 
 class EventAccepted(msgspec.Struct, frozen=True, kw_only=True):

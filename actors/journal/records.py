@@ -143,7 +143,9 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     requested_by: RequestedBy | None = None
     """Who started it. None for a run that a program started in its own process, and for that of a sub-workflow."""
     match: MatchKey | None = None
-    """The match that it was started for. Only its depth is restored."""
+    """The match that it was started for. Not restored with it."""
+    event_depth: int = 0
+    """The number of runs before it in its chain of events and runs. A sub-workflow has that of its parent."""
     audit: AuditEntries = ()
     """Written only if the run is accepted, and not restored with it."""
 

@@ -3,6 +3,7 @@
 A recovered run sets its timers again. Each event has a key, so that it is accepted once.
 """
 
+from functools import partial
 from typing import Final
 
 from stretto.actors.dispatch import Recipient
@@ -112,7 +113,7 @@ class RunDeadlines:
             return ControlRun(RunLate if deadlines.policy == "fail" else CancelRequested)
         if deadlines.policy == "fail":
             return ControlRun(TaskTimedOut, (message.task, message.visit))
-        return ControlRun(TaskCancelRequested, (message.task,))
+        return ControlRun(partial(TaskCancelRequested, visit=message.visit), (message.task,))
 
 
 def deadlines_of(

@@ -5,6 +5,7 @@ EventWaits --EventCame, EventFound--> EventWaitItem --ItemEnded with the event--
 The wait begins with the item's first start, which its run's entries have: a recovered item looks for the events since.
 """
 
+from math import inf
 from typing import Final
 
 from stretto.actors.dispatch import Overran, handles
@@ -35,6 +36,12 @@ class EventWaitItem(ItemActor, label="ItemActor"):
     """Whether earlier events may still be found."""
     _kept: Event | None = None
     """The first event that it may end with, if no earlier one is found."""
+    _seconds = 0.0
+    """The seconds after which it times out."""
+    _ends_at = inf
+    """When that is, in seconds since the epoch."""
+    _is_late = False
+    """Whether that has passed. It ends with an event of before, if one is still found."""
 
     @property
     def waits_for(self) -> ItemWait:
@@ -59,17 +66,14 @@ class EventWaitItem(ItemActor, label="ItemActor"):
             self._report_failure("failed", self._failure("limit_exceeded", str(error)))
             return
         if seconds is not None:
-            self._seconds = seconds
+            self._seconds, self._ends_at = seconds, began + seconds
             self._remind(monotonic + max(began + seconds - now, 0.0), AttemptTimedOut())
-
-    _seconds = 0.0
-    """The seconds after which it times out."""
 
     # ---- events
 
     @handles(EventCame)
     def _came(self, message: EventCame) -> None:
-        if not self._holds(message.event):
+        if self._is_late or not self._holds(message.event):
             return
         if not self._looks_back:
             self._end_with(message.event)
@@ -78,7 +82,7 @@ class EventWaitItem(ItemActor, label="ItemActor"):
 
     @handles(EventFound)
     def _found(self, message: EventFound) -> None:
-        if self._holds(message.event):
+        if message.event.at <= self._ends_at and self._holds(message.event):
             self._end_with(message.event)
 
     @handles(LookedBack)
@@ -86,10 +90,14 @@ class EventWaitItem(ItemActor, label="ItemActor"):
         self._looks_back = False
         if self._kept is not None:
             self._end_with(self._kept)
+        elif self._is_late:
+            self._end_late()
 
     @handles(LookBackFailed)
     def _look_back_failed(self, _message: LookBackFailed) -> None:
-        if self._request is not None:
+        if self._is_late:
+            self._end_late()
+        elif self._request is not None:
             self._services.timers.remind_after(AGAIN_SECONDS, self.actor_ref, LookBackAgain())
 
     @handles(LookBackAgain)
@@ -132,8 +140,15 @@ class EventWaitItem(ItemActor, label="ItemActor"):
 
     @handles(AttemptTimedOut)
     def _timed_out(self, _message: AttemptTimedOut) -> None:
+        """Time out, once all events of before are known: a recovered run may have one that came in time."""
+        self._reminder = None
+        if self._looks_back:
+            self._is_late = True
+        else:
+            self._end_late()
+
+    def _end_late(self) -> None:
         if self._request is not None and self._wait is not None:
-            self._reminder = None
             message = f"no event {self._wait.type!r} came within {self._seconds:g} s"
             self._report_failure("timed_out", self._failure("timed_out", message))
 

@@ -70,6 +70,8 @@ from stretto.definitions.conductor import (
 
 PAUSE: Final = PauseItem()
 RESUME: Final = ResumeItem()
+FAILED: Final = frozenset({"failed", "timed_out"})
+"""The outcomes of items whose last attempt has failed."""
 
 
 class RunExecution(InquiryFeed):
@@ -129,7 +131,7 @@ class RunExecution(InquiryFeed):
         # As `_attempt_ended`: a call less for each item.
         final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
-        if final and outcome == "failed":
+        if final and outcome in FAILED:
             self._notify_of_failure(completed, self.conductor)
         self.carry_out(commands, message.finished_at, completed.at)
 
@@ -147,7 +149,7 @@ class RunExecution(InquiryFeed):
         completed = message.completed
         final = completed.failure is None or not is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
-        if final and outcome == "failed" and self.conductor is not None:
+        if final and outcome in FAILED and self.conductor is not None:
             self._notify_of_failure(completed, self.conductor)
         self.carry_out(commands, message.finished_at, completed.at, earlier)
 

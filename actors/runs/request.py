@@ -109,12 +109,13 @@ class RunRequest:
         requested_by: Who started the run, or None if a program did in its own process.
         audit: Recorded with the acceptance.
         match: The answer of a rule to an event that it is started for, or None.
+        event_depth: The runs before it in its chain of events and runs. A sub-workflow has the depth of its parent.
     """
 
     __slots__ = (
-        "accepted", "audit", "depth", "family", "followers", "handle", "idempotency_key", "inputs", "labels", "lane",
-        "limits", "mask", "match", "nested", "origin", "parent", "requested_by", "rerun", "reuse_plan", "scope",
-        "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "audit", "depth", "event_depth", "family", "followers", "handle", "idempotency_key", "inputs",
+        "labels", "lane", "limits", "mask", "match", "nested", "origin", "parent", "requested_by", "rerun",
+        "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -133,7 +134,7 @@ class RunRequest:
         self.followers: tuple[pykka.ActorRef[Any], ...] = ()
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
-        self.depth = 0
+        self.depth = self.event_depth = 0
         self.origin: Origin = "owner"
         self.labels: dict[str, str] = {}
         self.surroundings = NO_ENVIRONMENT
@@ -176,6 +177,7 @@ class RunRequest:
             depth=self.depth, root=None if self.family == self.handle.id else self.family, rerun=self.rerun,
             origin=self.origin, limits=self.limits,
             labels=self.labels, requested_by=self.requested_by, audit=self.audit, match=self.match,
+            event_depth=self.event_depth,
             idempotency=self._idempotency(),
         )  # fmt: skip
 

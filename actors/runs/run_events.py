@@ -50,7 +50,7 @@ class RunEvents:
         self._origin = request.origin
         self._labels = request.labels
         self._parent = None if request.parent is None else request.parent.run_id
-        self._depth = 0 if request.match is None else request.match.depth
+        self._depth = request.event_depth
 
     def run_ended(self, masked: Outcome, parameters: FrozenDict, mask: Mask | None, log: RunLog) -> None:
         """Add the events about the end of the run to the record of it.

@@ -147,10 +147,14 @@ class TaskResumeRequested(msgspec.Struct, frozen=True):
 
 
 class TaskCancelRequested(msgspec.Struct, frozen=True):
-    """Stop the items of a task's active visits. The visits end cancelled, and the run goes on from there."""
+    """Stop the items of a task's active visits. The visits end cancelled, and the run goes on from there.
+
+    With `visit`, that visit is late, and only it is stopped.
+    """
 
     task: str
     at: float
+    visit: int | None = None
 
 
 class RunLate(msgspec.Struct, frozen=True):

@@ -53,8 +53,12 @@ def resume_task(state: RunState, event: TaskResumeRequested) -> None:
 
 
 def cancel_task(state: RunState, event: TaskCancelRequested) -> None:
-    """Cancel a task: its items are stopped, and it ends cancelled."""
-    visits = _active_visits(state, event.task, "cancel")
+    """Cancel a task, or one visit of it: its items are stopped, and it ends cancelled."""
+    visits = [
+        visit
+        for visit in _active_visits(state, event.task, "cancel")
+        if event.visit is None or visit.visit == event.visit
+    ]
     refill_at_once(state)
     for visit in visits:
         _cancel_visit(state, visit)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         read_workflow,
     )
     from stretto.definitions.dialects.computed_defaults import read_computed, with_computed_defaults
-    from stretto.definitions.dialects.event_waits import FIELD
+    from stretto.definitions.dialects.event_waits import FIELD, awaited_events
     from stretto.definitions.dialects.item_files import ON_BAD_LINE, RESULTS, SOURCES
     from stretto.definitions.dialects.native_tasks import (
         ACTION,
@@ -36,7 +36,7 @@ else:
         {
             "choosing": "Reading in_order read_as_orquesta read_with_findings read_workflow",
             "computed_defaults": "read_computed with_computed_defaults",
-            "event_waits": "FIELD",
+            "event_waits": "FIELD awaited_events",
             "item_files": "ON_BAD_LINE RESULTS SOURCES",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
@@ -65,6 +65,7 @@ __all__ = [
     "Fields",
     "Reader",
     "Reading",
+    "awaited_events",
     "fork_name",
     "in_order",
     "inspection",

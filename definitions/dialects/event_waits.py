@@ -4,17 +4,24 @@ wait_for: {event: payment, match: {payload.order: "{{ parameters.order }}"}, whe
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from stretto.definitions.data import FrozenDict
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
+from stretto.definitions.model import Workflow
 from stretto.definitions.source import MapNode, Node
 
 WAIT_ACTION: Final = "core.wait_for"
 """The action of tasks that wait for events."""
-FIELD: Final = re.compile(r"(?:payload|event)(?:\.|\[).+\Z", re.DOTALL)
-"""The beginning of a field of an event."""
+_STEP: Final = r"""(?:\.[A-Za-z_][\w-]*|\.'[^'#]*'|\."[^"#]*"|\[\s*(?:'[^'#]*'|"[^"#]*"|\d{1,9})\s*\])"""
+FIELD: Final = re.compile(
+    rf"(?:payload{_STEP}{{1,49}}|event\.(?:id|type|source|(?:headers|parameters){_STEP}{{1,48}}))\Z"
+)
+"""A field of an event: of its payload at any depth, or of what is known of it beside the payload."""
+_NAMES_MEMBER: Final = re.compile(r"(?!(?:payload|event)\b)[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*\Z")
 
 
 class EventWait(NamedTuple):
@@ -60,6 +67,8 @@ def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
             members["match"] = reader.template(member, site)
     where = next((reader.condition(member, label, site) for member, label in fields.given("where")), None)
     timeout = next((read_timeout(reader, member, label) for member, label in fields.given("timeout")), None)
+    if timeout is not None and any(True for _ in task.given("timeout")):
+        members["timeout"], timeout = timeout, None  # the shorter one of both ends the wait
     fields.finish(lambda _name: None)
     return EventWait(ObjectTemplate(members, node.place), where, timeout, node.place)
 
@@ -69,7 +78,8 @@ def _check_fields(reader: Reader, node: MapNode) -> None:
         if not FIELD.match(name):
             reader.error(
                 "bad_field", f"'match' compares fields of the event, and {name!r} is none", place,
-                expected="payload.NAME, or event.NAME", hint=f"write payload.{name}",
+                expected="payload.PATH, event.source, event.headers.NAME or event.parameters.NAME",
+                hint=f"write payload.{name}" if _NAMES_MEMBER.match(name) else "",
             )  # fmt: skip
 
 
@@ -79,3 +89,16 @@ def read_timeout(reader: Reader, node: Node, what: str) -> Template | None:
     if isinstance(timeout, Constant) and timeout.value == 0:
         reader.wrong_type(what, node, "a number of seconds above 0")
     return timeout
+
+
+def awaited_events(workflows: Iterable[Workflow]) -> frozenset[str]:
+    """Return the types of events that the tasks of workflows wait for, without those that expressions give."""
+    waits = [task.input for each in workflows for task in each.tasks.values() if task.action == WAIT_ACTION]
+    return frozenset(event for each in waits if isinstance(event := _event_of(each), str))
+
+
+def _event_of(given: Template) -> object:
+    if isinstance(given, ObjectTemplate):
+        event = given.members.get("event")
+        return event.value if isinstance(event, Constant) else None
+    return given.value.get("event") if isinstance(given, Constant) and isinstance(given.value, FrozenDict) else None

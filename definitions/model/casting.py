@@ -9,6 +9,7 @@ from stretto.definitions.errors import NotData
 from stretto.definitions.model.workflow import Parameter
 
 _INTEGER: Final = re.compile(r"\s*[+-]?\d{1,18}\s*\Z")
+_LARGEST: Final = 2.0**63
 _TRUTHS: Final = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}
 
 
@@ -18,7 +19,9 @@ def cast(parameter: Parameter, value: Data) -> Data:
     if kind == "string" and value is not None and not isinstance(value, str):
         return json.dumps(value)
     if not isinstance(value, str):
-        return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
+        if kind == "integer" and isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST:
+            return int(value)
+        return value
     if kind == "integer":
         return int(value) if _INTEGER.match(value) else value
     if kind == "boolean":

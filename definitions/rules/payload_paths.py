@@ -32,16 +32,6 @@ class PayloadPath:
         return str(self._steps[0])
 
     @property
-    def is_base(self) -> bool:
-        """Whether it is the first name only."""
-        return len(self._steps) == 1
-
-    @property
-    def has_many(self) -> bool:
-        """Whether it may lead to several values."""
-        return None in self._steps
-
-    @property
     def names(self) -> tuple[str, ...] | None:
         """All names, or None if the path has an index or a star."""
         names = tuple(step for step in self._steps if isinstance(step, str))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from stretto.definitions.data import FrozenDict, encode_json, object_of
+from stretto.definitions.dialects import FIELD
 from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.expressions import Completion, Read, Scope
 from stretto.definitions.rules.event import Event
@@ -49,9 +50,8 @@ def check_match(match: Mapping[str, Any]) -> list[str]:
 
 
 def is_field(name: str) -> bool:
-    """Return whether a text names one field of an event's payload, or of the event."""
-    path = read_path(name)
-    return path is not None and path.base in _NAMES and not path.is_base and not path.has_many
+    """Return whether a text names one field of an event's payload, or of the event itself."""
+    return FIELD.match(name) is not None
 
 
 class WaitIndex(Generic[W]):

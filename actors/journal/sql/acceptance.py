@@ -92,7 +92,7 @@ class Acceptance:
                 "requested_by": accepted.requested_by.who if accepted.requested_by else None,
                 "requested_via": accepted.requested_by.via if accepted.requested_by else None,
                 "root": accepted.root or accepted.run_id,
-                "event_depth": accepted.match.depth if accepted.match else None,
+                "event_depth": accepted.event_depth or None,
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:

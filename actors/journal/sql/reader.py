@@ -60,7 +60,6 @@ from stretto.actors.journal.sql.run_rows import (
     restore_end,
     restore_labels,
     restore_limits,
-    restore_match,
     restore_origin,
     restore_requested_by,
     restore_rerun,
@@ -171,7 +170,7 @@ class SqlReader:
             origin=restore_origin(row),
             labels=restore_labels(row),
             requested_by=restore_requested_by(row),
-            match=restore_match(row),
+            event_depth=row.event_depth or 0,
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

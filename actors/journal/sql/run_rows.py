@@ -34,7 +34,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
-from stretto.actors.journal.events import MatchKey
 from stretto.actors.journal.queries import MOST_SEARCHED, NO_PARENT, RunQuery
 from stretto.actors.journal.records import ItemKey, Origin, Rerun, UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
@@ -265,11 +264,6 @@ def restore_origin(row: Any) -> Origin:
         raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
     origin: Origin = row.origin
     return origin
-
-
-def restore_match(row: Any) -> MatchKey | None:
-    """Return the match that a run was started for, of which only the depth is known, or None."""
-    return None if row.event_depth is None else MatchKey("", "", row.event_depth)
 
 
 def restore_requested_by(row: Any) -> RequestedBy | None:

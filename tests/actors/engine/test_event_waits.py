@@ -1,7 +1,10 @@
 """Runs that wait for events: without a thread, over restarts, with conditions and an end."""
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,12 @@ tasks:
     wait_for: {event: payment, match: {payload.order: "{{ parameters.order }}"}, where: "payload.amount > 5"}
 output_map: {amount: "{{ task.paid.payload.amount }}", type: "{{ task.paid.type }}"}
 """
+FOLLOW = """
+ref: test.follow
+tasks: [{name: ended, wait_for: {event: stretto.run_ended, match: {payload.workflow: test.echo}}}]
+output_map: {status: "{{ task.ended.payload.status }}"}
+"""
+ECHO = "ref: test.echo\ntasks: [{name: echo, action: core.echo, input: {message: 1}}]\n"
 
 
 def get(future: Any) -> Any:
@@ -204,14 +213,9 @@ def test_a_paused_run_that_waits_is_paused(bench: Bench) -> None:
 
 def test_a_run_waits_for_the_end_of_another_one(bench: Bench) -> None:
     """Stretto's own events count, although no rule listens to them."""
-    text = """
-ref: test.follow
-tasks: [{name: ended, wait_for: {event: stretto.run_ended, match: {payload.workflow: test.echo}}}]
-output_map: {status: "{{ task.ended.payload.status }}"}
-"""
-    handle = bench.submit(text)
+    handle = bench.submit(FOLLOW)
     until_waiting(bench, handle)
-    bench.run("ref: test.echo\ntasks: [{name: echo, action: core.echo, input: {message: 1}}]\n")
+    bench.run(ECHO)
     assert outcome_of(handle).output == {"status": "succeeded"}
 
 
@@ -227,3 +231,45 @@ def test_a_run_waits_for_an_event_that_another_engine_accepts(
     send(second, {"order": 17, "amount": 5})
     send(second, {"order": 17, "amount": 6})
     assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
+
+
+def test_an_end_that_a_workflow_waits_for_is_an_event_before_its_run_is_recovered(
+    start_bench: Callable[..., Bench], sqlite_url: str, tmp_path: Path
+) -> None:
+    """Else the run of it would wait for ever. An end that none waits for is none."""
+    (tmp_path / "follow.yaml").write_text(FOLLOW)
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    bench.run(ECHO)
+    assert [each["type"] for each in get(bench.proxy.events())["events"]] == ["stretto.run_ended"]
+
+
+def test_a_run_waits_for_the_end_of_one_of_another_engine(
+    postgres_url: str, start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """Both have the definition."""
+    (tmp_path / "follow.yaml").write_text(FOLLOW)
+    first = start_bench(definitions=tmp_path, store=postgres_url, store_lease=3.0)
+    second = start_bench(definitions=tmp_path, store=postgres_url, store_lease=3.0)
+    handle = first.submit(FOLLOW)
+    until_waiting(first, handle)
+    second.run(ECHO)
+    assert outcome_of(handle).output == {"status": "succeeded"}
+
+
+def test_an_event_that_came_in_time_counts_after_a_restart_that_did_not(
+    start_bench: Callable[..., Bench], sqlite_url: str
+) -> None:
+    """The wait is over when the run is recovered, and one of its events came before, another one after that."""
+    first = start_bench(store=sqlite_url)
+    handle = first.submit(WAIT.replace("event: payment", "event: payment, timeout: 3600"))
+    until_waiting(first, handle)
+    send(first, {"order": 18, "amount": 6})
+    get(first.proxy.stop())
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as store, store:
+        store.execute("UPDATE runs SET accepted_at = accepted_at - 7200")
+        store.execute("UPDATE events SET accepted_at = accepted_at - 7200")
+        store.execute("UPDATE events SET body = CAST(replace(CAST(body AS TEXT), '18', '17') AS BLOB)")
+    second = start_bench(store=sqlite_url)
+    send(second, {"order": 17, "amount": 7})
+    get(second.proxy.host.recovered())
+    assert outcome_of(get(second.proxy.handle(handle.id))).output == {"amount": 6, "type": "payment"}

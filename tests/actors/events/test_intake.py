@@ -84,3 +84,13 @@ def test_a_closed_intake_accepts_nothing() -> None:
     made.close()
     with pytest.raises(EngineStopping):
         made.accept(event())
+
+
+def test_an_awaited_type_is_wanted_before_anyone_waits() -> None:
+    """A run that waits for it may not be recovered yet, or be another engine's."""
+    made, _starter = intake()
+    assert not made.wants("stretto.run_ended")
+    made.use({}, {}, frozenset({"stretto.run_ended"}))
+    assert made.wants_any(frozenset({"stretto.run_ended"}))
+    made.use({}, {})
+    assert not made.wants("stretto.run_ended")

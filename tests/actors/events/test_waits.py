@@ -112,3 +112,26 @@ def test_an_item_hears_that_the_store_cannot_be_read_and_asks_again() -> None:
     store.answer()
     store.answer()
     assert (one.told, two.told) == ([LookBackFailed(), LookedBack()], [LookedBack()])
+
+
+class Remembered:
+    """The events of an engine without a store. A further wait comes during each look, as from another thread."""
+
+    def __init__(self, more: int) -> None:
+        self.events = self
+        self.waits = EventWaits(self)  # type: ignore[arg-type]
+        self.more = [wait(x=number) for number in range(more)]
+        self.items = [item for item, _wait in self.more]
+
+    def since(self, _type: str, _at: float) -> EventsSince:
+        if self.more:
+            self.waits.add(self.more.pop()[1])
+        return EventsSince(())
+
+
+def test_any_number_of_waits_may_come_while_one_looks_back() -> None:
+    """Each look follows the one before, and is not a call in it."""
+    remembered = Remembered(2_000)
+    item, first = wait()
+    remembered.waits.add(first)
+    assert [each.told for each in (item, *remembered.items)] == [[LookedBack()]] * 2_001

@@ -73,6 +73,18 @@ def test_failed_items_and_a_budget_that_is_nearly_used_are_events(
     assert (budget["task"], budget["failed"], budget["max_failures"]) == ("check", 4, 5)
 
 
+def test_an_item_that_times_out_has_failed(start_bench: Callable[..., Bench], store: str | None) -> None:
+    """Its failure is of this kind."""
+    bench = start_bench(store=store)
+    inbox, told = listen(bench, "stretto.item_failed")
+    outcome_of(
+        bench.submit("ref: ops.a\ntasks: [{name: a, wait_for: {event: none, timeout: 0.001}, retry: {count: 1}}]\n")
+    )
+    (payload,) = [told.get(timeout=PATIENCE).event.payload]
+    inbox.stop()
+    assert (payload["task"], payload["kind"], payload["attempt"]) == ("a", "timed_out", 2)
+
+
 def test_no_event_is_made_for_nobody(start_bench: Callable[..., Bench], store: str | None) -> None:
     """Nothing is recorded."""
     bench = start_bench(store=store)
@@ -93,3 +105,20 @@ def test_a_chain_of_runs_ends(tmp_path: Path, start_bench: Callable[..., Bench],
     rows = answer_of(services.readers.ask_deferred(lambda reader: reader.events.last_matches("again", 50)))
     assert [each.error is None for each in rows] == [False] + [True] * 16
     assert rows[0].error.startswith("limit_exceeded: ")
+
+
+def test_a_chain_through_sub_workflows_ends(tmp_path: Path, start_bench: Callable[..., Bench], sqlite_url: str) -> None:
+    """The run of a sub-workflow stands where its parent stands in the chain."""
+    (tmp_path / "part.yaml").write_text("ref: ops.part\ntasks: [{name: a, action: core.noop}]\n")
+    (tmp_path / "whole.yaml").write_text("ref: ops.whole\ntasks: [{name: a, action: ops.part}]\n")
+    when = "payload.workflow == 'ops.part' or payload.workflow == 'ops.a'"
+    (tmp_path / "again.yaml").write_text(f'on: {{event: stretto.run_ended, when: "{when}"}}\nrun: ops.whole\n')
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    inbox, told = listen(bench, "stretto.run_ended")
+    bench.submit("ref: ops.a\ntasks: [{name: a, action: core.noop}]\n")
+    events = [told.get(timeout=PATIENCE).event for _ in range(33)]
+    inbox.stop()
+    assert sorted(each.depth for each in events) == sorted([0, *range(1, 17), *range(1, 17)])
+    services = bench.proxy.host.services().get(timeout=PATIENCE)
+    rows = answer_of(services.readers.ask_deferred(lambda reader: reader.events.last_matches("again", 50)))
+    assert [each.error is None for each in rows] == [False] + [True] * 16

@@ -208,3 +208,19 @@ def test_a_task_of_a_paused_run_is_neither_paused_nor_resumed() -> None:
     for ask in (pause, resume):
         with pytest.raises(IllegalTransition, match="paused"):
             ask(drive, "fan")
+
+
+def test_one_visit_of_a_task_is_cancelled_alone() -> None:
+    """Another one that runs beside it goes on."""
+    drive = Drive("""
+ref: test.run
+tasks:
+  - {name: one, action: a.b, next: [{do: [twice]}]}
+  - {name: two, action: a.b, next: [{do: [twice]}]}
+  - {name: twice, action: a.b}
+""")
+    drive.completes("one")
+    drive.completes("two")
+    assert drive.conductor.is_active("twice", 1)
+    commands = drive.on(TaskCancelRequested("twice", drive.tick(), 1))
+    assert commands == [WithdrawItems("twice", 1), CancelItem("twice", 1, 0)]

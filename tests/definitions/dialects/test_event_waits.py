@@ -1,9 +1,13 @@
 """Tasks that wait for events: how `wait_for` is read, and what is wrong with it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stretto.definitions.dialects import read_with_findings
-from stretto.definitions.expressions import ObjectTemplate
+from stretto.definitions.data import freeze
+from stretto.definitions.dialects import FIELD, awaited_events, read_with_findings
+from stretto.definitions.expressions import ABSENT, Constant, ObjectTemplate
+from stretto.definitions.rules.payload_paths import read_path
 from stretto.definitions.validation import examine_reading
 
 
@@ -39,6 +43,11 @@ tasks: [{name: a, wait_for: {event: e, match: {payload.x: 1}, where: "payload.y"
         ("{event: e, matches: {payload.x: 1}}", "", ["unknown_field"]),
         ("{event: e, match: {order: 1}}", "", ["bad_field"]),
         ("{event: e, match: 1}", "", ["wrong_type"]),
+        ("{event: e, match: {'payload[': 1}}", "", ["bad_field"]),
+        ("{event: e, match: {'payload.x[*]': 1}}", "", ["bad_field"]),
+        ("{event: e, match: {event.payload.x: 1}}", "", ["bad_field"]),
+        ("{event: e, match: {event.headers: 1}}", "", ["bad_field"]),
+        ("{event: e, match: {\"payload.a[0]['b c']\": 1, event.headers.x-y: 1, event.id: 1}}", "", []),
         ("{event: e, timeout: 0}", "", ["wrong_type"]),
         ('{event: e, where: "payloud.x"}', "", ["unknown_name"]),
         ('{event: e, where: "payload.x ==="}', "", ["expression_syntax"]),
@@ -50,3 +59,38 @@ tasks: [{name: a, wait_for: {event: e, match: {payload.x: 1}, where: "payload.y"
 def test_what_is_wrong_with_a_wait(wait: str, others: str, found: list[str]) -> None:
     """Each is one finding."""
     assert codes(wait, others) == found
+
+
+def test_the_shorter_one_of_two_timeouts_ends_the_wait() -> None:
+    """The action compares that of the wait with that of the task."""
+    text = 'version: "1"\ntasks: [{name: a, timeout: 10, wait_for: {event: e, timeout: 3600}}]\n'
+    task = read_with_findings(text, "x.yaml").usable().tasks["a"]
+    assert isinstance(task.input, ObjectTemplate)
+    shown = {name: each.value for name, each in task.input.members.items() if isinstance(each, Constant)}
+    assert shown == {"event": "e", "timeout": 3600}
+    assert isinstance(task.timeout, Constant)
+    assert task.timeout.value == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("version: 1.0\ninput: [x]\ntasks: {a: {action: core.wait_for, input: {event: <% ctx(x) %>}}}", set()),
+        ("version: '1'\ntasks: [{name: a, action: core.wait_for, input: {event: f, match: {}}}]", {"f"}),
+        ("version: '1'\ntasks: [{name: a, wait_for: {event: e, where: 'payload'}}]", {"e"}),
+        ("version: '1'\ntasks: [{name: a, wait_for: {event: 1}}, {name: b, action: core.noop}]", set()),
+        ("version: 1.0\ntasks: {a: {action: core.wait_for, input: {event: g, timeout: <% 1 %>}}}", {"g"}),
+    ],
+)  # fmt: skip
+def test_the_types_that_a_workflow_waits_for_are_known(text: str, found: set[str]) -> None:
+    """Those that its definition says."""
+    assert awaited_events([read_with_findings(text, "x.yaml").usable()]) == found
+
+
+@given(st.from_regex(FIELD, fullmatch=True))
+def test_each_field_of_an_event_is_a_path(field: str) -> None:
+    """Of one value: the index of waits reads it."""
+    path = read_path(field)
+    assert path is not None
+    assert path.base in {"payload", "event"}
+    assert path.first(freeze([])) is ABSENT

@@ -13,7 +13,8 @@ from stretto.definitions.model import Parameter, ParameterType, cast
     ("kind", "value", "expected"),
     [
         ("integer", " 5 ", 5), ("integer", 5.0, 5), ("integer", 5.5, 5.5), ("integer", "5.5", "5.5"),
-        ("integer", "9" * 19, "9" * 19), ("number", "2.5", 2.5), ("number", "true", "true"), ("boolean", "Yes", True),
+        ("integer", "9" * 19, "9" * 19), ("integer", 1e300, 1e300),
+        ("number", "2.5", 2.5), ("number", "true", "true"), ("boolean", "Yes", True),
         ("boolean", "f", False), ("boolean", "maybe", "maybe"), ("array", "[1, {}]", [1, {}]), ("array", "{}", "{}"),
         ("object", '{"a": 1}', {"a": 1}), ("object", "[", "["), ("string", 5, "5"), ("string", [1], "[1]"),
         ("string", None, None), ("any", "5", "5"), ("any", None, None),

@@ -80,16 +80,15 @@ def test_a_match_is_due_until_its_run_is_accepted(store: Store) -> None:
     store.writer.write([EventAccepted(event=kept, matches=(answer,))])
     assert store.reader.events.due(store.engine, 10) == [answer]
     assert store.reader.events.due(None, 10) == []
-    run = acceptance(answer.run_id, match=MatchKey(kept.id, "restart", 2))
+    run = acceptance(answer.run_id, match=MatchKey(kept.id, "restart"), event_depth=2)
     assert store.writer.write([run]) == []
     assert store.reader.events.due(store.engine, 10) == []
     read = store.reader.accepted(answer.run_id)
     assert read is not None
-    assert read.match is not None
-    assert read.match.depth == 2
+    assert read.event_depth == 2
     with store._ownership.transaction() as connection:
         connection.execute(delete(runs))
-    taken = store.writer.write([acceptance(answer.run_id, match=MatchKey(kept.id, "restart", 2))])
+    taken = store.writer.write([acceptance(answer.run_id, match=MatchKey(kept.id, "restart"), event_depth=2)])
     assert [(each.run_id, each.existing) for each in taken] == [(answer.run_id, answer.run_id)]
     assert store.reader.run(answer.run_id) is None
 
@@ -191,3 +190,15 @@ def test_keys_are_forgotten_in_their_time(store: Store) -> None:
     store.writer.write([EventAccepted(event=event(key=f"k{n}", key_until=2000.0)) for n in range(3)])
     store.writer.write([EventAccepted(event=event(key="other", at=3000.0, key_until=4000.0))])
     assert rows_of(store, "event_keys") == 1
+
+
+def test_the_newest_events_of_any_types_are_found(store: Store) -> None:
+    """Also if they are more than a statement can name, or one of them is no text of a database."""
+    before = store.reader.events.newest((), None, 10).last
+    alert, other = event(type="alert"), event(type="other")
+    store.writer.write([EventAccepted(event=alert), EventAccepted(event=other)])
+    many = frozenset(map(str, range(70_000)))
+    for types in (frozenset({"alert", "a\0"}), many | {"alert", "\ud800"}):
+        found = store.reader.events.newest(types, before, 10)
+        assert [each.id for each in found.events] == [alert.id]
+        assert found.last == before + 2
