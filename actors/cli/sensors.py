@@ -6,6 +6,7 @@ import click
 
 from stretto.actors.cli.runs.options import NOTE, print_json, with_runs
 from stretto.actors.cli.runs.tables import show_table
+from stretto.actors.cli.support.printable import echo_lines
 from stretto.actors.operations import (
     RestartSensor,
     Sensor,
@@ -83,7 +84,7 @@ def show(source: "Source", *, sensor: str, as_json: bool) -> None:
         click.echo(f"last     {found['last_event']} at {found['last_event_at']}")
     click.echo(f"ends     {found['restarts']:,} restarts, {found['failures']:,} failures in a row")
     if found["ended"] is not None:
-        click.echo(f"ended    {found['ended']}")
+        echo_lines(f"ended    {found['ended']}")
 
 
 @sensors.command()
@@ -100,7 +101,7 @@ def logs(source: "Source", *, sensor: str, lines: int, as_json: bool) -> None:
         print_json({"sensor": found.sensor, "lines": found.lines, "left_out": found.left_out})
         return
     for line in found.lines:
-        click.echo(f"{line['at'][:19].replace('T', ' ')} {line['stream']}: {line['text']}")
+        echo_lines(f"{line['at'][:19].replace('T', ' ')} {line['stream']}: {line['text']}")
 
 
 @sensors.command()

@@ -84,7 +84,9 @@ class EngineCore:
         self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
-        giving_up = GivingUp(services, engine, parts.link, table, runs, recovery, admission, quarantine, peers)
+        giving_up = GivingUp(
+            services, engine, parts.link, table, runs, recovery, admission, quarantine, sensors.give_up, peers
+        )
         self.daemons = EngineDaemons(services, parts.link, engine, relay)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, sensors, parts.stack)
         following = RunFollowing(table, self.requests, elsewhere)

@@ -1,10 +1,11 @@
-"""An engine gives its runs to the other engines of the store: when it is drained, and when it stops.
+"""An engine gives its runs and sensors to the other engines of the store: when it is drained, and when it stops.
 
     AbandonRun --> supervisors --RunParked--> the last run of a tree --RunsReleased--> the store --NOTIFY--> the others
 
 A tree is given up as a whole, in the record behind the last one of its runs, so that its next engine reads all of them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ _log = get_logger("stretto.engine")
 
 
 class BeginDrain(msgspec.Struct, frozen=True):
-    """To the engine: give all runs away, and answer once it is durable that no more are taken."""
+    """To the engine: give all runs and sensors away, and answer once it is durable that no more are taken."""
 
     answer: Deferred
     by: Requester | None
@@ -50,6 +51,7 @@ class GivingUp:
         recovery: RunRecovery,
         admission: Admission,
         quarantine: QuarantinedRuns,
+        give_up_sensors: Callable[[], object],
         peers: Peers | None,
     ) -> None:
         self._services = services
@@ -60,6 +62,7 @@ class GivingUp:
         self._recovery = recovery
         self._admission = admission
         self._quarantine = quarantine
+        self._give_up_sensors = give_up_sensors
         self._peers = peers
         self._gives_up = False
 
@@ -90,6 +93,7 @@ class GivingUp:
             _log.info("draining", runs=len(self._table))
             self._admission.draining = self._services.draining = True
         self.begin()
+        self._give_up_sensors()
         message.answer.resolve(None)
         for run_id, run in self._table:
             run.tell(AbandonRun())

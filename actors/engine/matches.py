@@ -123,10 +123,16 @@ class MatchStarts:
     def _due_found(self, message: DueFound) -> None:
         """Start what is due, without what has come by itself since it was read."""
         begun, self._begun = self._begun or set(), None
-        for each in message.matches:
-            if each.run_id not in begun:
-                self._add(each)
-        self._more_due = self._more_due or len(message.matches) == DUE_AT_ONCE
+        new = [
+            each for each in message.matches if each.run_id not in begun and not self._runs.is_in_progress(each.run_id)
+        ]
+        for each in new:
+            self._add(each)
+        if len(message.matches) == DUE_AT_ONCE:
+            if new:
+                self._more_due = True
+            else:  # all of them wait for the commit of their runs: reading at once would find the same
+                self._services.timers.remind_after(WAIT_SECONDS, self._engine, FindDue())
         self._start_waiting()
 
     @handles(MatchesDue)

@@ -62,6 +62,7 @@ class EngineSensors:
         self._support = parts.sensors
         self._definitions = definitions
         self._has_begun = False
+        self._gives_up = False
         self._keeper: SensorKeeper | None = None
 
     @handles(BeginSensors)
@@ -77,8 +78,16 @@ class EngineSensors:
         programs = self._programs()
         if programs and self._keeper is None:
             self._keeper = self._start(support)
+            if self._gives_up:
+                self._keeper.give_up()
         if self._keeper is not None:
             self._keeper.use(programs)
+
+    def give_up(self) -> None:
+        """Leave all sensors to the other engines of the store from now on, because this one is drained."""
+        self._gives_up = True
+        if self._keeper is not None:
+            self._keeper.give_up()
 
     def begin_stop(self) -> None:
         """End all sensors, because the engine is being stopped."""

@@ -37,6 +37,8 @@ class SensorService(stand_in.ActionService):
     def __init__(self, pack: str, class_name: str) -> None:
         super().__init__(f"{pack}.{class_name}")
         self._logger = f"SensorWrapper.{pack}.{class_name}"
+        self.triggers: dict[str, Mapping[str, Any]] = {}
+        """The triggers that the sensor has heard of, by ref. A removed one stays: its last events may still be sent."""
 
     @property
     def datastore_service(self) -> "SensorService":
@@ -52,9 +54,16 @@ class SensorService(stand_in.ActionService):
     def dispatch(self, trigger: Any, payload: Any = None, trace_tag: Any = None) -> None:
         """Send an event. It is durable when this returns. Raises `EventRefused`."""
         del trace_tag  # the event has an id of its own
-        if isinstance(trigger, Mapping):
-            trigger = trigger.get("type") or trigger.get("ref") or f"{trigger.get('pack')}.{trigger.get('name')}"
-        said = {"event": trigger, "payload": {} if payload is None else payload}
+        if not isinstance(trigger, Mapping):
+            found = self.triggers.get(trigger, {"type": trigger})
+        elif trigger.get("type"):
+            found = trigger
+        else:
+            ref = trigger.get("ref") or f"{trigger.get('pack')}.{trigger.get('name')}"
+            found = self.triggers.get(ref, {"type": ref})
+        said = {"event": found["type"], "payload": {} if payload is None else payload}
+        if found.get("parameters"):
+            said["parameters"] = found["parameters"]
         answer = json.loads(line().ask(json.dumps(said, default=as_data).encode()))
         if "error" in answer:
             raise EventRefused(answer["error"])
@@ -136,7 +145,8 @@ MODULES: Final[Mapping[str, Mapping[str, Any]]] = {
 class Triggers:
     """The triggers that a sensor knows, each by its type and its parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: SensorService) -> None:
+        self._service = service
         self._lock = threading.Lock()
         self._sensor: Any = None
         self._newest: Mapping[str, Any] | None = None
@@ -161,7 +171,7 @@ class Triggers:
             self._call(self._sensor.remove_trigger, self._known.pop(uid))
         for uid, trigger in wanted.items():
             if uid not in self._known:
-                self._known[uid] = trigger
+                self._known[uid] = self._service.triggers[trigger["ref"]] = trigger
                 self._call(self._sensor.add_trigger, trigger)
 
     def _call(self, method: Any, trigger: Any) -> None:
@@ -177,12 +187,13 @@ def main() -> None:
     given = line().first
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     stand_in_library.provide(MODULES)
-    triggers = Triggers()
+    service = SensorService(given["pack"], given["class"])
+    triggers = Triggers(service)
     line().listen(triggers.use)  # before the sensor is made: it may ask for keys
     found = _class(Path(given["program"]), given["class"])
     interval = given["poll_interval"]
     more = {"poll_interval": interval} if interval and issubclass(found, PollingSensor) else {}
-    sensor = found(sensor_service=SensorService(given["pack"], given["class"]), config=given["config"], **more)
+    sensor = found(sensor_service=service, config=given["config"], **more)
     signal.signal(signal.SIGTERM, _leave)
     try:
         sensor.setup()

@@ -14,6 +14,10 @@ from queue import SimpleQueue
 from typing import Any
 
 
+class TooLong(ValueError):
+    """A line has more bytes than the daemon reads."""
+
+
 class SensorLine:
     """The line over the standard streams of the process. All other text that it prints goes to standard error."""
 
@@ -29,6 +33,7 @@ class SensorLine:
         self._number = 0
         self._waiting: dict[int, tuple[threading.Event, list[bytes]]] = {}
         self.first: dict[str, Any] = json.loads(self._in.readline())
+        self._most: int = self.first["max_line_bytes"]
 
     def listen(self, use: Callable[[dict[str, Any]], object]) -> None:
         """Read answers on another thread from now on, and call a function on a third for other lines: it may ask."""
@@ -37,19 +42,24 @@ class SensorLine:
         threading.Thread(target=_use_all, args=(heard, use), name="stretto-triggers", daemon=True).start()
 
     def ask(self, data: bytes) -> bytes:
-        """Send an object, and wait for its answer. Any thread may call this."""
+        """Send an object, and wait for its answer. Any thread may call this. Raises `TooLong`."""
         arrived = threading.Event()
         answer: list[bytes] = []
         with self._lock:
             self._number += 1
             number = self._number
+            # The id comes first: the daemon then answers even if it cannot read the rest.
+            said = json.dumps({"id": number, **json.loads(data)}).encode()
+            if len(said) > self._most:  # the daemon would leave it out, without an answer
+                raise TooLong(
+                    f"a line must have at most {self._most:,} bytes (sensors.max_line_bytes), got {len(said):,}"
+                )
             self._waiting[number] = (arrived, answer)
-            self._send({**json.loads(data), "id": number})
+            self._send(said + b"\n")
         arrived.wait()
         return answer[0]
 
-    def _send(self, said: dict[str, Any]) -> None:
-        line = json.dumps(said).encode() + b"\n"
+    def _send(self, line: bytes) -> None:
         written = 0
         while written < len(line):
             written += self._out.write(line[written:])

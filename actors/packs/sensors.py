@@ -142,6 +142,8 @@ def read_sensor(
         return None
     own = texts["class_name"] if kind == "stackstorm" else texts["ref"] or texts["name"] or Path(reader.file).stem
     ref = own if own.startswith(f"{manifest.ref}.") else f"{manifest.ref}.{own}"
+    if not reader.check_ref(ref, "the sensor", node.place):
+        return None
     runtime = runtimes.get(texts["runner_type"].lower())
     runner = _RUNNERS.get(texts["runner_type"] or "python")
     if runner is None and runtime is None:

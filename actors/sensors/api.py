@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from stretto.actors.actions import PackAccess
+from stretto.actors.journal import Unrecordable
 from stretto.actors.sensors.conversation import Acceptance, InvalidSensorEvent
 from stretto.actors.sensors.pacing import Pace
 from stretto.actors.sensors.program import SensorProgram
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
+from stretto.definitions.rules import RULE_REF
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -45,6 +47,7 @@ class _Sent(msgspec.Struct):
     trigger_type: str = ""
     payload: Any = None
     key: str | None = None
+    rule_ref: str | None = None
 
 
 _read_sent: Final = msgspec.json.Decoder(_Sent).decode
@@ -123,10 +126,12 @@ class SensorApi:
         try:
             sent = _read_sent(await request.read())
             event_type = sent.trigger_ref or sent.trigger_type
-            accepted = await user.acceptance.accept(event_type, sent.payload, sent.key)
-        except (msgspec.DecodeError, RecursionError) as error:
+            # An event may be for one of the rules that the sensor knows.
+            parameters = {} if sent.rule_ref is None else {RULE_REF: sent.rule_ref}
+            accepted = await user.acceptance.accept(event_type, sent.payload, sent.key, parameters)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _response(400, {"error": f"the body must be an event as JSON: {error}"})
-        except InvalidSensorEvent as error:
+        except (InvalidSensorEvent, Unrecordable) as error:  # it would be refused again
             return _response(422, {"error": str(error)})
         except StrettoError as error:
             return _response(503, {"error": str(error)})

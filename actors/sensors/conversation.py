@@ -3,10 +3,12 @@
 {"event": TYPE, "payload": DATA, "key": TEXT, "id": ID} -> accepted, durable -> {"id": ID, "event": EVENT}
 {"request": "get_value", "name": NAME, "id": ID} -> {"id": ID, "result": VALUE}
 
-A line without an `id` gets no answer. The request may also be another one of `AnswerRequest`.
+An event may also have the `parameters` of its trigger. A line without an `id` gets no answer. The request may also be
+another one of `AnswerRequest`.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +21,10 @@ from stretto.actors.events import EventIntake
 from stretto.actors.journal import Accepted, new_event_id
 from stretto.actors.sensors.log import SensorLog
 from stretto.actors.sensors.program import SensorProgram
-from stretto.definitions.data import encode_json, freeze
+from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, encode_json, freeze
 from stretto.definitions.errors import NotData, StrettoError
-from stretto.definitions.rules import Event
+from stretto.definitions.rules import Event, is_engine_event
+from stretto.metrics import get_logger
 
 MAX_IN_FLIGHT: Final = 64
 """The events and requests of a sensor that are not answered yet. Its next line is read when one of them is."""
@@ -29,8 +32,12 @@ MAX_TYPE_LENGTH: Final = 256
 MAX_KEY_LENGTH: Final = 256
 KEY_SECONDS: Final = 7 * 86_400.0
 """How long a key identifies a repeated event."""
-OF_THE_ENGINE: Final = "stretto."
-"""The beginning of the types of events that only an engine sends."""
+UNREADABLE: Final = "a line must be an object of JSON, without NaN, infinities and halves of surrogate pairs"
+UNREAD: Final = "an answer was left out"
+_ASKS: Final = re.compile(rb'\{"id": (\d{1,18}),')
+"""The begin of a line that wants an answer, even if the rest of it cannot be read."""
+
+_log = get_logger("stretto.sensors")
 
 
 class AnswerRequest(Protocol):
@@ -90,13 +97,14 @@ class Acceptance:
         self._now = now
         self._counts = counts
 
-    async def accept(self, event_type: str, payload: Any, key: str | None) -> Accepted:
+    async def accept(self, event_type: str, payload: Any, key: str | None, parameters: Any = EMPTY_OBJECT) -> Accepted:
         """Accept an event.
 
         Args:
             event_type: Its type, "" for that of the definition.
             payload: Its payload.
             key: Identifies it among repeated ones, or None.
+            parameters: The parameters of its trigger, which rules may ask for.
 
         Returns:
             Its id, once it is durable, or that of the first one with its key.
@@ -106,7 +114,8 @@ class Acceptance:
             StrettoError: It cannot be recorded, or the engine is being stopped.
         """
         try:
-            accepted: Accepted = await awaitable(self._begin(event_type or self._program.default_event, payload, key))
+            begun = self._begin(event_type or self._program.default_event, payload, key, parameters)
+            accepted: Accepted = await awaitable(begun)
         except StrettoError:
             self._counts.invalid += 1
             raise
@@ -117,21 +126,23 @@ class Acceptance:
             self._counts.last_event, self._counts.last_event_at = accepted.event, self._now()
         return accepted
 
-    def _begin(self, event_type: str, payload: Any, key: str | None) -> Deferred:
+    def _begin(self, event_type: str, payload: Any, key: str | None, parameters: Any) -> Deferred:
         if not event_type:
             raise InvalidSensorEvent("an event must have a type: `event` in the line or in the definition")
-        if event_type.startswith(OF_THE_ENGINE):
-            raise InvalidSensorEvent(f"only the engine sends events of the types {OF_THE_ENGINE}*, got {event_type!r}")
+        if is_engine_event(event_type):
+            raise InvalidSensorEvent(f"only the engine sends events of the type {event_type[:100]!r}")
         for name, text, most in (("type", event_type, MAX_TYPE_LENGTH), ("key", key or "", MAX_KEY_LENGTH)):
             if len(text) > most or "\0" in text:
                 raise InvalidSensorEvent(f"the {name} of an event must have at most {most} characters and no NUL")
         try:
-            frozen = freeze(payload, "the payload")
+            frozen, asked = freeze(payload, "the payload"), freeze(parameters, "the parameters")
         except NotData as error:
             raise InvalidSensorEvent(str(error)) from None
+        if not isinstance(asked, FrozenDict):
+            raise InvalidSensorEvent(f"`parameters` must be an object, got {type(asked).__name__}")
         now, source = self._now(), f"sensor:{self._program.ref}"
         return self._intake.accept(Event(
-            id=new_event_id(), type=event_type, payload=frozen, at=now, source=source,
+            id=new_event_id(), type=event_type, payload=frozen, at=now, source=source, parameters=asked,
             key=None if key is None else f"{source}:{event_type}:{key}",
             key_until=None if key is None else now + KEY_SECONDS,
         ))  # fmt: skip
@@ -174,6 +185,8 @@ class Conversation:
         if said is None or not (said.keys() & {"event", "payload", "request"}):
             # Programs print: what is no event is their log.
             self._log.add(self._now(), "stdout", line.decode("utf-8", "replace"))
+            if said is None and (asks := _ASKS.match(line)):
+                self._reply({"id": int(asks[1])}, {"error": UNREADABLE, "code": InvalidSensorEvent.code})
             return
         await self._room.acquire()
         # A task begins in the order of its making, up to its first wait: events are recorded in the order of lines.
@@ -196,11 +209,15 @@ class Conversation:
         event_type, key = said.get("event", ""), said.get("key")
         try:
             if not isinstance(event_type, str) or not isinstance(key, str | None):
-                raise InvalidSensorEvent("`event` and `key` must be texts")
-            accepted = await self._acceptance.accept(event_type, said.get("payload"), key)
+                raise InvalidSensorEvent("`event` and `key` must be texts")  # noqa: TRY301 - answered as all refusals
+            parameters = said.get("parameters", EMPTY_OBJECT)
+            accepted = await self._acceptance.accept(event_type, said.get("payload"), key, parameters)
         except StrettoError as error:
             self._log.add(self._now(), "stretto", f"an event was refused: {error}")
             self._reply(said, {"error": str(error), "code": error.code})
+        except Exception as error:  # noqa: BLE001 - the sensor waits for an answer to whatever it has sent
+            _log.exception("sensor_event_failed", sensor=self._program.ref)
+            self._reply(said, {"error": f"{type(error).__name__}: {error}", "code": "internal_error"})
         else:
             duplicate = {"duplicate": True} if accepted.duplicate else {}
             self._reply(said, {"event": accepted.event, **duplicate})
@@ -220,8 +237,12 @@ class Conversation:
         self._reply(said, msgspec.json.decode(await answered))
 
     def _reply(self, said: dict[str, Any], answer: dict[str, Any]) -> None:
-        if said.get("id") is not None and not self._write(encode_json({"id": said["id"], **answer})):
-            self._log.add(self._now(), "stretto", "an answer was left out: the sensor does not read its standard input")
+        if said.get("id") is None or self._write(encode_json({"id": said["id"], **answer})):
+            return
+        reason = "the sensor does not read its standard input, or the answer is too large"
+        self._log.add(self._now(), "stretto", f"{UNREAD}: {reason}")
+        # There may be room for this: an answer can be too large by itself.
+        self._write(encode_json({"id": said["id"], "error": UNREAD}))
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

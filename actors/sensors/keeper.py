@@ -5,7 +5,7 @@ use(programs) --claim--> those that no other engine runs --> SupervisedSensor --
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ class SensorKeeper:
         self._own: dict[str, SupervisedSensor] = {}
         self._changed = asyncio.Event()
         self._claimed = False
+        self._gives_up = False
         self._waiting: list[Callable[[], None]] = []
         """The requests that wait for the first claim."""
         self._stopping = asyncio.Event()
@@ -64,6 +65,15 @@ class SensorKeeper:
     def use(self, programs: Mapping[str, SensorProgram]) -> None:
         """Run these sensors from now on, and no others."""
         self._call(lambda: self._use(dict(programs)))
+
+    def give_up(self) -> None:
+        """End all sensors, and leave them to the other engines of the store from now on."""
+
+        def act() -> None:
+            self._gives_up = True
+            self._changed.set()
+
+        self._call(act)
 
     def begin_stop(self) -> None:
         """End all sensors. `stop` waits for it."""
@@ -192,26 +202,32 @@ class SensorKeeper:
         await self._changed.wait()
         while True:
             self._changed.clear()
-            seconds = await self._claim()
+            seconds = await self._claim_safely()
             self._claimed = True
             self._answer_waiting()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), seconds)
 
-    async def _claim(self) -> float | None:
-        """Claim sensors once, and run those. Return when to claim again, in seconds."""
-        wanted = [ref for ref, status in self._statuses.items() if status == "elsewhere"]
+    async def _claim_safely(self) -> float | None:
+        """Claim sensors. An error is not the end of claiming. Return when to claim again, in seconds."""
         try:
-            claimed: frozenset[str] = await awaitable(self._link.claim_sensors(wanted))
+            return await self._claim()
         except StrettoError as error:
             _log.warning("sensors_not_claimed", reason=str(error))
-            return CLAIM_RETRY_SECONDS
+        except Exception:  # noqa: BLE001 - the next claim may succeed
+            _log.exception("sensors_not_claimed")
+        return CLAIM_RETRY_SECONDS
+
+    async def _claim(self) -> float | None:
+        """Claim sensors once, and run those. Return when to claim again, in seconds."""
+        able = [ref for ref, status in self._statuses.items() if status == "elsewhere"]
+        wanted = [] if self._gives_up else able
+        # Their processes end before another engine can claim them.
+        await self._drop([each for ref, each in self._own.items() if ref not in wanted])
+        claimed: frozenset[str] = await awaitable(self._link.claim_sensors(wanted))
         # The definitions may have changed again meanwhile. Then another claim follows.
         programs = {ref: self._programs[ref] for ref in claimed if ref in self._programs}
-        gone = [each for ref, each in self._own.items() if each.program != programs.get(ref)]
-        await self._end(gone)
-        for each in gone:
-            del self._own[each.program.ref]
+        await self._drop([each for ref, each in self._own.items() if each.program != programs.get(ref)])
         for ref, each in self._own.items():
             each.use_triggers(programs[ref])
         for ref, program in programs.items():
@@ -219,6 +235,11 @@ class SensorKeeper:
                 self._own[ref] = SupervisedSensor(program, self._with, self._api)
                 self._own[ref].start()
         return self._link.claim_seconds
+
+    async def _drop(self, sensors: Collection[SupervisedSensor]) -> None:
+        await self._end(sensors)
+        for each in sensors:
+            del self._own[each.program.ref]
 
     async def _end(self, sensors: Iterable[SupervisedSensor]) -> None:
         await asyncio.gather(*(each.stop() for each in sensors))
@@ -228,7 +249,7 @@ class SensorKeeper:
         while True:
             await asyncio.sleep(self._with.limits.census_seconds)
             running = {each.process.pid: each for each in self._own.values() if each.process is not None}
-            for pid, number in processes_of(frozenset(running)).items():
+            for pid, number in _census(frozenset(running)).items():
                 if number > most:
                     running[pid].end_process(f"it has {number:,} processes, and {most:,} are allowed "
                                              "(the setting sensors.max_processes)")  # fmt: skip
@@ -237,3 +258,12 @@ class SensorKeeper:
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
             answer()
+
+
+def _census(sessions: frozenset[int]) -> dict[int, int]:
+    """Return the number of processes of each session. Without descriptors to count them, that is none."""
+    try:
+        return processes_of(sessions)
+    except OSError as error:
+        _log.warning("sensor_processes_not_counted", reason=str(error))
+        return {}

@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 MAX_LOG_LINE: Final = 4096
 """The characters of a line that are kept."""
+LINE_BYTES: Final = 200
+"""Bytes of memory of a line beside its text: a flood of empty lines is bounded, too."""
 
 
 class LogLine(NamedTuple):
@@ -40,11 +42,15 @@ class SensorLog:
         if len(text) > MAX_LOG_LINE:
             text = f"{text[:MAX_LOG_LINE]} ... ({len(text):,} characters)"
         self._lines.append(LogLine(at, stream, text))
-        self._size += len(text) + 1
+        self._size += _size_of(text)
         while self._size > self._most and len(self._lines) > 1:
-            self._size -= len(self._lines.popleft().text) + 1
+            self._size -= _size_of(self._lines.popleft().text)
             self.left_out += 1
 
     def newest(self, count: int) -> list[LogLine]:
         """Return the newest lines, in their order."""
         return list(self._lines)[-count:]
+
+
+def _size_of(text: str) -> int:
+    return len(text) + LINE_BYTES

@@ -1,5 +1,6 @@
 """The programs of sensors of packs: StackStorm's and Attune's."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -47,9 +48,11 @@ def _stackstorm_triggers(sensor: PackSensor, rules: Iterable[Rule]) -> tuple[Map
     for event, parameters in wanted:
         pack, _, name = event.partition(".")
         uid = f"trigger:{pack}:{name}:{encode_json(parameters).decode()}"
+        if parameters:  # a trigger of its own, by whose ref the sensor sends its events
+            name = hashlib.sha256(uid.encode()).hexdigest()[:32]
         found[uid] = {
-            "id": uid, "uid": uid, "ref": event, "type": event, "pack": pack, "name": name, "parameters": parameters,
-            "description": "",
+            "id": uid, "uid": uid, "ref": f"{pack}.{name}", "type": event, "pack": pack, "name": name,
+            "parameters": parameters, "description": "",
         }  # fmt: skip
     return tuple(found.values())
 

@@ -217,7 +217,8 @@ class SupervisedSensor:
             self.program, self.acceptance, self._with.answer, process.reply, self.log, self._with.now
         )
         if prepared.first_line is not None:
-            process.reply(encode_json(freeze(prepared.first_line)))
+            first = {**prepared.first_line, "max_line_bytes": self._with.limits.max_line_bytes}
+            process.reply(encode_json(freeze(first)))
             self._tell_triggers(process)
         hurry = asyncio.Event()
         async with asyncio.TaskGroup() as group:

@@ -18,6 +18,8 @@ from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, Work
 
 MAX_FINDINGS = 200
 """The findings of a definition that are shown."""
+MAX_REF_LENGTH = 256
+"""The characters of the ref of a rule, a schedule or a sensor."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 NAME_RULE = "letters, digits, _ and -, not starting with a digit"
 
@@ -82,6 +84,16 @@ class Reader:
             self.error("bad_name", f"{what} is invalid", node.place, found=repr(text), expected=NAME_RULE)
             return None
         return text
+
+    def check_ref(self, ref: str, what: str, place: Place) -> bool:
+        """Return whether every store and every request can have a ref, and report one that they cannot have."""
+        if 0 < len(ref) <= MAX_REF_LENGTH and ref.isprintable():
+            return True
+        self.error(
+            "bad_name", f"the ref of {what} is invalid", place, found=repr(ref[:100]),
+            expected=f"at most {MAX_REF_LENGTH} printable characters (MAX_REF_LENGTH)",
+        )  # fmt: skip
+        return False
 
     def boolean(self, node: Node, what: str) -> bool:
         """Return a boolean, or False for any other node."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
         NO_SURROUNDINGS,
+        RULE_REF,
         Judgement,
         Rendered,
         Surroundings,
@@ -49,7 +50,7 @@ else:
             "sensor": "Sensor",
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
-            "trial": "Judgement NO_SURROUNDINGS Rendered Surroundings answers judge render",
+            "trial": "Judgement NO_SURROUNDINGS RULE_REF Rendered Surroundings answers judge render",
             "waits": "MAX_UNMATCHED_WAITS WaitIndex WhereScope check_match",
         },
     )
@@ -60,6 +61,7 @@ __all__ = [
     "MAX_UNMATCHED_WAITS",
     "NO_RULES",
     "NO_SURROUNDINGS",
+    "RULE_REF",
     "SCHEDULE_EVENT",
     "STYLES",
     "TIMERS",

@@ -22,6 +22,14 @@ def read_trigger(reader: Reader, root: Node | None) -> Trigger | None:
     """Return the rule, the webhook or the sensor of a document, or None. The reader collects the findings."""
     if not isinstance(root, MapNode) or not is_trigger_document(root):
         return None
+    found = _read(reader, root)
+    if isinstance(found, Rule | Sensor):
+        what = "the sensor" if isinstance(found, Sensor) else "the rule"
+        return found if reader.check_ref(found.ref, what, found.place) else None
+    return found
+
+
+def _read(reader: Reader, root: MapNode) -> Trigger | None:
     if "hook" in root.members:
         return read_hook(reader, root)
     if "sensor" in root.members:

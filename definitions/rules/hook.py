@@ -12,8 +12,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Site, Template
-from stretto.definitions.rules.event import is_engine_event
-from stretto.definitions.rules.names import check_expression
+from stretto.definitions.rules.names import check_expression, check_sent_event
 from stretto.definitions.source import MapNode, Node, ScalarNode
 
 HookStyle: TypeAlias = Literal["bearer", "alertmanager", "github", "stripe"]
@@ -72,11 +71,7 @@ def read_hook(reader: Reader, node: MapNode) -> Hook | None:
     event, description = name or PurePath(reader.file).stem, ""
     for member, what in fields.given("event"):
         event = reader.text(member, what) or event
-        if is_engine_event(event):
-            reader.error(
-                "reserved_event", f"{what} must not be a type of the engine's own events", member.place,
-                found=repr(event), expected="a type that does not begin with stretto.",
-            )  # fmt: skip
+        check_sent_event(reader, event, what, member.place)
     for member, what in fields.given("description"):
         description = reader.text(member, what) or ""
     fields.take("version")

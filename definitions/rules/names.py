@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from stretto.definitions.dialects import Reader
+from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Source
-from stretto.definitions.rules.event import RuleDialect
+from stretto.definitions.rules.event import RuleDialect, is_engine_event
 from stretto.definitions.rules.rule import Rule
 from stretto.definitions.rules.scope import NAMES
 from stretto.definitions.validation import references_of
@@ -39,6 +40,15 @@ def check_expression(reader: Reader, expression: Source, dialect: RuleDialect) -
                 "unknown_name", f"{base!r} has no {fields[0]!r}", expression.place, expected=", ".join(FACTS),
                 hint=reader.nearest(fields[0], FACTS),
             )  # fmt: skip
+
+
+def check_sent_event(reader: Reader, event: str, what: str, place: Place) -> None:
+    """Report a type of events that only the engine makes, for a sender outside of it."""
+    if is_engine_event(event):
+        reader.error(
+            "reserved_event", f"{what} must not be a type of the engine's own events", place,
+            found=repr(event), expected="a type that does not begin with stretto.",
+        )  # fmt: skip
 
 
 def _expressions(rule: Rule) -> Iterator[Source]:

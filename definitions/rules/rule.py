@@ -46,7 +46,7 @@ class Rule:
     Attributes:
         ref: Its name, which no other rule has.
         event: The type of the events that it answers.
-        parameters: The parameters of the trigger that an event must have.
+        parameters: The parameters of the trigger. An event must have them, unless the rule is one of Attune's.
         criteria: The conditions that an event must meet, all of them.
         target: The ref of the workflow or the action that runs.
         inputs: The run's inputs.
@@ -78,6 +78,11 @@ class Rule:
         """Find the inputs without expressions."""
         fixed = tuple(name for name, template in self.inputs.items() if isinstance(template, Constant))
         object.__setattr__(self, "fixed", fixed)
+
+    @property
+    def wanted(self) -> FrozenDict:
+        """The parameters that an event must have. Attune's are for the sensor, except those of timers."""
+        return EMPTY_OBJECT if self.dialect == "attune" and self.schedule is None else self.parameters
 
     @property
     def file(self) -> str:

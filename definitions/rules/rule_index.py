@@ -90,7 +90,7 @@ NO_RULES = RuleIndex({})
 
 def _required(rule: Rule) -> tuple[_Path, str] | None:
     """Return a field of the event and the text that it must have, if the rule is known to ask for one."""
-    for name, value in rule.parameters.items():
+    for name, value in rule.wanted.items():
         if isinstance(value, str):
             return (_PARAMETERS, name), value
     for criterion in rule.criteria:

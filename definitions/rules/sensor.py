@@ -11,6 +11,7 @@ from typing import Final
 
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Place
+from stretto.definitions.rules.names import check_sent_event
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 MAX_WORDS: Final = 100
@@ -55,6 +56,8 @@ def read_sensor(reader: Reader, node: MapNode) -> Sensor | None:
     for name in texts:
         for member, what in fields.given(name):
             texts[name] = reader.text(member, what) or ""
+            if name == "event":
+                check_sent_event(reader, texts[name], what, member.place)
     environment = {
         name: text for member, what in fields.given("environment") for name, text in _variables(reader, member, what)
     }

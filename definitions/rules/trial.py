@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from stretto.definitions.context import NO_ENVIRONMENT, KeySource, Mask, ReadKey, RunEnvironment, RunKeys
 from stretto.definitions.data import FrozenDict, object_of
@@ -34,6 +34,8 @@ class Surroundings:
 
 
 NO_SURROUNDINGS = Surroundings()
+RULE_REF: Final = "rule_ref"
+"""The parameter of an event that names the one rule of Attune's that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def answers(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDIN
         event: The event, of the type that the rule listens to.
         surroundings: What the rule reads beside it.
     """
-    if rule.parameters and not has_parameters(rule, event):
+    if not has_parameters(rule, event):
         return False
     if not rule.criteria:
         return True
@@ -92,9 +94,14 @@ def answers(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDIN
 
 
 def has_parameters(rule: Rule, event: Event) -> bool:
-    """Return whether an event has all parameters of the trigger that a rule asks for."""
+    """Return whether an event has all parameters of the trigger that a rule asks for.
+
+    A sensor of Attune's may name the one rule of Attune's that an event is for.
+    """
     given = event.parameters
-    return all(name in given and given[name] == value for name, value in rule.parameters.items())
+    if given and rule.dialect == "attune" and given.get(RULE_REF, rule.ref) != rule.ref:
+        return False
+    return all(name in given and given[name] == value for name, value in rule.wanted.items())
 
 
 def judge(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDINGS) -> list[Judgement]:
@@ -106,7 +113,10 @@ def _judged(rule: Rule, event: Event, surroundings: Surroundings) -> Iterable[Ju
     scope, moment, mask = _evaluation(rule, event, surroundings)
     line = rule.place.line
     yield Judgement(f"event {rule.event}", line, rule.event == event.type, found=event.type)
-    for name, value in rule.parameters.items():
+    if rule.dialect == "attune" and RULE_REF in event.parameters:
+        named = event.parameters[RULE_REF]
+        yield Judgement(f"{RULE_REF} = {rule.ref!r}", line, named == rule.ref, found=repr(named))
+    for name, value in rule.wanted.items():
         held = name in event.parameters and event.parameters[name] == value
         yield Judgement(f"{name} = {value!r}", line, held, found=repr(event.parameters.get(name)))
     for criterion in rule.criteria:

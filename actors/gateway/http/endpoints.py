@@ -68,6 +68,8 @@ WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: drawing graphs, encoding exports."""
 PIECE_BYTES: Final = 256 * 1024
 """Bytes of a large value that are sent at once."""
+WITH_SLASHES: Final = ("ref", "rule", "schedule", "sensor", "url")
+"""The names in paths that may have slashes."""
 A = TypeVar("A", bound=msgspec.Struct)
 _Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
@@ -166,9 +168,9 @@ class Endpoints:
         async def answer(http: HttpRequest) -> Stream | Response | CountedAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
-        return HttpRoute(
-            API + path.replace("{ref}", "{ref:path}").replace("{url}", "{url:path}"), answer, methods=list(routes)
-        )
+        for name in WITH_SLASHES:
+            path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
+        return HttpRoute(API + path, answer, methods=list(routes))
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Stream | Response | CountedAnswer:
         role = routes[0].role  # all of them have the same
@@ -359,7 +361,7 @@ def _order(route: Route) -> tuple[bool, int, str]:
 
     A ref may have slashes, so that the longer one of two paths with refs comes first.
     """
-    has_ref = "{ref}" in route.place
+    has_ref = any(f"{{{name}}}" in route.place for name in WITH_SLASHES)
     return has_ref, -len(route.place) if has_ref else 0, route.place
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from stretto.actors import Engine, Requester, SensorDisabled, SensorLimits, UnknownSensor
 from stretto.actors.catalogue import load_library
+from stretto.actors.sensors.conversation import UNREADABLE
 from tests.support.sensors import QUICK, await_end, sensing, watched, write_sensor
 
 BY = Requester(who="mira", via="cli", source="local")
@@ -159,7 +160,9 @@ def test_the_state_of_a_sensor_is_in_the_key_value_store(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ({"event": "stretto.run_ended"}, "only the engine sends events of the types stretto.*"),
+        ({"event": "stretto.run_ended"}, "only the engine sends events of the type 'stretto.run_ended'"),
+        ({"event": "core.st2.generic.actiontrigger"}, "only the engine sends events of the type"),
+        ({"payload": 1, "parameters": [1]}, "`parameters` must be an object"),
         ({"event": "a\0b"}, "the type of an event must have at most 256 characters and no NUL"),
         ({"event": 7}, "`event` and `key` must be texts"),
         ({"payload": 1, "key": "k" * 257}, "the key of an event must have at most 256 characters"),
@@ -172,6 +175,17 @@ def test_what_a_sensor_must_not_say_is_answered_with_an_error(
     write_sensor(tmp_path / "d", "wrong", f"say(payload=ask(**{line!r}))\nstay()\n")
     with sensing(tmp_path) as sensing_engine:
         assert problem in sensing_engine.said()["error"]
+
+
+def test_a_line_that_cannot_be_read_is_answered_if_it_begins_with_an_id(tmp_path: Path) -> None:
+    """The sensor would wait for ever."""
+    write_sensor(tmp_path / "d", "wrong", """
+        print('{"id": 7, "payload": NaN}', flush=True)
+        say(payload=json.loads(sys.stdin.readline()))
+        stay()
+    """)  # fmt: skip
+    with sensing(tmp_path) as sensing_engine:
+        assert sensing_engine.said() == {"id": 7, "error": UNREADABLE, "code": "invalid_sensor_event"}
 
 
 def test_a_repeated_key_is_answered_with_the_first_event(tmp_path: Path) -> None:

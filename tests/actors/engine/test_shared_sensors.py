@@ -1,12 +1,13 @@
 """Sensors of several engines on one store: one engine runs each, and another one takes it over."""
 
+import select
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stretto.actors import Engine, SensorElsewhere
-from tests.support.sensors import QUICK, RULE, WORK, Sensing, write_sensor
+from tests.support.sensors import QUICK, RULE, WORK, Sensing, watched, write_sensor
 
 LEASE = 3.0
 
@@ -31,3 +32,20 @@ def test_a_sensor_runs_once_with_two_engines(postgres_url: str, tmp_path: Path) 
             first.stop()
             assert other.said() != pid
             assert second.sensor("probe")["status"] == "running"
+
+
+def test_a_drained_engine_gives_its_sensors_to_another(postgres_url: str, tmp_path: Path) -> None:
+    """The process of the first one has ended before the second one starts its own."""
+    folder = tmp_path / "d"
+    write_sensor(folder, "probe", "say(payload=os.getpid())\nstay()\n")
+    (folder / "work.yaml").write_text(WORK)
+    (folder / "rule.yaml").write_text(RULE % "t.said")
+    with opened(folder, postgres_url) as first:
+        pid = Sensing(first).said()
+        with opened(folder, postgres_url) as second, watched(pid) as process:
+            other = Sensing(second)
+            [number] = [each["daemon"] for each in first.daemons() if each["here"]]
+            first.drain_daemon(number)
+            assert other.said() != pid
+            assert select.select([process], [], [], 0)[0]
+            assert [each.sensor("probe")["status"] for each in (first, second)] == ["elsewhere", "running"]

@@ -69,7 +69,7 @@ def asking(folder: Path) -> Iterator[Daemon]:
         watchdog = threading.Timer(PATIENCE, process.kill)
         watchdog.start()
         daemon = Daemon(process)
-        daemon.tell(**(sensor.first_line([trigger("asking.first")]) or {}))
+        daemon.tell(max_line_bytes=10_000, **(sensor.first_line([trigger("asking.first")]) or {}))
         try:
             yield daemon
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stretto.actors import Engine, SensorLimits
+from stretto.actors.catalogue import load_library
 from stretto.actors.packs import read_packs
 from tests.support.sensors import QUICK, WORK, Sensing, await_end, watched
 
@@ -87,6 +88,56 @@ class WaitingSensor(Sensor):
 
     def remove_trigger(self, trigger):
         pass
+"""
+ASKING = """
+import time
+from st2reactor.sensor.base import Sensor
+
+
+class AskingSensor(Sensor):
+    def __init__(self, sensor_service, config=None):
+        super().__init__(sensor_service, config)
+        self.sensor_service.get_value("before")
+
+    def setup(self):
+        pass
+
+    def run(self):
+        time.sleep(1000)
+
+    def cleanup(self):
+        pass
+
+    def add_trigger(self, trigger):
+        self.sensor_service.get_value("at")
+        self.sensor_service.dispatch(trigger["ref"], {"got": trigger["parameters"]})
+
+    def remove_trigger(self, trigger):
+        pass
+"""
+UNFIT = """
+import time
+from st2reactor.sensor.base import Sensor
+
+
+class UnfitSensor(Sensor):
+    def run(self):
+        refused = []
+        for payload in (float("nan"), "\\ud800", 2**70, "x" * 3000):
+            try:
+                self.sensor_service.dispatch("unfit.sent", payload)
+            except Exception as error:
+                refused.append(type(error).__name__)
+        self.sensor_service.dispatch("unfit.told", refused)
+        time.sleep(1000)
+"""
+PARAMETERS_RULE = """
+name: watched
+pack: t
+enabled: true
+trigger: {type: asking.added, parameters: {path: %s}}
+criteria: {}
+action: {ref: t.work, parameters: {said: "{{ trigger.got.path }}"}}
 """
 NATIVE_RULE = "ref: t.%s\non: {event: %s}\nrun: t.work\ninput: {said: '{{ payload }}'}\n"
 ATTUNE = """
@@ -175,6 +226,35 @@ def test_a_passive_sensor_may_print_and_is_refused_events_of_the_engine(tmp_path
         with watched(first["pid"]) as process:
             sensing.engine.stop()
             await_end(process)
+
+
+def test_a_sensor_may_ask_while_it_gets_triggers_and_its_events_have_their_parameters(tmp_path: Path) -> None:
+    """Other rules for the type ask for other parameters."""
+    metadata = "class_name: AskingSensor\nentry_point: asking.py\ntrigger_types: [{name: added}]\n"
+    write_pack(tmp_path / "packs" / "asking", "asking", asking__yaml=metadata, asking__py=ASKING)
+    with sensing_pack(tmp_path, ("asking.added",)) as sensing:
+        assert sensing.said() == {"got": {}}
+        engine = sensing.engine
+        (tmp_path / "d" / "watched.yaml").write_text(PARAMETERS_RULE % "/a")
+        library = load_library(
+            [tmp_path / "d"], packs=[tmp_path / "packs"], earlier=engine.proxy.host.catalogue().get()
+        )
+        engine.proxy.host.use_definitions(library.catalogue, library.packs).get()
+        said = [sensing.said(), sensing.said()]
+        assert {"got": {"path": "/a"}} in said
+        assert "/a" in said
+        [event, _first] = engine.events()["events"]
+        assert engine.event(event["event"])["parameters"] == {"path": "/a"}
+        assert engine.event(event["event"])["type"] == "asking.added"
+
+
+def test_a_payload_that_cannot_be_sent_is_an_exception(tmp_path: Path) -> None:
+    """The sensor would wait for ever."""
+    metadata = "class_name: UnfitSensor\nentry_point: unfit.py\ntrigger_types: [{name: told}]\n"
+    write_pack(tmp_path / "packs" / "unfit", "unfit", unfit__yaml=metadata, unfit__py=UNFIT)
+    limits = SensorLimits(max_line_bytes=2000)
+    with sensing_pack(tmp_path, ("unfit.told",), limits) as sensing:
+        assert sensing.said() == ["EventRefused", "EventRefused", "EventRefused", "TooLong"]
 
 
 def test_a_sensor_of_attune_sends_its_events_by_http(tmp_path: Path) -> None:

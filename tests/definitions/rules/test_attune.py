@@ -2,7 +2,8 @@
 
 import pytest
 
-from stretto.definitions.rules import answers, render
+from stretto.definitions.data import freeze
+from stretto.definitions.rules import RuleIndex, answers, judge, render
 from tests.support.events import event, rule, trigger
 
 COUNT = """
@@ -59,3 +60,13 @@ def test_conditions_are_fields_or_an_expression(conditions: str, expected: bool)
 def test_a_mistake_is_found(conditions: str, codes: list[str]) -> None:
     """With its code."""
     assert trigger(COUNT.replace("conditions: {}", f"conditions: {conditions}"))[1] == codes
+
+
+def test_parameters_of_a_trigger_are_for_its_sensor() -> None:
+    """It may name the one rule that an event is for."""
+    read = rule(COUNT.replace("conditions: {}", "trigger_params: {every: 5}"))
+    for parameters, expected in (({}, True), ({"rule_ref": read.ref}, True), ({"rule_ref": "t.other"}, False)):
+        sent = event({}, type="nodejs_example.counter", parameters=freeze(parameters))
+        assert answers(read, sent) is expected
+        assert all(each.held for each in judge(read, sent)) is expected
+        assert RuleIndex({read.ref: read}).candidates(sent) == (read,)

@@ -36,7 +36,18 @@ def test_a_sensor_has_a_command_and_the_type_of_its_events() -> None:
         ("sensor: a\ncommand: [x]\nenvironment: {A=B: c}\n", "bad_environment"),
         ("sensor: a\ncommand: [x]\nenvironment: {A: [c]}\n", "bad_environment"),
         ("sensor: a\ncommand: [x]\nevnt: b\n", "unknown_field"),
+        ("sensor: a\ncommand: [x]\nevent: core.st2.generic.actiontrigger\n", "reserved_event"),
+        ('sensor: "a\\0b"\ncommand: [x]\n', "bad_name"),
+        (f"sensor: {'a' * 257}\ncommand: [x]\n", "bad_name"),
     ],
 )
 def test_a_wrong_field_is_named(text: str, code: str) -> None:
     assert code in read(text)[1]
+
+
+@pytest.mark.parametrize("ref", ["a\\0b", "a\\nb", "a\\e[2J", "a" * 257])
+def test_a_ref_of_a_rule_that_no_store_or_terminal_can_take_is_refused(ref: str) -> None:
+    reader = Reader("rule.yaml")
+    text = f'ref: "{ref}"\non: {{event: t.said}}\nrun: core.noop\n'
+    assert read_trigger(reader, compose(text, reader.file, reader.report)) is None
+    assert [each.code for each in reader.findings] == ["bad_name"]

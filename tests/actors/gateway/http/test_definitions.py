@@ -34,6 +34,7 @@ output_map: {said: "{{ task.each.result }}"}
 """
 SLASHED = 'ref: ops/slash.ed\nversion: "1"\ntasks: [{name: a, action: core.noop}]\n'
 BROKEN = 'ref: ops.broken\nversion: "1"\ntasks: [{name: a, action: core.ech}]\n'
+RULE = "ref: ops/on.said\non: {event: t.said}\nrun: core.noop\n"
 READS = """version: "1"
 tasks: [{name: a, with_items: {lines: /etc/passwd}, action: core.echo, input: {message: "{{ item }}"}}]
 """
@@ -74,7 +75,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     definitions = folder / "definitions"
     definitions.mkdir()
-    for name, text in {"greet": GREET, "slashed": SLASHED, "broken": BROKEN}.items():
+    for name, text in {"greet": GREET, "slashed": SLASHED, "broken": BROKEN, "on_said": RULE}.items():
         (definitions / f"{name}.yaml").write_text(text)
     store = f"sqlite:///{folder}/store.db"
     tokens = {role: token_in(store, role) for role in ("viewer", "operator", "admin")}
@@ -127,6 +128,15 @@ def test_a_ref_may_have_a_slash(served: Served, suffix: str) -> None:
         reply = served.ask("GET", f"/definitions/{ref}{suffix}")
         assert reply.status == 200, reply
         assert b"ops/slash.ed" in reply.body or suffix == "/graph"
+
+
+@pytest.mark.parametrize("ref", ["ops/on.said", "ops%2Fon.said"])
+def test_a_ref_of_a_rule_may_have_a_slash(served: Served, ref: str) -> None:
+    """Also where another name follows it."""
+    assert served.get(f"/rules/{ref}")["rule"] == "ops/on.said"
+    for act, enabled in (("disable", False), ("enable", True)):
+        reply = served.ask("POST", f"/rules/{ref}/{act}", {})
+        assert (reply.status, reply.json["enabled"]) == (200, enabled), reply
 
 
 def test_a_source_has_the_text(served: Served) -> None:

@@ -25,6 +25,9 @@ def test_a_sensor_is_shown_and_restarted_by_a_form(tmp_path: Path) -> None:
     folder = tmp_path / "definitions"
     write_sensor(folder, "probe", f"print({HOSTILE!r}, flush=True)\nstay()\n", more="description: It probes.\n")
     write_sensor(folder, "off", "stay()\n", more="enabled: false\n")
+    write_sensor(folder, "slashed", "stay()\n", more="enabled: false\n")
+    slashed = (folder / "slashed.yaml").read_text()
+    (folder / "slashed.yaml").write_text(slashed.replace("sensor: slashed", "sensor: ops/slashed"))
 
     async def test(client: Client, url: str) -> None:
         viewer = await entered(client, url, name="vic", role="viewer")
@@ -32,7 +35,10 @@ def test_a_sensor_is_shown_and_restarted_by_a_form(tmp_path: Path) -> None:
         assert page.index("off") < page.index("probe")
         assert "Running" in page
         assert "It probes." in page
+        assert '<a href="/sensors" aria-current="page">Sensors</a>' in page
         assert "Disabled" in await text_of(viewer, "/sensors/off")
+        for ref in ("ops/slashed", "ops%2Fslashed"):
+            assert "Disabled" in await text_of(viewer, f"/sensors/{ref}")
         one = await text_of(viewer, "/sensors/probe")
         assert "Restart<" not in one
         assert "<h2>Log" not in one
