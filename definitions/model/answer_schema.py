@@ -98,7 +98,7 @@ class _Reader:
             pattern=_pattern(schema, what),
             items=self.read(schema["items"], "", f"`items` of {what}", required=False) if "items" in schema else None,
             properties=self._properties(schema, needs, what), closed=closed, others=others,
-            description=_text(schema, "description"),
+            description=_text(schema, "description"), needed=frozenset(needs),
         )  # fmt: skip
 
     @staticmethod

@@ -121,7 +121,7 @@ def _problems_of_members(parameter: Parameter, value: FrozenDict, path: str, *, 
     for name, member in parameter.properties.items():
         if name in value:
             yield from problems_of(member, value[name], f"{path}.{name}", secret=secret)
-        elif member.required:
+        elif member.required or name in parameter.needed:
             yield f"{path!r} needs the field {name!r}"
     for name in value:
         if name in parameter.properties:

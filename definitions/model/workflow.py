@@ -44,6 +44,7 @@ class Parameter:
         others: The type of an object's other fields.
         description: Text for people.
         computed: A text with expressions in the words of StackStorm's metadata, which gives the default, or "".
+        needed: The known fields that an object must have, be they null or not.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Parameter:
     others: "Parameter | None" = None
     description: str = ""
     computed: str = ""
+    needed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,14 @@ def test_an_answer_fits_if_it_fits_the_json_schema(schema: Any, value: Any) -> N
     assert (not found) == expected, found
 
 
+@pytest.mark.parametrize("member", [{}, {"type": ["string", "null"]}])
+def test_a_required_member_that_may_be_null_must_be_there(member: Any) -> None:
+    """As null, if it has no other value."""
+    schema = read_answer_schema({"type": "object", "properties": {"c": member}, "required": ["c"]})
+    assert list(problems_of(schema, freeze({}), "answer")) == ["'answer' needs the field 'c'"]
+    assert list(problems_of(schema, freeze({"c": None}), "answer")) == []
+
+
 def test_a_member_may_say_itself_that_it_is_required() -> None:
     """As in StackStorm's schemas."""
     schema = read_answer_schema({"type": "object", "properties": {"go": {"type": "boolean", "required": True}}})
