@@ -49,12 +49,15 @@ def test_each_report_takes_the_requests_fields(request_: type[Request]) -> None:
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda each: each.command)
 def test_each_control_is_an_event_of_the_conductor(control: RunControl) -> None:
-    """The event has the request's fields behind the run, and the time as its last one. The note is the audit's."""
+    """The event has the request's fields behind the run, then the time, then optional ones. The note is the audit's."""
     event: Any = control.event
     *fields, note = [field.name for field in msgspec.structs.fields(control.request)]
     assert note == "note"
     assert fields[0] == "run"
-    assert [field.name for field in msgspec.structs.fields(event)] == [*fields[1:], "at"]
+    given = [*fields[1:], "at"]
+    of_event = msgspec.structs.fields(event)
+    assert [field.name for field in of_event[: len(given)]] == given
+    assert not any(field.required for field in of_event[len(given) :])
     assert event in get_args(Event), f"the union Event in definitions/conductor/events.py must have {event.__name__}"
 
 
