@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from stretto.metrics import configure_logging
+from stretto.metrics import logging as own_logging
 from tests.support.waiting import PATIENCE
 
 LIBRARIES = ("", "pykka", "httpx", "httpcore", "asyncio")
@@ -18,8 +19,9 @@ def restored_logging() -> Iterator[None]:
     """Undo what a test configured for the whole process."""
     loggers = [logging.getLogger(name) for name in LIBRARIES]
     before = [(logger, logger.level, logger.handlers.copy()) for logger in loggers]
-    # pytest's own handlers serve all tests.
-    filters = [(handler, handler.level, handler.filters.copy()) for handler in logging.getLogger().handlers]
+    # pytest's own handlers serve all tests, and that of the lines does.
+    shared = {*logging.getLogger().handlers, own_logging._handler}
+    filters = [(handler, handler.level, handler.filters.copy()) for handler in shared]
     yield
     # Nobody waits for an engine that stops by itself, as for want of its store. Its last line belongs to this test.
     for thread in threading.enumerate():

@@ -3,6 +3,7 @@
 import os
 import select
 import textwrap
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,7 @@ class Sensing:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self._inbox = Inbox.start()
+        weakref.finalize(self, self._inbox.stop, block=False)
         engine.proxy.host.subscribe_to_ends(self._inbox).get()
 
     def said(self) -> Any:

@@ -155,7 +155,8 @@ def test_a_cancel_ends_an_endless_function(runner: WorkerRunner, ends: "SimpleQu
     with fifo(tmp_path / "told") as told:
         running = runner.start(*call("hang", told=str(told.path)), ends.put)
         told.lines(1)
-        assert running.began is not None
+        while running.began is None:  # the function may say so first
+            pass
         assert running.cancel()
         ended = ends.get(timeout=PATIENCE)
     assert (ended.status, ended.kind) == ("cancelled", "cancelled")
