@@ -53,9 +53,9 @@ STOPPED: Final = 0
 ABANDONED: Final = 1
 """Exit code: unfinished runs were abandoned, or the engine failed."""
 HEALTH_SECONDS: Final = 5.0
+"""How long the engine may take to answer a probe; its turns take microseconds."""
 STANDING_SECONDS: Final = 5.0
 """A dispatcher that takes no turn for longer makes the daemon unready."""
-"""How long the engine may take to answer a probe; its turns take microseconds."""
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 _SIGNALS: Final = (*_STOPS, signal.SIGHUP, signal.SIGUSR1)

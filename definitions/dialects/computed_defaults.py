@@ -89,7 +89,7 @@ def read_computed(reader: Reader, parameters: Mapping[str, Parameter], written: 
 
 
 def with_computed_defaults(workflow: Workflow) -> Workflow:
-    """Return a workflow of the Orquesta dialect whose inputs have the computed defaults of its parameters."""
+    """Return an Orquesta workflow. The computed defaults of its parameters are defaults of its inputs."""
     computed = {name: each for name, each in workflow.parameters.items() if each.computed}
     if not computed:
         return workflow

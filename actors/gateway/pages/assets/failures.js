@@ -24,7 +24,7 @@ function linkTo(text, href) {
   return link;
 }
 
-// A stream may know less of a group's place than the server: rows of the same words cannot be told apart.
+// The server may know the place of a group when the stream does not. Then two rows can have the same text.
 function readRendered(body) {
   for (const row of isRead ? [] : body.rows) {
     const kind = row.querySelector(".kind");
@@ -59,7 +59,7 @@ function rowOf(group, used) {
 export function showFailures(news, task) {
   const place = document.getElementById("errs");
   if (!place) return;
-  const heard = isRead ? new Date().toISOString() : null; // what is told first may have begun long ago
+  const heard = isRead ? new Date().toISOString() : null; // the first message may be about failures of long ago
   for (const group of news) {
     const key = JSON.stringify([group.kind, withoutNumbers(group.message), group.where]);
     if (group.task !== task) continue;

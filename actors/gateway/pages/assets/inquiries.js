@@ -61,7 +61,7 @@ async function showQuestions() {
 let asking = false;
 let again = false;
 
-// One at a time; what changes meanwhile is asked for after it. A lost connection is told elsewhere.
+// One request at a time. A change during a request leads to another one after it. The stream reports a lost connection.
 async function show() {
   again = asking;
   if (asking || document.hidden) return;
@@ -71,7 +71,7 @@ async function show() {
   if (again) show();
 }
 
-// A page with a stream is told of news by it; others ask.
+// A page with a stream gets an event for each change. A page without one asks again and again.
 export function useInquiries() {
   if (!count && !questions) return;
   addEventListener(INQUIRIES, show);

@@ -52,7 +52,7 @@ export function follow(path, listeners) {
     for (const [name, handler] of Object.entries(listeners)) source.addEventListener(name, news(handler));
     source.addEventListener("inquiries", news(() => dispatchEvent(new Event(INQUIRIES))));
     source.addEventListener("open", () => {
-      if (live.classList.contains("off")) dispatchEvent(new Event(INQUIRIES)); // what was told meanwhile is lost
+      if (live.classList.contains("off")) dispatchEvent(new Event(INQUIRIES)); // events that were sent meanwhile did not arrive
     });
     source.addEventListener("open", showLive); // a stream that continues says nothing until there is news
     source.addEventListener("bye", () => {
