@@ -180,9 +180,11 @@ def print_result(fan_outs: list[FanOut]) -> bool:
             f"{CHECKS:9,}{lost:7}{twice:13}"
         )
     empty, full = fan_outs
-    print(
-        f"\nA check over 50 MB costs {full.microseconds / empty.microseconds:.2f} times a check over an empty context."
-    )
+    if empty.microseconds:
+        ratio = full.microseconds / empty.microseconds
+        print(f"\nA check over 50 MB costs {ratio:.2f} times a check over an empty context.")
+    else:
+        print("\nThe checks over an empty context ended before they could be measured.")
     print("Each engine was killed half way, and its run continued. The checks made twice were not recorded yet.")
     return complete
 

@@ -38,7 +38,7 @@ class Reporter:
     """Prints the progress of the checks."""
 
     def __init__(self) -> None:
-        self._first: int | None = None
+        self._first: tuple[int, float] | None = None
         self._warm: tuple[int, float] | None = None
 
     def report(self, state: dict[str, Any]) -> None:
@@ -48,10 +48,11 @@ class Reporter:
             return
         done, seconds = items["succeeded"], time.process_time()
         if self._first is None:
-            self._first = done
-        if self._warm is None and done >= self._first + WARM_UP:
+            self._first = (done, seconds)
+        if self._warm is None and done >= self._first[0] + WARM_UP:
             self._warm = (done, seconds)
-        first, began = self._warm or (done, seconds)
+        # The last report of a fast run may be the first one after the warm-up.
+        first, began = self._warm if self._warm is not None and done > self._warm[0] else self._first
         show(
             {
                 "status": state["status"],
