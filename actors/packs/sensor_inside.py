@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final
 
 from stretto.actors.packs import stand_in, stand_in_library
@@ -145,25 +146,27 @@ MODULES: Final[Mapping[str, Mapping[str, Any]]] = {
 class Triggers:
     """The triggers that a sensor knows, each by its type and its parameters."""
 
-    def __init__(self, service: SensorService) -> None:
+    def __init__(self, sensor: Any, service: SensorService) -> None:
+        self._sensor = sensor
         self._service = service
-        self._lock = threading.Lock()
-        self._sensor: Any = None
-        self._newest: Mapping[str, Any] | None = None
         self._known: dict[str, Any] = {}
 
-    def begin(self, sensor: Any, said: Mapping[str, Any]) -> None:
-        """Let a sensor know the triggers of the first line, or those of a newer one."""
-        with self._lock:
-            self._sensor = sensor
-            self._tell(said if self._newest is None else self._newest)
+    def begin(self, said: Mapping[str, Any], heard: "SimpleQueue[dict[str, Any]]") -> None:
+        """Let the sensor know the triggers of the first line, or of the newest that came meanwhile; then of each line.
 
-    def use(self, said: Mapping[str, Any]) -> None:
-        """Let the sensor know the triggers of a line, and no others, once it is set up."""
-        with self._lock:
-            self._newest = said
-            if self._sensor is not None:
-                self._tell(said)
+        Args:
+            said: The first line.
+            heard: The lines that came after it, and that will come. They are used on another thread: the sensor may
+                ask its daemon when it takes note of a trigger.
+        """
+        while not heard.empty():
+            said = heard.get()
+        self._tell(said)
+        threading.Thread(target=self._tell_all, args=(heard,), name="stretto-triggers", daemon=True).start()
+
+    def _tell_all(self, heard: "SimpleQueue[dict[str, Any]]") -> None:
+        while True:
+            self._tell(heard.get())
 
     def _tell(self, said: Mapping[str, Any]) -> None:
         wanted = {each["uid"]: each for each in said.get("triggers", ())}
@@ -188,8 +191,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     stand_in_library.provide(MODULES)
     service = SensorService(given["pack"], given["class"])
-    triggers = Triggers(service)
-    line().listen(triggers.use)  # before the sensor is made: it may ask for keys
+    heard = SimpleQueue[dict[str, Any]]()
+    line().listen(heard.put)  # before the sensor is made: it may ask for keys
     found = _class(Path(given["program"]), given["class"])
     interval = given["poll_interval"]
     more = {"poll_interval": interval} if interval and issubclass(found, PollingSensor) else {}
@@ -197,7 +200,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     try:
         sensor.setup()
-        triggers.begin(sensor, given)
+        Triggers(sensor, service).begin(given, heard)
         sensor.run()
     finally:
         sensor.cleanup()

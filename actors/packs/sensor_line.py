@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import date, datetime, time
-from queue import SimpleQueue
 from typing import Any
 
 
@@ -35,11 +34,9 @@ class SensorLine:
         self.first: dict[str, Any] = json.loads(self._in.readline())
         self._most: int = self.first["max_line_bytes"]
 
-    def listen(self, use: Callable[[dict[str, Any]], object]) -> None:
-        """Read answers on another thread from now on, and call a function on a third for other lines: it may ask."""
-        heard = SimpleQueue[dict[str, Any]]()
-        threading.Thread(target=self._read, args=(heard.put,), name="stretto-line", daemon=True).start()
-        threading.Thread(target=_use_all, args=(heard, use), name="stretto-triggers", daemon=True).start()
+    def listen(self, hear: Callable[[dict[str, Any]], object]) -> None:
+        """Read answers on another thread from now on, and call a function there for other lines. It must not ask."""
+        threading.Thread(target=self._read, args=(hear,), name="stretto-line", daemon=True).start()
 
     def ask(self, data: bytes) -> bytes:
         """Send an object, and wait for its answer. Any thread may call this. Raises `TooLong`."""
@@ -64,21 +61,16 @@ class SensorLine:
         while written < len(line):
             written += self._out.write(line[written:])
 
-    def _read(self, put: Callable[[dict[str, Any]], object]) -> None:
+    def _read(self, hear: Callable[[dict[str, Any]], object]) -> None:
         for line in self._in:
             said = json.loads(line)
             waiting = self._waiting.pop(said.get("id"), None)
             if waiting is None:
-                put(said)
+                hear(said)
             else:
                 waiting[1].append(line)
                 waiting[0].set()
         os.kill(os.getpid(), signal.SIGTERM)  # the daemon has ended
-
-
-def _use_all(heard: "SimpleQueue[dict[str, Any]]", use: Callable[[dict[str, Any]], object]) -> None:
-    while True:
-        use(heard.get())
 
 
 _lines: list[SensorLine] = []
