@@ -71,9 +71,7 @@ class EngineCore:
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
         parts.stack.add("followers", elsewhere.close)
-        self.requests = RunRequests(
-            services, engine, parts.link, table, quarantine, release, relay, elsewhere
-        )
+        self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
         self.sensors = sensors = EngineSensors(services, parts, definitions)

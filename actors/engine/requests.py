@@ -250,7 +250,7 @@ class RunRequests:
             raise UnknownTask(f"there is no task {task!r} in {ended['workflow']}; {names_there(ended['tasks'])}")
         return explain_end_of_tasks(ended["status"], ended["tasks"], ended["tasks"] if task is None else [task])
 
-    def _explained_from(  # noqa: PLR0913, PLR0917 - the task, and where the run may be
+    def _explained_from(
         self,
         reader: Reader,
         run_id: str,
@@ -300,7 +300,7 @@ class RunRequests:
 
         return _or_elsewhere(self._services.readers.ask_deferred(read))
 
-    def _passed_on(  # noqa: PLR0913, PLR0917 - the request, and where the run may be
+    def _passed_on(
         self,
         verb: str,
         run_id: str,
