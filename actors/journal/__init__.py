@@ -109,6 +109,7 @@ if TYPE_CHECKING:
         unknown_key_error,
     )
     from stretto.actors.journal.lease import StoredDaemon
+    from stretto.actors.journal.limits import KeyNeed, KeyShare
     from stretto.actors.journal.link import (
         MAX_PENDING,
         Answers,
@@ -253,6 +254,7 @@ else:
             ),
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
+            "limits": "KeyNeed KeyShare",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": (
                 "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery "
@@ -292,7 +294,8 @@ __all__ = [
     "InquiryEnd",
     "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
     "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
-    "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed",
+    "KeyLimits", "KeyLink", "KeyNeed", "KeyPlace", "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match",
+    "MatchFailed",
     "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NewEvents",
     "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
     "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",

@@ -20,7 +20,7 @@ from stretto.actors.outcome import Outcome
 from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.file_rules import tasks_with_files
-from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
+from stretto.actors.runs.in_flight import STOP, ItemsInFlight
 from stretto.actors.runs.inquiry_feed import InquiryFeed
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
@@ -39,6 +39,7 @@ from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.starting_items import Key, key_of
 from stretto.actors.runs.streams import NO_STREAMS, streams_of
 from stretto.actors.runs.telemetry import RunTelemetry, is_retried
 from stretto.actors.runs.waiting_messages import WaitEnded
@@ -293,8 +294,15 @@ class RunExecution(InquiryFeed):
         if self.unfinished is not None or (self._reuses and self.reused):
             return
         items = self.items
+        if items.any_refused:
+            self._end_refused()
         if items.any_waits and not self.streams.lagging and (not self.log.durable or self.log.has_room(self._inbox)):
             items.start_permitted(self._record_start)
+
+    def _end_refused(self) -> None:
+        """Fail the items that have no key. The items that follow them may have none, either."""
+        while self.unfinished is None and not self.ended and self.items.any_refused:
+            self.end_unstarted(*self.items.take_refused())
 
     def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
         if self.conductor is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         DeadlinePolicy,
         Deadlines,
         Delivery,
+        KeyLimit,
         OnBadLine,
         Parameter,
         ParameterType,
@@ -42,7 +43,7 @@ else:
             "parameters": "bind problems_of",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
             "workflow": (
-                "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery OnBadLine Parameter "
+                "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
                 "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
             ),
         },
@@ -64,6 +65,7 @@ __all__ = [
     "Edge",
     "Graph",
     "InvalidAnswerSchema",
+    "KeyLimit",
     "OnBadLine",
     "Parameter",
     "ParameterType",

@@ -1,0 +1,149 @@
+"""The items of one run that wait to start: here, in pools of workers, for permits of keys, and sub-workflows."""
+
+from collections import deque
+from typing import Final, TypeAlias
+
+from stretto.actors.history import KeyWait
+from stretto.actors.pools import HERE
+from stretto.actors.runs.keyed_items import KeyedItems, keyed_tasks
+from stretto.actors.runs.pooled_calls import NO_POOL, pool_of, pooled_tasks
+from stretto.actors.runs.pooled_items import PooledItems
+from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import StartItem
+
+Key: TypeAlias = tuple[str, int, int]
+"""A task, its visit, and the item's index."""
+Waiting: TypeAlias = tuple[StartItem, float | None]
+"""A commanded start, and the end of the action before it on the monotonic clock."""
+
+NO_KEYS: Final[frozenset[Key]] = frozenset()
+NO_TASKS: Final[frozenset[str]] = frozenset()
+HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
+"""An item without a pool starts here, and fails then."""
+NONE_WAIT: Final[deque[Waiting]] = deque()
+"""The queue of all runs in which no item waits: an empty one has 760 bytes. Only `add` appends, to a run's own."""
+
+
+def key_of(start: StartItem) -> Key:
+    """Return the item that a command starts."""
+    return start.task, start.visit, start.index
+
+
+class ItemsToStart:
+    """The queues of a run's items."""
+
+    __slots__ = (
+        "_children_waiting", "_keyed", "_keyed_tasks", "_pooled", "_pooled_tasks", "_request", "_run_id", "_services",
+        "_waiting", "_workflow",
+    )  # fmt: skip
+
+    def __init__(self, services: Services, request: RunRequest) -> None:
+        self._services = services
+        self._request = request
+        self._run_id = request.handle.id
+        self._workflow = request.workflow
+        self._waiting = NONE_WAIT
+        self._children_waiting = NONE_WAIT
+        # Most runs have no task with `runs_on`.
+        self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
+        self._pooled: PooledItems | None = None
+        if services.pools is not None and self._pooled_tasks:
+            self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
+        # Most have none with a `concurrency_key`.
+        self._keyed_tasks = keyed_tasks(request.workflow)
+        self._keyed: KeyedItems | None = None
+        if self._keyed_tasks:
+            self._keyed = KeyedItems(services, request.workflow, self._run_id)
+
+    def add(self, start: StartItem, preceding_end: float | None) -> None:
+        """Enqueue an item."""
+        if self._request.nested and self._action_of(start) in self._request.nested:
+            if self._children_waiting is NONE_WAIT:
+                self._children_waiting = deque()
+            self._children_waiting.append((start, preceding_end))
+            return
+        if self._keyed is not None and start.task in self._keyed_tasks:
+            self._keyed.add(start, preceding_end)
+            return
+        self._admit(start, preceding_end)
+
+    def _admit(self, start: StartItem, preceding_end: float | None) -> None:
+        """Enqueue an item that needs no permit of a key, or has one."""
+        if self._pooled is not None and start.task in self._pooled_tasks:
+            pool = pool_of(self._services, self._workflow, start, self._run_id)
+            if pool not in HERE_OR_NONE:
+                self._pooled.add(pool, start, preceding_end)
+                return
+        if self._waiting is NONE_WAIT:
+            self._waiting = deque()
+        self._waiting.append((start, preceding_end))
+
+    @property
+    def any_waits(self) -> bool:
+        """Whether any item waits."""
+        if self._waiting or self._children_waiting or (self._pooled is not None and self._pooled.any_waits):
+            return True
+        return self._keyed is not None and self._keyed.any_waits
+
+    def _queues(self) -> tuple[deque[Waiting], ...]:
+        here: tuple[deque[Waiting], ...] = (self._waiting, self._children_waiting)
+        if self._keyed is not None:
+            here = (*here, *self._keyed.queues())
+        return here if self._pooled is None else (*here, *self._pooled.queues())
+
+    def waiting(self) -> frozenset[Key]:
+        """Return the items that wait."""
+        return frozenset(key_of(start) for queue in self._queues() for start, _ in queue)
+
+    def waiting_for_pools(self) -> dict[str, int]:
+        """Return how many items wait for each pool."""
+        return {} if self._pooled is None else self._pooled.waiting()
+
+    def waiting_for_keys(self) -> tuple[KeyWait, ...]:
+        """Return the keys whose permits items wait for."""
+        return () if self._keyed is None else self._keyed.waits()
+
+    @property
+    def any_refused(self) -> bool:
+        """Whether items have no key."""
+        return self._keyed is not None and bool(self._keyed.refused)
+
+    def take_refused(self) -> tuple[StartItem, str, str]:
+        """Remove an item that has no key. Return it with the kind and the message of its failure."""
+        if self._keyed is None:
+            raise IndexError("no item has a key")
+        return self._keyed.refused.popleft()
+
+    def withdraw(self, task: str, visit: int, except_for: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
+        """Remove the waiting items of a visit, and return their indexes."""
+        withdrawn: list[int] = []
+        for waiting in self._queues():
+            remaining: list[Waiting] = []
+            for each in waiting:
+                key = key_of(each[0])
+                if key[:2] == (task, visit) and key not in except_for:
+                    withdrawn.append(key[2])
+                else:
+                    remaining.append(each)
+            waiting.clear()
+            waiting.extend(remaining)
+        if self._keyed is not None:
+            withdrawn += self._keyed.withdraw(task, visit, withdrawn, except_for)
+        return tuple(withdrawn)
+
+    def remove_waiting(self, key: Key) -> StartItem | None:
+        """Remove one item, and return its start, or None if it does not wait."""
+        for waiting in self._queues():
+            for each in waiting:
+                if key_of(each[0]) == key:
+                    waiting.remove(each)
+                    if self._keyed is not None:
+                        self._keyed.removed(key)
+                    return each[0]
+        return None
+
+    def _action_of(self, start: StartItem) -> str:
+        """Return the ref of an item's action. A rendered one is known only when the item starts."""
+        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
+        return action or ""
