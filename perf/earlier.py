@@ -96,7 +96,7 @@ def measure(rounds: int) -> Samples:
             asks = {name: stack.enter_context(runs_of(folder, cores)) for name, folder in folders.items()}
             for told, (work, runs) in WORK.items():
                 cases = {
-                    f"{told}, {cores}, {name}": lambda ask=ask, work=work, runs=runs: ask(work, runs)  # type: ignore[misc]
+                    f"{told}, {cores}, {name}": lambda ask=ask, work=work, runs=runs: ask(work, runs)
                     for name, ask in asks.items()
                 }
                 samples |= interleave_singly(cases, rounds)
