@@ -81,9 +81,7 @@ class RunExecution(InquiryFeed):
     that neither needs the garbage collector.
     """
 
-    __slots__ = (
-        "_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files",
-    )  # fmt: skip
+    __slots__ = ("_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files")
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
         self._services, self._request = services, request
@@ -294,15 +292,16 @@ class RunExecution(InquiryFeed):
         if self.unfinished is not None or (self._reuses and self.reused):
             return
         items = self.items
-        if items.any_refused:
+        if items.refused:
             self._end_refused()
         if items.any_waits and not self.streams.lagging and (not self.log.durable or self.log.has_room(self._inbox)):
             items.start_permitted(self._record_start)
 
     def _end_refused(self) -> None:
         """Fail the items that have no key. The items that follow them may have none, either."""
-        while self.unfinished is None and not self.ended and self.items.any_refused:
-            self.end_unstarted(*self.items.take_refused())
+        while self.unfinished is None and not self.ended and self.items.refused:
+            start, kind, message = self.items.refused.popleft()
+            self.end_unstarted(start, kind, message)
 
     def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
         if self.conductor is not None:

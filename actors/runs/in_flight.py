@@ -13,13 +13,14 @@ from stretto.actors.pools import HERE
 from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.key_limits import KEY_PREFIX
+from stretto.actors.runs.keyed_items import KeyedItems
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
-from stretto.actors.runs.pooled_calls import pool_of
+from stretto.actors.runs.pooled_calls import pool_of, pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.starting_items import NO_KEYS, NONE_WAIT, ItemsToStart, Key, key_of
+from stretto.actors.runs.starting_items import NO_KEYS, NO_TASKS, NONE_REFUSED, NONE_WAIT, ItemsToStart, Key, key_of
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_item import WaitingItem
 from stretto.definitions.conductor import ItemCompleted, StartItem
@@ -45,7 +46,24 @@ class ItemsInFlight(ItemsToStart):
 
     def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
         self.permits = RunPermits()
-        super().__init__(services, request)
+        # The queues are made here: a call less for each run.
+        self._services = services
+        self._request = request
+        self._run_id = request.handle.id
+        self._workflow = request.workflow
+        self._waiting = NONE_WAIT
+        self._children_waiting = NONE_WAIT
+        # Most runs have no task with `runs_on`.
+        self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
+        self._pooled = None
+        if services.pools is not None and self._pooled_tasks:
+            self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
+        # Most have none with a `concurrency_key`.
+        self._keyed = None
+        self.refused = NONE_REFUSED
+        if request.shape.keyed_tasks:
+            self._keyed = KeyedItems(services, request.workflow, self._run_id)
+            self.refused = self._keyed.refused
         self._requested_by = None if request.requested_by is None else request.requested_by.who
         self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
@@ -88,7 +106,7 @@ class ItemsInFlight(ItemsToStart):
             self.start_child(*self._children_waiting.popleft())
         if self._keyed is not None:
             for start, preceding_end in self._keyed.take_permitted():
-                self._admit(start, preceding_end)
+                self.add(start, preceding_end, has_key=True)
         waiting, permits = self._waiting, self.permits
         free = permits.usable - len(self._running) - len(self._being_recorded)
         if self._pooled is not None:

@@ -167,14 +167,19 @@ class KeyPool:
 
 
 class KeyLimits:
-    """The permits of all keys that runs of an engine use. Implements `journal.limits.KeyUser`. Thread-safe."""
+    """The permits of all keys that runs of an engine use. Implements `journal.limits.KeyUser`. Thread-safe.
+
+    Attributes:
+        asking: The pools that the engine has to share out.
+        keys: The keys of the runs that use some.
+    """
 
     def __init__(self) -> None:
         """Create no key. The engine is alone until `connect`."""
         self._pools: dict[str, KeyPool] = {}
-        self._keys: dict[str, set[str]] = {}
+        self.keys: dict[str, set[str]] = {}
         self._lock = threading.Lock()
-        self._asking: deque[KeyPool] = deque()
+        self.asking: deque[KeyPool] = deque()
         self._share: Callable[[Iterable[str]], None] | None = None
         self._wake: Callable[[], object] | None = None
 
@@ -193,17 +198,17 @@ class KeyLimits:
             pool = self._pools.get(key)
             if pool is None:
                 share = self._share
-                pool = KeyPool(key, limit, self._asking.append, None if share is None else lambda key: share((key,)))
+                pool = KeyPool(key, limit, self.asking.append, None if share is None else lambda key: share((key,)))
                 self._pools[key] = pool
             pool.runs.add(run_id)
-            self._keys.setdefault(run_id, set()).add(key)
+            self.keys.setdefault(run_id, set()).add(key)
         pool.use_limit(limit)
         return pool
 
     def leave(self, run_id: str, key: str) -> None:
         """Note that a run, which has no permit of a key, does not use the key any more."""
         with self._lock:
-            self._keys.get(run_id, set()).discard(key)
+            self.keys.get(run_id, set()).discard(key)
             pool = self._pools.get(key)
             if pool is None:
                 return
@@ -217,7 +222,7 @@ class KeyLimits:
     def forget(self, run_id: str) -> bool:
         """Return all permits of a run. Return whether the engine has to share some out."""
         with self._lock:
-            pools = [self._pools[key] for key in self._keys.pop(run_id, ()) if key in self._pools]
+            pools = [self._pools[key] for key in self.keys.pop(run_id, ()) if key in self._pools]
         asks = [pool.forget(run_id) for pool in pools]
         for pool in pools:
             self.leave(run_id, pool.pool.removeprefix(KEY_PREFIX))
@@ -237,8 +242,8 @@ class KeyLimits:
 
     def share_out(self) -> Iterator[tuple[str, list[Grant | Reclaim]]]:
         """Yield the names of pools, and the changes for the engine to send."""
-        while self._asking:
-            pool = self._asking.popleft()
+        while self.asking:
+            pool = self.asking.popleft()
             yield pool.pool, pool.share_out()
 
     # ---- called by the thread that asks the store

@@ -15,7 +15,7 @@ from stretto.definitions.conductor import StartItem
 from stretto.definitions.dialects import MAX_KEY_LENGTH
 from stretto.definitions.errors import ExpressionError, StrettoError
 from stretto.definitions.expressions import Constant, Moment
-from stretto.definitions.model import KeyLimit, Workflow, once_per_workflow
+from stretto.definitions.model import KeyLimit, Workflow
 
 Key: TypeAlias = tuple[str, int, int]
 Waiting: TypeAlias = tuple[StartItem, float | None]
@@ -25,12 +25,6 @@ class InvalidKey(StrettoError):
     """The value of a task's `concurrency_key` is not a key."""
 
     code = "invalid_key"
-
-
-@once_per_workflow
-def keyed_tasks(workflow: Workflow) -> frozenset[str]:
-    """Return the tasks whose items need a permit of a key."""
-    return frozenset(name for name, task in workflow.tasks.items() if task.key_limit is not None)
 
 
 def limit_key(services: Services, limit: KeyLimit, start: StartItem, run_id: str) -> str:
@@ -167,7 +161,8 @@ class KeyedItems:
             for each in self.refused
             if (each[0].task, each[0].visit) == (task, visit) and (task, visit, each[0].index) not in except_for
         ]
-        self.refused = deque(each for each in self.refused if each not in gone)
+        for each in gone:
+            self.refused.remove(each)
         return tuple(each[0].index for each in gone)
 
     def removed(self, item: Key) -> None:

@@ -93,7 +93,8 @@ class Services:
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""
         asks = self.permits.forget(run_id)
-        asks = self.key_limits.forget(run_id) or asks
+        if self.key_limits.keys:  # a call less for each run
+            asks = self.key_limits.forget(run_id) or asks
         if not self.pool_permits:
             return asks
         for pool in () if self.pools is None else self.pools.values():

@@ -5,12 +5,13 @@ from typing import Final, TypeAlias
 
 from stretto.actors.history import KeyWait
 from stretto.actors.pools import HERE
-from stretto.actors.runs.keyed_items import KeyedItems, keyed_tasks
-from stretto.actors.runs.pooled_calls import NO_POOL, pool_of, pooled_tasks
+from stretto.actors.runs.keyed_items import KeyedItems
+from stretto.actors.runs.pooled_calls import NO_POOL, pool_of
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
+from stretto.definitions.model import Workflow
 
 Key: TypeAlias = tuple[str, int, int]
 """A task, its visit, and the item's index."""
@@ -21,6 +22,7 @@ NO_KEYS: Final[frozenset[Key]] = frozenset()
 NO_TASKS: Final[frozenset[str]] = frozenset()
 HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
 """An item without a pool starts here, and fails then."""
+NONE_REFUSED: Final[deque[tuple[StartItem, str, str]]] = deque()
 NONE_WAIT: Final[deque[Waiting]] = deque()
 """The queue of all runs in which no item waits: an empty one has 760 bytes. Only `add` appends, to a run's own."""
 
@@ -31,45 +33,38 @@ def key_of(start: StartItem) -> Key:
 
 
 class ItemsToStart:
-    """The queues of a run's items."""
+    """The queues of a run's items, which `ItemsInFlight` makes.
+
+    Attributes:
+        refused: Items without a key, with the kind and the message of each failure.
+    """
 
     __slots__ = (
-        "_children_waiting", "_keyed", "_keyed_tasks", "_pooled", "_pooled_tasks", "_request", "_run_id", "_services",
-        "_waiting", "_workflow",
+        "_children_waiting", "_keyed", "_pooled", "_pooled_tasks", "_request", "_run_id", "_services", "_waiting",
+        "_workflow", "refused",
     )  # fmt: skip
 
-    def __init__(self, services: Services, request: RunRequest) -> None:
-        self._services = services
-        self._request = request
-        self._run_id = request.handle.id
-        self._workflow = request.workflow
-        self._waiting = NONE_WAIT
-        self._children_waiting = NONE_WAIT
-        # Most runs have no task with `runs_on`.
-        self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
-        self._pooled: PooledItems | None = None
-        if services.pools is not None and self._pooled_tasks:
-            self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
-        # Most have none with a `concurrency_key`.
-        self._keyed_tasks = keyed_tasks(request.workflow)
-        self._keyed: KeyedItems | None = None
-        if self._keyed_tasks:
-            self._keyed = KeyedItems(services, request.workflow, self._run_id)
+    _services: Services
+    _request: RunRequest
+    _run_id: str
+    _workflow: Workflow
+    _waiting: deque[Waiting]
+    _children_waiting: deque[Waiting]
+    _pooled: PooledItems | None
+    _pooled_tasks: frozenset[str]
+    _keyed: KeyedItems | None
+    refused: deque[tuple[StartItem, str, str]]
 
-    def add(self, start: StartItem, preceding_end: float | None) -> None:
-        """Enqueue an item."""
+    def add(self, start: StartItem, preceding_end: float | None, *, has_key: bool = False) -> None:
+        """Enqueue an item. With `has_key` it has a permit of its key."""
         if self._request.nested and self._action_of(start) in self._request.nested:
             if self._children_waiting is NONE_WAIT:
                 self._children_waiting = deque()
             self._children_waiting.append((start, preceding_end))
             return
-        if self._keyed is not None and start.task in self._keyed_tasks:
+        if self._keyed is not None and not has_key and start.task in self._request.shape.keyed_tasks:
             self._keyed.add(start, preceding_end)
             return
-        self._admit(start, preceding_end)
-
-    def _admit(self, start: StartItem, preceding_end: float | None) -> None:
-        """Enqueue an item that needs no permit of a key, or has one."""
         if self._pooled is not None and start.task in self._pooled_tasks:
             pool = pool_of(self._services, self._workflow, start, self._run_id)
             if pool not in HERE_OR_NONE:
@@ -103,17 +98,6 @@ class ItemsToStart:
     def waiting_for_keys(self) -> tuple[KeyWait, ...]:
         """Return the keys whose permits items wait for."""
         return () if self._keyed is None else self._keyed.waits()
-
-    @property
-    def any_refused(self) -> bool:
-        """Whether items have no key."""
-        return self._keyed is not None and bool(self._keyed.refused)
-
-    def take_refused(self) -> tuple[StartItem, str, str]:
-        """Remove an item that has no key. Return it with the kind and the message of its failure."""
-        if self._keyed is None:
-            raise IndexError("no item has a key")
-        return self._keyed.refused.popleft()
 
     def withdraw(self, task: str, visit: int, except_for: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
         """Remove the waiting items of a visit, and return their indexes."""
