@@ -279,7 +279,7 @@ def main() -> int:
         server.start()
         with database(server.url(), "template0") as url, ExitStack() as stack:
             sharing = Sharing(folder, url, given.seed, stack, fenced=not given.unfenced)
-            until = began + 60 * given.minutes
+            until = time.monotonic() + 60 * given.minutes
             sharing.make_faults(given.kills, given.freezes, given.restarts, server, until)
             sharing.finish()
     finally:
