@@ -16,6 +16,8 @@ from tests.support.waiting import PATIENCE
 LEASE_SECONDS = 3.0
 LIMIT = 2
 ITEMS = 6
+RUNS = 3
+"""Of each daemon."""
 ACTIONS = """
 import asyncio, os
 from stretto.actors import action
@@ -61,15 +63,20 @@ def submit(daemon: Served) -> str:
     return accepted.run
 
 
-def most_at_once(notes: Path, killed: int) -> int:
-    """Return how many items ran at once. Those of a killed daemon end where its first successor begins one."""
+def lines_of(notes: Path) -> list[tuple[str, str]]:
+    """Return the notes of items: "begin" or "end", and the process."""
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    return [(word, process) for word, process in map(str.split, lines)]
+
+
+def most_at_once(lines: list[tuple[str, str]], killed: str, before: int) -> int:
+    """Return how many items ran at once. A killed daemon wrote nothing after `before` lines: its items end there."""
     running: Counter[str] = Counter()
     most = 0
-    for line in notes.read_text().splitlines():
-        word, process = line.split()
+    for number, (word, process) in enumerate(lines):
+        if number == before:
+            running.pop(killed, None)
         running[process] += 1 if word == "begin" else -1
-        if process != str(killed) and word == "begin" and sum(running.values()) > LIMIT:
-            running.pop(str(killed), None)
         most = max(most, sum(running.values()))
     return most
 
@@ -79,16 +86,19 @@ def test_daemons_share_a_limit_also_when_one_is_killed(tmp_path: Path, postgres_
     notes = tmp_path / "notes"
     with ExitStack() as stack, closing(open_reader(postgres_url, None)) as reader:
         first, second = (started(tmp_path, name, postgres_url, stack) for name in ("d1", "d2"))
-        runs = [submit(daemon) for daemon in (first, second) * 3]
+        runs = [submit(daemon) for daemon in (first, second) * RUNS]
+        both = {str(first.process.pid), str(second.process.pid)}
         deadline = time.monotonic() + PATIENCE
-        while not notes.exists() or f"begin {first.process.pid}" not in notes.read_text():
-            assert time.monotonic() < deadline, "the first daemon runs no item"
+        while {process for _, process in lines_of(notes)} != both:
+            assert time.monotonic() < deadline, "one of the daemons runs no item"
             time.sleep(0.01)
         first.signal(signal.SIGKILL)
         first.process.wait(PATIENCE)
+        before = len(lines_of(notes))
         while any(status not in ENDED for status in reader.counts()):
             assert time.monotonic() < deadline, reader.counts()
             time.sleep(0.1)
         assert [row.status for run in runs if (row := reader.run(run))] == ["succeeded"] * len(runs)
-    assert most_at_once(notes, first.process.pid) == LIMIT
-    assert notes.read_text().count("end") >= ITEMS * len(runs) - LIMIT
+    lines = lines_of(notes)
+    assert most_at_once(lines, str(first.process.pid), before) == LIMIT
+    assert [word for word, _ in lines].count("end") >= ITEMS * len(runs)
