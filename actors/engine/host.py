@@ -1,6 +1,6 @@
 """The daemon's side of an engine, which users do not need: `engine.proxy().host`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -98,6 +98,10 @@ class EngineHost:
             The number of the last news before.
         """
         return self._news.subscribe(listener)
+
+    def runs_in_progress_below(self, workflows: Collection[str]) -> int:
+        """Return the number of runs in progress in the trees that runs of these workflows are at the top of."""
+        return self._news.count_below(workflows)
 
     def subscribe_to_inquiries(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor `InquiryChanged` of all runs from now on, sub-workflows included."""

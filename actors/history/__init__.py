@@ -7,6 +7,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
+    from stretto.actors.history.choices import UnknownStatus, checked_statuses
     from stretto.actors.history.context_versions import list_versions
     from stretto.actors.history.contexts import UnknownPath, context_value, show_context
     from stretto.actors.history.counts import count_runs
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
+        KeyKnown,
         OldRunRead,
-        RerunKnown,
         RunLoaded,
         RunNotLoaded,
-        find_rerun,
+        find_by_key,
         load,
         load_reuse_plan,
         not_loaded,
@@ -74,6 +75,7 @@ else:
             "versions": "run_version",
             "counts": "count_runs",
             "ends": "explain_end_of_tasks",
+            "choices": "UnknownStatus checked_statuses",
             "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors list_error_items",
@@ -84,7 +86,7 @@ else:
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "kept_reports": "KeptReports",
             "loading": (
-                "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
+                "EntriesRead OldRunRead KeyKnown RunLoaded RunNotLoaded find_by_key load load_reuse_plan not_loaded "
                 "stored_handle"
             ),
             "offline": "OfflineRuns",
@@ -114,20 +116,22 @@ __all__ = [
     "ItemMaps",
     "ItemWait",
     "KeptReports",
+    "KeyKnown",
     "OfflineRuns",
     "OldRunRead",
     "PoolWait",
     "Replay",
     "RerunChoice",
-    "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
     "UnknownItem",
     "UnknownKind",
     "UnknownPath",
+    "UnknownStatus",
     "UnknownVisit",
     "WrittenResults",
     "accepted_run",
+    "checked_statuses",
     "context_value",
     "count_cancelled",
     "count_runs",
@@ -136,8 +140,8 @@ __all__ = [
     "error_lines",
     "explain_end_of_tasks",
     "explain_waits",
+    "find_by_key",
     "find_inquiry",
-    "find_rerun",
     "group_errors",
     "inquiry_as_json",
     "inquiry_ended_error",

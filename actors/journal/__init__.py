@@ -14,6 +14,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import (
+        MAX_SESSIONS,
         AccessChange,
         AccessReader,
         AccessWriter,
@@ -147,6 +148,7 @@ if TYPE_CHECKING:
         MAX_PAGE,
         MOST_SEARCHED,
         NO_PARENT,
+        OUTCOMES,
         PAGE,
         STATUSES,
         EntryQuery,
@@ -169,6 +171,7 @@ if TYPE_CHECKING:
         KeysRead,
         Origin,
         ParentItem,
+        RequestKey,
         Rerun,
         RerunScope,
         ResultsWritten,
@@ -214,7 +217,7 @@ else:
         {
             "access": (
                 "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage "
-                "AuditQuery AuditRow EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse "
+                "AuditQuery AuditRow EndSession Enter EnterCodeRecord MAX_SESSIONS NoteSessionUse NoteTokenUse "
                 "PruneAudit RevokeToken SessionRecord TokenRecord"
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
@@ -255,14 +258,14 @@ else:
             "outputs": "OutputsInMemory",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": (
-                "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery "
-                "STATUSES"
+                "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT OUTCOMES PAGE "
+                "RunQuery STATUSES"
             ),
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending EngineDrains Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput "
-                "KeysRead Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted RunsReleased SecretsLearned "
-                "Suspicion Suspicions UnreadableRecord Write check_rerun origin_of_rerun"
+                "KeysRead Origin ParentItem RequestKey Rerun RerunScope ResultsWritten RunAccepted RunsReleased "
+                "SecretsLearned Suspicion Suspicions UnreadableRecord Write check_rerun origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -282,7 +285,8 @@ else:
 __all__ = [
     "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE",
     "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES",
-    "MAX_PAGE", "MAX_PENDING", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED",
+    "MAX_PAGE", "MAX_PENDING", "MAX_SESSIONS", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT",
+    "OUTCOMES", "PAGE", "QUARANTINED",
     "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
     "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
     "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
@@ -297,7 +301,8 @@ __all__ = [
     "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
     "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
     "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
-    "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",
+    "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestKey",
+    "RequestUnanswered", "RequestedBy",
     "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog",
     "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
     "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink",

@@ -25,6 +25,9 @@ LABELS: Final = "labels"
 """The field of a query that `LABEL` gives."""
 LABEL: Final = "label"
 """The parameter of a query that gives one label, NAME=VALUE, as often as there are labels."""
+SEARCH: Final = "search"
+"""The field of a query that `SEARCHED` gives: all lists are searched by the same parameter."""
+SEARCHED: Final = "q"
 INSTANTS: Final = frozenset({"since", "until"})
 """The parameters of a query that are instants: RFC 3339, or seconds since the epoch."""
 _PATH: Final = "path"
@@ -263,6 +266,10 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
                 raise BadRequest(f"`label` must be NAME=VALUE, got {value[:100]!r}")
             labels[key] = text
             continue
+        if SEARCH in names and name in {SEARCH, SEARCHED}:
+            if name == SEARCH:
+                raise BadRequest(f"there is no {SEARCH!r} here; did you mean {SEARCHED!r}?")
+            name = SEARCH  # noqa: PLW2901 - from here on it is the field
         if name in seen:
             raise BadRequest(f"{name[:100]!r} is given twice")
         seen.add(name)
@@ -337,7 +344,7 @@ def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         yield from ((name, each) for each in value)
     else:
-        yield name, str(value)
+        yield SEARCHED if name == SEARCH else name, str(value)
 
 
 def route_of(request: type[Request]) -> Route:

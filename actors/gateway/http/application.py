@@ -73,6 +73,7 @@ class Application:
         origins: The daemon's own origins.
         proxies: The proxies before the port.
         counting: Counts the requests.
+        await_known: Waits, before a request is routed, until its sender can be looked up.
         page_of: Returns the headers and the text of a refusal as a page, or None for who wants no page.
     """
 
@@ -85,6 +86,7 @@ class Application:
         origins: Origins,
         proxies: Proxies,
         counting: HttpInstruments,
+        await_known: Callable[[Scope], Awaitable[None]],
         page_of: PageOf,
     ) -> None:
         self._page_of = page_of
@@ -93,6 +95,7 @@ class Application:
         self._origins = origins
         self._proxies = proxies
         self._counting = counting
+        self._await_known = await_known
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
 
@@ -115,6 +118,7 @@ class Application:
             self._proxies.apply(scope)
             self._hosts.check(scope)
             check_origin(scope, self._origins)
+            await self._await_known(scope)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=response.request_id, reason=str(gone))

@@ -24,6 +24,12 @@ class Origins:
         self.base = self._public or origin_of(url)
         self.public_host = None if public_url is None else urlsplit(public_url).hostname
 
+    @property
+    def port(self) -> int:
+        """The port that browsers call, of this daemon or of the proxy before it and other daemons."""
+        parts = urlsplit(self.base)
+        return parts.port or _DEFAULT_PORTS[parts.scheme]
+
     def is_secure(self, scope: MutableMapping[str, Any]) -> bool:
         """Return whether clients use TLS, to the daemon or to its proxy: cookies are `Secure` then.
 

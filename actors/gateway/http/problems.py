@@ -45,6 +45,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_worker": 404,
     "unknown_inquiry": 404,
     "unknown_kind": 422,
+    "unknown_status": 422,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "ambiguous_run": 409,

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import pykka
 
@@ -158,7 +157,7 @@ class Gateway:
         await self._hub.start()
         streams = Streams(self._hub, self._access)
         samples = Samples(services.instruments)
-        cookie = SessionCookie(urlsplit(self._url).port or 0)
+        cookie = SessionCookie(self._origins.port)
         senders = Senders(self._access, cookie)
         self._sessions = Sessions(self._access, cookie, self._origins)
         self._endpoints = Endpoints(
@@ -181,7 +180,7 @@ class Gateway:
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         application = Application(
             routes, paths, hosts=self._hosts, origins=self._origins, proxies=self._proxies,
-            counting=instruments.http(STATUSES), page_of=pages.errors.page_of,
+            counting=instruments.http(STATUSES), await_known=senders.await_known, page_of=pages.errors.page_of,
         )  # fmt: skip
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)

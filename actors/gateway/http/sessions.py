@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from stretto.actors.access import LOCAL, Access, Caller, Unauthenticated, csrf_token, require
 from stretto.actors.gateway.exposure import network_of
+from stretto.actors.gateway.http.callers import known
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import check_is_not_of_another_page
 from stretto.actors.gateway.http.failed_logins import FailedLogins
@@ -87,8 +88,10 @@ class Sessions:
         address = _address_of(http)
         try:
             if request.code is not None:
+                await known(self._access.awaited(code=request.code))
                 entering = self._access.enter(request.code)
             else:
+                await known(self._access.awaited(token=request.token or ""))
                 of_token = self._access.caller_of_token(request.token or "", source=address, via="page")
                 require(of_token, "viewer")
                 entering = self._access.begin_session(of_token)

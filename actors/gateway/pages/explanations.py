@@ -32,6 +32,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_schedule": "The daemon has no schedule with this ref. Its file may have errors: see the log.",
     "unknown_worker": "The pool has no worker with this name. It may have left.",
     "unknown_kind": "A history has no entries of this kind.",
+    "unknown_status": "No run has this status, or no item this outcome. The message has the nearest one.",
     "method_not_allowed": "This address has other methods than the one that was used.",
     "request_timeout": "The request took too long to arrive. Send it again.",
     "ambiguous_run": "Several runs have an id with these digits. Use more of them.",

@@ -119,7 +119,7 @@ REQUESTS = [
     (requests.Runs(), "GET /runs?children=listed&limit=50", b""),
     (
         requests.Runs("failed", "w.ref", 5.5, {"k": "v=1"}, "t x", "folded", "c", 7),
-        "GET /runs?status=failed&workflow=w.ref&since=5.5&label=k%3Dv%3D1&search=t+x&children=folded&cursor=c&limit=7",
+        "GET /runs?status=failed&workflow=w.ref&since=5.5&label=k%3Dv%3D1&q=t+x&children=folded&cursor=c&limit=7",
         b"",
     ),
     (requests.FindRun("12345678"), "GET /runs:find?text=12345678", b""),
