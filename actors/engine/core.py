@@ -67,7 +67,7 @@ class EngineCore:
         self.release = release = Release(services, table, quarantine, suspects, recovery, admission, relay)
         self.children = Children(services, engine, definitions, table, runs, quarantine, release)
         keys = RememberedKeys()
-        self.submissions = Submissions(services, definitions, runs, admission, keys)
+        self.submissions = Submissions(services, engine, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
         parts.stack.add("followers", elsewhere.close)
