@@ -30,6 +30,8 @@ PageOf = Callable[[Scope, Problem, str], tuple[dict[str, str], bytes] | None]
 NO_ROUTE: Final = "none"
 """The route of requests to paths that do not exist, and of those that are refused before they are routed."""
 MAX_HEADER_BYTES: Final = 16 * 1024
+MORE_HEADERS: Final = "stretto.more_headers"
+"""The state of a request that has more headers for its answer, whatever that is."""
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
 _ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
@@ -218,6 +220,7 @@ class _Response:
             self.is_stream = headers.get(b"content-type", b"").startswith(EVENTS.encode())
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             message["headers"] += (line for line in _DEFAULTS if line[0] not in headers)
+            message["headers"] += self._scope["state"].get(MORE_HEADERS, ())
             if self._scope["scheme"] == "https":
                 message["headers"].append(_ONLY_TLS)
         try:

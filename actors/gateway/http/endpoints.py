@@ -15,6 +15,7 @@ from starlette.routing import Route as HttpRoute
 from stretto.actors.access import Access, Caller, require
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.application import MORE_HEADERS
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cells import ItemCells
@@ -27,6 +28,7 @@ from stretto.actors.gateway.http.hooks import HookEndpoints
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
+from stretto.actors.gateway.http.request_rates import RequestRates
 from stretto.actors.gateway.http.restrictions import Restrictions, hiding_runs
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
@@ -86,7 +88,8 @@ class Endpoints:
         senders: Finds out who sends a request.
         sessions: Begins and ends the sessions of browsers.
         about_engine: Answers the requests about the daemon itself.
-        in_flight: Bounds the requests of each client.
+        in_flight: Bounds the requests of each client that are answered at a time.
+        rates: Bounds those that each client sends in a second.
         services: What the engine's actors share.
     """
 
@@ -102,6 +105,7 @@ class Endpoints:
         sessions: Sessions,
         about_engine: EngineEndpoints,
         in_flight: RequestsInFlight,
+        rates: RequestRates,
         services: "Services",
     ) -> None:
         self._engine = engine
@@ -114,6 +118,7 @@ class Endpoints:
         self._streams = streams
         self._memory = RequestMemory()
         self._in_flight = in_flight
+        self._rates = rates
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._hooks = HookEndpoints(services, self._memory, self._workers)
@@ -179,6 +184,7 @@ class Endpoints:
             return await (self._hooks.receive if is_hook else self._log_in)(routes[0], http)
         caller = self._senders.sender_of(http)
         require(caller, role)
+        http.scope["state"][MORE_HEADERS] = self._rates.spend(caller)
         leave = self._in_flight.enter(caller)
         try:
             answer = await self._answer_of(routes, http, caller)

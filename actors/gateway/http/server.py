@@ -35,6 +35,7 @@ from stretto.actors.gateway.http.outlets import StreamSockets
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.proxies import Proxies
+from stretto.actors.gateway.http.request_rates import RequestRates
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
@@ -163,7 +164,8 @@ class Gateway:
         self._endpoints = Endpoints(
             engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
             sessions=self._sessions, about_engine=EngineEndpoints(engine, daemon, samples),
-            in_flight=RequestsInFlight(self._settings.max_requests_of_a_client), services=services,
+            in_flight=RequestsInFlight(self._settings.max_requests_of_a_client),
+            rates=RequestRates(self._settings.max_requests_per_second), services=services,
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._open_probes)

@@ -74,7 +74,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "file_refused": "Remote clients may use files of the folders in files.read and files.write only.",
     "expression_error": "An expression cannot be evaluated. The message says where and why.",
     "too_many_logins": "This address has failed to log in too often. Wait a minute.",
-    "too_many_requests": "This client has too many requests at a time (serve.max_requests_of_a_client). Try again.",
+    "too_many_requests": "This client has too many requests at a time or in a second: see the setting that is named.",
     "too_many_runs": "As many runs are in progress as engine.max_runs allows. Try again later.",
     "too_many_streams": "There are too many open pages or streams. Close some.",
     "busy": "The daemon receives as many large requests as it can. Try again in a moment.",
