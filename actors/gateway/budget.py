@@ -14,6 +14,9 @@ BUSY_SECONDS: Final = 0.05
 """The time for which runs count as busy after their last turn."""
 SHORTEST_WAIT_SECONDS: Final = 0.01
 """The shortest time for which guests wait: each end of a wait costs a wake-up."""
+LONGEST_WAIT_SECONDS: Final = 0.1
+"""The longest time from one turn of guests to the next, whatever they owe. A debt is paid with CPU time of the daemon:
+on a machine that has little of it for the daemon, a probe would wait for seconds."""
 
 
 class Budget:
@@ -42,6 +45,9 @@ class Budget:
         self._spent = self._turned = 0.0
         self._saved = MAX_SAVED_SECONDS
         self._was_used = False
+        self._was_open = True
+        self._closed_at = 0.0
+        """When the last turn ended in which guests were let in."""
 
     def bind(self, is_busy: Callable[[], bool]) -> None:
         """Set the function that returns whether runs need the processor now."""
@@ -62,6 +68,7 @@ class Budget:
             self._busy_until = now + BUSY_SECONDS
         elif now >= self._busy_until:
             self._is_bounded = self._was_used = False
+            self._was_open = True
             return 0.0
         spent, turned = self._of_process(), self._of_thread()
         if self._is_bounded:
@@ -70,7 +77,12 @@ class Budget:
                 self._saved = max(self._saved - turned + self._turned, -MAX_DEBT_SECONDS)
         self._is_bounded, self._was_used = True, False
         self._spent, self._turned = spent, turned
-        return 0.0 if self._saved > 0 else SHORTEST_WAIT_SECONDS - self._saved / SHARE
+        owed = 0.0 if self._saved > 0 else SHORTEST_WAIT_SECONDS - self._saved / SHARE
+        if self._was_open:
+            self._closed_at = now
+        wait = max(min(owed, self._closed_at + LONGEST_WAIT_SECONDS - now), 0.0)
+        self._was_open = not wait
+        return wait
 
 
 class Charged:

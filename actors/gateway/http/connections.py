@@ -6,6 +6,7 @@ import logging
 import secrets
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -129,6 +130,16 @@ class Connection(H11Protocol):
         if self._end is not None:
             self._end.set_result(None)
         self._forget()
+        self._open_circles()
+
+    def _open_circles(self) -> None:
+        """Forget what refers to this object, so that it needs no garbage collector.
+
+        Each full collection stops the runs. Without this, a few hundred connections would make one due.
+        """
+        self.app = self._application
+        self.app_state = {}
+        self.scope = self.cycle = None  # type: ignore[assignment]  # as before the first request
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
@@ -161,6 +172,9 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as the base class
         """Refuse bytes that are not a request, or not the rest of its body."""
+        error = sys.exception()
+        if error is not None:
+            error.__traceback__ = None  # h11 raises it with itself in a frame, which keeps this object in a circle
         self._complain("it does not send HTTP/1.1")
         if self.cycle is not None:
             self.cycle.disconnected = True  # its application has no client any more
@@ -251,7 +265,8 @@ class Connection(H11Protocol):
 
     def cut_off(self) -> None:
         """End the request at hand, and its connection, without an answer."""
-        self.cycle.disconnected = True
+        if self.cycle is not None:  # the connection may be lost already
+            self.cycle.disconnected = True
         self.abort()
 
     def _forget(self) -> None:
