@@ -9,7 +9,7 @@ dropped. When a worker is lost, its calls wait again, except those that must not
 from collections import Counter, deque
 from collections.abc import Callable
 from itertools import count
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -178,12 +178,12 @@ class Scheduler:
             self._of_calls(worker, message)
 
     def _of_calls(self, worker: Worker, message: Begun | Logged | Ended) -> None:
-        if isinstance(message, Ended):
-            for end in message.ends:
-                # A number of an earlier engine means another call.
-                self._ended(worker, end, 0 if message.engine != self._engine else end.number)
-        elif message.engine != self._engine:
-            return
+        if message.engine != self._engine:
+            # A number of an earlier engine means another call.
+            for _ in message.ends if isinstance(message, Ended) else ():
+                self._notes.late()
+        elif isinstance(message, Ended):
+            self._ended(worker, message.ends)
         elif isinstance(message, Begun):
             for number in message.numbers:
                 if number in worker.in_flight:
@@ -193,20 +193,27 @@ class Scheduler:
                 if record.number in worker.in_flight:
                     worker.in_flight[record.number].logs(record.level, record.logger, record.text)
 
-    def _ended(self, worker: Worker, end: End, number: int) -> None:
-        pooled = worker.take(number)
-        if pooled is None:
-            self._notes.late()
-            return
-        self._where.pop(pooled, None)
+    def _ended(self, worker: Worker, ends: tuple[End, ...]) -> None:
+        """Report the ends of a message. What all of them need is done once for each message, not for each call."""
+        durations: dict[str, tuple[float, int]] = {}
+        for end in ends:
+            pooled = worker.take(end.number)
+            if pooled is None:
+                self._notes.late()
+                continue
+            del self._where[pooled]
+            if end.status == "succeeded":
+                ref = pooled.call.ref
+                seconds, calls = durations.get(ref, (0.0, 0))
+                durations[ref] = seconds + end.seconds, calls + 1
+            if end.printed:
+                append_printed(pooled.printed, end.printed)
+            pooled.begins()
+            self._end(pooled, _finished(end))
+        for ref, (seconds, calls) in durations.items():
+            self._durations.add(ref, seconds / calls, calls)
         if not worker.in_flight:
             worker.suspect = False
-        if end.status == "succeeded":
-            self._durations.add(pooled.call.ref, end.seconds)
-        if end.printed:
-            append_printed(pooled.printed, end.printed)
-        pooled.begins()
-        self._end(pooled, _finished(end))
 
     def _send_missing(self, worker: Worker, digests: frozenset[bytes]) -> None:
         found: dict[bytes, bytes] = {}
@@ -259,10 +266,16 @@ class Scheduler:
                 again.append(pooled)
         self.waiting.extendleft(reversed(again))
 
+    @property
+    def silent_at(self) -> float | None:
+        """When the first worker has missed its beats if it stays silent, or None without workers."""
+        heard = [each.last_heard for each in self.workers.values()]
+        return min(heard) + self._welcome.beat * MISSED_BEATS if heard else None
+
     def silent(self, now: float) -> list[str]:
         """Return the workers that have missed their beats."""
         most = self._welcome.beat * MISSED_BEATS
-        return [each.id for each in self.workers.values() if now - each.last_heard > most]
+        return [each.id for each in self.workers.values() if now - each.last_heard >= most]
 
     def drain(self, worker_id: str | None) -> int:
         """Let a worker, or all of them, finish their calls and leave. Return how many were asked."""
@@ -274,8 +287,15 @@ class Scheduler:
 
     # ---- batches
 
+    @property
+    def any_idle(self) -> bool:
+        """Whether a worker that may get calls has none."""
+        return any(not each.in_flight and not each.draining for each in self.workers.values())
+
     def dispatch(self) -> None:
         """Send waiting calls to workers that have room, the least busy ones first."""
+        if not self.waiting:
+            return
         for worker in sorted(self.workers.values(), key=lambda each: len(each.in_flight)):
             while self.waiting and self._has_room(worker):
                 batch = self._next_batch(worker)
@@ -294,26 +314,29 @@ class Scheduler:
         batch: list[PooledCall] = []
         passed: list[PooledCall] = []
         size, load = 1, Load(worker)
+        action, can_run = None, False
         while self.waiting and len(batch) < size:
             pooled = self.waiting.popleft()
             alone = pooled.losses >= ALONE_AFTER
-            if not worker.can_run(pooled.action):
+            if pooled.action is not action:  # most calls that wait are of one task
+                action, can_run = pooled.action, worker.can_run(pooled.action)
+            if not can_run:
                 passed.append(pooled)
                 if len(passed) > MAX_PASSED:
                     break
                 continue
-            if (batch and load.with_(pooled) > MAX_BATCH_BYTES) or (alone and (batch or worker.in_flight)):
+            if (alone and (batch or worker.in_flight)) or not load.takes(pooled, MAX_BATCH_BYTES):
                 # A worker takes nothing more until a call that must be alone has found an idle one.
                 passed.append(pooled)
                 break
             batch.append(pooled)
-            load.add(pooled)
             if alone:
                 worker.suspect = True
                 break
             if len(batch) == 1:
                 mean = self._durations.of(pooled.call.ref)
-                size = batch_size(mean, worker.joined.slots, self._left(len(passed) + 1), max(ready, 1))
+                left = self._left(len(passed) + 1)
+                size = batch_size(mean, worker.joined.slots, left, max(ready, 1), self.in_flight)
         self.waiting.extendleft(reversed(passed))
         return batch
 
@@ -323,22 +346,28 @@ class Scheduler:
         return left if 4 * (left + self.in_flight) < 3 * capacity else max(left, 4 * capacity)
 
     def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
-        heads: dict[Head, int] = {}
+        heads = _Heads()
         values: dict[bytes, bytes] = {}
         sendings = []
         shared = Batch(len(batch))
+        worker.open_batches += 1
         for pooled in batch:
             number = pooled.sending = next(self._numbers)
             worker.in_flight[number] = pooled
             worker.batches[number] = shared
             self._where[pooled] = worker
-            sendings.append(_sending(pooled, number, heads))
-            values.update(texts_of(pooled.split.values, lambda each: each not in worker.values))
-            worker.values.add(values)
+            call, split = pooled.call, pooled.split
+            sendings.append(
+                Sending(heads.of(pooled), number, call.visit, call.index, call.attempt, split.text, split.shared)
+            )
+            if split.values:
+                new = dict(texts_of(split.values, lambda each: each not in worker.values and each not in values))
+                values.update(new)
+                worker.values.add(new)
         self._notes.sent(len(batch))
         self._notes.put(len(values))
         try:
-            self._send(worker.id, Perform(tuple(heads), tuple(sendings), tuple(values.items())))
+            self._send(worker.id, Perform(heads.all, tuple(sendings), tuple(values.items())))
         except InvalidMessage as error:  # the input of a single call: several together have at most `MAX_BATCH_BYTES`
             worker.values.forget(values)
             for pooled in batch:
@@ -352,18 +381,37 @@ MAX_PASSED: Final = 1_000
 """How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
 
 
-def _sending(pooled: PooledCall, number: int, heads: dict[Head, int]) -> Sending:
-    call, ids = pooled.call, pooled.call.ids
-    head = Head(ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout)
-    place = heads.setdefault(head, len(heads))
-    split = pooled.split
-    return Sending(place, number, call.visit, call.index, call.attempt, split.text, split.shared)
+class _Heads:
+    """The heads of a batch."""
+
+    __slots__ = ("_known", "_last", "_place")
+
+    def __init__(self) -> None:
+        self._known: dict[Head, int] = {}
+        self._last: tuple[Any, ...] | None = None
+        self._place = 0
+
+    @property
+    def all(self) -> tuple[Head, ...]:
+        """All heads, in the order of their places."""
+        return tuple(self._known)
+
+    def of(self, pooled: PooledCall) -> int:
+        """Return the place of a call's head. Calls of one task mostly come one after the other."""
+        call, ids = pooled.call, pooled.call.ids
+        fields = (
+            ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout
+        )  # fmt: skip
+        if fields != self._last:
+            self._last = fields
+            self._place = self._known.setdefault(Head(*fields), len(self._known))
+        return self._place
 
 
 def _finished(end: End) -> Finished:
     try:
         result = decode_json(end.result)
-        traceback = tuple(Frame(*each) for each in end.traceback)
+        traceback = tuple([Frame(*each) for each in end.traceback]) if end.traceback else ()
     except (msgspec.DecodeError, UnicodeError, RecursionError, NotData) as error:
         return Finished("failed", None, f"the worker's answer is not data: {error}", "not_data", end.seconds)
     return Finished(end.status, result, end.error, end.kind, end.seconds, traceback, end.retry_after)

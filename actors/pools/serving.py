@@ -8,10 +8,10 @@ It has no engine, no definitions and no store. Its clock measures durations only
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_network
-from typing import Final
+from typing import Final, TypeVar
 
 from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, UnknownAction
 from stretto.actors.pools.announcing import announce
@@ -45,10 +45,12 @@ from stretto.actors.runners import Call, Finished, Runners, Running, cancelled
 from stretto.definitions.data import FrozenDict
 from stretto.metrics import CallIds
 
+T = TypeVar("T")
+
 MAX_RECORDS: Final = 1_000
 """How many log records wait to be sent. More are dropped."""
 GATHER_SECONDS: Final = 0.02
-"""How long the ends of calls are gathered for one message."""
+"""How long the ends of calls are gathered for one message, while others run."""
 MAX_GATHERED: Final = 500
 """So many ends are sent at once."""
 
@@ -87,19 +89,20 @@ class Worker:
         self._runners: Runners | None = None
         self._values = ValueCache(0)
         self._work: dict[int, Work] = {}
-        self._queue: list[Work] = []
+        self._queue: deque[Work] = deque()
         self._asked: set[bytes] = set()
         # A call's code is known by the identity of its ids, which its log records find in their context.
         self._logging: dict[int, Work] = {}
         self._records: deque[Record] = deque()
         self._ends: list[End] = []
-        self._begun: list[int] = []
+        self._begun: deque[int] = deque()
         self._active = 0
         self._draining = False
         self._unanswered = 0
         self._deadlines = Deadlines()
         self._stopped = threading.Event()
         self._ready = threading.Event()
+        self._due = threading.Event()
         self._flusher = threading.Thread(target=self._flush, name="stretto-pool-ends", daemon=True)
         self._beater = threading.Thread(target=self._beat, name="stretto-pool-beats", daemon=True)
 
@@ -120,6 +123,7 @@ class Worker:
         """Stop the calls and the threads. Idempotent."""
         self._stopped.set()
         self._ready.set()
+        self._due.set()
         self._deadlines.stop()
         runners = self._runners
         if runners is not None:
@@ -182,27 +186,29 @@ class Worker:
     def _start_calls(self) -> None:
         """Start the calls that wait, as far as slots are free and their values are here."""
         ready: list[tuple[Work, FrozenDict]] = []
+        missing: tuple[bytes, ...] = ()
         with self._lock:
-            kept: list[Work] = []
+            lacking: list[Work] = []
             wanted: dict[bytes, None] = {}
-            free = self._slots - self._active
-            for number, work in enumerate(self._queue):
-                if free <= 0:
-                    kept += self._queue[number:]
-                    break
+            queue, free = self._queue, self._slots - self._active
+            while free > 0 and queue:
+                work = queue.popleft()
                 free -= 1
-                digests = [digest for _, digest in work.sending.shared]
-                if self._values.missing(digests):
-                    wanted.update(dict.fromkeys(digests))
-                    kept.append(work)
-                    continue
+                shared = work.sending.shared
+                if shared:
+                    digests = [digest for _, digest in shared]
+                    if self._values.missing(digests):
+                        wanted.update(dict.fromkeys(digests))
+                        lacking.append(work)
+                        continue
                 self._active += 1
                 self._logging[id(work.ids)] = work
-                ready.append((work, self._values.join(work.sending.input, work.sending.shared)))
-            self._queue = kept
+                ready.append((work, self._values.join(work.sending.input, shared)))
+            queue.extendleft(reversed(lacking))
             self._values.trim(wanted)
-            missing = tuple(each for each in self._values.missing(wanted) if each not in self._asked)
-            self._asked.update(missing)
+            if wanted:
+                missing = tuple(each for each in self._values.missing(wanted) if each not in self._asked)
+                self._asked.update(missing)
         if missing:
             self._send(ValueMissing(missing))
         for work, given in ready:
@@ -237,9 +243,8 @@ class Worker:
 
     def _began(self, work: Work) -> None:
         work.began = time.monotonic()
-        with self._lock:
-            self._begun.append(work.sending.number)
-        self._ready.set()
+        self._begun.append(work.sending.number)
+        self._wake()
         if work.head.timeout is not None:
             number, seconds = work.sending.number, work.head.timeout
             text = f"it took longer than {seconds:g} s"
@@ -280,9 +285,11 @@ class Worker:
             self._logging.pop(id(work.ids), None)
             self._active -= active
             self._ends.append(end)
+            if not self._work or len(self._ends) >= MAX_GATHERED:
+                self._due.set()
         if work.deadline is not None:
             self._deadlines.forget(work.deadline)
-        self._ready.set()
+        self._wake()
         if self._queue:
             self._start_calls()
 
@@ -298,30 +305,36 @@ class Worker:
         work = self._logging.get(id(ids))
         if work is not None and len(self._records) < MAX_RECORDS:
             self._records.append(Record(work.sending.number, level, logger, text))
-            self._ready.set()
+            self._wake()
 
     # ---- threads
 
+    def _wake(self) -> None:
+        """Wake the thread that sends. A look costs less than a second call."""
+        if not self._ready.is_set():
+            self._ready.set()
+
     def _flush(self) -> None:
-        """Send begins, log records and ends, those of `GATHER_SECONDS` together."""
+        """Send begins, log records and ends, those of `GATHER_SECONDS` together, or at once if nothing else runs."""
         while not self._stopped.is_set():
             self._ready.wait()
             self._ready.clear()
-            if len(self._ends) < MAX_GATHERED:
-                self._stopped.wait(GATHER_SECONDS)
+            self._due.wait(GATHER_SECONDS)
+            self._due.clear()
             self._send_gathered()
             self._leave_if_done()
 
     def _send_gathered(self) -> None:
         welcome = self._welcome
         with self._lock:
-            begun, self._begun = self._begun, []
+            # An end says that the call has begun.
+            begun = tuple(each for each in _taken(self._begun) if each in self._work)
             ends, self._ends = self._ends, []
-            records = tuple(self._records.popleft() for _ in range(len(self._records)))
+            records = tuple(_taken(self._records))
         if welcome is None:
             return
         if begun:
-            self._send(Begun(welcome.engine, tuple(begun)))
+            self._send(Begun(welcome.engine, begun))
         if records:
             self._send(Logged(welcome.engine, records))
         for portion in portions(ends):
@@ -349,3 +362,9 @@ class Worker:
         except OSError:  # the pool is gone
             self._stopped.set()
             self._ready.set()
+
+
+def _taken(queue: deque[T]) -> Iterator[T]:
+    """Remove and yield what is in a queue now. Other threads may append meanwhile."""
+    for _ in range(len(queue)):
+        yield queue.popleft()

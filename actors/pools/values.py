@@ -92,6 +92,11 @@ class Split:
 NO_VALUES: Final[Mapping[bytes, Data]] = {}
 
 
+def whole(given: FrozenDict) -> Split:
+    """Return an input that shares no large value."""
+    return Split(encode_json(given), (), NO_VALUES)
+
+
 def split(given: FrozenDict, large: frozenset[int], table: DigestTable) -> Split:
     """Take the large shared values out of an input.
 
@@ -101,7 +106,7 @@ def split(given: FrozenDict, large: frozenset[int], table: DigestTable) -> Split
         table: The known digests.
     """
     if not large or weigh(given) < LEAST_WEIGHT:
-        return Split(encode_json(given), (), NO_VALUES)
+        return whole(given)
     shared: list[tuple[Path, bytes]] = []
     values: dict[bytes, Data] = {}
 

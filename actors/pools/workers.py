@@ -17,7 +17,7 @@ MISSED_BEATS: Final = 3
 """A worker that is silent for so many beats is lost."""
 
 
-class Batch(msgspec.Struct):
+class Batch(msgspec.Struct, gc=False):
     """How many calls of a sent batch have not ended."""
 
     left: int
@@ -37,16 +37,19 @@ class Load:
         self._new: set[bytes] = set()
         self._bytes = 0
 
-    def with_(self, pooled: PooledCall) -> int:
-        """Return the bytes, about, if a call is added."""
+    def takes(self, pooled: PooledCall, most: int) -> bool:
+        """Add a call, or return False if there are others, and it would bring the bytes, about, above a bound."""
         known, split = self._worker.values, pooled.split
-        new = (each for each in split.values.items() if each[0] not in known and each[0] not in self._new)
-        return self._bytes + len(split.text) + sum(weigh(value) for _, value in new)
-
-    def add(self, pooled: PooledCall) -> None:
-        """Add a call."""
-        self._bytes = self.with_(pooled)
-        self._new.update(pooled.split.values)
+        total = self._bytes + len(split.text)
+        if split.values:
+            new = (each for each in split.values.items() if each[0] not in known and each[0] not in self._new)
+            total += sum(weigh(value) for _, value in new)
+        if total > most and self._bytes:
+            return False
+        self._bytes = total
+        if split.values:
+            self._new.update(split.values)
+        return True
 
 
 class SentValues:
@@ -89,12 +92,16 @@ class Worker:
         joined: What it has said of itself.
         in_flight: Its calls by the number of the sending.
         batches: The batches that have not ended, by the number of the sending.
+        open_batches: How many batches have calls that have not ended.
         values: The large values that it has been sent.
         last_heard: When its last message came, on the pool's clock.
         draining: Whether it gets no more calls.
     """
 
-    __slots__ = ("actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "suspect", "values")
+    __slots__ = (
+        "actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "open_batches", "suspect",
+        "values",
+    )  # fmt: skip
 
     def __init__(self, worker_id: str, joined: Joined, now: float, cache_bytes: int) -> None:
         self.id = worker_id
@@ -102,15 +109,11 @@ class Worker:
         self.actions = {each.ref: each.digest for each in joined.actions}
         self.in_flight: dict[int, PooledCall] = {}
         self.batches: dict[int, Batch] = {}
+        self.open_batches = 0
         self.values = SentValues(cache_bytes)
         self.last_heard = now
         self.draining = False
         self.suspect = False
-
-    @property
-    def open_batches(self) -> int:
-        """How many batches have calls that have not ended."""
-        return len({id(each) for each in self.batches.values()})
 
     def can_run(self, action: Action) -> bool:
         """Return whether it has the same action. Without a digest of its own, the pool takes any."""
@@ -133,6 +136,7 @@ class Worker:
         batch = self.batches.pop(number, None)
         if batch is not None:
             batch.left -= 1
+            self.open_batches -= not batch.left
         return pooled
 
     def report(self) -> dict[str, Any]:
