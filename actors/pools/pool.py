@@ -19,7 +19,7 @@ from stretto.actors.pools.carrier import Carrier
 from stretto.actors.pools.messages import InvalidMessage, Joined, ToPool, ToWorker, Welcome, decode_to_pool, encode
 from stretto.actors.pools.notes import PoolNotes
 from stretto.actors.pools.scheduler import Scheduler
-from stretto.actors.pools.values import DigestTable, large_values, split, whole
+from stretto.actors.pools.values import Inputs
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError, names_there, nearest
@@ -68,9 +68,7 @@ class Pool:
         self._new: deque[PooledCall] = deque()
         self._woken = False
         self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes)
-        self._digests = DigestTable()
-        self._digesting = threading.Lock()
-        self._large: tuple[Any, frozenset[int]] = (None, frozenset())
+        self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0
         self._for_permits: dict[str, int] = {}
@@ -127,14 +125,7 @@ class Pool:
         """
         if self._stopped:
             raise RuntimeError(f"the pool {self.name} is stopped")
-        known, large = self._large
-        if known is version and version is not None and not large:
-            light = whole(call.input)
-        else:
-            with self._digesting:
-                if self._large[0] is not version or version is None:
-                    self._large = version, large_values(context)
-                light = split(call.input, self._large[1], self._digests)
+        light = self._inputs.split(call.input, context, version)
         pooled = PooledCall(action, call, core, done, begun, light, self, once=once)
         # Append first, look second: the thread does the opposite, so one of the two finds the call.
         self._new.append(pooled)

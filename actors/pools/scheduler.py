@@ -9,9 +9,7 @@ dropped. When a worker is lost, its calls wait again, except those that must not
 from collections import Counter, deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, Protocol
-
-import msgspec
+from typing import Final, Protocol
 
 from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
 from stretto.actors.pools.calls import PooledCall
@@ -23,13 +21,10 @@ from stretto.actors.pools.messages import (
     Drain,
     End,
     Ended,
-    Head,
     InvalidMessage,
     Joined,
     Leaving,
     Logged,
-    Perform,
-    Sending,
     Stop,
     ToPool,
     ToWorker,
@@ -37,16 +32,17 @@ from stretto.actors.pools.messages import (
     Values,
     Welcome,
 )
+from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
-from stretto.actors.pools.workers import MISSED_BEATS, Batch, Load, Worker
+from stretto.actors.pools.workers import MISSED_BEATS, Load, Worker
 from stretto.actors.runners import Finished, append_printed
-from stretto.definitions.data import decode_json
-from stretto.definitions.errors import Frame, NotData
 
 MAX_LOSSES: Final = 3
 """A call during which so many workers were lost has failed: it may be what ends them."""
 ALONE_AFTER: Final = 2
 """A call during which so many workers were lost runs alone on its worker, so that it harms no other."""
+MAX_PASSED: Final = 1_000
+"""How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
 MAX_BATCH_BYTES: Final = MAX_MESSAGE_BYTES
 """The bytes of the inputs and new values of one batch, unless a single call has more."""
 
@@ -194,7 +190,7 @@ class Scheduler:
                     worker.in_flight[record.number].logs(record.level, record.logger, record.text)
 
     def _ended(self, worker: Worker, ends: tuple[End, ...]) -> None:
-        """Report the ends of a message. What all of them need is done once for each message, not for each call."""
+        """Report the ends of a message. Durations are noted once for all of them: a call less for each."""
         durations: dict[str, tuple[float, int]] = {}
         for end in ends:
             pooled = worker.take(end.number)
@@ -209,7 +205,7 @@ class Scheduler:
             if end.printed:
                 append_printed(pooled.printed, end.printed)
             pooled.begins()
-            self._end(pooled, _finished(end))
+            self._end(pooled, finished_of(end))
         for ref, (seconds, calls) in durations.items():
             self._durations.add(ref, seconds / calls, calls)
         if not worker.in_flight:
@@ -346,72 +342,19 @@ class Scheduler:
         return left if 4 * (left + self.in_flight) < 3 * capacity else max(left, 4 * capacity)
 
     def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
-        heads = _Heads()
-        values: dict[bytes, bytes] = {}
-        sendings = []
-        shared = Batch(len(batch))
-        worker.open_batches += 1
+        worker.take_in(batch, self._numbers)
         for pooled in batch:
-            number = pooled.sending = next(self._numbers)
-            worker.in_flight[number] = pooled
-            worker.batches[number] = shared
             self._where[pooled] = worker
-            call, split = pooled.call, pooled.split
-            sendings.append(
-                Sending(heads.of(pooled), number, call.visit, call.index, call.attempt, split.text, split.shared)
-            )
-            if split.values:
-                new = dict(texts_of(split.values, lambda each: each not in worker.values and each not in values))
-                values.update(new)
-                worker.values.add(new)
+        message = batch_message(batch, worker.values)
+        values = message.values
         self._notes.sent(len(batch))
         self._notes.put(len(values))
         try:
-            self._send(worker.id, Perform(heads.all, tuple(sendings), tuple(values.items())))
+            self._send(worker.id, message)
         except InvalidMessage as error:  # the input of a single call: several together have at most `MAX_BATCH_BYTES`
-            worker.values.forget(values)
+            worker.values.forget(digest for digest, _ in values)
             for pooled in batch:
                 worker.take(pooled.sending)
                 self._where.pop(pooled, None)
                 text = f"the input is too large for a worker: {error}"
                 self._end(pooled, Finished("failed", None, text, "not_data"))
-
-
-MAX_PASSED: Final = 1_000
-"""How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
-
-
-class _Heads:
-    """The heads of a batch."""
-
-    __slots__ = ("_known", "_last", "_place")
-
-    def __init__(self) -> None:
-        self._known: dict[Head, int] = {}
-        self._last: tuple[Any, ...] | None = None
-        self._place = 0
-
-    @property
-    def all(self) -> tuple[Head, ...]:
-        """All heads, in the order of their places."""
-        return tuple(self._known)
-
-    def of(self, pooled: PooledCall) -> int:
-        """Return the place of a call's head. Calls of one task mostly come one after the other."""
-        call, ids = pooled.call, pooled.call.ids
-        fields = (
-            ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout
-        )  # fmt: skip
-        if fields != self._last:
-            self._last = fields
-            self._place = self._known.setdefault(Head(*fields), len(self._known))
-        return self._place
-
-
-def _finished(end: End) -> Finished:
-    try:
-        result = decode_json(end.result)
-        traceback = tuple([Frame(*each) for each in end.traceback]) if end.traceback else ()
-    except (msgspec.DecodeError, UnicodeError, RecursionError, NotData) as error:
-        return Finished("failed", None, f"the worker's answer is not data: {error}", "not_data", end.seconds)
-    return Finished(end.status, result, end.error, end.kind, end.seconds, traceback, end.retry_after)

@@ -8,25 +8,21 @@ It has no engine, no definitions and no store. Its clock measures durations only
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
-from typing import Final, TypeVar
 
 from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, UnknownAction
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.deadlines import Deadlines
+from stretto.actors.pools.gathering import Gatherer
 from stretto.actors.pools.messages import (
     Acknowledged,
     Beat,
-    Begun,
     Drain,
-    End,
-    Ended,
     Head,
     Joined,
     Leaving,
-    Logged,
     Perform,
     Record,
     Stop,
@@ -39,20 +35,11 @@ from stretto.actors.pools.messages import (
     encode,
 )
 from stretto.actors.pools.values import ValueCache
-from stretto.actors.pools.work import Work, end_of, portions
+from stretto.actors.pools.work import Work, end_of
 from stretto.actors.pools.workers import MISSED_BEATS
 from stretto.actors.runners import Call, Finished, Runners, Running, cancelled
 from stretto.definitions.data import FrozenDict
 from stretto.metrics import CallIds
-
-T = TypeVar("T")
-
-MAX_RECORDS: Final = 1_000
-"""How many log records wait to be sent. More are dropped."""
-GATHER_SECONDS: Final = 0.02
-"""How long the ends of calls are gathered for one message, while others run."""
-MAX_GATHERED: Final = 500
-"""So many ends are sent at once."""
 
 
 class Worker:
@@ -93,16 +80,12 @@ class Worker:
         self._asked: set[bytes] = set()
         # A call's code is known by the identity of its ids, which its log records find in their context.
         self._logging: dict[int, Work] = {}
-        self._records: deque[Record] = deque()
-        self._ends: list[End] = []
-        self._begun: deque[int] = deque()
+        self._gathered = Gatherer()
         self._active = 0
         self._draining = False
         self._unanswered = 0
         self._deadlines = Deadlines()
         self._stopped = threading.Event()
-        self._ready = threading.Event()
-        self._due = threading.Event()
         self._flusher = threading.Thread(target=self._flush, name="stretto-pool-ends", daemon=True)
         self._beater = threading.Thread(target=self._beat, name="stretto-pool-beats", daemon=True)
 
@@ -122,8 +105,7 @@ class Worker:
     def stop(self) -> None:
         """Stop the calls and the threads. Idempotent."""
         self._stopped.set()
-        self._ready.set()
-        self._due.set()
+        self._gathered.hurry()
         self._deadlines.stop()
         runners = self._runners
         if runners is not None:
@@ -160,7 +142,7 @@ class Worker:
                 self._stop_call(number, "cancelled", "the call was cancelled")
         elif isinstance(message, Drain):
             self._draining = True
-            self._ready.set()  # the thread that sends ends also leaves, and so behind the last of them
+            self._gathered.hurry()  # the thread that sends ends also leaves, and so behind the last of them
 
     def _begin(self, welcome: Welcome) -> None:
         if self._welcome is not None:
@@ -243,8 +225,7 @@ class Worker:
 
     def _began(self, work: Work) -> None:
         work.began = time.monotonic()
-        self._begun.append(work.sending.number)
-        self._wake()
+        self._gathered.begun(work.sending.number)
         if work.head.timeout is not None:
             number, seconds = work.sending.number, work.head.timeout
             text = f"it took longer than {seconds:g} s"
@@ -284,12 +265,9 @@ class Worker:
                 return
             self._logging.pop(id(work.ids), None)
             self._active -= active
-            self._ends.append(end)
-            if not self._work or len(self._ends) >= MAX_GATHERED:
-                self._due.set()
+            self._gathered.ended(end, last=not self._work)
         if work.deadline is not None:
             self._deadlines.forget(work.deadline)
-        self._wake()
         if self._queue:
             self._start_calls()
 
@@ -303,42 +281,19 @@ class Worker:
             text: The text.
         """
         work = self._logging.get(id(ids))
-        if work is not None and len(self._records) < MAX_RECORDS:
-            self._records.append(Record(work.sending.number, level, logger, text))
-            self._wake()
+        if work is not None:
+            self._gathered.logged(Record(work.sending.number, level, logger, text))
 
     # ---- threads
 
-    def _wake(self) -> None:
-        """Wake the thread that sends. A look costs less than a second call."""
-        if not self._ready.is_set():
-            self._ready.set()
-
     def _flush(self) -> None:
-        """Send begins, log records and ends, those of `GATHER_SECONDS` together, or at once if nothing else runs."""
+        """Send begins, log records and ends."""
         while not self._stopped.is_set():
-            self._ready.wait()
-            self._ready.clear()
-            self._due.wait(GATHER_SECONDS)
-            self._due.clear()
-            self._send_gathered()
+            self._gathered.wait()
+            if self._welcome is not None:
+                for message in self._gathered.messages(self._welcome.engine, self._work.__contains__):
+                    self._send(message)
             self._leave_if_done()
-
-    def _send_gathered(self) -> None:
-        welcome = self._welcome
-        with self._lock:
-            # An end says that the call has begun.
-            begun = tuple(each for each in _taken(self._begun) if each in self._work)
-            ends, self._ends = self._ends, []
-            records = tuple(_taken(self._records))
-        if welcome is None:
-            return
-        if begun:
-            self._send(Begun(welcome.engine, begun))
-        if records:
-            self._send(Logged(welcome.engine, records))
-        for portion in portions(ends):
-            self._send(Ended(welcome.engine, portion))
 
     def _beat(self) -> None:
         while self._welcome is not None and not self._stopped.wait(self._welcome.beat):
@@ -351,7 +306,8 @@ class Worker:
 
     def _leave_if_done(self) -> None:
         with self._lock:
-            done = self._draining and not self._work and not self._ends and not self._stopped.is_set()
+            at_hand = self._work or self._gathered.has_ends
+            done = self._draining and not at_hand and not self._stopped.is_set()
         if done:
             self._send(Leaving())
             self.stop()
@@ -361,10 +317,4 @@ class Worker:
             self._send_bytes(encode(message))
         except OSError:  # the pool is gone
             self._stopped.set()
-            self._ready.set()
-
-
-def _taken(queue: deque[T]) -> Iterator[T]:
-    """Remove and yield what is in a queue now. Other threads may append meanwhile."""
-    for _ in range(len(queue)):
-        yield queue.popleft()
+            self._gathered.hurry()

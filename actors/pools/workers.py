@@ -1,7 +1,7 @@
 """The workers of a pool, as the pool sees them."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -129,6 +129,15 @@ class Worker:
         """
         first = islice(self.in_flight, self.joined.slots)
         return frozenset((*first, *(number for number, each in self.in_flight.items() if each.began is not None)))
+
+    def take_in(self, batch: Sequence[PooledCall], numbers: Iterator[int]) -> None:
+        """Add the calls of a batch, and give each of them the number of its sending."""
+        shared = Batch(len(batch))
+        self.open_batches += 1
+        for pooled in batch:
+            number = pooled.sending = next(numbers)
+            self.in_flight[number] = pooled
+            self.batches[number] = shared
 
     def take(self, number: int) -> PooledCall | None:
         """Remove a call that has ended, or return None if the sending is another one's."""

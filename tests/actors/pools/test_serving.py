@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from stretto.actors.actions import Action, ActionRegistry
-from stretto.actors.pools import Worker, serving, work
+from stretto.actors.pools import Worker, gathering, work
 from stretto.actors.pools.messages import (
     Drain,
     End,
@@ -94,7 +94,7 @@ def test_results_that_are_too_much_for_one_message_travel_in_several(
 
 def test_ends_of_quick_calls_travel_at_once_and_together(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else runs, so there is nothing to wait for. An end says that the call has begun."""
-    monkeypatch.setattr(serving, "GATHER_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr(gathering, "GATHER_SECONDS", 10 * PATIENCE)
     line.perform("ops.greet", *({"text": "x"} for _ in range(250)))
     (message,) = line.messages_until_ended(250)
     assert isinstance(message, Ended)
