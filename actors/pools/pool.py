@@ -18,12 +18,12 @@ from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.carrier import Carrier
 from stretto.actors.pools.messages import InvalidMessage, Joined, ToPool, ToWorker, Welcome, decode_to_pool, encode
 from stretto.actors.pools.notes import PoolNotes
-from stretto.actors.pools.scheduler import Scheduler
+from stretto.actors.pools.scheduler import NO_RESOURCES, Scheduler
 from stretto.actors.pools.values import Inputs
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError, names_there, nearest
-from stretto.definitions.model import CoreActions
+from stretto.definitions.model import CoreActions, Resources
 from stretto.metrics import PoolFigures, get_logger
 
 LINGER_SECONDS: Final = 0.002
@@ -56,10 +56,12 @@ class Pool:
         name: The pool's name.
         carrier: Its carrier.
         welcome: The settings that hold for its calls. The engine's number is the pool's own.
+        offers: What each worker has for calls with needs.
     """
 
-    def __init__(self, name: str, carrier: Carrier, welcome: Welcome) -> None:
+    def __init__(self, name: str, carrier: Carrier, welcome: Welcome, offers: Resources = NO_RESOURCES) -> None:
         self.name = name
+        self.offers = offers
         self.notes = PoolNotes(name)
         self._carrier = carrier
         self._changed: Callable[[int], None] = lambda _capacity: None
@@ -67,7 +69,7 @@ class Pool:
         # New calls, of which the thread is woken once: a call less for each item, and no fight for the interpreter.
         self._new: deque[PooledCall] = deque()
         self._woken = False
-        self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes)
+        self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes, offers)
         self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0
@@ -105,6 +107,7 @@ class Pool:
         *,
         core: CoreActions = "stretto",
         once: bool = False,
+        needs: Resources | None = None,
         context: Iterable[Data] = (),
         version: object = None,
     ) -> Running:
@@ -117,6 +120,7 @@ class Pool:
             begun: Called when the code begins on a worker, or None.
             core: Whose core actions the definition calls.
             once: Whether the call must not be sent twice.
+            needs: What the call needs of its worker for itself, or None.
             context: The values of the run's context, which inputs may share.
             version: The snapshot that holds the context. Its large values are looked for once.
 
@@ -126,7 +130,7 @@ class Pool:
         if self._stopped:
             raise RuntimeError(f"the pool {self.name} is stopped")
         light = self._inputs.split(call.input, context, version)
-        pooled = PooledCall(action, call, core, done, begun, light, self, once=once)
+        pooled = PooledCall(action, call, core, done, begun, light, self, once=once, needs=needs)
         # Append first, look second: the thread does the opposite, so one of the two finds the call.
         self._new.append(pooled)
         if not self._woken:

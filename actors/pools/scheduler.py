@@ -36,6 +36,7 @@ from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
 from stretto.actors.pools.workers import MISSED_BEATS, Load, Worker
 from stretto.actors.runners import Finished, append_printed
+from stretto.definitions.model import Resources
 
 MAX_LOSSES: Final = 3
 """A call during which so many workers were lost has failed: it may be what ends them."""
@@ -43,6 +44,7 @@ ALONE_AFTER: Final = 2
 """A call during which so many workers were lost runs alone on its worker, so that it harms no other."""
 MAX_PASSED: Final = 1_000
 """How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
+NO_RESOURCES: Final = Resources()
 MAX_BATCH_BYTES: Final = MAX_MESSAGE_BYTES
 """The bytes of the inputs and new values of one batch, unless a single call has more."""
 
@@ -71,15 +73,20 @@ class Scheduler:
         welcome: The answer to each worker that joins.
         send: Sends a message to a worker. It must not wait.
         notes: Takes what metrics count.
+        offers: What each worker has for calls with needs.
     """
 
-    def __init__(self, engine: int, welcome: Welcome, send: Callable[[str, ToWorker], None], notes: Notes) -> None:
+    def __init__(
+        self, engine: int, welcome: Welcome, send: Callable[[str, ToWorker], None], notes: Notes,
+        offers: Resources = NO_RESOURCES,
+    ) -> None:  # fmt: skip
         self.workers: dict[str, Worker] = {}
         self.waiting: deque[PooledCall] = deque()
         self._engine = engine
         self._welcome = welcome
         self._send = send
         self._notes = notes
+        self._offers = offers
         self._numbers = count(1)
         self._durations = Durations()
         self._where: dict[PooledCall, Worker] = {}
@@ -293,16 +300,11 @@ class Scheduler:
         if not self.waiting:
             return
         for worker in sorted(self.workers.values(), key=lambda each: len(each.in_flight)):
-            while self.waiting and self._has_room(worker):
+            while self.waiting and worker.has_room:
                 batch = self._next_batch(worker)
                 if not batch:
                     break
                 self._send_batch(worker, batch)
-
-    def _has_room(self, worker: Worker) -> bool:
-        if worker.draining or worker.suspect:
-            return False
-        return worker.open_batches < BATCHES_IN_FLIGHT or len(worker.in_flight) < worker.joined.slots
 
     def _next_batch(self, worker: Worker) -> list[PooledCall]:
         """Take the calls of a batch from the waiting ones: those that the worker can run, in their order."""
@@ -321,8 +323,13 @@ class Scheduler:
                 if len(passed) > MAX_PASSED:
                     break
                 continue
-            if (alone and (batch or worker.in_flight)) or not load.takes(pooled, MAX_BATCH_BYTES):
-                # A worker takes nothing more until a call that must be alone has found an idle one.
+            if (
+                (alone and (batch or worker.in_flight))
+                or not load.takes(pooled, MAX_BATCH_BYTES)
+                or (pooled.needs is not None and not worker.reserve(pooled.needs, self._offers))
+            ):
+                # A worker takes nothing more until a call that must be alone has found an idle one. So does one that
+                # needs more than is free now: small ones behind it would keep it waiting for ever.
                 passed.append(pooled)
                 break
             batch.append(pooled)

@@ -9,10 +9,14 @@ import msgspec
 
 from stretto.actors.actions import Action
 from stretto.actors.pools.announcing import ALWAYS_THERE, announced_digest
+from stretto.actors.pools.batching import BATCHES_IN_FLIGHT
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import Joined
 from stretto.definitions.data import weigh
+from stretto.definitions.model import Resources
 
+ROUNDING: Final = 1e-6
+"""Shares such as 0.1 add up to a little more than their sum."""
 MISSED_BEATS: Final = 3
 """A worker that is silent for so many beats is lost."""
 
@@ -94,13 +98,14 @@ class Worker:
         batches: The batches that have not ended, by the number of the sending.
         open_batches: How many batches have calls that have not ended.
         values: The large values that it has been sent.
+        taken: The CPUs, GPUs and bytes of memory that its calls have taken for themselves.
         last_heard: When its last message came, on the pool's clock.
         draining: Whether it gets no more calls.
     """
 
     __slots__ = (
         "actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "open_batches", "suspect",
-        "values",
+        "taken", "values",
     )  # fmt: skip
 
     def __init__(self, worker_id: str, joined: Joined, now: float, cache_bytes: int) -> None:
@@ -111,9 +116,17 @@ class Worker:
         self.batches: dict[int, Batch] = {}
         self.open_batches = 0
         self.values = SentValues(cache_bytes)
+        self.taken = (0.0, 0.0, 0)
         self.last_heard = now
         self.draining = False
         self.suspect = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it can get another batch."""
+        if self.draining or self.suspect:
+            return False
+        return self.open_batches < BATCHES_IN_FLIGHT or len(self.in_flight) < self.joined.slots
 
     def can_run(self, action: Action) -> bool:
         """Return whether it has the same action. Without a digest of its own, the pool takes any."""
@@ -121,6 +134,20 @@ class Worker:
             return True
         digest = self.actions.get(action.ref)
         return digest is not None and digest == announced_digest(action)
+
+    def reserve(self, needs: Resources, offers: Resources) -> bool:
+        """Take what a call needs of what the worker has, or return False if that is not free now."""
+        cpus, gpus, memory = self.taken
+        taken = (cpus + needs.cpus, gpus + needs.gpus, memory + needs.memory)
+        if taken[0] > offers.cpus + ROUNDING or taken[1] > offers.gpus + ROUNDING or taken[2] > offers.memory:
+            return False
+        self.taken = taken
+        return True
+
+    def release(self, needs: Resources) -> None:
+        """Give back what a call has taken."""
+        cpus, gpus, memory = self.taken
+        self.taken = (cpus - needs.cpus, gpus - needs.gpus, memory - needs.memory)
 
     def may_run(self) -> frozenset[int]:
         """Return the numbers of the calls that may run now. A worker starts as many as it has slots, in their order.
@@ -143,6 +170,8 @@ class Worker:
         """Remove a call that has ended, or return None if the sending is another one's."""
         pooled = self.in_flight.pop(number, None)
         batch = self.batches.pop(number, None)
+        if pooled is not None and pooled.needs is not None:
+            self.release(pooled.needs)
         if batch is not None:
             batch.left -= 1
             self.open_batches -= not batch.left

@@ -36,10 +36,12 @@ from stretto.actors.pools.values import LEAST_WEIGHT, DigestTable, large_values,
 from stretto.actors.pools.workers import SentValues
 from stretto.actors.runners import Call, Finished
 from stretto.definitions.data import FrozenDict, freeze
+from stretto.definitions.model import Resources
 from stretto.metrics import CallIds
 
 ENGINE = 7
 BEAT = 5.0
+OFFERS = Resources(cpus=4.0, memory=1_000)
 MOST_CALLS = 8.1
 """Of functions of the engine, for a call from its first look to its end."""
 
@@ -63,7 +65,7 @@ class Room:
         self.notes = PoolNotes("compute")
         self.table = DigestTable()
         self.scheduler = Scheduler(
-            ENGINE, WELCOME, lambda worker, message: self.sent.append((worker, message)), self.notes
+            ENGINE, WELCOME, lambda worker, message: self.sent.append((worker, message)), self.notes, OFFERS
         )
 
     def join(self, worker: str = "w-1", slots: int = 2, action: Action = GREET) -> None:
@@ -73,15 +75,17 @@ class Room:
         self.scheduler.received(worker, Joined(worker, 1, slots, {}, (announced,)), 0.0)
         self.scheduler.dispatch()
 
-    def add(self, *indexes: int, once: bool = False, context: Any = None, **given: Any) -> list[PooledCall]:
-        """Add calls, and send what can be sent."""
-        made = self.make(*indexes, once=once, context=context, **given)
+    def add(self, *indexes: int, **given: Any) -> list[PooledCall]:
+        """Add calls as `make` makes them, and send what can be sent."""
+        made = self.make(*indexes, **given)
         for each in made:
             self.scheduler.add(each)
         self.scheduler.dispatch()
         return made
 
-    def make(self, *indexes: int, once: bool = False, context: Any = None, **given: Any) -> list[PooledCall]:
+    def make(
+        self, *indexes: int, once: bool = False, context: Any = None, needs: Resources | None = None, **given: Any
+    ) -> list[PooledCall]:
         """Return calls."""
         frozen = freeze(given)
         assert isinstance(frozen, FrozenDict)
@@ -102,6 +106,7 @@ class Room:
                     split(frozen, large, self.table),
                     self,
                     once=once,
+                    needs=needs,
                 )
             )
         return made
@@ -227,6 +232,30 @@ def test_a_call_costs_few_calls_of_python_functions(room: Room) -> None:
             sys.setprofile(None)
         counts.append(sum(calls.values()))
     assert (counts[2] - counts[1]) / 1_000 < MOST_CALLS, calls.most_common(20)
+
+
+def test_calls_with_needs_share_what_their_worker_has(room: Room) -> None:
+    """The third one needs CPUs that the others have, and small ones must not pass it: it would wait for ever."""
+    room.join(slots=16)
+    room.add(0, 1, needs=Resources(cpus=1.5))
+    room.add(2, needs=Resources(cpus=2.0))
+    room.add(3)
+    assert list(room.sendings()) == [0, 1]
+    room.tell(ended(room.sendings()[0]))
+    assert list(room.sendings()) == [0, 1, 2, 3]
+    room.tell(ended(*room.sendings().values()))
+    assert room.scheduler.workers["w-1"].taken == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("needs", [Resources(cpus=0.1), Resources(memory=25)])
+def test_shares_of_a_worker_add_up_to_all_of_it(room: Room, needs: Resources) -> None:
+    """40 times 0.1 is 4 for the pool, though not for Python. What a lost worker's calls had is free on another one."""
+    room.join(slots=100)
+    room.add(*range(41), needs=needs)
+    assert len(room.sendings()) == 40
+    room.lose("w-1")
+    room.join("w-2", slots=100)
+    assert len(room.sendings("w-2")) == 40
 
 
 def test_a_worker_gets_none_of_an_action_that_differs(room: Room) -> None:
