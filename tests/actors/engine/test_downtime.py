@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stretto.actors import Engine
-from stretto.actors.engine import engine as engine_module
+from stretto.actors.engine.startup import start_actor
 from stretto.actors.journal import open_reader
 from stretto.definitions.rules import SCHEDULE_EVENT
 from tests.support.waiting import PATIENCE
@@ -35,14 +35,14 @@ HOURS = 24
 @contextmanager
 def clock_at(time_of_start: datetime, patch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the clock of each engine that starts in the block show a time, and go on from there."""
-    begun, start_actor = time.monotonic(), engine_module.start_actor
+    begun = time.monotonic()
 
-    def start(parts: Any, start: Callable[[], "pykka.ActorRef[Any]"]) -> "pykka.ActorRef[Any]":
+    def begin(parts: Any, start: Callable[[], "pykka.ActorRef[Any]"]) -> "pykka.ActorRef[Any]":
         parts.services.now = lambda: time_of_start.timestamp() + time.monotonic() - begun
         return start_actor(parts, start)
 
     with patch.context() as patched:
-        patched.setattr(engine_module, "start_actor", start)
+        patched.setattr("stretto.actors.engine.engine.start_actor", begin)
         yield
 
 
