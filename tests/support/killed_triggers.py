@@ -345,7 +345,7 @@ def _runs_to_come(reader: Reader) -> list[str]:
     """Return the runs that the newest events lead to and that are not there yet."""
     newest = reader.events.page(EventQuery(limit=200)).events
     runs = [match.run for each in newest for match in reader.events.matches(each.id) if match.error is None]
-    return [run for run in runs if run is not None and reader.run(run) is None]
+    return [run for run in runs if reader.run(run) is None]
 
 
 def _look_at_inquiries(scene: Scene, report: Report) -> None:
