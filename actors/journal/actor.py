@@ -33,6 +33,7 @@ from stretto.actors.journal.messages import (
     MatchesClaimed,
     PruneRuns,
     Record,
+    Records,
     RetryCommit,
     RunExists,
     RunsClaimed,
@@ -141,6 +142,8 @@ class JournalActor(pykka.ThreadingActor):
                 self._work_off()
         if type(message) is Record:
             self._backlog.add(message)
+        elif type(message) is Records:
+            self._add_all(message)
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is ClaimRuns:
@@ -203,10 +206,18 @@ class JournalActor(pykka.ThreadingActor):
         """Gather the records that have arrived during a transaction, so that they need not wait for the next one."""
         while not self.actor_inbox.empty():
             envelope = self.actor_inbox.get()
-            if type(envelope.message) is not Record:
+            message = envelope.message
+            if type(message) is Record:
+                self._backlog.add(message)
+            elif type(message) is Records:
+                self._add_all(message)
+            else:
                 self.actor_inbox.put(envelope)  # the others wait for the end of the transaction
                 return
-            self._backlog.add(envelope.message)
+
+    def _add_all(self, message: Records) -> None:
+        for record in message.records:
+            self._backlog.add(record)
 
     def _write(self, batch: list[Record], more: Iterable[Sequence[Write]] = ()) -> None:
         try:
