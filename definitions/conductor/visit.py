@@ -158,9 +158,11 @@ class Visit:
         task = self.task
         scope = self.snapshot if task.with_items is None else ItemScope(self.snapshot, self.items[index], index)
         prepared = None if self.prepared is None else self.prepared[index]
+        began = None if item.attempt == 1 else item.since
         return StartItem(
-            task.name, self.visit, index, item.attempt, scope, self.timeout, item.started_at, self.route, prepared
-        )
+            task.name, self.visit, index, item.attempt, scope, self.timeout, item.started_at, self.route, prepared,
+            began,
+        )  # fmt: skip
 
     def start_once_more(self, prepared: Prepared, at: float) -> StartItem:
         """Return the command that runs this visit's action once more. The first call to end counts."""
