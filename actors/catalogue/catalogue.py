@@ -85,7 +85,9 @@ class Catalogue:
         if fresh:
             self._rules.log("pack_doubtful", pack=manifest.ref, folder=str(manifest.folder), findings=fresh)
         self._warned[manifest.place.file] = [str(each) for each in findings]
-        self.pack_sensors.update({each.ref: each for each in pack.sensors})
+        for sensor in pack.sensors:
+            self.pack_sensors[sensor.ref] = sensor
+            self.triggers.reserve_sensor(sensor.ref, sensor.place.file)
         for described in pack.workflows:
             self._described[described.path] = described
             self._add(_read(described.path, described))
@@ -153,7 +155,10 @@ class Catalogue:
         self.findings[definition.file] = (*conflict, *definition.findings)
         if not definition.errors:
             self._log_warnings(definition)
-            self.findings[definition.file] += self.triggers.enter(definition)
+            taken = self.triggers.enter(definition)
+            if taken:
+                self.findings[definition.file] += taken
+                self._rules.log("definition_refused", file=definition.file, findings=taken)
             return True
         self._refuse(definition)
         event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"

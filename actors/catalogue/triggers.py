@@ -28,6 +28,8 @@ class Triggers:
         self._rules: dict[str, Rule] = {}
         self._hooks: dict[str, Hook] = {}
         self._sensors: dict[str, Sensor] = {}
+        self._sensors_of_packs: dict[str, str] = {}
+        """The files of the sensors of packs, by ref. A sensor in the native form cannot have such a ref."""
         earlier_ones: list[Trigger] = [] if earlier is None else earlier._all()  # noqa: SLF001
         self._earlier = {each.file: each for each in earlier_ones}
 
@@ -49,6 +51,10 @@ class Triggers:
     def _all(self) -> list[Trigger]:
         return [*self._rules.values(), *self._hooks.values(), *self._sensors.values()]
 
+    def reserve_sensor(self, ref: str, file: str) -> None:
+        """Let no sensor in the native form have the ref of a pack's sensor, which is in `file`."""
+        self._sensors_of_packs[ref] = file
+
     def enter(self, definition: "Definition") -> tuple[Finding, ...]:
         """Add the rule, webhook or sensor of a valid definition. Return the findings if its name is taken."""
         trigger = definition.trigger
@@ -69,6 +75,8 @@ class Triggers:
         return found
 
     def _enter(self, trigger: Trigger) -> tuple[Finding, ...]:
+        if isinstance(trigger, Sensor) and (of_pack := self._sensors_of_packs.get(trigger.ref)) is not None:
+            return (_taken(f"the sensor {trigger.ref!r}", of_pack, trigger),)
         if isinstance(trigger, Rule):
             taken: Trigger = self._rules.setdefault(trigger.ref, trigger)
             what = f"the rule {trigger.ref!r}"
@@ -78,4 +86,8 @@ class Triggers:
             taken, what = self._hooks.setdefault(trigger.name, trigger), f"the hook {trigger.name!r}"
         if taken is trigger or taken.file == trigger.file:
             return ()
-        return (Finding("duplicate_ref", f"{what} is taken by {taken.file}", trigger.place),)
+        return (_taken(what, taken.file, trigger),)
+
+
+def _taken(what: str, file: str, trigger: Trigger) -> Finding:
+    return Finding("duplicate_ref", f"{what} is taken by {file}", trigger.place)
