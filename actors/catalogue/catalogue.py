@@ -51,9 +51,9 @@ class Catalogue:
     ) -> None:
         self.actions = actions
         self.findings: dict[str, tuple[Finding, ...]] = {}
-        self.triggers: Triggers = Triggers(None if earlier is None else earlier.triggers)
-        self._rules = rules
         self.pack_sensors: dict[str, PackSensor] = {}
+        self.triggers: Triggers = Triggers(None if earlier is None else earlier.triggers, self.pack_sensors)
+        self._rules = rules
         self._workflows: dict[str, Workflow] = {}
         self._stems: dict[str, list[str]] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
@@ -85,9 +85,7 @@ class Catalogue:
         if fresh:
             self._rules.log("pack_doubtful", pack=manifest.ref, folder=str(manifest.folder), findings=fresh)
         self._warned[manifest.place.file] = [str(each) for each in findings]
-        for sensor in pack.sensors:
-            self.pack_sensors[sensor.ref] = sensor
-            self.triggers.reserve_sensor(sensor.ref, sensor.place.file)
+        self.pack_sensors.update({each.ref: each for each in pack.sensors})
         for described in pack.workflows:
             self._described[described.path] = described
             self._add(_read(described.path, described))
@@ -155,10 +153,7 @@ class Catalogue:
         self.findings[definition.file] = (*conflict, *definition.findings)
         if not definition.errors:
             self._log_warnings(definition)
-            taken = self.triggers.enter(definition)
-            if taken:
-                self.findings[definition.file] += taken
-                self._rules.log("definition_refused", file=definition.file, findings=taken)
+            self.findings[definition.file] += _logged(self._rules, definition.file, self.triggers.enter(definition))
             return True
         self._refuse(definition)
         event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"
@@ -352,3 +347,10 @@ def usable(definition: Definition) -> Workflow:
     if definition.errors or definition.workflow is None:
         raise InvalidDefinition(definition.errors)
     return definition.workflow
+
+
+def _logged(rules: Rules, file: str, taken: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Log that a definition is refused, if it is. Return the findings."""
+    if taken:
+        rules.log("definition_refused", file=file, findings=taken)
+    return taken

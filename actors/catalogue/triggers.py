@@ -9,6 +9,7 @@ from stretto.definitions.rules import Hook, Rule, Sensor, Trigger
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue.definition import Definition
+    from stretto.actors.packs import PackSensor
 
 
 class UnknownRule(StrettoError):
@@ -22,14 +23,14 @@ class Triggers:
 
     Args:
         earlier: Those that these replace.
+        of_packs: The sensors of packs, by ref. No sensor in the native form can have such a ref.
     """
 
-    def __init__(self, earlier: "Triggers | None" = None) -> None:
+    def __init__(self, earlier: "Triggers | None" = None, of_packs: Mapping[str, "PackSensor"] | None = None) -> None:
         self._rules: dict[str, Rule] = {}
         self._hooks: dict[str, Hook] = {}
         self._sensors: dict[str, Sensor] = {}
-        self._sensors_of_packs: dict[str, str] = {}
-        """The files of the sensors of packs, by ref. A sensor in the native form cannot have such a ref."""
+        self._of_packs: Mapping[str, PackSensor] = {} if of_packs is None else of_packs
         earlier_ones: list[Trigger] = [] if earlier is None else earlier._all()  # noqa: SLF001
         self._earlier = {each.file: each for each in earlier_ones}
 
@@ -51,10 +52,6 @@ class Triggers:
     def _all(self) -> list[Trigger]:
         return [*self._rules.values(), *self._hooks.values(), *self._sensors.values()]
 
-    def reserve_sensor(self, ref: str, file: str) -> None:
-        """Let no sensor in the native form have the ref of a pack's sensor, which is in `file`."""
-        self._sensors_of_packs[ref] = file
-
     def enter(self, definition: "Definition") -> tuple[Finding, ...]:
         """Add the rule, webhook or sensor of a valid definition. Return the findings if its name is taken."""
         trigger = definition.trigger
@@ -75,8 +72,8 @@ class Triggers:
         return found
 
     def _enter(self, trigger: Trigger) -> tuple[Finding, ...]:
-        if isinstance(trigger, Sensor) and (of_pack := self._sensors_of_packs.get(trigger.ref)) is not None:
-            return (_taken(f"the sensor {trigger.ref!r}", of_pack, trigger),)
+        if isinstance(trigger, Sensor) and (of_pack := self._of_packs.get(trigger.ref)) is not None:
+            return (_taken(f"the sensor {trigger.ref!r}", of_pack.place.file, trigger),)
         if isinstance(trigger, Rule):
             taken: Trigger = self._rules.setdefault(trigger.ref, trigger)
             what = f"the rule {trigger.ref!r}"

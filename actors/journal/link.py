@@ -281,8 +281,7 @@ class JournalLink:
     def record_together(self, entries: Iterable[RecordEntry]) -> None:
         """Send records to the journal's actor in one message; see `EventLink.record_together`."""
         records = tuple(
-            Record(write, 1, tuple(notifications), tuple(answers), family or run_of(write))
-            for write, notifications, answers, family in entries
+            Record(write, 1, tuple(tell), tuple(answers), family) for write, tell, answers, family in entries
         )
         self._send(Records(records), len(records), sum(each.is_awaited for each in records))
 

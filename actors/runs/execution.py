@@ -157,6 +157,11 @@ class RunExecution(InquiryFeed):
     def _notify_of_failure(self, completed: ItemCompleted, conductor: Conductor) -> None:
         RunEvents(self._services, self._request).item_failed(completed, conductor, self.log)
 
+    def notify_of(self, event: Event) -> None:
+        """Notify rules of an item that has failed without being run."""
+        if isinstance(event, ItemCompleted) and event.outcome == "failed" and self.conductor is not None:
+            self._notify_of_failure(event, self.conductor)
+
     @handles(RetryDue, DelayElapsed, RunTimedOut)
     def _reminded(self, event: Timer) -> None:
         self.ending.reminders(self._inbox).came(event)
@@ -361,27 +366,6 @@ class RunExecution(InquiryFeed):
             self.items.send(key, STOP)
         else:
             self.end_unstarted(start, "cancelled", "it was cancelled before it began")
-
-    def feed(self, event: Event) -> None:
-        """Handle an event. The failure of an item that did not run is an event of the run, as that of others is."""
-        if isinstance(event, ItemCompleted) and event.outcome == "failed" and self.unfinished is None:
-            self._unstarted_failed(event)
-        else:
-            super().feed(event)
-
-    def _unstarted_failed(self, completed: ItemCompleted) -> None:
-        commands = self.on(completed)
-        if self.unfinished is not None:
-            self.go_on_with(commands, partial(self._failure_noted, completed))
-        else:
-            self._failure_noted(completed, commands)
-
-    def _failure_noted(
-        self, completed: ItemCompleted, commands: list[Command], *, earlier: Sequence[StartItem] = ()
-    ) -> None:
-        if self.conductor is not None:
-            self._notify_of_failure(completed, self.conductor)
-        self.carry_out(commands, None, completed.at, earlier)
 
     def end_unstarted(self, start: StartItem, kind: str, message: str) -> None:
         """End an item that does not run."""

@@ -100,7 +100,7 @@ class HookDesk:
         """Accept the requests of webhooks, whose events become durable in one commit. Each is settled by itself.
 
         Args:
-            receipts: The requests. What is wrong with one of them is its own outcome, and no other's.
+            receipts: The requests. An error of one of them is its own outcome, and no other's.
         """
         taken: list[tuple[Event, Receipt]] = []
         for each in receipts:

@@ -15,11 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, SEND_SECONDS, ClientLeft
-from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES, REQUEST_SECONDS
+from stretto.actors.gateway.http.bodies import MAX_REQUEST_BYTES
 from stretto.actors.gateway.http.callers import Peer
-from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.outlets import SocketOutlet, StreamSockets, TransportOutlet
-from stretto.actors.gateway.http.plain_requests import PREFIX, read_plain
 from stretto.actors.gateway.http.problems import Problem, written
 from stretto.actors.gateway.live import Subscription
 
@@ -29,21 +27,13 @@ HANDSHAKE_SECONDS: Final = 5.0
 """How long the handshake of TLS may take."""
 IDLE_SECONDS: Final = 60
 """How long a connection is kept open between two requests."""
-_IDLE: Final = {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}
-"""The states of a connection of h11 that waits for its next request."""
 
 
 class Connection(H11Protocol):
     """A connection with a deadline for the headers of each request. It counts as open from before its handshake."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it works with
-        self,
-        config: Config,
-        streams: StreamSockets,
-        lane: ExpressLane,
-        peer: Peer,
-        place: Guest,
-        lost: Callable[[], None],
+    def __init__(
+        self, config: Config, streams: StreamSockets, peer: Peer, place: Guest, lost: Callable[[], None]
     ) -> None:
         connections = streams.connections
         state = {
@@ -56,13 +46,6 @@ class Connection(H11Protocol):
             "until_lost": self._until_lost,
         }
         super().__init__(config, connections.state, state, asyncio.get_running_loop())
-        self._lane = lane
-        self._in_lane = False
-        """Whether the express lane has a request of this connection."""
-        self._ends_after_lane = False
-        self._held = b""
-        """Bytes of a plain request whose body is not all there, or those behind a request in the express lane."""
-        self._facts: dict[str, Any] = {}
         self._opening: asyncio.Task[Any] | None = None
         self._is_open = False
         self._head = b""
@@ -122,10 +105,6 @@ class Connection(H11Protocol):
     @property
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
-        return self._in_lane or bool(self._held) or self._is_answering
-
-    @property
-    def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # before the first request there is none
         return cycle is not None and not cycle.response_complete
 
@@ -133,7 +112,6 @@ class Connection(H11Protocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._is_open = True
-        self._facts = {"server": self.server, "client": self.client, "scheme": self.scheme}
         self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
         if self._head:
             self._place.use()
@@ -143,7 +121,6 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._is_open = False
-        self._held = b""
         self._place.use()
         self._meet_deadline()
         super().connection_lost(exc)
@@ -163,77 +140,7 @@ class Connection(H11Protocol):
             self._complain("it goes on after its answer")
             self.close()
 
-    # ---- the express lane
-
     def _take(self, data: bytes) -> None:
-        if self._in_lane:  # of the next request: there is at most a read of it
-            self._held += data
-            self.flow.pause_reading()
-        elif not ((self._held or data.startswith(PREFIX)) and self._take_express(self._held + data)):
-            data, self._held = self._held + data, b""
-            self._take_usual(data)
-
-    def _take_express(self, data: bytes) -> bool:
-        """Let the express lane answer a plain request. Return whether it does, or waits for the rest of the body."""
-        is_usual = (
-            not self._lane.is_open
-            or self._place.is_guest
-            or self.flow.write_paused
-            or self._is_answering
-            or self.conn.states != _IDLE
-            or self.conn.trailing_data[0]
-        )
-        if is_usual or (plain := read_plain(data)) is None:
-            return False
-        self._unset_keepalive_if_required()
-        self._meet_deadline()
-        if len(data) < plain.end:
-            self._held = data
-            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up_express)
-            return True
-        self._in_lane = True
-        self._all.was_used(self)
-        self._held = data[plain.end :]
-        if self._held:
-            self.flow.pause_reading()
-        self._lane.take(self, plain, data[plain.begin : plain.end], self._facts, self.app_state)
-        return True
-
-    def finish_express(self, answer: bytes) -> None:
-        """Send the answer of the express lane, and go on with the next request; see `express.Answered`."""
-        self._in_lane = False
-        if not self._is_open or self.transport.is_closing():
-            return
-        self.server_state.total_requests += 1
-        if self._ends_after_lane:
-            answer = answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
-        self.transport.write(answer)
-        if self._ends_after_lane:
-            self.transport.close()
-            return
-        if self._held:
-            held, self._held = self._held, b""
-            self.flow.resume_reading()
-            self.loop.call_soon(self._go_on, held)
-        else:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def _go_on(self, held: bytes) -> None:
-        """Take what has come behind a request of the express lane."""
-        if self._is_open and not self.transport.is_closing():
-            self.data_received(held)
-
-    def _give_up_express(self) -> None:
-        """Leave a request whose body is late to the usual way, which refuses it."""
-        self._deadline = None
-        held, self._held = self._held, b""
-        self._take_usual(held)
-
-    # ---- the usual way
-
-    def _take_usual(self, data: bytes) -> None:
         if self._deadline is None and not self.is_busy:
             self._deadline = self.loop.call_later(HEADER_SECONDS, self._is_late)
         self._unread = self._unread + len(data) if self.conn.our_state is h11.DONE else 0
@@ -332,8 +239,6 @@ class Connection(H11Protocol):
         """Close the connection now if it is idle, or after its answer."""
         if self._opening is not None:
             self.abort()
-        elif self._in_lane:
-            self._ends_after_lane = True
         elif not self.transport.is_closing():
             self.shutdown()
 

@@ -3,8 +3,8 @@
     loop: plain request --checks--> all of this turn --> thread: proofs, rules, one command to the journal
     loop: answers of all that are durable by now <--------------- one wake-up of the loop <--- commit
 
-What a request may do, how it is refused and what is counted is the same as on the other way (`application`, `hooks`),
-which takes whatever is not plain, and the first request of each connection: its sender is not known yet.
+The checks, the refusals and the counts are those of the usual way (`application`, `hooks`). That takes whatever is not
+plain, and the first request of each connection, whose sender is not known yet.
 """
 
 import secrets

@@ -20,13 +20,14 @@ from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.callers import OpenProbes, Peers, Readers, Senders
-from stretto.actors.gateway.http.connections import Connection, configuration
+from stretto.actors.gateway.http.connections import configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
 from stretto.actors.gateway.http.express import ExpressLane
+from stretto.actors.gateway.http.express_connections import ExpressConnection
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.in_flight import RequestsInFlight
 from stretto.actors.gateway.http.item_values import ItemValues
@@ -244,8 +245,8 @@ class Gateway:
     def _open(self, arrival: Arrival, head: bytes) -> None:
         connection, place = arrival.connection, arrival.place
         tls = None if self._certificate is None or not arrival.peer.address else self._certificate.context
-        opened = Connection(
-            self._config, self._stream_sockets, self._lane, arrival.peer, place, partial(give_back, connection)
+        opened = ExpressConnection(
+            self._config, self._stream_sockets, arrival.peer, place, partial(give_back, connection), self._lane
         )
         task = self._loop.create_task(_opened(place.charged(opened.open(connection, tls, head)), connection))
         self._handshakes.add(task)

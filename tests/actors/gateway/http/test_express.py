@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.http import connections, express
+from stretto.actors.gateway.http import express, express_connections
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.triggers import HookDesk
@@ -176,7 +176,7 @@ def test_a_body_that_does_not_come_is_refused(
 
     async def test(_client: Client, url: str) -> None:
         kept = await Kept.open(url)
-        monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.01)
+        monkeypatch.setattr(express_connections, "REQUEST_SECONDS", 0.01)
         monkeypatch.setattr("stretto.actors.gateway.http.bodies.REQUEST_SECONDS", 0.01)
         answer = await kept.ask(request(b'{"key": 1}')[:-1])
         assert (answer.status, answer.json["code"]) == (408, "request_timeout")

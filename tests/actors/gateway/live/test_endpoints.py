@@ -19,7 +19,6 @@ from starlette.routing import Route
 from stretto.actors.gateway.guests import Guest
 from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.gateway.http.connections import Connection
-from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.open_connections import Connections
 from stretto.actors.gateway.http.outlets import StreamSockets
 from stretto.actors.gateway.live import subscription as subscriptions
@@ -98,8 +97,7 @@ class Listener:
         while True:
             raw, _ = await asyncio.get_running_loop().sock_accept(self._listening)
             place = Guest(raw.fileno(), "127.0.0.1", None)
-            lane = ExpressLane(asyncio.get_running_loop())
-            await Connection(self._config, self.sockets, lane, Peer("127.0.0.1", None), place, lambda: None).open(
+            await Connection(self._config, self.sockets, Peer("127.0.0.1", None), place, lambda: None).open(
                 raw, None, b""
             )
 
