@@ -15,7 +15,7 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.exposure import check_tokens
-from stretto.actors.gateway.guests import Guest
+from stretto.actors.gateway.guests import TURNS_OF_A_HANDSHAKE, TURNS_OF_A_REQUEST, Guest
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.asking import Asker
@@ -236,11 +236,13 @@ class Gateway:
             return
         # A client that reads to the end would wait for a child's copy, too.
         withhold(connection)
-        place = Guest(connection.fileno(), peer.name or "socket", self._guests)
+        tls = self._certificate is not None and bool(peer.address)
+        turns = TURNS_OF_A_REQUEST + (TURNS_OF_A_HANDSHAKE if tls else 0)
+        place = Guest(connection.fileno(), peer.name or "socket", self._guests, turns)
         if peer.caller is None:
             place.restrict()
         arrival = Arrival(connection, self._connections, peer, place)
-        arrival.wait(self._open, _close, tls=self._certificate is not None and bool(peer.address))
+        arrival.wait(self._open, _close, tls=tls)
 
     def _open(self, arrival: Arrival, head: bytes) -> None:
         connection, place = arrival.connection, arrival.place
