@@ -25,7 +25,7 @@ class AnyAction:
         return self._callables.suggestion_for(ref, core)
 
     @property
-    def pools(self) -> tuple[str, ...] | None:
+    def pools(self) -> None:
         """Any pool: a rehearsal runs nothing."""
         return None
 

@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
-from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool
+from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool, UnmetNeeds
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, change_of_child, child_failure, child_of, parent_of
 from stretto.actors.runs.filled_inputs import filled
@@ -141,7 +141,7 @@ class ItemActor(DispatchedActor):
             failure = unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
             self._report_failure("failed", failure)
             return
-        except (InvalidActionInput, PoolNeedsKey, UnknownAction, UnknownPool) as error:
+        except (InvalidActionInput, PoolNeedsKey, UnknownAction, UnknownPool, UnmetNeeds) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
             return
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)

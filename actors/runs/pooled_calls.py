@@ -6,7 +6,7 @@ from typing import Final
 from stretto.actors.actions import Action
 from stretto.actors.dispatch import Overran
 from stretto.actors.history import PoolWait
-from stretto.actors.pools import HERE, Pool, can_leave, unknown_pool_error
+from stretto.actors.pools import HERE, Pool, UnmetNeeds, can_leave, unknown_pool_error
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
@@ -89,7 +89,7 @@ class PlaceInPool:
         snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
         return self._pool.perform(
             action, call, done, begun, core=message.core_actions, once=message.task.delivery == "at_most_once",
-            context=_values(snapshot), version=snapshot,
+            needs=message.task.needs, context=_values(snapshot), version=snapshot,
         )  # fmt: skip
 
 
@@ -99,11 +99,15 @@ def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInP
     Raises:
         ExpressionError, Overran: The expression of `runs_on` cannot be evaluated.
         UnknownPool: The definition gives no pool that exists.
+        UnmetNeeds: No worker of the pool can have what the task needs.
     """
     pools = {} if services.pools is None else services.pools
     pool = pools.get(message.pool)
     if pool is None:
         raise unknown_pool_error(_named(services, message.task, message.start, run_id), (HERE, *pools))
+    needs = message.task.needs
+    if needs is not None and (lacking := pool.offers.lacks(needs)):
+        raise UnmetNeeds(f"no worker of the pool {pool.name} can have {lacking}")
     return PlaceInPool(services, pool, message)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
+    from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
     from stretto.definitions.model.workflow import (
         Assignment,
@@ -40,6 +41,7 @@ else:
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
+            "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery OnBadLine Parameter "
@@ -67,6 +69,7 @@ __all__ = [
     "OnBadLine",
     "Parameter",
     "ParameterType",
+    "Resources",
     "Retry",
     "Semantics",
     "Share",

@@ -157,6 +157,18 @@ def test_a_call_that_begins_is_told_and_one_that_waits_ends_with_the_pool(carrie
         perform(pool, ends)
 
 
+def test_calls_of_one_turn_wake_the_pool_once(carrier: HandCarrier) -> None:
+    """Each time would cost more than all else that the pool does for a call."""
+    ends: SimpleQueue[Finished] = SimpleQueue()
+    pool = Pool("compute", carrier, WELCOME)
+    for _ in range(100):
+        perform(pool, ends)
+    assert pool._inbox.qsize() == 1
+    pool.start(lambda _capacity: None)
+    pool.stop()
+    assert {ends.get(timeout=PATIENCE).status for _ in range(100)} == {"cancelled"}
+
+
 @pytest.mark.parametrize(
     ("message", "reason"),
     [

@@ -40,6 +40,7 @@ NOT_ANSWERED = {
     "refused_by_peer": "has the code of the refusal in its place",
     "not_text": "is a client's",
     "pool_needs_key": "ends an item",
+    "unmet_needs": "ends an item",
     "store_in_use": "ends the start",
     "unreadable_source": "ends a run",
     "unrecordable": "ends a run",
