@@ -1,7 +1,7 @@
 """The one place where events are accepted, from all senders."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stretto.actors.dispatch import Deferred, Recipient, settle_with
@@ -13,9 +13,10 @@ from stretto.actors.journal import (
     AuditEntries,
     EventAccepted,
     EventCame,
-    Link,
+    EventLink,
     MatchesDue,
     NoJournal,
+    RecordEntry,
 )
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.rules import Event, Hook, Rule, RuleIndex
@@ -31,11 +32,12 @@ class EventIntake:
     """
 
     def __init__(
-        self, journal: Link | None = None, matcher: Matcher | None = None, waits: EventWaits | None = None
+        self, journal: EventLink | None = None, matcher: Matcher | None = None, waits: EventWaits | None = None
     ) -> None:
         self._journal = NoJournal() if journal is None else journal
         self.waits = EventWaits() if waits is None else waits
         """The items that wait for events."""
+        self._waited = self.waits.by_type
         self.matcher = Matcher() if matcher is None else matcher
         self.counts = Counts(EVENT_RESULTS)
         """The events since the engine's start."""
@@ -91,14 +93,28 @@ class EventIntake:
         Raises:
             EngineStopping: The engine is being stopped.
         """
+        self._check_open()
+        answer, entry = self._entry(event, audit)
+        self._journal.record(*entry)
+        return answer
+
+    def accept_together(self, events: Iterable[Event]) -> list[Deferred]:
+        """Accept events that become durable in one commit. Returns an answer for each, and raises, as `accept` does."""
+        self._check_open()
+        made = [self._entry(event, ()) for event in events]
+        self._journal.record_together([entry for _answer, entry in made])
+        return [answer for answer, _entry in made]
+
+    def _check_open(self) -> None:
         if self._closed:
             raise EngineStopping("the engine is being stopped: it accepts no more events")
+
+    def _entry(self, event: Event, audit: AuditEntries) -> tuple[Deferred, RecordEntry]:
+        """Return the answer to an event, and what is recorded of it."""
         answer = Deferred()
         accepted = EventAccepted(event=event, matches=self.matcher.matches(event), audit=audit)
         settle_with(answer, lambda found: self._count(accepted, found), lambda _error: self.counts.add("refused"))
-        notifications = self.notifications_of(accepted)
-        self._journal.record(accepted, notifications, ((answer, Accepted(event.id)),), event.id)
-        return answer
+        return answer, (accepted, self.notifications_of(accepted), ((answer, Accepted(event.id)),), event.id)
 
     def acceptance_of(self, event: Event, audit: AuditEntries = ()) -> EventAccepted:
         """Return the record of an event with its matches, for the commit of what has caused it."""
@@ -128,13 +144,16 @@ class EventIntake:
 
     def wants(self, event_type: str) -> bool:
         """Return whether a rule, an actor or an item listens to a type of events, or may listen to it elsewhere."""
-        if event_type in self.matcher.rules.by_event or event_type in self._awaited:
-            return True
-        return event_type in self._listeners or event_type in self.waits
+        return self.wants_any((event_type,))
 
-    def wants_any(self, event_types: frozenset[str]) -> bool:
+    def wants_any(self, event_types: Iterable[str]) -> bool:
         """Return whether a rule, an actor or an item listens to one of some types of events."""
-        return any(map(self.wants, event_types))
+        # No calls: each run asks at its end.
+        rules, awaited, listeners, waits = self.matcher.rules.by_event, self._awaited, self._listeners, self._waited
+        for each in event_types:  # noqa: SIM110 - as above
+            if each in rules or each in awaited or each in listeners or each in waits:
+                return True
+        return False
 
     def listen(self, event_type: str, recipient: Recipient) -> None:
         """Send an actor `EventCame` of each event of a type that is accepted from now on."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.events import (
         Accepted,
+        DueMatches,
         EventAccepted,
         EventPage,
         EventQuery,
@@ -114,11 +115,13 @@ if TYPE_CHECKING:
         MAX_PENDING,
         Answers,
         EngineLink,
+        EventLink,
         JournalLink,
         KeyLink,
         Link,
         NoJournal,
         Notifications,
+        RecordEntry,
         ScheduleLink,
         SensorLink,
     )
@@ -233,8 +236,8 @@ else:
             ),
             "inquiries_memory": "InquiriesInMemory",
             "events": (
-                "Accepted EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match MatchFailed "
-                "NewEvents MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
+                "Accepted DueMatches EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match "
+                "MatchFailed NewEvents MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
             ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
@@ -246,8 +249,8 @@ else:
             ),
             "lease": "StoredDaemon",
             "link": (
-                "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink "
-                "SensorLink"
+                "Answers EngineLink EventLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications RecordEntry "
+                "ScheduleLink SensorLink"
             ),
             "location": "InFile files_of locate",
             "messages": (
@@ -290,10 +293,10 @@ __all__ = [
     "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
     "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
     "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
-    "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
-    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
-    "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange",
-    "InquiryEnd",
+    "ContextTracker", "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter",
+    "EnterCodeRecord", "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery",
+    "EventReader", "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory",
+    "Inquiry", "InquiryChange", "InquiryEnd",
     "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
     "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
     "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed",
@@ -301,10 +304,10 @@ __all__ = [
     "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
     "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
     "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
-    "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestKey",
-    "RequestUnanswered", "RequestedBy",
-    "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog",
-    "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
+    "Question", "Reader", "Readers", "ReadingStopped", "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey",
+    "RequestUnanswered",
+    "RequestedBy", "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists",
+    "RunLog", "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
     "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink",
     "SessionRecord",
     "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",

@@ -5,7 +5,7 @@ Entries are counted where they are sent, so that senders notice a full journal a
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pykka
@@ -27,6 +27,7 @@ from stretto.actors.journal.messages import (
     ClaimSensors,
     JournalHasRoom,
     Record,
+    Records,
 )
 from stretto.actors.journal.records import Happened, Write, run_of
 from stretto.actors.journal.schedules import ScheduleMoved
@@ -40,6 +41,8 @@ ROOM_AGAIN = 1024
 
 Notifications: TypeAlias = Sequence[tuple[Recipient, Any]]
 Answers: TypeAlias = Sequence[tuple[Deferred, Any]]
+RecordEntry: TypeAlias = tuple[Write | None, Notifications, Answers, str | None]
+"""The arguments of `Link.record`."""
 
 
 class Link(Protocol):
@@ -75,6 +78,13 @@ class Link(Protocol):
 
     def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
+
+
+class EventLink(Link, Protocol):
+    """The journal as the intake of events sees it."""
+
+    def record_together(self, entries: Iterable[RecordEntry]) -> None:
+        """Send records to the journal that are written in one transaction, each as by `record`."""
 
 
 class KeyLink(Protocol):
@@ -180,6 +190,11 @@ class NoJournal:
             self.inquiries.add(write.inquiries)
         notify(notifications, answers)
 
+    def record_together(self, entries: Iterable[RecordEntry]) -> None:
+        """Keep what `record` keeps of each record."""
+        for entry in entries:
+            self.record(*entry)
+
     def has_room(self, waiter: Recipient) -> bool:  # noqa: ARG002 - no one waits
         """Return True."""
         return True
@@ -259,18 +274,28 @@ class JournalLink:
         family: str | None = None,
     ) -> None:
         """Send a record to the journal's actor; see `Link.record`."""
-        if self._journal is None:
-            raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
         record = Record(write, entries, tuple(notifications), tuple(answers), family or run_of(write))
+        self._send(record, entries, int(record.is_awaited))
+
+    def record_together(self, entries: Iterable[RecordEntry]) -> None:
+        """Send records to the journal's actor in one message; see `EventLink.record_together`."""
+        records = tuple(
+            Record(write, 1, tuple(tell), tuple(answers), family) for write, tell, answers, family in entries
+        )
+        self._send(Records(records), len(records), sum(each.is_awaited for each in records))
+
+    def _send(self, message: Record | Records, entries: int, awaited: int) -> None:
+        if self._journal is None:
+            raise RuntimeError("the journal's actor has not been started yet")
         with self._lock:
             self._pending += entries
-            if record.is_awaited:
-                self._awaited += 1
+            if awaited:
+                self._awaited += awaited
                 self._right_of_way.take()
         # A journal that ends stops the engine, which fails everything that waits.
         with contextlib.suppress(pykka.ActorDeadError):
-            self._journal.tell(record)
+            self._journal.tell(message)
 
     def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""

@@ -103,6 +103,14 @@ class SensorKeeper:
         """Return the newest lines of a sensor's log. Fails with `UnknownSensor` and as `restart` does."""
         return self._ask(lambda: log_as_json(self._of_ours(ref), count))
 
+    def check(self, ref: str) -> Deferred:
+        """Answer whether this engine runs a sensor. Fails as `restart` does."""
+
+        def look() -> None:
+            self._of_ours(ref)
+
+        return self._ask(look)
+
     def restart(self, ref: str) -> Deferred:
         """End a sensor and start it anew.
 

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import math
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.guest_queue import AT_ONCE, GuestQueue
+from stretto.actors.gateway.guest_queue import GuestQueue
 from stretto.actors.gateway.http import connections
 from stretto.actors.gateway.http.open_connections import MAX_CONNECTIONS
 from stretto.actors.gateway.paced_loop import PacedLoop
@@ -34,8 +33,11 @@ AT_A_TIME: Final = 200
 """Connections that are made before the daemon is waited for: fewer than may wait in the kernel."""
 SLOW: Final = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nslow: "
 DESCRIPTORS: Final = 8192
-MOST_TURNS: Final = 2 + math.ceil((len(ADDRESSES) + 1) / AT_ONCE)
-"""Turns of guests until a probe has its own: one for the listener, one for each address."""
+MOST_TURNS: Final = 10
+"""Turns of guests before that of a probe: that of the listener, and some in which the kernel may not have delivered its
+bytes. The slow ones would have 25 turns at least."""
+SLOW_ONES: Final = 100
+"""Slow connections that have something to be read, at least. The others were closed for newer connections."""
 ROUNDS: Final = 3
 PATHS: Final = ("/healthz", "/readyz", "/metrics")
 BUSY: Final = Definition(
@@ -82,7 +84,7 @@ class Held(NamedTuple):
         return len(open_ones)
 
 
-def test_a_probe_has_its_turn_after_one_of_each_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_has_its_turn_before_slow_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While hundreds of slow connections, which have waited for longer, have bytes to be read."""
     monkeypatch.setattr(connections, "HEADER_SECONDS", 10 * PATIENCE)
 
@@ -97,7 +99,7 @@ def test_a_probe_has_its_turn_after_one_of_each_address(tmp_path: Path, monkeypa
                 with monkeypatch.context() as closed:
                     closed.setattr(budget, "turn", lambda: PATIENCE)  # guests have no time left
                     await asyncio.sleep(0)
-                    assert await asyncio.to_thread(held.go_on) > 2 * AT_ONCE * MOST_TURNS
+                    assert await asyncio.to_thread(held.go_on) > SLOW_ONES
                     probe = stack.enter_context(Raw.of_port(url, PROBES_ADDRESS))
                     probe.send(PROBE)
                     turns.addresses.clear()
@@ -114,11 +116,11 @@ class Turns:
     def __init__(self, queue: GuestQueue) -> None:
         self.addresses: list[list[str]] = []
         self._queue = queue
-        self._take: Callable[[], list[tuple[SelectorKey, int]]] = queue.take
+        self._take: Callable[[int], list[tuple[SelectorKey, int]]] = queue.take
 
-    def take(self) -> list[tuple[SelectorKey, int]]:
+    def take(self, most: int) -> list[tuple[SelectorKey, int]]:
         """Return the sockets that have their turn now."""
-        taken = self._take()
+        taken = self._take(most)
         self.addresses.append([self._queue.guests[key.fd].address for key, _ in taken])
         return taken
 

@@ -29,6 +29,10 @@ HANDSHAKE_SECONDS: Final = 5.0
 IDLE_SECONDS: Final = 60
 """How long a connection is kept open between two requests."""
 
+_METHODS_OF_TRANSPORT: Final = ("_read_ready_cb", "_write_ready")
+"""Attributes in which a transport of asyncio has methods of its own, and so refers to itself. It calls none of them
+once its connection is lost."""
+
 
 class Connection(H11Protocol):
     """A connection with a deadline for the headers of each request. It counts as open from before its handshake."""
@@ -140,6 +144,8 @@ class Connection(H11Protocol):
         self.app = self._application
         self.app_state = {}
         self.scope = self.cycle = None  # type: ignore[assignment]  # as before the first request
+        for method in _METHODS_OF_TRANSPORT:
+            vars(self.transport).pop(method, None)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
@@ -162,6 +168,7 @@ class Connection(H11Protocol):
         super().data_received(data)
         if self.is_busy:
             self._meet_deadline()
+            self._place.had_request()
             self._all.was_used(self)
 
     def on_response_complete(self) -> None:

@@ -15,7 +15,7 @@ from starlette.routing import Route as HttpRoute
 from stretto.actors.access import Access, Caller, require
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway.http.application import MORE_HEADERS
+from stretto.actors.gateway.http.application import MORE_HEADERS, Application
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cells import ItemCells
@@ -23,6 +23,7 @@ from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.etags import is_known, not_modified, tag_of, tagged
+from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.hooks import HookEndpoints
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
@@ -162,6 +163,10 @@ class Endpoints:
     def run_graphs(self, layouts: Layouts) -> RunGraphs:
         """Return what finds the workflows of runs, and lays out their graphs in the threads of the endpoints."""
         return RunGraphs(self._engine, self._workers, layouts)
+
+    def open_lane(self, lane: ExpressLane, application: Application) -> None:
+        """Let the express lane take requests of webhooks."""
+        lane.open(application, self._hooks.desk, self._workers)
 
     def close(self) -> None:
         """Stop the threads."""

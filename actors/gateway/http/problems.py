@@ -121,7 +121,7 @@ class Problem(Exception):
         super().__init__(detail)
 
 
-def problem_of(error: Exception) -> Problem | None:
+def problem_of(error: BaseException) -> Problem | None:
     """Return the problem that an exception is to a client, or None if it is a fault of the daemon's own."""
     if isinstance(error, Problem):
         return error
@@ -134,7 +134,7 @@ def problem_of(error: Exception) -> Problem | None:
     return None
 
 
-def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, dict[str, str], bytes]:
+def written(problem: Problem, request_id: str, cause: BaseException) -> tuple[int, dict[str, str], bytes]:
     """Return a problem as a status, headers, and a body.
 
     Args:
@@ -160,7 +160,7 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
     return status, headers, encode_json(body)
 
 
-def _details_of(cause: Exception) -> dict[str, Any]:
+def _details_of(cause: BaseException) -> dict[str, Any]:
     """Return what an exception has besides its message, from which a client can make it again."""
     if isinstance(cause, InvalidDefinition):
         return {"findings": [finding.as_json() for finding in cause.findings]}

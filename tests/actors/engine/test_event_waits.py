@@ -96,7 +96,7 @@ def test_the_wait_of_a_cancelled_run_ends(bench: Bench) -> None:
     until_waiting(bench, handle)
     get(bench.proxy.cancel(handle.id))
     assert outcome_of(handle).status == "cancelled"
-    assert "payment" not in get(bench.proxy.host.services()).events.waits
+    assert "payment" not in get(bench.proxy.host.services()).events.waits.by_type
 
 
 def test_events_that_came_while_no_engine_was_there_count(start_bench: Callable[..., Bench], durable_url: str) -> None:
@@ -230,6 +230,23 @@ def test_a_run_waits_for_an_event_that_another_engine_accepts(
     until_waiting(first, handle)
     send(second, {"order": 17, "amount": 5})
     send(second, {"order": 17, "amount": 6})
+    assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
+
+
+def test_events_of_another_engine_that_come_faster_than_they_are_read_are_all_found(
+    postgres_url: str, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look goes on until it has caught up."""
+    monkeypatch.setattr("stretto.actors.engine.event_waits.MAX_LOOKED_AT", 2)
+    first = start_bench(store=postgres_url, store_lease=3.0)
+    second = start_bench(store=postgres_url, store_lease=3.0)
+    handle = first.submit(WAIT)
+    until_waiting(first, handle)
+    services = get(second.proxy.host.services())
+    payloads = [*({"order": 17, "amount": 0} for _ in range(9)), {"order": 17, "amount": 6}]
+    answers = [services.events.accept(event(each, type="payment", at=services.now())) for each in payloads]
+    for each in answers:
+        answer_of(each)
     assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
 
 

@@ -45,6 +45,13 @@ def test_a_key_that_no_store_should_hold_is_kept_as_its_digest(key: str) -> None
     assert short == "api:ann:alert:short"
 
 
+def test_an_event_may_be_for_one_rule() -> None:
+    desk = Desk()
+    desk.send("alert", None, "api:ann", None, "ops.one")
+    desk.send("alert", None, "api:ann", None)
+    assert [each.parameters for each in desk.accepted] == [{"rule_ref": "ops.one"}, {}]
+
+
 def test_a_missing_secret_is_logged_once() -> None:
     """Anybody may send requests to a hook without one. Each is counted as refused."""
     counts = Counts(EVENT_RESULTS)

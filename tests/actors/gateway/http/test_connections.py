@@ -23,8 +23,8 @@ BIG = (
 )
 
 
-def end_of(connection: connections.Connection) -> asyncio.Event:
-    """Return an event that is set when Python has freed a connection."""
+def end_of(connection: connections.Connection | asyncio.Transport) -> asyncio.Event:
+    """Return an event that is set when Python has freed a connection, or its transport."""
     gone = asyncio.Event()
     weakref.finalize(connection, asyncio.get_running_loop().call_soon_threadsafe, gone.set)
     return gone
@@ -231,7 +231,12 @@ def test_a_connection_that_has_ended_is_not_garbage(tmp_path: Path, sent: bytes)
             assert await reader.readuntil(b"event: hello\n")
         else:
             assert await reader.read()
-        for gone in [end_of(each) for each in gc.get_objects() if isinstance(each, connections.Connection)]:
+        ends = [
+            end_of(each)
+            for each in gc.get_objects()
+            if isinstance(each, connections.Connection | asyncio.Transport) and each is not writer.transport
+        ]
+        for gone in ends:
             await gone.wait()  # a thread may still have the answer of the engine
         writer.close()
 
