@@ -15,6 +15,7 @@ from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.inquiries import EngineInquiries
+from stretto.actors.engine.inquiry_links import InquiryLinks
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -82,6 +83,7 @@ class EngineCore:
         self.events = EngineEvents(services, definitions, RuleSwitches(services, keys_of_engine))
         self.pools = EnginePools(services)
         self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
+        self.inquiry_links = InquiryLinks(services)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(
@@ -100,6 +102,7 @@ class EngineCore:
             following,
             self.requests,
             self.inquiries,
+            self.inquiry_links,
             schedules,
             sensors,
         )

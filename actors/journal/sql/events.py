@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select
 
-from stretto.actors.journal.encryption import Keyring, decrypt
+from stretto.actors.journal.encryption import Keyring, decrypt, is_encrypted
 from stretto.actors.journal.events import EventPage, EventQuery, EventRow, EventsSince, Match, MatchRow, NewEvents
 from stretto.actors.journal.queries import PAGE
 from stretto.actors.journal.records import UnreadableRecord
@@ -111,6 +111,7 @@ class SqlEventReader:
         return Event(
             id=facts.id, type=facts.type, source=facts.source, origin=row.origin, at=facts.at, depth=facts.depth,
             cause=facts.cause, payload=body["payload"], headers=body["headers"], parameters=body["parameters"],
+            secret=is_encrypted(row.body),
         )  # fmt: skip
 
     def _match(self, row: Any) -> Match:
