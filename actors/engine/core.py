@@ -72,7 +72,7 @@ class EngineCore:
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
         parts.stack.add("followers", elsewhere.close)
-        self.requests = RunRequests(services, parts.link, table, quarantine, release, relay, elsewhere)
+        self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
         self.sensors = sensors = EngineSensors(services, parts, definitions)
@@ -125,6 +125,7 @@ class EngineCore:
                 RunUsers(table),
                 SharedEvents(services, engine, peers),
                 elsewhere,
+                self.requests,
                 giving_up,
                 RelayedRequests(services, engine, peers, recovery),
             )

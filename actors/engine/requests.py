@@ -4,7 +4,10 @@ import copy
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.dispatch import Deferred, derived
+import msgspec
+import pykka
+
+from stretto.actors.dispatch import Deferred, derived, forward, handles
 from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.relay import Elsewhere, Relay, RunElsewhere
@@ -35,10 +38,27 @@ from stretto.actors.runs import (
     WatchRun,
 )
 from stretto.definitions.conductor import ENDED, CancelRequested, Event, IllegalTransition, UnknownTask
-from stretto.definitions.errors import names_there
+from stretto.definitions.errors import StrettoError, names_there
 
 _ENDED: Final = "ended"
 """The version of an ended run without a store, which changes no more."""
+CLAIM_SECONDS: Final = 10.0
+"""How long a request waits until the engine knows a run that its journal has claimed. Then it has not recovered it."""
+
+
+class _Postponed:
+    """A request about a run that the engine is about to know."""
+
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self.ask = ask
+        self.answer = Deferred()
+        self.reminder: int | None = None
+
+
+class AskAgain(msgspec.Struct, frozen=True):
+    """To the engine: it knows the runs that were claimed before a request, or has waited long enough. Handle it."""
+
+    postponed: _Postponed
 
 
 class RunRequests:
@@ -47,6 +67,7 @@ class RunRequests:
     def __init__(  # noqa: PLR0913, PLR0917 - where runs may be
         self,
         services: Services,
+        engine: pykka.ActorRef[Any],
         link: EngineLink,
         table: RunTable,
         quarantine: QuarantinedRuns,
@@ -55,6 +76,7 @@ class RunRequests:
         elsewhere: RunsElsewhere,
     ) -> None:
         self._services = services
+        self._engine = engine
         self._relay = relay
         self._elsewhere = elsewhere
         self._link = link
@@ -200,17 +222,25 @@ class RunRequests:
             return [quarantine_wait(quarantine)]
         run = self._table.get(run_id)
         if run is None:
+            return self._explained_end(run_id, task, lambda: self._why_now(run_id, task))
+        return self._why_now(run_id, task)
+
+    def _why_now(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
+        run = self._table.get(run_id)
+        if run is None:
             return self._explained_end(run_id, task)
         # The run may end before its supervisor answers.
         request = run.add_request(None, lambda: self._explained_end(run_id, task))
         run.tell(Forwarded(ExplainWaits(task, self._quarantine.children_of(run_id)), request))
         return request
 
-    def _explained_end(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
+    def _explained_end(
+        self, run_id: str, task: str | None, again: Callable[[], Any] | None = None
+    ) -> list[dict[str, Any]] | Deferred:
         if self._services.journal.durable:
             elsewhere = self._relay.to(run_id, "why", (task,))
             found = self._services.readers.ask_deferred(
-                lambda reader: self._explained_from(reader, run_id, task, elsewhere)
+                lambda reader: self._explained_from(reader, run_id, task, elsewhere, again)
             )
             return _or_elsewhere(found)
         ended = self._table.ended(run_id)
@@ -221,11 +251,16 @@ class RunRequests:
         return explain_end_of_tasks(ended["status"], ended["tasks"], ended["tasks"] if task is None else [task])
 
     def _explained_from(
-        self, reader: Reader, run_id: str, task: str | None, elsewhere: Elsewhere | None
+        self,
+        reader: Reader,
+        run_id: str,
+        task: str | None,
+        elsewhere: Elsewhere | None,
+        again: Callable[[], Any] | None,
     ) -> "list[dict[str, Any]] | _Elsewhere":
         row = reader.run(run_id)
         if row is not None and row.status not in ENDED:
-            return self._passed_on("ask about", run_id, reader, elsewhere)
+            return self._passed_on("ask about", run_id, reader, elsewhere, again)
         return reports.why(reader, run_id, task)
 
     def watch(self, run_id: str, watcher: Any) -> Deferred:
@@ -234,17 +269,22 @@ class RunRequests:
             raise TypeError("a watcher must be an ActorRef, got None")
         return self.send(run_id, "watch", WatchRun(watcher), self._elsewhere.watch(run_id, watcher))
 
-    def _forward(self, run_id: str, verb: str | None, message: Any, elsewhere: Elsewhere | None = None) -> Deferred:
+    def _forward(
+        self, run_id: str, verb: str | None, message: Any, elsewhere: Elsewhere | None = None, *, again: bool = False
+    ) -> Deferred:
         run = self._table.get(run_id)
         if run is None:
             if verb is not None:
                 self._quarantine.check(verb, run_id)
-            return self._answer_from_store(run_id, verb, elsewhere)
+            retry = None if again else lambda: self._forward(run_id, verb, message, elsewhere, again=True)
+            return self._answer_from_store(run_id, verb, elsewhere, retry)
         request = run.add_request(verb)
         run.tell(Forwarded(message, request))
         return request
 
-    def _answer_from_store(self, run_id: str, verb: str | None, elsewhere: Elsewhere | None) -> Deferred:
+    def _answer_from_store(
+        self, run_id: str, verb: str | None, elsewhere: Elsewhere | None, again: Callable[[], Any] | None
+    ) -> Deferred:
         """Answer with the status of a run that this engine does not have, ask the one that has it, or fail."""
         if not self._services.journal.durable:
             raise not_remembered_error(run_id)
@@ -256,14 +296,31 @@ class RunRequests:
                 return status
             if row.status in ENDED:
                 raise run_ended_error(verb, {"id": run_id, "status": row.status})
-            return self._passed_on(verb, run_id, reader, elsewhere)
+            return self._passed_on(verb, run_id, reader, elsewhere, again)
 
         return _or_elsewhere(self._services.readers.ask_deferred(read))
 
-    def _passed_on(self, verb: str, run_id: str, reader: Reader, elsewhere: Elsewhere | None) -> "_Elsewhere":
-        """Return what asks the engine that has a run in progress. Raises `IllegalTransition` if that is impossible."""
+    def _passed_on(
+        self,
+        verb: str,
+        run_id: str,
+        reader: Reader,
+        elsewhere: Elsewhere | None,
+        again: Callable[[], Any] | None,
+    ) -> "_Elsewhere":
+        """Return what asks the engine that has a run in progress. Raises `IllegalTransition` if that is impossible.
+
+        Args:
+            verb: Names the request in errors.
+            run_id: The run.
+            reader: Reads which engine has it.
+            elsewhere: Asks another engine. None if the request cannot be passed on.
+            again: Handles the request once more here. None if that was done.
+        """
         engine = reader.engine_of(run_id)
         if engine is not None and engine.number == self._link.engine:
+            if again is not None:
+                return _Elsewhere(lambda: self._after_claims(again))
             why = "the engine could not recover it; its log says why"
             raise IllegalTransition(f"cannot {verb} the run {run_id}: {why}")
         if elsewhere is not None:
@@ -273,6 +330,31 @@ class RunRequests:
         else:
             why = f"the engine {engine.number} ({engine.name}) runs it: ask that daemon"
         raise RunElsewhere(f"cannot {verb} the run {run_id}: {why}")
+
+    # ---- runs that are claimed, and not yet known
+
+    def _after_claims(self, ask: Callable[[], Any]) -> Deferred:
+        """Handle a request when the engine knows the runs that its journal has claimed. Called on any thread.
+
+        The journal notifies the engine of a claim after its commit. A record that is sent now comes behind that.
+        """
+        postponed = _Postponed(ask)
+        again = AskAgain(postponed)
+        postponed.reminder = self._services.timers.remind_after(CLAIM_SECONDS, self._engine, again)
+        self._services.journal.record(None, ((self._engine, again),))
+        return postponed.answer
+
+    @handles(AskAgain)
+    def _ask_again(self, message: AskAgain) -> None:
+        postponed = message.postponed
+        if postponed.reminder is None:  # the other of the two messages came first
+            return
+        self._services.timers.forget(postponed.reminder)
+        postponed.reminder = None
+        try:
+            forward(postponed.ask(), postponed.answer)
+        except StrettoError as error:
+            postponed.answer.fail(error)
 
 
 class _Elsewhere(NamedTuple):

@@ -13,7 +13,7 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.operations import API, Cancel, CreateEnterCode, CreateToken, Runs, Submit, Watch
-from tests.support.chromium import needs_chromium, opened_chromium
+from tests.support.chromium import needs_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
@@ -85,13 +85,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
     with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    """One browser, to which all names of example lead to this machine."""
-    with opened_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from stretto.actors.operations import AnswerInquiry, Cancel, Submit
-from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
+from tests.support.chromium import enter, needs_chromium, watched_context
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
@@ -38,13 +38,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
     with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    """The browser."""
-    with opened_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

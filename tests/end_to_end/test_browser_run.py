@@ -10,7 +10,7 @@ import pytest
 from stretto.actors import action
 from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Submit, Watch
-from tests.support.chromium import needs_chromium, opened_chromium
+from tests.support.chromium import needs_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
@@ -60,13 +60,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     with opened_gateway(folder, store=store, definitions=str(folder / "definitions"), threads=30) as opened:
         yield opened
         LET_GO.set()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    """One browser."""
-    with opened_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stretto.actors.operations import CreateEnterCode, Runs
-from tests.support.chromium import needs_chromium, opened_chromium
+from tests.support.chromium import needs_chromium
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
@@ -42,12 +42,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         (folder / "definitions" / f"{name}.yaml").write_text(text)
     with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    with opened_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

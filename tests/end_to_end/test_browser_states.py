@@ -28,7 +28,7 @@ from stretto.actors.operations import (
 from stretto.actors.operations.events import DisableRule
 from stretto.actors.pools import PoolOptions
 from tests.support.accessibility import sideways, unseen_stops, violations, violations_of_colours
-from tests.support.chromium import enter, needs_chromium, opened_chromium, watched_context
+from tests.support.chromium import enter, needs_chromium, watched_context
 from tests.support.events import answer_of, event
 from tests.support.gateways import Opened, opened_gateway
 from tests.support.waiting import PATIENCE
@@ -197,13 +197,6 @@ def asked(client: Client) -> str:
         listed: Any = client.ask(Inquiries(accepted.run))
         if listed.inquiries:
             return str(listed.inquiries[0]["id"])
-
-
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    """One browser."""
-    with opened_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

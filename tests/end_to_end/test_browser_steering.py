@@ -11,7 +11,7 @@ import pytest
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.pages.run_head import TABS
 from stretto.actors.operations import Audit, Cancel, CreateEnterCode, CreateToken, PauseTask, Status, Submit, Watch
-from tests.support.chromium import needs_chromium, opened_chromium
+from tests.support.chromium import needs_chromium
 from tests.support.daemons import serving
 from tests.support.gateways import Opened, opened_gateway
 
@@ -40,12 +40,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
     with opened_gateway(folder, store=f"sqlite:///{folder}/runs.db", definitions=str(folder / "definitions")) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browser]":
-    with opened_chromium() as browser:
-        yield browser
 
 
 def entered(browser: "Browser", client: Client, said: list[str], asked: list[str]) -> "Page":

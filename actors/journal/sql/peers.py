@@ -195,14 +195,14 @@ class SqlPeers:
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         while not self._stopped:
             self._send(connection)
-            self._receive(connection)
+            more = self._receive(connection)
             self._look_at_keys(connection)
             self._expire(connection)
             # One that came while a statement was executed is not seen on the socket any more.
             came = list(driver.notifies(timeout=0))
             if any(each.channel == _RELEASES and each.payload != str(self._number) for each in came):
                 self._tell(self._journal, ClaimLeft())
-            if not came:
+            if not came and not more:
                 self._sleep([driver.fileno()], self._seconds_to_next())
         self._send(connection)
 
@@ -238,16 +238,23 @@ class SqlPeers:
         while self._notifications:
             notify(connection, *self._notifications.popleft())
 
-    def _receive(self, connection: Connection) -> None:
-        """Deliver the requests to this engine that are not delivered yet, and the answers to its own."""
-        asked, answers = read_requests(connection, self._number)
+    def _receive(self, connection: Connection) -> bool:
+        """Deliver requests to this engine that are not delivered yet, and answers to its own.
+
+        Returns:
+            Whether more of them can be read now.
+        """
         with self._lock:
-            new = [each for each in asked if each.number not in self._delivered]
-            # Those that were answered are forgotten.
-            self._delivered = {each.number for each in asked}
-        for request in new:
+            delivered = frozenset(self._delivered)
+        received = read_requests(connection, self._number, delivered)
+        with self._lock:
+            # One that is to come again was removed meanwhile. Those that were answered are forgotten.
+            again = delivered - self._delivered
+            self._delivered = set(received.waiting - again)
+        for request in received.asked:
             self._tell(self._engine, PeerAsked(request))
-        self._take(connection, answers)
+        self._take(connection, received.answers)
+        return received.more
 
     def _look_at_keys(self, connection: Connection) -> None:
         """Let the keys be read again if they have changed since the last look."""

@@ -1,7 +1,8 @@
 """The table of requests between engines: asked for on a connection of its own, answered in the owner's transactions."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
@@ -10,6 +11,27 @@ from stretto.actors.journal.sql.tables import engines, kv, requests, runs
 
 REQUESTS_AT_ONCE: Final = 500
 """Requests that an engine reads at a time."""
+REQUEST_BYTES_AT_ONCE: Final = 4 * 1024 * 1024
+"""The bytes of requests and answers that an engine reads at a time. A larger one is read alone."""
+MAX_LISTED_REQUESTS: Final = 10_000
+"""Requests of which an engine reads the numbers at a time. Later ones wait for the answers to these."""
+
+
+class Received(NamedTuple):
+    """Requests to an engine, and answers to its own.
+
+    Attributes:
+        asked: The requests that were not delivered before.
+        answers: The answers.
+        waiting: The numbers of all requests that wait for an answer of this engine and were read.
+        more: Whether more of them can be read now.
+    """
+
+    asked: list[PeerRequest]
+    answers: list[PeerAnswer]
+    waiting: frozenset[int]
+    more: bool
+
 
 _INSERT: Final = insert(requests).returning(requests.c.number)
 _ANSWER: Final = (
@@ -26,7 +48,11 @@ _IS_FOR_US: Final = or_(
     ),
 )
 _FOR_ENGINE: Final = (
-    select(requests)
+    select(
+        requests.c.number,
+        requests.c.answer.is_not(None).label("is_answered"),
+        (func.length(requests.c.body) + func.coalesce(func.length(requests.c.answer), 0)).label("size"),
+    )
     .select_from(requests.outerjoin(runs, runs.c.id == requests.c.run))
     .where(
         or_(
@@ -35,8 +61,9 @@ _FOR_ENGINE: Final = (
         )
     )
     .order_by(requests.c.number)
-    .limit(REQUESTS_AT_ONCE)
+    .limit(MAX_LISTED_REQUESTS)
 )
+_OF_NUMBERS: Final = select(requests).order_by(requests.c.number)
 _KEYS_STATE: Final = select(func.coalesce(func.max(kv.c.version), 0), func.count())
 _OWNER: Final = select(runs.c.owner).where(runs.c.id == bindparam("run"))
 
@@ -53,15 +80,33 @@ def receiver_of(connection: Connection, run_id: str) -> int | None:
     return owner
 
 
-def read_requests(connection: Connection, ours: int) -> tuple[list[PeerRequest], list[PeerAnswer]]:
-    """Return the requests that an engine can answer, and the answers to its own, in the order of their numbers."""
+def read_requests(connection: Connection, ours: int, delivered: AbstractSet[int]) -> Received:
+    """Return requests that an engine can answer, and answers to its own, in the order of their numbers.
+
+    Args:
+        connection: A connection that commits each statement.
+        ours: The number of the engine.
+        delivered: The requests that it has read before. Their bodies are not read again.
+    """
+    listed = connection.execute(_FOR_ENGINE, {"ours": ours}).all()
+    waiting = frozenset(row.number for row in listed if not row.is_answered)
+    new = [row for row in listed if row.number not in delivered or row.is_answered]
+    chosen: list[int] = []
+    size = 0
+    for row in new[:REQUESTS_AT_ONCE]:
+        size += row.size
+        if chosen and size > REQUEST_BYTES_AT_ONCE:
+            break
+        chosen.append(row.number)
     asked, answers = [], []
-    for row in connection.execute(_FOR_ENGINE, {"ours": ours}):
-        if row.answer is None:
-            asked.append(PeerRequest(row.number, row.asker, row.kind, row.run, row.body))
-        else:
+    for row in connection.execute(_OF_NUMBERS.where(requests.c.number.in_(chosen))) if chosen else ():
+        # One that was listed without an answer may have one by now. An engine answers its requests once.
+        if row.number not in waiting:
             answers.append(PeerAnswer(row.number, row.answer))
-    return asked, answers
+        elif row.answer is None:
+            asked.append(PeerRequest(row.number, row.asker, row.kind, row.run, row.body))
+    left = {row.number for row in new[len(chosen) :] if not row.is_answered}
+    return Received(asked, answers, waiting - left, more=len(chosen) < len(new))
 
 
 def delete_requests(connection: Connection, numbers: Iterable[int]) -> None:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Final
 from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused
 from stretto.actors.journal import Reader
 from stretto.actors.journal.opening import open_reader
-from stretto.actors.journal.queries import RunQuery
+from stretto.actors.journal.queries import MAX_PAGE, RunQuery
 from stretto.actors.operations.answers import Accepted
 from stretto.actors.operations.controls import Pause, Resume
 from stretto.actors.operations.requests import Submit
@@ -221,7 +222,7 @@ class Sharing:
                             self._choices.choice(self.daemons).client.ask(Resume(run))
                 time.sleep(0.2)
             promise(not left, f"{left} runs have not ended")
-            ended = {each.id: each.status for each in reader.runs(RunQuery(limit=500)).runs}
+            ended = dict(self._statuses(reader))
             for label, run in self.runs.items():
                 promise(run in ended, f"the run {label} was acknowledged and is lost")
             for run, status in ended.items():
@@ -232,6 +233,17 @@ class Sharing:
                 promise(not doubled, f"ends of the run {run} are recorded twice: {doubled}")
                 promise(len(ends) == 2 * ITEMS, f"the run {run} has {len(ends)} ends")
         self._check_effects()
+
+    @staticmethod
+    def _statuses(reader: Reader) -> Iterator[tuple[str, str]]:
+        """Yield the ids and statuses of all runs, page by page."""
+        cursor = None
+        while True:
+            page = reader.runs(RunQuery(limit=MAX_PAGE, cursor=cursor))
+            yield from ((each.id, each.status) for each in page.runs)
+            cursor = page.next
+            if cursor is None:
+                return
 
     @staticmethod
     def _unfinished(reader: Reader) -> int:

@@ -19,8 +19,9 @@ from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.peers import MAX_WAITING_REQUESTS, PeerAnswer, PeerAsked, PeerRequest, RequestUnanswered
 from stretto.actors.journal.records import Audited, Ending
 from stretto.actors.journal.sql import peers as module
+from stretto.actors.journal.sql import requests
 from stretto.actors.journal.sql.peers import SqlPeers
-from stretto.actors.journal.sql.requests import insert_request, write_answers
+from stretto.actors.journal.sql.requests import insert_request, read_requests, write_answers
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreClosed, StoreLost
 from stretto.actors.journal.store_clock import StoreClock
@@ -290,3 +291,26 @@ def test_requests_of_engines_that_are_gone_are_forgotten(join: Callable[[], Stor
     assert asked_of(inbox).number == waiting
     with store.reader._engine.connect() as connection:
         assert connection.scalars(text("SELECT number FROM requests")).all() == [waiting]
+
+
+def test_requests_are_read_in_portions_of_bytes(join: Callable[[], Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is larger than a portion is read alone. What was delivered is not read again."""
+    monkeypatch.setattr(requests, "REQUEST_BYTES_AT_ONCE", 100)
+    owner, asker = join(), join()
+    with owner._ownership.transaction() as connection:
+        numbers = [
+            insert_request(
+                connection, asker.engine, {"kind": "drain", "body": b"x" * size, "run": None, "engine": owner.engine}, 0
+            )
+            for size in (40, 40, 40, 1000, 1)
+        ]
+        delivered: set[int] = set()
+        portions = []
+        while True:
+            received = read_requests(connection, owner.engine, delivered)
+            portions.append([each.number for each in received.asked])
+            delivered |= received.waiting
+            if not received.more:
+                break
+    assert portions == [numbers[:2], numbers[2:3], numbers[3:4], numbers[4:]]
+    assert received.waiting == set(numbers)
