@@ -12,7 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stretto.actors.access import LOCAL, ROLES, Caller
+from stretto.actors.access import LOCAL, ROLES, Caller, Role
 from stretto.actors.gateway.exposure import network_of
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.bodies import Most, RequestMemory
@@ -35,7 +35,7 @@ LINK_FORM: Final = FormBounds(
 ANSWER_ROUTE: Final = f"{ANSWER_PATH}/{{inquiry}}"
 CODE: Final = "code"
 """The field that has the code of the link."""
-LEAST_ROLE: Final = "viewer"
+LEAST_ROLE: Final[Role] = "viewer"
 SENDS: Final = "answers"
 """The field that a form with an answer has, and one that only asks for the question has not."""
 
