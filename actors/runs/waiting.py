@@ -3,10 +3,8 @@
 from typing import Final
 
 from stretto.actors.actions import ActionRegistry
-from stretto.definitions.model import Workflow, once_per_workflow
+from stretto.definitions.model import WAITING_ACTIONS, Workflow, once_per_workflow
 
-WAITING_ACTIONS: Final = frozenset({"core.ask", "core.wait_for"})
-"""The core actions whose items wait for messages, without a permit."""
 _NONE: Final[frozenset[str]] = frozenset()
 
 

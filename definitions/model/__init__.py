@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
+    from stretto.definitions.model.waiting import WAITING_ACTIONS
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -41,6 +42,7 @@ else:
             "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
+            "waiting": "WAITING_ACTIONS",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery OnBadLine Parameter "
                 "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
@@ -54,6 +56,7 @@ __all__ = [
     "NATIVE",
     "ORQUESTA",
     "ST2",
+    "WAITING_ACTIONS",
     "Assignment",
     "Backoff",
     "CancellationPolicy",
