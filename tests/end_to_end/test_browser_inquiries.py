@@ -136,10 +136,8 @@ def test_a_person_answers_by_a_link_without_a_token(chromium: "Browser", daemon:
         assert page.url == made.link["url"].partition("#")[0]
         assert not [each for each in asked if code in each.partition("#")[0]]
         assert (violations(page), sideways(page)) == ([], [])
-        for width, scheme in ((1440, "light"), (820, "dark"), (390, "light")):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            assert violations_of_colours(page) == [], (width, scheme)
+        page.emulate_media(color_scheme="dark")
+        assert violations_of_colours(page) == []
         page.locator("input[name='in.go'][value=true]").check()
         page.get_by_role("button", name="Answer").click()
         page.get_by_role("heading", name="Thank you, mira").wait_for()
