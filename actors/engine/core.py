@@ -74,7 +74,7 @@ class EngineCore:
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
-        self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
+        self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs, relay)
         self.sensors = sensors = EngineSensors(services, parts, definitions)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed

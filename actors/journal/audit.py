@@ -98,6 +98,10 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
         return (entry,)
 
+    def answering(self, value: object) -> "Requester":  # noqa: ARG002 - another engine gets it
+        """Return who asks, for a change whose answer has a value."""
+        return self
+
     @property
     def of_run(self) -> RequestedBy:
         """The part that a run records."""
