@@ -237,6 +237,10 @@ class BlockingCalls(BlockingReports):
         answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response))
         return answered
 
+    def link_inquiry(self, inquiry: str, to: str, lasts: float | None = None) -> dict[str, Any]:
+        """Make a personal link for someone who is to answer. See `Engine.link_inquiry`."""
+        return dict(self._get(self.proxy.link_inquiry(inquiry, to, lasts)))
+
     def disable_rule(self, rule: str) -> dict[str, Any]:
         """Let a rule answer no more events. See `Engine.disable_rule`."""
         return dict(self._get(self.proxy.disable_rule(rule)))

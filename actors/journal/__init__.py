@@ -84,6 +84,16 @@ if TYPE_CHECKING:
         unknown_inquiry_error,
     )
     from stretto.actors.journal.inquiries_memory import InquiriesInMemory
+    from stretto.actors.journal.inquiry_links import (
+        ANSWER_PATH,
+        LINK_VIA,
+        MAX_PERSON_CHARACTERS,
+        InquiryLink,
+        InvalidLink,
+        digest_of_link,
+        new_link_code,
+        path_of_link,
+    )
     from stretto.actors.journal.item_cells import (
         ATTEMPTS_SHIFT,
         CODES,
@@ -235,6 +245,10 @@ else:
                 "InquiryReader InquiryStatus Question StoredInquiry UnknownInquiry unknown_inquiry_error"
             ),
             "inquiries_memory": "InquiriesInMemory",
+            "inquiry_links": (
+                "ANSWER_PATH InquiryLink InvalidLink LINK_VIA MAX_PERSON_CHARACTERS digest_of_link new_link_code "
+                "path_of_link"
+            ),
             "events": (
                 "Accepted DueMatches EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match "
                 "MatchFailed NewEvents MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
@@ -286,35 +300,32 @@ else:
     )
 
 __all__ = [
-    "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE",
-    "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES",
-    "MAX_PAGE", "MAX_PENDING", "MAX_SESSIONS", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT",
-    "OUTCOMES", "PAGE", "QUARANTINED",
-    "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
-    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
-    "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
-    "ContextTracker", "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter",
-    "EnterCodeRecord", "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery",
-    "EventReader", "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory",
-    "Inquiry", "InquiryChange", "InquiryEnd",
-    "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
-    "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
-    "KeyLimits", "KeyLink", "KeyPlace", "KeyReader", "Keyring", "KeysRead", "Link", "Match", "MatchFailed",
-    "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NewEvents",
-    "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
-    "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
-    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
-    "Question", "Reader", "Readers", "ReadingStopped", "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey",
-    "RequestUnanswered",
-    "RequestedBy", "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists",
-    "RunLog", "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
-    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink",
-    "SessionRecord",
-    "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",
-    "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished",
-    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
-    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "files_of", "finish_upgrade",
-    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "open_journal", "open_reader", "open_store",
-    "origin_of_rerun", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error", "unknown_key_error",
-    "unpacked", "upgrade",
+    "ANSWER_PATH", "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS",
+    "DONE", "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LINK_VIA", "LOADING", "MAX_NOTE",
+    "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS", "MAX_SESSIONS", "MOST_ITEMS",
+    "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "OUTCOMES", "PAGE", "QUARANTINED", "RESTARTED", "SCOPES",
+    "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange", "AccessReader",
+    "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry", "AuditPage",
+    "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed", "ContextTracker",
+    "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
+    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery", "EventReader",
+    "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry",
+    "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryLink", "InquiryPage", "InquiryQuery", "InquiryReader",
+    "InquiryStatus", "InvalidCursor", "InvalidLink", "ItemError", "ItemKey", "ItemQuery", "ItemRow", "ItemStarted",
+    "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyPlace", "KeyReader",
+    "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue",
+    "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse", "Notifications", "OpenJournal",
+    "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit",
+    "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Question", "Reader", "Readers", "ReadingStopped",
+    "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun",
+    "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery",
+    "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader",
+    "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "Store", "StoreClosed",
+    "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry",
+    "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent",
+    "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell",
+    "backup", "changed_names", "check", "check_rerun", "claim_all", "digest_of_link", "files_of", "finish_upgrade",
+    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader",
+    "open_store", "origin_of_rerun", "path_of_link", "read_key_file", "task_value", "time_as_json",
+    "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

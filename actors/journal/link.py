@@ -17,6 +17,7 @@ from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.events import EventAccepted, MatchFailed
 from stretto.actors.journal.events_memory import MemoryEvents
 from stretto.actors.journal.inquiries_memory import InquiriesInMemory
+from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
@@ -188,6 +189,8 @@ class NoJournal:
             self.audit.add(write.audit)
         if isinstance(write, Happened) and write.inquiries:
             self.inquiries.add(write.inquiries)
+        if write is not None and write.audit:
+            self.inquiries.add_links(each for each in write.audit if isinstance(each, InquiryLink))
         notify(notifications, answers)
 
     def record_together(self, entries: Iterable[RecordEntry]) -> None:

@@ -119,6 +119,8 @@ if TYPE_CHECKING:
         Inquiries,
         InquiriesAnswer,
         InquiryAnswer,
+        InquiryLinked,
+        LinkInquiry,
         ShowInquiry,
     )
     from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
@@ -241,7 +243,7 @@ else:
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
-            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer InquiryLinked LinkInquiry ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
@@ -345,6 +347,7 @@ __all__ = [
     "Inquiries",
     "InquiriesAnswer",
     "InquiryAnswer",
+    "InquiryLinked",
     "Item",
     "ItemAnswer",
     "ItemInput",
@@ -357,6 +360,7 @@ __all__ = [
     "KeyValue",
     "Keys",
     "KeysAnswer",
+    "LinkInquiry",
     "LogIn",
     "LogOut",
     "Me",

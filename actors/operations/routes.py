@@ -174,6 +174,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _INQUIRY, inquiries.ShowInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
     # A viewer may answer an inquiry that names it.
     Route("POST", f"{_INQUIRY}/answer", inquiries.AnswerInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
+    Route("POST", f"{_INQUIRY}/links", inquiries.LinkInquiry, "admin", inquiries.InquiryLinked, "link", status=201),
     Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
     Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
     Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),

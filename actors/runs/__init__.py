@@ -40,7 +40,8 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
-    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer
+    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer, check_may_answer
+    from stretto.actors.runs.inquiry_links import new_link
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
@@ -121,7 +122,8 @@ else:
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
             ),
-            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer",
+            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer check_may_answer",
+            "inquiry_links": "new_link",
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
@@ -242,12 +244,14 @@ __all__ = [
     "apply_ranges",
     "bind_inputs",
     "changed_between",
+    "check_may_answer",
     "checked_key",
     "checked_labels",
     "conflict_error",
     "count_items",
     "idempotency_of",
     "idempotency_of_rerun",
+    "new_link",
     "not_waiting",
     "ranges_of",
     "states_of",

@@ -56,6 +56,7 @@ class Services:
         events: Accepts events, and matches them with the rules in force.
         item_maps: The maps of items of runs that clients look at.
         context_bytes: The context's weight by run. Each run updates its own.
+        public_url: The beginning of links to the daemon's pages, or "" without a daemon.
         draining: Whether the engine gives its runs to other engines, and accepts no more.
         news_wanted: Whether someone listens to the engine, so that supervisors report changes of their status.
     """
@@ -86,6 +87,7 @@ class Services:
     context_bytes: dict[str, int] = field(default_factory=dict)
     news_wanted: bool = False
     draining: bool = False
+    public_url: str = ""
 
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.parameters import bind, problems_of
     from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
+    from stretto.definitions.model.waiting import WAITING_ACTIONS
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -43,6 +44,7 @@ else:
             "parameters": "bind problems_of",
             "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
+            "waiting": "WAITING_ACTIONS",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery OnBadLine Parameter "
                 "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
@@ -56,6 +58,7 @@ __all__ = [
     "NATIVE",
     "ORQUESTA",
     "ST2",
+    "WAITING_ACTIONS",
     "Assignment",
     "Backoff",
     "CancellationPolicy",

@@ -32,6 +32,7 @@ from stretto.actors.operations import (
     FollowOutput,
     ItemOutput,
     KeyAnswer,
+    LinkInquiry,
     OutputAnswer,
     Pools,
     Prune,
@@ -171,6 +172,7 @@ class StoreRuns:
 _NO_DAEMONS: Final = "a store has no daemons and pools: ask a daemon, with --daemon URL"
 _ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
     AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
+    LinkInquiry: "a link leads to a daemon's page: start the daemon, and make the link with --daemon URL",
     **dict.fromkeys((Daemons, Daemon, DrainDaemon, Pools, DrainPool), _NO_DAEMONS),
 }
 """The requests that no store answers, each with what to do."""

@@ -63,6 +63,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "no_store": 409,
     "key_conflict": 409,
     "inquiry_ended": 409,
+    "invalid_link": 404,
     "store_key_missing": 409,
     "no_definition_text": 409,
     "token_exists": 409,

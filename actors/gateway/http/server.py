@@ -158,6 +158,7 @@ class Gateway:
             await asyncio.to_thread(self._access.close)
             raise
         self._ended.stored = services.journal.durable
+        services.public_url = self._origins.here
         await self._hub.start()
         streams = Streams(self._hub, self._access)
         samples = Samples(services.instruments)

@@ -242,6 +242,7 @@ class AsyncRemoteEngine:
     inquiries = _answered(RemoteEngine.inquiries)
     inquiry = _answered(RemoteEngine.inquiry)
     answer_inquiry = _answered(RemoteEngine.answer_inquiry)
+    link_inquiry = _answered(RemoteEngine.link_inquiry)
     drain_daemon = _answered(RemoteEngine.drain_daemon)
     sensors = _answered(RemoteEngine.sensors)
     sensor = _answered(RemoteEngine.sensor)

@@ -27,6 +27,7 @@ from stretto.actors.operations import (
     Extend,
     FollowOutput,
     KeyValue,
+    LinkInquiry,
     Pause,
     PauseSchedule,
     Prune,
@@ -293,6 +294,12 @@ class RemoteEngine(RemoteReports):
         """Answer an inquiry. See `Engine.answer_inquiry`."""
         plain = thaw(response)
         return self._calls.send(lambda: AnswerInquiry(inquiry, plain, note=note), lambda answer: answer.inquiry)
+
+    def link_inquiry(
+        self, inquiry: str, to: str, lasts: float | None = None, *, note: str | None = None
+    ) -> pykka.Future[dict[str, Any]]:
+        """Make a personal link for someone who is to answer. See `Engine.link_inquiry`."""
+        return self._calls.send(lambda: LinkInquiry(inquiry, to, lasts, note=note), lambda answer: answer.link)
 
     def drain_daemon(self, daemon: int, *, note: str | None = None) -> pykka.Future[None]:
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, select
 
-from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt
+from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
 from stretto.actors.journal.events import (
     PAGE_BYTES,
     DueMatches,
@@ -172,6 +172,7 @@ class SqlEventReader:
         return Event(
             id=facts.id, type=facts.type, source=facts.source, origin=row.origin, at=facts.at, depth=facts.depth,
             cause=facts.cause, payload=body["payload"], headers=body["headers"], parameters=body["parameters"],
+            secret=is_encrypted(row.body),
         )  # fmt: skip
 
     def _match(self, row: Any) -> Match:

@@ -192,6 +192,11 @@ REQUESTS = [
         b'{"response":{"go":true},"note":"n"}',
     ),
     (
+        inquiries.LinkInquiry("q1", "mira", 60.0, note="n"),
+        "POST /inquiries/q1/links",
+        b'{"to":"mira","lasts":60.0,"note":"n"}',
+    ),
+    (
         pools.DrainPool("compute", "compute-1", note="n"),
         "POST /pools/compute/drain",
         b'{"worker":"compute-1","note":"n"}',
