@@ -10,25 +10,29 @@ Each rehearsal has its own engine, which costs a few tenths of a millisecond, so
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 import pykka
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Guard, Timers, Unguarded, ask_method
+from stretto.actors.dispatch import Guard, RemindAt, Timers, Unguarded, ask_method
 from stretto.actors.engine import Engine, EngineParts
+from stretto.actors.events import EventIntake, EventWaits, Matcher
 from stretto.actors.files import FileWork, RehearsedFiles
-from stretto.actors.journal import Origin
+from stretto.actors.journal import NoJournal, Origin
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import PackConfiguration, UnknownConfiguration
 from stretto.actors.rehearsal.bounds import UNBOUNDED, Bounds, Budget
+from stretto.actors.rehearsal.controls import Controls, Desk
 from stretto.actors.rehearsal.keys import made_up_keys
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
-from stretto.actors.rehearsal.script import Control, Rule, Script
+from stretto.actors.rehearsal.script import Control, Request, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
+from stretto.actors.rehearsal.waits import REHEARSED_WAITS
 from stretto.actors.runners import Call
 from stretto.actors.runs import PermitPool, Services
 from stretto.definitions.conductor import StartItem
@@ -53,7 +57,7 @@ class Rehearsal:
         inputs: Its inputs.
         keys: The key-value store, by the names that expressions read.
         rules: How actions end.
-        controls: Requests that are made meanwhile.
+        controls: Requests, answers and events that come meanwhile.
         pace: How virtual time passes.
         given: Further arguments of the run's conductor.
         catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
@@ -78,7 +82,8 @@ class Rehearsed:
     """The result of a rehearsal.
 
     Attributes:
-        status: The run's status at its end, or when nothing runs and no request is left.
+        status: The run's status at its end, or when nothing runs and no control is left: `waiting` if it still waits
+            for people or for events.
         output: The run's output.
         errors: The run's error records.
         visits: The visits of tasks, in the order of their start.
@@ -154,7 +159,7 @@ class _Stage:
     def __init__(self, rehearsal: Rehearsal, rehearser: Rehearser) -> None:
         catalogue = rehearsal.catalogue or rehearser.catalogue
         self._rehearsal = rehearsal
-        self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
+        self._controls = Controls(rehearsal.controls)
         self._conductors: dict[str, RecordedConductor] = {}
         self._timeline = Timeline()
         self._pace = rehearsal.pace(self._timeline)
@@ -166,6 +171,8 @@ class _Stage:
         self._refused: list[str] = []
         self.dispatcher = PumpedDispatcher()
         numbers = itertools.count(1)
+        journal = NoJournal()
+        matcher = Matcher(rehearser.guard, make_run_id=lambda: f"rehearsed-{next(numbers)}")
         services = Services(
             self.dispatcher,
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
@@ -175,6 +182,9 @@ class _Stage:
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
+            journal=journal,
+            events=EventIntake(journal, matcher, EventWaits(journal)),
+            waiting_items=REHEARSED_WAITS,
             files=rehearser.files(rehearsal.folder),
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
@@ -182,7 +192,9 @@ class _Stage:
             keys=made_up_keys(rehearsal.keys),
         )
         self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
-        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))
+        parts = EngineParts(services, catalogue, rehearser.pack_configuration, link=journal)
+        self._engine = Engine.start_on(self.dispatcher, parts)
+        self._desk = Desk(self._ask, services)
 
     def perform(self) -> Rehearsed:
         rehearsal = self._rehearsal
@@ -192,8 +204,10 @@ class _Stage:
         conductor = self._conductors[handle.id]
         for launch in self._runner.launches:
             launch.end = self._conductors[launch.run_id].end_of(launch.start)
+            if launch.end is not None and launch.ended_at is None:  # it has waited
+                launch.ended_at = self._timeline.since_start(launch.end.at)
         return Rehearsed(
-            status=conductor.status if outcome is None else outcome.status,
+            status=outcome.status if outcome is not None else _status_of(conductor),
             output=outcome.output if outcome is not None else None,
             errors=outcome.errors if outcome is not None else conductor.errors(),
             visits=conductor.visits(),
@@ -204,11 +218,10 @@ class _Stage:
         )
 
     def _make_conductor(self, *given: Any, **options: Any) -> RecordedConductor:
-        requests = []
+        requests: Sequence[Request] = ()
         if not self._conductors:  # the run itself, not a sub-workflow
             options |= self._rehearsal.given
-            while self._controls and self._controls[0].before_completion <= 1:
-                requests.append(self._controls.pop(0).request)
+            requests = self._controls.take_first_requests()
         conductor = self._pace.conductor(*given, requests=requests, **options)
         self._conductors[given[1]] = conductor
         return conductor
@@ -226,10 +239,14 @@ class _Stage:
         for _ in range(most):
             end = self._runner.next_end()
             reminder = self._pace.due(end)
-            if reminder is not None:
+            control = self._controls.next(self._timeline.start, self._time_of_next(end, reminder), completions)
+            if control is not None and control.at is not None:
+                self._timeline.advance_to(self._timeline.start + control.at)
+                self._make(run_id, control)
+            elif reminder is not None:
                 self._timeline.ring(reminder)
-            elif self._controls and (end is None or self._controls[0].before_completion <= completions + 1):
-                self._request(run_id, self._controls.pop(0))
+            elif control is not None:
+                self._make(run_id, control)
             elif end is not None:
                 completions += 1
                 self._pace.go_to(end)
@@ -239,9 +256,19 @@ class _Stage:
             self.dispatcher.pump(self._budget.check)
         raise LimitExceeded(f"the rehearsal does not end: {most:,} actions or delays have ended (MAX_STEPS)")
 
-    def _request(self, run_id: str, control: Control) -> None:
+    def _time_of_next(self, end: float | None, reminder: RemindAt | None) -> float:
+        """Return when the next thing happens by itself."""
+        if reminder is not None:
+            return reminder.at
+        return inf if end is None else self._pace.time_of(end)
+
+    def _make(self, run_id: str, control: Control) -> None:
+        self._controls.take(control)
         try:
-            self._ask(control.request, run_id)
+            if control.request is not None:
+                self._ask(control.request, run_id)
+            else:
+                self._desk.take(control, self._timeline)
         except StrettoError as error:
             self._refused.append(str(error))
 
@@ -259,6 +286,11 @@ class _Stage:
         answer = ask_method(self._engine, method, *arguments, **keywords)
         self.dispatcher.pump(self._budget.check)
         return answer.get(timeout=0)
+
+
+def _status_of(conductor: RecordedConductor) -> str:
+    """Return the status of a run that has not ended although nothing is left to do."""
+    return "waiting" if conductor.status == "running" else conductor.status
 
 
 def _outcome_of(handle: RunHandle) -> Outcome | None:
