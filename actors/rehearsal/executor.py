@@ -27,11 +27,11 @@ from stretto.actors.packs import PackConfiguration, UnknownConfiguration
 from stretto.actors.rehearsal.bounds import UNBOUNDED, Bounds, Budget
 from stretto.actors.rehearsal.controls import Controls, Desk
 from stretto.actors.rehearsal.keys import made_up_keys
-from stretto.actors.rehearsal.pump import PumpedDispatcher
+from stretto.actors.rehearsal.pump import PumpedDispatcher, check_nothing
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
 from stretto.actors.rehearsal.script import Control, Request, Rule, Script
-from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
+from stretto.actors.rehearsal.timeline import START, Pace, ReminderKeeper, Seconds, Timeline
 from stretto.actors.rehearsal.waits import REHEARSED_WAITS
 from stretto.actors.runners import Call
 from stretto.actors.runs import PermitPool, Services
@@ -53,7 +53,7 @@ class Rehearsal:
     """A run to rehearse.
 
     Attributes:
-        workflow: The workflow that runs.
+        workflow: The workflow that runs. Without one, a schedule starts the runs.
         inputs: Its inputs.
         keys: The key-value store, by the names that expressions read.
         rules: How actions end.
@@ -63,9 +63,10 @@ class Rehearsal:
         catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
         folder: Where the relative paths of files of items begin. By default in the working directory.
         origin: Where the run comes from. It decides which files it may use.
+        begin: When it begins, in seconds since the epoch.
     """
 
-    workflow: Workflow
+    workflow: Workflow | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, Any] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
@@ -75,6 +76,7 @@ class Rehearsal:
     catalogue: Catalogue | None = None
     folder: Path = Path()
     origin: Origin = "owner"
+    begin: float = START
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,22 +148,28 @@ class Rehearser:
             NotData: A scripted result is not JSON-like data.
             LimitExceeded: The rehearsal does not end within its bounds.
         """
-        stage = _Stage(rehearsal, self)
+        stage = Stage(rehearsal, self)
         try:
             return stage.perform()
         finally:
             stage.dispatcher.stop()
 
 
-class _Stage:
-    """One rehearsal's engine, driven step by step."""
+class Stage:
+    """One rehearsal's engine, driven step by step.
+
+    Attributes:
+        dispatcher: Runs the actors' turns.
+        journal: What has happened, in memory.
+        conductors: The conductors of all runs, by run id.
+    """
 
     def __init__(self, rehearsal: Rehearsal, rehearser: Rehearser) -> None:
         catalogue = rehearsal.catalogue or rehearser.catalogue
         self._rehearsal = rehearsal
         self._controls = Controls(rehearsal.controls)
-        self._conductors: dict[str, RecordedConductor] = {}
-        self._timeline = Timeline()
+        self.conductors: dict[str, RecordedConductor] = {}
+        self._timeline = Timeline(rehearsal.begin)
         self._pace = rehearsal.pace(self._timeline)
         self._script = Script(rehearsal.rules)
         self._runner = ScriptedRunner(
@@ -171,7 +179,7 @@ class _Stage:
         self._refused: list[str] = []
         self.dispatcher = PumpedDispatcher()
         numbers = itertools.count(1)
-        journal = NoJournal()
+        self.journal = journal = NoJournal(rehearser.bounds.steps)
         matcher = Matcher(rehearser.guard, make_run_id=lambda: f"rehearsed-{next(numbers)}")
         services = Services(
             self.dispatcher,
@@ -194,16 +202,17 @@ class _Stage:
         self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
         parts = EngineParts(services, catalogue, rehearser.pack_configuration, link=journal)
         self._engine = Engine.start_on(self.dispatcher, parts)
-        self._desk = Desk(self._ask, services)
+        self._desk = Desk(self.ask, services)
 
     def perform(self) -> Rehearsed:
+        """Rehearse the run of a workflow."""
         rehearsal = self._rehearsal
-        handle: RunHandle = self._ask("submit", rehearsal.workflow, rehearsal.inputs, origin=rehearsal.origin)
-        self._take_steps(handle.id)
+        handle: RunHandle = self.ask("submit", rehearsal.workflow, rehearsal.inputs, origin=rehearsal.origin)
+        self.take_steps(handle.id)
         outcome = _outcome_of(handle)
-        conductor = self._conductors[handle.id]
+        conductor = self.conductors[handle.id]
         for launch in self._runner.launches:
-            launch.end = self._conductors[launch.run_id].end_of(launch.start)
+            launch.end = self.conductors[launch.run_id].end_of(launch.start)
             if launch.end is not None and launch.ended_at is None:  # it has waited
                 launch.ended_at = self._timeline.since_start(launch.end.at)
         return Rehearsed(
@@ -212,35 +221,46 @@ class _Stage:
             errors=outcome.errors if outcome is not None else conductor.errors(),
             visits=conductor.visits(),
             launches=self._runner.launches,
-            unused=list(self._script.unused()),
+            unused=self.unused(),
             refused=[*conductor.refused, *self._refused],
             mask=conductor.mask,
         )
 
     def _make_conductor(self, *given: Any, **options: Any) -> RecordedConductor:
         requests: Sequence[Request] = ()
-        if not self._conductors:  # the run itself, not a sub-workflow
+        if not self.conductors:  # the run itself, not a sub-workflow
             options |= self._rehearsal.given
             requests = self._controls.take_first_requests()
         conductor = self._pace.conductor(*given, requests=requests, **options)
-        self._conductors[given[1]] = conductor
+        self.conductors[given[1]] = conductor
         return conductor
 
     def _start_of(self, call: Call) -> StartItem:
-        return self._conductors[call.ids.run_id].start_of(call.ids.task, call.visit, call.index, call.attempt)
+        return self.conductors[call.ids.run_id].start_of(call.ids.task, call.visit, call.index, call.attempt)
 
     def _delay_of(self, run_id: str, start: StartItem) -> float:
-        return self._conductors[run_id].delay_of(start)
+        return self.conductors[run_id].delay_of(start)
 
-    def _take_steps(self, run_id: str) -> None:
-        """Take one step at a time until none is left."""
+    def take_steps(self, run_id: str = "", until: float = inf, at_end: Callable[[], object] = check_nothing) -> None:
+        """Take one step at a time until none is left.
+
+        Args:
+            run_id: The run to which requests are sent.
+            until: When `at_end` is called, in seconds since the epoch. The steps go on.
+            at_end: Called once, when all is done that happens by itself up to that time.
+        """
         completions = 0
         most = self._budget.bounds.steps
         for _ in range(most):
             end = self._runner.next_end()
             reminder = self._pace.due(end)
-            control = self._controls.next(self._timeline.start, self._time_of_next(end, reminder), completions)
-            if control is not None and control.at is not None:
+            following = self._time_of_next(end, reminder)
+            control = self._controls.next(self._timeline.start, following, completions)
+            if following > until:
+                self._timeline.advance_to(until)
+                until = inf
+                at_end()
+            elif control is not None and control.at is not None:
                 self._timeline.advance_to(self._timeline.start + control.at)
                 self._make(run_id, control)
             elif reminder is not None:
@@ -266,7 +286,7 @@ class _Stage:
         self._controls.take(control)
         try:
             if control.request is not None:
-                self._ask(control.request, run_id)
+                self.ask(control.request, run_id)
             else:
                 self._desk.take(control, self._timeline)
         except StrettoError as error:
@@ -281,7 +301,16 @@ class _Stage:
             weight += sum(map(weigh, context.variables.values()))
         self._budget.add_launch(weight)
 
-    def _ask(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+    def unused(self) -> list[int]:
+        """Return the rules that no attempt needed, counted from 0."""
+        return list(self._script.unused())
+
+    def tell(self, message: Any) -> None:
+        """Send the engine a message, and do what follows from it."""
+        self._engine.tell(message)
+        self.dispatcher.pump(self._budget.check)
+
+    def ask(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Call a method of the engine's public API, as its proxy does, and do what follows from it."""
         answer = ask_method(self._engine, method, *arguments, **keywords)
         self.dispatcher.pump(self._budget.check)
