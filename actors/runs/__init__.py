@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         StartDue,
     )
     from stretto.actors.runs.event_wait_item import EventWaitItem
-    from stretto.actors.runs.file_rules import FileRules, tasks_with_files
+    from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
         IdempotencyConflict,
@@ -122,7 +122,7 @@ else:
             "child": "MAX_DEPTH",
             "event_messages": "DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue",
             "event_wait_item": "EventWaitItem",
-            "file_rules": "FileRules tasks_with_files",
+            "file_rules": "FileRules",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
@@ -264,6 +264,5 @@ __all__ = [
     "not_waiting",
     "ranges_of",
     "states_of",
-    "tasks_with_files",
     "waiting_actions",
 ]
