@@ -49,25 +49,20 @@ _ALL_AT_ONCE: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """A run to rehearse.
+class Conditions:
+    """The conditions of a rehearsal.
 
     Attributes:
-        workflow: The workflow that runs. Without one, a schedule starts the runs.
-        inputs: Its inputs.
         keys: The key-value store, by the names that expressions read.
         rules: How actions end.
         controls: Requests, answers and events that come meanwhile.
         pace: How virtual time passes.
-        given: Further arguments of the run's conductor.
+        given: Further arguments of the first run's conductor.
         catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
         folder: Where the relative paths of files of items begin. By default in the working directory.
-        origin: Where the run comes from. It decides which files it may use.
         begin: When it begins, in seconds since the epoch.
     """
 
-    workflow: Workflow | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, Any] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
     controls: Sequence[Control] = ()
@@ -75,8 +70,22 @@ class Rehearsal:
     given: Mapping[str, Any] = field(default_factory=dict)
     catalogue: Catalogue | None = None
     folder: Path = Path()
-    origin: Origin = "owner"
     begin: float = START
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal(Conditions):
+    """A run to rehearse.
+
+    Attributes:
+        workflow: The workflow that runs.
+        inputs: Its inputs.
+        origin: Where the run comes from. It decides which files it may use.
+    """
+
+    workflow: Workflow
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = "owner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +159,7 @@ class Rehearser:
         """
         stage = Stage(rehearsal, self)
         try:
-            return stage.perform()
+            return stage.perform(rehearsal)
         finally:
             stage.dispatcher.stop()
 
@@ -164,14 +173,14 @@ class Stage:
         conductors: The conductors of all runs, by run id.
     """
 
-    def __init__(self, rehearsal: Rehearsal, rehearser: Rehearser) -> None:
-        catalogue = rehearsal.catalogue or rehearser.catalogue
-        self._rehearsal = rehearsal
-        self._controls = Controls(rehearsal.controls)
+    def __init__(self, conditions: Conditions, rehearser: Rehearser) -> None:
+        catalogue = conditions.catalogue or rehearser.catalogue
+        self._given = conditions.given
+        self._controls = Controls(conditions.controls)
         self.conductors: dict[str, RecordedConductor] = {}
-        self._timeline = Timeline(rehearsal.begin)
-        self._pace = rehearsal.pace(self._timeline)
-        self._script = Script(rehearsal.rules)
+        self._timeline = Timeline(conditions.begin)
+        self._pace = conditions.pace(self._timeline)
+        self._script = Script(conditions.rules)
         self._runner = ScriptedRunner(
             self._script, self._timeline, self._pace, self._start_of, self._delay_of, self._count
         )
@@ -193,20 +202,19 @@ class Stage:
             journal=journal,
             events=EventIntake(journal, matcher, EventWaits(journal)),
             waiting_items=REHEARSED_WAITS,
-            files=rehearser.files(rehearsal.folder),
+            files=rehearser.files(conditions.folder),
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
             guard=rehearser.guard,
-            keys=made_up_keys(rehearsal.keys),
+            keys=made_up_keys(conditions.keys),
         )
         self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
         parts = EngineParts(services, catalogue, rehearser.pack_configuration, link=journal)
         self._engine = Engine.start_on(self.dispatcher, parts)
         self._desk = Desk(self.ask, services)
 
-    def perform(self) -> Rehearsed:
+    def perform(self, rehearsal: Rehearsal) -> Rehearsed:
         """Rehearse the run of a workflow."""
-        rehearsal = self._rehearsal
         handle: RunHandle = self.ask("submit", rehearsal.workflow, rehearsal.inputs, origin=rehearsal.origin)
         self.take_steps(handle.id)
         outcome = _outcome_of(handle)
@@ -229,7 +237,7 @@ class Stage:
     def _make_conductor(self, *given: Any, **options: Any) -> RecordedConductor:
         requests: Sequence[Request] = ()
         if not self.conductors:  # the run itself, not a sub-workflow
-            options |= self._rehearsal.given
+            options |= self._given
             requests = self._controls.take_first_requests()
         conductor = self._pace.conductor(*given, requests=requests, **options)
         self.conductors[given[1]] = conductor

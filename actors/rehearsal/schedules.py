@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.rehearsal.executor import Rehearsal, Rehearser, Stage
+from stretto.actors.rehearsal.executor import Conditions, Rehearser, Stage
 from stretto.actors.rehearsal.script import Rule
 from stretto.actors.rehearsal.transcript import whole
 from stretto.actors.schedules import BeginSchedules, shown_time
@@ -94,7 +94,7 @@ def rehearse_schedule(rehearsal: ScheduleRehearsal, rehearser: Rehearser) -> Reh
     catalogue = rehearsal.catalogue or rehearser.catalogue
     rule = catalogue.triggers.find_schedule(rehearsal.schedule)
     stage = Stage(
-        Rehearsal(
+        Conditions(
             keys=rehearsal.keys, rules=rehearsal.rules, catalogue=catalogue.with_schedule(rule.ref),
             folder=rehearsal.folder, begin=rehearsal.since,
         ),

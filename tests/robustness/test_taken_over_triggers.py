@@ -10,10 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stretto.actors import DaemonUnreachable, connect
+from stretto.actors import DaemonUnreachable, InquiryEnded, connect
 from stretto.actors.gateway.wire import AnswerLost, RequestRefused
 from stretto.actors.journal import open_reader
-from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.rules import SCHEDULE_EVENT
 from tests.support.daemons import Served, serving
 from tests.support.sensors import PREFACE, await_end, watched
@@ -139,7 +138,7 @@ def test_a_frozen_daemon_that_continues_has_lost_its_triggers(postgres_url: str,
         pair.first.signal(signal.SIGCONT)
         assert pair.first.ended() != 0
         await_end(process)
-        assert isinstance(late.refusal(), DaemonUnreachable | AnswerLost | RequestRefused | IllegalTransition)
+        assert isinstance(late.refusal(), DaemonUnreachable | AnswerLost | RequestRefused | InquiryEnded)
         assert new != old
     with closing(open_reader(postgres_url, None)) as reader:
         events = reader.events.since("t.busy", 0.0, most=100_000).events
