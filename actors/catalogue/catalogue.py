@@ -321,12 +321,6 @@ class Catalogue:
         self._examine(definition, self._known())
         return definition
 
-    def with_schedule(self, ref: str) -> "Catalogue":
-        """Return the same definitions with one schedule of all."""
-        other = copy.copy(self)
-        other.triggers = self.triggers.with_schedule(ref)
-        return other
-
     def with_actions(self, actions: ActionRegistry, rules: Rules) -> "Catalogue":
         """Return the same workflows with other actions, and other rules for the definitions that are read with them."""
         other = copy.copy(self)

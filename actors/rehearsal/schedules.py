@@ -1,6 +1,6 @@
 """Rehearses a schedule: the due times of a span and the runs that they start, on virtual time.
 
-The scheduler is the engine's own. What overlaps and what is delayed by jitter follows from the durations in the script.
+The scheduler is the engine's own. The durations in the script decide which runs overlap.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stretto.actors.catalogue import Catalogue
+from stretto.actors.rehearsal.definitions import with_schedule
 from stretto.actors.rehearsal.executor import Conditions, Rehearser, Stage
 from stretto.actors.rehearsal.script import Rule
 from stretto.actors.rehearsal.transcript import whole
@@ -30,7 +31,7 @@ class ScheduleRehearsal:
 
     Attributes:
         schedule: The ref of the schedule.
-        since: The begin of the span, in seconds since the epoch. What is due later is started.
+        since: The begin of the span, in seconds since the epoch. Due times after it start runs.
         until: Its end. Runs that are in progress then go on.
         keys: The key-value store, by the names that expressions read.
         rules: How actions end.
@@ -95,7 +96,7 @@ def rehearse_schedule(rehearsal: ScheduleRehearsal, rehearser: Rehearser) -> Reh
     rule = catalogue.triggers.find_schedule(rehearsal.schedule)
     stage = Stage(
         Conditions(
-            keys=rehearsal.keys, rules=rehearsal.rules, catalogue=catalogue.with_schedule(rule.ref),
+            keys=rehearsal.keys, rules=rehearsal.rules, catalogue=with_schedule(catalogue, rule.ref),
             folder=rehearsal.folder, begin=rehearsal.since,
         ),
         rehearser,

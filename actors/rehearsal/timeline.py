@@ -124,7 +124,7 @@ class Seconds:
     def due(self, first_end: float | None) -> RemindAt | None:
         """Return the next reminder, unless an action ends before it or at the same time."""
         reminder = self._timeline.next_reminder()
-        while reminder is not None and isinstance(reminder.message, CompareClocks):  # nobody sets the clock
+        while reminder is not None and isinstance(reminder.message, CompareClocks):  # it is never set
             self._timeline.forget(reminder.key)
             reminder = self._timeline.next_reminder()
         return None if reminder is None or (first_end is not None and first_end <= reminder.at) else reminder
