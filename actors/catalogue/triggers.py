@@ -71,6 +71,22 @@ class Triggers:
             raise UnknownRule(f"there is no rule {ref!r}" + (f"; {hint}" if hint else ""))
         return found
 
+    def find_schedule(self, ref: str) -> Rule:
+        """Return the rule of a schedule. Raises `UnknownRule`."""
+        known = [name for name, rule in self._rules.items() if rule.schedule is not None]
+        if ref not in known:
+            hint = nearest(ref, known)
+            raise UnknownRule(f"there is no schedule {ref!r}" + (f"; {hint}" if hint else ""))
+        return self._rules[ref]
+
+    def with_schedule(self, ref: str) -> "Triggers":
+        """Return these rules and webhooks with one schedule of all."""
+        kept = Triggers()
+        for each in self._all():
+            if not isinstance(each, Rule) or each.schedule is None or each.ref == ref:
+                kept._enter(each)
+        return kept
+
     def _enter(self, trigger: Trigger) -> tuple[Finding, ...]:
         if isinstance(trigger, Sensor) and (of_pack := self._of_packs.get(trigger.ref)) is not None:
             return (_taken(f"the sensor {trigger.ref!r}", of_pack.place.file, trigger),)

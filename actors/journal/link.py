@@ -15,7 +15,7 @@ from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.audit_ring import AuditRing
 from stretto.actors.journal.events import EventAccepted, MatchFailed
-from stretto.actors.journal.events_memory import MemoryEvents
+from stretto.actors.journal.events_memory import MAX_REMEMBERED_EVENTS, MemoryEvents
 from stretto.actors.journal.inquiries_memory import InquiriesInMemory
 from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.kv import KeyChange, StoredKey
@@ -145,6 +145,9 @@ class EngineLink(KeyLink, ScheduleLink, SensorLink, Protocol):
 class NoJournal:
     """The link of an engine without a store: every record counts as durable at once.
 
+    Args:
+        most_events: The events that it remembers.
+
     Attributes:
         audit: The newest entries of the audit.
         inquiries: The inquiries of its runs.
@@ -157,10 +160,10 @@ class NoJournal:
     unavailable: str | None = None
     claim_seconds: float | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, most_events: int = MAX_REMEMBERED_EVENTS) -> None:
         self.audit = AuditRing()
         self.inquiries = InquiriesInMemory()
-        self.events = MemoryEvents()
+        self.events = MemoryEvents(most_events)
         self._keys = MemoryKeys()
         self._schedules = MemorySchedules()
 

@@ -77,7 +77,7 @@ class RehearsalRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class RehearsalControl(Control, frozen=True, forbid_unknown_fields=True):
-    """A request that is made just before the completion of that number, from 1, is handled."""
+    """A request, an answer or an event that comes before a completion or at a time. See docs/rehearsals.md."""
 
 
 class Rehearse(Request, frozen=True, tag="rehearse"):

@@ -34,7 +34,7 @@ NO_KEYS: Final[frozenset[Key]] = frozenset()
 NO_TASKS: Final[frozenset[str]] = frozenset()
 HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
 """An item without a pool starts here, and fails then."""
-WAITING_ITEMS: Final[dict[str, type[WaitingItem | EventWaitItem]]] = {
+WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
     "core.ask": WaitingItem, "core.wait_for": EventWaitItem
 }  # fmt: skip
 """The actors of items that wait for messages, by their actions."""
@@ -235,7 +235,7 @@ class ItemsInFlight:
 
     def _kind_of(self, start: StartItem) -> type[ItemActor]:
         """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
-        return WAITING_ITEMS.get(self._action_of(start), ItemActor)
+        return (self._services.waiting_items or WAITING_ITEMS).get(self._action_of(start), ItemActor)
 
     def _action_of(self, start: StartItem) -> str:
         """Return the ref of an item's action. A rendered one is known only when the item starts."""

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +31,8 @@ from stretto.actors.journal import MAX_PAGE, EventQuery, Reader, RunQuery, open_
 from stretto.definitions.conductor import ENDED
 from stretto.definitions.rules import SCHEDULE_EVENT
 from tests.support import killed_people
-from tests.support.daemons import Served, starting
 from tests.support.databases import database
+from tests.support.forked_daemons import ForkedDaemon, Forks, forking
 from tests.support.harness import PATIENCE
 from tests.support.killed_posters import HOOK, SECRET, post
 from tests.support.postgres_server import PostgresServer
@@ -212,17 +213,17 @@ class Senders:
 class Scene:
     """The definitions, and the daemons that serve them."""
 
-    def __init__(self, folder: Path, store: str, daemons: int, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, store: str, daemons: int, forks: Forks) -> None:
         self.store = store
         self.quiet = folder / "quiet"
         self.sensed, self.polled = folder / "sensed", folder / "polled"
         self.sensed.touch()
         self.polled.touch()
-        self._stack = stack
+        self._forks = forks
         self._environment = {} if daemons == 1 else {"STRETTO__ENGINE__STORE_LEASE": str(LEASE_SECONDS)}
         self._folders = [folder / f"d{number}" for number in range(daemons)]
         self.sockets = [each / "run" / "s" for each in self._folders]
-        self.daemons: list[Served] = []
+        self.daemons: list[ForkedDaemon] = []
         for place in self._folders:
             place.mkdir()
             self._write(place / "definitions")
@@ -251,14 +252,16 @@ class Scene:
         program = POLLING.format(acknowledged=str(self.polled), quiet=str(self.quiet))
         (folder / "sensors" / "polls.py").write_text(program)
 
-    def start(self, number: int) -> Served:
+    def start(self, number: int) -> ForkedDaemon:
         """Start a daemon again. It may not be ready yet."""
         folder = self._folders[number]
-        served = starting(folder, "--store", self.store, "--packs", str(folder / "packs"), **self._environment)
-        return self._stack.enter_context(served)
+        more = ("--store", self.store, "--packs", str(folder / "packs"))
+        return self._forks.start(folder, *more, **self._environment)
 
 
-def campaign(folder: Path, store: str, kills: int, *, daemons: int = 1, freezes: int = 0, seed: int = 0) -> Report:
+def campaign(
+    folder: Path, store: str, kills: int, *, daemons: int = 1, freezes: int = 0, seed: int = 0, seconds: float = inf
+) -> Report:
     """Kill daemons at any instant, and look into the store at the end.
 
     Args:
@@ -268,19 +271,23 @@ def campaign(folder: Path, store: str, kills: int, *, daemons: int = 1, freezes:
         daemons: How many share the store.
         freezes: How often one is frozen for longer than its lease, and continued.
         seed: Chooses the instants.
+        seconds: After which there are no more faults.
     """
     report, chance = Report(), random.Random(seed)  # noqa: S311 - no secret
     with ExitStack() as stack:
-        scene = Scene(folder, store, daemons, stack)
+        scene = Scene(folder, store, daemons, stack.enter_context(forking()))
         for each in scene.daemons:
             each.begin()
         senders = Senders(scene.sockets, report)
         stack.callback(senders.end)
-        people = killed_people.People(scene.daemons[0].client.url, PEOPLE, report.people, seed)
+        people = killed_people.People(scene.daemons[0].url, PEOPLE, report.people, seed)
         stack.callback(people.end)
         faults = ["kill"] * kills + ["freeze"] * freezes
         chance.shuffle(faults)
+        until = time.monotonic() + seconds
         for fault in faults:
+            if time.monotonic() > until:
+                break
             _make_fault(fault, scene, chance, report)
         senders.have_sent(1)
         senders.end()
@@ -291,7 +298,7 @@ def campaign(folder: Path, store: str, kills: int, *, daemons: int = 1, freezes:
         for each in scene.daemons:
             each.signal(signal.SIGTERM)
         for each in scene.daemons:
-            assert each.ended() == 0, each.log[-5:]
+            assert each.ended() == 0, each.log[-2000:]
         with closing(open_reader(store, None)) as reader:
             _count(reader, scene, report)
     return report
@@ -308,7 +315,7 @@ def _make_fault(fault: str, scene: Scene, chance: random.Random, report: Report)
         time.sleep(LEASE_SECONDS * chance.uniform(0.8, 3.0))
         served.signal(signal.SIGCONT)
         return
-    served.process.kill()
+    served.signal(signal.SIGKILL)
     served.ended()
     scene.daemons[number] = served = scene.start(number)
     if chance.random() < 0.8:  # the others are killed while they start
@@ -318,7 +325,7 @@ def _make_fault(fault: str, scene: Scene, chance: random.Random, report: Report)
 def _await_rest(scene: Scene, report: Report) -> None:
     """Start the daemons that have ended, pause the schedules, and wait until the rest is done."""
     for number, each in enumerate(scene.daemons):
-        if each.process.poll() is not None:  # it has found that it was fenced
+        if each.has_ended:  # it has found that it was fenced
             scene.daemons[number] = scene.start(number).begin()
     deadline = time.monotonic() + PATIENCE
     for name in SCHEDULES:
@@ -333,9 +340,9 @@ def _await_rest(scene: Scene, report: Report) -> None:
     report.problems.append(f"{in_progress} runs are still in progress")
 
 
-def _has_paused(served: Served, name: str) -> bool:
+def _has_paused(served: ForkedDaemon, name: str) -> bool:
     try:
-        with connect(served.client.url, away_seconds=0).blocking() as engine:
+        with connect(served.url, away_seconds=0).blocking() as engine:
             return bool(engine.pause_schedule(name)["status"] == "paused")
     except (ScheduleElsewhere, DaemonUnreachable, AnswerLost):
         return False
@@ -350,7 +357,7 @@ def _runs_to_come(reader: Reader) -> list[str]:
 
 def _look_at_inquiries(scene: Scene, report: Report) -> None:
     cursor: str | None = None
-    with connect(scene.daemons[0].client.url).blocking() as engine:
+    with connect(scene.daemons[0].url).blocking() as engine:
         while True:
             page = engine.inquiries(cursor=cursor, limit=500)
             for row in page["inquiries"]:
@@ -423,11 +430,15 @@ def main() -> int:
     parser.add_argument("--freezes", type=int, default=0)
     parser.add_argument("--daemons", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=inf, help="after which there are no more faults")
     given = parser.parse_args()
     began, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="stretto-triggers-"))
     folder.chmod(0o700)
     with store_for(folder, given.daemons) as store:
-        report = campaign(folder, store, given.kills, daemons=given.daemons, freezes=given.freezes, seed=given.seed)
+        report = campaign(
+            folder, store, given.kills, daemons=given.daemons, freezes=given.freezes, seed=given.seed,
+            seconds=given.seconds,
+        )  # fmt: skip
     faults = ", ".join(f"{count} {fault}s" for fault, count in report.faults.items())
     keys = {workflow: len(keys) for workflow, keys in report.acknowledged.items()}
     answered = len(report.people.acknowledged)

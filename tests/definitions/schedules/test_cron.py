@@ -156,9 +156,9 @@ def test_no_due_time_is_left_out_between_an_instant_and_the_next(
     assert cron.next(min(after + later, due - 1)) == due
 
 
-@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize("name", ["Europe/Berlin", "Australia/Lord_Howe"])
 def test_every_minute_of_a_year_is_due_once(name: str) -> None:
-    """Also while the clocks of the zone change, with the year of its own clocks."""
+    """Also while the clocks of the zone change, by an hour or by half of one."""
     zone = find_zone(name)
     begin = int(datetime(YEAR, 1, 1, tzinfo=zone).timestamp())
     end = int(datetime(YEAR + 1, 1, 1, tzinfo=zone).timestamp())
