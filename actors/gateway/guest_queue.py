@@ -15,6 +15,8 @@ AT_ONCE: Final = 4
 """How many sockets of guests have their turn at once. The last of these turns is for slow ones."""
 LENT_AT_ONCE: Final = 2
 """The same while guests owe CPU time. None of these turns is for slow ones if others wait."""
+CREDIT: Final = 4
+"""How many sockets of an address that begins to wait go before those of addresses that have waited all along."""
 REMEMBERED_ADDRESSES: Final = 4096
 """Addresses whose last turn is remembered. The one whose turn is longest ago is forgotten, and comes first again."""
 _BEFORE_ALL: Final = -1
@@ -26,9 +28,11 @@ ones are seen, too."""
 class GuestQueue:
     """Sockets of guests. Each address has a queue, and the one whose last turn is longest ago has the next turn.
 
-    So a client that asks now and then, as a probe does, goes before those that always have sockets waiting. Listeners
-    go before all. A socket that has had its first turns, and has still not sent a request, goes behind the others: a
-    thousand connections that send a byte each second take no turn from clients that send a request at once.
+    The first sockets of an address that begins to wait go before those of addresses that always have sockets waiting.
+    So a client that asks now and then, as a probe does, does not wait for a turn of each. Listeners go before all.
+
+    A socket that has had its first turns, and has still not sent a request, goes behind the others: a thousand
+    connections that send a byte each second take no turn from clients that send a request at once.
 
     A socket that is ready is reported by the kernel once, and again after its turn. So a thousand sockets that wait for
     their turns cost nothing meanwhile.
@@ -146,8 +150,10 @@ class _Line:
     def __init__(self, turns: _Turns) -> None:
         self._turns = turns
         self._queues: dict[str, deque[tuple[Guest, int]]] = {}
-        self._order: list[tuple[int, str]] = []
-        """A heap of the addresses, each with the number of its last turn, or of an earlier one."""
+        self._order: list[tuple[bool, int, str]] = []
+        """A heap of the addresses, with whether its credit is used, and the number of its last or an earlier turn."""
+        self._credits: dict[str, int] = {}
+        """How many sockets of an address go first. It has its credit again when none waits."""
 
     def __bool__(self) -> bool:
         return bool(self._order)
@@ -157,23 +163,25 @@ class _Line:
         queue = self._queues.get(guest.address)
         if queue is None:
             queue = self._queues[guest.address] = deque()
-            heapq.heappush(self._order, (self._turns.last(guest.address), guest.address))
+            self._credits[guest.address] = CREDIT
+            heapq.heappush(self._order, (False, self._turns.last(guest.address), guest.address))
         queue.append((guest, mask))
 
     def next(self) -> tuple[Guest, int]:
         """Take the socket whose turn is next."""
-        last, address = self._order[0]
+        is_used, last, address = self._order[0]
         while last != self._turns.last(address):  # it has had a turn in the other line
-            heapq.heapreplace(self._order, (self._turns.last(address), address))
-            last, address = self._order[0]
+            heapq.heapreplace(self._order, (is_used, self._turns.last(address), address))
+            is_used, last, address = self._order[0]
         queue = self._queues[address]
         found = queue.popleft()
         self._turns.add(address)
         if queue:
-            heapq.heapreplace(self._order, (self._turns.last(address), address))
+            self._credits[address] -= 1
+            heapq.heapreplace(self._order, (self._credits[address] <= 0, self._turns.last(address), address))
         else:
             heapq.heappop(self._order)
-            del self._queues[address]
+            del self._queues[address], self._credits[address]
         return found
 
 

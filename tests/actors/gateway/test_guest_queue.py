@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from stretto.actors.gateway import guest_queue
-from stretto.actors.gateway.guest_queue import AT_ONCE, LENT_AT_ONCE, GuestQueue
+from stretto.actors.gateway.guest_queue import AT_ONCE, CREDIT, LENT_AT_ONCE, GuestQueue
 from stretto.actors.gateway.guests import TURNS_OF_A_REQUEST, Guest
 
 
@@ -143,6 +143,19 @@ def test_an_address_that_has_rested_goes_before_those_that_never_do(guests: Gues
     guests.turns()
     guests.come("probe")
     assert guests.turns()[0] == "probe"
+
+
+def test_an_address_without_waiting_sockets_goes_before_those_that_always_have_some(guests: Guests) -> None:
+    """Although its last turn was later: a probe does not wait for a turn of each of a thousand addresses."""
+    for number in range(3 * AT_ONCE):
+        guests.come(f"attacker {number}", count=10)
+    for _ in range(3 * CREDIT):
+        guests.turns()
+    for _ in range(3):
+        guests.come("probe", count=CREDIT)
+        assert guests.turns() == ["probe"] * AT_ONCE
+    guests.come("probe", count=CREDIT + 1)
+    assert "probe" not in guests.turns()[CREDIT:] + guests.turns()
 
 
 def test_few_addresses_are_remembered(guests: Guests, monkeypatch: pytest.MonkeyPatch) -> None:
