@@ -116,7 +116,7 @@ class WaitIndex(Generic[W]):
 
     def has(self, wait: W, event_type: str, match: FrozenDict) -> bool:
         """Return whether a wait is there."""
-        group = self._types.get(event_type, {}).get(tuple(sorted(match)))
+        group = self.by_type.get(event_type, {}).get(tuple(sorted(match)))
         return group is not None and group.has(wait, match)
 
     def find(self, event: Event) -> list[W]:
