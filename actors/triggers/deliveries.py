@@ -115,11 +115,15 @@ class HookDesk:
             self._accept_together(taken)
 
     def _accept_together(self, taken: list[tuple[Event, Receipt]]) -> None:
+        intake = self._services.events
         try:
-            answers = self._services.events.accept_together([event for event, _receipt in taken])
+            answers = intake.accept_together([event for event, _receipt in taken])
         except Exception as error:  # noqa: BLE001 - as above
-            for _event, receipt in taken:
-                receipt.settle(error)
+            if len(taken) == 1:
+                taken[0][1].settle(error)
+                return
+            for each in taken:  # nothing is recorded yet, and only one of them may be at fault
+                self._accept_together([each])
             return
         for answer, (_event, receipt) in zip(answers, taken, strict=True):
             settle_with(answer, receipt.settle, receipt.settle)
