@@ -109,6 +109,30 @@ class Submissions:
         """Start a run. See `Engine.submit`."""
         self._admission.check_new_run()
         scope: Catalogue | None = None
+        definition = self._definitions.checked(workflow, origin) if type(workflow) is str else None
+        if definition is None:
+            definition, scope = self._checked(workflow, origin)
+        given: Mapping[str, Any] = {} if inputs is None else inputs
+        handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
+        request = RunRequest(
+            definition, given, handle, Deferred(), None if watcher is None else checked_watcher(watcher)
+        )
+        request.origin = origin
+        request.scope = scope
+        if labels is not None:
+            request.labels = checked_labels(labels)
+        if by is not None:
+            request.ask_by(by, "submit", definition.ref, self._services.now())
+        if request.shape.uses_files:
+            self._runs.check_files(request)
+        if idempotency_key is not None and not self._keep_key(idempotency_key, request):
+            return request.accepted
+        self._runs.start(request)
+        return request.accepted
+
+    def _checked(self, workflow: str | PathLike[str] | Workflow, origin: Origin) -> "tuple[Workflow, Catalogue | None]":
+        """Return a workflow that may run, with the workflows beside its file if it was named by one."""
+        scope: Catalogue | None = None
         if isinstance(workflow, str | PathLike):
             definition, scope = self._find(os.fspath(workflow), origin)
         elif isinstance(workflow, Workflow):
@@ -116,20 +140,7 @@ class Submissions:
         else:
             raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
         self._definitions.check(definition, scope, origin)
-        given: Mapping[str, Any] = {} if inputs is None else inputs
-        handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
-        request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
-        request.origin = origin
-        request.scope = scope
-        if labels is not None:
-            request.labels = checked_labels(labels)
-        if by is not None:
-            request.ask_by(by, "submit", definition.ref, self._services.now())
-        self._runs.check_files(request)
-        if idempotency_key is not None and not self._keep_key(idempotency_key, request):
-            return request.accepted
-        self._runs.start(request)
-        return request.accepted
+        return definition, scope
 
     def _find(self, name: str, origin: Origin) -> "tuple[Workflow, Catalogue | None]":
         """Return a workflow by its ref or its file's path, with the workflows beside that file."""
