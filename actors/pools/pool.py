@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from stretto.actors.actions import Action
 from stretto.actors.pools.announcing import announced_action
@@ -35,6 +35,10 @@ MAX_AT_ONCE: Final = 10_000
 
 _log = get_logger(__name__)
 _Event: TypeAlias = Callable[[float], None]
+
+
+def _no_values(_version: object) -> Iterable[Data]:
+    return ()
 
 
 class UnknownWorker(StrettoError):
@@ -62,6 +66,7 @@ class Pool:
     def __init__(self, name: str, carrier: Carrier, welcome: Welcome, offers: Resources = NO_RESOURCES) -> None:
         self.name = name
         self.offers = offers
+        self.keeps_secrets = carrier.keeps_secrets
         self.notes = PoolNotes(name)
         self._carrier = carrier
         self._changed: Callable[[int], None] = lambda _capacity: None
@@ -108,7 +113,7 @@ class Pool:
         core: CoreActions = "stretto",
         once: bool = False,
         needs: Resources | None = None,
-        context: Iterable[Data] = (),
+        context: Callable[[Any], Iterable[Data]] = _no_values,
         version: object = None,
     ) -> Running:
         """Let a call wait for a worker.
@@ -121,7 +126,7 @@ class Pool:
             core: Whose core actions the definition calls.
             once: Whether the call must not be sent twice.
             needs: What the call needs of its worker for itself, or None.
-            context: The values of the run's context, which inputs may share.
+            context: Returns the values of the run's context, which inputs may share, given `version`.
             version: The snapshot that holds the context. Its large values are looked for once.
 
         Raises:
@@ -160,17 +165,12 @@ class Pool:
         else:
             self._for_permits.pop(run_id, None)
 
-    def check_secrets(self) -> None:
-        """Check that a run with secrets may use the pool.
-
-        Raises:
-            PoolNeedsKey: The pool has no key.
-        """
-        if not self._carrier.keeps_secrets:
-            raise PoolNeedsKey(
-                f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and "
-                f"name its file in pools.{self.name}.key_file, here and on each node"
-            )
+    def refuse_secrets(self) -> NoReturn:
+        """Raise PoolNeedsKey: a run has secrets, and the pool does not keep them."""
+        raise PoolNeedsKey(
+            f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and "
+            f"name its file in pools.{self.name}.key_file, here and on each node"
+        )
 
     # ---- what the pool shows
 

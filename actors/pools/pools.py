@@ -1,7 +1,7 @@
 """The pools of an engine, by name."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -110,8 +110,8 @@ class CallPolicy:
     max_http_connections: int
 
 
-class Pools(Mapping[str, Pool]):
-    """All pools but `here`.
+class Pools(dict[str, Pool]):
+    """All pools but `here`, by name. Each item looks one up, which a dict does quickest.
 
     Args:
         options: How each is made, by name.
@@ -120,23 +120,14 @@ class Pools(Mapping[str, Pool]):
 
     def __init__(self, options: Mapping[str, PoolOptions], policy: CallPolicy) -> None:
         engine = new_engine_number()
-        self._pools = {
-            name: Pool(name, _carrier(name, each), _welcome(engine, each, policy), each.offers)
+        super().__init__(
+            (name, Pool(name, _carrier(name, each), _welcome(engine, each, policy), each.offers))
             for name, each in options.items()
-        }
-
-    def __getitem__(self, name: str) -> Pool:
-        return self._pools[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pools)
-
-    def __len__(self) -> int:
-        return len(self._pools)
+        )
 
     def find(self, name: str) -> Pool:
         """Return a pool. Raises UnknownPool."""
-        pool = self._pools.get(name)
+        pool = self.get(name)
         if pool is None:
             raise unknown_pool_error(name, self)
         return pool
@@ -147,12 +138,12 @@ class Pools(Mapping[str, Pool]):
         Args:
             changed: Called with a pool's name and its capacity when that has changed, on the pool's thread.
         """
-        for name, pool in self._pools.items():
+        for name, pool in self.items():
             pool.start(partial(changed, name))
 
     def stop(self) -> None:
         """Stop all pools."""
-        for pool in self._pools.values():
+        for pool in self.values():
             pool.stop()
 
 

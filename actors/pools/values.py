@@ -93,11 +93,6 @@ class Split:
 NO_VALUES: Final[Mapping[bytes, Data]] = {}
 
 
-def whole(given: FrozenDict) -> Split:
-    """Return an input that shares no large value."""
-    return Split(encode_json(given), (), NO_VALUES)
-
-
 def split(given: FrozenDict, large: frozenset[int], table: DigestTable) -> Split:
     """Take the large shared values out of an input.
 
@@ -107,7 +102,7 @@ def split(given: FrozenDict, large: frozenset[int], table: DigestTable) -> Split
         table: The known digests.
     """
     if not large or weigh(given) < LEAST_WEIGHT:
-        return whole(given)
+        return Split(encode_json(given), (), NO_VALUES)
     shared: list[tuple[Path, bytes]] = []
     values: dict[bytes, Data] = {}
 
@@ -135,20 +130,20 @@ class Inputs:
         self._lock = threading.Lock()
         self._large: tuple[Any, frozenset[int]] = (None, frozenset())
 
-    def split(self, given: FrozenDict, context: Iterable[Data], version: object) -> Split:
+    def split(self, given: FrozenDict, context: Callable[[Any], Iterable[Data]], version: object) -> Split:
         """Take the large values that inputs share out of an input.
 
         Args:
             given: The input.
-            context: The values of the run's context, which inputs may share.
+            context: Returns the values of the run's context, which inputs may share, given `version`.
             version: The snapshot that holds the context, or None. Its large values are looked for once.
         """
         known, large = self._large
         if known is version and version is not None and not large:
-            return whole(given)
+            return Split(encode_json(given), (), NO_VALUES)
         with self._lock:
             if self._large[0] is not version or version is None:
-                self._large = version, large_values(context)
+                self._large = version, large_values(context(version))
             return split(given, self._large[1], self._digests)
 
 

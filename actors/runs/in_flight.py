@@ -15,7 +15,7 @@ from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
-from stretto.actors.runs.pooled_calls import NO_POOL, pool_of, pooled_tasks
+from stretto.actors.runs.pooled_calls import NO_POOL, named_pool, pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
@@ -32,6 +32,8 @@ STOP: Final = StopItem()
 WITHDRAW: Final = WithdrawItem()
 NO_KEYS: Final[frozenset[Key]] = frozenset()
 NO_TASKS: Final[frozenset[str]] = frozenset()
+NO_POOLS: Final[dict[str, str]] = {}
+"""The pools of a run without tasks that name one. Nothing is added."""
 HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
 """An item without a pool starts here, and fails then."""
 WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
@@ -55,9 +57,9 @@ class ItemsInFlight:
     """
 
     __slots__ = (
-        "_being_recorded", "_children", "_children_waiting", "_lane", "_pooled", "_pooled_tasks", "_request",
-        "_requested_by",
-        "_run_id", "_running", "_services", "_supervisor", "_telemetry", "_waiting", "_workflow", "permits",
+        "_being_recorded", "_children", "_children_waiting", "_fixed_pools", "_lane", "_pooled", "_pooled_tasks",
+        "_request", "_requested_by", "_run_id", "_running", "_services", "_supervisor", "_telemetry", "_waiting",
+        "_workflow", "permits",
     )  # fmt: skip
 
     def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
@@ -72,8 +74,8 @@ class ItemsInFlight:
         self._telemetry = telemetry
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
-        # Most runs have no task with `runs_on`.
         self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
+        self._fixed_pools = {} if self._pooled_tasks else NO_POOLS
         self._pooled: PooledItems | None = None
         if services.pools is not None and self._pooled_tasks:
             self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
@@ -91,7 +93,7 @@ class ItemsInFlight:
             self._children_waiting.append((start, preceding_end))
             return
         if self._pooled is not None and start.task in self._pooled_tasks:
-            pool = pool_of(self._services, self._workflow, start, self._run_id)
+            pool = self._fixed_pools.get(start.task) or self._named_pool(start)
             if pool not in HERE_OR_NONE:
                 self._pooled.add(pool, start, preceding_end)
                 return
@@ -189,12 +191,13 @@ class ItemsInFlight:
 
     def _start_pooled(self, pooled: PooledItems, record_first: Callable[[StartItem, float | None], None]) -> None:
         durable, tasks = self._services.journal.durable, self._workflow.tasks
-        for start, preceding_end in pooled.take_permitted():
+        for start, preceding_end, pool in pooled.take_permitted():
+            key = (start.task, start.visit, start.index)
             if durable and tasks[start.task].delivery == "at_most_once":
-                self._being_recorded[key_of(start)] = None
+                self._being_recorded[key] = None
                 record_first(start, preceding_end)
             else:
-                self._running[key_of(start)] = self._start(start, preceding_end)
+                self._running[key] = self._start(start, preceding_end, pool=pool)
 
     def start_recorded(self, start: StartItem, preceding_end: float | None) -> None:
         """Start an item whose start is durable."""
@@ -212,20 +215,18 @@ class ItemsInFlight:
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
-        self,
-        start: StartItem,
-        preceding_end: float | None,
-        depth: int | None = None,
-        child: Child | Inquiry | None = None,
-    ) -> ItemActor:
+        self, start: StartItem, preceding_end: float | None, depth: int | None = None,
+        child: Child | Inquiry | None = None, pool: str | None = None,
+    ) -> ItemActor:  # fmt: skip
         if start.attempt > 1:
             self._telemetry.retried()
         services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
+        if pool is None:
+            pool = HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start)
         message = RunItem(
             start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child,
-            HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start),
-            self._requested_by,
+            pool, self._requested_by,
         )  # fmt: skip
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
         alone = not self._waiting and not self._running and not self._children and not self._being_recorded
@@ -252,7 +253,10 @@ class ItemsInFlight:
         known = pooled.pool_of(key_of(start))
         if known is not None or start.task not in self._pooled_tasks:
             return known or HERE
-        return pool_of(self._services, self._workflow, start, self._run_id)
+        return self._fixed_pools.get(start.task) or self._named_pool(start)
+
+    def _named_pool(self, start: StartItem) -> str:
+        return named_pool(self._services, self._workflow, start, self._run_id, self._fixed_pools)
 
     # ---- items in flight
 

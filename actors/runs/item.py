@@ -133,8 +133,8 @@ class ItemActor(DispatchedActor):
             action.check(rendered)
             if action.fill is not None:
                 rendered = filled(action, action.fill, rendered, services, facts.mask)
-            if place is not None:
-                place.check_secrets(facts.mask)
+            if place is not None and not place.keeps_secrets and facts.mask:
+                place.refuse_secrets()
             if action.literal or action.renders_code:
                 check_code(action, message, rendered, services.actions)
         except (ExpressionError, Overran) as error:
