@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         GraphAnswer,
         RehearsalAnswer,
         Reloaded,
+        RoutesAnswer,
         SourceAnswer,
         ValidationAnswer,
     )
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
         DefinitionGraph,
         Definitions,
         DefinitionSource,
+        ListRoutes,
         Rehearse,
         Reload,
         RunDrawing,
@@ -101,9 +103,9 @@ if TYPE_CHECKING:
         ShowEngine,
         Validate,
     )
+    from stretto.actors.operations.errors import BadRequest
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.forms import (
-        BadRequest,
         Written,
         answer_of,
         body_of,
@@ -229,18 +231,17 @@ else:
                 "RetryItem RunControl SetConcurrency SetMaxFailures SkipItem event_of"
             ),
             "definition_answers": (
-                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
+                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer RoutesAnswer "
                 "GraphAnswer RehearsalAnswer Reloaded SourceAnswer ValidationAnswer"
             ),
             "definition_requests": (
                 "Actions DefinitionDrawing DefinitionGraph DefinitionSource Definitions "
                 "OF_A_DEFINITION Rehearse Reload RunDrawing RunGraph ShowAction ShowDefinition "
-                "ShowEngine Validate"
+                "ListRoutes ShowEngine Validate"
             ),
+            "errors": "BadRequest",
             "exporting": "frames_of",
-            "forms": (
-                "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
-            ),
+            "forms": ("Written answer_of body_of has_body path_fields request_of route_for route_of written_as"),
             "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
@@ -357,6 +358,7 @@ __all__ = [
     "KeyValue",
     "Keys",
     "KeysAnswer",
+    "ListRoutes",
     "LogIn",
     "LogOut",
     "Me",
@@ -393,6 +395,7 @@ __all__ = [
     "RevokeToken",
     "Role",
     "Route",
+    "RoutesAnswer",
     "Run",
     "RunAnswer",
     "RunControl",

@@ -115,6 +115,7 @@ def _control_route(command: str, request: type[ControlRequest]) -> Route:
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/openapi.json", requests.DescribeApi, "viewer", answers.ApiDescription, "document", tagged=True),
+    Route("GET", "", catalogue.ListRoutes, "viewer", about.RoutesAnswer),
     Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202, also=(200,)),
     Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
     Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),

@@ -112,6 +112,7 @@ REQUESTS = [
     (about.Actions("echo", "core"), "GET /actions?q=echo&pack=core", b""),
     (about.ShowAction("core.echo"), "GET /actions/core.echo", b""),
     (about.ShowEngine(), "GET /engine", b""),
+    (about.ListRoutes(), "GET ", b""),
     (requests.Rerun("r1", "failed_tasks"), "POST /runs/r1/rerun", b'{"scope":"failed_tasks"}'),
     (requests.Rerun("r1", "failed_items", "t"), "POST /runs/r1/rerun", b'{"scope":"failed_items","task":"t"}'),
     (requests.Rerun("r1", idempotency_key="schlüssel"), "POST /runs/r1/rerun", b'{"scope":"everything"}'),
