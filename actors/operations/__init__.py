@@ -172,6 +172,7 @@ if TYPE_CHECKING:
         WatchAll,
         Why,
     )
+    from stretto.actors.operations.retention import PreviewPrune
     from stretto.actors.operations.routes import (
         API,
         EVENTS,
@@ -259,6 +260,7 @@ else:
                 "ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks Timeline Tokens Watch WatchAll Why"
             ),
+            "retention": "PreviewPrune",
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
@@ -374,6 +376,7 @@ __all__ = [
     "PoolsAnswer",
     "PreviewAnswer",
     "PreviewCancel",
+    "PreviewPrune",
     "PreviewRerun",
     "Progress",
     "ProgressRelay",

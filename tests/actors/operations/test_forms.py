@@ -21,6 +21,7 @@ from stretto.actors.operations import (
     keys,
     pools,
     requests,
+    retention,
     schedules,
     sensors,
     sessions,
@@ -210,6 +211,7 @@ REQUESTS = [
     (schedules.PauseSchedule("a", note="n"), "POST /schedules/a/pause", b'{"note":"n"}'),
     (schedules.ResumeSchedule("a"), "POST /schedules/a/resume", b"{}"),
     (schedules.TriggerSchedule("a"), "POST /schedules/a/trigger", b"{}"),
+    (retention.PreviewPrune(60.5, 10), "POST /runs:prune?dry_run=1", b'{"older_than_seconds":60.5,"keep":10}'),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
