@@ -10,7 +10,7 @@ from time import perf_counter, sleep
 from attacker import HELD, PIECES
 from daemons import Daemon, daemon
 from engines import RUN_SECONDS
-from measure import Samples, ratio
+from measure import Samples, numbered, ratio
 from report import Measured, Table, figure, timing
 from targets import of_ratio, spread_of
 
@@ -60,7 +60,7 @@ def measure(rounds: int) -> tuple[Samples, list[dict[str, float]]]:
     with daemon({"attacked.yaml": FAN_OUT}) as running:
         fan_out(running)
         quiet = running.descriptors
-        for _ in range(rounds):
+        for _ in numbered(rounds - 1):
             _add(samples, ALONE, fan_out(running))
             attack = Attack(running.url)
             _add(samples, ATTACKED, fan_out(running))

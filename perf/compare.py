@@ -1,4 +1,4 @@
-"""The same work in other engines: `make perf-peers`, or `python perf/compare.py [--only NAME] [--rounds N]`.
+"""The same work in other engines: `make perf-peers`, or `python perf/compare.py [--only NAME] [--runs] [--rounds N]`.
 
 Each engine has a virtual environment of its own under `.perf/peers/`, made once and kept, and does the work in a new
 process each round; the engines take turns. `peers/work.py` says what the work is. An engine that cannot be installed,
@@ -224,7 +224,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Stretto beside other engines.")
     parser.add_argument("--only", action="append", choices=[peer.name for peer in PEERS], help="may be repeated")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"at most so many; {ROUNDS} unless given")
+    parser.add_argument("--runs", action="store_true", help="only the runs of one task at once, into the report")
     arguments = parser.parse_args()
+    if arguments.runs:
+        measure_runs(arguments.rounds)
+        pages.write()
+        return
     peers = [peer for peer in PEERS if arguments.only is None or peer.name in arguments.only]
     report = Report(machine())
     found = measure(peers, arguments.rounds)
@@ -236,14 +241,21 @@ def main() -> None:
     report.samples |= {
         name: {case: found.values(name, case) for case in cases} for name, cases in found.seconds.items()
     }
-    if arguments.only is None:
-        runs = peer_runs.measure(arguments.rounds)
-        report.show(peer_runs.table(runs), runs.seconds)
-        report.measured |= peer_runs.targets(runs)
     print("\n".join(targets.table(report.measured, report.measured, "Targets").lines()))
     if arguments.only is None:
         report.write(pages.PEERS)
+        measure_runs(arguments.rounds)
         pages.write()
+
+
+def measure_runs(rounds: int) -> None:
+    """Measure runs of one task at once, and keep the figures for the page."""
+    report = Report(machine())
+    found = peer_runs.measure(rounds)
+    report.show(peer_runs.table(found), found.seconds)
+    report.measured |= peer_runs.targets(found)
+    print("\n".join(targets.table(report.measured, report.measured, "Targets").lines()))
+    report.write(pages.RUNS)
 
 
 if __name__ == "__main__":

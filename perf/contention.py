@@ -12,7 +12,7 @@ from time import perf_counter, sleep
 from typing import Any
 
 from engines import RUN_SECONDS, engine, run
-from measure import Samples, in_fresh_process, median, percentile, ratio
+from measure import Samples, in_fresh_process, median, numbered, percentile, ratio
 from report import Measured, Table, figure
 from schedules import as_a_daemon
 from stores import SQLITE, files
@@ -66,7 +66,7 @@ def disturbed_fan_out(proxy: Any, items: int, samples: Samples) -> float:
 def measure_rounds(proxy: Any, rounds: int, items: int) -> Samples:
     """Measure all cases in turn; the first round has no values."""
     samples: Samples = {}
-    for _ in range(rounds + 1):
+    for _ in numbered(rounds):
         found: Samples = {}
         for _ in range(IDLE_REQUESTS):
             requests(proxy, IDLE, found)

@@ -16,10 +16,10 @@ from measure import Case, Samples, interleave, median, ratio
 from plots import Lines
 from report import Measured, Table, figure, timing
 from samples import RESULTS_A_MEGABYTE, context, result
-from targets import largest_to_smallest, of_ratio
+from targets import largest_to_smallest, of_ratio, of_time
 
 from stretto.definitions.context import ItemScope
-from stretto.definitions.data import decode_json, encode_json, freeze
+from stretto.definitions.data import COMPILED, decode_json, encode_json, freeze
 from stretto.definitions.data.frozen import _freeze as freeze_in_python
 
 RESULTS = (0, 10, 50, 100, 500, 5000)
@@ -214,6 +214,17 @@ def publish_table(samples: Samples) -> Table:
         grows = ratio(values, samples[f"{VARIABLES[0]} variables"])
         table.add(f"{count:,}", timing(values, "us"), f"{grows:.2f}")
     return table
+
+
+def freezing_targets(samples: Samples) -> dict[str, Measured]:
+    """Say how long a result takes to enter the context, and compare its decoder with msgspec's."""
+    copied = timing(samples["deepcopy"], "ms")
+    return {
+        "freeze": of_time(samples["freeze"], "ms", f"copy.deepcopy {copied}")
+        if COMPILED is not None
+        else Measured(None, "the compiled part is not installed"),
+        "read frozen": of_ratio(samples["decoded"], samples["plainly decoded"], timing(samples["decoded"], "ms")),
+    }
 
 
 def freezing_table(samples: Samples) -> Table:

@@ -16,7 +16,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import recovery
-from engine import CHAINS_A_SAMPLE, FLOOR_THREADS, engine_runs, pool_fan_out
+from engine import CHAINS_A_SAMPLE, FAN_OUTS_A_SAMPLE, FLOOR_THREADS, engine_runs, pool_fan_out
 from engines import CHAIN_TASKS, ITEMS, RUN_SECONDS, fan_out
 from measure import Samples, interleave, interleave_singly, machine, median, percentile, pooled
 from report import UNITS, Measured, Report, Table, figure, ratio_text, timing
@@ -47,6 +47,16 @@ def durable_fan_out(proxy: Any, given: FrozenList | None) -> Callable[[], Sample
         return {"item": [seconds / ITEMS], "processor": [processor / ITEMS]}
 
     return case
+
+
+def medians_of(case: Callable[[], Samples], times: int) -> Callable[[], Samples]:
+    """Return a case whose every value is the median of several ones."""
+
+    def steady() -> Samples:
+        found = [case() for _ in range(times)]
+        return {name: [median([each[name][0] for each in found])] for name in found[0]}
+
+    return steady
 
 
 def single_runs(proxy: Any) -> Callable[[], Samples]:
@@ -104,6 +114,7 @@ def measure_fan_outs(made: Places, rounds: int) -> Samples:
     with engines_side_by_side(made) as proxies, ThreadPoolExecutor(FLOOR_THREADS) as pool:
         cases = {FLOOR: floor(pool)}
         cases |= {store: durable_fan_out(proxy, None) for store, proxy in proxies.items()}
+        cases |= {name: medians_of(cases[name], FAN_OUTS_A_SAMPLE) for name in (FLOOR, SQLITE)}
         cases |= {f"{store}, {LARGE}": durable_fan_out(proxy, large) for store, proxy in proxies.items()}
         return interleave_singly(cases, rounds)
 

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from engines import CHAIN_TASKS, ITEMS, VARIANTS, engine, fan_out, run
-from measure import Case, Samples, interleave, median
+from measure import Case, Samples, interleave, median, steadily
 from plots import Lines
 from report import Measured, Table, ratio_text, timing
 from samples import RESULTS_A_MEGABYTE, inventory
@@ -17,6 +17,8 @@ from stretto.definitions.data import FrozenList
 FLOOR_THREADS = 8
 MEGABYTES = (0, 1, 5)
 HUGE_MEGABYTES = 50
+FAN_OUTS_A_SAMPLE = 5
+"""The median of so many is one value where the pool is the floor: its threads take the lock in one order or another."""
 SUBMITS_A_SAMPLE = 20
 CHAINS_A_SAMPLE = 5
 
@@ -104,8 +106,9 @@ def pool_chain(pool: ThreadPoolExecutor) -> Case:
 def measure_fan_out(rounds: int) -> Samples:
     """Measure the fan-out over 0 to 50 MB, in turn with the floor."""
     with engine() as proxy, ThreadPoolExecutor(FLOOR_THREADS) as pool:
-        cases = {"floor": pool_fan_out(pool)}
+        cases = {"floor": steadily(pool_fan_out(pool), FAN_OUTS_A_SAMPLE)}
         cases.update((f"{megabytes} MB", fan_out_case(proxy, megabytes)) for megabytes in MEGABYTES)
+        cases["0 MB"] = steadily(cases["0 MB"], FAN_OUTS_A_SAMPLE)
         cases[f"{HUGE_MEGABYTES} MB"] = fan_out_case(proxy, 0, given=inventory(HUGE_MEGABYTES))
         return interleave(cases, rounds, dict.fromkeys(cases, 1))
 

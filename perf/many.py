@@ -12,7 +12,7 @@ from typing import Any
 
 import pykka
 from engines import RUN_SECONDS, engine, run
-from measure import Samples, in_fresh_process, median
+from measure import Samples, in_fresh_process, median, numbered
 from process import mark
 from report import Measured, Table, figure, ratio_text, timing
 from schedules import as_a_daemon
@@ -201,7 +201,7 @@ def measure_beside(rounds: int, share: float) -> Samples:
     """Perform small runs beside waiting ones, in turn with an engine that has none."""
     samples: Samples = {ALONE: [], BESIDE: []}
     with small_runs(0) as alone, small_runs(round(WAITING * share)) as beside:
-        for each in range(rounds + 1):
+        for each in numbered(rounds):
             for name, connection in ((ALONE, alone), (BESIDE, beside))[:: 1 if each % 2 else -1]:
                 connection.send(SMALL_RUNS)
                 seconds = connection.recv()

@@ -10,14 +10,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeAlias, TypeVar
 
 import pyperf  # type: ignore[import-untyped]
 
 DEADLINE = "STRETTO_PERF_DEADLINE"
-"""The variable that tells new interpreters when a section should be over, in seconds since the epoch."""
-MOST_SECONDS = 25.0
+"""The variable that shows new interpreters when a section should be over, in seconds since the epoch."""
+MOST_SECONDS = 20.0
+"""Of the rounds of one `pooled` measurement, in all of its processes together."""
 LEAST_ROUNDS = 3
 SECONDS_A_SAMPLE = 0.02
 """How long a micro-benchmark runs for one value, at least: far above the clock's resolution and a thread switch."""
@@ -36,7 +38,7 @@ def interleave(cases: Mapping[str, Case], rounds: int, loops: Mapping[str, int] 
     """
     fixed = loops or {name: _loops_for(case) for name, case in cases.items()}
     samples: Samples = {name: [] for name in cases}
-    for each in _numbered(rounds):
+    for each in numbered(rounds):
         for name in list(cases)[:: 1 if each % 2 else -1]:
             gc.collect()
             seconds = cases[name](fixed[name]) / fixed[name]
@@ -51,7 +53,7 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
     What it returns under a name is kept under the case's name and that one.
     """
     samples: Samples = {}
-    for each in _numbered(rounds):
+    for each in numbered(rounds):
         for case in list(cases)[:: 1 if each % 2 else -1]:
             gc.collect()
             found = cases[case]()
@@ -61,13 +63,40 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
     return samples
 
 
-def _numbered(rounds: int) -> Iterator[int]:
-    """Yield 0 and the numbers of the rounds, fewer of them where the deadline of a section passes."""
-    deadline = float(os.environ.get(DEADLINE, "inf"))
+def numbered(rounds: int) -> Iterator[int]:
+    """Yield 0 and the numbers of the rounds, `LEAST_ROUNDS` of them if the deadline of a section passes."""
+    deadline = _deadline()
     for each in range(rounds + 1):
         if each > LEAST_ROUNDS and time.time() > deadline:
             return
         yield each
+
+
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Let rounds end at a moment in seconds since the epoch, also those of new processes, or earlier as set before."""
+    before = os.environ.get(DEADLINE)
+    os.environ[DEADLINE] = str(min(moment, _deadline()))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DEADLINE]
+        else:
+            os.environ[DEADLINE] = before
+
+
+def _deadline() -> float:
+    return float(os.environ.get(DEADLINE, "inf"))
+
+
+def steadily(case: Case, times: int) -> Case:
+    """Return a case whose every value is the median of several ones, for work that takes now this long and now that."""
+
+    def steady(loops: int) -> float:
+        return median([case(loops) for _ in range(times)])
+
+    return steady
 
 
 def _loops_for(case: Case) -> int:
@@ -86,17 +115,15 @@ def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Res
 def pooled(section: Callable[[int], Samples], rounds: int, processes: int) -> Samples:
     """Run a section's rounds in several new interpreters, and return all their values.
 
-    After `MOST_SECONDS`, each has `LEAST_ROUNDS` only, so that all sections are over in a quarter of an hour.
-    Hash seeds and the places of objects in memory differ from process to process, and figures with them.
+    Each has the same share of `MOST_SECONDS`, and `LEAST_ROUNDS` at least: all sections are to be over in a quarter of
+    an hour. Hash seeds and the places of objects in memory differ from process to process, and figures with them.
     """
     samples: Samples = {}
-    os.environ[DEADLINE] = str(time.time() + MOST_SECONDS)
-    try:
-        for _ in range(processes):
+    began = time.time()
+    for each in range(1, processes + 1):
+        with until(began + MOST_SECONDS * each / processes):
             for name, values in in_fresh_process(section, rounds).items():
                 samples.setdefault(name, []).extend(values)
-    finally:
-        del os.environ[DEADLINE]
     return samples
 
 

@@ -14,7 +14,7 @@ from report import Measured, Report
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / ".perf"
-SUITE, PEERS = FIGURES / "suite.json", FIGURES / "peers.json"
+SUITE, PEERS, RUNS = FIGURES / "suite.json", FIGURES / "peers.json", FIGURES / "peer_runs.json"
 PAGE = ROOT / "docs" / "benchmarks" / "report.md"
 
 OPENING = """\
@@ -23,21 +23,27 @@ OPENING = """\
 Written by `make perf` and `make perf-peers`; changes made here are lost. [benchmarks.md](../benchmarks.md) tells how it
 is measured, what the figures mean, and how far to trust them.
 """
-ABSENT = {"suite": "The suite was not measured here: `make perf` does.",
-          "peers": "Peers were not measured here: `make perf-peers` does."}  # fmt: skip
+ABSENT = {
+    "suite": "The suite was not measured here: `make perf` does.",
+    "peers": "Peers were not measured here: `make perf-peers` does.",
+    "runs beside peers": "Runs beside peers were not measured here: `python perf/compare.py --runs` does.",
+}
 PEERS_TARGETS = tuple(key for key in targets.TARGETS if key.startswith("peers"))
 
 
-def page(suite: Report | None, peers: Report | None) -> str:
+def page(suite: Report | None, peers: Report | None, runs: Report | None = None) -> str:
     """Return the page as Markdown, for GitHub to show."""
+    reports = {"suite": suite, "peers": peers, "runs beside peers": runs}
     measured = {key: Measured(None, "by make perf-peers") for key in PEERS_TARGETS}
-    for report in (suite, peers):
+    for report in reports.values():
         if report is not None:
             measured |= report.measured
     lines = [OPENING]
+    if suite is not None and suite.failures:
+        lines += [f"These sections failed: {', '.join(suite.failures)}. See [the sections](#the-sections).", ""]
     for table in targets.tables(measured):
         lines += table.lines()
-    for name, report in (("suite", suite), ("peers", peers)):
+    for name, report in reports.items():
         lines += [ABSENT[name], ""] if report is None else _section(name, report)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -58,14 +64,14 @@ def _section(name: str, report: Report) -> Iterable[str]:
 
 def write() -> None:
     """Write the page and its plots from the figures that there are."""
-    suite, peers = (Report.read(path) if path.exists() else None for path in (SUITE, PEERS))
+    suite, peers, runs = (Report.read(path) if path.exists() else None for path in (SUITE, PEERS, RUNS))
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     plots: list[Plot] = [plot for report in (suite, peers) if report is not None for plot in report.plots]
     for old in PAGE.parent.glob("*.svg"):
         old.unlink()
     for plot in plots:
         (PAGE.parent / f"{plot.name}.svg").write_text(svg(plot), encoding="utf-8")
-    PAGE.write_text(page(suite, peers), encoding="utf-8")
+    PAGE.write_text(page(suite, peers, runs), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}, {len(plots)} plots")
 
 

@@ -71,6 +71,10 @@ class Report:
     plots: list[Plot] = field(default_factory=list)
     measured: dict[str, Measured] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    """The sections that have failed, each with its error."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each section took."""
 
     def show(self, table: Table, samples: Samples | None = None) -> None:
         """Print a table at once, and keep it with its values."""
@@ -95,11 +99,22 @@ class Report:
             [_plot(**plot) for plot in content["plots"]],
             {key: Measured(**found) for key, found in content["measured"].items()},
             content["samples"],
+            content["failures"],
+            content["seconds"],
         )
 
 
 def _plot(kind: str, **fields: Any) -> Plot:
     return Lines(**fields) if kind == Lines.__name__ else Bars(**fields)
+
+
+def seconds_table(report: Report) -> Table:
+    """Show how long each section of a report took, and which have failed."""
+    made = Table("The sections", ["", "seconds", "error"], "Targets of a section that failed are not measured.")
+    for name, seconds in report.seconds.items():
+        made.add(name, f"{seconds:.1f}", " ".join(report.failures.get(name, "").replace("|", "/").split()))
+    made.add("all", f"{sum(report.seconds.values()):.1f}", "")
+    return made
 
 
 def timing(values: list[float], unit: str) -> str:

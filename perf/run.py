@@ -6,12 +6,13 @@ machine that they know. Needs Linux, for what it counts in /proc.
 
 import argparse
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 import attacks
 import commands
@@ -20,6 +21,7 @@ import contexts
 import counts
 import crowd
 import dialects
+import earlier
 import engine
 import garbage
 import gets
@@ -41,8 +43,8 @@ import targets
 import templates
 import watched
 import web
-from measure import in_fresh_process, machine, pooled
-from report import Report
+from measure import in_fresh_process, machine, pooled, until
+from report import Measured, Report, seconds_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,19 @@ class Effort:
     """Of the waiting runs, stored items and runs, and actions that the targets of many runs name."""
     idle_seconds: float
     stores: str
+    section_seconds: float
+    """After this, a section has `LEAST_ROUNDS` only."""
+    all_seconds: float
+    """After this, all further sections have."""
 
 
 FULL = Effort(
     micro_rounds=15, engine_rounds=9, store_rounds=5, process_rounds=7, processes=3, crowd_items=5_000, share=1.0,
-    idle_seconds=idle.DEFAULT_SECONDS, stores="all",
+    idle_seconds=idle.DEFAULT_SECONDS, stores="all", section_seconds=60.0, all_seconds=660.0,
 )  # fmt: skip
 QUICK = Effort(
     micro_rounds=3, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000, share=0.1,
-    idle_seconds=2.0, stores="files",
+    idle_seconds=2.0, stores="files", section_seconds=20.0, all_seconds=60.0,
 )  # fmt: skip
 
 
@@ -93,6 +99,7 @@ def measure_publishing(report: Report, effort: Effort) -> None:
     report.show(contexts.publish_table(samples), samples)
     samples = pooled(contexts.measure_freezing, effort.micro_rounds, effort.processes)
     report.show(contexts.freezing_table(samples), samples)
+    report.measured |= contexts.freezing_targets(samples)
 
 
 def measure_templates(report: Report, effort: Effort) -> None:
@@ -117,6 +124,17 @@ def measure_engine(report: Report, effort: Effort) -> None:
     report.show(engine.fan_out_table(samples), samples)
     report.plots.append(engine.fan_out_plot(samples))
     report.measured |= engine.fan_out_targets(samples)
+
+
+def measure_earlier(report: Report, effort: Effort) -> None:
+    """Runs beside those of an earlier revision."""
+    try:
+        samples = earlier.measure(effort.engine_rounds)
+    except earlier.NoHistory as reason:
+        report.measured["earlier run"] = Measured(None, str(reason))
+        return
+    report.show(earlier.table(samples), samples)
+    report.measured |= earlier.targets(samples)
 
 
 def measure_scale(report: Report, effort: Effort) -> None:
@@ -273,6 +291,7 @@ TARGETED: dict[str, Section] = {
     "contexts": measure_contexts,
     "templates": measure_templates,
     "engine": measure_engine,
+    "earlier": measure_earlier,
     "scale": measure_scale,
     "durability": measure_durability,
     "crowd": measure_crowd,
@@ -287,20 +306,35 @@ TARGETED: dict[str, Section] = {
     "stored": measure_stored,
     "graphs": measure_graphs,
     "pages": measure_page_costs,
+    "orquesta": measure_orquesta,
+    "publishing": measure_publishing,
 }
 """What the targets are about, but for what takes a minute by itself."""
 SECTIONS: dict[str, Section] = TARGETED | {
     "lazy": measure_lazy,
     "variants": measure_variants,
-    "publishing": measure_publishing,
-    "orquesta": measure_orquesta,
     "counts": measure_counts,
     "idle": measure_idle,
 }
 
 
-def main() -> None:
-    """Run the sections that were asked for."""
+def run(report: Report, effort: Effort, names: Iterable[str], sections: Mapping[str, Section]) -> None:
+    """Measure sections one after the other. One that fails is named in the report, and the others are measured."""
+    over = time() + effort.all_seconds
+    for name in names:
+        began = monotonic()
+        try:
+            with until(min(over, time() + effort.section_seconds)):
+                sections[name](report, effort)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other sections have their figures
+            traceback.print_exc()
+            report.failures[name] = f"{type(error).__name__}: {error}"
+        report.seconds[name] = monotonic() - began
+        print(f"{name}: {report.seconds[name]:.1f} s", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run the sections that were asked for. Return 1 if one of them has failed."""
     parser = argparse.ArgumentParser(description="Measure Stretto.")
     parser.add_argument("--quick", action="store_true", help="what the targets are about, with few rounds: a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write tables and all values there as well")
@@ -309,10 +343,9 @@ def main() -> None:
     arguments = parser.parse_args()
     report = Report(machine())
     print(", ".join(f"{name} {value}" for name, value in report.machine.items()), end="\n\n")
-    for name in arguments.only or (TARGETED if arguments.quick else SECTIONS):
-        began = monotonic()
-        SECTIONS[name](report, QUICK if arguments.quick else FULL)
-        print(f"{name}: {monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+    names = arguments.only or (TARGETED if arguments.quick else SECTIONS)
+    run(report, QUICK if arguments.quick else FULL, names, SECTIONS)
+    report.show(seconds_table(report))
     for table in targets.tables(report.measured):
         print("\n".join(table.lines()))
     if arguments.json is not None:
@@ -320,7 +353,10 @@ def main() -> None:
     if arguments.report:
         report.write(pages.SUITE)
         pages.write()
+    for name, reason in report.failures.items():
+        print(f"the section {name} failed: {reason}", file=sys.stderr)
+    return 1 if report.failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,7 +6,7 @@ Every fan-out has a process of its own: what an earlier one has left free would 
 from dataclasses import dataclass
 
 from engines import engine, fan_out
-from measure import Samples, in_fresh_process, median
+from measure import Samples, in_fresh_process, median, numbered
 from plots import Lines
 from report import Measured, Table, figure, ratio_text, timing
 from targets import of_ratio, spread_of
@@ -40,7 +40,7 @@ def measure(rounds: int) -> tuple[Samples, dict[str, list[float]]]:
     """Perform a fan-out of each size a round, in turn; return seconds, and bytes, an item by the size."""
     seconds: Samples = {name: [] for items in SIZES for name in (_case(items), _beside(items))}
     grown: dict[str, list[float]] = {_case(items): [] for items in SIZES}
-    for each in range(rounds):
+    for each in numbered(rounds - 1):
         for items in SIZES[:: -1 if each % 2 else 1]:
             growth = in_fresh_process(grow, items)
             seconds[_case(items)].append(growth.seconds)

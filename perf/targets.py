@@ -52,6 +52,8 @@ FEW: Mapping[str, Target] = {
         "contexts for 1,000 items over 1 MB, all kept", "at most", 1.5, "x", "the origin's way in Rust"
     ),
     "one expression": Target("a template with one expression, times faster", "at least", 8, "x", JINJA),
+    "freeze": Target("1 MB of JSON is frozen, with the compiled part", "at most", 4, "ms", "copy.deepcopy of it"),
+    "read frozen": Target("1 MB that Stretto wrote is read as frozen data", "at most", 1.5, "x", "decoded by msgspec"),
     "three expressions": Target("a template with three expressions, times faster", "at least", 8, "x", JINJA),
     "yaql path": Target("<% ctx(greeting) %>, CPU", "at most", 3, "x", NATIVE),
     "yaql text": Target("a text with two paths in YAQL, CPU", "at most", 3, "x", NATIVE),
@@ -95,6 +97,7 @@ FEW: Mapping[str, Target] = {
     "chain, SQLite": Target("a chain of 100 tasks, a transition, SQLite", "at most", 0.2, "ms", "no store"),
     "submit": Target("a run of one task, submit to outcome, no store", "at most", 0.5, "ms", "a pool's call"),
     "submit, SQLite": Target("a run of one task, submit to outcome, SQLite", "at most", 3, "ms", "no store"),
+    "earlier run": Target("a run of one task, no store, CPU", "at most", 0.6, "x", "the revision f3da086"),
     "many runs": Target("1,000 runs of 10 items at once, items/s", "at least", 0.4, "x", "one run of 10,000"),
     "fairness": Target(
         "runs whose end the last-submitted run's start waited for", "at most", 0, "runs", "20 large runs before it"

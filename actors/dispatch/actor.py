@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Handlers are foreign code: their exceptions must not end another actor.
 # ruff: noqa: BLE001
+# The private names are those of the class itself, whose instances its class methods make.
+# ruff: noqa: SLF001
 
 MAX_TURN_SECONDS: Final = 0.05
 """The time after which a turn handles no further message, however many wait: other actors have their turns."""
@@ -54,9 +56,9 @@ class _OnDemand:
             return self
         # Not by `vars`, which would make a dict of each actor's attributes.
         with _making:
-            if not actor._has_mailbox:  # noqa: SLF001 - a part of it
-                actor.actor_inbox = actor.actor_stopped = actor._make_mailbox()  # noqa: SLF001
-                actor._has_mailbox = True  # noqa: SLF001
+            if not actor._has_mailbox:
+                actor.actor_inbox = actor.actor_stopped = actor._make_mailbox()
+                actor._has_mailbox = True
             return actor.actor_inbox
 
 
@@ -165,8 +167,11 @@ class DispatchedActor(pykka.Actor):
         Raises:
             pykka.ActorDeadError: The dispatcher was stopped.
         """
-        actor = cls(*args)
-        mailbox = actor.actor_inbox
+        actor = cls.__new__(cls)
+        # Before the constructor, which refers to it: made on demand, it takes a lock and two calls more.
+        actor.actor_inbox = actor.actor_stopped = mailbox = cls._create_actor_inbox()
+        mailbox.kind, actor._has_mailbox = cls._label, True
+        actor.__init__(*args)  # type: ignore[misc]  # of the very class that was made
         mailbox.waiting.append(message)
         mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
         if not dispatcher.submit(actor):

@@ -7,6 +7,7 @@ import msgspec
 
 from stretto.actors.catalogue import refused_to_remote
 from stretto.actors.journal import Origin
+from stretto.actors.locating import is_path
 from stretto.definitions.context import RunEnvironment, Secrecy
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow
 from stretto.definitions.model import Workflow, once_per_workflow
@@ -47,7 +48,7 @@ class EffectiveDefinitions:
         self._starts: dict[str, RunStart] = {}
         """Of the catalogue's workflows that have run, by ref."""
         self._checked: dict[tuple[str, Origin], Workflow] = {}
-        """Those of the catalogue's workflows that may run, by ref and origin."""
+        """Those of the catalogue's workflows that may run, by ref and origin. No ref is a file's path."""
 
     def replace(self, catalogue: "Catalogue", packs: "Iterable[Pack]") -> None:
         """Use other definitions. Raises `InvalidPackConfig`, and then keeps the present ones."""
@@ -72,6 +73,10 @@ class EffectiveDefinitions:
             self._starts[workflow.ref] = start
         return start
 
+    def checked(self, ref: str, origin: Origin) -> Workflow | None:
+        """Return the workflow of a ref if it was checked for a run of the origin before, else None."""
+        return self._checked.get((ref, origin))
+
     def check(self, workflow: Workflow, scope: "Catalogue | None", origin: Origin) -> None:
         """Check that a workflow, and those that it calls, need nothing that the run does not get.
 
@@ -90,7 +95,7 @@ class EffectiveDefinitions:
         found = self._refusals(workflow, scope or self.catalogue, origin)
         if found:
             raise InvalidDefinition(found)
-        if scope is None and self._has(workflow):
+        if scope is None and self._has(workflow) and not is_path(workflow.ref):
             self._checked[workflow.ref, origin] = workflow
 
     def _has(self, workflow: Workflow) -> bool:

@@ -126,33 +126,47 @@ class Submissions:
         """Start a run. See `Engine.submit`."""
         refusal = self._admission.refusal_of(idempotency_key)
         scope: Catalogue | None = None
-        text: str | None = None
-        if isinstance(workflow, str | PathLike):
-            definition, scope = self._find(os.fspath(workflow), origin)
-        elif isinstance(workflow, Workflow):
-            definition = workflow
-            if self._definitions.catalogue.workflows().get(workflow.ref) is not workflow:
-                text = workflow.text
-        else:
-            raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
-        self._definitions.check(definition, scope, origin)
+        definition = self._definitions.checked(workflow, origin) if type(workflow) is str else None
+        if definition is None:
+            definition, scope = self._checked(workflow, origin)
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
-        request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
+        request = RunRequest(
+            definition, given, handle, Deferred(), None if watcher is None else checked_watcher(watcher)
+        )
         request.origin = origin
         request.scope = scope
         if labels is not None:
             request.labels = checked_labels(labels)
         if by is not None:
             request.ask_by(by, "submit", definition.ref, self._services.now())
-        self._runs.check_files(request)
+        if request.shape.uses_files:
+            self._runs.check_files(request)
         if idempotency_key is not None:
             key = checked_key(idempotency_key)
-            request.key = RequestKey(key, None if labels is None else request.labels, text)
+            request.key = RequestKey(key, None if labels is None else request.labels, self._text_of(workflow))
             if self._answers_again(request, request.key, refusal):
                 return request.accepted
         self._runs.start(request)
         return request.accepted
+
+    def _text_of(self, workflow: str | PathLike[str] | Workflow) -> str | None:
+        """Return the text of a workflow that came with its request; None of one that was named."""
+        if not isinstance(workflow, Workflow):
+            return None
+        return None if self._definitions.catalogue.workflows().get(workflow.ref) is workflow else workflow.text
+
+    def _checked(self, workflow: str | PathLike[str] | Workflow, origin: Origin) -> "tuple[Workflow, Catalogue | None]":
+        """Return a workflow that may run, with the workflows beside its file if it was named by one."""
+        scope: Catalogue | None = None
+        if isinstance(workflow, str | PathLike):
+            definition, scope = self._find(os.fspath(workflow), origin)
+        elif isinstance(workflow, Workflow):
+            definition = workflow
+        else:
+            raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
+        self._definitions.check(definition, scope, origin)
+        return definition, scope
 
     def _find(self, name: str, origin: Origin) -> "tuple[Workflow, Catalogue | None]":
         """Return a workflow by its ref or its file's path, with the workflows beside that file."""

@@ -27,7 +27,6 @@ from stretto.actors.runs import (
     Services,
     SharePermits,
     conflict_error,
-    tasks_with_files,
     waiting_actions,
 )
 from stretto.definitions.context import Mask, RunEnvironment
@@ -63,7 +62,7 @@ class RunSupervision:
 
     def check_files(self, request: RunRequest) -> None:
         """Raise `RefusedFile` if the run may not use a file whose path is known already."""
-        if tasks_with_files(request.workflow):
+        if request.shape.uses_files:
             FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
 
     def start(self, request: RunRequest, item: pykka.ActorRef[Any] | None = None) -> None:
@@ -91,8 +90,8 @@ class RunSupervision:
     def supervise(self, run: Run, request: RunRequest, start: RunStart, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
         request.nested, request.secrecy = start.nested, start.secrecy
-        waiting = waiting_actions(request.workflow, self._services.actions)
-        if waiting:
+        if request.shape.may_wait:
+            waiting = waiting_actions(request.workflow, request.shape.may_wait, self._services.actions)
             request.nested = waiting if not start.nested else request.nested | waiting
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family

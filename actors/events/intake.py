@@ -1,7 +1,7 @@
 """The one place where events are accepted, from all senders."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stretto.actors.dispatch import Deferred, Recipient, settle_with
@@ -36,6 +36,7 @@ class EventIntake:
         self._journal = NoJournal() if journal is None else journal
         self.waits = EventWaits() if waits is None else waits
         """The items that wait for events."""
+        self._waited = self.waits.by_type
         self.matcher = Matcher() if matcher is None else matcher
         self.counts = Counts(EVENT_RESULTS)
         """The events since the engine's start."""
@@ -128,13 +129,16 @@ class EventIntake:
 
     def wants(self, event_type: str) -> bool:
         """Return whether a rule, an actor or an item listens to a type of events, or may listen to it elsewhere."""
-        if event_type in self.matcher.rules.by_event or event_type in self._awaited:
-            return True
-        return event_type in self._listeners or event_type in self.waits
+        return self.wants_any((event_type,))
 
-    def wants_any(self, event_types: frozenset[str]) -> bool:
+    def wants_any(self, event_types: Iterable[str]) -> bool:
         """Return whether a rule, an actor or an item listens to one of some types of events."""
-        return any(map(self.wants, event_types))
+        # No calls: each run asks at its end.
+        rules, awaited, listeners, waits = self.matcher.rules.by_event, self._awaited, self._listeners, self._waited
+        for each in event_types:  # noqa: SIM110 - as above
+            if each in rules or each in awaited or each in listeners or each in waits:
+                return True
+        return False
 
     def listen(self, event_type: str, recipient: Recipient) -> None:
         """Send an actor `EventCame` of each event of a type that is accepted from now on."""

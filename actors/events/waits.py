@@ -8,7 +8,7 @@ All events pass here when they are durable, not when they are accepted: no wait 
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -68,6 +68,9 @@ class EventWaits:
         memory: The link of an engine without a store, or None.
         readers: Read the store.
         most_unmatched: The waits for a type of events that match no field.
+
+    Attributes:
+        by_type: Has an entry for each type of events that items wait for. Only to look a type up, by any thread.
     """
 
     def __init__(
@@ -79,12 +82,10 @@ class EventWaits:
         self._memory = memory
         self._readers = readers
         self._index: WaitIndex[EventWait] = WaitIndex(most_unmatched)
+        self.by_type: Mapping[str, object] = self._index.by_type
         self._lock = threading.Lock()
         self._new: dict[str, list[EventWait]] = {}
         """The waits by type that have not looked back. A type that is being looked at has an entry."""
-
-    def __contains__(self, event_type: str) -> bool:
-        return event_type in self._index
 
     def add(self, wait: EventWait) -> None:
         """Let an item wait, and look for what has come since its wait began. Raises LimitExceeded."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         LookForEvents,
         StartDue,
     )
-    from stretto.actors.runs.file_rules import FileRules, tasks_with_files
+    from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
         IdempotencyConflict,
@@ -116,7 +116,7 @@ else:
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
             "event_messages": "DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue",
-            "file_rules": "FileRules tasks_with_files",
+            "file_rules": "FileRules",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
@@ -251,6 +251,5 @@ __all__ = [
     "not_waiting",
     "ranges_of",
     "states_of",
-    "tasks_with_files",
     "waiting_actions",
 ]

@@ -21,7 +21,7 @@ from stretto.definitions.conductor import (
     TaskStarted,
     TaskTimedOut,
 )
-from stretto.definitions.model import Deadlines, Workflow, once_per_workflow
+from stretto.definitions.model import Deadlines, Workflow
 from stretto.metrics import get_logger
 
 DEADLINE_NEAR: Final = "stretto.deadline_near"
@@ -30,12 +30,6 @@ DEADLINE_MISSED: Final = "stretto.deadline_missed"
 """The deadline of a run or a task has passed: as above."""
 
 _log = get_logger("stretto.runs")
-
-
-@once_per_workflow
-def has_deadlines(workflow: Workflow) -> bool:
-    """Return whether a workflow or a task of it has deadlines. Most have none."""
-    return workflow.deadlines is not None or any(task.deadlines is not None for task in workflow.tasks.values())
 
 
 class RunDeadlines:
@@ -120,7 +114,7 @@ def deadlines_of(
     services: Services, request: RunRequest, ending: RunEnding, supervisor: Recipient
 ) -> RunDeadlines | None:
     """Return the deadlines of a run, or None if it has none."""
-    if not has_deadlines(request.workflow):
+    if not request.shape.has_deadlines:
         return None
     events = RunEvents(services, request)
     return RunDeadlines(services, request.workflow, request.handle.id, events, ending.reminders(supervisor))

@@ -19,7 +19,6 @@ from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
-from stretto.actors.runs.file_rules import tasks_with_files
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.inquiry_feed import InquiryFeed
 from stretto.actors.runs.listeners import RunListeners
@@ -92,10 +91,11 @@ class RunExecution(InquiryFeed):
         items = ItemsInFlight(services, request, inbox, self.telemetry)
         plan = request.reuse_plan
         self.reused = NOTHING_REUSED if plan is None else ReusedItems(plan, services.now, inbox)
-        self.uses_files = bool(tasks_with_files(request.workflow))
+        self.uses_files = request.shape.uses_files
         self.streams = streams_of(services, request, inbox) if self.uses_files else NO_STREAMS
         ending = RunEnding(services, request, items, self.streams, self.listeners, self.telemetry)
-        self.deadlines = deadlines_of(services, request, ending, inbox)
+        # Most have none: a call less for each run.
+        self.deadlines = deadlines_of(services, request, ending, inbox) if request.shape.has_deadlines else None
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
 

@@ -26,6 +26,7 @@ from stretto.actors.journal import (
 )
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of, idempotency_of_rerun
+from stretto.actors.runs.shape import shape_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import LimitExceeded
@@ -105,6 +106,7 @@ class RunRequest:
         scope: The catalogue of a run that was started from a file, or None.
         key: The client's idempotency key, with more of its request.
         rerun: The earlier run that this one repeats.
+        shape: The features that the run uses.
         reuse_plan: The results of that run to reuse.
         limits: The limits on the run's expressions.
         requested_by: Who started the run, or None if a program did in its own process.
@@ -116,7 +118,7 @@ class RunRequest:
     __slots__ = (
         "accepted", "audit", "depth", "event_depth", "family", "followers", "handle", "inputs", "key",
         "labels", "lane", "limits", "mask", "match", "nested", "origin", "parent", "requested_by", "rerun",
-        "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "reuse_plan", "scope", "secrecy", "shape", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -128,6 +130,7 @@ class RunRequest:
         watcher: pykka.ActorRef[Any] | None = None,
     ) -> None:
         self.workflow = workflow
+        self.shape = shape_of(workflow)
         self.inputs = inputs
         self.handle = handle
         self.accepted = accepted

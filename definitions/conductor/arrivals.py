@@ -32,9 +32,15 @@ class WaitingJoin:
 
 
 class Arrivals(Protocol):
-    """The tasks that wait to start, in the order of their arrival."""
+    """The tasks that wait to start, in the order of their arrival.
+
+    Attributes:
+        waiting: These tasks.
+        has_joins: Whether a join may be among the tasks.
+    """
 
     waiting: list[Arrival]
+    has_joins: bool
 
     def begin(self, branch: Branch) -> None:
         """Add the tasks that a run starts with."""
@@ -87,11 +93,12 @@ _NO_JOINS: Final[Mapping[str, Join]] = {}
 class LapArrivals:
     """Arrivals `by_lap`, on one route."""
 
-    __slots__ = ("_joins", "_laps", "waiting")
+    __slots__ = ("_joins", "_laps", "has_joins", "waiting")
 
     def __init__(self, workflow: Workflow) -> None:
         self.waiting: list[Arrival] = []
         self._laps = laps = _laps_of(workflow)
+        self.has_joins = bool(laps.joins)
         self._joins = {name: Join(needed) for name, needed in laps.joins} if laps.joins else _NO_JOINS
 
     def begin(self, branch: Branch) -> None:
@@ -158,10 +165,11 @@ def _route_map_of(workflow: Workflow) -> _RouteMap:
 class RouteArrivals:
     """Arrivals `by_route`."""
 
-    __slots__ = ("_entries", "_inbound", "_last", "_routes", "_tasks", "waiting")
+    __slots__ = ("_entries", "_inbound", "_last", "_routes", "_tasks", "has_joins", "waiting")
 
     def __init__(self, workflow: Workflow) -> None:
         self.waiting: list[Arrival] = []
+        self.has_joins = True
         self._tasks = workflow.tasks
         shared = _route_map_of(workflow)
         self._entries, self._inbound = shared.entries, shared.inbound

@@ -48,11 +48,18 @@ _NO_TASKS: Final[frozenset[str]] = frozenset()
 
 
 class ErrorLog:
-    """Collects a run's error records, bounded and masked. `unhandled` names the tasks with an unhandled error."""
+    """Collects a run's error records, bounded and masked.
+
+    Attributes:
+        records: The records.
+        unhandled: The tasks with an unhandled error.
+    """
+
+    __slots__ = ("_mask", "_more", "records", "unhandled")
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self._records: tuple[dict[str, Any], ...] = ()
+        self.records: tuple[dict[str, Any], ...] = ()
         self._more = 0
         self.unhandled = _NO_TASKS
 
@@ -161,16 +168,16 @@ class ErrorLog:
     def _add(self, record: dict[str, Any]) -> None:
         if record["task"] is not None and not record["handled"]:
             self.unhandled |= {record["task"]}
-        if len(self._records) < MAX_RECORDS:
-            self._records += (record,)
+        if len(self.records) < MAX_RECORDS:
+            self.records += (record,)
         else:
             self._more += 1
 
     def frozen(self) -> FrozenList:
         """Return all records, frozen."""
-        if not self._records:
+        if not self.records:
             return EMPTY_LIST
-        records = list(self._records)
+        records = list(self.records)
         if self._more:
             records.append(blank_record("more_errors", f"{self._more:,} more errors not shown"))
         frozen = freeze(records, "errors")

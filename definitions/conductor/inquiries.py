@@ -71,7 +71,10 @@ def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
     items. Its `max_failures` is the number of items that may fail. With None all items run, and a failure fails the
     task.
     """
-    return {name: task_report(state, name) for name in state.workflow.tasks}
+    reports = {}
+    for name in state.workflow.tasks:  # a comprehension is one more call of each run
+        reports[name] = task_report(state, name)
+    return reports
 
 
 def task_report(state: RunState, name: str) -> dict[str, Any]:

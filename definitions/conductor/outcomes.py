@@ -12,7 +12,9 @@ from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, list_of, obje
 
 def close(visit: Visit) -> str:
     """Settle the outcome of a visit without running items, and return it."""
-    if visit.is_late and (visit.failures or not visit.complete):
+    if visit.state == "running" and visit.succeeded == len(visit.items) and not (visit.failures or visit.streams):
+        visit.change("succeed")  # as below, in four calls less: all items of most visits succeed
+    elif visit.is_late and (visit.failures or not visit.complete):
         visit.change("time_out")
     elif visit.state != "skipped":
         _settle(visit)

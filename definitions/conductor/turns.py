@@ -13,7 +13,7 @@ from stretto.definitions.conductor.status import abort, break_run, change_status
 from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.visit import Arrival
 from stretto.definitions.conductor.window import refill_in_portions
-from stretto.definitions.data import FrozenDict
+from stretto.definitions.data import EMPTY_LIST, FrozenDict
 from stretto.definitions.errors import ExpressionError
 
 MAX_INSTANT_TASKS = 10_000
@@ -110,7 +110,7 @@ def _finish(state: RunState) -> None:
         change_status(state, "clean")
         start_task(state, Arrival(state.workflow.on_cancel, 0, NO_BRANCH))
         return
-    if state.status in {"running", "paused"}:
+    if state.arrivals.has_joins and state.status in {"running", "paused"}:
         record_unsatisfied_joins(state)
     output, errors = (None, []) if state.workflow.output is None else _output(state)
     if not state.failed or state.semantics.output == "entry":
@@ -123,7 +123,8 @@ def _finish(state: RunState) -> None:
     if output is not None and not state.is_child:  # the parent's task needs the real values
         output = state.masked(output)
     # The errors are masked again: a secret may have become known after they were recorded.
-    state.commands.append(FinishRun(state.status, output, state.masked_errors()))
+    records = state.masked_errors() if state.errors.records else EMPTY_LIST
+    state.commands.append(FinishRun(state.status, output, records))
 
 
 def _output(state: RunState) -> tuple[FrozenDict | None, list[ExpressionError]]:

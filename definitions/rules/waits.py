@@ -61,18 +61,21 @@ class WaitIndex(Generic[W]):
 
     Args:
         most_unmatched: The waits of a type that match no field.
+
+    Attributes:
+        by_type: The waits by the type of events. A type without waits has no entry.
     """
 
     def __init__(self, most_unmatched: int = MAX_UNMATCHED_WAITS) -> None:
         self._most_unmatched = most_unmatched
-        self._types: dict[str, dict[tuple[str, ...], _Group[W]]] = {}
+        self.by_type: dict[str, dict[tuple[str, ...], _Group[W]]] = {}
 
     def __contains__(self, event_type: str) -> bool:
-        return event_type in self._types
+        return event_type in self.by_type
 
     def types(self) -> frozenset[str]:
         """Return the types of events that have waits."""
-        return frozenset(self._types)
+        return frozenset(self.by_type)
 
     def add(self, wait: W, event_type: str, match: FrozenDict) -> None:
         """Add a wait.
@@ -85,7 +88,7 @@ class WaitIndex(Generic[W]):
         Raises:
             LimitExceeded: There are too many waits of the type without fields.
         """
-        groups = self._types.get(event_type, {})
+        groups = self.by_type.get(event_type, {})
         fields = tuple(sorted(match))
         group = groups.get(fields)
         if not fields and group is not None and len(group) >= self._most_unmatched:
@@ -95,12 +98,12 @@ class WaitIndex(Generic[W]):
             )
         if group is None:
             group = groups[fields] = _Group(fields)
-            self._types[event_type] = groups
+            self.by_type[event_type] = groups
         group.add(wait, match)
 
     def remove(self, wait: W, event_type: str, match: FrozenDict) -> None:
         """Remove a wait, if it is there."""
-        groups = self._types.get(event_type, {})
+        groups = self.by_type.get(event_type, {})
         fields = tuple(sorted(match))
         group = groups.get(fields)
         if group is None:
@@ -109,11 +112,11 @@ class WaitIndex(Generic[W]):
         if not len(group):
             del groups[fields]
         if not groups:
-            del self._types[event_type]
+            del self.by_type[event_type]
 
     def find(self, event: Event) -> list[W]:
         """Return the waits that an event matches, those that came first first among equal fields."""
-        groups = self._types.get(event.type)
+        groups = self.by_type.get(event.type)
         return [] if groups is None else [wait for group in groups.values() for wait in group.find(event)]
 
 

@@ -1,7 +1,12 @@
 """How the benchmarks take turns."""
 
+import os
+from time import time
+
 import pytest
-from measure import DEADLINE, LEAST_ROUNDS, interleave, interleave_singly
+from measure import DEADLINE, LEAST_ROUNDS, interleave, interleave_singly, numbered, steadily, until
+
+from tests.support.waiting import PATIENCE
 
 
 def test_every_case_has_a_value_a_round() -> None:
@@ -23,3 +28,21 @@ def test_a_section_past_its_deadline_has_few_rounds(monkeypatch: pytest.MonkeyPa
     assert len(interleave({"a": float}, 9, {"a": 1})["a"]) == LEAST_ROUNDS
     assert len(interleave_singly({"a": lambda: {"item": [1.0]}}, 9)["a, item"]) == LEAST_ROUNDS
     assert len(interleave({"a": float}, 2, {"a": 1})["a"]) == 2
+
+
+def test_a_deadline_is_no_later_than_one_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a section, and of all of them. Afterwards the one around it holds again."""
+    monkeypatch.delenv(DEADLINE, raising=False)
+    with until(0.0), until(time() + PATIENCE):
+        assert list(numbered(9)) == list(range(LEAST_ROUNDS + 1))
+    with until(time() + PATIENCE):
+        with until(0.0):
+            assert len(list(numbered(9))) == LEAST_ROUNDS + 1
+        assert len(list(numbered(9))) == 10
+    assert DEADLINE not in os.environ
+
+
+def test_a_steady_case_has_the_median_of_several_values() -> None:
+    """One that is disturbed does not count."""
+    values = iter([1.0, 9.0, 2.0])
+    assert steadily(lambda loops: next(values) * loops, 3)(10) == 20.0

@@ -24,6 +24,22 @@ def test_the_page_begins_with_the_targets_of_both_runs() -> None:
     assert "![Engines](engines.svg)" in written
 
 
+def test_runs_beside_peers_are_in_the_table_of_targets() -> None:
+    """They are measured without the fan-outs, which take far longer."""
+    written = page(None, None, report("Runs", {"peers, runs, SQLite": Measured(9.0, "huey")}))
+    (row,) = (line for line in written.splitlines() if line.startswith("| 300 runs of one task at once, SQLite"))
+    assert [cell.strip() for cell in row.split("|")][3:5] == ["9 x", "yes"]
+    assert written.index("Peers were not measured here") < written.index("# The runs beside peers")
+
+
+def test_sections_that_failed_are_named_above_the_targets() -> None:
+    """Their targets are not measured."""
+    suite = report("Suite", {})
+    suite.failures["web"] = "OSError: no port"
+    written = page(suite, None)
+    assert written.index("These sections failed: web.") < written.index("## Targets")
+
+
 def test_a_run_that_was_not_made_is_told() -> None:
     """With the command that makes it."""
     assert "`make perf-peers` does" in page(report("Suite", {}), None)

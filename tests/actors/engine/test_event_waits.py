@@ -96,7 +96,7 @@ def test_the_wait_of_a_cancelled_run_ends(bench: Bench) -> None:
     until_waiting(bench, handle)
     get(bench.proxy.cancel(handle.id))
     assert outcome_of(handle).status == "cancelled"
-    assert "payment" not in get(bench.proxy.host.services()).events.waits
+    assert "payment" not in get(bench.proxy.host.services()).events.waits.by_type
 
 
 def test_events_that_came_while_no_engine_was_there_count(start_bench: Callable[..., Bench], durable_url: str) -> None:

@@ -1,14 +1,17 @@
 """When the engine accepts new runs."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stretto.actors.catalogue import load_library
 from stretto.actors.engine.submission import TooManyRuns
 from stretto.actors.outcome import EngineStopping
 from stretto.actors.runs import IdempotencyConflict
 from stretto.definitions.dialects import read_workflow
+from stretto.definitions.errors import UnknownWorkflow
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
@@ -95,3 +98,20 @@ def test_a_drained_engine_answers_a_known_key(start_bench: Callable[..., Bench],
     assert (replayed.id, replayed.replayed) == (done.id, True)
     with pytest.raises(IdempotencyConflict):
         first.proxy.submit(read_workflow(ENDS + "# other\n", "ends.yaml"), idempotency_key="a").get(timeout=PATIENCE)
+
+
+def test_a_workflow_that_has_run_is_the_new_one_after_a_reload(bench: Bench, tmp_path: Path) -> None:
+    """Its ref is looked up once for all runs, as long as the definitions stay."""
+    engine = bench.proxy
+    for _ in range(2):
+        run = engine.submit("submission.ends").get(timeout=PATIENCE)
+        assert run.outcome.get(timeout=PATIENCE).output is None
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    (changed / "ends.yaml").write_text(f"{ENDS}output_map: {{new: true}}\n")
+    library = load_library([str(changed)])
+    engine.host.use_definitions(library.catalogue, library.packs).get(timeout=PATIENCE)
+    run = engine.submit("submission.ends").get(timeout=PATIENCE)
+    assert run.outcome.get(timeout=PATIENCE).output == {"new": True}
+    with pytest.raises(UnknownWorkflow, match=r"no workflow 'submission\.waits'"):
+        engine.submit("submission.waits").get(timeout=PATIENCE)

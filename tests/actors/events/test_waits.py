@@ -94,9 +94,9 @@ def test_an_event_reaches_the_waits_that_are_there_when_it_is_durable() -> None:
     waits.remove(first)
     waits.tell(came)
     assert (one.told, two.told) == ([came], [])
-    assert "alert" in waits
+    assert "alert" in waits.by_type
     waits.remove(second)
-    assert "alert" not in waits
+    assert "alert" not in waits.by_type
 
 
 def test_an_item_hears_that_the_store_cannot_be_read_and_asks_again() -> None:

@@ -1,0 +1,29 @@
+"""The features of a workflow that most workflows do not use, as one object that all of its runs share."""
+
+from typing import NamedTuple
+
+from stretto.actors.runs.file_rules import tasks_with_files
+from stretto.actors.runs.waiting import may_wait
+from stretto.definitions.model import Workflow, once_per_workflow
+
+
+class RunShape(NamedTuple):
+    """The features that the runs of a workflow use. One object, because each look-up is a call of each run.
+
+    Attributes:
+        uses_files: Whether a task reads items from a file, or writes results to one.
+        has_deadlines: Whether the workflow or a task has deadlines.
+        may_wait: The waiting actions that it may call.
+    """
+
+    uses_files: bool
+    has_deadlines: bool
+    may_wait: frozenset[str]
+
+
+@once_per_workflow
+def shape_of(workflow: Workflow) -> RunShape:
+    """Return the shape of the runs of a workflow."""
+    tasks = workflow.tasks.values()
+    has_deadlines = workflow.deadlines is not None or any(task.deadlines is not None for task in tasks)
+    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, may_wait(workflow))

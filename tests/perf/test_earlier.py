@@ -1,0 +1,59 @@
+"""Runs of an earlier revision beside those of this one."""
+
+import subprocess
+from pathlib import Path
+
+import earlier
+import pages
+import pytest
+from earlier import BEFORE, CORES, HERE, ONE_CORE, WORK, NoHistory, linked, runs_of, targets, unpacked
+
+
+def test_an_engine_of_this_revision_answers_with_the_seconds_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same worker as one of the earlier revision, also on one core."""
+    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    for cores in (CORES, ONE_CORE):
+        with runs_of(linked(), cores) as ask:
+            for work, _ in WORK.values():
+                found = ask(work, 2)
+                assert found.keys() == {"processor", "seconds"}
+                assert all(values[0] > 0 for values in found.values())
+
+
+def test_a_copy_without_history_has_no_earlier_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The section is not measured then, and says why."""
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    with pytest.raises(NoHistory, match="no f3da086"):
+        unpacked("f3da086")
+
+
+def test_the_packages_of_a_revision_are_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `stretto`, so that they come before those that are installed."""
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for name in earlier.PACKAGES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"NAME = {name!r}\n")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "first"], check=True)
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "FIGURES", tmp_path / "figures")
+    folder = unpacked("HEAD")
+    assert (folder / "stretto" / "actors" / "__init__.py").read_text() == "NAME = 'actors'\n"
+    (folder / "stretto" / "actors" / "mine").touch()
+    assert unpacked("HEAD") == folder
+    assert (folder / "stretto" / "actors" / "mine").exists()
+
+
+def test_a_run_is_compared_on_all_cores_and_on_one() -> None:
+    """The target is that of all cores."""
+    (told, *_) = WORK
+    samples = {
+        f"{told}, {cores}, {name}, processor": [1e-4] * 3 for cores in (CORES, ONE_CORE) for name in (HERE, BEFORE)
+    }
+    samples[f"{told}, {CORES}, {HERE}, processor"] = [5e-5] * 3
+    found = targets(samples)["earlier run"]
+    assert (found.value, found.remark) == (0.5, "50 us ±0%; on one core 1 x")
