@@ -40,9 +40,9 @@ def rehearse_at_daemon(
     workflow = named_or_read(target)
     file, assignments = given
     types = daemon.ask(Describe(workflow), Described).parameters if assignments else {}
-    request: Any = Rehearse(
-        workflow, inputs_of(types, file, assignments), list(script.rules), list(script.controls), keystore=keystore
-    )  # type: ignore[arg-type]  # on their way they are the rules of the request
+    rules: Any = list(script.rules)
+    controls: Any = list(script.controls)  # on their way both are the types of the request
+    request = Rehearse(workflow, inputs_of(types, file, assignments), rules, controls, keystore=keystore)
     answer = daemon.ask(request, RehearsalAnswer)
     if as_json:
         report = msgspec.structs.asdict(answer)

@@ -28,8 +28,8 @@ from stretto.actors.operations import (
     table,
 )
 from stretto.actors.operations import definition_requests as about
+from stretto.actors.operations.errors import BadRequest
 from stretto.actors.operations.forms import (
-    BadRequest,
     answer_of,
     body_of,
     has_body,
