@@ -280,3 +280,7 @@ class BlockingCalls(BlockingReports):
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))
+
+    def preview_prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
+        """Return how many runs `prune` would delete now. See `Engine.preview_prune`."""
+        return int(self._get(self.proxy.preview_prune(older_than_seconds, keep)))

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         pruned,
         token_as_json,
     )
-    from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
+    from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_prune, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, ended_outcome, outcome_for_parent
     from stretto.actors.history.reports import UnknownItem
@@ -92,7 +92,7 @@ else:
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": ("kept_report pruned token_as_json"),
-            "previews": "count_cancelled preview_cancel preview_rerun",
+            "previews": "count_cancelled preview_cancel preview_prune preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay ended_outcome outcome_for_parent",
             "reports": "UnknownItem",
@@ -163,6 +163,7 @@ __all__ = [
     "not_quarantined_error",
     "outcome_for_parent",
     "preview_cancel",
+    "preview_prune",
     "preview_rerun",
     "pruned",
     "quarantine_wait",

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         GraphAnswer,
         RehearsalAnswer,
         Reloaded,
+        RoutesAnswer,
         SourceAnswer,
         ValidationAnswer,
     )
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
         DefinitionGraph,
         Definitions,
         DefinitionSource,
+        ListRoutes,
         Rehearse,
         Reload,
         RunDrawing,
@@ -101,9 +103,9 @@ if TYPE_CHECKING:
         ShowEngine,
         Validate,
     )
+    from stretto.actors.operations.errors import BadRequest
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.forms import (
-        BadRequest,
         Written,
         answer_of,
         body_of,
@@ -172,6 +174,7 @@ if TYPE_CHECKING:
         WatchAll,
         Why,
     )
+    from stretto.actors.operations.retention import PreviewPrune
     from stretto.actors.operations.routes import (
         API,
         EVENTS,
@@ -231,19 +234,22 @@ else:
                 "RetryItem RunControl SetConcurrency SetMaxFailures SkipItem event_of"
             ),
             "definition_answers": (
-                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
+                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer RoutesAnswer "
                 "GraphAnswer RehearsalAnswer Reloaded SourceAnswer ValidationAnswer"
             ),
             "definition_requests": (
                 "Actions DefinitionDrawing DefinitionGraph DefinitionSource Definitions "
                 "OF_A_DEFINITION Rehearse Reload RunDrawing RunGraph ShowAction ShowDefinition "
-                "ShowEngine Validate"
+                "ListRoutes ShowEngine Validate"
             ),
+            "errors": "BadRequest",
             "exporting": "frames_of",
             "forms": (
                 "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
             ),
             "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer InquiryLinked LinkInquiry ShowInquiry",
+            "forms": ("Written answer_of body_of has_body path_fields request_of route_for route_of written_as"),
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
@@ -260,6 +266,7 @@ else:
                 "ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks Timeline Tokens Watch WatchAll Why"
             ),
+            "retention": "PreviewPrune",
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
@@ -361,6 +368,7 @@ __all__ = [
     "Keys",
     "KeysAnswer",
     "LinkInquiry",
+    "ListRoutes",
     "LogIn",
     "LogOut",
     "Me",
@@ -376,6 +384,7 @@ __all__ = [
     "PoolsAnswer",
     "PreviewAnswer",
     "PreviewCancel",
+    "PreviewPrune",
     "PreviewRerun",
     "Progress",
     "ProgressRelay",
@@ -397,6 +406,7 @@ __all__ = [
     "RevokeToken",
     "Role",
     "Route",
+    "RoutesAnswer",
     "Run",
     "RunAnswer",
     "RunControl",

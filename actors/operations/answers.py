@@ -205,7 +205,7 @@ class EnterCodeCreated(msgspec.Struct, frozen=True, tag="enter_code_created"):
 
 
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
-    """The number of deleted runs."""
+    """The number of deleted runs, or of those that would be."""
 
     runs: int
 

@@ -17,9 +17,11 @@ import msgspec.inspect
 
 from stretto.actors.operations.answers import Answer, Done, NotEnded
 from stretto.actors.operations.base import Request
+from stretto.actors.operations.choices import check_choices
+from stretto.actors.operations.errors import BadRequest
 from stretto.actors.operations.routes import API, HEADERS, QUERIED, ROUTES, Route
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import StrettoError, nearest
+from stretto.definitions.errors import nearest
 
 LABELS: Final = "labels"
 """The field of a query that `LABEL` gives."""
@@ -56,12 +58,6 @@ _answers: Final[dict[type[msgspec.Struct], msgspec.json.Decoder[Any]]] = {
     route.answer: msgspec.json.Decoder(route.answer) for route in ROUTES
 }
 _members_of: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class BadRequest(StrettoError):
-    """The data of a client are not a request of this API."""
-
-    code = "bad_request"
 
 
 class Written(NamedTuple):
@@ -165,6 +161,7 @@ def request_of(
         given |= members
     given |= {name: msgspec.Raw(encode_json(text)) for name, text in _in_headers(places.headers, headers)}
     given |= {name: msgspec.Raw(encode_json(_path_value(name, text))) for name, text in path.items()}
+    check_choices(given, route.request)
     try:
         request: Request = _requests[route.request, has_body(route)].decode(encode_json(given))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -18,6 +18,7 @@ from stretto.actors.operations import (
     keys,
     pools,
     requests,
+    retention,
     schedules,
     sensors,
     sessions,
@@ -115,9 +116,11 @@ def _control_route(command: str, request: type[ControlRequest]) -> Route:
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/openapi.json", requests.DescribeApi, "viewer", answers.ApiDescription, "document", tagged=True),
+    Route("GET", "", catalogue.ListRoutes, "viewer", about.RoutesAnswer),
     Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202, also=(200,)),
     Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
     Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),
+    Route("POST", "/runs:prune?dry_run=1", retention.PreviewPrune, "admin", answers.Pruned),
     Route("GET", "/runs:find", requests.FindRun, "viewer", answers.Found),
     Route("GET", "/runs/counts", requests.RunCounts, "viewer", answers.CountsAnswer),
     Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run", tagged=True),

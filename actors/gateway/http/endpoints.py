@@ -1,9 +1,11 @@
 """The endpoints of the operations: a request is read, allowed, asked of the engine, and answered."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -47,8 +49,10 @@ from stretto.actors.operations import (
     Described,
     Drawing,
     Found,
+    ListRoutes,
     Request,
     Route,
+    RoutesAnswer,
     ask,
     body_of,
     events,
@@ -73,6 +77,13 @@ PIECE_BYTES: Final = 256 * 1024
 """Bytes of a large value that are sent at once."""
 WITH_SLASHES: Final = ("ref", "rule", "schedule", "sensor", "url")
 """The names in paths that may have slashes."""
+_LISTED: Final[list[dict[str, str | None]]] = [
+    {
+        "method": route.method, "path": API + route.path, "role": route.role,
+        "summary": (inspect.getdoc(route.request) or "").partition("\n")[0],
+    }
+    for route in ROUTES
+]  # fmt: skip
 A = TypeVar("A", bound=msgspec.Struct)
 _Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
@@ -138,6 +149,7 @@ class Endpoints:
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.DescribeApi: self._describe_api,
+            ListRoutes: self._list_routes,
             requests.OutcomeOf: self._outcome,
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
@@ -297,6 +309,9 @@ class Endpoints:
 
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)
+
+    async def _list_routes(self, route: Route, _request: ListRoutes, _caller: Caller) -> Response:
+        return _json(route, RoutesAnswer(metadata.version("stretto"), f"{API}/openapi.json", _LISTED))
 
     async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> LateAnswer:
         async def make() -> Response | None:

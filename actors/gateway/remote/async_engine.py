@@ -255,6 +255,7 @@ class AsyncRemoteEngine:
     resume_schedule = _answered(RemoteEngine.resume_schedule)
     trigger_schedule = _answered(RemoteEngine.trigger_schedule)
     prune = _answered(RemoteEngine.prune)
+    preview_prune = _answered(RemoteEngine.preview_prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:
         """Return a handle of this engine."""

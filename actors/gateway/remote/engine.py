@@ -30,6 +30,7 @@ from stretto.actors.operations import (
     LinkInquiry,
     Pause,
     PauseSchedule,
+    PreviewPrune,
     Prune,
     Recover,
     Rerun,
@@ -326,6 +327,10 @@ class RemoteEngine(RemoteReports):
     ) -> pykka.Future[int]:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return self._calls.send(lambda: Prune(older_than_seconds, keep, note=note), lambda answer: int(answer.runs))
+
+    def preview_prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> pykka.Future[int]:
+        """Return how many runs `prune` would delete now. See `Engine.preview_prune`."""
+        return self._calls.send(lambda: PreviewPrune(older_than_seconds, keep), lambda answer: int(answer.runs))
 
     def _accepted(self, accepted: Accepted) -> RunHandle:
         handle = self._handle_of(accepted.run, accepted.workflow)

@@ -21,14 +21,15 @@ from stretto.actors.operations import (
     keys,
     pools,
     requests,
+    retention,
     schedules,
     sensors,
     sessions,
     table,
 )
 from stretto.actors.operations import definition_requests as about
+from stretto.actors.operations.errors import BadRequest
 from stretto.actors.operations.forms import (
-    BadRequest,
     answer_of,
     body_of,
     has_body,
@@ -112,6 +113,7 @@ REQUESTS = [
     (about.Actions("echo", "core"), "GET /actions?q=echo&pack=core", b""),
     (about.ShowAction("core.echo"), "GET /actions/core.echo", b""),
     (about.ShowEngine(), "GET /engine", b""),
+    (about.ListRoutes(), "GET ", b""),
     (requests.Rerun("r1", "failed_tasks"), "POST /runs/r1/rerun", b'{"scope":"failed_tasks"}'),
     (requests.Rerun("r1", "failed_items", "t"), "POST /runs/r1/rerun", b'{"scope":"failed_items","task":"t"}'),
     (requests.Rerun("r1", idempotency_key="schlüssel"), "POST /runs/r1/rerun", b'{"scope":"everything"}'),
@@ -214,6 +216,7 @@ REQUESTS = [
     (schedules.PauseSchedule("a", note="n"), "POST /schedules/a/pause", b'{"note":"n"}'),
     (schedules.ResumeSchedule("a"), "POST /schedules/a/resume", b"{}"),
     (schedules.TriggerSchedule("a"), "POST /schedules/a/trigger", b"{}"),
+    (retention.PreviewPrune(60.5, 10), "POST /runs:prune?dry_run=1", b'{"older_than_seconds":60.5,"keep":10}'),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
