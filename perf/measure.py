@@ -18,7 +18,7 @@ import pyperf  # type: ignore[import-untyped]
 
 DEADLINE = "STRETTO_PERF_DEADLINE"
 """The variable that shows new interpreters when a section should be over, in seconds since the epoch."""
-MOST_SECONDS = 20.0
+MOST_SECONDS = 16.0
 """Of the rounds of one `pooled` measurement, in all of its processes together."""
 LEAST_ROUNDS = 3
 SECONDS_A_SAMPLE = 0.02
