@@ -52,7 +52,7 @@ def _section(name: str, report: Report) -> Iterable[str]:
     yield f"# The {name}"
     yield ""
     machine = report.machine
-    known = ("date", "cpu_model_name", "cpu_count", "memory", "platform", "python_version", "load_avg_1min")
+    known = ("revision", "date", "cpu_model_name", "cpu_count", "memory", "platform", "python_version", "load_avg_1min")
     yield "; ".join(f"{each.replace('_', ' ')}: {machine[each]}" for each in known if each in machine)
     yield ""
     for plot in report.plots:
