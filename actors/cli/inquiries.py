@@ -152,7 +152,7 @@ def answer(
 def link(source: "Source", *, inquiry: str, person: str, lasts: float | None, note: str | None, as_json: bool) -> None:
     """Make a personal link to INQUIRY, and print it. It is shown only now.
 
-    Whoever opens the link can answer as PERSON, once and without a token. This needs the role admin.
+    Anyone with the link can answer as PERSON, once and without a token. This needs the role admin.
 
     With --json: {inquiry, to, url, expires_at}.
     """

@@ -63,7 +63,7 @@ class InquiryMethods(EngineActor):
     def link_inquiry(
         self, inquiry: str, to: str, lasts: float | None = None, *, by: Requester | None = None
     ) -> Deferred:  # fmt: skip
-        """Make a personal link: whoever has it can answer the inquiry as one person, without a token.
+        """Make a personal link: anyone who has it can answer the inquiry as one person, without a token.
 
         It dies with the inquiry. Only the digest of its code is stored.
 

@@ -3,7 +3,7 @@
 mail --GET /answer/ID#CODE--> an empty page --POST CODE--> the question --POST CODE and the answer--> the run goes on
 
 A browser sends nothing of what is behind `#`, so no log has the code, and what opens links by itself learns nothing.
-Only the last request changes something. No session counts here: whoever has the code is the link's person.
+Only the last request changes something. No session counts here: the sender of the code is the link's person.
 """
 
 from http import HTTPStatus

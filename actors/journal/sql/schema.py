@@ -155,6 +155,7 @@ SCHEMA: Final = Schema(
         "0021",
         "0022",
         "0023",
+        "0024",
     ),
     sensors.metadata,
     contracts=frozenset({"0015"}),
