@@ -37,7 +37,7 @@ from tests.support.harness import PATIENCE
 from tests.support.killed_posters import HOOK, SECRET, post
 from tests.support.postgres_server import PostgresServer
 
-LEASE_SECONDS: Final = 2
+LEASE_SECONDS: Final = 5
 SENDERS: Final = 2
 PEOPLE: Final = 2
 MOST: Final = 1_000_000
