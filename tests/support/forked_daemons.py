@@ -45,14 +45,15 @@ class ForkedDaemon:
         self._log = log
         self._code: int | None = None
 
-    def begin(self) -> "ForkedDaemon":
-        """Wait until it is ready."""
+    def begin(self) -> bool:
+        """Wait until it is ready. Return False if it ends before."""
         deadline = time.monotonic() + PATIENCE
         while '"event":"ready"' not in self.log:
             assert time.monotonic() < deadline, self.log
-            assert self._is_alive(), self.log
+            if self.has_ended:
+                return False
             time.sleep(LOOK_SECONDS)
-        return self
+        return True
 
     @property
     def log(self) -> str:

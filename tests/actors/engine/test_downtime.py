@@ -30,6 +30,7 @@ output_map: {due: "{{ parameters.due }}"}
 MISSED = {"skip": "skip", "one": "one", "five": "{all: 5}", "all": "{all: 1000}"}
 OVERLAPS = ("allow", "skip", "queue_one", "cancel_older")
 HOURS = 24
+LOOK_SECONDS = 0.05
 
 
 @contextmanager
@@ -76,6 +77,7 @@ def shown(engine: Any, is_settled: Callable[[str, dict[str, Any]], bool]) -> dic
         found = {each["schedule"]: each for each in engine.schedules()}
         if all(is_settled(name, each) for name, each in found.items()):
             return found
+        time.sleep(LOOK_SECONDS)  # busy waiting would keep the engine from its commits
     raise AssertionError({name: fates(each) for name, each in found.items() if not is_settled(name, each)})
 
 
