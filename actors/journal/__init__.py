@@ -129,7 +129,6 @@ if TYPE_CHECKING:
         JournalLink,
         KeyLink,
         Link,
-        NoJournal,
         Notifications,
         RecordEntry,
         ScheduleLink,
@@ -147,6 +146,7 @@ if TYPE_CHECKING:
         RunUnrecordable,
         StoreGone,
     )
+    from stretto.actors.journal.no_journal import NoJournal
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
     from stretto.actors.journal.peers import (
@@ -263,7 +263,7 @@ else:
             ),
             "lease": "StoredDaemon",
             "link": (
-                "Answers EngineLink EventLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications RecordEntry "
+                "Answers EngineLink EventLink JournalLink KeyLink Link MAX_PENDING Notifications RecordEntry "
                 "ScheduleLink SensorLink"
             ),
             "location": "InFile files_of locate",
@@ -271,6 +271,7 @@ else:
                 "EventCame JournalHasRoom MatchesClaimed MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed "
                 "StoreGone"
             ),
+            "no_journal": "NoJournal",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",

@@ -244,12 +244,8 @@ else:
             ),
             "errors": "BadRequest",
             "exporting": "frames_of",
-            "forms": (
-                "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
-            ),
-            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer InquiryLinked LinkInquiry ShowInquiry",
             "forms": ("Written answer_of body_of has_body path_fields request_of route_for route_of written_as"),
-            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer InquiryLinked LinkInquiry ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",

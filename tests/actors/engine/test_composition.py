@@ -17,6 +17,7 @@ from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.recovery_queue import RecoveryQueue
 from stretto.actors.engine.relay import RelayedRequests
 from stretto.actors.engine.release import Release
+from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.sensors import EngineSensors
@@ -29,7 +30,7 @@ PARTS = (
     EngineSensors,
     RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, RunRecovery, RecoveryQueue, Release, Reruns,
     EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
-    SharedEvents,
+    SharedEvents, RunRequests,
 )  # fmt: skip
 
 SUBJECTS = Engine.__bases__
