@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stretto.actors.gateway.remote.engine import RemoteEngine, connect
     from stretto.actors.gateway.wire import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
     from stretto.actors.history.cells import UnknownVisit
+    from stretto.actors.history.choices import UnknownStatus
     from stretto.actors.history.contexts import UnknownPath
     from stretto.actors.history.entries import UnknownKind
     from stretto.actors.history.reports import UnknownItem
@@ -80,6 +81,7 @@ else:
             "files.protected": "RefusedFile",
             "history.cells": "UnknownVisit",
             "history.contexts": "UnknownPath",
+            "history.choices": "UnknownStatus",
             "history.entries": "UnknownKind",
             "gateway.remote.async_engine": "AsyncRemoteEngine AsyncRunHandle connect_async",
             "gateway.remote.blocking": "BlockingRemoteEngine",
@@ -175,6 +177,7 @@ __all__ = [
     "UnknownRun",
     "UnknownSchedule",
     "UnknownSensor",
+    "UnknownStatus",
     "UnknownVisit",
     "UnknownWorker",
     "UnreadableRecord",

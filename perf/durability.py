@@ -246,10 +246,10 @@ def measure_targets(made: Places, report: Report, rounds: int, processes: int) -
     samples = pooled(partial(measure_huge_fan_outs, made), (rounds + 1) // 2, 1)
     report.samples[f"A fan-out over {HUGE_MEGABYTES} MB, SQLite"] = samples
     report.measured |= huge_fan_outs_targets(samples)
-    samples = pooled(partial(measure_single_runs, made), rounds, processes)
+    samples = pooled(partial(measure_single_runs, made), rounds, 1)
     report.show(single_runs_table(samples), samples)
     report.measured |= single_runs_targets(samples)
-    samples = pooled(partial(measure_chains, made), rounds, processes)
+    samples = pooled(partial(measure_chains, made), rounds, 1)
     report.show(chains_table(samples), samples)
     report.measured |= chains_targets(samples)
 

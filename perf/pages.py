@@ -2,7 +2,8 @@
 
     python perf/pages.py     writes it again, from the figures of the last runs
 
-`run.py` and `compare.py` leave their figures in `.perf/`, and have the page written with those of the other one.
+`run.py` and `compare.py` leave their figures in `.perf/`, and have the page written with those of the other one. A part
+that was never measured in this folder stays on the page as it was.
 """
 
 from collections.abc import Iterable
@@ -31,8 +32,12 @@ ABSENT = {
 PEERS_TARGETS = tuple(key for key in targets.TARGETS if key.startswith("peers"))
 
 
-def page(suite: Report | None, peers: Report | None, runs: Report | None = None) -> str:
-    """Return the page as Markdown, for GitHub to show."""
+def page(suite: Report | None, peers: Report | None, runs: Report | None = None, before: str = "") -> str:
+    """Return the page as Markdown, for GitHub to show.
+
+    A part that was not measured here stays as it was in the page `before`, with its own revision and date.
+    """
+    earlier = {part.partition("\n")[0]: part for part in before.split("\n# The ")[1:]}
     reports = {"suite": suite, "peers": peers, "runs beside peers": runs}
     measured = {key: Measured(None, "by make perf-peers") for key in PEERS_TARGETS}
     for report in reports.values():
@@ -44,7 +49,12 @@ def page(suite: Report | None, peers: Report | None, runs: Report | None = None)
     for table in targets.tables(measured):
         lines += table.lines()
     for name, report in reports.items():
-        lines += [ABSENT[name], ""] if report is None else _section(name, report)
+        if report is not None:
+            lines += _section(name, report)
+        elif name in earlier:
+            lines += [f"# The {earlier[name].rstrip()}", ""]
+        else:
+            lines += [f"# The {name}", "", ABSENT[name], ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -52,7 +62,7 @@ def _section(name: str, report: Report) -> Iterable[str]:
     yield f"# The {name}"
     yield ""
     machine = report.machine
-    known = ("date", "cpu_model_name", "cpu_count", "memory", "platform", "python_version", "load_avg_1min")
+    known = ("revision", "date", "cpu_model_name", "cpu_count", "memory", "platform", "python_version", "load_avg_1min")
     yield "; ".join(f"{each.replace('_', ' ')}: {machine[each]}" for each in known if each in machine)
     yield ""
     for plot in report.plots:
@@ -67,11 +77,13 @@ def write() -> None:
     suite, peers, runs = (Report.read(path) if path.exists() else None for path in (SUITE, PEERS, RUNS))
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     plots: list[Plot] = [plot for report in (suite, peers) if report is not None for plot in report.plots]
+    text = page(suite, peers, runs, PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
     for old in PAGE.parent.glob("*.svg"):
-        old.unlink()
+        if f"]({old.name})" not in text:
+            old.unlink()
     for plot in plots:
         (PAGE.parent / f"{plot.name}.svg").write_text(svg(plot), encoding="utf-8")
-    PAGE.write_text(page(suite, peers, runs), encoding="utf-8")
+    PAGE.write_text(text, encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}, {len(plots)} plots")
 
 

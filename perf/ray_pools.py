@@ -2,9 +2,12 @@
 
     PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py cost [ITEMS] [ROUNDS]
     PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py counts
+    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py memory [ITEMS]
 
 `cost` prints microseconds an item, the least of the rounds: for a function that does nothing, and for one that computes
 a millisecond. `counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run.
+`memory` prints the memory of the daemon before, at most during, and after a fan-out over a file of items, 1,000,000 by
+default.
 """
 
 import shutil
@@ -41,6 +44,18 @@ tasks:
     with_items: "{{{{ range(parameters.count) }}}}"
     concurrency: 1000
     input: {input}
+"""
+OF_A_FILE = """
+version: "1.0"
+ref: perf.file
+tasks:
+  - name: fan
+    action: perf.echo
+    runs_on: {pool}
+    with_items: {{lines: "{items}"}}
+    results: {{jsonl: "{results}"}}
+    concurrency: 1000
+    input: {{text: "hello {{{{ item }}}}"}}
 """
 ECHO = ("perf.echo", '{text: "hello {{ item }}"}')
 COMPUTE = ("perf.compute", f"{{loops: {LOOPS_OF_A_MILLISECOND}}}")
@@ -156,7 +171,40 @@ def counts(bed: Bed) -> None:
             print(f"{pool}, {megabytes} MB: {sent / items:.1f} bytes, {put} values")
 
 
-def main(what: str, items: int = 10_000, rounds: int = 5) -> None:
+def memory(bed: Bed, items: int) -> None:
+    """Print the memory of the daemon. The process is fresh, so its peak is that of the large fan-outs."""
+    for pool in ("processes", "ray"):
+        of_a_file(bed, pool, 10_000)  # warm
+        before = resident("VmRSS")
+        seconds = of_a_file(bed, pool, items)
+        most, after = resident("VmHWM"), resident("VmRSS")
+        print(
+            f"{pool}, {items:,} items: {before:.0f} MB before, {most - before:+.0f} MB at most, "
+            f"{after - before:+.0f} MB after; {seconds / items * 1e6:.1f} us an item"
+        )
+
+
+def of_a_file(bed: Bed, pool: str, items: int) -> float:
+    """Run a fan-out over a file of items whose results go to a file. Return its seconds."""
+    given, results, flow = (bed.folder / name for name in ("items.txt", "results.jsonl", "file.yaml"))
+    with given.open("w") as file:
+        for number in range(items):
+            file.write(f"{number}\n")
+    results.unlink(missing_ok=True)
+    flow.write_text(OF_A_FILE.format(pool=pool, items=given, results=results))
+    began = time.perf_counter()
+    outcome = bed.engine.submit(str(flow)).get().outcome.get()
+    assert outcome.status == "succeeded", outcome.errors[:2]
+    return time.perf_counter() - began
+
+
+def resident(name: str) -> float:
+    """Return a size of this process's memory in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+
+
+def main(what: str, items: int | None = None, rounds: int = 5) -> None:
     """Start Ray and an engine, and measure."""
     configure_logging("ERROR")
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
@@ -169,8 +217,10 @@ def main(what: str, items: int = 10_000, rounds: int = 5) -> None:
         bed = Bed(f"127.0.0.1:{port}", folder)
         if what == "cost":
             ray.init(address=f"127.0.0.1:{port}", log_to_driver=False, logging_level="ERROR")
-            cost(bed, items, rounds)
+            cost(bed, items or 10_000, rounds)
             ray.shutdown()
+        elif what == "memory":
+            memory(bed, items or 1_000_000)
         else:
             counts(bed)
         bed.engine.stop().get()

@@ -69,7 +69,7 @@ class Effort:
 
 FULL = Effort(
     micro_rounds=15, engine_rounds=9, store_rounds=5, process_rounds=7, processes=3, crowd_items=5_000, share=1.0,
-    idle_seconds=idle.DEFAULT_SECONDS, stores="all", section_seconds=60.0, all_seconds=660.0,
+    idle_seconds=idle.DEFAULT_SECONDS, stores="all", section_seconds=60.0, all_seconds=600.0,
 )  # fmt: skip
 QUICK = Effort(
     micro_rounds=3, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000, share=0.1,
@@ -139,7 +139,7 @@ def measure_earlier(report: Report, effort: Effort) -> None:
 
 def measure_scale(report: Report, effort: Effort) -> None:
     """Larger fan-outs, in time and memory."""
-    seconds, grown = scale.measure(effort.process_rounds)
+    seconds, grown = scale.measure(effort.store_rounds)
     report.show(scale.table(seconds, grown), seconds)
     report.plots += scale.plots(seconds, grown)
     report.measured |= scale.targets(seconds, grown)
@@ -153,12 +153,12 @@ def measure_lazy(report: Report, effort: Effort) -> None:
 
 
 def measure_variants(report: Report, effort: Effort) -> None:
-    """Other fan-outs, tasks one after the other, and the stages of an item's way."""
-    samples = pooled(engine.measure_variants, effort.store_rounds, effort.processes)
+    """Other fan-outs, tasks one after the other, and the stages of an item's way: no target needs several processes."""
+    samples = pooled(engine.measure_variants, effort.store_rounds, 1)
     report.show(engine.variants_table(samples), samples)
-    samples = pooled(engine.measure_tasks, effort.engine_rounds, effort.processes)
+    samples = pooled(engine.measure_tasks, effort.engine_rounds, 1)
     report.show(engine.tasks_table(samples), samples)
-    samples = pooled(parts.measure, effort.engine_rounds, effort.processes)
+    samples = pooled(parts.measure, effort.engine_rounds, 1)
     report.show(parts.table(samples), samples)
 
 
@@ -171,7 +171,7 @@ def measure_durability(report: Report, effort: Effort) -> None:
 
 def measure_crowd(report: Report, effort: Effort) -> None:
     """Many runs at once, and a late one among large ones."""
-    samples = pooled(crowd.measure_many, effort.store_rounds // 2, 1)
+    samples = pooled(crowd.measure_many, effort.micro_rounds, 1)
     report.show(crowd.many_table(samples), samples)
     report.measured["many runs"] = crowd.many_target(samples)
     moments = in_fresh_process(crowd.measure_latecomer, effort.crowd_items)
@@ -181,7 +181,7 @@ def measure_crowd(report: Report, effort: Effort) -> None:
 
 def measure_contention(report: Report, effort: Effort) -> None:
     """Requests during a large fan-out."""
-    samples = in_fresh_process(contention.measure, effort.engine_rounds, effort.share)
+    samples = in_fresh_process(contention.measure, effort.process_rounds, effort.share)
     report.show(contention.table(samples, effort.share), samples)
     report.measured |= contention.targets(samples)
 

@@ -122,6 +122,7 @@ class GatedRuns:
             for _ in range(times):
                 run_id = self.begun(workflow, items)
                 readers = Readers.of(self._daemon, run_id, streams) if streams else None
+                self._daemon.ask("GET", "/me")  # behind the last steps of the opened streams
                 began, of_loop_before = self._daemon.processor_seconds, self._daemon.loop_seconds
                 self.finished(run_id)
                 if readers is not None:

@@ -12,7 +12,7 @@ from typing import get_args, get_type_hints
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.journal.store import Unrecordable
-from stretto.actors.pools import PoolNeedsKey, UnknownPool
+from stretto.actors.pools import PoolNeedsKey, UnknownPool, UnmetNeeds
 from stretto.actors.runners.base import Finished
 from stretto.actors.runs.keyed_items import InvalidKey
 from stretto.definitions.conductor.events import StreamProblem
@@ -30,7 +30,7 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
     ("actors/engine/children.py", "error.code"): {InvalidDefinition.code, UnknownWorkflow.code},
     ("actors/engine/recovery.py", "Unrecordable.code"): {Unrecordable.code},
     ("actors/journal/sql/encoding.py", "self.kind"): PASSED_ON,
-    ("actors/pools/scheduler.py", "end.kind"): RUNNERS,
+    ("actors/pools/travelling.py", "end.kind"): RUNNERS,
     ("actors/pools/serving.py", "status"): {"cancelled", "timed_out"},
     ("actors/rehearsal/runner.py", "kind"): RUNNERS,
     ("actors/runners/own_worker_calls.py", "kind"): {"exception", "not_data"},
@@ -43,6 +43,7 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
         PoolNeedsKey.code,
         UnknownAction.code,
         UnknownPool.code,
+        UnmetNeeds.code,
     },
     ("actors/runs/item_failures.py", "kind"): OF_EXPRESSIONS,
     ("definitions/conductor/retrying.py", "kind"): OF_EXPRESSIONS,

@@ -21,6 +21,7 @@ MOST_LINES_OF_A_CLASS: Final = 300
 MODULES_OF_FACES: Final = {
     ("actors.gateway.http.endpoints", "actors.operations", "requests"): "each request is named by its module's word",
     ("actors.gateway.http.endpoints", "actors.operations", "events"): "each request is named by its module's word",
+    ("actors.gateway.http.express", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.gateway.http.hooks", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.gateway.pages.events", "actors.operations", "events"): "each request is named by its module's word",
     ("actors.gateway.pages.rules", "actors.operations", "events"): "each request is named by its module's word",

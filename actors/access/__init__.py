@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.access.access import MAX_TOKENS, Access, Created, EnterCode
+    from stretto.actors.access.access import MAX_TOKENS, Access
     from stretto.actors.access.callers import (
         LOCAL,
         Caller,
@@ -33,20 +33,24 @@ if TYPE_CHECKING:
         Unauthenticated,
         UnknownToken,
     )
+    from stretto.actors.access.made import Created, EnterCode
     from stretto.actors.access.opening import access_of_file, access_of_store, open_access
+    from stretto.actors.access.rereading import WAIT_SECONDS
     from stretto.actors.access.roles import ROLES, Role
     from stretto.actors.access.sessions import LONGEST_SECONDS, csrf_token, is_csrf_token
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "access": "Access Created EnterCode MAX_TOKENS",
+            "access": "Access MAX_TOKENS",
             "callers": "Caller LOCAL local_caller may require require_full_rights require_unrestricted user_name",
             "errors": (
                 "CannotUseTokensFile MemberForbidden Forbidden InvalidToken NoTokens TokenExists Unauthenticated "
                 "UnknownToken"
             ),
+            "made": "Created EnterCode",
             "opening": "access_of_file access_of_store open_access",
+            "rereading": "WAIT_SECONDS",
             "roles": "ROLES Role",
             "sessions": "LONGEST_SECONDS csrf_token is_csrf_token",
         },
@@ -57,6 +61,7 @@ __all__ = [
     "LONGEST_SECONDS",
     "MAX_TOKENS",
     "ROLES",
+    "WAIT_SECONDS",
     "Access",
     "Caller",
     "CannotUseTokensFile",

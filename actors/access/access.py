@@ -11,19 +11,23 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stretto.actors.access.callers import Caller, require_unrestricted
+from stretto.actors.access.callers import Caller, caller_of_record, caller_with_token, require_unrestricted
 from stretto.actors.access.errors import TokenExists, Unauthenticated, UnknownToken
 from stretto.actors.access.held import Held
 from stretto.actors.access.keeping import Keeper, then
+from stretto.actors.access.made import Created, EnterCode
+from stretto.actors.access.rereading import Rereading
 from stretto.actors.access.roles import Role
 from stretto.actors.access.session_records import NewSession, new_session
-from stretto.actors.access.sessions import CODE_SECONDS, USE_PRECISION_SECONDS, new_secret
+from stretto.actors.access.sessions import CODE_SECONDS, new_secret
+from stretto.actors.access.shared_keeping import SharedJournalKeeper
 from stretto.actors.access.token_rules import check_token
 from stretto.actors.access.tokens import digest_of, id_of, new_token
+from stretto.actors.access.uses import Uses
 from stretto.actors.journal import (
     AddEnterCode,
     AddSession,
@@ -31,8 +35,6 @@ from stretto.actors.journal import (
     EndSession,
     Enter,
     EnterCodeRecord,
-    NoteSessionUse,
-    NoteTokenUse,
     RevokeToken,
     SessionRecord,
     TokenRecord,
@@ -44,25 +46,14 @@ if TYPE_CHECKING:
 
 MAX_TOKENS: Final = 10_000
 """Tokens that are not revoked."""
-_DAY_SECONDS: Final = 86_400.0
-
-
-class Created(NamedTuple):
-    """A new token: its text, which is shown only now, and the record that is kept."""
-
-    text: str
-    record: TokenRecord
-
-
-class EnterCode(NamedTuple):
-    """A code that begins one session: its text, and when it expires, in seconds since the epoch."""
-
-    text: str
-    expires_at: float
 
 
 class Access:
-    """Tokens, sessions and enter codes. Thread-safe."""
+    """Tokens, sessions and enter codes. Thread-safe.
+
+    Attributes:
+        is_shared: Whether other engines make and end tokens and sessions, too: then `awaited` comes first.
+    """
 
     def __init__(self, keeper: Keeper, now: Callable[[], float] = time.time) -> None:
         """Load what is kept, which may wait for a disk.
@@ -79,12 +70,27 @@ class Access:
         self._held = Held(keeper.load())
         self._lock = threading.RLock()
         self._listeners: list[Callable[[], object]] = []
+        self._rereading: Rereading | None = None
+        if isinstance(keeper, SharedJournalKeeper):
+            self._rereading = Rereading(self._held, self._lock, keeper, now, self._tell_listeners)
+        self._uses = Uses(self._held, keeper, self._rereading)
+        self.is_shared = self._rereading is not None
 
     def close(self) -> None:
         """End all threads of the keeper; idempotent."""
         self._keeper.close()
 
     # ---- authentication
+
+    def awaited(
+        self, *, token: str | None = None, session: str | None = None, code: str | None = None
+    ) -> "Future[None] | None":
+        """Return a future that a request with this token, session or code must wait for, or None.
+
+        Only with a shared store: another engine may have made it, or ended it. The future becomes None, also if the
+        store cannot be read.
+        """
+        return None if self._rereading is None else self._rereading.wait_for(token, session, code)
 
     def caller_of_token(self, token: str, *, source: str, via: str = "api") -> Caller:
         """Return the caller who has a token.
@@ -106,11 +112,8 @@ class Access:
             if known is None or not compare_digest(known.digest, digest):
                 raise Unauthenticated("unknown")
             known = self._held.check_token(token_id, now)
-            self._note_token_use(known, now)
-        return Caller(
-            who=known.name, via=via, source=source, role=cast("Role", known.role), origin="remote",
-            workflows=known.workflows, token=known.id,
-        )  # fmt: skip
+            self._uses.of_token(known, now)
+        return caller_with_token(known, via, source)
 
     def caller_of_session(self, session: str, *, source: str) -> Caller:
         """Return the caller who has a session.
@@ -127,11 +130,8 @@ class Access:
         with self._lock:
             self.refresh()
             found = self._held.check_session(digest, now)
-            self._note_session_use(found, now)
-        return Caller(
-            who=found.who, via="page", source=source, role=cast("Role", found.role), origin=found.origin,
-            workflows=found.workflows, token=found.token, session=digest,
-        )  # fmt: skip
+            self._uses.of_session(found, now)
+        return caller_of_record(found, source, digest)
 
     def is_valid(self, caller: Caller) -> bool:
         """Return whether a caller is still authenticated, which is a use of its session. The owner always is."""
@@ -141,7 +141,7 @@ class Access:
             if caller.token is not None:
                 self._held.check_token(caller.token, now)
             if caller.session is not None:
-                self._note_session_use(self._held.check_session(caller.session, now), now)
+                self._uses.of_session(self._held.check_session(caller.session, now), now)
             return True
         return False
 
@@ -160,14 +160,19 @@ class Access:
             self._listeners.append(listener)
 
     def refresh(self) -> None:
-        """Take over what another process has changed in a file of tokens. Raises `CannotUseTokensFile`."""
+        """Take over changes of a file by others, or begin a read of a shared store. Raises `CannotUseTokensFile`."""
+        if self._rereading is not None:
+            self._rereading.keep_up()
+            return
         with self._lock:
-            changed = self._keeper.changed_tokens()
-            if changed is None:
+            if (changed := self._keeper.changed_tokens()) is None:
                 return
             self._held.replace_tokens(changed)
-            listeners = tuple(self._listeners)
-        _call(listeners)
+        self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
 
     # ---- tokens
 
@@ -256,11 +261,10 @@ class Access:
                 raise UnknownToken(f"there is no token {name!r} to revoke; {names_there(live) or 'there is none'}")
             revoked = msgspec.structs.replace(token, revoked_at=now)
             self._held.revoke(revoked)
-            listeners = tuple(self._listeners)
         kept = self._keeper.apply(
             RevokeToken(token.id, now), by.asks(note).asks("revoke_token", token.name, now, f"{token.role} {token.id}")
         )
-        _call(listeners)
+        self._tell_listeners()
 
         def done(ended: bool) -> TokenRecord:  # noqa: FBT001 - the keeper's answer
             self._held.revoking.pop(token.id, None)
@@ -301,13 +305,7 @@ class Access:
         with self._lock:
             self.refresh()
             used = self._held.take_code(digest, now)
-            secret, session = self._new_session(
-                Caller(
-                    who=used.who, via="page", source="", role=cast("Role", used.role), origin=used.origin,
-                    workflows=used.workflows, token=used.token,
-                ),
-                now,
-            )  # fmt: skip
+            secret, session = self._new_session(caller_of_record(used), now)
 
         def entered(valid: bool) -> str:  # noqa: FBT001 - the keeper's answer
             if not valid:
@@ -333,40 +331,24 @@ class Access:
         digest = digest_of(session)
         with self._lock:
             self._held.sessions.pop(digest, None)
-            listeners = tuple(self._listeners)
         kept = self._keeper.apply(EndSession(digest))
-        _call(listeners)
+        self._tell_listeners()
         return then(kept, lambda _ended: None)
 
     def _new_session(self, caller: Caller, now: float) -> NewSession:
-        """Return a session. It ends with the caller's token at the latest."""
+        """Return a session, which ends with the caller's token at the latest."""
         token = None if caller.token is None else self._held.tokens.get(caller.token)
         return new_session(caller, now, None if token is None else token.expires_at)
 
     def _add_session(self, session: SessionRecord) -> None:
         with self._lock:
-            ended = self._held.add_session(session)
+            ended = self._held.add_session(session, session.made_at)
+            if self._rereading is not None:
+                self._rereading.note_new(session.digest)
+                return  # another engine may know a later use of those
         for digest in ended:
             self._keeper.apply(EndSession(digest))
-
-    def _note_session_use(self, session: SessionRecord, now: float) -> None:
-        """Note the last use of a session, once in a while. If that cannot be written, it may end earlier."""
-        if now - session.used_at >= USE_PRECISION_SECONDS:
-            self._keeper.apply(NoteSessionUse(session.digest, now))
-            self._held.sessions[session.digest] = msgspec.structs.replace(session, used_at=now)
-
-    def _note_token_use(self, token: TokenRecord, now: float) -> None:
-        """Note the day of a use, once a day. If that cannot be written, the day is lost."""
-        today = now - now % _DAY_SECONDS
-        if token.used_on != today:
-            self._held.tokens[token.id] = msgspec.structs.replace(token, used_on=today)
-            self._keeper.apply(NoteTokenUse(token.id, today))
 
 
 def _exists(name: str) -> TokenExists:
     return TokenExists(f"there is a token {name!r} already: revoke it first, or choose another name")
-
-
-def _call(listeners: tuple[Callable[[], object], ...]) -> None:
-    for listener in listeners:
-        listener()

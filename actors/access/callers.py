@@ -2,12 +2,13 @@
 
 import pwd
 from functools import lru_cache
+from typing import cast
 
 import msgspec
 
 from stretto.actors.access.errors import Forbidden, MemberForbidden
 from stretto.actors.access.roles import Role, includes
-from stretto.actors.journal import Origin, Requester
+from stretto.actors.journal import EnterCodeRecord, Origin, Requester, SessionRecord, TokenRecord
 
 LOCAL = "local"
 """The source of requests from processes of this machine."""
@@ -81,6 +82,34 @@ def require_full_rights(caller: Caller) -> None:
             "members of serve.socket_group make no tokens and run no definitions of their own: this needs the daemon's "
             "user or an administrator's token"
         )
+
+
+def caller_with_token(token: TokenRecord, via: str, source: str) -> Caller:
+    """Return the caller who has a token.
+
+    Args:
+        token: The token.
+        via: How the request comes.
+        source: Where it comes from.
+    """
+    return Caller(
+        who=token.name, via=via, source=source, role=cast("Role", token.role), origin="remote",
+        workflows=token.workflows, token=token.id,
+    )  # fmt: skip
+
+
+def caller_of_record(record: SessionRecord | EnterCodeRecord, source: str = "", session: str | None = None) -> Caller:
+    """Return the caller who has a session, or the rights of an enter code.
+
+    Args:
+        record: The session or the code.
+        source: Where the request comes from.
+        session: The digest of the session.
+    """
+    return Caller(
+        who=record.who, via="page", source=source, role=cast("Role", record.role), origin=record.origin,
+        workflows=record.workflows, token=record.token, session=session,
+    )  # fmt: skip
 
 
 def local_caller(uid: int, via: str = "cli", role: Role = "admin", origin: Origin = "owner") -> Caller:

@@ -2,8 +2,8 @@
 
 from stretto.actors.access.errors import Unauthenticated
 from stretto.actors.access.keeping import Kept
-from stretto.actors.access.sessions import IDLE_SECONDS, MAX_CODES, MAX_SESSIONS, has_ended
-from stretto.actors.journal import EnterCodeRecord, SessionRecord, TokenRecord
+from stretto.actors.access.sessions import IDLE_SECONDS, MAX_CODES, has_ended
+from stretto.actors.journal import MAX_SESSIONS, EnterCodeRecord, SessionRecord, TokenRecord
 
 
 class Held:
@@ -41,6 +41,31 @@ class Held:
         """Take the tokens as another process has changed them. Revocations that are not durable yet stay."""
         self.tokens = {token.id: token for token in tokens} | self.revoking
 
+    def take(self, kept: Kept, tokens: frozenset[str] | None, sessions: frozenset[str], now: float) -> bool:
+        """Take what was read of a store that others change, too, and return whether something held has ended.
+
+        Args:
+            kept: What was read.
+            tokens: The ids of the tokens that were asked for, or None for all.
+            sessions: The digests of the sessions that were asked for.
+            now: The time, in seconds since the epoch.
+        """
+        read = {token.id: token for token in kept.tokens} | self.revoking
+        gone = self.sessions.keys() & (sessions - {each.digest for each in kept.sessions})
+        ended = [each for each in self.tokens.values() if each.revoked_at is None and _has_gone(each, read, tokens)]
+        self.tokens = read if tokens is None else self.tokens | read
+        for digest in gone:
+            del self.sessions[digest]
+        for session in kept.sessions:
+            known = self.sessions.get(session.digest)
+            if known is None:
+                self.add_session(session, now)
+            elif session.used_at > known.used_at:
+                self.sessions[session.digest] = session
+        for code in kept.codes:
+            self.add_code(code, now)
+        return bool(gone or ended)
+
     def revoke(self, revoked: TokenRecord) -> None:
         """Revoke a token, and forget its sessions and codes."""
         self.tokens[revoked.id] = self.revoking[revoked.id] = revoked
@@ -72,9 +97,9 @@ class Held:
         token = None if token_id is None else self.tokens.get(token_id)
         return None if token is None else token.expires_at
 
-    def add_session(self, session: SessionRecord) -> list[str]:
+    def add_session(self, session: SessionRecord, now: float) -> list[str]:
         """Add a session. Return the digests of those that end: those that are over, and one if there are too many."""
-        over = [each.digest for each in self.sessions.values() if has_ended(each, session.made_at)]
+        over = [each.digest for each in self.sessions.values() if has_ended(each, now)]
         for digest in over:
             del self.sessions[digest]
         if len(self.sessions) >= MAX_SESSIONS:
@@ -106,3 +131,9 @@ class Held:
         """Forget the sessions and codes of a token that was revoked."""
         self.sessions = {key: each for key, each in self.sessions.items() if each.token != token_id}
         self.codes = {key: each for key, each in self.codes.items() if each.token != token_id}
+
+
+def _has_gone(token: TokenRecord, read: dict[str, TokenRecord], asked: frozenset[str] | None) -> bool:
+    """Return whether a token that was valid is not valid any more, as far as it was asked for."""
+    found = read.get(token.id)
+    return asked is None if found is None else found.revoked_at is not None

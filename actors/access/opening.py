@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stretto.actors.access.access import Access
 from stretto.actors.access.keeping import JournalKeeper, Keeper, Kept, StoreKeeper, kept_in
-from stretto.actors.access.shared_keeping import SharedJournalKeeper
+from stretto.actors.access.shared_keeping import SharedJournalKeeper, kept_of
 from stretto.actors.access.tokens_file import FileKeeper
 from stretto.actors.journal import (
     AuditEntries,
@@ -39,7 +39,7 @@ def open_access(journal: Link, readers: Readers | NoReaders, tokens_file: Path |
         keeper = SharedJournalKeeper(
             journal,
             lambda: _load(readers),
-            lambda take, fail: readers.read(lambda reader: tuple(reader.access.tokens()), take, fail),
+            lambda asked, take, fail: readers.read(lambda reader: kept_of(reader.access, asked), take, fail),
         )
     elif isinstance(journal, JournalLink):
         keeper = JournalKeeper(journal, lambda: _load(readers))

@@ -20,8 +20,6 @@ CODE_SECONDS: Final = 60.0
 """How long an enter code is good."""
 USE_PRECISION_SECONDS: Final = 600.0
 """How precisely the last use of a session is stored: a restart may end it this much earlier."""
-MAX_SESSIONS: Final = 10_000
-"""Sessions at a time. A new one ends the one that was not used for the longest time."""
 MAX_CODES: Final = 1000
 """Enter codes at a time. A new one replaces the oldest one."""
 _SECRET_BYTES: Final = 32

@@ -1,30 +1,54 @@
-"""The keeper of an engine that shares its store: other engines make and revoke tokens, too."""
+"""The keeper of an engine that shares its store: other engines make and end tokens, sessions and codes, too."""
 
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from stretto.actors.access.keeping import JournalKeeper, Kept
-from stretto.actors.journal import AccessChange, AuditEntries, JournalLink, TokenRecord
+from stretto.actors.journal import (
+    AccessChange,
+    AccessReader,
+    AddToken,
+    AuditEntries,
+    EndSession,
+    JournalLink,
+    RevokeToken,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-REFRESH_SECONDS: Final = 1.0
-"""How long a token that was revoked through another engine is accepted at most, and one request longer."""
+_UNDONE: Final = (AddToken, RevokeToken, EndSession)
+"""The changes that an older read would undo in memory."""
 
-ReadTokens = Callable[[Callable[[tuple[TokenRecord, ...]], object], Callable[[BaseException], object]], object]
+
+class Asked(NamedTuple):
+    """A part of the store to read: all tokens, or some; and these sessions and codes, by their digests."""
+
+    tokens: frozenset[str] | None
+    """The ids of tokens. None is all of them."""
+    sessions: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
+
+
+ReadAsked: TypeAlias = Callable[[Asked, Callable[[Kept], object], Callable[[BaseException], object]], object]
+"""Reads without waiting: calls the first function with what it has read, or the second one with an error."""
 
 
 class SharedJournalKeeper(JournalKeeper):
-    """Keeps everything in the store, and reads the tokens again while requests come. Thread-safe."""
+    """Keeps everything in the store, and reads what other engines have changed. Thread-safe.
+
+    Attributes:
+        changes: Grows when this engine makes or ends a token, or ends a session, and when that is durable. A
+            read that was under way meanwhile must not be used.
+    """
 
     def __init__(
         self,
         link: JournalLink,
         load: Callable[[], Kept],
-        read_tokens: ReadTokens,
+        read: ReadAsked,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a keeper.
@@ -32,44 +56,34 @@ class SharedJournalKeeper(JournalKeeper):
         Args:
             link: The link to the journal.
             load: Returns what is in the store.
-            read_tokens: Reads the tokens without waiting: calls the first function with them, or the second one with
-                an error.
+            read: Reads some of it without waiting.
             monotonic: The clock of this machine.
         """
         super().__init__(link, load)
-        self._read_tokens = read_tokens
-        self._monotonic = monotonic
+        self.read = read
+        self.monotonic = monotonic
+        self.changes = 0
         self._lock = threading.Lock()
-        self._next = monotonic() + REFRESH_SECONDS
-        self._changes = 0
-        """Grows when this engine asks for a change, and when the change is durable."""
-        self._read: tuple[TokenRecord, ...] | None = None
 
     def apply(self, change: AccessChange, audit: AuditEntries = ()) -> "Future[bool]":
-        """Send a change to the journal. Tokens that were read before it is durable are not used."""
+        """Send a change to the journal."""
+        if not isinstance(change, _UNDONE):
+            return super().apply(change, audit)
         self._count_change()
         kept = super().apply(change, audit)
         kept.add_done_callback(self._count_change)
         return kept
 
-    def changed_tokens(self) -> tuple[TokenRecord, ...] | None:
-        """Return the tokens that were read last, once, and read them again if that is due."""
-        with self._lock:
-            found, self._read = self._read, None
-            now = self._monotonic()
-            if now < self._next:
-                return found
-            self._next = now + REFRESH_SECONDS
-            changes = self._changes
-        self._read_tokens(lambda tokens: self._take(tokens, changes), lambda _error: None)
-        return found
-
     def _count_change(self, _answered: object = None) -> None:
         with self._lock:
-            self._changes += 1
-            self._read = None
+            self.changes += 1
 
-    def _take(self, tokens: tuple[TokenRecord, ...], changes: int) -> None:
-        with self._lock:
-            if changes == self._changes:
-                self._read = tokens
+
+def kept_of(reader: AccessReader, asked: Asked) -> Kept:
+    """Return what is asked for, and the tokens that it belongs to, as they are in a store."""
+    sessions, codes = tuple(reader.sessions(asked.sessions)), tuple(reader.enter_codes(asked.codes))
+    if asked.tokens is None:
+        return Kept(tuple(reader.tokens()), sessions, codes)
+    owners = {each.token for each in sessions} | {each.token for each in codes}
+    wanted = asked.tokens | {owner for owner in owners if owner is not None}
+    return Kept(tuple(reader.tokens(wanted)), sessions, codes)

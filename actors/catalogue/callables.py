@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from stretto.actors.actions import Action, ActionRegistry, Requested
 from stretto.definitions.errors import Finding
-from stretto.definitions.model import CoreActions, Workflow
+from stretto.definitions.model import CoreActions, Resources, Workflow
 from stretto.definitions.validation import KnownAction, KnownInput, rendered_commands
 
 
@@ -13,7 +13,7 @@ class Callables:
 
     `unusable` gives the reason for each ref whose definition has errors. `find_more` registers actions that are loaded
     only when a ref is unknown. `requested_by` is who asks for runs: more is refused to remote clients. `pools` are the
-    names of the pools, or None if they are not known.
+    pools, each with what a worker has if that counts, or None if they are not known.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, each a part of what is known
@@ -24,7 +24,7 @@ class Callables:
         find_more: Callable[[], None] | None = None,
         *,
         requested_by: Requested = "owner",
-        pools: tuple[str, ...] | None = None,
+        pools: Mapping[str, Resources | None] | None = None,
     ) -> None:
         self._actions = actions
         self._workflows = workflows

@@ -51,9 +51,9 @@ class Catalogue:
     ) -> None:
         self.actions = actions
         self.findings: dict[str, tuple[Finding, ...]] = {}
-        self.triggers: Triggers = Triggers(None if earlier is None else earlier.triggers)
-        self._rules = rules
         self.pack_sensors: dict[str, PackSensor] = {}
+        self.triggers: Triggers = Triggers(None if earlier is None else earlier.triggers, self.pack_sensors)
+        self._rules = rules
         self._workflows: dict[str, Workflow] = {}
         self._stems: dict[str, list[str]] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
@@ -153,7 +153,7 @@ class Catalogue:
         self.findings[definition.file] = (*conflict, *definition.findings)
         if not definition.errors:
             self._log_warnings(definition)
-            self.findings[definition.file] += self.triggers.enter(definition)
+            self.findings[definition.file] += _logged(self._rules, definition.file, self.triggers.enter(definition))
             return True
         self._refuse(definition)
         event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"
@@ -347,3 +347,10 @@ def usable(definition: Definition) -> Workflow:
     if definition.errors or definition.workflow is None:
         raise InvalidDefinition(definition.errors)
     return definition.workflow
+
+
+def _logged(rules: Rules, file: str, taken: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Log that a definition is refused, if it is. Return the findings."""
+    if taken:
+        rules.log("definition_refused", file=file, findings=taken)
+    return taken

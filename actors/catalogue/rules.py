@@ -1,11 +1,12 @@
 """How a catalogue checks and reports definitions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from stretto.actors.catalogue.callables import Callables
 from stretto.definitions.errors import Finding
+from stretto.definitions.model import Resources
 from stretto.definitions.validation import KnownActions
 
 
@@ -61,7 +62,8 @@ class Rules:
         check_calls: Returns what validation shall take for callable. None leaves calls unchecked.
         log: Where warnings go.
         find_more: Registers actions that are loaded only when a ref is unknown.
-        pools: The names of the pools in which tasks can run, `here` among them, or None if they are not known.
+        pools: The pools in which tasks can run, `here` among them, each with what a worker has if that counts. None if
+            they are not known.
         max_pack_actions: The most actions of a pack. None is the default of packs.
         runs_actions: Whether the actions will run. Then those whose pack lacks its environment are refused.
     """
@@ -69,7 +71,7 @@ class Rules:
     check_calls: Callable[[Callables], KnownActions | None] = known_exactly
     log: LogEvent = log_event
     find_more: Callable[[], None] | None = None
-    pools: tuple[str, ...] | None = None
+    pools: Mapping[str, Resources | None] | None = None
     max_pack_actions: int | None = None
     runs_actions: bool = True
 

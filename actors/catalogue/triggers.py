@@ -9,6 +9,7 @@ from stretto.definitions.rules import Hook, Rule, Sensor, Trigger
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue.definition import Definition
+    from stretto.actors.packs import PackSensor
 
 
 class UnknownRule(StrettoError):
@@ -22,12 +23,14 @@ class Triggers:
 
     Args:
         earlier: Those that these replace.
+        of_packs: The sensors of packs, by ref. No sensor in the native form can have such a ref.
     """
 
-    def __init__(self, earlier: "Triggers | None" = None) -> None:
+    def __init__(self, earlier: "Triggers | None" = None, of_packs: Mapping[str, "PackSensor"] | None = None) -> None:
         self._rules: dict[str, Rule] = {}
         self._hooks: dict[str, Hook] = {}
         self._sensors: dict[str, Sensor] = {}
+        self._of_packs: Mapping[str, PackSensor] = {} if of_packs is None else of_packs
         earlier_ones: list[Trigger] = [] if earlier is None else earlier._all()  # noqa: SLF001
         self._earlier = {each.file: each for each in earlier_ones}
 
@@ -68,7 +71,25 @@ class Triggers:
             raise UnknownRule(f"there is no rule {ref!r}" + (f"; {hint}" if hint else ""))
         return found
 
+    def find_schedule(self, ref: str) -> Rule:
+        """Return the rule of a schedule. Raises `UnknownRule`."""
+        known = [name for name, rule in self._rules.items() if rule.schedule is not None]
+        if ref not in known:
+            hint = nearest(ref, known)
+            raise UnknownRule(f"there is no schedule {ref!r}" + (f"; {hint}" if hint else ""))
+        return self._rules[ref]
+
+    def with_schedule(self, ref: str) -> "Triggers":
+        """Return these rules and webhooks with one schedule of all."""
+        kept = Triggers()
+        for each in self._all():
+            if not isinstance(each, Rule) or each.schedule is None or each.ref == ref:
+                kept._enter(each)
+        return kept
+
     def _enter(self, trigger: Trigger) -> tuple[Finding, ...]:
+        if isinstance(trigger, Sensor) and (of_pack := self._of_packs.get(trigger.ref)) is not None:
+            return (_taken(f"the sensor {trigger.ref!r}", of_pack.place.file, trigger),)
         if isinstance(trigger, Rule):
             taken: Trigger = self._rules.setdefault(trigger.ref, trigger)
             what = f"the rule {trigger.ref!r}"
@@ -78,4 +99,8 @@ class Triggers:
             taken, what = self._hooks.setdefault(trigger.name, trigger), f"the hook {trigger.name!r}"
         if taken is trigger or taken.file == trigger.file:
             return ()
-        return (Finding("duplicate_ref", f"{what} is taken by {taken.file}", trigger.place),)
+        return (_taken(what, taken.file, trigger),)
+
+
+def _taken(what: str, file: str, trigger: Trigger) -> Finding:
+    return Finding("duplicate_ref", f"{what} is taken by {file}", trigger.place)

@@ -5,6 +5,7 @@ import click
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, load_or_exit
+from stretto.actors.cli.support.asked_daemon import AskedDaemon, with_asked_daemon
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 
@@ -17,10 +18,20 @@ from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 @DEFINITIONS
 @ACTIONS
 @PACKS
+@with_asked_daemon("definitions", "actions", "packs")
 def graph(
-    workflow: str, form: str, definitions: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]
+    *,
+    workflow: str,
+    form: str,
+    definitions: tuple[str, ...],
+    actions: tuple[str, ...],
+    packs: tuple[str, ...],
+    daemon: AskedDaemon | None,
 ) -> None:
-    """Draw the tasks and transitions of WORKFLOW, a ref or the path of a file."""
+    """Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.
+
+    With --daemon it is a ref of the daemon, which sends the text.
+    """
     from stretto.actors.catalogue import Rules, log_nothing
     from stretto.definitions.drawing import dot, folded, lay_out, mermaid, picture_of, svg
     from stretto.definitions.errors import InvalidDefinition, StrettoError
@@ -29,7 +40,14 @@ def graph(
     rules = Rules(check_calls=lambda _callables: None, log=log_nothing)
     catalogue = load_or_exit(definitions, actions=actions, packs=packs, rules=rules).catalogue
     try:
-        picture = picture_of(catalogue.find(workflow))
+        if daemon is None:
+            found = catalogue.find(workflow)
+        else:
+            from stretto.actors.operations import DefinitionSource, SourceAnswer
+
+            source = daemon.ask(DefinitionSource(workflow), SourceAnswer)
+            found = catalogue.read_text(source.text, source.file)
+        picture = picture_of(found)
         drawn = svg(lay_out(folded(picture))) if form == "svg" else {"mermaid": mermaid, "dot": dot}[form](picture)
     except InvalidDefinition as error:
         give_up_with_findings("the definition cannot be used", error.findings, FAILED)

@@ -17,10 +17,18 @@ from stretto.actors.cli.runs.options import (
     with_runs,
 )
 from stretto.actors.cli.runs.tables import show_table
-from stretto.actors.cli.runs.times import Clock
+from stretto.actors.cli.runs.times import Clock, seconds_of
 from stretto.actors.cli.support.printable import echo_json, echo_lines
 from stretto.actors.journal import INQUIRY_STATUSES, MAX_PAGE
-from stretto.actors.operations import AnswerInquiry, Inquiries, InquiriesAnswer, InquiryAnswer, ShowInquiry
+from stretto.actors.operations import (
+    AnswerInquiry,
+    Inquiries,
+    InquiriesAnswer,
+    InquiryAnswer,
+    InquiryLinked,
+    LinkInquiry,
+    ShowInquiry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,6 +138,31 @@ def answer(
     answered = source.ask(AnswerInquiry(found["id"], response, note=note), InquiryAnswer).inquiry
     if as_json:
         print_json(answered)
+
+
+@inquiries.command()
+@click.argument("inquiry")
+@click.option("--to", "person", required=True, metavar="PERSON", help="Who is to answer with the link.")
+@click.option(
+    "--expires", "lasts", callback=seconds_of, metavar="DURATION",
+    help="Its end, such as 2d. [default: the end of the inquiry, or 7d]",
+)  # fmt: skip
+@NOTE
+@with_runs
+def link(source: "Source", *, inquiry: str, person: str, lasts: float | None, note: str | None, as_json: bool) -> None:
+    """Make a personal link to INQUIRY, and print it. It is shown only now.
+
+    Anyone with the link can answer as PERSON, once and without a token. This needs the role admin.
+
+    With --json: {inquiry, to, url, expires_at}.
+    """
+    found = _find(source, inquiry)
+    made = source.ask(LinkInquiry(found["id"], person, lasts, note=note), InquiryLinked).link
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made["url"])
+    click.echo(f"send it to {person} alone: it can be used until {made['expires_at']}", err=True)
 
 
 def _types(schema: dict[str, Any]) -> "Mapping[str, str]":

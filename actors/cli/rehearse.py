@@ -9,6 +9,7 @@ import click
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import colour, give_up_with_findings
 from stretto.actors.cli.inputs import assigned, inputs_of
+from stretto.actors.cli.rehearsed_spans import TIME, rehearse_span
 from stretto.actors.cli.support.action_options import (
     ACTIONS,
     DEFINITIONS,
@@ -17,11 +18,13 @@ from stretto.actors.cli.support.action_options import (
     PACKS,
     expression_limits,
 )
+from stretto.actors.cli.support.asked_daemon import AskedDaemon, with_asked_daemon
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 from stretto.actors.cli.support.printable import echo_json, echo_lines, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from stretto.actors.catalogue import Library
     from stretto.actors.rehearsal import Rehearsed, Rehearser, Scripted, Verdict
@@ -43,27 +46,40 @@ if TYPE_CHECKING:
     "--keystore-values", multiple=True, metavar="NAME=VALUE",
     help="A made-up value of keystore.NAME. It replaces that of --keystore. Repeatable.",
 )  # fmt: skip
+@click.option("--since", type=TIME, help="Rehearse the schedule WORKFLOW from this time on, in UTC.")
+@click.option("--until", type=TIME, help="The end of that span.")
 @click.option("--case", metavar="FILE", help="Rehearse a conformance case, and print its outcome.")
 @click.option("--jsonl", is_flag=True, help="Rehearse conformance cases from standard input, one a line.")
+@with_asked_daemon(
+    "definitions", "actions", "packs", "pack_config", "keystore", "case", "jsonl", "transcript", "since", "until"
+)
 def rehearse(
+    *,
     target: str | None,
     more: tuple[str, ...],
     script: str | None,
     inputs: str | None,
-    as_json: bool,  # noqa: FBT001 - a command line's flag
-    transcript: bool,  # noqa: FBT001 - as above
+    as_json: bool,
+    transcript: bool,
     definitions: tuple[str, ...],
     actions: tuple[str, ...],
     packs: tuple[str, ...],
     pack_config: str | None,
     keystore: str | None,
     keystore_values: tuple[str, ...],
+    since: "datetime | None",
+    until: "datetime | None",
     case: str | None,
-    jsonl: bool,  # noqa: FBT001 - as above
+    jsonl: bool,
+    daemon: AskedDaemon | None,
 ) -> None:
     """Run WORKFLOW with scripted results instead of actions, on virtual time, and print all that it does.
 
-    A PATH is a rehearsal file, or a folder of them. Each passes or fails by its expectations.
+    A PATH is a rehearsal file, or a folder of them. Each passes or fails by its expectations. With --since and --until,
+    WORKFLOW is the ref of a schedule among the --definitions.
+
+    With --daemon, WORKFLOW is a ref of the daemon, or a file whose text it is sent. It rehearses within its own bounds,
+    and reads neither its configuration nor its keystore.
     """
     from stretto.metrics import configure_logging
 
@@ -76,7 +92,13 @@ def rehearse(
     if target is None:
         raise click.UsageError("name a workflow, or rehearsal files and folders of them")
     values = assigned(keystore_values, "a value of --keystore-values", {})
+    if daemon is not None:
+        from stretto.actors.cli.rehearsing_daemon import rehearse_at_daemon
+
+        rehearse_at_daemon(daemon, target, _script(script), (inputs, more), values, as_json=as_json)
     rehearser = _rehearser(_load(definitions, actions, packs), pack_config, keystore, values)
+    if since is not None or until is not None:
+        rehearse_span(target, rehearser, _script(script), since=since, until=until, as_json=as_json)
     if script is None and _is_of_rehearsals(target):
         if inputs is not None:
             raise click.UsageError("a rehearsal file has its own inputs: leave --inputs out")

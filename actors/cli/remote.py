@@ -53,7 +53,7 @@ def run_at_daemon(url: str, token_file: str | None, wanted: Wanted) -> NoReturn:
 
 
 def _run(client: Client, wanted: Wanted) -> int:
-    workflow = _named_or_read(wanted.workflow)
+    workflow = named_or_read(wanted.workflow)
     types = {}
     if wanted.assignments:
         described = client.ask(Describe(workflow))
@@ -112,7 +112,7 @@ def _cancel(client: Client, run: str) -> None:
             raise
 
 
-def _named_or_read(workflow: str) -> str | Definition:
+def named_or_read(workflow: str) -> str | Definition:
     """Return a ref as it is, and a file as its text: the daemon does not open clients' paths."""
     if not is_path(workflow) or may_be_ref(workflow):
         return workflow

@@ -41,8 +41,8 @@ def schedules() -> None:
 def list_(source: "Source", *, as_json: bool) -> None:
     """List the schedules with their states.
 
-    With --json: [{schedule, status, timing, timezone, jitter, missed_policy, overlap_policy, target, description, file,
-    last_due, last_run, last_at, started, missed, skipped, queued, in_progress, next}].
+    With --json: [{schedule, status, daemon, timing, timezone, jitter, missed_policy, overlap_policy, target,
+    description, file, last_due, last_run, last_at, started, missed, skipped, queued, in_progress, next}].
     """
     found = source.ask(Schedules(), SchedulesAnswer).schedules
     if as_json:
@@ -144,6 +144,8 @@ def _print(schedule: dict[str, Any], *, as_json: bool) -> None:
         return
     jitter = f", jitter {schedule['jitter']} s" if schedule["jitter"] else ""
     click.echo(f"{schedule['schedule']}  {schedule['status']}  runs {schedule['target']}")
+    if schedule["daemon"] is not None:
+        click.echo(f"daemon   {schedule['daemon']}")
     click.echo(f"timing   {schedule['timing']}  {schedule['timezone']}{jitter}")
     click.echo(f"policies missed: {schedule['missed_policy']}, overlap: {schedule['overlap_policy']}")
     click.echo(

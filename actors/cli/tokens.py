@@ -16,6 +16,7 @@ from stretto.actors.cli.runs.times import Clock, seconds_of
 from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
+from stretto.actors.cli.support.running_daemon import daemon_of_store
 from stretto.actors.gateway import Client
 from stretto.actors.history import token_as_json
 from stretto.actors.journal import InFile, keyring_for, locate, open_reader, open_store
@@ -150,7 +151,8 @@ def _with_place(command: Callable[..., None]) -> Callable[..., None]:
                 "no place for tokens: use --store URL or --tokens-file FILE, or set engine.store or serve.tokens_file"
             )
         with exiting_on_errors():
-            command(_Place(store, store_key, tokens_file), **given)
+            running = None if store is None else daemon_of_store(store, config)
+            command(_Place(store, store_key, tokens_file) if running is None else _Daemon(running), **given)
 
     return opened
 
@@ -159,11 +161,11 @@ def _with_place(command: Callable[..., None]) -> Callable[..., None]:
 def tokens() -> None:
     """Make, list and revoke the tokens with which clients use a daemon.
 
-    A running daemon is asked with --daemon. Otherwise the tokens are in the daemon's store, or, if it has none, in the
-    file of serve.tokens_file.
+    The tokens are in the daemon's store. If a daemon of this machine has it open, the daemon is asked over its socket
+    (serve.socket, or the default one); otherwise the store is opened. A daemon without a store has them in the file of
+    serve.tokens_file. With --daemon, that daemon is asked.
 
-    Exit codes: 0 done, 2 wrong usage, 3 the daemon, the store or the file cannot be used. A store cannot be changed
-    while a daemon uses it; a file can.
+    Exit codes: 0 done, 2 wrong usage, 3 the daemon, the store or the file cannot be used.
     """
 
 

@@ -54,6 +54,9 @@ class Collector:
         self._process = os.getpid()
         self._timer: asyncio.TimerHandle | None = None
         self._unfreezes = False
+        self._frozen = 0
+        """The objects frozen since all were examined. Some may be gone: Python counts those that are left one by one,
+        which takes longer than a collection."""
         self._frozen_at_most = 0
         self._base = 0
 
@@ -99,7 +102,7 @@ class Collector:
         growth = self._resident() - self._base
         if self._items_in_flight() and growth <= max(MAX_GROWTH_BYTES, self._base * MAX_GROWTH_SHARE):
             self._schedule(min(waited * 2, LONGEST_CHECK_SECONDS))
-        elif self._unfreezes or gc.get_freeze_count() > self._frozen_at_most:
+        elif self._unfreezes or self._frozen > self._frozen_at_most:
             self._collect_all()
         else:
             self._collect()
@@ -108,15 +111,17 @@ class Collector:
         """Examine all objects. Each time the frozen ones have doubled, some of them may have become garbage."""
         self._unfreezes = False
         gc.unfreeze()
+        self._frozen = 0
         self._collect()
-        self._frozen_at_most = 2 * gc.get_freeze_count()
+        self._frozen_at_most = 2 * self._frozen
 
     def _collect(self) -> None:
         began = perf_counter()
         found = gc.collect()
+        self._frozen += len(gc.get_objects(generation=2))  # all that are not frozen yet are there now
         gc.freeze()
         self._base = self._resident()
-        _log.debug("garbage_collected", seconds=perf_counter() - began, found=found, frozen=gc.get_freeze_count())
+        _log.debug("garbage_collected", seconds=perf_counter() - began, found=found, frozen=self._frozen)
 
 
 def resident_bytes() -> int:

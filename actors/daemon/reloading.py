@@ -10,11 +10,12 @@ import pykka
 
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.daemon.notify import notify
+from stretto.actors.daemon.pools import pool_options
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.journal import Requester
 from stretto.actors.packs import Pack
-from stretto.actors.pools import HERE
+from stretto.actors.pools import known_pools
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -85,6 +86,9 @@ class Reloading:
         library = load_library(
             engine.definitions, packs=engine.packs, rendered_commands=self._settings.core_local.rendered_cmd,
             earlier=earlier,
-            rules=Rules(pools=(HERE, *self._settings.pools), max_pack_actions=engine.max_pack_actions),
+            rules=Rules(
+                pools=known_pools(pool_options(self._settings.pools, engine.actions)),
+                max_pack_actions=engine.max_pack_actions,
+            ),
         )  # fmt: skip
         return library.catalogue, library.packs

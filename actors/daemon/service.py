@@ -20,6 +20,7 @@ from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
+from stretto.actors.daemon.pools import pool_options
 from stretto.actors.daemon.reloading import Reloading
 from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answering
 from stretto.actors.daemon.watching import watching
@@ -38,10 +39,9 @@ from stretto.actors.gateway import (
     open_port,
 )
 from stretto.actors.journal import KeyLimits
-from stretto.actors.pools import PoolOptions, RayPlace
 from stretto.actors.process import give_back, in_children
 from stretto.actors.sensors import SensorLimits
-from stretto.actors.settings import PoolSettings, SensorSettings, Settings
+from stretto.actors.settings import SensorSettings, Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -170,7 +170,7 @@ class Daemon:
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
             sensors=_sensor_limits(self._settings.sensors),
-            pools={name: _pool_options(each, engine.actions) for name, each in self._settings.pools.items()},
+            pools=pool_options(self._settings.pools, engine.actions),
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()
@@ -327,16 +327,4 @@ def _sensor_limits(settings: SensorSettings) -> SensorLimits | None:
         max_sensors=settings.max_sensors, max_line_bytes=settings.max_line_bytes,
         max_events_per_second=settings.max_events_per_second, max_log_bytes=settings.max_log_bytes,
         max_processes=settings.max_processes, stop_seconds=settings.stop_seconds,
-    )  # fmt: skip
-
-
-def _pool_options(settings: PoolSettings, actions: tuple[str, ...]) -> PoolOptions:
-    """Return how a pool is made. Its workers have the engine's actions unless it names its own."""
-    place = None if settings.carrier != "ray" else RayPlace(
-        address=settings.address or "", cpus=settings.cpus, gpus=settings.gpus, memory=settings.memory,
-        labels=settings.labels, key_file=settings.key_file,
-    )  # fmt: skip
-    return PoolOptions(
-        workers=settings.workers, slots=settings.slots, actions=settings.actions or actions, beat=settings.beat,
-        cache_bytes=settings.max_cache_bytes, ray=place, insecure=settings.insecure,
     )  # fmt: skip

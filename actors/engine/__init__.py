@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.blocking_calls import BlockingCalls, RunNotEnded
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.host import EngineHost
+    from stretto.actors.engine.inquiry_links import FoundLink
     from stretto.actors.engine.startup import EngineParts
 else:
     __getattr__ = lazy_face(
@@ -18,6 +19,7 @@ else:
             "blocking_calls": "BlockingCalls RunNotEnded",
             "engine": "Engine",
             "host": "EngineHost",
+            "inquiry_links": "FoundLink",
             "startup": "EngineParts",
         },
     )
@@ -28,5 +30,6 @@ __all__ = [
     "Engine",
     "EngineHost",
     "EngineParts",
+    "FoundLink",
     "RunNotEnded",
 ]

@@ -208,6 +208,12 @@ class BlockingEngine(BlockingCalls):
         answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response, by=by))
         return answered
 
+    def link_inquiry(
+        self, inquiry: str, to: str, lasts: float | None = None, *, by: Requester | None = None
+    ) -> dict[str, Any]:
+        """Make a personal link for someone who is to answer. See `Engine.link_inquiry`."""
+        return dict(self._get(self.proxy.link_inquiry(inquiry, to, lasts, by=by)))
+
     def drain_pool(self, pool: str, worker: str | None = None, *, by: Requester | None = None) -> int:
         """Let the workers of a pool finish their items and leave. See `Engine.drain_pool`."""
         return int(self._get(self.proxy.drain_pool(pool, worker, by=by)))

@@ -237,6 +237,10 @@ class BlockingCalls(BlockingReports):
         answered: dict[str, Any] = self._get(self.proxy.answer_inquiry(inquiry, response))
         return answered
 
+    def link_inquiry(self, inquiry: str, to: str, lasts: float | None = None) -> dict[str, Any]:
+        """Make a personal link for someone who is to answer. See `Engine.link_inquiry`."""
+        return dict(self._get(self.proxy.link_inquiry(inquiry, to, lasts)))
+
     def disable_rule(self, rule: str) -> dict[str, Any]:
         """Let a rule answer no more events. See `Engine.disable_rule`."""
         return dict(self._get(self.proxy.disable_rule(rule)))
@@ -276,3 +280,7 @@ class BlockingCalls(BlockingReports):
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))
+
+    def preview_prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
+        """Return how many runs `prune` would delete now. See `Engine.preview_prune`."""
+        return int(self._get(self.proxy.preview_prune(older_than_seconds, keep)))

@@ -15,6 +15,7 @@ from stretto.actors.engine.events import EngineEvents
 from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.inquiries import EngineInquiries
+from stretto.actors.engine.inquiry_links import InquiryLinks
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -67,13 +68,13 @@ class EngineCore:
         self.release = release = Release(services, table, quarantine, suspects, recovery, admission, relay)
         self.children = Children(services, engine, definitions, table, runs, quarantine, release)
         keys = RememberedKeys()
-        self.submissions = Submissions(services, definitions, runs, admission, keys)
+        self.submissions = Submissions(services, engine, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
         elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
-        self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs)
+        self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs, relay)
         self.sensors = sensors = EngineSensors(services, parts, definitions)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
@@ -82,6 +83,7 @@ class EngineCore:
         self.events = EngineEvents(services, definitions, RuleSwitches(services, keys_of_engine))
         self.pools = EnginePools(services)
         self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
+        self.inquiry_links = InquiryLinks(services)
         self.store = StoreQueries(services, table, elsewhere)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission, table)
         giving_up = GivingUp(
@@ -100,6 +102,7 @@ class EngineCore:
             following,
             self.requests,
             self.inquiries,
+            self.inquiry_links,
             schedules,
             sensors,
         )

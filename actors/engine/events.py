@@ -13,6 +13,7 @@ from stretto.actors.journal import Accepted, EventQuery, EventReader, NoJournal,
 from stretto.actors.runs import Services
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.data import FrozenDict, freeze
+from stretto.definitions.errors import InvalidInput, NotData
 from stretto.definitions.rules import SCHEDULE_EVENT, Event, Rule
 
 if TYPE_CHECKING:
@@ -56,10 +57,14 @@ class EngineEvents:
     ) -> dict[str, Any]:
         """Return what a rule would make of an event. See `Engine.try_rule`."""
         rule = self._find(ref)
-        event = Event(
-            id="evt-test", type=event_type or rule.event, payload=freeze(payload), at=self._services.now(),
-            source="test", headers=_object(headers), parameters=_object(parameters or rule.parameters),
-        )  # fmt: skip
+        try:
+            event = Event(
+                id="evt-test", type=event_type or rule.event, payload=freeze(payload, "the payload"),
+                at=self._services.now(), source="test", headers=_object(headers, "the headers"),
+                parameters=_object(parameters or rule.parameters, "the parameters"),
+            )  # fmt: skip
+        except NotData as error:
+            raise InvalidInput(f"the event for the rule {ref}", [str(error)]) from None
         surroundings = self._services.events.matcher.surroundings
         return self._services.guard.call(try_rule, rule, event, surroundings)
 
@@ -115,8 +120,8 @@ def _id_of(accepted: Accepted) -> str:
     return accepted.event
 
 
-def _object(given: Mapping[str, Any]) -> FrozenDict:
-    frozen = freeze(dict(given))
+def _object(given: Mapping[str, Any], name: str) -> FrozenDict:
+    frozen = freeze(dict(given), name)
     if not isinstance(frozen, FrozenDict):
         raise TypeError("an object is frozen to one")
     return frozen

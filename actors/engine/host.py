@@ -1,6 +1,6 @@
 """The daemon's side of an engine, which users do not need: `engine.proxy().host`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -8,6 +8,7 @@ import pykka
 from stretto.actors.dispatch import Deferred, reached_by
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.inquiries import EngineInquiries
+from stretto.actors.engine.inquiry_links import InquiryLinks
 from stretto.actors.engine.news import EngineNews, RunFollowing
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
@@ -44,6 +45,7 @@ class EngineHost:
         following: RunFollowing,
         requests: RunRequests,
         inquiries: EngineInquiries,
+        links: InquiryLinks,
         schedules: EngineSchedules,
         sensors: EngineSensors,
     ) -> None:
@@ -56,6 +58,7 @@ class EngineHost:
         self._following = following
         self._requests = requests
         self._inquiries = inquiries
+        self._links = links
         self._schedules = schedules
         self._sensors = sensors
         self._item_values = KeptReports()
@@ -99,9 +102,26 @@ class EngineHost:
         """
         return self._news.subscribe(listener)
 
+    def runs_in_progress_below(self, workflows: Collection[str]) -> int:
+        """Return the number of runs in progress in the trees that runs of these workflows are at the top of."""
+        return self._news.count_below(workflows)
+
     def subscribe_to_inquiries(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor `InquiryChanged` of all runs from now on, sub-workflows included."""
         self._inquiries.add_listener(listener)
+
+    def find_link(self, inquiry: str, code: str, *, ended: bool = False) -> Deferred:
+        """Return the `FoundLink` of a code.
+
+        Args:
+            inquiry: The id of the inquiry that the link is said to be of.
+            code: The code.
+            ended: Whether the inquiry may have ended: an answer that comes too late is shown who has answered.
+
+        Raises:
+            InvalidLink: The code is not that of a link of the inquiry, or can be used no more.
+        """
+        return self._links.find(inquiry, code, ended=ended)
 
     def unsubscribe_from_news(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor no more `RunNews`."""

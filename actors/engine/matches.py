@@ -73,6 +73,8 @@ class MatchStarts:
         """The runs of matches that have come while those that are due are read."""
         self._more_due = False
         """Whether the store has matches that are not in memory."""
+        self._due_after: int | None = None
+        """Where the next page of them begins."""
         events = services.events
         events.matcher.surroundings = Surroundings(services.keys.read, self._environment_of, services.limits)
         triggers = definitions.catalogue.triggers
@@ -101,19 +103,21 @@ class MatchStarts:
         )
 
     @handles(MatchesClaimed)
-    def find_due(self, _message: MatchesClaimed | FindDue) -> None:
+    def find_due(self, _message: MatchesClaimed) -> None:
         """Find the matches that earlier engines have not started."""
-        engine = self._link.engine
+        self._due_after = None
+        self._find_more(FindDue())
+
+    @handles(FindDue)
+    def _find_more(self, _message: FindDue) -> None:
+        """Read the next page of the matches that are due."""
+        engine, after = self._link.engine, self._due_after
         self._begun = set()
         self._services.readers.tell(
             self._engine,
-            lambda reader: DueFound(tuple(reader.events.due(engine, DUE_AT_ONCE))),
+            lambda reader: DueFound(reader.events.due(engine, DUE_AT_ONCE, after)),
             lambda _error: DueUnread(),
         )
-
-    @handles(FindDue)
-    def _find_again(self, message: FindDue) -> None:
-        self.find_due(message)
 
     @handles(DueUnread)
     def _due_unread(self, _message: DueUnread) -> None:
@@ -123,16 +127,19 @@ class MatchStarts:
     def _due_found(self, message: DueFound) -> None:
         """Start what is due, without what has come by itself since it was read."""
         begun, self._begun = self._begun or set(), None
-        new = [
-            each for each in message.matches if each.run_id not in begun and not self._runs.is_in_progress(each.run_id)
-        ]
-        for each in new:
-            self._add(each)
-        if len(message.matches) == DUE_AT_ONCE:
-            if new:
-                self._more_due = True
-            else:  # all of them wait for the commit of their runs: reading at once would find the same
-                self._services.timers.remind_after(WAIT_SECONDS, self._engine, FindDue())
+        page = message.page
+        for each in page.matches:
+            if each.run_id not in begun and not self._runs.is_in_progress(each.run_id):
+                self._add(each)
+        for each in page.unreadable:
+            self._set_aside(each, each.error or "")
+        if page.locked:
+            _log.error(
+                "matches_locked", matches=page.locked, reason="their inputs are encrypted with another store key"
+            )
+        # Behind this page, not from the begin: some of it is due until its runs are committed, or for ever.
+        self._due_after = page.next
+        self._more_due = self._more_due or page.next is not None
         self._start_waiting()
 
     @handles(MatchesDue)
@@ -176,7 +183,7 @@ class MatchStarts:
             self._waiting_bytes -= weigh(match.inputs)
         if self._more_due:
             self._more_due = False
-            self.find_due(FindDue())
+            self._find_more(FindDue())
 
     def _wait(self, error: StrettoError) -> None:
         if isinstance(error, EngineStopping) or self._is_reminded:
@@ -216,7 +223,10 @@ class MatchStarts:
             self._fail(match, error)
 
     def _fail(self, match: Match, error: StrettoError) -> None:
-        reason = f"{error.code}: {error}"
+        self._set_aside(match, f"{error.code}: {error}")
+
+    def _set_aside(self, match: Match, reason: str) -> None:
+        """Record why a match starts no run."""
         _log.warning("match_failed", event_id=match.event, rule=match.rule, reason=reason)
         self._services.events.match_counts.add("failed")
         self._run_failed(match.run_id)

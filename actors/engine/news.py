@@ -4,6 +4,7 @@ Supervisors report changes of their status only while someone listens (`Services
 """
 
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 import pykka
@@ -73,6 +74,10 @@ class EngineNews:
                 listener.tell(news)
             except pykka.ActorDeadError:
                 self.unsubscribe(listener)
+
+    def count_below(self, workflows: Collection[str]) -> int:
+        """Return the number of runs in progress in the trees that runs of these workflows are at the top of."""
+        return sum(self._root(run) in workflows for _, run in self._table)
 
     def _root(self, run: Run) -> str:
         """Return the workflow of the run at the top."""

@@ -26,6 +26,7 @@ from stretto.actors.journal import (
 )
 from stretto.actors.outcome import EngineStopping, RunWasParked, UnknownRun
 from stretto.actors.runs import ItemNotInFlight, MayNotAnswer, Services
+from stretto.actors.schedules import ScheduleDisabled, ScheduleElsewhere, UnknownSchedule
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import LimitExceeded, StrettoError
@@ -39,14 +40,17 @@ CHANGES: Final = frozenset(
         "drain_daemon",
         "extend",
         "pause",
+        "pause_schedule",
         "pause_task",
         "recover",
         "resume",
+        "resume_schedule",
         "resume_task",
         "retry_item",
         "set_concurrency",
         "set_max_failures",
         "skip_item",
+        "trigger_schedule",
     }
 )
 """The methods of `Engine` that change something and can be relayed. Their answers are written with the changes."""
@@ -61,8 +65,8 @@ Elsewhere: TypeAlias = Callable[[], Deferred]
 _ERRORS: Final[Mapping[str, type[StrettoError]]] = {
     kind.code: kind
     for kind in (
-        IllegalTransition, InquiryEnded, ItemNotInFlight, LimitExceeded, MayNotAnswer, RunRestarting, StoreUnavailable,
-        UnknownItem, UnknownRun, UnknownTask,
+        IllegalTransition, InquiryEnded, ItemNotInFlight, LimitExceeded, MayNotAnswer, RunRestarting, ScheduleDisabled,
+        ScheduleElsewhere, StoreUnavailable, UnknownItem, UnknownRun, UnknownSchedule, UnknownTask,
     )
 }  # fmt: skip
 _LANE: Final = "answers"
@@ -114,10 +118,12 @@ class AnsweringRequester(Requester, frozen=True, kw_only=True):
     Attributes:
         request: The number of the request.
         audited: Whether someone is named who asks for it. If not, a program has called its engine.
+        value: The value of the answer.
     """
 
     request: int
     audited: bool
+    value: Any = None
 
     @property
     def is_program(self) -> bool:
@@ -127,7 +133,11 @@ class AnsweringRequester(Requester, frozen=True, kw_only=True):
     def asks(self, operation: str, target: str, at: float, result: str = DONE) -> AuditEntries:
         """Return the entry of the audit, and the answer."""
         entries = super().asks(operation, target, at, result) if self.audited else ()
-        return (*entries, PeerAnswer(self.request, encode_json(_Answer())))
+        return (*entries, PeerAnswer(self.request, encode_json(_Answer(self.value))))
+
+    def answering(self, value: object) -> "AnsweringRequester":
+        """Return who asks, for a change whose answer has a value."""
+        return msgspec.structs.replace(self, value=value)
 
 
 class Relay:

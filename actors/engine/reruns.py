@@ -10,8 +10,8 @@ from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import OldRunRead, RerunChoice, RerunKnown, find_rerun, load_reuse_plan
-from stretto.actors.journal import Origin, Reader, Requester, origin_of_rerun
+from stretto.actors.history import KeyKnown, OldRunRead, RerunChoice, find_by_key, load_reuse_plan
+from stretto.actors.journal import Origin, Reader, Requester, RequestKey, origin_of_rerun
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runs import (
     RememberedKeys,
@@ -55,21 +55,23 @@ class Reruns:
         by: Requester | None,
     ) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
-        self._admission.check_new_run()
-        key = checked_key(idempotency_key)
+        refusal = self._admission.refusal_of(idempotency_key)
         others = None if labels is None else checked_labels(labels)
+        key = None if idempotency_key is None else RequestKey(checked_key(idempotency_key), others)
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, choice, key, others, origin, by)
+            return self._rerun_from_memory(run_id, choice, key, refusal, others, origin, by)
         answer = Deferred()
 
         def read(reader: Reader) -> None:
             rerun = choice.of(run_id, reader)
-            known = None if key is None else find_rerun(reader, idempotency_of_rerun(key, rerun), answer)
+            known = None if key is None else find_by_key(reader, idempotency_of_rerun(key, rerun), answer)
             if known is not None:
                 self._engine.tell(known)
                 return
+            if refusal is not None:
+                raise refusal
             accepted = reader.accepted(run_id)
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
@@ -80,11 +82,12 @@ class Reruns:
         self._services.readers.long.read(read, lambda _value: None, answer.fail)
         return answer
 
-    def _rerun_from_memory(  # noqa: PLR0913, PLR0917 - those of `rerun`
+    def _rerun_from_memory(  # noqa: PLR0913, PLR0917 - those of `rerun`, and why it is refused
         self,
         run_id: str,
         choice: RerunChoice,
-        key: str | None,
+        key: RequestKey | None,
+        refusal: StrettoError | None,
         labels: dict[str, str] | None,
         origin: Origin,
         by: Requester | None,
@@ -96,6 +99,8 @@ class Reruns:
             answer = Deferred()
             answer.resolve(earlier.as_replayed())
             return answer
+        if refusal is not None:
+            raise refusal
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         old = self._table.inputs_of(run_id)
@@ -116,8 +121,8 @@ class Reruns:
         self._runs.start(request)
         return request.accepted
 
-    @handles(RerunKnown)
-    def _rerun_known(self, message: RerunKnown) -> None:
+    @handles(KeyKnown)
+    def _key_known(self, message: KeyKnown) -> None:
         if message.same_request:
             self._runs.replay_acceptance(message.run_id, message.answer)
         else:
@@ -131,7 +136,7 @@ class Reruns:
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
         request.labels = old.labels if message.labels is None else message.labels
-        request.idempotency_key = message.idempotency_key
+        request.key = message.key
         request.ask_by(message.by, "rerun", old.run_id, self._services.now())
         try:
             self._admission.check_new_run()

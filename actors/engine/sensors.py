@@ -140,15 +140,16 @@ class EngineSensors:
         return self._kept(sensor).logs(sensor, count)
 
     def restart(self, sensor: str, by: Requester | None) -> Deferred:
-        """End a sensor and start it anew. See `Engine.restart_sensor`."""
+        """End a sensor and start it anew, once the audit has it. See `Engine.restart_sensor`."""
+        keeper = self._kept(sensor)
 
-        def recorded(report: Any) -> Deferred:
+        def recorded(_found: Any) -> Deferred:
             answer = Deferred()
             audit = asked_by(by, "restart_sensor", sensor, self._services.now())
-            record_audit(self._services.journal, audit, answer, report)
-            return answer
+            record_audit(self._services.journal, audit, answer)
+            return derived(answer, lambda _durable: keeper.restart(sensor))
 
-        return derived(self._kept(sensor).restart(sensor), recorded)
+        return derived(keeper.check(sensor), recorded)
 
     def _kept(self, sensor: str) -> SensorKeeper:
         if self._keeper is None:

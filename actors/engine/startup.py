@@ -43,7 +43,7 @@ from stretto.actors.journal import (
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
-from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools
+from stretto.actors.pools import CallPolicy, PoolOptions, Pools, known_pools
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.actors.schedules import BeginSchedules
@@ -148,7 +148,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
     library = load_library(
         as_list(options.definitions or ()), actions=as_list(options.actions), packs=as_list(options.packs),
         rendered_commands=options.rendered_commands,
-        rules=Rules(pools=(HERE, *options.pools), max_pack_actions=options.max_pack_actions),
+        rules=Rules(pools=known_pools(options.pools), max_pack_actions=options.max_pack_actions),
     )  # fmt: skip
     catalogue = library.catalogue
     pack_configuration = read_pack_configuration(options.pack_config, options.keystore, library.packs)

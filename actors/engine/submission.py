@@ -12,7 +12,8 @@ from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.journal import Link, Origin, Requester, StoreUnavailable
+from stretto.actors.history import find_by_key
+from stretto.actors.journal import Idempotency, Link, Origin, Reader, Requester, RequestKey, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import EngineStopping, RunHandle
 from stretto.actors.runs import (
@@ -68,6 +69,20 @@ class Admission:
         if reason is not None:
             raise StoreUnavailable(f"no run is accepted while the store cannot be written: {reason}")
 
+    def refusal_of(self, key: str | None) -> StrettoError | None:
+        """Return why no run is accepted now, for a request whose idempotency key may have one; None if it is.
+
+        Raises:
+            StrettoError: As `check_new_run`, for a request without a key, and for all once the engine stops.
+        """
+        try:
+            self.check_new_run()
+        except StrettoError as refusal:
+            if key is None or self.closed:
+                raise
+            return refusal
+        return None
+
     def check_new_run(self) -> None:
         """Raise as `check`, or `TooManyRuns` if as many runs as may be are in progress."""
         if self.closed or self.draining or self._journal.unavailable is not None:
@@ -82,15 +97,17 @@ class Admission:
 class Submissions:
     """Accepts runs from users."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that a submission needs
         self,
         services: Services,
+        engine: pykka.ActorRef[Any],
         definitions: EffectiveDefinitions,
         runs: RunSupervision,
         admission: Admission,
         keys: RememberedKeys,
     ) -> None:
         self._services = services
+        self._engine = engine
         self._definitions = definitions
         self._runs = runs
         self._admission = admission
@@ -107,7 +124,7 @@ class Submissions:
         by: Requester | None,
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
-        self._admission.check_new_run()
+        refusal = self._admission.refusal_of(idempotency_key)
         scope: Catalogue | None = None
         definition = self._definitions.checked(workflow, origin) if type(workflow) is str else None
         if definition is None:
@@ -125,10 +142,19 @@ class Submissions:
             request.ask_by(by, "submit", definition.ref, self._services.now())
         if request.shape.uses_files:
             self._runs.check_files(request)
-        if idempotency_key is not None and not self._keep_key(idempotency_key, request):
-            return request.accepted
+        if idempotency_key is not None:
+            key = checked_key(idempotency_key)
+            request.key = RequestKey(key, None if labels is None else request.labels, self._text_of(workflow))
+            if self._answers_again(request, request.key, refusal):
+                return request.accepted
         self._runs.start(request)
         return request.accepted
+
+    def _text_of(self, workflow: str | PathLike[str] | Workflow) -> str | None:
+        """Return the text of a workflow that came with its request; None of one that was named."""
+        if not isinstance(workflow, Workflow):
+            return None
+        return None if self._definitions.catalogue.workflows().get(workflow.ref) is workflow else workflow.text
 
     def _checked(self, workflow: str | PathLike[str] | Workflow, origin: Origin) -> "tuple[Workflow, Catalogue | None]":
         """Return a workflow that may run, with the workflows beside its file if it was named by one."""
@@ -152,19 +178,40 @@ class Submissions:
         scope = catalogue.file_scope(Path(name))
         return scope.find(name), scope
 
-    def _keep_key(self, key: str, request: RunRequest) -> bool:
-        """Give a request its idempotency key. Return False if it is answered with an earlier run."""
-        request.idempotency_key = checked_key(key)
+    def _answers_again(self, request: RunRequest, key: RequestKey, refusal: StrettoError | None) -> bool:
+        """Return whether a request is answered without a new run: by an earlier one with its key, or by a refusal.
+
+        Raises:
+            IdempotencyConflict, StrettoError: The key belongs to another request, or the refusal.
+        """
         if self._services.journal.durable:
-            return True  # the store knows the earlier ones
+            if refusal is None:
+                return False  # the store knows the earlier ones
+            bind_inputs(self._services.guard, request.workflow, request.inputs)
+            self._replay_or_fail(idempotency_of(key, request.workflow, request.inputs), request.accepted, refusal)
+            return True
         bind_inputs(self._services.guard, request.workflow, request.inputs)  # invalid inputs must not take the key
         idempotency = idempotency_of(key, request.workflow, request.inputs)
         earlier = self._keys.find(idempotency)
         if earlier is not None:
             request.accepted.resolve(earlier.as_replayed())
-            return False
+            return True
+        if refusal is not None:
+            raise refusal
         self._keys.keep(idempotency, request.handle)
-        return True
+        return False
+
+    def _replay_or_fail(self, idempotency: Idempotency, answer: Deferred, refusal: StrettoError) -> None:
+        """Answer a request that is refused now with the run that an earlier one with its key has started, if any."""
+
+        def read(reader: Reader) -> None:
+            known = find_by_key(reader, idempotency, answer)
+            if known is None:
+                answer.fail(refusal)
+            else:
+                self._engine.tell(known)
+
+        self._services.readers.read(read, lambda _value: None, lambda _error: answer.fail(refusal))
 
 
 def checked_watcher(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         stored_events,
         try_rule,
     )
-    from stretto.actors.events.waits import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack
+    from stretto.actors.events.waits import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack, PortionSent
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -37,7 +37,7 @@ else:
                 "event_as_json find_event list_events match_as_json rule_as_json show_event show_rule "
                 "stored_event stored_events try_rule"
             ),
-            "waits": "EventFound EventWait EventWaits LookBackFailed LookedBack",
+            "waits": "EventFound EventWait EventWaits LookBackFailed LookedBack PortionSent",
         },
     )
 
@@ -52,6 +52,7 @@ __all__ = [
     "LookBackFailed",
     "LookedBack",
     "Matcher",
+    "PortionSent",
     "event_as_json",
     "find_event",
     "list_events",

@@ -13,9 +13,10 @@ from stretto.actors.journal import (
     AuditEntries,
     EventAccepted,
     EventCame,
-    Link,
+    EventLink,
     MatchesDue,
     NoJournal,
+    RecordEntry,
 )
 from stretto.actors.outcome import EngineStopping
 from stretto.definitions.rules import Event, Hook, Rule, RuleIndex
@@ -31,7 +32,7 @@ class EventIntake:
     """
 
     def __init__(
-        self, journal: Link | None = None, matcher: Matcher | None = None, waits: EventWaits | None = None
+        self, journal: EventLink | None = None, matcher: Matcher | None = None, waits: EventWaits | None = None
     ) -> None:
         self._journal = NoJournal() if journal is None else journal
         self.waits = EventWaits() if waits is None else waits
@@ -92,14 +93,28 @@ class EventIntake:
         Raises:
             EngineStopping: The engine is being stopped.
         """
+        self._check_open()
+        answer, entry = self._entry(event, audit)
+        self._journal.record(*entry)
+        return answer
+
+    def accept_together(self, events: Iterable[Event]) -> list[Deferred]:
+        """Accept events that become durable in one commit. Returns an answer for each, and raises, as `accept` does."""
+        self._check_open()
+        made = [self._entry(event, ()) for event in events]
+        self._journal.record_together([entry for _answer, entry in made])
+        return [answer for answer, _entry in made]
+
+    def _check_open(self) -> None:
         if self._closed:
             raise EngineStopping("the engine is being stopped: it accepts no more events")
+
+    def _entry(self, event: Event, audit: AuditEntries) -> tuple[Deferred, RecordEntry]:
+        """Return the answer to an event, and what is recorded of it."""
         answer = Deferred()
         accepted = EventAccepted(event=event, matches=self.matcher.matches(event), audit=audit)
         settle_with(answer, lambda found: self._count(accepted, found), lambda _error: self.counts.add("refused"))
-        notifications = self.notifications_of(accepted)
-        self._journal.record(accepted, notifications, ((answer, Accepted(event.id)),), event.id)
-        return answer
+        return answer, (accepted, self.notifications_of(accepted), ((answer, Accepted(event.id)),), event.id)
 
     def acceptance_of(self, event: Event, audit: AuditEntries = ()) -> EventAccepted:
         """Return the record of an event with its matches, for the commit of what has caused it."""

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from stretto.actors.journal import (
     PAGE,
     EventQuery,
@@ -13,6 +15,8 @@ from stretto.actors.journal import (
     UnknownEvent,
     time_as_json,
 )
+from stretto.definitions.context import MASK
+from stretto.definitions.data import FrozenDict, freeze
 from stretto.definitions.rules import (
     NO_RULES,
     NO_SURROUNDINGS,
@@ -33,6 +37,9 @@ LAST_MATCHES: Final = 20
 """Matches of a rule that are shown, the newest ones."""
 MOST_JUDGED: Final = 100
 """Rules of an event's type that are judged for people."""
+_LINKS: Final = "links"
+_OPEN_BUT_LINKS: Final = frozenset({"stretto.inquiry_asked"})
+"""The events of which only the personal links are secret."""
 
 
 def event_as_json(row: EventRow) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def show_event(
     Raises:
         UnknownEvent: There is no such event.
     """
-    found = find_event(reader, event)
+    found = _masked(find_event(reader, event))
     matches = reader.matches(event)
     answered = {each.rule for each in matches}
     # Other schedules have nothing to do with a due time.
@@ -127,6 +134,16 @@ def show_event(
             for each in others
         ],
     }
+
+
+def _masked(event: Event) -> Event:
+    """Return an event as people may read it: of a secret payload, they see the names of its members."""
+    if not event.secret:
+        return event
+    payload = dict.fromkeys(event.payload, MASK) if isinstance(event.payload, FrozenDict) else MASK
+    if event.type in _OPEN_BUT_LINKS and isinstance(event.payload, FrozenDict):
+        payload = {**event.payload, _LINKS: MASK}
+    return msgspec.structs.replace(event, payload=freeze(payload))
 
 
 def find_event(reader: EventReader, event: str) -> Event:

@@ -6,7 +6,6 @@
 All events pass here when they are durable, not when they are accepted: no wait is missed in between.
 """
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -28,7 +27,7 @@ class EventWait(msgspec.Struct, frozen=True, eq=False):
     """A wait of an item for an event."""
 
     item: Recipient
-    """Gets `EventCame`, `EventFound`, and `LookedBack` or `LookBackFailed`."""
+    """Gets `EventCame`, `EventFound`, `PortionSent`, and `LookedBack` or `LookBackFailed`."""
     type: str
     match: FrozenDict
     since: float
@@ -39,6 +38,10 @@ class EventFound(msgspec.Struct, frozen=True):
     """An event has come since the begin of the wait. They are found in the order of their acceptance."""
 
     event: Event
+
+
+class PortionSent(msgspec.Struct, frozen=True):
+    """A portion of the events since the begin of the wait was sent. The next one follows `EventWaits.handled`."""
 
 
 class LookedBack(msgspec.Struct, frozen=True):
@@ -86,6 +89,8 @@ class EventWaits:
         self._lock = threading.Lock()
         self._new: dict[str, list[EventWait]] = {}
         """The waits by type that have not looked back. A type that is being looked at has an entry."""
+        self._portions: dict[str, _Portion] = {}
+        """The portions by type whose events are not handled yet."""
 
     def add(self, wait: EventWait) -> None:
         """Let an item wait, and look for what has come since its wait began. Raises LimitExceeded."""
@@ -97,6 +102,19 @@ class EventWaits:
         """Let an item wait no longer."""
         with self._lock:
             self._index.remove(wait, wait.type, wait.match)
+        self.handled(wait)
+
+    def handled(self, wait: EventWait) -> None:
+        """Note that an item has handled a portion. When all have, the next one is read: items set the pace."""
+        with self._lock:
+            portion = self._portions.get(wait.type)
+            if portion is None or wait not in portion.left:
+                return
+            portion.left.discard(wait)
+            if portion.left:
+                return
+            del self._portions[wait.type]
+        self._look(wait.type, portion.waits, portion.last)
 
     def tell(self, message: EventCame) -> None:
         """Send an event to the items that it may end. Called once it is durable, in the order of the commits."""
@@ -148,9 +166,17 @@ class EventWaits:
             waits = self._take_new(event_type)
 
     def _found(self, event_type: str, waits: Sequence[EventWait], found: EventsSince) -> None:
-        self._pass_on(waits, found.events)
         if found.last is not None:
-            self._look(event_type, waits, found.last)
+            with self._lock:
+                waits = [each for each in waits if self._index.has(each, each.type, each.match)]
+                if waits:
+                    # Before the events are sent: an item may end with one of them at once.
+                    self._portions[event_type] = _Portion(waits, set(waits), found.last)
+        self._pass_on(waits, found.events)
+        if waits and found.last is not None:
+            for wait in waits:
+                if not _send(wait, PortionSent()):
+                    self.handled(wait)
             return
         _send_all(waits, LookedBack())
         self._look_for_new(event_type)
@@ -183,6 +209,23 @@ class EventWaits:
             return waits
 
 
+class _Portion:
+    """Events that were sent to waits.
+
+    Attributes:
+        waits: The waits that look back.
+        left: Those that have not handled the events.
+        last: Where the next portion begins.
+    """
+
+    __slots__ = ("last", "left", "waits")
+
+    def __init__(self, waits: Sequence[EventWait], left: set[EventWait], last: int) -> None:
+        self.waits = waits
+        self.left = left
+        self.last = last
+
+
 def _begin_of(waits: Sequence[EventWait]) -> float:
     return min(wait.since for wait in waits)
 
@@ -197,6 +240,10 @@ def _send_all(waits: Iterable[EventWait], message: object) -> None:
         _send(wait, message)
 
 
-def _send(wait: EventWait, message: object) -> None:
-    with contextlib.suppress(pykka.ActorDeadError):  # the item has just ended, and removes its wait
+def _send(wait: EventWait, message: object) -> bool:
+    """Send a message to an item. Return whether the item is there to handle it."""
+    try:
         wait.item.tell(message)
+    except pykka.ActorDeadError:  # the item has just ended, and removes its wait
+        return False
+    return True

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stretto.actors.gateway.paced_loop import PacedLoop
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
     from stretto.actors.gateway.socket_users import group_of
-    from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused, StreamEvent
+    from stretto.actors.gateway.wire import DaemonUnreachable, RequestRefused, StreamEvent, finding_of
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -44,7 +44,7 @@ else:
             "paced_loop": "PacedLoop",
             "socket_file": "CannotServe SocketFile default_path",
             "socket_users": "group_of",
-            "wire": "DaemonUnreachable RequestRefused StreamEvent",
+            "wire": "DaemonUnreachable RequestRefused StreamEvent finding_of",
         },
     )
 
@@ -62,6 +62,7 @@ __all__ = [
     "certificate_of",
     "check_exposure",
     "default_path",
+    "finding_of",
     "group_of",
     "open_port",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Generator
 from time import monotonic, process_time, thread_time
 from typing import Any, Final
 
-SHARE: Final = 0.07
+SHARE: Final = 0.04
 """The share of the daemon's CPU time that all guests have together while runs need it."""
 MAX_SAVED_SECONDS: Final = 0.01
 """The most CPU time that is saved up while no guest needs it."""
@@ -14,6 +14,12 @@ BUSY_SECONDS: Final = 0.05
 """The time for which runs count as busy after their last turn."""
 SHORTEST_WAIT_SECONDS: Final = 0.01
 """The shortest time for which guests wait: each end of a wait costs a wake-up."""
+LONGEST_WAIT_SECONDS: Final = 0.1
+"""The longest time for which guests wait, whatever they owe. A debt is paid with CPU time of the daemon: on a machine
+that has little of it for the daemon, a probe would wait for seconds."""
+LENT_TURNS: Final = 2
+"""The turns that guests have then: a client's connection is accepted in the first one, and its request is read in the
+second one."""
 
 
 class Budget:
@@ -42,14 +48,29 @@ class Budget:
         self._spent = self._turned = 0.0
         self._saved = MAX_SAVED_SECONDS
         self._was_used = False
+        self._lent = 0
+        """The turns that guests have although they owe."""
+        self._is_closed = False
+        self._closed_at = 0.0
+        """Since when guests wait."""
 
     def bind(self, is_busy: Callable[[], bool]) -> None:
         """Set the function that returns whether runs need the processor now."""
         self._is_busy = is_busy
 
+    @property
+    def is_lent(self) -> bool:
+        """Whether guests are let in although they owe: only a few of them then."""
+        return self._lent > 0
+
     def use(self) -> None:
         """Note that this turn of the loop does something for a guest."""
         self._was_used = True
+
+    def let_in(self) -> None:
+        """Note that guests have a turn now."""
+        self.use()
+        self._lent = max(self._lent - 1, 0)
 
     def turn(self) -> float:
         """Charge the last turn of the loop if it was of use to a guest.
@@ -62,7 +83,7 @@ class Budget:
             self._busy_until = now + BUSY_SECONDS
         elif now >= self._busy_until:
             self._is_bounded = self._was_used = False
-            return 0.0
+            return self._opened()
         spent, turned = self._of_process(), self._of_thread()
         if self._is_bounded:
             self._saved = min(self._saved + (spent - self._spent) * SHARE, MAX_SAVED_SECONDS)
@@ -70,7 +91,23 @@ class Budget:
                 self._saved = max(self._saved - turned + self._turned, -MAX_DEBT_SECONDS)
         self._is_bounded, self._was_used = True, False
         self._spent, self._turned = spent, turned
-        return 0.0 if self._saved > 0 else SHORTEST_WAIT_SECONDS - self._saved / SHARE
+        if self._saved > 0:
+            return self._opened()
+        return 0.0 if self._lent else self._wait(now)
+
+    def _opened(self) -> float:
+        self._is_closed, self._lent = False, 0
+        return 0.0
+
+    def _wait(self, now: float) -> float:
+        """Return for how long guests wait that owe CPU time. Lend them turns if they have waited for long."""
+        if not self._is_closed:
+            self._is_closed, self._closed_at = True, now
+        left = self._closed_at + LONGEST_WAIT_SECONDS - now
+        if left <= 0:
+            self._is_closed, self._lent = False, LENT_TURNS
+            return 0.0
+        return min(SHORTEST_WAIT_SECONDS - self._saved / SHARE, left)
 
 
 class Charged:

@@ -14,7 +14,7 @@ import selectors
 from typing import TYPE_CHECKING, Any
 
 from stretto.actors.gateway.budget import Budget
-from stretto.actors.gateway.guest_queue import GuestQueue, descriptor_of
+from stretto.actors.gateway.guest_queue import AT_ONCE, LENT_AT_ONCE, GuestQueue, descriptor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,8 +115,9 @@ class PacedSelector(selectors.BaseSelector):
         known = [each for each in ready if each[0].fd != self._queue.door]
         if len(known) == len(ready) and not self._queue.has_ready():
             return ready
-        self.budget.use()
-        return [*known, *self._queue.take()]
+        most = LENT_AT_ONCE if self.budget.is_lent else AT_ONCE
+        self.budget.let_in()
+        return [*known, *self._queue.take(most)]
 
     def _set_door(self, *, is_open: bool) -> None:
         if is_open == self._is_open:

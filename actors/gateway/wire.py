@@ -256,7 +256,7 @@ class Exchange:
         """Return the refusal of a whole body. Raises `DaemonUnreachable` if a daemon would not say it."""
         try:
             problem = _objects.decode(body)
-            findings = [_finding(each) for each in problem.get("findings", [])]
+            findings = [finding_of(each) for each in problem.get("findings", [])]
             refused = Refused(problem["code"], problem["detail"], list(map(str, findings)), findings)
             return RequestRefused(refused, findings, problem)
         except (msgspec.DecodeError, KeyError, TypeError):
@@ -362,7 +362,8 @@ def _written(request: Request) -> Written:
     return written
 
 
-def _finding(given: dict[str, Any]) -> Finding:
+def finding_of(given: Mapping[str, Any]) -> Finding:
+    """Return a finding as a daemon has sent it."""
     place = Place(given["file"], given["line"], given["column"], given["path"])
     texts = (given["found"], given["expected"], given["hint"], given["severity"])
     return Finding(given["code"], given["message"], place, *texts)

@@ -7,6 +7,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.history.acceptance import accepted_run
     from stretto.actors.history.cells import UnknownVisit, map_items, with_states
+    from stretto.actors.history.choices import UnknownStatus, checked_statuses
     from stretto.actors.history.context_versions import list_versions
     from stretto.actors.history.contexts import UnknownPath, context_value, show_context
     from stretto.actors.history.counts import count_runs
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
         EntriesRead,
+        KeyKnown,
         OldRunRead,
-        RerunKnown,
         RunLoaded,
         RunNotLoaded,
-        find_rerun,
+        find_by_key,
         load,
         load_reuse_plan,
         not_loaded,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         pruned,
         token_as_json,
     )
-    from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
+    from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_prune, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, ended_outcome, outcome_for_parent
     from stretto.actors.history.reports import UnknownItem
@@ -75,6 +76,7 @@ else:
             "versions": "run_version",
             "counts": "count_runs",
             "ends": "explain_end_of_tasks",
+            "choices": "UnknownStatus checked_statuses",
             "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
             "failure_groups": "group_errors list_error_items",
@@ -85,13 +87,13 @@ else:
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "kept_reports": "KeptReports",
             "loading": (
-                "EntriesRead OldRunRead RerunKnown RunLoaded RunNotLoaded find_rerun load load_reuse_plan not_loaded "
+                "EntriesRead OldRunRead KeyKnown RunLoaded RunNotLoaded find_by_key load load_reuse_plan not_loaded "
                 "stored_handle"
             ),
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": ("kept_report pruned token_as_json"),
-            "previews": "count_cancelled preview_cancel preview_rerun",
+            "previews": "count_cancelled preview_cancel preview_prune preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay ended_outcome outcome_for_parent",
             "reports": "UnknownItem",
@@ -115,21 +117,23 @@ __all__ = [
     "ItemMaps",
     "ItemWait",
     "KeptReports",
+    "KeyKnown",
     "KeyWait",
     "OfflineRuns",
     "OldRunRead",
     "PoolWait",
     "Replay",
     "RerunChoice",
-    "RerunKnown",
     "RunLoaded",
     "RunNotLoaded",
     "UnknownItem",
     "UnknownKind",
     "UnknownPath",
+    "UnknownStatus",
     "UnknownVisit",
     "WrittenResults",
     "accepted_run",
+    "checked_statuses",
     "context_value",
     "count_cancelled",
     "count_runs",
@@ -138,8 +142,8 @@ __all__ = [
     "error_lines",
     "explain_end_of_tasks",
     "explain_waits",
+    "find_by_key",
     "find_inquiry",
-    "find_rerun",
     "group_errors",
     "inquiry_as_json",
     "inquiry_ended_error",
@@ -161,6 +165,7 @@ __all__ = [
     "not_quarantined_error",
     "outcome_for_parent",
     "preview_cancel",
+    "preview_prune",
     "preview_rerun",
     "pruned",
     "quarantine_wait",

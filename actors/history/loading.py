@@ -18,6 +18,7 @@ from stretto.actors.journal import (
     Reader,
     ReadingStopped,
     Requester,
+    RequestKey,
     Rerun,
     RunAccepted,
     StoreUnavailable,
@@ -69,13 +70,13 @@ class OldRunRead(msgspec.Struct, frozen=True):
     origin: Origin
     answer: Deferred
     by: Requester | None = None
-    idempotency_key: str | None = None
+    key: RequestKey | None = None
     labels: dict[str, str] | None = None
     """Those of the rerun, or None for those of the old run."""
 
 
-class RerunKnown(msgspec.Struct, frozen=True):
-    """A run has the idempotency key of a rerun that is asked for. `same_request` says whether it is that rerun."""
+class KeyKnown(msgspec.Struct, frozen=True):
+    """A run has the idempotency key of a request. `same_request` says whether that request has started it."""
 
     run_id: str
     same_request: bool
@@ -108,14 +109,14 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
     return RunLoaded(accepted, tuple(reader.children(run_id)), plan, tuple(reader.inquiries.pending_of(run_id)))
 
 
-def find_rerun(reader: Reader, idempotency: Idempotency, answer: Deferred) -> RerunKnown | None:
-    """Return the run that has the idempotency key of a rerun, or None. `answer` is for who asks for the rerun.
+def find_by_key(reader: Reader, idempotency: Idempotency, answer: Deferred) -> KeyKnown | None:
+    """Return the run that has the idempotency key of a request, or None. `answer` is for who sent the request.
 
     Raises `StoreUnavailable`, and the error of a missing key.
     """
     existing = reader.find(idempotency.key)
     accepted = None if existing is None else reader.accepted(existing)
-    return None if accepted is None else RerunKnown(accepted.run_id, accepted.idempotency == idempotency, answer)
+    return None if accepted is None else KeyKnown(accepted.run_id, accepted.idempotency == idempotency, answer)
 
 
 def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan | None:

@@ -1,5 +1,6 @@
 """The effects of a cancellation or of a rerun in numbers, without doing either."""
 
+import time
 from typing import Any, Final
 
 from stretto.actors.history.cells import map_items
@@ -11,6 +12,7 @@ from stretto.actors.journal import (
     CODES,
     STATE_BITS,
     GivenItems,
+    Prune,
     Reader,
     RerunScope,
     RunAccepted,
@@ -101,3 +103,14 @@ def _reused_of(reader: Reader, run_id: str, visit: TaskRow, chosen: frozenset[in
     cells: bytes = map_items(reader, run_id, visit.task, visit.visit)["cells"]
     reused = cells.translate(_WHETHER_REUSED)
     return reused.count(1) - sum(reused[index] for index in chosen if index < len(reused))
+
+
+def preview_prune(reader: Reader, older_than_seconds: float | None = None, keep: int | None = None) -> int:
+    """Return how many ended runs `Engine.prune` would delete now.
+
+    Raises `ValueError` for a negative argument, `StoreUnavailable`.
+    """
+    if (older_than_seconds or 0) < 0 or (keep or 0) < 0:
+        raise ValueError("an age in seconds and a number of runs to keep must be at least 0")
+    ended_before = None if older_than_seconds is None else time.time() - older_than_seconds
+    return reader.count_doomed(Prune(ended_before, keep))

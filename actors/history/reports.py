@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from msgspec import structs
 
+from stretto.actors.history.choices import checked_outcomes, checked_statuses
 from stretto.actors.history.ends import explain_end
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
 from stretto.actors.history.plain import (
@@ -73,10 +74,10 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
-    The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `StoreUnavailable`.
+    The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `UnknownStatus`, `StoreUnavailable`.
     """
     query = RunQuery(
-        status=_several(status),
+        status=checked_statuses(status),
         workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
         parent=parent, id_prefix=id_prefix, requested_by=by, cursor=cursor, limit=_page(limit),
     )  # fmt: skip
@@ -181,7 +182,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
-    query = ItemQuery(task, _several(outcome), cursor, _page(limit), visit, order, min_attempts)
+    query = ItemQuery(task, checked_outcomes(outcome), cursor, _page(limit), visit, order, min_attempts)
     page = reader.items(run_id, query)
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
@@ -362,11 +363,6 @@ def _accepted_and_mask(reader: Reader, run_id: str) -> tuple[RunAccepted, Mask] 
         return accepted, mask_of(reader, accepted)
 
     return unless_sealed(read)
-
-
-def _several(texts: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
-    """Return one text, or the different ones of several. None are no condition."""
-    return texts if texts is None or isinstance(texts, str) else tuple(dict.fromkeys(texts)) or None
 
 
 def _page(limit: int) -> int:

@@ -14,6 +14,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import (
+        MAX_SESSIONS,
         AccessChange,
         AccessReader,
         AccessWriter,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.events import (
         Accepted,
+        DueMatches,
         EventAccepted,
         EventPage,
         EventQuery,
@@ -82,6 +84,16 @@ if TYPE_CHECKING:
         unknown_inquiry_error,
     )
     from stretto.actors.journal.inquiries_memory import InquiriesInMemory
+    from stretto.actors.journal.inquiry_links import (
+        ANSWER_PATH,
+        LINK_VIA,
+        MAX_PERSON_CHARACTERS,
+        InquiryLink,
+        InvalidLink,
+        digest_of_link,
+        new_link_code,
+        path_of_link,
+    )
     from stretto.actors.journal.item_cells import (
         ATTEMPTS_SHIFT,
         CODES,
@@ -114,11 +126,12 @@ if TYPE_CHECKING:
         MAX_PENDING,
         Answers,
         EngineLink,
+        EventLink,
         JournalLink,
         KeyLink,
         Link,
-        NoJournal,
         Notifications,
+        RecordEntry,
         ScheduleLink,
         SensorLink,
     )
@@ -134,6 +147,7 @@ if TYPE_CHECKING:
         RunUnrecordable,
         StoreGone,
     )
+    from stretto.actors.journal.no_journal import NoJournal
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
     from stretto.actors.journal.peers import (
@@ -148,6 +162,7 @@ if TYPE_CHECKING:
         MAX_PAGE,
         MOST_SEARCHED,
         NO_PARENT,
+        OUTCOMES,
         PAGE,
         STATUSES,
         EntryQuery,
@@ -170,6 +185,7 @@ if TYPE_CHECKING:
         KeysRead,
         Origin,
         ParentItem,
+        RequestKey,
         Rerun,
         RerunScope,
         ResultsWritten,
@@ -215,7 +231,7 @@ else:
         {
             "access": (
                 "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage "
-                "AuditQuery AuditRow EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse "
+                "AuditQuery AuditRow EndSession Enter EnterCodeRecord MAX_SESSIONS NoteSessionUse NoteTokenUse "
                 "PruneAudit RevokeToken SessionRecord TokenRecord"
             ),
             "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
@@ -230,9 +246,13 @@ else:
                 "InquiryReader InquiryStatus Question StoredInquiry UnknownInquiry unknown_inquiry_error"
             ),
             "inquiries_memory": "InquiriesInMemory",
+            "inquiry_links": (
+                "ANSWER_PATH InquiryLink InvalidLink LINK_VIA MAX_PERSON_CHARACTERS digest_of_link new_link_code "
+                "path_of_link"
+            ),
             "events": (
-                "Accepted EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match MatchFailed "
-                "NewEvents MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
+                "Accepted DueMatches EventAccepted EventPage EventQuery EventReader EventRow EventsSince Match "
+                "MatchFailed NewEvents MatchKey MatchRow PruneEvents UnknownEvent new_event_id"
             ),
             "item_cells": (
                 "ATTEMPTS_SHIFT CODES DAMAGED ITEM_STATES MOST_ITEMS SKIP_REQUEST STATE_BITS attempts_in_cell unpacked"
@@ -244,27 +264,28 @@ else:
             ),
             "lease": "StoredDaemon",
             "link": (
-                "Answers EngineLink JournalLink KeyLink Link MAX_PENDING NoJournal Notifications ScheduleLink "
-                "SensorLink"
+                "Answers EngineLink EventLink JournalLink KeyLink Link MAX_PENDING Notifications RecordEntry "
+                "ScheduleLink SensorLink"
             ),
             "location": "InFile files_of locate",
             "messages": (
                 "EventCame JournalHasRoom MatchesClaimed MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed "
                 "StoreGone"
             ),
+            "no_journal": "NoJournal",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
             "limits": "KeyNeed KeyShare",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": (
-                "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT PAGE RunQuery "
-                "STATUSES"
+                "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT OUTCOMES PAGE "
+                "RunQuery STATUSES"
             ),
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending EngineDrains Entry GivenItems Happened Idempotency ItemKey ItemStarted KeptOutput "
-                "KeysRead Origin ParentItem Rerun RerunScope ResultsWritten RunAccepted RunsReleased SecretsLearned "
-                "Suspicion Suspicions UnreadableRecord Write check_rerun origin_of_rerun"
+                "KeysRead Origin ParentItem RequestKey Rerun RerunScope ResultsWritten RunAccepted RunsReleased "
+                "SecretsLearned Suspicion Suspicions UnreadableRecord Write check_rerun origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
@@ -282,34 +303,32 @@ else:
     )
 
 __all__ = [
-    "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS", "DONE",
-    "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LOADING", "MAX_NOTE", "MAX_OUTPUT_BYTES",
-    "MAX_PAGE", "MAX_PENDING", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "PAGE", "QUARANTINED",
-    "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
-    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
-    "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
-    "ContextTracker", "DeleteRun", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
-    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventPage", "EventQuery", "EventReader", "EventRow",
-    "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry", "InquiryChange",
-    "InquiryEnd",
-    "InquiryEnded", "InquiryPage", "InquiryQuery", "InquiryReader", "InquiryStatus", "InvalidCursor", "ItemError",
-    "ItemKey", "ItemQuery", "ItemRow", "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict",
-    "KeyLimits", "KeyLink", "KeyNeed", "KeyPlace", "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match",
-    "MatchFailed",
-    "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue", "NewEvents",
-    "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
-    "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
-    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
-    "Question", "Reader", "Readers", "ReadingStopped", "RemoveKey", "ReplayTrace", "RequestUnanswered", "RequestedBy",
-    "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog",
-    "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink",
-    "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink",
-    "SessionRecord",
-    "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon",
-    "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished",
-    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
-    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "files_of", "finish_upgrade",
-    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "open_journal", "open_reader", "open_store",
-    "origin_of_rerun", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error", "unknown_key_error",
-    "unpacked", "upgrade",
+    "ANSWER_PATH", "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS",
+    "DONE", "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LINK_VIA", "LOADING", "MAX_NOTE",
+    "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS", "MAX_SESSIONS", "MOST_ITEMS",
+    "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "OUTCOMES", "PAGE", "QUARANTINED", "RESTARTED", "SCOPES",
+    "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange", "AccessReader",
+    "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry", "AuditPage",
+    "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed", "ContextTracker",
+    "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
+    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery", "EventReader",
+    "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry",
+    "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryLink", "InquiryPage", "InquiryQuery", "InquiryReader",
+    "InquiryStatus", "InvalidCursor", "InvalidLink", "ItemError", "ItemKey", "ItemQuery", "ItemRow", "ItemStarted",
+    "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyNeed", "KeyPlace",
+    "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue",
+    "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse", "Notifications", "OpenJournal",
+    "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit",
+    "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Question", "Reader", "Readers", "ReadingStopped",
+    "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun",
+    "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery",
+    "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader",
+    "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "Store", "StoreClosed",
+    "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry",
+    "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent",
+    "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell",
+    "backup", "changed_names", "check", "check_rerun", "claim_all", "digest_of_link", "files_of", "finish_upgrade",
+    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader",
+    "open_store", "origin_of_rerun", "path_of_link", "read_key_file", "task_value", "time_as_json",
+    "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

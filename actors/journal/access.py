@@ -4,13 +4,17 @@ No record has a secret. Times are seconds since the epoch. `workflows` are the r
 None without a restriction.
 """
 
-from typing import Protocol, TypeAlias
+from collections.abc import Collection
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, AuditEntry
 from stretto.actors.journal.queries import PAGE
 from stretto.actors.journal.records import Origin
+
+MAX_SESSIONS: Final = 10_000
+"""Sessions at a time. A new one ends the one that was not used for the longest time."""
 
 
 class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +86,7 @@ class NoteTokenUse(msgspec.Struct, frozen=True):
 
 
 class AddSession(msgspec.Struct, frozen=True):
-    """Add a session, and forget those that have ended by then."""
+    """Add a session, and forget those that have ended by then and, with too many, the one not used for longest."""
 
     session: SessionRecord
 
@@ -174,14 +178,14 @@ class AccessWriter(Protocol):
 class AccessReader(Protocol):
     """Reads the tables of access. Thread-safe. Every method may raise StoreUnavailable."""
 
-    def tokens(self) -> list[TokenRecord]:
-        """Return all tokens, the oldest first, also revoked and expired ones."""
+    def tokens(self, ids: Collection[str] | None = None) -> list[TokenRecord]:
+        """Return all tokens, the oldest first, also revoked and expired ones, or only those with these ids."""
 
-    def sessions(self) -> list[SessionRecord]:
-        """Return all sessions, the oldest first."""
+    def sessions(self, digests: Collection[str] | None = None) -> list[SessionRecord]:
+        """Return all sessions, the oldest first, or only those with these digests."""
 
-    def enter_codes(self) -> list[EnterCodeRecord]:
-        """Return all codes that are not used up."""
+    def enter_codes(self, digests: Collection[str] | None = None) -> list[EnterCodeRecord]:
+        """Return all codes that are not used up, or only those with these digests."""
 
     def audit(self, query: AuditQuery) -> AuditPage:
         """Return a page of the audit, the newest entry first.

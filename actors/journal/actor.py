@@ -33,6 +33,7 @@ from stretto.actors.journal.messages import (
     MatchesClaimed,
     PruneRuns,
     Record,
+    Records,
     RetryCommit,
     RunExists,
     RunsClaimed,
@@ -141,6 +142,8 @@ class JournalActor(pykka.ThreadingActor):
                 self._work_off()
         if type(message) is Record:
             self._backlog.add(message)
+        elif type(message) is Records:
+            self._backlog.add_all(message.records)
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is ClaimRuns:
@@ -192,21 +195,12 @@ class JournalActor(pykka.ThreadingActor):
         entries, ends = sum(each.entries for each in batch), False
         while self._backlog and entries < MAX_BATCH_ENTRIES and not ends:
             if self._link.awaited != self._backlog.awaited:
-                self._gather()
+                self._backlog.gather(self.actor_inbox)
             ends = self._backlog.is_awaited
             portion = self._without_refused(self._backlog.take())
             entries += sum(each.entries for each in portion)
             batch.extend(portion)
             yield _writes_of(portion)
-
-    def _gather(self) -> None:
-        """Gather the records that have arrived during a transaction, so that they need not wait for the next one."""
-        while not self.actor_inbox.empty():
-            envelope = self.actor_inbox.get()
-            if type(envelope.message) is not Record:
-                self.actor_inbox.put(envelope)  # the others wait for the end of the transaction
-                return
-            self._backlog.add(envelope.message)
 
     def _write(self, batch: list[Record], more: Iterable[Sequence[Write]] = ()) -> None:
         try:
@@ -236,11 +230,10 @@ class JournalActor(pykka.ThreadingActor):
         writes = _writes_of(batch)
         if not writes:
             return []
-        instruments = self._instruments
         began = time.perf_counter()
         existing = self._writer.write(writes, more)
-        instruments.journal_commit.observe(time.perf_counter() - began)
-        instruments.journal_batch.observe(sum(each.entries for each in batch))
+        self._instruments.journal_commit.observe(time.perf_counter() - began)
+        self._instruments.journal_batch.observe(sum(each.entries for each in batch))
         return existing
 
     def _committed(self, batch: Sequence[Record], existing: Sequence[AlreadyAccepted]) -> None:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.peers import PeerAnswer
 
 MAX_NOTE: Final = 1000
@@ -38,8 +39,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The user for whom a proxy sent the request, as it says."""
 
 
-AuditEntries: TypeAlias = tuple[AuditEntry | PeerAnswer, ...]
-"""The entries of a commit: none if no one asked for its changes. An engine that has asked for them gets its answer."""
+AuditEntries: TypeAlias = tuple[AuditEntry | PeerAnswer | InquiryLink, ...]
+"""The entries of a commit: none if no one asked for its changes. An engine that has asked for them gets its answer,
+and the links by which persons may answer are new with the commit.
+"""
 
 
 class RequestedBy(msgspec.Struct, frozen=True):
@@ -94,6 +97,10 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
             for_user=None if self.for_user is None else _storable(self.for_user),
         )  # fmt: skip
         return (entry,)
+
+    def answering(self, value: object) -> "Requester":  # noqa: ARG002 - another engine gets it
+        """Return who asks, for a change whose answer has a value."""
+        return self
 
     @property
     def of_run(self) -> RequestedBy:

@@ -9,15 +9,29 @@ not depend on each other. So a request need not wait until a large run's records
 """
 
 from collections import deque
+from collections.abc import Iterable
 from itertools import islice
-from typing import Final
+from typing import Any, Final, Protocol
 
-from stretto.actors.journal.messages import Record
+from stretto.actors.journal.messages import Record, Records
 
 MAX_BATCH_ENTRIES: Final = 4096
 """Entries of one transaction."""
 PORTION_ENTRIES: Final = 256
 """Entries of a lane that are taken at a time. Writing them takes about as long as a commit does on a fast disk."""
+
+
+class Inbox(Protocol):
+    """An inbox of envelopes, as the journal's actor has one."""
+
+    def put(self, envelope: Any, /) -> None:
+        """Add an envelope."""
+
+    def get(self) -> Any:
+        """Return the next envelope."""
+
+    def empty(self) -> bool:
+        """Return whether there is none."""
 
 
 class Backlog:
@@ -60,6 +74,23 @@ class Backlog:
         if record.is_awaited:
             self.awaited += 1
             self._awaited[family] = self._awaited.get(family, 0) + 1
+
+    def add_all(self, records: Iterable[Record]) -> None:
+        """Add records, each behind the others of its family."""
+        for record in records:
+            self.add(record)
+
+    def gather(self, inbox: Inbox) -> None:
+        """Add the records that have arrived during a transaction, so that they need not wait for the next one."""
+        while not inbox.empty():
+            envelope = inbox.get()
+            if type(envelope.message) is Record:
+                self.add(envelope.message)
+            elif type(envelope.message) is Records:
+                self.add_all(envelope.message.records)
+            else:
+                inbox.put(envelope)  # the others wait for the end of the transaction
+                return
 
     def take(self) -> list[Record]:
         """Remove and return the next records.

@@ -17,6 +17,8 @@ from stretto.definitions.errors import StrettoError
 from stretto.definitions.rules import Event, RuleDialect
 
 _ID_BYTES: Final = 12
+PAGE_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of the bodies of events, or of matches, that are read from the store at once."""
 
 
 def new_event_id() -> str:
@@ -143,6 +145,22 @@ class NewEvents(msgspec.Struct, frozen=True):
 
     events: tuple[Event, ...]
     last: int
+    numbers: frozenset[int] = frozenset()
+    """The numbers of the events that were read now, also of those that cannot be read or are of other types."""
+    more: bool = False
+    """Whether others are left that were not known either."""
+
+
+class DueMatches(msgspec.Struct, frozen=True):
+    """Matches to start, in the order of acceptance."""
+
+    matches: tuple[Match, ...]
+    unreadable: tuple[Match, ...] = ()
+    """Those that can never be started because their body cannot be read. Each has its error, and no inputs."""
+    locked: int = 0
+    """How many are left to an engine that has the key of their inputs."""
+    next: int | None = None
+    """Where the next ones begin, or None behind the last."""
 
 
 class PruneEvents(msgspec.Struct, frozen=True):
@@ -163,8 +181,8 @@ class EventReader(Protocol):
     def since(self, event_type: str, at: float, after: int | None = None, most: int = PAGE) -> EventsSince:
         """Return events of a type that were accepted at a time or later. `after` is the `last` of those before."""
 
-    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:
-        """Return the events of some types behind a number, none without a number."""
+    def newest(self, types: Collection[str], after: int | None, most: int, known: Collection[int] = ()) -> NewEvents:
+        """Return the events of some types behind a number but for the known ones. None without a number."""
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event, in the order of their rules."""
@@ -175,8 +193,11 @@ class EventReader(Protocol):
     def last_matches(self, rule: str, most: int) -> list[MatchRow]:
         """Return the newest matches of a rule, the newest first."""
 
-    def due(self, engine: int | None, most: int) -> list[Match]:
-        """Return the matches that have not been started, and that an engine owns, in the order of acceptance."""
+    def due(self, engine: int | None, most: int, after: int | None = None) -> DueMatches:
+        """Return matches that have not been started, and that an engine owns. `after` is the `next` of those before.
+
+        There are at most `most` of them, with at most PAGE_BYTES in their bodies together, or one that has more.
+        """
 
 
 def event_body(event: Event) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from stretto.actors.journal.events import (
     Accepted,
+    DueMatches,
     EventAccepted,
     EventPage,
     EventQuery,
@@ -92,7 +93,13 @@ class MemoryEvents:
                     found.append(each.event)
         return EventsSince(tuple(reversed(found)))
 
-    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:  # noqa: ARG002 - as below
+    def newest(
+        self,
+        types: Collection[str],  # noqa: ARG002 - as below
+        after: int | None,  # noqa: ARG002 - as below
+        most: int,  # noqa: ARG002 - as below
+        known: Collection[int] = (),  # noqa: ARG002 - as below
+    ) -> NewEvents:
         """Return none: there is no other engine."""
         return NewEvents((), 0)
 
@@ -113,9 +120,9 @@ class MemoryEvents:
             newest = [match for each in reversed(self._events.values()) for match in each.matches if match.rule == rule]
         return [self._match_row(each) for each in newest[:most]]
 
-    def due(self, engine: int | None, most: int) -> list[Match]:  # noqa: ARG002 - there is one engine
+    def due(self, engine: int | None, most: int, after: int | None = None) -> DueMatches:  # noqa: ARG002 - there is one engine
         """Return none: all are started as they come."""
-        return []
+        return DueMatches(())
 
     def _match_row(self, match: Match) -> MatchRow:
         accepted = self._events.get(match.event)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
+from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.queries import PAGE
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import StrettoError
@@ -48,6 +49,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the one who asked for the run must not answer."""
     remind_after: float | None = None
     """The minutes after which an event reminds of it, or None."""
+    links: bool = False
+    """Whether the event of the question has a personal link for each of `users`."""
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +130,12 @@ class InquiryReader(Protocol):
 
     def count_pending(self) -> int:
         """Return how many inquiries wait for an answer."""
+
+    def find_link(self, digest: str) -> InquiryLink | None:
+        """Return the personal link with a digest, or None."""
+
+    def count_links(self, inquiry: str) -> int:
+        """Return how many personal links were made for an inquiry."""
 
 
 def unknown_inquiry_error(inquiry: str) -> UnknownInquiry:

@@ -13,6 +13,7 @@ from stretto.actors.journal.inquiries import (
     InquiryQuery,
     StoredInquiry,
 )
+from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.queries import InvalidCursor
 
 MAX_REMEMBERED: Final = 1_000
@@ -32,6 +33,7 @@ class InquiriesInMemory:
         self.in_progress: Callable[[str], bool] = lambda _run_id: True
         self._rows: dict[str, StoredInquiry] = {}
         self._ended: dict[str, None] = {}
+        self._links: dict[str, InquiryLink] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -51,6 +53,23 @@ class InquiriesInMemory:
         if len(self._ended) > MAX_REMEMBERED:
             oldest = next(iter(self._ended))
             del self._ended[oldest], self._rows[oldest]
+            for digest in [each.digest for each in self._links.values() if each.inquiry == oldest]:
+                del self._links[digest]
+
+    def add_links(self, links: Iterable[InquiryLink]) -> None:
+        """Keep personal links as long as their inquiries are known."""
+        with self._lock:
+            self._links.update((each.digest, each) for each in links if each.inquiry in self._rows)
+
+    def find_link(self, digest: str) -> InquiryLink | None:
+        """Return the personal link with a digest, or None."""
+        with self._lock:
+            return self._links.get(digest)
+
+    def count_links(self, inquiry: str) -> int:
+        """Return how many personal links were made for an inquiry."""
+        with self._lock:
+            return sum(each.inquiry == inquiry for each in self._links.values())
 
     def page(self, query: InquiryQuery) -> InquiryPage:
         """Return a page of inquiries. Raises InvalidCursor."""

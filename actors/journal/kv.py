@@ -17,6 +17,9 @@ SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 StoredScope: TypeAlias = Literal["system", "user", "pack", "rule"]
 """A scope of users, or `rule`, which they neither see nor set: its keys are the names of disabled rules."""
 STORED_SCOPES: Final[tuple[StoredScope, ...]] = get_args(StoredScope)
+UNCOUNTED_SCOPE: Final = "rule"
+"""The scope whose keys do not count for the bounds, and which always has room: a full store must not keep anyone from
+disabling a rule. There is at most one of these keys a rule."""
 ABSENT_VERSION: Final = 0
 """The version to expect of a key that must not be there."""
 
@@ -152,10 +155,12 @@ def check_room(put: PutKey, keys: int, size: int) -> None:
 
     Args:
         put: The change.
-        keys: The number of the other keys.
+        keys: The number of the other keys, without those of `UNCOUNTED_SCOPE`.
         size: Their bytes together.
     """
     limits, key = put.limits, put.key
+    if key.place.scope == UNCOUNTED_SCOPE:
+        return
     if keys >= limits.max_keys:
         raise LimitExceeded(
             f"there are {keys:,} keys, at most {limits.max_keys:,} may be (kv.max_keys): delete some first"

@@ -5,6 +5,7 @@ from itertools import count
 import msgspec
 
 from stretto.actors.journal.kv import (
+    UNCOUNTED_SCOPE,
     KeyChange,
     KeyPlace,
     PutKey,
@@ -39,7 +40,7 @@ class MemoryKeys:
         self._forget_expired(key.set_at)
         found = self._keys.get(key.place)
         check_version(key.place, None if found is None else found.version, change.expected)
-        others = [each for each in self._keys.values() if each is not found]
+        others = [each for each in self._keys.values() if each is not found and each.place.scope != UNCOUNTED_SCOPE]
         check_room(change, len(others), sum(each.size for each in others))
         stored = msgspec.structs.replace(key, version=next(self._versions))
         self._keys[key.place] = stored

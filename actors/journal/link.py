@@ -5,7 +5,7 @@ Entries are counted where they are sent, so that senders notice a full journal a
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import pykka
@@ -13,12 +13,7 @@ import pykka
 from stretto.actors.dispatch import Deferred, Recipient, RightOfWay, ask_deferred
 from stretto.actors.journal.access import AccessChange
 from stretto.actors.journal.audit import AuditEntries
-from stretto.actors.journal.audit_ring import AuditRing
-from stretto.actors.journal.events import EventAccepted, MatchFailed
-from stretto.actors.journal.events_memory import MemoryEvents
-from stretto.actors.journal.inquiries_memory import InquiriesInMemory
 from stretto.actors.journal.kv import KeyChange, StoredKey
-from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.messages import (
     ChangeAccess,
@@ -27,10 +22,9 @@ from stretto.actors.journal.messages import (
     ClaimSensors,
     JournalHasRoom,
     Record,
+    Records,
 )
 from stretto.actors.journal.records import Happened, Write, run_of
-from stretto.actors.journal.schedules import ScheduleMoved
-from stretto.actors.journal.schedules_memory import MemorySchedules
 from stretto.actors.journal.store import StoreClosed
 
 MAX_PENDING = 8192
@@ -40,6 +34,8 @@ ROOM_AGAIN = 1024
 
 Notifications: TypeAlias = Sequence[tuple[Recipient, Any]]
 Answers: TypeAlias = Sequence[tuple[Deferred, Any]]
+RecordEntry: TypeAlias = tuple[Write | None, Notifications, Answers, str | None]
+"""The arguments of `Link.record`."""
 
 
 class Link(Protocol):
@@ -75,6 +71,13 @@ class Link(Protocol):
 
     def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
+
+
+class EventLink(Link, Protocol):
+    """The journal as the intake of events sees it."""
+
+    def record_together(self, entries: Iterable[RecordEntry]) -> None:
+        """Send records to the journal that are written in one transaction, each as by `record`."""
 
 
 class KeyLink(Protocol):
@@ -131,81 +134,6 @@ class EngineLink(KeyLink, ScheduleLink, SensorLink, Protocol):
         """Claim no more runs: the engine is being stopped."""
 
 
-class NoJournal:
-    """The link of an engine without a store: every record counts as durable at once.
-
-    Attributes:
-        audit: The newest entries of the audit.
-        inquiries: The inquiries of its runs.
-        events: The newest events.
-    """
-
-    durable = False
-    engine: int | None = None
-    pending = 0
-    unavailable: str | None = None
-    claim_seconds: float | None = None
-
-    def __init__(self) -> None:
-        self.audit = AuditRing()
-        self.inquiries = InquiriesInMemory()
-        self.events = MemoryEvents()
-        self._keys = MemoryKeys()
-        self._schedules = MemorySchedules()
-
-    def record(
-        self,
-        write: Write | None,
-        notifications: Notifications = (),
-        answers: Answers = (),
-        family: str | None = None,  # noqa: ARG002 - as above
-    ) -> None:
-        """Keep the audit and the inquiries of the record, send the messages and resolve the answers at once."""
-        if isinstance(write, EventAccepted):
-            accepted = self.events.add(write)
-            answers = [(answer, accepted) for answer, _value in answers]
-            notifications = () if accepted.duplicate else notifications
-        elif isinstance(write, MatchFailed):
-            self.events.fail(write.event, write.rule, write.error)
-        elif isinstance(write, ScheduleMoved):
-            self._schedules.move(write.state)
-            if write.accepted is not None:
-                self.events.add(write.accepted)
-        elif isinstance(write, Happened):
-            for each in write.events:
-                self.events.add(each)
-        if write is not None and write.audit:
-            self.audit.add(write.audit)
-        if isinstance(write, Happened) and write.inquiries:
-            self.inquiries.add(write.inquiries)
-        notify(notifications, answers)
-
-    def has_room(self, waiter: Recipient) -> bool:  # noqa: ARG002 - no one waits
-        """Return True."""
-        return True
-
-    def stop_claiming(self) -> None:
-        """Do nothing: there is no store to claim runs from."""
-
-    def claim_schedules(self, timings: Mapping[str, str], at: int) -> Deferred:
-        """Return the states of schedules in memory."""
-        answer = Deferred()
-        answer.resolve(self._schedules.claim(timings, at))
-        return answer
-
-    def claim_sensors(self, refs: Collection[str]) -> Deferred:
-        """Return all of them: there is no other engine."""
-        answer = Deferred()
-        answer.resolve(frozenset(refs))
-        return answer
-
-    def change_key(self, change: KeyChange, audit: AuditEntries = ()) -> StoredKey:
-        """Change the keys in memory. Only the engine's turns call this."""
-        key = self._keys.apply(change)
-        self.audit.add(audit)
-        return key
-
-
 class JournalLink:
     """Sends records to the journal's actor and counts the pending entries. Thread-safe.
 
@@ -259,18 +187,28 @@ class JournalLink:
         family: str | None = None,
     ) -> None:
         """Send a record to the journal's actor; see `Link.record`."""
-        if self._journal is None:
-            raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
         record = Record(write, entries, tuple(notifications), tuple(answers), family or run_of(write))
+        self._send(record, entries, int(record.is_awaited))
+
+    def record_together(self, entries: Iterable[RecordEntry]) -> None:
+        """Send records to the journal's actor in one message; see `EventLink.record_together`."""
+        records = tuple(
+            Record(write, 1, tuple(tell), tuple(answers), family) for write, tell, answers, family in entries
+        )
+        self._send(Records(records), len(records), sum(each.is_awaited for each in records))
+
+    def _send(self, message: Record | Records, entries: int, awaited: int) -> None:
+        if self._journal is None:
+            raise RuntimeError("the journal's actor has not been started yet")
         with self._lock:
             self._pending += entries
-            if record.is_awaited:
-                self._awaited += 1
+            if awaited:
+                self._awaited += awaited
                 self._right_of_way.take()
         # A journal that ends stops the engine, which fails everything that waits.
         with contextlib.suppress(pykka.ActorDeadError):
-            self._journal.tell(record)
+            self._journal.tell(message)
 
     def has_room(self, waiter: Recipient) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""

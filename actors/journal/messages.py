@@ -81,6 +81,12 @@ class Record(msgspec.Struct, frozen=True):
         return bool(self.answers or self.notifications)
 
 
+class Records(msgspec.Struct, frozen=True):
+    """Write records in one transaction. Each has one entry."""
+
+    records: tuple[Record, ...]
+
+
 class RetryCommit(msgspec.Struct, frozen=True):
     """Retry the batch that could not be written."""
 

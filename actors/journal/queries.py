@@ -20,6 +20,8 @@ STATUSES: Final = (
     *("succeeded", "failed", "cancelled"),
 )
 """The statuses of stored runs."""
+OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
+"""The outcomes of ended attempts."""
 NO_PARENT: Final = "none"
 """In place of a parent: the runs that have none."""
 HOUR_SECONDS: Final = 3600.0

@@ -110,6 +110,16 @@ class Rerun(msgspec.Struct, frozen=True):
     """With `items`, the items that are repeated."""
 
 
+class RequestKey(msgspec.Struct, frozen=True):
+    """A client's key, with those parts of its request that the run itself does not keep as they were given."""
+
+    key: str
+    labels: Mapping[str, str] | None = None
+    """The labels of the request. A rerun without any has those of the old run."""
+    text: str | None = None
+    """The text of a definition that the client has sent, or None if it has named one of the engine's."""
+
+
 class Idempotency(msgspec.Struct, frozen=True):
     """A client's idempotency key, and the digest of the request that it came with."""
 

@@ -42,6 +42,8 @@ class ScheduleRow(msgspec.Struct, frozen=True):
 
     state: ScheduleState
     owner: str | None
+    engine: int | None = None
+    """The number of its engine, or None."""
 
 
 class ScheduleMoved(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,9 @@ class ScheduleReader(Protocol):
 
     def all(self) -> list[ScheduleRow]:
         """Return all schedules, by ref."""
+
+    def owner(self, ref: str) -> int | None:
+        """Return the number of the engine that looks after a schedule, or None."""
 
     def in_progress(self, ref: str) -> list[str]:
         """Return the runs of a schedule that have not ended, also those that are still to be started."""

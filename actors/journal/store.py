@@ -267,6 +267,9 @@ class Reader(Protocol):
     def daemons(self) -> list[StoredDaemon]:
         """Return all engines that have the store open, or own runs in progress, in the order of their numbers."""
 
+    def count_doomed(self, wanted: Prune) -> int:
+        """Return how many runs a pruning would delete now."""
+
     @property
     def events(self) -> "EventReader":
         """Reads events and matches."""

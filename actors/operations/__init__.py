@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         GraphAnswer,
         RehearsalAnswer,
         Reloaded,
+        RoutesAnswer,
         SourceAnswer,
         ValidationAnswer,
     )
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
         DefinitionGraph,
         Definitions,
         DefinitionSource,
+        ListRoutes,
         Rehearse,
         Reload,
         RunDrawing,
@@ -101,9 +103,9 @@ if TYPE_CHECKING:
         ShowEngine,
         Validate,
     )
+    from stretto.actors.operations.errors import BadRequest
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.forms import (
-        BadRequest,
         Written,
         answer_of,
         body_of,
@@ -119,6 +121,8 @@ if TYPE_CHECKING:
         Inquiries,
         InquiriesAnswer,
         InquiryAnswer,
+        InquiryLinked,
+        LinkInquiry,
         ShowInquiry,
     )
     from stretto.actors.operations.keys import DeleteKey, Key, Keys, KeyValue, SetKey
@@ -170,6 +174,7 @@ if TYPE_CHECKING:
         WatchAll,
         Why,
     )
+    from stretto.actors.operations.retention import PreviewPrune
     from stretto.actors.operations.routes import (
         API,
         EVENTS,
@@ -229,19 +234,18 @@ else:
                 "RetryItem RunControl SetConcurrency SetMaxFailures SkipItem event_of"
             ),
             "definition_answers": (
-                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer "
+                "ActionAnswer ActionsAnswer DefinitionShown DefinitionsAnswer Drawing EngineAnswer RoutesAnswer "
                 "GraphAnswer RehearsalAnswer Reloaded SourceAnswer ValidationAnswer"
             ),
             "definition_requests": (
                 "Actions DefinitionDrawing DefinitionGraph DefinitionSource Definitions "
                 "OF_A_DEFINITION Rehearse Reload RunDrawing RunGraph ShowAction ShowDefinition "
-                "ShowEngine Validate"
+                "ListRoutes ShowEngine Validate"
             ),
+            "errors": "BadRequest",
             "exporting": "frames_of",
-            "forms": (
-                "BadRequest Written answer_of body_of has_body path_fields request_of route_for route_of written_as"
-            ),
-            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer ShowInquiry",
+            "forms": ("Written answer_of body_of has_body path_fields request_of route_for route_of written_as"),
+            "inquiries": "AnswerInquiry Inquiries InquiriesAnswer InquiryAnswer InquiryLinked LinkInquiry ShowInquiry",
             "keys": "DeleteKey Key KeyValue Keys SetKey",
             "daemons": "Daemon DaemonAnswer Daemons DaemonsAnswer DrainDaemon",
             "pools": "DrainPool Drained Pools PoolsAnswer",
@@ -258,6 +262,7 @@ else:
                 "ItemResult Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun RevokeToken Run RunCounts "
                 "RunDefinition RunInputs RunOutput Runs Status Submit Task Tasks Timeline Tokens Watch WatchAll Why"
             ),
+            "retention": "PreviewPrune",
             "routes": ("API EVENTS HEADERS JSON LINES OCTETS ROUTES Role Route"),
             "schemas": "Schemas",
             "stored": "REPORTS report",
@@ -345,6 +350,7 @@ __all__ = [
     "Inquiries",
     "InquiriesAnswer",
     "InquiryAnswer",
+    "InquiryLinked",
     "Item",
     "ItemAnswer",
     "ItemInput",
@@ -357,6 +363,8 @@ __all__ = [
     "KeyValue",
     "Keys",
     "KeysAnswer",
+    "LinkInquiry",
+    "ListRoutes",
     "LogIn",
     "LogOut",
     "Me",
@@ -372,6 +380,7 @@ __all__ = [
     "PoolsAnswer",
     "PreviewAnswer",
     "PreviewCancel",
+    "PreviewPrune",
     "PreviewRerun",
     "Progress",
     "ProgressRelay",
@@ -393,6 +402,7 @@ __all__ = [
     "RevokeToken",
     "Role",
     "Route",
+    "RoutesAnswer",
     "Run",
     "RunAnswer",
     "RunControl",

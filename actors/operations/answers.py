@@ -14,7 +14,7 @@ from stretto.actors.operations.events import (
     RuleShown,
     RuleTried,
 )
-from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer
+from stretto.actors.operations.inquiries import InquiriesAnswer, InquiryAnswer, InquiryLinked
 from stretto.actors.operations.pools import Drained, PoolsAnswer
 from stretto.actors.operations.schedules import ScheduleAnswer, SchedulesAnswer, ScheduleTimesAnswer, ScheduleTriggered
 from stretto.actors.operations.sensors import SensorAnswer, SensorLogsAnswer, SensorsAnswer
@@ -205,7 +205,7 @@ class EnterCodeCreated(msgspec.Struct, frozen=True, tag="enter_code_created"):
 
 
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
-    """The number of deleted runs."""
+    """The number of deleted runs, or of those that would be."""
 
     runs: int
 
@@ -363,6 +363,7 @@ Answer: TypeAlias = (
     | TimelineAnswer
     | InquiriesAnswer
     | InquiryAnswer
+    | InquiryLinked
     | definition_answers.ActionAnswer
     | definition_answers.ActionsAnswer
     | definition_answers.DefinitionShown

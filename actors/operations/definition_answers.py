@@ -99,6 +99,17 @@ class ActionAnswer(msgspec.Struct, frozen=True, tag="action"):
     action: dict[str, Any]
 
 
+class RoutesAnswer(msgspec.Struct, frozen=True, tag="routes"):
+    """The version of Stretto, the path of the `description` as OpenAPI, and the routes {method, path, role, summary}.
+
+    `role` is the least one of who may send the request. Null is for everybody, also without a token.
+    """
+
+    version: str
+    description: str
+    routes: list[dict[str, str | None]]
+
+
 class EngineAnswer(msgspec.Struct, frozen=True, tag="engine"):
     """{version, started_at, uptime_seconds, log_level, store, limits, figures, hour, settings, warnings}.
 

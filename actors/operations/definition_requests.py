@@ -77,7 +77,7 @@ class RehearsalRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class RehearsalControl(Control, frozen=True, forbid_unknown_fields=True):
-    """A request that is made just before the completion of that number, from 1, is handled."""
+    """A request, an answer or an event that comes before a completion or at a time. See docs/rehearsals.md."""
 
 
 class Rehearse(Request, frozen=True, tag="rehearse"):
@@ -109,6 +109,10 @@ class ShowAction(Request, frozen=True, tag="show_action"):
     ref: str
 
 
+class ListRoutes(Request, frozen=True, tag="list_routes"):
+    """Return what this API has: every method and path, and where its whole description is."""
+
+
 class ShowEngine(Request, frozen=True, tag="show_engine"):
     """Return the daemon's version, store, limits and figures, and for an admin its settings and last warnings."""
 
@@ -116,6 +120,7 @@ class ShowEngine(Request, frozen=True, tag="show_engine"):
 OF_A_DEFINITION: Final = (ShowDefinition, DefinitionSource, DefinitionGraph, DefinitionDrawing)
 """The requests about one definition, whose ref they have."""
 ALL: Final[tuple[type[Request], ...]] = (
-    *OF_A_DEFINITION, Definitions, RunGraph, RunDrawing, Validate, Reload, Rehearse, Actions, ShowAction, ShowEngine,
+    *OF_A_DEFINITION, Definitions, RunGraph, RunDrawing, Validate, Reload, Rehearse, Actions, ShowAction,
+    ListRoutes, ShowEngine,
 )  # fmt: skip
 """All requests of this module."""

@@ -32,13 +32,15 @@ class SendToWebhook(Request, frozen=True, tag="send_to_webhook"):
 class SendEvent(Request, frozen=True, tag="send_event"):
     """Send an event, as sensors of Attune's do. It is durable once this is answered, and its runs start afterwards.
 
-    With `key`, an event is accepted only once within 7 days.
+    With `key`, an event is accepted only once within 7 days. With `rule_ref`, it is for this one of the rules of
+    Attune's: the others do not answer it.
     """
 
     trigger_ref: EventName
     payload: Any = None
     trigger_instance_id: Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)] | None = None
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_LENGTH)] | None = None
+    rule_ref: EventName | None = None
 
 
 class Events(Request, frozen=True, tag="events"):

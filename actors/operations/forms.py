@@ -17,14 +17,19 @@ import msgspec.inspect
 
 from stretto.actors.operations.answers import Answer, Done, NotEnded
 from stretto.actors.operations.base import Request
+from stretto.actors.operations.choices import check_choices
+from stretto.actors.operations.errors import BadRequest
 from stretto.actors.operations.routes import API, HEADERS, QUERIED, ROUTES, Route
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import StrettoError, nearest
+from stretto.definitions.errors import nearest
 
 LABELS: Final = "labels"
 """The field of a query that `LABEL` gives."""
 LABEL: Final = "label"
 """The parameter of a query that gives one label, NAME=VALUE, as often as there are labels."""
+SEARCH: Final = "search"
+"""The field of a query that `SEARCHED` gives: all lists are searched by the same parameter."""
+SEARCHED: Final = "q"
 INSTANTS: Final = frozenset({"since", "until"})
 """The parameters of a query that are instants: RFC 3339, or seconds since the epoch."""
 _PATH: Final = "path"
@@ -53,12 +58,6 @@ _answers: Final[dict[type[msgspec.Struct], msgspec.json.Decoder[Any]]] = {
     route.answer: msgspec.json.Decoder(route.answer) for route in ROUTES
 }
 _members_of: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class BadRequest(StrettoError):
-    """The data of a client are not a request of this API."""
-
-    code = "bad_request"
 
 
 class Written(NamedTuple):
@@ -162,6 +161,7 @@ def request_of(
         given |= members
     given |= {name: msgspec.Raw(encode_json(text)) for name, text in _in_headers(places.headers, headers)}
     given |= {name: msgspec.Raw(encode_json(_path_value(name, text))) for name, text in path.items()}
+    check_choices(given, route.request)
     try:
         request: Request = _requests[route.request, has_body(route)].decode(encode_json(given))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -263,6 +263,10 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
                 raise BadRequest(f"`label` must be NAME=VALUE, got {value[:100]!r}")
             labels[key] = text
             continue
+        if SEARCH in names and name in {SEARCH, SEARCHED}:
+            if name == SEARCH:
+                raise BadRequest(f"there is no {SEARCH!r} here; did you mean {SEARCHED!r}?")
+            name = SEARCH  # noqa: PLW2901 - from here on it is the field
         if name in seen:
             raise BadRequest(f"{name[:100]!r} is given twice")
         seen.add(name)
@@ -337,7 +341,7 @@ def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         yield from ((name, each) for each in value)
     else:
-        yield name, str(value)
+        yield SEARCHED if name == SEARCH else name, str(value)
 
 
 def route_of(request: type[Request]) -> Route:

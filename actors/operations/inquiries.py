@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stretto.actors.journal import PAGE, InquiryStatus
+from stretto.actors.journal import MAX_PERSON_CHARACTERS, PAGE, InquiryStatus
 from stretto.actors.operations.base import NotedRequest, Request
 from stretto.actors.operations.requests import Limit
 
@@ -34,6 +34,16 @@ class AnswerInquiry(NotedRequest, frozen=True, tag="answer_inquiry"):
     response: Any
 
 
+class LinkInquiry(NotedRequest, frozen=True, tag="link_inquiry"):
+    """Make a personal link, by which a person can answer an inquiry without a token. It is shown only now."""
+
+    inquiry: InquiryId
+    to: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PERSON_CHARACTERS, pattern=r"\S")]
+    """The name of the person."""
+    lasts: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """How many seconds it can be used. It ends with the inquiry at the latest."""
+
+
 class InquiriesAnswer(msgspec.Struct, frozen=True, tag="inquiries"):
     """A page of inquiries, as `Engine.inquiries` returns it."""
 
@@ -45,3 +55,9 @@ class InquiryAnswer(msgspec.Struct, frozen=True, tag="inquiry"):
     """An inquiry, as `Engine.inquiry` returns it."""
 
     inquiry: dict[str, Any]
+
+
+class InquiryLinked(msgspec.Struct, frozen=True, tag="inquiry_linked"):
+    """A personal link, as `Engine.link_inquiry` returns it."""
+
+    link: dict[str, Any]

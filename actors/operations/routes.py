@@ -18,6 +18,7 @@ from stretto.actors.operations import (
     keys,
     pools,
     requests,
+    retention,
     schedules,
     sensors,
     sessions,
@@ -115,9 +116,11 @@ def _control_route(command: str, request: type[ControlRequest]) -> Route:
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/openapi.json", requests.DescribeApi, "viewer", answers.ApiDescription, "document", tagged=True),
+    Route("GET", "", catalogue.ListRoutes, "viewer", about.RoutesAnswer),
     Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202, also=(200,)),
     Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
     Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),
+    Route("POST", "/runs:prune?dry_run=1", retention.PreviewPrune, "admin", answers.Pruned),
     Route("GET", "/runs:find", requests.FindRun, "viewer", answers.Found),
     Route("GET", "/runs/counts", requests.RunCounts, "viewer", answers.CountsAnswer),
     Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run", tagged=True),
@@ -174,6 +177,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _INQUIRY, inquiries.ShowInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
     # A viewer may answer an inquiry that names it.
     Route("POST", f"{_INQUIRY}/answer", inquiries.AnswerInquiry, "viewer", inquiries.InquiryAnswer, "inquiry"),
+    Route("POST", f"{_INQUIRY}/links", inquiries.LinkInquiry, "admin", inquiries.InquiryLinked, "link", status=201),
     Route("GET", "/daemons", daemons.Daemons, "viewer", daemons.DaemonsAnswer, "daemons"),
     Route("GET", "/daemons/{daemon}", daemons.Daemon, "viewer", daemons.DaemonAnswer, "daemon"),
     Route("POST", "/daemons/{daemon}/drain", daemons.DrainDaemon, "admin", answers.Done, status=202),

@@ -6,7 +6,17 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.actors.operations.forms import INSTANTS, INTEGERS, LABEL, LABELS, MOST_DIGITS, has_body, places_of
+from stretto.actors.operations.forms import (
+    INSTANTS,
+    INTEGERS,
+    LABEL,
+    LABELS,
+    MOST_DIGITS,
+    SEARCH,
+    SEARCHED,
+    has_body,
+    places_of,
+)
 from stretto.actors.operations.routes import HEADERS, JSON, ROUTES, Route
 from stretto.actors.runs import MAX_KEY_LENGTH
 
@@ -18,6 +28,8 @@ _IN_A_PATH: Final[Mapping[str, Schema]] = {
     name: {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1} for name in sorted(INTEGERS)
 }
 _TEXT_IN_A_PATH: Final = {"type": "string", "minLength": 1}
+_GIVEN_BY: Final = {LABELS: LABEL, SEARCH: SEARCHED}
+"""The parameters of a query whose names are not those of the fields."""
 _IN_A_HEADER: Final[Mapping[str, Schema]] = {
     "idempotency_key": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH}
 }
@@ -56,7 +68,7 @@ class Schemas:
         for name in places.query:
             is_required = name in request.get("required", ())
             schema = _in_a_query(name, request["properties"][name])
-            yield Parameter(LABEL if name == LABELS else name, "query", schema, is_required)
+            yield Parameter(_GIVEN_BY.get(name, name), "query", schema, is_required)
         for name in places.headers:
             yield Parameter(HEADERS[name], "header", _IN_A_HEADER[name], is_required=False)
 

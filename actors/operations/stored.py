@@ -15,6 +15,7 @@ from stretto.actors.history import (
     list_versions,
     map_items,
     preview_cancel,
+    preview_prune,
     preview_rerun,
     reports,
     show_context,
@@ -24,7 +25,7 @@ from stretto.actors.history import (
 )
 from stretto.actors.journal import Reader
 from stretto.actors.kv import key_value, list_keys, show_key
-from stretto.actors.operations import events, inquiries, keys, requests
+from stretto.actors.operations import events, inquiries, keys, requests, retention
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.table import OPERATIONS, arguments_of
@@ -49,6 +50,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Task: show_task,
     requests.PreviewCancel: preview_cancel,
     requests.PreviewRerun: preview_rerun,
+    retention.PreviewPrune: preview_prune,
     requests.Context: show_context,
     requests.ContextValue: context_value,
     requests.ContextVersions: list_versions,

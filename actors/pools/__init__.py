@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         PoolOptions,
         Pools,
         UnknownPool,
+        UnmetNeeds,
+        known_pools,
         unknown_pool_error,
     )
     from stretto.actors.pools.ray_carrier import RayPlace
@@ -32,7 +34,9 @@ else:
             "calls": "PooledCall",
             "carrier": "Carrier CarrierEvents",
             "pool": "Pool PoolNeedsKey UnknownWorker",
-            "pools": "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool unknown_pool_error",
+            "pools": (
+                "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool UnmetNeeds known_pools unknown_pool_error"
+            ),
             "ray_carrier": "RayPlace",
             "serving": "Worker",
         },
@@ -40,5 +44,6 @@ else:
 
 __all__ = [
     "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "PooledCall",
-    "Pools", "RayPlace", "UnknownPool", "UnknownWorker", "Worker", "can_leave", "unknown_pool_error",
+    "Pools", "RayPlace", "UnknownPool", "UnknownWorker", "UnmetNeeds", "Worker", "can_leave", "known_pools",
+    "unknown_pool_error",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Protocol
 from stretto.actors.actions import Action, OutputSoFar
 from stretto.actors.pools.values import Split
 from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot, WorkerLog
-from stretto.definitions.model import CoreActions
+from stretto.definitions.model import CoreActions, Resources
 
 
 class Canceller(Protocol):
@@ -28,6 +28,7 @@ class PooledCall:
         call: The call.
         core: Whose core actions the definition calls.
         once: Whether it must not be sent twice (`delivery: at_most_once`).
+        needs: What it needs of its worker for itself, or None.
         done: Receives the end.
         begun: Called when the code begins on a worker, or None.
         split: The input that is ready to travel.
@@ -41,7 +42,7 @@ class PooledCall:
 
     __slots__ = (
         "_canceller", "_log", "action", "began", "begun", "call", "cancelled", "core", "done", "ended", "losses",
-        "once", "printed", "sending", "split",
+        "needs", "once", "printed", "sending", "split",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
@@ -55,11 +56,13 @@ class PooledCall:
         canceller: Canceller,
         *,
         once: bool,
+        needs: Resources | None = None,
     ) -> None:
         self.action = action
         self.call = call
         self.core = core
         self.once = once
+        self.needs = needs
         self.done = done
         self.begun = begun
         self.split = split

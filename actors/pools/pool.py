@@ -7,9 +7,10 @@ items --perform--> inbox --the pool's thread--> Scheduler --> carrier --> worker
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from stretto.actors.actions import Action
 from stretto.actors.pools.announcing import announced_action
@@ -17,21 +18,27 @@ from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.carrier import Carrier
 from stretto.actors.pools.messages import InvalidMessage, Joined, ToPool, ToWorker, Welcome, decode_to_pool, encode
 from stretto.actors.pools.notes import PoolNotes
-from stretto.actors.pools.scheduler import Scheduler
-from stretto.actors.pools.values import DigestTable, large_values, split
+from stretto.actors.pools.scheduler import NO_RESOURCES, Scheduler
+from stretto.actors.pools.values import Inputs
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError, names_there, nearest
-from stretto.definitions.model import CoreActions
+from stretto.definitions.model import CoreActions, Resources
 from stretto.metrics import PoolFigures, get_logger
 
 LINGER_SECONDS: Final = 0.002
 """How long the first call of a batch waits for others of its turn."""
+MAX_LINGER_SECONDS: Final = 0.02
+"""How long it waits while others follow and all workers have calls."""
 MAX_AT_ONCE: Final = 10_000
 """How many events are handled before calls are sent."""
 
 _log = get_logger(__name__)
 _Event: TypeAlias = Callable[[float], None]
+
+
+def _no_values(_version: object) -> Iterable[Data]:
+    return ()
 
 
 class UnknownWorker(StrettoError):
@@ -53,19 +60,22 @@ class Pool:
         name: The pool's name.
         carrier: Its carrier.
         welcome: The settings that hold for its calls. The engine's number is the pool's own.
+        offers: What each worker has for calls with needs.
     """
 
-    def __init__(self, name: str, carrier: Carrier, welcome: Welcome) -> None:
+    def __init__(self, name: str, carrier: Carrier, welcome: Welcome, offers: Resources = NO_RESOURCES) -> None:
         self.name = name
+        self.offers = offers
+        self.keeps_secrets = carrier.keeps_secrets
         self.notes = PoolNotes(name)
         self._carrier = carrier
         self._changed: Callable[[int], None] = lambda _capacity: None
         self._inbox: SimpleQueue[_Event | None] = SimpleQueue()
-        self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes)
-        self._beat = welcome.beat
-        self._digests = DigestTable()
-        self._digesting = threading.Lock()
-        self._large: tuple[Any, frozenset[int]] = (None, frozenset())
+        # New calls, of which the thread is woken once: a call less for each item, and no fight for the interpreter.
+        self._new: deque[PooledCall] = deque()
+        self._woken = False
+        self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes, offers)
+        self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0
         self._for_permits: dict[str, int] = {}
@@ -102,7 +112,8 @@ class Pool:
         *,
         core: CoreActions = "stretto",
         once: bool = False,
-        context: Iterable[Data] = (),
+        needs: Resources | None = None,
+        context: Callable[[Any], Iterable[Data]] = _no_values,
         version: object = None,
     ) -> Running:
         """Let a call wait for a worker.
@@ -114,7 +125,8 @@ class Pool:
             begun: Called when the code begins on a worker, or None.
             core: Whose core actions the definition calls.
             once: Whether the call must not be sent twice.
-            context: The values of the run's context, which inputs may share.
+            needs: What the call needs of its worker for itself, or None.
+            context: Returns the values of the run's context, which inputs may share, given `version`.
             version: The snapshot that holds the context. Its large values are looked for once.
 
         Raises:
@@ -122,24 +134,25 @@ class Pool:
         """
         if self._stopped:
             raise RuntimeError(f"the pool {self.name} is stopped")
-        with self._digesting:
-            if self._large[0] is not version or version is None:
-                self._large = version, large_values(context)
-            light = split(call.input, self._large[1], self._digests)
-        pooled = PooledCall(action, call, core, done, begun, light, self, once=once)
-        self._inbox.put(lambda _now: self._scheduler.add(pooled))
+        light = self._inputs.split(call.input, context, version)
+        pooled = PooledCall(action, call, core, done, begun, light, self, once=once, needs=needs)
+        # Append first, look second: the thread does the opposite, so one of the two finds the call.
+        self._new.append(pooled)
+        if not self._woken:
+            self._woken = True
+            self._inbox.put(_nothing)
         return pooled
 
     def cancel(self, pooled: PooledCall) -> bool:
         """Cancel a call. Return False if it has ended."""
         if pooled.ended:
             return False
-        self._inbox.put(lambda _now: self._scheduler.cancel(pooled))
+        self._inbox.put(lambda _now: self._cancel(pooled))
         return True
 
     def withdraw(self, pooled: PooledCall) -> None:
         """Cancel a call that no worker has got."""
-        self._inbox.put(lambda _now: self._scheduler.withdraw(pooled))
+        self._inbox.put(lambda _now: self._withdraw(pooled))
 
     def find(self, ref: str) -> Action | None:
         """Return the action that a worker has announced, or None."""
@@ -152,17 +165,12 @@ class Pool:
         else:
             self._for_permits.pop(run_id, None)
 
-    def check_secrets(self) -> None:
-        """Check that a run with secrets may use the pool.
-
-        Raises:
-            PoolNeedsKey: The pool has no key.
-        """
-        if not self._carrier.keeps_secrets:
-            raise PoolNeedsKey(
-                f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and "
-                f"name its file in pools.{self.name}.key_file, here and on each node"
-            )
+    def refuse_secrets(self) -> NoReturn:
+        """Raise PoolNeedsKey: a run has secrets, and the pool does not keep them."""
+        raise PoolNeedsKey(
+            f"the run has secrets, and the pool {self.name} has no key: make one with `stretto store key`, and "
+            f"name its file in pools.{self.name}.key_file, here and on each node"
+        )
 
     # ---- what the pool shows
 
@@ -206,7 +214,7 @@ class Pool:
 
     @property
     def _waiting(self) -> int:
-        return len(self._scheduler.waiting) + sum(list(self._for_permits.values()))
+        return len(self._new) + len(self._scheduler.waiting) + sum(list(self._for_permits.values()))
 
     def figures(self) -> PoolFigures:
         """Return the pool for metrics."""
@@ -263,36 +271,62 @@ class Pool:
                 self._handle(event)
             except Exception:  # noqa: BLE001 - the thread must survive: all other calls wait for it
                 _log.exception("pool_error", pool=self.name)
+        self._take_new()
         self._scheduler.cancel_all("the engine stops")
 
     def _next_event(self) -> _Event | None:
+        """Wait for the next event, or until a worker is silent for too long."""
+        silent_at = self._scheduler.silent_at
         try:
-            return self._inbox.get(timeout=self._beat)
+            return self._inbox.get(timeout=None if silent_at is None else max(silent_at - time.monotonic(), 0.0))
         except Empty:
             return _nothing
 
     def _handle(self, event: _Event) -> None:
         now = time.monotonic()
         event(now)
-        until = now + LINGER_SECONDS
-        for _ in range(MAX_AT_ONCE):
-            left = until - time.monotonic()
-            try:
-                following = self._inbox.get(timeout=left) if left > 0 else self._inbox.get_nowait()
-            except Empty:
-                break
-            if following is None:
-                self._inbox.put(None)
-                break
-            following(time.monotonic())
+        self._linger(now)
         now = time.monotonic()
         for worker in self._scheduler.silent(now):
             self._lose(worker, "silent")
+        self._take_new()
         self._scheduler.dispatch()
         capacity = self._scheduler.capacity
         if abs(capacity - self._capacity) * 4 > self._capacity:
             self._capacity = capacity
             self._changed(capacity)
+
+    def _linger(self, now: float) -> None:
+        """Handle events until no call has come for a moment, so that calls of one turn travel together."""
+        until, most, known = now + LINGER_SECONDS, now + MAX_LINGER_SECONDS, 0
+        for _ in range(MAX_AT_ONCE):
+            if now >= until:
+                if len(self._new) == known or now >= most or self._scheduler.any_idle:
+                    return
+                known, until = len(self._new), now + LINGER_SECONDS
+            try:
+                following = self._inbox.get(timeout=until - now)
+            except Empty:
+                following = _nothing
+            if following is None:
+                self._inbox.put(None)
+                return
+            now = time.monotonic()
+            following(now)
+
+    def _take_new(self) -> None:
+        """Hand the new calls to the scheduler."""
+        self._woken = False
+        while self._new:
+            self._scheduler.add(self._new.popleft())
+
+    def _cancel(self, pooled: PooledCall) -> None:
+        self._take_new()
+        self._scheduler.cancel(pooled)
+
+    def _withdraw(self, pooled: PooledCall) -> None:
+        self._take_new()
+        self._scheduler.withdraw(pooled)
 
     def _received(self, worker: str, message: ToPool, now: float) -> None:
         if isinstance(message, Joined):

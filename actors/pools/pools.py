@@ -1,7 +1,7 @@
 """The pools of an engine, by name."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -22,10 +22,18 @@ from stretto.actors.settings import (
     carrier_problem,
 )
 from stretto.definitions.errors import StrettoError, names_there, nearest
+from stretto.definitions.model import Resources
 
 NO_OPTIONS: Final[Mapping[str, "PoolOptions"]] = {}
 HERE: Final = "here"
 """The daemon's own threads and processes: the pool of all that names no other one."""
+ONE_CPU: Final = Resources(cpus=1.0)
+
+
+class UnmetNeeds(StrettoError):
+    """No worker of a pool can have what an item needs. The message says what is missing."""
+
+    code = "unmet_needs"
 
 
 class UnknownPool(StrettoError):
@@ -53,6 +61,8 @@ class PoolOptions:
         cache_bytes: The bytes of large values that a worker keeps.
         ray: The Ray cluster on which the workers run. None means processes on this machine.
         insecure: Whether a cluster elsewhere may be used without Ray's token authentication.
+        resources: What each worker has, of which items with needs take their shares. None is what `ray` reserves, or
+            one CPU.
     """
 
     workers: int = 1
@@ -62,6 +72,15 @@ class PoolOptions:
     cache_bytes: int = MAX_CACHE_BYTES
     ray: RayPlace | None = None
     insecure: bool = False
+    resources: Resources | None = None
+
+    @property
+    def offers(self) -> Resources:
+        """Return the resources of each worker."""
+        if self.resources is not None:
+            return self.resources
+        place = self.ray
+        return ONE_CPU if place is None else Resources(place.cpus, place.gpus, place.memory, place.labels)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -91,8 +110,8 @@ class CallPolicy:
     max_http_connections: int
 
 
-class Pools(Mapping[str, Pool]):
-    """All pools but `here`.
+class Pools(dict[str, Pool]):
+    """All pools but `here`, by name. Each item looks one up, which a dict does quickest.
 
     Args:
         options: How each is made, by name.
@@ -101,22 +120,14 @@ class Pools(Mapping[str, Pool]):
 
     def __init__(self, options: Mapping[str, PoolOptions], policy: CallPolicy) -> None:
         engine = new_engine_number()
-        self._pools = {
-            name: Pool(name, _carrier(name, each), _welcome(engine, each, policy)) for name, each in options.items()
-        }
-
-    def __getitem__(self, name: str) -> Pool:
-        return self._pools[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pools)
-
-    def __len__(self) -> int:
-        return len(self._pools)
+        super().__init__(
+            (name, Pool(name, _carrier(name, each), _welcome(engine, each, policy), each.offers))
+            for name, each in options.items()
+        )
 
     def find(self, name: str) -> Pool:
         """Return a pool. Raises UnknownPool."""
-        pool = self._pools.get(name)
+        pool = self.get(name)
         if pool is None:
             raise unknown_pool_error(name, self)
         return pool
@@ -127,12 +138,12 @@ class Pools(Mapping[str, Pool]):
         Args:
             changed: Called with a pool's name and its capacity when that has changed, on the pool's thread.
         """
-        for name, pool in self._pools.items():
+        for name, pool in self.items():
             pool.start(partial(changed, name))
 
     def stop(self) -> None:
         """Stop all pools."""
-        for pool in self._pools.values():
+        for pool in self.values():
             pool.stop()
 
 
@@ -149,3 +160,8 @@ def _welcome(engine: int, options: PoolOptions, policy: CallPolicy) -> Welcome:
         engine, options.beat, tuple(map(str, policy.addresses.deny)), tuple(map(str, policy.addresses.allow)),
         policy.max_retry_after, policy.max_http_connections, options.cache_bytes,
     )  # fmt: skip
+
+
+def known_pools(options: Mapping[str, PoolOptions]) -> dict[str, Resources | None]:
+    """Return the pools by name, `here` first, each with what a worker has if that counts."""
+    return {HERE: None, **{name: each.offers for name, each in options.items()}}

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final, Protocol
 
-import msgspec
-
 from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import (
@@ -23,13 +21,10 @@ from stretto.actors.pools.messages import (
     Drain,
     End,
     Ended,
-    Head,
     InvalidMessage,
     Joined,
     Leaving,
     Logged,
-    Perform,
-    Sending,
     Stop,
     ToPool,
     ToWorker,
@@ -37,16 +32,19 @@ from stretto.actors.pools.messages import (
     Values,
     Welcome,
 )
+from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
-from stretto.actors.pools.workers import MISSED_BEATS, Batch, Load, Worker
+from stretto.actors.pools.workers import MISSED_BEATS, Load, Worker
 from stretto.actors.runners import Finished, append_printed
-from stretto.definitions.data import decode_json
-from stretto.definitions.errors import Frame, NotData
+from stretto.definitions.model import Resources
 
 MAX_LOSSES: Final = 3
 """A call during which so many workers were lost has failed: it may be what ends them."""
 ALONE_AFTER: Final = 2
 """A call during which so many workers were lost runs alone on its worker, so that it harms no other."""
+MAX_PASSED: Final = 1_000
+"""How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
+NO_RESOURCES: Final = Resources()
 MAX_BATCH_BYTES: Final = MAX_MESSAGE_BYTES
 """The bytes of the inputs and new values of one batch, unless a single call has more."""
 
@@ -75,15 +73,20 @@ class Scheduler:
         welcome: The answer to each worker that joins.
         send: Sends a message to a worker. It must not wait.
         notes: Takes what metrics count.
+        offers: What each worker has for calls with needs.
     """
 
-    def __init__(self, engine: int, welcome: Welcome, send: Callable[[str, ToWorker], None], notes: Notes) -> None:
+    def __init__(
+        self, engine: int, welcome: Welcome, send: Callable[[str, ToWorker], None], notes: Notes,
+        offers: Resources = NO_RESOURCES,
+    ) -> None:  # fmt: skip
         self.workers: dict[str, Worker] = {}
         self.waiting: deque[PooledCall] = deque()
         self._engine = engine
         self._welcome = welcome
         self._send = send
         self._notes = notes
+        self._offers = offers
         self._numbers = count(1)
         self._durations = Durations()
         self._where: dict[PooledCall, Worker] = {}
@@ -178,12 +181,12 @@ class Scheduler:
             self._of_calls(worker, message)
 
     def _of_calls(self, worker: Worker, message: Begun | Logged | Ended) -> None:
-        if isinstance(message, Ended):
-            for end in message.ends:
-                # A number of an earlier engine means another call.
-                self._ended(worker, end, 0 if message.engine != self._engine else end.number)
-        elif message.engine != self._engine:
-            return
+        if message.engine != self._engine:
+            # A number of an earlier engine means another call.
+            for _ in message.ends if isinstance(message, Ended) else ():
+                self._notes.late()
+        elif isinstance(message, Ended):
+            self._ended(worker, message.ends)
         elif isinstance(message, Begun):
             for number in message.numbers:
                 if number in worker.in_flight:
@@ -193,20 +196,27 @@ class Scheduler:
                 if record.number in worker.in_flight:
                     worker.in_flight[record.number].logs(record.level, record.logger, record.text)
 
-    def _ended(self, worker: Worker, end: End, number: int) -> None:
-        pooled = worker.take(number)
-        if pooled is None:
-            self._notes.late()
-            return
-        self._where.pop(pooled, None)
+    def _ended(self, worker: Worker, ends: tuple[End, ...]) -> None:
+        """Report the ends of a message. Durations are noted once for all of them: a call less for each."""
+        durations: dict[str, tuple[float, int]] = {}
+        for end in ends:
+            pooled = worker.take(end.number)
+            if pooled is None:
+                self._notes.late()
+                continue
+            del self._where[pooled]
+            if end.status == "succeeded":
+                ref = pooled.call.ref
+                seconds, calls = durations.get(ref, (0.0, 0))
+                durations[ref] = seconds + end.seconds, calls + 1
+            if end.printed:
+                append_printed(pooled.printed, end.printed)
+            pooled.begins()
+            self._end(pooled, finished_of(end))
+        for ref, (seconds, calls) in durations.items():
+            self._durations.add(ref, seconds / calls, calls)
         if not worker.in_flight:
             worker.suspect = False
-        if end.status == "succeeded":
-            self._durations.add(pooled.call.ref, end.seconds)
-        if end.printed:
-            append_printed(pooled.printed, end.printed)
-        pooled.begins()
-        self._end(pooled, _finished(end))
 
     def _send_missing(self, worker: Worker, digests: frozenset[bytes]) -> None:
         found: dict[bytes, bytes] = {}
@@ -259,10 +269,16 @@ class Scheduler:
                 again.append(pooled)
         self.waiting.extendleft(reversed(again))
 
+    @property
+    def silent_at(self) -> float | None:
+        """When the first worker has missed its beats if it stays silent, or None without workers."""
+        heard = [each.last_heard for each in self.workers.values()]
+        return min(heard) + self._welcome.beat * MISSED_BEATS if heard else None
+
     def silent(self, now: float) -> list[str]:
         """Return the workers that have missed their beats."""
         most = self._welcome.beat * MISSED_BEATS
-        return [each.id for each in self.workers.values() if now - each.last_heard > most]
+        return [each.id for each in self.workers.values() if now - each.last_heard >= most]
 
     def drain(self, worker_id: str | None) -> int:
         """Let a worker, or all of them, finish their calls and leave. Return how many were asked."""
@@ -274,19 +290,21 @@ class Scheduler:
 
     # ---- batches
 
+    @property
+    def any_idle(self) -> bool:
+        """Whether a worker that may get calls has none."""
+        return any(not each.in_flight and not each.draining for each in self.workers.values())
+
     def dispatch(self) -> None:
         """Send waiting calls to workers that have room, the least busy ones first."""
+        if not self.waiting:
+            return
         for worker in sorted(self.workers.values(), key=lambda each: len(each.in_flight)):
-            while self.waiting and self._has_room(worker):
+            while self.waiting and worker.has_room:
                 batch = self._next_batch(worker)
                 if not batch:
                     break
                 self._send_batch(worker, batch)
-
-    def _has_room(self, worker: Worker) -> bool:
-        if worker.draining or worker.suspect:
-            return False
-        return worker.open_batches < BATCHES_IN_FLIGHT or len(worker.in_flight) < worker.joined.slots
 
     def _next_batch(self, worker: Worker) -> list[PooledCall]:
         """Take the calls of a batch from the waiting ones: those that the worker can run, in their order."""
@@ -294,26 +312,34 @@ class Scheduler:
         batch: list[PooledCall] = []
         passed: list[PooledCall] = []
         size, load = 1, Load(worker)
+        action, can_run = None, False
         while self.waiting and len(batch) < size:
             pooled = self.waiting.popleft()
             alone = pooled.losses >= ALONE_AFTER
-            if not worker.can_run(pooled.action):
+            if pooled.action is not action:  # most calls that wait are of one task
+                action, can_run = pooled.action, worker.can_run(pooled.action)
+            if not can_run:
                 passed.append(pooled)
                 if len(passed) > MAX_PASSED:
                     break
                 continue
-            if (batch and load.with_(pooled) > MAX_BATCH_BYTES) or (alone and (batch or worker.in_flight)):
-                # A worker takes nothing more until a call that must be alone has found an idle one.
+            if (
+                (alone and (batch or worker.in_flight))
+                or not load.takes(pooled, MAX_BATCH_BYTES)
+                or (pooled.needs is not None and not worker.reserve(pooled.needs, self._offers))
+            ):
+                # A worker takes nothing more until a call that must be alone has found an idle one. So does one that
+                # needs more than is free now: small ones behind it would keep it waiting for ever.
                 passed.append(pooled)
                 break
             batch.append(pooled)
-            load.add(pooled)
             if alone:
                 worker.suspect = True
                 break
             if len(batch) == 1:
                 mean = self._durations.of(pooled.call.ref)
-                size = batch_size(mean, worker.joined.slots, self._left(len(passed) + 1), max(ready, 1))
+                left = self._left(len(passed) + 1)
+                size = batch_size(mean, worker.joined.slots, left, max(ready, 1), self.in_flight)
         self.waiting.extendleft(reversed(passed))
         return batch
 
@@ -323,47 +349,19 @@ class Scheduler:
         return left if 4 * (left + self.in_flight) < 3 * capacity else max(left, 4 * capacity)
 
     def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
-        heads: dict[Head, int] = {}
-        values: dict[bytes, bytes] = {}
-        sendings = []
-        shared = Batch(len(batch))
+        worker.take_in(batch, self._numbers)
         for pooled in batch:
-            number = pooled.sending = next(self._numbers)
-            worker.in_flight[number] = pooled
-            worker.batches[number] = shared
             self._where[pooled] = worker
-            sendings.append(_sending(pooled, number, heads))
-            values.update(texts_of(pooled.split.values, lambda each: each not in worker.values))
-            worker.values.add(values)
+        message = batch_message(batch, worker.values)
+        values = message.values
         self._notes.sent(len(batch))
         self._notes.put(len(values))
         try:
-            self._send(worker.id, Perform(tuple(heads), tuple(sendings), tuple(values.items())))
+            self._send(worker.id, message)
         except InvalidMessage as error:  # the input of a single call: several together have at most `MAX_BATCH_BYTES`
-            worker.values.forget(values)
+            worker.values.forget(digest for digest, _ in values)
             for pooled in batch:
                 worker.take(pooled.sending)
                 self._where.pop(pooled, None)
                 text = f"the input is too large for a worker: {error}"
                 self._end(pooled, Finished("failed", None, text, "not_data"))
-
-
-MAX_PASSED: Final = 1_000
-"""How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
-
-
-def _sending(pooled: PooledCall, number: int, heads: dict[Head, int]) -> Sending:
-    call, ids = pooled.call, pooled.call.ids
-    head = Head(ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout)
-    place = heads.setdefault(head, len(heads))
-    split = pooled.split
-    return Sending(place, number, call.visit, call.index, call.attempt, split.text, split.shared)
-
-
-def _finished(end: End) -> Finished:
-    try:
-        result = decode_json(end.result)
-        traceback = tuple(Frame(*each) for each in end.traceback)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, NotData) as error:
-        return Finished("failed", None, f"the worker's answer is not data: {error}", "not_data", end.seconds)
-    return Finished(end.status, result, end.error, end.kind, end.seconds, traceback, end.retry_after)

@@ -11,22 +11,18 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
-from typing import Final
 
 from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, UnknownAction
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.deadlines import Deadlines
+from stretto.actors.pools.gathering import Gatherer
 from stretto.actors.pools.messages import (
     Acknowledged,
     Beat,
-    Begun,
     Drain,
-    End,
-    Ended,
     Head,
     Joined,
     Leaving,
-    Logged,
     Perform,
     Record,
     Stop,
@@ -39,18 +35,11 @@ from stretto.actors.pools.messages import (
     encode,
 )
 from stretto.actors.pools.values import ValueCache
-from stretto.actors.pools.work import Work, end_of, portions
+from stretto.actors.pools.work import Work, end_of
 from stretto.actors.pools.workers import MISSED_BEATS
 from stretto.actors.runners import Call, Finished, Runners, Running, cancelled
 from stretto.definitions.data import FrozenDict
 from stretto.metrics import CallIds
-
-MAX_RECORDS: Final = 1_000
-"""How many log records wait to be sent. More are dropped."""
-GATHER_SECONDS: Final = 0.02
-"""How long the ends of calls are gathered for one message."""
-MAX_GATHERED: Final = 500
-"""So many ends are sent at once."""
 
 
 class Worker:
@@ -87,19 +76,16 @@ class Worker:
         self._runners: Runners | None = None
         self._values = ValueCache(0)
         self._work: dict[int, Work] = {}
-        self._queue: list[Work] = []
+        self._queue: deque[Work] = deque()
         self._asked: set[bytes] = set()
         # A call's code is known by the identity of its ids, which its log records find in their context.
         self._logging: dict[int, Work] = {}
-        self._records: deque[Record] = deque()
-        self._ends: list[End] = []
-        self._begun: list[int] = []
+        self._gathered = Gatherer()
         self._active = 0
         self._draining = False
         self._unanswered = 0
         self._deadlines = Deadlines()
         self._stopped = threading.Event()
-        self._ready = threading.Event()
         self._flusher = threading.Thread(target=self._flush, name="stretto-pool-ends", daemon=True)
         self._beater = threading.Thread(target=self._beat, name="stretto-pool-beats", daemon=True)
 
@@ -119,7 +105,7 @@ class Worker:
     def stop(self) -> None:
         """Stop the calls and the threads. Idempotent."""
         self._stopped.set()
-        self._ready.set()
+        self._gathered.hurry()
         self._deadlines.stop()
         runners = self._runners
         if runners is not None:
@@ -156,7 +142,7 @@ class Worker:
                 self._stop_call(number, "cancelled", "the call was cancelled")
         elif isinstance(message, Drain):
             self._draining = True
-            self._ready.set()  # the thread that sends ends also leaves, and so behind the last of them
+            self._gathered.hurry()  # the thread that sends ends also leaves, and so behind the last of them
 
     def _begin(self, welcome: Welcome) -> None:
         if self._welcome is not None:
@@ -182,27 +168,29 @@ class Worker:
     def _start_calls(self) -> None:
         """Start the calls that wait, as far as slots are free and their values are here."""
         ready: list[tuple[Work, FrozenDict]] = []
+        missing: tuple[bytes, ...] = ()
         with self._lock:
-            kept: list[Work] = []
+            lacking: list[Work] = []
             wanted: dict[bytes, None] = {}
-            free = self._slots - self._active
-            for number, work in enumerate(self._queue):
-                if free <= 0:
-                    kept += self._queue[number:]
-                    break
+            queue, free = self._queue, self._slots - self._active
+            while free > 0 and queue:
+                work = queue.popleft()
                 free -= 1
-                digests = [digest for _, digest in work.sending.shared]
-                if self._values.missing(digests):
-                    wanted.update(dict.fromkeys(digests))
-                    kept.append(work)
-                    continue
+                shared = work.sending.shared
+                if shared:
+                    digests = [digest for _, digest in shared]
+                    if self._values.missing(digests):
+                        wanted.update(dict.fromkeys(digests))
+                        lacking.append(work)
+                        continue
                 self._active += 1
                 self._logging[id(work.ids)] = work
-                ready.append((work, self._values.join(work.sending.input, work.sending.shared)))
-            self._queue = kept
+                ready.append((work, self._values.join(work.sending.input, shared)))
+            queue.extendleft(reversed(lacking))
             self._values.trim(wanted)
-            missing = tuple(each for each in self._values.missing(wanted) if each not in self._asked)
-            self._asked.update(missing)
+            if wanted:
+                missing = tuple(each for each in self._values.missing(wanted) if each not in self._asked)
+                self._asked.update(missing)
         if missing:
             self._send(ValueMissing(missing))
         for work, given in ready:
@@ -237,9 +225,7 @@ class Worker:
 
     def _began(self, work: Work) -> None:
         work.began = time.monotonic()
-        with self._lock:
-            self._begun.append(work.sending.number)
-        self._ready.set()
+        self._gathered.begun(work.sending.number)
         if work.head.timeout is not None:
             number, seconds = work.sending.number, work.head.timeout
             text = f"it took longer than {seconds:g} s"
@@ -279,10 +265,9 @@ class Worker:
                 return
             self._logging.pop(id(work.ids), None)
             self._active -= active
-            self._ends.append(end)
+            self._gathered.ended(end, last=not self._work)
         if work.deadline is not None:
             self._deadlines.forget(work.deadline)
-        self._ready.set()
         if self._queue:
             self._start_calls()
 
@@ -296,36 +281,19 @@ class Worker:
             text: The text.
         """
         work = self._logging.get(id(ids))
-        if work is not None and len(self._records) < MAX_RECORDS:
-            self._records.append(Record(work.sending.number, level, logger, text))
-            self._ready.set()
+        if work is not None:
+            self._gathered.logged(Record(work.sending.number, level, logger, text))
 
     # ---- threads
 
     def _flush(self) -> None:
-        """Send begins, log records and ends, those of `GATHER_SECONDS` together."""
+        """Send begins, log records and ends."""
         while not self._stopped.is_set():
-            self._ready.wait()
-            self._ready.clear()
-            if len(self._ends) < MAX_GATHERED:
-                self._stopped.wait(GATHER_SECONDS)
-            self._send_gathered()
+            self._gathered.wait()
+            if self._welcome is not None:
+                for message in self._gathered.messages(self._welcome.engine, self._work.__contains__):
+                    self._send(message)
             self._leave_if_done()
-
-    def _send_gathered(self) -> None:
-        welcome = self._welcome
-        with self._lock:
-            begun, self._begun = self._begun, []
-            ends, self._ends = self._ends, []
-            records = tuple(self._records.popleft() for _ in range(len(self._records)))
-        if welcome is None:
-            return
-        if begun:
-            self._send(Begun(welcome.engine, tuple(begun)))
-        if records:
-            self._send(Logged(welcome.engine, records))
-        for portion in portions(ends):
-            self._send(Ended(welcome.engine, portion))
 
     def _beat(self) -> None:
         while self._welcome is not None and not self._stopped.wait(self._welcome.beat):
@@ -338,7 +306,8 @@ class Worker:
 
     def _leave_if_done(self) -> None:
         with self._lock:
-            done = self._draining and not self._work and not self._ends and not self._stopped.is_set()
+            at_hand = self._work or self._gathered.has_ends
+            done = self._draining and not at_hand and not self._stopped.is_set()
         if done:
             self._send(Leaving())
             self.stop()
@@ -348,4 +317,4 @@ class Worker:
             self._send_bytes(encode(message))
         except OSError:  # the pool is gone
             self._stopped.set()
-            self._ready.set()
+            self._gathered.hurry()

@@ -5,6 +5,7 @@ worker: JSON text --join--> input, each value decoded once and kept, the least r
 """
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -119,6 +120,31 @@ def split(given: FrozenDict, large: frozenset[int], table: DigestTable) -> Split
 
     light = without(given, ())
     return Split(encode_json(light), tuple(shared), values)
+
+
+class Inputs:
+    """Makes the inputs of calls ready to travel. Any thread may call it."""
+
+    def __init__(self) -> None:
+        self._digests = DigestTable()
+        self._lock = threading.Lock()
+        self._large: tuple[Any, frozenset[int]] = (None, frozenset())
+
+    def split(self, given: FrozenDict, context: Callable[[Any], Iterable[Data]], version: object) -> Split:
+        """Take the large values that inputs share out of an input.
+
+        Args:
+            given: The input.
+            context: Returns the values of the run's context, which inputs may share, given `version`.
+            version: The snapshot that holds the context, or None. Its large values are looked for once.
+        """
+        known, large = self._large
+        if known is version and version is not None and not large:
+            return Split(encode_json(given), (), NO_VALUES)
+        with self._lock:
+            if self._large[0] is not version or version is None:
+                self._large = version, large_values(context(version))
+            return split(given, self._large[1], self._digests)
 
 
 class ValueCache:

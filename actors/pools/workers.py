@@ -1,7 +1,7 @@
 """The workers of a pool, as the pool sees them."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -9,15 +9,19 @@ import msgspec
 
 from stretto.actors.actions import Action
 from stretto.actors.pools.announcing import ALWAYS_THERE, announced_digest
+from stretto.actors.pools.batching import BATCHES_IN_FLIGHT
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import Joined
 from stretto.definitions.data import weigh
+from stretto.definitions.model import Resources
 
+ROUNDING: Final = 1e-6
+"""Shares such as 0.1 add up to a little more than their sum."""
 MISSED_BEATS: Final = 3
 """A worker that is silent for so many beats is lost."""
 
 
-class Batch(msgspec.Struct):
+class Batch(msgspec.Struct, gc=False):
     """How many calls of a sent batch have not ended."""
 
     left: int
@@ -37,16 +41,19 @@ class Load:
         self._new: set[bytes] = set()
         self._bytes = 0
 
-    def with_(self, pooled: PooledCall) -> int:
-        """Return the bytes, about, if a call is added."""
+    def takes(self, pooled: PooledCall, most: int) -> bool:
+        """Add a call, or return False if there are others, and it would bring the bytes, about, above a bound."""
         known, split = self._worker.values, pooled.split
-        new = (each for each in split.values.items() if each[0] not in known and each[0] not in self._new)
-        return self._bytes + len(split.text) + sum(weigh(value) for _, value in new)
-
-    def add(self, pooled: PooledCall) -> None:
-        """Add a call."""
-        self._bytes = self.with_(pooled)
-        self._new.update(pooled.split.values)
+        total = self._bytes + len(split.text)
+        if split.values:
+            new = (each for each in split.values.items() if each[0] not in known and each[0] not in self._new)
+            total += sum(weigh(value) for _, value in new)
+        if total > most and self._bytes:
+            return False
+        self._bytes = total
+        if split.values:
+            self._new.update(split.values)
+        return True
 
 
 class SentValues:
@@ -89,12 +96,17 @@ class Worker:
         joined: What it has said of itself.
         in_flight: Its calls by the number of the sending.
         batches: The batches that have not ended, by the number of the sending.
+        open_batches: How many batches have calls that have not ended.
         values: The large values that it has been sent.
+        taken: The CPUs, GPUs and bytes of memory that its calls have taken for themselves.
         last_heard: When its last message came, on the pool's clock.
         draining: Whether it gets no more calls.
     """
 
-    __slots__ = ("actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "suspect", "values")
+    __slots__ = (
+        "actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "open_batches", "suspect",
+        "taken", "values",
+    )  # fmt: skip
 
     def __init__(self, worker_id: str, joined: Joined, now: float, cache_bytes: int) -> None:
         self.id = worker_id
@@ -102,15 +114,19 @@ class Worker:
         self.actions = {each.ref: each.digest for each in joined.actions}
         self.in_flight: dict[int, PooledCall] = {}
         self.batches: dict[int, Batch] = {}
+        self.open_batches = 0
         self.values = SentValues(cache_bytes)
+        self.taken = (0.0, 0.0, 0)
         self.last_heard = now
         self.draining = False
         self.suspect = False
 
     @property
-    def open_batches(self) -> int:
-        """How many batches have calls that have not ended."""
-        return len({id(each) for each in self.batches.values()})
+    def has_room(self) -> bool:
+        """Whether it can get another batch."""
+        if self.draining or self.suspect:
+            return False
+        return self.open_batches < BATCHES_IN_FLIGHT or len(self.in_flight) < self.joined.slots
 
     def can_run(self, action: Action) -> bool:
         """Return whether it has the same action. Without a digest of its own, the pool takes any."""
@@ -118,6 +134,20 @@ class Worker:
             return True
         digest = self.actions.get(action.ref)
         return digest is not None and digest == announced_digest(action)
+
+    def reserve(self, needs: Resources, offers: Resources) -> bool:
+        """Take what a call needs of what the worker has, or return False if that is not free now."""
+        cpus, gpus, memory = self.taken
+        taken = (cpus + needs.cpus, gpus + needs.gpus, memory + needs.memory)
+        if taken[0] > offers.cpus + ROUNDING or taken[1] > offers.gpus + ROUNDING or taken[2] > offers.memory:
+            return False
+        self.taken = taken
+        return True
+
+    def release(self, needs: Resources) -> None:
+        """Give back what a call has taken."""
+        cpus, gpus, memory = self.taken
+        self.taken = (cpus - needs.cpus, gpus - needs.gpus, memory - needs.memory)
 
     def may_run(self) -> frozenset[int]:
         """Return the numbers of the calls that may run now. A worker starts as many as it has slots, in their order.
@@ -127,12 +157,24 @@ class Worker:
         first = islice(self.in_flight, self.joined.slots)
         return frozenset((*first, *(number for number, each in self.in_flight.items() if each.began is not None)))
 
+    def take_in(self, batch: Sequence[PooledCall], numbers: Iterator[int]) -> None:
+        """Add the calls of a batch, and give each of them the number of its sending."""
+        shared = Batch(len(batch))
+        self.open_batches += 1
+        for pooled in batch:
+            number = pooled.sending = next(numbers)
+            self.in_flight[number] = pooled
+            self.batches[number] = shared
+
     def take(self, number: int) -> PooledCall | None:
         """Remove a call that has ended, or return None if the sending is another one's."""
         pooled = self.in_flight.pop(number, None)
         batch = self.batches.pop(number, None)
+        if pooled is not None and pooled.needs is not None:
+            self.release(pooled.needs)
         if batch is not None:
             batch.left -= 1
+            self.open_batches -= not batch.left
         return pooled
 
     def report(self) -> dict[str, Any]:

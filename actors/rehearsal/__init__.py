@@ -7,6 +7,8 @@ executor.py   the engine of a rehearsal; it advances from one quiet moment to th
   runner.py     records the actions that are launched, and ends them
   definitions.py  the workflows, which may call unknown actions
   recording.py  a conductor that records its commands
+controls.py, waits.py   answers and events, and the items that wait for them
+schedules.py  a schedule's runs in a span of time
 files.py, suite.py, expectations.py   rehearsal files, which pass or fail like tests
 transcript.py a rehearsal as lines for people and as one object for programs
 cases.py      conformance cases: JSON in, JSON out
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     from stretto.actors.rehearsal.definitions import load_scripted, scripted, scripted_catalogue
     from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
     from stretto.actors.rehearsal.files import Scripted, is_rehearsal, read_script
+    from stretto.actors.rehearsal.schedules import (
+        InvalidSpan,
+        RehearsedSchedule,
+        ScheduleRehearsal,
+        rehearse_schedule,
+        schedule_lines,
+        schedule_object,
+    )
     from stretto.actors.rehearsal.script import Control, Rule
     from stretto.actors.rehearsal.suite import Verdict, judge, rehearsals_in, why_unused
     from stretto.actors.rehearsal.transcript import rehearsal_object, rehearsal_report, transcript_lines
@@ -34,6 +44,9 @@ else:
             "definitions": "load_scripted scripted scripted_catalogue",
             "executor": "Rehearsal Rehearsed Rehearser",
             "files": "Scripted is_rehearsal read_script",
+            "schedules": (
+                "InvalidSpan RehearsedSchedule ScheduleRehearsal rehearse_schedule schedule_lines schedule_object"
+            ),
             "script": "Control Rule",
             "suite": "Verdict judge rehearsals_in why_unused",
             "transcript": "rehearsal_object rehearsal_report transcript_lines",
@@ -44,10 +57,13 @@ __all__ = [
     "UNBOUNDED",
     "Bounds",
     "Control",
+    "InvalidSpan",
     "Rehearsal",
     "Rehearsed",
+    "RehearsedSchedule",
     "Rehearser",
     "Rule",
+    "ScheduleRehearsal",
     "Scripted",
     "Verdict",
     "answer",
@@ -58,7 +74,10 @@ __all__ = [
     "rehearsal_object",
     "rehearsal_report",
     "rehearsals_in",
+    "rehearse_schedule",
     "rehearser_of_cases",
+    "schedule_lines",
+    "schedule_object",
     "scripted",
     "scripted_catalogue",
     "transcript_lines",

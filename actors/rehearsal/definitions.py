@@ -1,5 +1,6 @@
 """The definitions that rehearsals use. Tasks may call any ref: an unknown action accepts any input."""
 
+import copy
 from collections.abc import Iterable
 from os import PathLike
 
@@ -25,7 +26,7 @@ class AnyAction:
         return self._callables.suggestion_for(ref, core)
 
     @property
-    def pools(self) -> tuple[str, ...] | None:
+    def pools(self) -> None:
         """Any pool: a rehearsal runs nothing."""
         return None
 
@@ -48,6 +49,13 @@ def scripted(catalogue: Catalogue) -> Catalogue:
 def scripted_catalogue(actions: ActionRegistry) -> Catalogue:
     """Return a catalogue without definitions, whose actions end as a script says."""
     return Catalogue(ScriptedActions(actions), rules=RULES)
+
+
+def with_schedule(catalogue: Catalogue, ref: str) -> Catalogue:
+    """Return the same definitions with one schedule of all."""
+    other = copy.copy(catalogue)
+    other.triggers = catalogue.triggers.with_schedule(ref)
+    return other
 
 
 def load_scripted(

@@ -10,25 +10,29 @@ Each rehearsal has its own engine, which costs a few tenths of a millisecond, so
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 import pykka
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Guard, Timers, Unguarded, ask_method
+from stretto.actors.dispatch import Guard, RemindAt, Timers, Unguarded, ask_method
 from stretto.actors.engine import Engine, EngineParts
+from stretto.actors.events import EventIntake, EventWaits, Matcher
 from stretto.actors.files import FileWork, RehearsedFiles
-from stretto.actors.journal import Origin
+from stretto.actors.journal import NoJournal, Origin
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import PackConfiguration, UnknownConfiguration
 from stretto.actors.rehearsal.bounds import UNBOUNDED, Bounds, Budget
+from stretto.actors.rehearsal.controls import Controls, Desk
 from stretto.actors.rehearsal.keys import made_up_keys
-from stretto.actors.rehearsal.pump import PumpedDispatcher
+from stretto.actors.rehearsal.pump import PumpedDispatcher, check_nothing
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
-from stretto.actors.rehearsal.script import Control, Rule, Script
-from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
+from stretto.actors.rehearsal.script import Control, Request, Rule, Script
+from stretto.actors.rehearsal.timeline import START, Pace, ReminderKeeper, Seconds, Timeline
+from stretto.actors.rehearsal.waits import REHEARSED_WAITS
 from stretto.actors.runners import Call
 from stretto.actors.runs import PermitPool, Services
 from stretto.definitions.conductor import StartItem
@@ -45,24 +49,20 @@ _ALL_AT_ONCE: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """A run to rehearse.
+class Conditions:
+    """The conditions of a rehearsal.
 
     Attributes:
-        workflow: The workflow that runs.
-        inputs: Its inputs.
         keys: The key-value store, by the names that expressions read.
         rules: How actions end.
-        controls: Requests that are made meanwhile.
+        controls: Requests, answers and events that come meanwhile.
         pace: How virtual time passes.
-        given: Further arguments of the run's conductor.
+        given: Further arguments of the first run's conductor.
         catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
         folder: Where the relative paths of files of items begin. By default in the working directory.
-        origin: Where the run comes from. It decides which files it may use.
+        begin: When it begins, in seconds since the epoch.
     """
 
-    workflow: Workflow
-    inputs: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, Any] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
     controls: Sequence[Control] = ()
@@ -70,6 +70,21 @@ class Rehearsal:
     given: Mapping[str, Any] = field(default_factory=dict)
     catalogue: Catalogue | None = None
     folder: Path = Path()
+    begin: float = START
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal(Conditions):
+    """A run to rehearse.
+
+    Attributes:
+        workflow: The workflow that runs.
+        inputs: Its inputs.
+        origin: Where the run comes from. It decides which files it may use.
+    """
+
+    workflow: Workflow
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = "owner"
 
 
@@ -78,7 +93,8 @@ class Rehearsed:
     """The result of a rehearsal.
 
     Attributes:
-        status: The run's status at its end, or when nothing runs and no request is left.
+        status: The run's status at its end, or when nothing runs and no control is left: `waiting` if it still waits
+            for people or for events.
         output: The run's output.
         errors: The run's error records.
         visits: The visits of tasks, in the order of their start.
@@ -141,24 +157,30 @@ class Rehearser:
             NotData: A scripted result is not JSON-like data.
             LimitExceeded: The rehearsal does not end within its bounds.
         """
-        stage = _Stage(rehearsal, self)
+        stage = Stage(rehearsal, self)
         try:
-            return stage.perform()
+            return stage.perform(rehearsal)
         finally:
             stage.dispatcher.stop()
 
 
-class _Stage:
-    """One rehearsal's engine, driven step by step."""
+class Stage:
+    """One rehearsal's engine, driven step by step.
 
-    def __init__(self, rehearsal: Rehearsal, rehearser: Rehearser) -> None:
-        catalogue = rehearsal.catalogue or rehearser.catalogue
-        self._rehearsal = rehearsal
-        self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
-        self._conductors: dict[str, RecordedConductor] = {}
-        self._timeline = Timeline()
-        self._pace = rehearsal.pace(self._timeline)
-        self._script = Script(rehearsal.rules)
+    Attributes:
+        dispatcher: Runs the actors' turns.
+        journal: What has happened, in memory.
+        conductors: The conductors of all runs, by run id.
+    """
+
+    def __init__(self, conditions: Conditions, rehearser: Rehearser) -> None:
+        catalogue = conditions.catalogue or rehearser.catalogue
+        self._given = conditions.given
+        self._controls = Controls(conditions.controls)
+        self.conductors: dict[str, RecordedConductor] = {}
+        self._timeline = Timeline(conditions.begin)
+        self._pace = conditions.pace(self._timeline)
+        self._script = Script(conditions.rules)
         self._runner = ScriptedRunner(
             self._script, self._timeline, self._pace, self._start_of, self._delay_of, self._count
         )
@@ -166,6 +188,8 @@ class _Stage:
         self._refused: list[str] = []
         self.dispatcher = PumpedDispatcher()
         numbers = itertools.count(1)
+        self.journal = journal = NoJournal(rehearser.bounds.steps)
+        matcher = Matcher(rehearser.guard, make_run_id=lambda: f"rehearsed-{next(numbers)}")
         services = Services(
             self.dispatcher,
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
@@ -175,61 +199,82 @@ class _Stage:
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
-            files=rehearser.files(rehearsal.folder),
+            journal=journal,
+            events=EventIntake(journal, matcher, EventWaits(journal)),
+            waiting_items=REHEARSED_WAITS,
+            files=rehearser.files(conditions.folder),
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
             guard=rehearser.guard,
-            keys=made_up_keys(rehearsal.keys),
+            keys=made_up_keys(conditions.keys),
         )
         self._budget = Budget(rehearser.bounds, lambda: sum(services.context_bytes.values()))
-        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))
+        parts = EngineParts(services, catalogue, rehearser.pack_configuration, link=journal)
+        self._engine = Engine.start_on(self.dispatcher, parts)
+        self._desk = Desk(self.ask, services)
 
-    def perform(self) -> Rehearsed:
-        rehearsal = self._rehearsal
-        handle: RunHandle = self._ask("submit", rehearsal.workflow, rehearsal.inputs, origin=rehearsal.origin)
-        self._take_steps(handle.id)
+    def perform(self, rehearsal: Rehearsal) -> Rehearsed:
+        """Rehearse the run of a workflow."""
+        handle: RunHandle = self.ask("submit", rehearsal.workflow, rehearsal.inputs, origin=rehearsal.origin)
+        self.take_steps(handle.id)
         outcome = _outcome_of(handle)
-        conductor = self._conductors[handle.id]
+        conductor = self.conductors[handle.id]
         for launch in self._runner.launches:
-            launch.end = self._conductors[launch.run_id].end_of(launch.start)
+            launch.end = self.conductors[launch.run_id].end_of(launch.start)
+            if launch.end is not None and launch.ended_at is None:  # it has waited
+                launch.ended_at = self._timeline.since_start(launch.end.at)
         return Rehearsed(
-            status=conductor.status if outcome is None else outcome.status,
+            status=outcome.status if outcome is not None else _status_of(conductor),
             output=outcome.output if outcome is not None else None,
             errors=outcome.errors if outcome is not None else conductor.errors(),
             visits=conductor.visits(),
             launches=self._runner.launches,
-            unused=list(self._script.unused()),
+            unused=self.unused(),
             refused=[*conductor.refused, *self._refused],
             mask=conductor.mask,
         )
 
     def _make_conductor(self, *given: Any, **options: Any) -> RecordedConductor:
-        requests = []
-        if not self._conductors:  # the run itself, not a sub-workflow
-            options |= self._rehearsal.given
-            while self._controls and self._controls[0].before_completion <= 1:
-                requests.append(self._controls.pop(0).request)
+        requests: Sequence[Request] = ()
+        if not self.conductors:  # the run itself, not a sub-workflow
+            options |= self._given
+            requests = self._controls.take_first_requests()
         conductor = self._pace.conductor(*given, requests=requests, **options)
-        self._conductors[given[1]] = conductor
+        self.conductors[given[1]] = conductor
         return conductor
 
     def _start_of(self, call: Call) -> StartItem:
-        return self._conductors[call.ids.run_id].start_of(call.ids.task, call.visit, call.index, call.attempt)
+        return self.conductors[call.ids.run_id].start_of(call.ids.task, call.visit, call.index, call.attempt)
 
     def _delay_of(self, run_id: str, start: StartItem) -> float:
-        return self._conductors[run_id].delay_of(start)
+        return self.conductors[run_id].delay_of(start)
 
-    def _take_steps(self, run_id: str) -> None:
-        """Take one step at a time until none is left."""
+    def take_steps(self, run_id: str = "", until: float = inf, at_end: Callable[[], object] = check_nothing) -> None:
+        """Take one step at a time until none is left.
+
+        Args:
+            run_id: The run to which requests are sent.
+            until: When `at_end` is called, in seconds since the epoch. The steps go on.
+            at_end: Called once, when all is done that happens by itself up to that time.
+        """
         completions = 0
         most = self._budget.bounds.steps
         for _ in range(most):
             end = self._runner.next_end()
             reminder = self._pace.due(end)
-            if reminder is not None:
+            following = self._time_of_next(end, reminder)
+            control = self._controls.next(self._timeline.start, following, completions)
+            if following > until:
+                self._timeline.advance_to(until)
+                until = inf
+                at_end()
+            elif control is not None and control.at is not None:
+                self._timeline.advance_to(self._timeline.start + control.at)
+                self._make(run_id, control)
+            elif reminder is not None:
                 self._timeline.ring(reminder)
-            elif self._controls and (end is None or self._controls[0].before_completion <= completions + 1):
-                self._request(run_id, self._controls.pop(0))
+            elif control is not None:
+                self._make(run_id, control)
             elif end is not None:
                 completions += 1
                 self._pace.go_to(end)
@@ -239,9 +284,19 @@ class _Stage:
             self.dispatcher.pump(self._budget.check)
         raise LimitExceeded(f"the rehearsal does not end: {most:,} actions or delays have ended (MAX_STEPS)")
 
-    def _request(self, run_id: str, control: Control) -> None:
+    def _time_of_next(self, end: float | None, reminder: RemindAt | None) -> float:
+        """Return when the next thing happens by itself."""
+        if reminder is not None:
+            return reminder.at
+        return inf if end is None else self._pace.time_of(end)
+
+    def _make(self, run_id: str, control: Control) -> None:
+        self._controls.take(control)
         try:
-            self._ask(control.request, run_id)
+            if control.request is not None:
+                self.ask(control.request, run_id)
+            else:
+                self._desk.take(control, self._timeline)
         except StrettoError as error:
             self._refused.append(str(error))
 
@@ -254,11 +309,25 @@ class _Stage:
             weight += sum(map(weigh, context.variables.values()))
         self._budget.add_launch(weight)
 
-    def _ask(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+    def unused(self) -> list[int]:
+        """Return the rules that no attempt needed, counted from 0."""
+        return list(self._script.unused())
+
+    def tell(self, message: Any) -> None:
+        """Send the engine a message, and do what follows from it."""
+        self._engine.tell(message)
+        self.dispatcher.pump(self._budget.check)
+
+    def ask(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Call a method of the engine's public API, as its proxy does, and do what follows from it."""
         answer = ask_method(self._engine, method, *arguments, **keywords)
         self.dispatcher.pump(self._budget.check)
         return answer.get(timeout=0)
+
+
+def _status_of(conductor: RecordedConductor) -> str:
+    """Return the status of a run that has not ended although nothing is left to do."""
+    return "waiting" if conductor.status == "running" else conductor.status
 
 
 def _outcome_of(handle: RunHandle) -> Outcome | None:

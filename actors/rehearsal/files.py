@@ -4,7 +4,7 @@ workflow: ../deploy.yaml        # a path from this file's folder, or a ref
 inputs: {host: web1}
 keys: {region: eu}              # the key-value store
 script: [{task: check, attempt: 1, status: failed}]
-controls: [{before_completion: 2, request: pause}]
+controls: [{before_completion: 2, request: pause}, {at: 60, answer: {task: approve, response: {continue: true}}}]
 expect: {status: succeeded, sequence: [check, deploy]}
 """
 
@@ -12,20 +12,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
 from stretto.actors.catalogue import is_rehearsal_document, not_utf8
 from stretto.actors.locating import SUFFIXES
-from stretto.actors.rehearsal.script import Control, Request, Rule, Status
+from stretto.actors.rehearsal.script import Control, InquiryAnswer, Request, Role, Rule, SentEvent, Status
 from stretto.actors.text_files import read_text
 from stretto.definitions.data import freeze
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import InvalidDefinition, Place
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose, to_data
 
-STATUSES: Final = ("succeeded", "failed", "cancelled", "paused", "refused")
+STATUSES: Final = ("succeeded", "failed", "cancelled", "paused", "waiting", "refused")
 """The statuses that can be expected. `refused` means that the inputs do not fit the parameters."""
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped", "running")
 ACTION_KEYS: Final = ("task", "action", "input", "item", "visit", "attempt", "route", "delay", "outcome", "result")
@@ -193,14 +193,55 @@ def _control(reader: Reader, node: Node, what: str) -> Control | None:
     mapping = reader.mapping(node, what)
     if mapping is None:
         return None
-    fields = Fields(reader, mapping, what)
-    before, request = fields.require("before_completion"), fields.require("request")
+    fields, known = Fields(reader, mapping, what), len(reader.findings)
+    given: dict[str, Any] = {}
+    for each, field in fields.given("before_completion"):
+        given["before_completion"] = reader.integer(each, field, 1)
+    for each, field in fields.given("at"):
+        given["at"] = reader.number(each, field)
+    for each, field in fields.given("request"):
+        given["request"] = reader.choice(each, field, get_args(Request))
+    for each, field in fields.given("answer"):
+        given["answer"] = _answer(reader, each, field)
+    for each, field in fields.given("event"):
+        given["event"] = _event(reader, each, field)
     fields.finish(lambda _name: None)
-    number = None if before is None else reader.integer(before, f"'before_completion' of {what}", 1)
-    verb = None if request is None else reader.choice(request, f"'request' of {what}", get_args(Request))
-    if number is None or verb is None:
+    if len(reader.findings) > known:
         return None
-    return Control(number, cast("Request", verb))
+    try:
+        return Control(**given)
+    except ValueError as error:
+        reader.error("invalid_control", f"{what}: {error}", mapping.place)
+        return None
+
+
+def _answer(reader: Reader, node: Node, what: str) -> InquiryAnswer | None:
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return None
+    fields = Fields(reader, mapping, what)
+    task, response = fields.require("task"), fields.require("response")
+    given: dict[str, Any] = {}
+    for each, field in fields.given("item"):
+        given["item"] = reader.integer(each, field, 0)
+    for each, field in fields.given("by"):
+        given["by"] = reader.text(each, field)
+    for each, field in fields.given("role"):
+        given["role"] = reader.choice(each, field, get_args(Role))
+    fields.finish(lambda _name: None)
+    name = None if task is None else reader.text(task, f"'task' of {what}")
+    return None if name is None or response is None else InquiryAnswer(name, to_data(response), **given)
+
+
+def _event(reader: Reader, node: Node, what: str) -> SentEvent | None:
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return None
+    fields = Fields(reader, mapping, what)
+    kind, payload = fields.require("type"), fields.take("payload")
+    fields.finish(lambda _name: None)
+    name = None if kind is None else reader.text(kind, f"'type' of {what}")
+    return None if name is None else SentEvent(name, None if payload is None else to_data(payload))
 
 
 def _expectation(reader: Reader, node: Node) -> dict[str, Any]:

@@ -93,6 +93,11 @@ class RecordedConductor(Conductor):
         self._note(commands)
         return commands
 
+    @property
+    def last_at(self) -> float:
+        """The time of the last event."""
+        return self._at
+
     def delay_of(self, start: StartItem) -> float:
         """Return the delay before this attempt, in seconds."""
         of_item = (start.task, start.visit, start.attempt, start.index)

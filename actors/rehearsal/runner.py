@@ -18,6 +18,8 @@ from stretto.definitions.model import CoreActions
 
 _STATUSES: Final[Mapping[str, str]] = {"timeout": "timed_out", "canceled": "cancelled"}
 """Outcomes by their names in conformance cases."""
+NO_RULE: Final = Rule()
+"""The end of an attempt that no rule matches."""
 
 
 class ScriptedActions(ActionRegistry):
@@ -33,8 +35,10 @@ class ScriptedActions(ActionRegistry):
         made = self._made.get((ref, core))
         if made is None:
             known = self._known.find(ref, core)
-            # An inline action would have to end when it starts.
-            made = _taking_anything(ref) if known is None else replace(known, runner="async")
+            if known is None:
+                made = _taking_anything(ref)
+            else:  # an inline action would have to end when it starts; items that wait decide by themselves
+                made = known if known.runner == "waits" else replace(known, runner="async")
             self._made[ref, core] = made
         return made
 
@@ -150,6 +154,25 @@ class ScriptedRunner:
         """Record a launch."""
         if not call.attempt:
             raise ValueError("a rehearsed call must be an attempt of a run's item")
+        launch = self._launch(call)
+        rule = launch.rule
+        ends_at = self._pace.end_of(rule.duration, launch.start.timeout)
+        scripted = _ScriptedCall(self, launch, done, len(self.launches), now=self._timeline.now(), ends_at=ends_at)
+        self._add(launch)
+        heapq.heappush(self._running, scripted)
+        if begun is not None:
+            begun()
+        return scripted
+
+    def begin_wait(self, call: Call) -> bool:
+        """Record the begin of a wait. Return False if a rule of the script ends it instead, as it ends an action."""
+        launch = self._launch(call)
+        if launch.rule is not NO_RULE:
+            return False
+        self._add(launch)
+        return True
+
+    def _launch(self, call: Call) -> Launch:
         start, ids = self._start_of(call), call.ids
         facts = Attempt(
             ids.workflow,
@@ -161,17 +184,14 @@ class ScriptedRunner:
             start.route,
             call.input,
         )
-        rule = self._script.rule_for(facts) or Rule()
+        rule = self._script.rule_for(facts) or NO_RULE
         launch = Launch(call, start, facts, rule, self._timeline.elapsed())
         launch.delay = self._delay_of(ids.run_id, start)
-        ends_at = self._pace.end_of(rule.duration, start.timeout)
-        scripted = _ScriptedCall(self, launch, done, len(self.launches), now=self._timeline.now(), ends_at=ends_at)
+        return launch
+
+    def _add(self, launch: Launch) -> None:
         self.launches.append(launch)
         self._launched(launch)
-        heapq.heappush(self._running, scripted)
-        if begun is not None:
-            begun()
-        return scripted
 
     def waiting_for_thread(self, _run_id: str) -> frozenset[tuple[str, int, int]]:
         """Return no items: no call waits for a thread."""

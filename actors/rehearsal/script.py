@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,9 @@ from stretto.definitions.data import freeze, thaw
 Status: TypeAlias = Literal["succeeded", "failed", "timed_out", "cancelled", "abandoned", "timeout", "canceled"]
 """The ends of an attempt. The last two are the words of conformance cases."""
 Request: TypeAlias = Literal["pause", "resume", "cancel"]
+Role: TypeAlias = Literal["viewer", "operator", "admin"]
+MAX_AT_SECONDS: Final = 100 * 366 * 86_400
+"""A hundred years: a time of a rehearsal has to be a date."""
 
 KEYS = ("workflow", "action", "task", "visit", "attempt", "item", "route")
 """The keys by which a rule matches attempts."""
@@ -60,11 +63,48 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return tuple((place, value) for place, value in given if value is not msgspec.UNSET)
 
 
-class Control(msgspec.Struct, frozen=True):
-    """A request that is made just before the completion of that number, from 1, is handled."""
+class InquiryAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer of someone to the question that a task asks.
 
-    before_completion: int
-    request: Request
+    `item` is the index of the item that asks, or None for a task without items. `by` is the name of who answers, and
+    `role` what that person may do. Without `by`, a program answers, which may answer every question.
+    """
+
+    task: str
+    response: Any
+    item: int | None = None
+    by: str | None = None
+    role: Role = "operator"
+
+
+class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event from outside, for the runs that wait for it and the rules that answer it."""
+
+    type: str
+    payload: Any = None
+
+
+class Control(msgspec.Struct, frozen=True):
+    """A request, an answer or an event during a rehearsal.
+
+    It comes just before the completion of a number, from 1, is handled, or `at` some seconds from the start. Ends and
+    timers of the same time come first.
+    """
+
+    before_completion: int | None = None
+    request: Request | None = None
+    at: float | None = None
+    answer: InquiryAnswer | None = None
+    event: SentEvent | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` unless the control says once when it comes, and once what it is."""
+        if (self.before_completion is None) == (self.at is None):
+            raise ValueError("a control must have either `before_completion` or `at`")
+        if sum(each is not None for each in (self.request, self.answer, self.event)) != 1:
+            raise ValueError("a control must have one of `request`, `answer` and `event`")
+        if self.at is not None and not 0 <= self.at <= MAX_AT_SECONDS:
+            raise ValueError(f"`at` must be from 0 to {MAX_AT_SECONDS:,} seconds (MAX_AT_SECONDS), got {self.at:,}")
 
 
 class Script:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from stretto.actors.dispatch import DispatchedActor, ForgetReminder, RemindAt
 from stretto.actors.rehearsal.recording import InstantConductor, RecordedConductor
+from stretto.actors.schedules import CompareClocks
 from stretto.definitions.conductor import DelayElapsed, RetryDue
 
 START = 1_767_225_600.0
@@ -19,10 +20,14 @@ DEFAULT_DURATION = 1.0
 
 
 class Timeline:
-    """The present time, in seconds since the epoch, and the reminders to come."""
+    """The present time, in seconds since the epoch, and the reminders to come.
 
-    def __init__(self) -> None:
-        self.seconds = START
+    Args:
+        start: When it begins.
+    """
+
+    def __init__(self, start: float = START) -> None:
+        self.seconds = self.start = start
         self._heap: list[tuple[float, int, RemindAt]] = []
         self._pending: set[int] = set()
         self._numbers = itertools.count()
@@ -33,7 +38,15 @@ class Timeline:
 
     def elapsed(self) -> float:
         """Return the seconds since the start."""
-        return round(self.seconds - START, 6)
+        return self.since_start(self.seconds)
+
+    def since_start(self, time: float) -> float:
+        """Return the seconds from the start to a time."""
+        return round(time - self.start, 6)
+
+    def advance_to(self, time: float) -> None:
+        """Let time pass, unless it has passed."""
+        self.seconds = max(self.seconds, time)
 
     def add(self, reminder: RemindAt) -> None:
         """Add a reminder."""
@@ -52,7 +65,7 @@ class Timeline:
 
     def ring(self, reminder: RemindAt) -> None:
         """Advance to a reminder's time, and send its message."""
-        self.seconds = max(self.seconds, reminder.at)
+        self.advance_to(reminder.at)
         self._pending.discard(reminder.key)
         reminder.to.tell(reminder.message)
 
@@ -87,6 +100,9 @@ class Pace(Protocol):
     def due(self, first_end: float | None) -> RemindAt | None:
         """Return the reminder that is due before `first_end`, if there is one. With None, nothing runs."""
 
+    def time_of(self, end: float) -> float:
+        """Return the time of an end that `end_of` has returned."""
+
     def go_to(self, end: float) -> None:
         """Advance to the end of an action."""
 
@@ -108,11 +124,18 @@ class Seconds:
     def due(self, first_end: float | None) -> RemindAt | None:
         """Return the next reminder, unless an action ends before it or at the same time."""
         reminder = self._timeline.next_reminder()
+        while reminder is not None and isinstance(reminder.message, CompareClocks):  # it is never set
+            self._timeline.forget(reminder.key)
+            reminder = self._timeline.next_reminder()
         return None if reminder is None or (first_end is not None and first_end <= reminder.at) else reminder
+
+    def time_of(self, end: float) -> float:
+        """Return it: an end is a time."""
+        return end
 
     def go_to(self, end: float) -> None:
         """Set the time."""
-        self._timeline.seconds = max(self._timeline.seconds, end)
+        self._timeline.advance_to(end)
 
 
 class Ticks:
@@ -135,6 +158,10 @@ class Ticks:
                 return reminder
             self._timeline.forget(reminder.key)
         return None
+
+    def time_of(self, end: float) -> float:
+        """Return the time that a tick will have."""
+        return self._timeline.seconds + end - self._tick
 
     def go_to(self, end: float) -> None:
         """Advance the ticks."""

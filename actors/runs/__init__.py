@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LookForEvents,
         StartDue,
     )
+    from stretto.actors.runs.event_wait_item import EventWaitItem
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import (
         MAX_KEY_LENGTH,
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
         idempotency_of,
         idempotency_of_rerun,
     )
-    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer
+    from stretto.actors.runs.inquiries import MAX_ANSWER_BYTES, InvalidAnswer, MayNotAnswer, check_may_answer
+    from stretto.actors.runs.inquiry_links import new_link
+    from stretto.actors.runs.item import ItemActor
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.item_states import (
         ITEM_STATES,
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
+        AttemptTimedOut,
         BeginRun,
         CatchUpWithParent,
         ChildCancelling,
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
         RunCrashed,
         RunEnded,
         RunInterrupted,
+        RunItem,
         RunParked,
         RunPauseChanged,
         RunProgressed,
@@ -104,6 +109,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
     from stretto.actors.runs.waiting import waiting_actions
+    from stretto.actors.runs.waiting_item import WaitingItem
     from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryChanged
 else:
     __getattr__ = lazy_face(
@@ -116,22 +122,25 @@ else:
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
             "event_messages": "DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue",
+            "event_wait_item": "EventWaitItem",
             "file_rules": "FileRules",
             "idempotency": (
                 "IdempotencyConflict MAX_KEY_LENGTH RememberedKeys checked_key conflict_error idempotency_of "
                 "idempotency_of_rerun"
             ),
-            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer",
+            "inquiries": "InvalidAnswer MAX_ANSWER_BYTES MayNotAnswer check_may_answer",
+            "inquiry_links": "new_link",
+            "item": "ItemActor",
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
             "looking": "PreviewCancel ReportCells",
             "messages": (
-                "AbandonRun AttachChild BeginRun CatchUpWithParent ChildCancelling ChildEnded ChildPauseChanged "
-                "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
+                "AbandonRun AttachChild AttemptTimedOut BeginRun CatchUpWithParent ChildCancelling ChildEnded "
+                "ChildPauseChanged ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "ParkWhenIdle PermitsGranted PruneDue OutputChanged OutputWatcher ReportItemOutput "
                 "ReportStatus ReportVersion ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
-                "RunProgressed RunRefused SharePermits StartChild WatchRun"
+                "RunItem RunProgressed RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
@@ -143,6 +152,7 @@ else:
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
             "waiting": "waiting_actions",
+            "waiting_item": "WaitingItem",
             "waiting_messages": "AnswerInquiry InquiryChanged",
         },
     )
@@ -162,6 +172,7 @@ __all__ = [
     "AbandonRun",
     "AnswerInquiry",
     "AttachChild",
+    "AttemptTimedOut",
     "BeginRun",
     "CatchUpWithParent",
     "ChangeTracker",
@@ -175,6 +186,7 @@ __all__ = [
     "DueFound",
     "DueUnread",
     "ErrorGroup",
+    "EventWaitItem",
     "EventsLookedAt",
     "EventsUnread",
     "ExplainWaits",
@@ -188,6 +200,7 @@ __all__ = [
     "InquiryChanged",
     "InvalidAnswer",
     "InvalidLabels",
+    "ItemActor",
     "ItemChanges",
     "ItemCounts",
     "ItemNotInFlight",
@@ -220,6 +233,7 @@ __all__ = [
     "RunEnded",
     "RunInputs",
     "RunInterrupted",
+    "RunItem",
     "RunNews",
     "RunParked",
     "RunPauseChanged",
@@ -238,16 +252,19 @@ __all__ = [
     "TrialStepped",
     "TrialsAged",
     "UnfollowRun",
+    "WaitingItem",
     "WatchRun",
     "apply_ranges",
     "bind_inputs",
     "changed_between",
+    "check_may_answer",
     "checked_key",
     "checked_labels",
     "conflict_error",
     "count_items",
     "idempotency_of",
     "idempotency_of_rerun",
+    "new_link",
     "not_waiting",
     "ranges_of",
     "states_of",

@@ -119,6 +119,10 @@ class EventFeed(ABC):
         """Start waiting items, as far as permits, the journal and the run's state allow."""
 
     @abstractmethod
+    def notify_of(self, event: Event) -> None:
+        """Add the events that rules may answer to the record of an event that the conductor has handled."""
+
+    @abstractmethod
     def finish(self, outcome: Outcome) -> None:
         """End the run."""
 
@@ -168,9 +172,13 @@ class EventFeed(ABC):
             return
         commands = self.on(event)
         if self.unfinished is not None:
-            self.go_on_with(commands, partial(self.carry_out, preceding_end=None, at=event.at))
+            self.go_on_with(commands, partial(self._carry_out_fed, event))
         else:
-            self.carry_out(commands, None, event.at)
+            self._carry_out_fed(event, commands)
+
+    def _carry_out_fed(self, event: Event, commands: list[Command], *, earlier: Sequence[StartItem] = ()) -> None:
+        self.notify_of(event)
+        self.carry_out(commands, None, event.at, earlier)
 
     def on(self, event: Event) -> list[Command]:
         """Pass an event to the conductor and to the log.

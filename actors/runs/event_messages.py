@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from stretto.actors.journal import Match, NewEvents
+    from stretto.actors.journal import DueMatches, NewEvents
 
 
 class StartDue(msgspec.Struct, frozen=True):
@@ -23,9 +23,9 @@ class DueUnread(msgspec.Struct, frozen=True):
 
 
 class DueFound(msgspec.Struct, frozen=True):
-    """The matches that are due in the store."""
+    """A page of the matches that are due in the store."""
 
-    matches: tuple[Match, ...]
+    page: DueMatches
 
 
 class LookForEvents(msgspec.Struct, frozen=True):

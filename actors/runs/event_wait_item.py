@@ -9,7 +9,7 @@ from math import inf
 from typing import Final
 
 from stretto.actors.dispatch import Overran, handles
-from stretto.actors.events import EventFound, EventWait, LookBackFailed, LookedBack
+from stretto.actors.events import EventFound, EventWait, LookBackFailed, LookedBack, PortionSent
 from stretto.actors.history import ItemWait
 from stretto.actors.journal import EventCame
 from stretto.actors.runners import Began
@@ -55,7 +55,7 @@ class EventWaitItem(ItemActor, label="ItemActor"):
         event_type, match, own_timeout = action.function(**inputs)
         now, monotonic = services.now(), services.timers.monotonic()
         # Later attempts have their own time, and what has come since the first one began is theirs, too.
-        began = min(start.at, now) if start.attempt == 1 else now
+        began = min(start.at if start.began is None else start.began, now)
         self._running = OpenWait(Began(began, monotonic - (now - began)))
         seconds = min((each for each in (start.timeout, own_timeout) if each is not None), default=None)
         self._wait = wait = EventWait(self.actor_inbox, event_type, object_of(dict(match)), start.at)
@@ -84,6 +84,11 @@ class EventWaitItem(ItemActor, label="ItemActor"):
     def _found(self, message: EventFound) -> None:
         if message.event.at <= self._ends_at and self._holds(message.event):
             self._end_with(message.event)
+
+    @handles(PortionSent)
+    def _portion_handled(self, _message: PortionSent) -> None:
+        if self._wait is not None:
+            self._services.events.waits.handled(self._wait)
 
     @handles(LookedBack)
     def _looked_back(self, _message: LookedBack) -> None:

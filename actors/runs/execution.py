@@ -48,6 +48,7 @@ from stretto.definitions.conductor import (
     Command,
     Conductor,
     DelayElapsed,
+    Event,
     Failure,
     FinishRun,
     HoldItems,
@@ -154,6 +155,11 @@ class RunExecution(InquiryFeed):
 
     def _notify_of_failure(self, completed: ItemCompleted, conductor: Conductor) -> None:
         RunEvents(self._services, self._request).item_failed(completed, conductor, self.log)
+
+    def notify_of(self, event: Event) -> None:
+        """Notify rules of an item that has failed without being run."""
+        if isinstance(event, ItemCompleted) and event.outcome == "failed" and self.conductor is not None:
+            self._notify_of_failure(event, self.conductor)
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)
     def _reminded(self, event: Timer) -> None:

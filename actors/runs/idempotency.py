@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.journal import Idempotency, Rerun
+from stretto.actors.journal import Idempotency, RequestKey, Rerun
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.context import secret_fields
 from stretto.definitions.data import freeze
@@ -29,18 +29,18 @@ class InvalidIdempotencyKey(StrettoError):
 
 
 class IdempotencyConflict(StrettoError):
-    """The key belongs to a run of another workflow, with other inputs, or to another rerun."""
+    """The key belongs to a run of another workflow, with other inputs or labels, or to another rerun."""
 
     code = "idempotency_conflict"
 
 
-def checked_key(key: str | None) -> str | None:
+def checked_key(key: str) -> str:
     """Return the key.
 
     Raises:
         InvalidIdempotencyKey: The key cannot be stored.
     """
-    if key is None or (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable() and key == key.strip()):
+    if 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable() and key == key.strip():
         return key
     raise InvalidIdempotencyKey(
         f"an idempotency key must be 1 to {MAX_KEY_LENGTH} printable characters (MAX_KEY_LENGTH) without spaces at its "
@@ -48,30 +48,33 @@ def checked_key(key: str | None) -> str | None:
     )
 
 
-def idempotency_of(key: str, workflow: Workflow, inputs: Mapping[str, Any]) -> Idempotency:
-    """Return a key with the digest of its request: the workflow's ref, and the inputs except secret ones.
+def idempotency_of(key: RequestKey, workflow: Workflow, inputs: Mapping[str, Any]) -> Idempotency:
+    """Return a key with the digest of its request: all that makes the run, except secret inputs.
 
     The inputs are those of the client, without defaults, so that a new default does not make another request. A reader
-    of the store could guess a secret by its digest.
+    of the store could guess a secret by its digest. A note is not a part of it: it makes no other run.
 
     Args:
-        key: The client's key.
+        key: The client's key, labels and text.
         workflow: The definition.
         inputs: The client's inputs, which must be data.
     """
     secret = {fields[0] for fields in secret_fields(workflow.parameters)}
     compared = freeze({name: value for name, value in inputs.items() if name not in secret})
-    return Idempotency(key, _digest([workflow.ref, compared]))
+    return Idempotency(key.key, _digest([workflow.ref, compared], key))
 
 
-def idempotency_of_rerun(key: str, rerun: Rerun) -> Idempotency:
-    """Return a key with the digest of a request for a rerun: the old run, and what of it runs again."""
+def idempotency_of_rerun(key: RequestKey, rerun: Rerun) -> Idempotency:
+    """Return a key with the digest of a request for a rerun: the old run, what of it runs again, and new labels."""
     given = {name: value for name, value in msgspec.structs.asdict(rerun).items() if value is not None}
-    return Idempotency(key, _digest(["rerun", given]))
+    return Idempotency(key.key, _digest(["rerun", given], key))
 
 
-def _digest(request: list[Any]) -> str:
-    text = msgspec.json.encode(request, order="sorted")
+def _digest(request: list[Any], key: RequestKey) -> str:
+    # Nothing is added for a request without them: its digest is the one of earlier versions.
+    more = {"labels": dict(key.labels) if key.labels else None, "text": key.text}
+    added = {name: value for name, value in more.items() if value is not None}
+    text = msgspec.json.encode([*request, added] if added else request, order="sorted")
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 

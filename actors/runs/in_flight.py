@@ -16,18 +16,27 @@ from stretto.actors.runs.key_limits import KEY_PREFIX
 from stretto.actors.runs.keyed_items import KeyedItems
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
-from stretto.actors.runs.pooled_calls import pool_of, pooled_tasks
+from stretto.actors.runs.pooled_calls import pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.starting_items import NO_KEYS, NO_TASKS, NONE_REFUSED, NONE_WAIT, ItemsToStart, Key, key_of
+from stretto.actors.runs.starting_items import (
+    NO_KEYS,
+    NO_POOLS,
+    NO_TASKS,
+    NONE_REFUSED,
+    NONE_WAIT,
+    ItemsToStart,
+    Key,
+    key_of,
+)
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_item import WaitingItem
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
 STOP: Final = StopItem()
 WITHDRAW: Final = WithdrawItem()
-WAITING_ITEMS: Final[dict[str, type[WaitingItem | EventWaitItem]]] = {
+WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
     "core.ask": WaitingItem, "core.wait_for": EventWaitItem
 }  # fmt: skip
 """The actors of items that wait for messages, by their actions."""
@@ -53,8 +62,8 @@ class ItemsInFlight(ItemsToStart):
         self._workflow = request.workflow
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
-        # Most runs have no task with `runs_on`.
         self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
+        self._fixed_pools = {} if self._pooled_tasks else NO_POOLS
         self._pooled = None
         if services.pools is not None and self._pooled_tasks:
             self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
@@ -128,12 +137,13 @@ class ItemsInFlight(ItemsToStart):
 
     def _start_pooled(self, pooled: PooledItems, record_first: Callable[[StartItem, float | None], None]) -> None:
         durable, tasks = self._services.journal.durable, self._workflow.tasks
-        for start, preceding_end in pooled.take_permitted():
+        for start, preceding_end, pool in pooled.take_permitted():
+            key = (start.task, start.visit, start.index)
             if durable and tasks[start.task].delivery == "at_most_once":
-                self._being_recorded[key_of(start)] = None
+                self._being_recorded[key] = None
                 record_first(start, preceding_end)
             else:
-                self._running[key_of(start)] = self._start(start, preceding_end)
+                self._running[key] = self._start(start, preceding_end, pool=pool)
 
     def start_recorded(self, start: StartItem, preceding_end: float | None) -> None:
         """Start an item whose start is durable."""
@@ -153,20 +163,18 @@ class ItemsInFlight(ItemsToStart):
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
-        self,
-        start: StartItem,
-        preceding_end: float | None,
-        depth: int | None = None,
-        child: Child | Inquiry | None = None,
-    ) -> ItemActor:
+        self, start: StartItem, preceding_end: float | None, depth: int | None = None,
+        child: Child | Inquiry | None = None, pool: str | None = None,
+    ) -> ItemActor:  # fmt: skip
         if start.attempt > 1:
             self._telemetry.retried()
         services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
+        if pool is None:
+            pool = HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start)
         message = RunItem(
             start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child,
-            HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start),
-            self._requested_by,
+            pool, self._requested_by,
         )  # fmt: skip
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
         alone = not self._waiting and not self._running and not self._children and not self._being_recorded
@@ -176,7 +184,7 @@ class ItemsInFlight(ItemsToStart):
 
     def _kind_of(self, start: StartItem) -> type[ItemActor]:
         """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
-        return WAITING_ITEMS.get(self._action_of(start), ItemActor)
+        return (self._services.waiting_items or WAITING_ITEMS).get(self._action_of(start), ItemActor)
 
     def waits_for_message(self, start: StartItem) -> bool:
         """Return whether an item waits for people or for an event."""
@@ -188,7 +196,7 @@ class ItemsInFlight(ItemsToStart):
         known = pooled.pool_of(key_of(start))
         if known is not None or start.task not in self._pooled_tasks:
             return known or HERE
-        return pool_of(self._services, self._workflow, start, self._run_id)
+        return self._fixed_pools.get(start.task) or self._named_pool(start)
 
     # ---- items in flight
 

@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
-from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool
+from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool, UnmetNeeds
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, change_of_child, child_failure, child_of, parent_of
 from stretto.actors.runs.filled_inputs import filled
@@ -133,15 +133,15 @@ class ItemActor(DispatchedActor):
             action.check(rendered)
             if action.fill is not None:
                 rendered = filled(action, action.fill, rendered, services, facts.mask)
-            if place is not None:
-                place.check_secrets(facts.mask)
+            if place is not None and not place.keeps_secrets and facts.mask:
+                place.refuse_secrets()
             if action.literal or action.renders_code:
                 check_code(action, message, rendered, services.actions)
         except (ExpressionError, Overran) as error:
             failure = unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
             self._report_failure("failed", failure)
             return
-        except (InvalidActionInput, PoolNeedsKey, UnknownAction, UnknownPool) as error:
+        except (InvalidActionInput, PoolNeedsKey, UnknownAction, UnknownPool, UnmetNeeds) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
             return
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)

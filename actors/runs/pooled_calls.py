@@ -6,12 +6,12 @@ from typing import Final
 from stretto.actors.actions import Action
 from stretto.actors.dispatch import Overran
 from stretto.actors.history import PoolWait
-from stretto.actors.pools import HERE, Pool, can_leave, unknown_pool_error
+from stretto.actors.pools import HERE, Pool, UnmetNeeds, can_leave, unknown_pool_error
 from stretto.actors.runners import Begun, Call, Done, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
-from stretto.definitions.context import ItemScope, Mask, Snapshot
+from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Constant, Moment
@@ -48,6 +48,14 @@ def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: st
     return name if isinstance(name, str) and (name == HERE or name in services.pools) else NO_POOL
 
 
+def named_pool(services: Services, workflow: Workflow, start: StartItem, run_id: str, known: dict[str, str]) -> str:
+    """Return what `pool_of` does. The pool of a task without expressions for it is added to the known ones."""
+    pool = pool_of(services, workflow, start, run_id)
+    if start.prepared is None and isinstance(workflow.tasks[start.task].runs_on, Constant):
+        known[start.task] = pool
+    return pool
+
+
 def _named(services: Services, task: Task, start: StartItem, run_id: str) -> Data:
     if task.runs_on is None:
         return HERE
@@ -59,11 +67,16 @@ def _named(services: Services, task: Task, start: StartItem, run_id: str) -> Dat
 
 
 class PlaceInPool:
-    """An item's place in a pool: it finds the action that the item calls, and starts the call there."""
+    """An item's place in a pool: it finds the action that the item calls, and starts the call there.
 
-    __slots__ = ("_message", "_pool", "_services")
+    Attributes:
+        keeps_secrets: Whether the secrets of runs may go to the pool.
+    """
+
+    __slots__ = ("_message", "_pool", "_services", "keeps_secrets")
 
     def __init__(self, services: Services, pool: Pool, message: RunItem) -> None:
+        self.keeps_secrets = pool.keeps_secrets
         self._services = services
         self._pool = pool
         self._message = message
@@ -77,10 +90,9 @@ class PlaceInPool:
         actions = self._services.actions
         return actions.find(ref, core) or self._pool.find(ref) or actions.get(ref, core)
 
-    def check_secrets(self, mask: Mask) -> None:
-        """Check that a run's secrets may go to the pool. Raises PoolNeedsKey."""
-        if mask:
-            self._pool.check_secrets()
+    def refuse_secrets(self) -> None:
+        """Raise PoolNeedsKey: secrets must not go to the pool."""
+        self._pool.refuse_secrets()
 
     def start(self, action: Action, call: Call, done: Done, begun: Begun | None) -> Running:
         """Start a call. Raises RuntimeError if the pool has been stopped."""
@@ -89,7 +101,7 @@ class PlaceInPool:
         snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
         return self._pool.perform(
             action, call, done, begun, core=message.core_actions, once=message.task.delivery == "at_most_once",
-            context=_values(snapshot), version=snapshot,
+            needs=message.task.needs, context=_values, version=snapshot,
         )  # fmt: skip
 
 
@@ -99,11 +111,15 @@ def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInP
     Raises:
         ExpressionError, Overran: The expression of `runs_on` cannot be evaluated.
         UnknownPool: The definition gives no pool that exists.
+        UnmetNeeds: No worker of the pool can have what the task needs.
     """
     pools = {} if services.pools is None else services.pools
     pool = pools.get(message.pool)
     if pool is None:
         raise unknown_pool_error(_named(services, message.task, message.start, run_id), (HERE, *pools))
+    needs = message.task.needs
+    if needs is not None and (lacking := pool.offers.lacks(needs)):
+        raise UnmetNeeds(f"no worker of the pool {pool.name} can have {lacking}")
     return PlaceInPool(services, pool, message)
 
 

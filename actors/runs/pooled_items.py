@@ -78,8 +78,8 @@ class PooledItems:
         """Return the items in flight."""
         return tuple(self._in_flight)
 
-    def take_permitted(self) -> Iterator[Waiting]:
-        """Take items that wait as far as permits allow. They are in flight from now on."""
+    def take_permitted(self) -> Iterator[tuple[StartItem, float | None, str]]:
+        """Take items that wait as far as permits allow, each with its pool. They are in flight from now on."""
         for pool, queue in self._queues.items():
             free = queue.permits.usable - queue.in_flight
             missing = len(queue.waiting) - free
@@ -91,7 +91,7 @@ class PooledItems:
                 start, preceding_end = queue.waiting.popleft()
                 queue.in_flight += 1
                 self._in_flight[start.task, start.visit, start.index] = pool
-                yield start, preceding_end
+                yield start, preceding_end, pool
 
     def ended(self, key: Key) -> None:
         """Remove an item that is no more in flight."""

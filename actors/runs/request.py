@@ -19,6 +19,7 @@ from stretto.actors.journal import (
     ReplayTrace,
     RequestedBy,
     Requester,
+    RequestKey,
     Rerun,
     RunAccepted,
     asked_by,
@@ -103,7 +104,7 @@ class RunRequest:
         origin: Who started the run.
         labels: Its labels, as `checked_labels` returns them. A sub-workflow's run has none.
         scope: The catalogue of a run that was started from a file, or None.
-        idempotency_key: The client's key.
+        key: The client's idempotency key, with more of its request.
         rerun: The earlier run that this one repeats.
         shape: The features that the run uses.
         reuse_plan: The results of that run to reuse.
@@ -115,7 +116,7 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "audit", "depth", "event_depth", "family", "followers", "handle", "idempotency_key", "inputs",
+        "accepted", "audit", "depth", "event_depth", "family", "followers", "handle", "inputs", "key",
         "labels", "lane", "limits", "mask", "match", "nested", "origin", "parent", "requested_by", "rerun",
         "reuse_plan", "scope", "secrecy", "shape", "surroundings", "watchers", "workflow",
     )  # fmt: skip
@@ -146,7 +147,7 @@ class RunRequest:
         self.family: str | None = None
         self.secrecy = NO_SECRECY
         self.scope: Catalogue | None = None
-        self.idempotency_key: str | None = None
+        self.key: RequestKey | None = None
         self.rerun: Rerun | None = None
         self.reuse_plan: ReusePlan | None = None
         self.limits = DEFAULT_LIMITS
@@ -185,7 +186,7 @@ class RunRequest:
         )  # fmt: skip
 
     def _idempotency(self) -> Idempotency | None:
-        key = self.idempotency_key
+        key = self.key
         if key is None:
             return None
         if self.rerun is not None:

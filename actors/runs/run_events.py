@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from stretto.actors.journal import Inquiry, InquiryChange, RunLog, new_event_id, time_as_json
 from stretto.actors.outcome import EngineStopping, Outcome
+from stretto.actors.runs.inquiry_links import new_link
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, ItemCompleted
@@ -23,13 +24,18 @@ ITEM_FAILED: Final = "stretto.item_failed"
 BUDGET_NEARLY_USED: Final = "stretto.budget_nearly_used"
 """Four fifths of a task's `max_failures` have failed: {run, workflow, task, failed, max_failures, labels}."""
 INQUIRY_ASKED: Final = "stretto.inquiry_asked"
-"""A run has asked people: {run, workflow, inquiry, task, visit, item, prompt, route, schema, users, roles, ...}."""
+"""A run has asked people: {run, workflow, inquiry, task, visit, item, prompt, route, schema, users, roles, ...}.
+
+With `links` of `core.ask` it also has a personal link for each of `users`: {links: {mira: URL}}.
+"""
 INQUIRY_REMINDER: Final = "stretto.inquiry_reminder"
 """An inquiry waits still after the time of its reminder: as above."""
 INQUIRY_ENDED: Final = "stretto.inquiry_ended"
 """An inquiry was answered, or has ended otherwise: {run, workflow, inquiry, status, response, answered_by, at}."""
 EVENTS_OF_AN_END: Final = frozenset({RUN_ENDED, ACTION_TRIGGER})
 _FIFTHS: Final = 4
+_ROLE_OF_LINKS: Final = "viewer"
+"""The role of those who answer with the links of an event: they are asked by name."""
 _ST2_STATUSES: Final = {"cancelled": "canceled", "timed_out": "timeout"}
 
 
@@ -80,12 +86,22 @@ class RunEvents:
         if not self._services.events.wants(name):
             return
         if isinstance(change, Inquiry):
-            self._add(name, log, _facts_of(change))
+            links = self._links_of(change, log)
+            self._add(name, log, _facts_of(change) | links, secret=bool(links))
         else:
             self._add(name, log, {
                 "inquiry": change.id, "status": change.status, "response": change.response,
                 "answered_by": None if change.by is None else change.by.who, "at": time_as_json(change.at),
             })  # fmt: skip
+
+    def _links_of(self, inquiry: Inquiry, log: RunLog) -> dict[str, Any]:
+        """Return a personal link for each person who is asked, if the question wants them. Record their digests."""
+        question, services = inquiry.question, self._services
+        if not question.links:
+            return {}
+        made = {user: new_link(inquiry, user, _ROLE_OF_LINKS, services.now()) for user in question.users}
+        log.audit(tuple(each.link for each in made.values()))
+        return {"links": {user: services.public_url + each.path for user, each in made.items()}}
 
     def inquiry_unanswered(self, inquiry: Inquiry) -> None:
         """Accept the event that reminds of an inquiry."""
@@ -115,16 +131,19 @@ class RunEvents:
             with contextlib.suppress(EngineStopping):  # the next engine makes it
                 self._services.events.accept(self._event(event_type, facts, key))
 
-    def _add(self, event_type: str, log: RunLog, facts: dict[str, Any]) -> None:
+    def _add(self, event_type: str, log: RunLog, facts: dict[str, Any], *, secret: bool = False) -> None:
         intake = self._services.events
-        accepted = intake.acceptance_of(self._event(event_type, facts))
+        accepted = intake.acceptance_of(self._event(event_type, facts, secret=secret))
         log.add_event(accepted, intake.notifications_of(accepted))
 
-    def _event(self, event_type: str, facts: dict[str, Any], key: str | None = None) -> Event:
+    def _event(
+        self, event_type: str, facts: dict[str, Any], key: str | None = None, *, secret: bool = False
+    ) -> Event:  # fmt: skip
         facts = {"run": self._run_id, "workflow": self._workflow, "labels": self._labels, **facts}
         return Event(
             id=new_event_id(), type=event_type, payload=freeze(facts), at=self._services.now(), source="engine",
             origin=self._origin, depth=self._depth, cause=self._run_id, key=key,
+            secret=secret,
         )  # fmt: skip
 
 

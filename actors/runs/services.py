@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
@@ -22,6 +22,9 @@ from stretto.actors.runs.permits import PermitPool
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.metrics import Instruments
+
+if TYPE_CHECKING:
+    from stretto.actors.runs.item import ItemActor
 
 MAX_ITEMS_IN_FLIGHT: Final = 1024
 MAX_RUNS: Final = 100_000
@@ -56,8 +59,10 @@ class Services:
         max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
         keys: The key-value store, as of the last change.
         events: Accepts events, and matches them with the rules in force.
+        waiting_items: The actors of items that wait for people or events, by their actions. None are the real ones.
         item_maps: The maps of items of runs that clients look at.
         context_bytes: The context's weight by run. Each run updates its own.
+        public_url: The beginning of links to the daemon's pages, or "" without a daemon.
         draining: Whether the engine gives its runs to other engines, and accepts no more.
         news_wanted: Whether someone listens to the engine, so that supervisors report changes of their status.
     """
@@ -84,11 +89,13 @@ class Services:
     max_output_bytes: int = MAX_OUTPUT_BYTES
     keys: HeldKeys = field(default_factory=HeldKeys)
     events: EventIntake = field(default_factory=EventIntake)
+    waiting_items: "Mapping[str, type[ItemActor]] | None" = None
     item_maps: ItemMaps = field(default_factory=ItemMaps)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     news_wanted: bool = False
     draining: bool = False
+    public_url: str = ""
 
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""

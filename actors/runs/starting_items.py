@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 from stretto.actors.history import KeyWait
 from stretto.actors.pools import HERE
 from stretto.actors.runs.keyed_items import KeyedItems
-from stretto.actors.runs.pooled_calls import NO_POOL, pool_of
+from stretto.actors.runs.pooled_calls import NO_POOL, named_pool
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
@@ -20,6 +20,8 @@ Waiting: TypeAlias = tuple[StartItem, float | None]
 
 NO_KEYS: Final[frozenset[Key]] = frozenset()
 NO_TASKS: Final[frozenset[str]] = frozenset()
+NO_POOLS: Final[dict[str, str]] = {}
+"""The pools of a run without tasks that name one. Nothing is added."""
 HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
 """An item without a pool starts here, and fails then."""
 NONE_REFUSED: Final[deque[tuple[StartItem, str, str]]] = deque()
@@ -40,8 +42,8 @@ class ItemsToStart:
     """
 
     __slots__ = (
-        "_children_waiting", "_keyed", "_pooled", "_pooled_tasks", "_request", "_run_id", "_services", "_waiting",
-        "_workflow", "refused",
+        "_children_waiting", "_fixed_pools", "_keyed", "_pooled", "_pooled_tasks", "_request", "_run_id", "_services",
+        "_waiting", "_workflow", "refused",
     )  # fmt: skip
 
     _services: Services
@@ -50,6 +52,7 @@ class ItemsToStart:
     _workflow: Workflow
     _waiting: deque[Waiting]
     _children_waiting: deque[Waiting]
+    _fixed_pools: dict[str, str]
     _pooled: PooledItems | None
     _pooled_tasks: frozenset[str]
     _keyed: KeyedItems | None
@@ -66,7 +69,7 @@ class ItemsToStart:
             self._keyed.add(start, preceding_end)
             return
         if self._pooled is not None and start.task in self._pooled_tasks:
-            pool = pool_of(self._services, self._workflow, start, self._run_id)
+            pool = self._fixed_pools.get(start.task) or self._named_pool(start)
             if pool not in HERE_OR_NONE:
                 self._pooled.add(pool, start, preceding_end)
                 return
@@ -131,3 +134,6 @@ class ItemsToStart:
         """Return the ref of an item's action. A rendered one is known only when the item starts."""
         action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
         return action or ""
+
+    def _named_pool(self, start: StartItem) -> str:
+        return named_pool(self._services, self._workflow, start, self._run_id, self._fixed_pools)

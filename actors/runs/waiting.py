@@ -1,12 +1,7 @@
 """Which tasks of a workflow wait for messages, and which actions are such waits."""
 
-from typing import Final
-
 from stretto.actors.actions import ActionRegistry
-from stretto.definitions.model import Workflow
-
-WAITING_ACTIONS: Final = frozenset({"core.ask", "core.wait_for"})
-"""The core actions whose items wait for messages, without a permit."""
+from stretto.definitions.model import WAITING_ACTIONS, Workflow
 
 
 def waiting_actions(workflow: Workflow, called: frozenset[str], actions: ActionRegistry) -> frozenset[str]:

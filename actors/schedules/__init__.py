@@ -12,7 +12,8 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.schedules.claiming import Surroundings
     from stretto.actors.schedules.held import HeldSchedules, UnknownSchedule, unknown_schedule_error
-    from stretto.actors.schedules.messages import BeginSchedules, RunOfScheduleEnded, UseSchedules
+    from stretto.actors.schedules.messages import BeginSchedules, CompareClocks, RunOfScheduleEnded, UseSchedules
+    from stretto.actors.schedules.payloads import shown_time
     from stretto.actors.schedules.reports import MAX_TIMES, SHOWN_TIMES, ScheduleDisabled, ScheduleElsewhere, figures_of
     from stretto.actors.schedules.scheduler import Scheduler
 else:
@@ -21,7 +22,8 @@ else:
         {
             "claiming": "Surroundings",
             "held": "HeldSchedules UnknownSchedule unknown_schedule_error",
-            "messages": "BeginSchedules RunOfScheduleEnded UseSchedules",
+            "messages": "BeginSchedules CompareClocks RunOfScheduleEnded UseSchedules",
+            "payloads": "shown_time",
             "reports": "MAX_TIMES SHOWN_TIMES ScheduleDisabled ScheduleElsewhere figures_of",
             "scheduler": "Scheduler",
         },
@@ -31,6 +33,7 @@ __all__ = [
     "MAX_TIMES",
     "SHOWN_TIMES",
     "BeginSchedules",
+    "CompareClocks",
     "HeldSchedules",
     "RunOfScheduleEnded",
     "ScheduleDisabled",
@@ -40,5 +43,6 @@ __all__ = [
     "UnknownSchedule",
     "UseSchedules",
     "figures_of",
+    "shown_time",
     "unknown_schedule_error",
 ]

@@ -1,9 +1,11 @@
 """Schedules as plain data for people."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
 
+from stretto.actors.journal import ScheduleReader, ScheduleRow
 from stretto.actors.schedules.held import Held, HeldSchedules
 from stretto.actors.schedules.payloads import shown_time
 from stretto.definitions.errors import StrettoError
@@ -72,9 +74,29 @@ def next_times(rule: Rule, after: float, count: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def schedule_as_json(held: Held, now: float) -> dict[str, Any]:
-    """Return a schedule with its next due times."""
-    rule, schedule, state = held.rule, held.schedule, held.state
+def with_stored(reader: ScheduleReader, schedules: Sequence[Held], now: float) -> list[dict[str, Any]]:
+    """Return schedules, each of another engine as the store has it. Called on a reader's thread.
+
+    Args:
+        reader: Reads the store.
+        schedules: The schedules.
+        now: The time, in seconds since the epoch.
+    """
+    rows = {row.state.ref: row for row in reader.all() if row.owner is not None}
+    found = []
+    for each in schedules:
+        ref = each.rule.ref
+        row = rows.get(ref) if each.state is None and each.rule.enabled else None
+        in_progress = len(each.running) if row is None else len(reader.in_progress(ref))
+        found.append(schedule_as_json(each, now, row) | {"in_progress": in_progress})
+    return found
+
+
+def schedule_as_json(held: Held, now: float, elsewhere: ScheduleRow | None = None) -> dict[str, Any]:
+    """Return a schedule with its next due times. `elsewhere` is its state at another engine, if that is known."""
+    rule, schedule = held.rule, held.schedule
+    state = held.state if elsewhere is None else elsewhere.state
+    status = status_of(held) if elsewhere is None else "paused" if elsewhere.state.paused else "active"
     runs: dict[str, Any] = {
         "last_due": None,
         "last_run": None,
@@ -93,9 +115,10 @@ def schedule_as_json(held: Held, now: float) -> dict[str, Any]:
             "started": state.started, "missed": state.missed, "skipped": state.skipped,
             "queued": None if state.queued is None else shown_time(state.queued, zone),
         }  # fmt: skip
-    is_due = status_of(held) == "active"
+    is_due = status == "active"
     return {
-        "schedule": rule.ref, "status": status_of(held), "timing": schedule.text, "timezone": schedule.zone,
+        "schedule": rule.ref, "status": status, "daemon": None if elsewhere is None else elsewhere.owner,
+        "timing": schedule.text, "timezone": schedule.zone,
         "jitter": schedule.jitter, "missed_policy": missed_text(schedule), "overlap_policy": schedule.overlap,
         "target": rule.target, "description": rule.description, "file": rule.file,
         **runs,

@@ -35,6 +35,7 @@ from stretto.actors.schedules.reports import (
     elsewhere_error,
     next_times,
     schedule_as_json,
+    with_stored,
 )
 from stretto.definitions.schedules import decide
 from stretto.metrics import get_logger
@@ -193,8 +194,8 @@ class Scheduler(ScheduleClaimer):
                     self._with.cancel(run_id)
             self._start(held, state, due)
 
-    def _start(self, held: Held, state: ScheduleState, due: int, audit: AuditEntries = ()) -> Deferred:
-        """Start the run of a due time. Return its id and None, or None and why there is none, once that is durable."""
+    def _start(self, held: Held, state: ScheduleState, due: int, by: Requester | None = None) -> Deferred:
+        """Start the run of a due time. Return {schedule, run, error}, one of them None, once that is durable."""
         now = self._with.now()
         event = due_event(held.rule, held.schedule, due, now, state.started)
         accepted = self._with.intake.acceptance_of(event)
@@ -208,7 +209,9 @@ class Scheduler(ScheduleClaimer):
             self._held.note_run(held, run_id)
         self._count("started")
         state = msgspec.structs.replace(state, last_due=due, last_run=run_id, last_at=now, started=state.started + 1)
-        return derived(self._move(held, state, accepted, audit), lambda _nothing: (run_id, error))
+        answer = {"schedule": state.ref, "run": run_id, "error": error}
+        audit = () if by is None else self._asked(by.answering(answer), "trigger_schedule", state.ref)
+        return derived(self._move(held, state, accepted, audit), lambda _nothing: answer)
 
     def _move(
         self, held: Held, state: ScheduleState, accepted: EventAccepted | None = None, audit: AuditEntries = ()
@@ -263,13 +266,11 @@ class Scheduler(ScheduleClaimer):
 
     def schedules(self) -> Any:
         """Return all schedules. See `Engine.schedules`."""
-        return self._after_claim(
-            lambda: [self._report(held) for held in sorted(self._held, key=lambda held: held.rule.ref)]
-        )
+        return self._after_claim(lambda: self._reports(sorted(self._held, key=lambda held: held.rule.ref)))
 
     def schedule(self, ref: str) -> Any:
         """Return a schedule. See `Engine.schedule`."""
-        return self._after_claim(lambda: self._report(self._held.find(ref)))
+        return self._after_claim(lambda: derived(self._reports([self._held.find(ref)]), lambda found: found[0]))
 
     def times(self, ref: str, after: float | None, count: int) -> list[dict[str, Any]]:
         """Return due times. See `Engine.schedule_times`."""
@@ -305,8 +306,7 @@ class Scheduler(ScheduleClaimer):
         held, state = self._own(ref)
         if not held.rule.enabled:
             raise disabled_error(held.rule)
-        started = self._start(held, state, int(self._with.now()), self._asked(by, "trigger_schedule", ref))
-        return derived(started, lambda found: {"schedule": ref, "run": found[0], "error": found[1]})
+        return self._start(held, state, int(self._with.now()), by)
 
     def _asked(self, by: Requester | None, operation: str, ref: str) -> AuditEntries:
         return asked_by(by, operation, ref, self._with.now())
@@ -321,6 +321,13 @@ class Scheduler(ScheduleClaimer):
         if held.state is None:
             raise elsewhere_error(ref)
         return held, held.state
+
+    def _reports(self, schedules: list[Held]) -> list[dict[str, Any]] | Deferred:
+        """Return schedules. Those of other engines are read from the store."""
+        now = self._with.now()
+        if self._with.journal.durable and any(each.state is None and each.rule.enabled for each in schedules):
+            return self._with.readers.ask_deferred(lambda reader: with_stored(reader.schedules, schedules, now))
+        return [schedule_as_json(each, now) for each in schedules]
 
     def _report(self, held: Held) -> dict[str, Any]:
         return schedule_as_json(held, self._with.now())

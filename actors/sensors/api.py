@@ -1,7 +1,7 @@
 """The part of Attune's API that sensors reach: POST /api/v1/events, and GET /api/v1/keys/REF of the sensor's own pack.
 
-It listens on the loopback address while a sensor that uses it runs. Each process has a token of its own, which ends
-with it.
+Each process of a sensor that uses it has a port of its own on the loopback address, and a token for it. Both end with
+the process. So a sensor that leaves its connections open takes none from the others.
 """
 
 import asyncio
@@ -25,10 +25,12 @@ from stretto.definitions.rules import RULE_REF
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from stretto.actors.actions import PackKeys
+
 EVENTS: Final = "/api/v1/events"
 KEYS: Final = "/api/v1/keys/"
-MAX_API_CONNECTIONS: Final = 64
-"""Connections of all sensors at a time. Others are closed at once."""
+MAX_API_CONNECTIONS: Final = 16
+"""Connections of one sensor at a time. Others are closed at once."""
 _HOST: Final = "127.0.0.1"
 _TOKEN_BYTES: Final = 32
 
@@ -54,7 +56,7 @@ _read_sent: Final = msgspec.json.Decoder(_Sent).decode
 
 
 class SensorApi:
-    """A listener for the sensors of one event loop. All methods are for the loop's thread.
+    """Opens a port for each sensor that uses the API. All methods are for the loop's thread.
 
     Args:
         most: How many events of a sensor are accepted in a second.
@@ -64,11 +66,6 @@ class SensorApi:
     def __init__(self, most: float, access: PackAccess | None) -> None:
         self._most = most
         self._keys = None if access is None else access.keys
-        self._grants: dict[str, tuple[ApiUser, Pace]] = {}
-        self._opening = asyncio.Lock()
-        self._server: web.Server | None = None
-        self._listener: asyncio.Server | None = None
-        self._url = ""
 
     @asynccontextmanager
     async def access(self, user: ApiUser) -> AsyncIterator[dict[str, str]]:
@@ -76,19 +73,36 @@ class SensorApi:
         if not user.program.uses_api:
             yield {}
             return
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._grants[token] = (user, Pace(self._most))
+        port = _Port(user, Pace(self._most), self._keys)
+        url = await port.open()
         try:
-            async with self._opening:
-                if self._listener is None:
-                    await self._open()
-            yield {"ATTUNE_API_URL": self._url, "ATTUNE_API_TOKEN": token}
+            yield {"ATTUNE_API_URL": url, "ATTUNE_API_TOKEN": port.token}
         finally:
-            del self._grants[token]
-            if not self._grants:
-                self._close()
+            port.close()
 
-    async def _open(self) -> None:
+
+class _Port:
+    """The port of one sensor's process.
+
+    Args:
+        user: The sensor.
+        pace: The pace of its events.
+        keys: The keys of packs, or None.
+
+    Attributes:
+        token: The token of its requests.
+    """
+
+    def __init__(self, user: ApiUser, pace: Pace, keys: "PackKeys | None") -> None:
+        self._user = user
+        self._pace = pace
+        self._keys = keys
+        self.token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self._server: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def open(self) -> str:
+        """Listen, and return the URL."""
         from aiohttp import web  # noqa: PLC0415 - slow, and few sensors need it
 
         server = self._server = web.Server(self._answer, access_log=None)
@@ -97,38 +111,36 @@ class SensorApi:
             return server() if len(server.connections) < MAX_API_CONNECTIONS else _Refusing()
 
         self._listener = await asyncio.get_running_loop().create_server(connection, _HOST, 0)
-        self._url = f"http://{_HOST}:{self._listener.sockets[0].getsockname()[1]}"
+        return f"http://{_HOST}:{self._listener.sockets[0].getsockname()[1]}"
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the port and its connections."""
         if self._listener is not None and self._server is not None:
             self._listener.close()
             self._server.pre_shutdown()
             for connection in list(self._server.connections):
                 connection.force_close()
-        self._listener = self._server = None
 
     async def _answer(self, request: "web.BaseRequest") -> "web.Response":
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        granted = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
-        if granted is None:
+        if scheme.lower() != "bearer" or not secrets.compare_digest(token.strip().encode(), self.token.encode()):
             return _response(401, {"error": "the token is not valid; it ends with the sensor that has it"})
-        user, pace = granted
         if request.path == EVENTS:
-            return await self._accept(request, user, pace)
+            return await self._accept(request)
         if request.path.startswith(KEYS):
-            return self._key(request, user)
+            return self._key(request)
         return _response(404, {"error": f"Stretto has only POST {EVENTS} and GET {KEYS}REF of this API"})
 
-    async def _accept(self, request: "web.BaseRequest", user: ApiUser, pace: Pace) -> "web.Response":
+    async def _accept(self, request: "web.BaseRequest") -> "web.Response":
         if request.method != "POST":
             return _response(405, {"error": f"events can only be sent, got {request.method}"})
-        await pace.take()
+        await self._pace.take()
         try:
             sent = _read_sent(await request.read())
             event_type = sent.trigger_ref or sent.trigger_type
             # An event may be for one of the rules that the sensor knows.
             parameters = {} if sent.rule_ref is None else {RULE_REF: sent.rule_ref}
-            accepted = await user.acceptance.accept(event_type, sent.payload, sent.key, parameters)
+            accepted = await self._user.acceptance.accept(event_type, sent.payload, sent.key, parameters)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _response(400, {"error": f"the body must be an event as JSON: {error}"})
         except (InvalidSensorEvent, Unrecordable) as error:  # it would be refused again
@@ -138,8 +150,8 @@ class SensorApi:
         data = {"id": accepted.event, "trigger_ref": event_type, "payload": sent.payload}
         return _response(200 if accepted.duplicate else 201, {"data": data})
 
-    def _key(self, request: "web.BaseRequest", user: ApiUser) -> "web.Response":
-        name, pack = request.path.removeprefix(KEYS), user.program.pack
+    def _key(self, request: "web.BaseRequest") -> "web.Response":
+        name, pack = request.path.removeprefix(KEYS), self._user.program.pack
         if request.method != "GET":
             return _response(405, {"error": f"a sensor can only read keys, got {request.method}"})
         try:

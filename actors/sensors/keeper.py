@@ -56,6 +56,8 @@ class SensorKeeper:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._api = SensorApi(surroundings.limits.max_events_per_second, access)
+        self._lock = threading.Lock()
+        self._has_ended = False
         self._loop = ProtectedLoop()
         if access is not None:
             use_pack_access(self._loop.loop, access)
@@ -102,6 +104,14 @@ class SensorKeeper:
     def logs(self, ref: str, count: int) -> Deferred:
         """Return the newest lines of a sensor's log. Fails with `UnknownSensor` and as `restart` does."""
         return self._ask(lambda: log_as_json(self._of_ours(ref), count))
+
+    def check(self, ref: str) -> Deferred:
+        """Answer whether this engine runs a sensor. Fails as `restart` does."""
+
+        def look() -> None:
+            self._of_ours(ref)
+
+        return self._ask(look)
 
     def restart(self, ref: str) -> Deferred:
         """End a sensor and start it anew.
@@ -156,12 +166,12 @@ class SensorKeeper:
         return answer
 
     def _call(self, act: Callable[[], object]) -> bool:
-        """Call a function on the loop. Return False if the loop has ended."""
-        try:
+        """Call a function on the loop. Return False if the loop takes no more calls."""
+        with self._lock:
+            if self._has_ended:
+                return False
             self._loop.loop.call_soon_threadsafe(act)
-        except RuntimeError:
-            return False
-        return True
+            return True
 
     # ---- the loop
 
@@ -170,8 +180,15 @@ class SensorKeeper:
             with self._loop.protected():
                 self._loop.loop.run_until_complete(self._run())
                 self._loop.loop.run_until_complete(self._loop.loop.shutdown_default_executor())
+                self._take_no_more()
+                self._loop.loop.run_until_complete(asyncio.sleep(0))  # calls from before that take their turn
         finally:
+            self._take_no_more()
             self._loop.close()
+
+    def _take_no_more(self) -> None:
+        with self._lock:
+            self._has_ended = True
 
     async def _run(self) -> None:
         working = [asyncio.create_task(self._claim_always()), asyncio.create_task(self._count_processes())]
@@ -182,6 +199,7 @@ class SensorKeeper:
         await self._end(tuple(self._own.values()))
         self._statuses = dict.fromkeys(self._programs, "stopped")
         self._own = {}
+        self._claimed = True  # a request that comes now waits for no claim
         self._answer_waiting()
 
     def _use(self, programs: dict[str, SensorProgram]) -> None:

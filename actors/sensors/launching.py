@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from stretto.actors.actions import ProcessUser, describe_exit, inherited_environment, max_process_bytes
 from stretto.actors.sensors.program import Prepared
+from stretto.metrics import get_logger
 
 _LAUNCHER: Final = """
 import ctypes, os, resource, sys
@@ -42,10 +43,13 @@ It begins as the daemon's user, because another one may not be able to read the 
 _GIGABYTES_RESERVED: Final = frozenset({"node", "nodejs", "java", "go"})
 """Programs that reserve gigabytes of address space and use little of it: their writable memory is limited."""
 REAP_SECONDS: Final = 2.0
+"""How long the end of a killed process is waited for."""
 STREAM_BYTES: Final = 256 * 1024
 """How many bytes of a stream are read ahead."""
 MAX_UNREAD_REPLIES: Final = 4 * 1024 * 1024
 """The bytes of replies that a sensor may leave unread. Further ones are left out."""
+
+_log = get_logger("stretto.sensors")
 
 
 class SensorProcess:
@@ -65,6 +69,7 @@ class SensorProcess:
         self._pidfd = pidfd
         self._loop = asyncio.get_running_loop()
         self._exited = asyncio.Event()
+        self._is_closed = False
         self._transports: list[asyncio.BaseTransport] = []
         self._stdin: asyncio.WriteTransport | None = None
         self.pid = process.pid
@@ -133,12 +138,21 @@ class SensorProcess:
         self._signal(signal.SIGKILL)
         return describe_exit(self._process.wait())
 
-    async def end(self, grace: float) -> None:
-        """End the whole group: SIGTERM, then SIGKILL once the process has ended or `grace` is over."""
+    async def end(self, grace: float) -> bool:
+        """End the whole group: SIGTERM, then SIGKILL once the process has ended or `grace` is over.
+
+        Returns:
+            Whether the process has ended. One that waits in the kernel, as for a dead NFS server, ends when that does.
+        """
         self._signal(signal.SIGTERM)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._exited.wait(), grace)
+        await self._await_exit(grace)
         self._signal(signal.SIGKILL)
+        return await self._await_exit(REAP_SECONDS)
+
+    async def _await_exit(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._exited.wait(), seconds)
+        return self._exited.is_set()
 
     def kill(self) -> None:
         """Kill the whole group."""
@@ -153,14 +167,22 @@ class SensorProcess:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(REAP_SECONDS)
+        if not await self._await_exit(REAP_SECONDS):
+            _log.warning("sensor_process_stuck", pid=self.pid, seconds=REAP_SECONDS)
+        self._is_closed = True
+        if self._exited.is_set():
+            self._reap()
 
     def _notice_exit(self) -> None:
         self._loop.remove_reader(self._pidfd)
         self._exited.set()
+        if self._is_closed:  # it was given up
+            self._reap()
+
+    def _reap(self) -> None:
+        """Collect the exit status of the process, which has ended."""
+        self._process.wait()
+        os.close(self._pidfd)
 
     def _signal(self, number: int) -> None:
         # An unreaped leader keeps its group alive, so this group id cannot belong to other processes.

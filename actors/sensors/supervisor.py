@@ -100,10 +100,9 @@ class SupervisedSensor:
         self._is_stopping = True
         task = self._task
         if task is not None and not task.done():
-            if self.process is None:
+            # The lines of a process are still answered meanwhile. One that cannot be killed is given up.
+            if self.process is None or not await self.process.end(self._with.limits.stop_seconds):
                 task.cancel()
-            else:  # its lines are still answered meanwhile
-                await self.process.end(self._with.limits.stop_seconds)
             await asyncio.wait([task])
         self.status = "stopped"
 

@@ -149,6 +149,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         socket: The path of the UNIX socket for requests. None chooses a path by the user.
         tokens_file: The file of tokens of a daemon without a store. With a store, tokens are in it.
         max_requests_of_a_client: How many requests of one client are answered at a time.
+        max_requests_per_second: How many requests one client may send in a second. None sets no bound.
         watch: Whether changed definitions are reloaded.
         drain_seconds: How long running items may take to end when the daemon stops.
     """
@@ -177,6 +178,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "operator"
     tokens_file: File = None
     max_requests_of_a_client: Count = MAX_REQUESTS_OF_A_CLIENT
+    max_requests_per_second: Annotated[
+        Annotated[float, Meta(ge=0.01)] | None, Meta(description="a number, at least 0.01, or null")
+    ] = None
     watch: Annotated[bool, Meta(description="true or false")] = True
     drain_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = DRAIN_SECONDS
 

@@ -1,24 +1,24 @@
 """The requests of webhooks, which become events once their proof is checked."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.dispatch import Deferred
-from stretto.actors.journal import StoreUnavailable, new_event_id
+from stretto.actors.dispatch import Deferred, settle_with
+from stretto.actors.journal import Accepted, StoreUnavailable, new_event_id
 from stretto.actors.outcome import EngineStopping
 from stretto.actors.runs import Services
 from stretto.actors.triggers.proofs import HookRefused, NoHookSecret, UnknownHook, check_proof
 from stretto.actors.triggers.secrets import secret_of
 from stretto.definitions.context import Mask
-from stretto.definitions.data import Data, FrozenDict, encode_json, freeze, object_of, weigh
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, encode_json, freeze, object_of, weigh
 from stretto.definitions.errors import InvalidInput, LimitExceeded, NotData, StrettoError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.rules import WEBHOOK, Event, EventScope, Hook, is_engine_event
+from stretto.definitions.rules import RULE_REF, WEBHOOK, Event, EventScope, Hook, is_engine_event
 from stretto.metrics import get_logger
 
 MAX_HOOK_BYTES: Final = 1024 * 1024
@@ -43,6 +43,25 @@ class Delivery:
 
     body: bytes
     headers: Mapping[str, str]
+
+
+class Receipt:
+    """A request of a webhook that is received together with others.
+
+    Args:
+        name: The webhook's name.
+        delivery: The request.
+    """
+
+    __slots__ = ("delivery", "name")
+
+    def __init__(self, name: str, delivery: Delivery) -> None:
+        self.name = name
+        self.delivery = delivery
+
+    def settle(self, outcome: Accepted | BaseException) -> None:
+        """Take the answer: the event once it is durable, or an error of `HookDesk.receive`. Called on any thread."""
+        raise NotImplementedError
 
 
 class HookDesk:
@@ -77,7 +96,42 @@ class HookDesk:
         with self._counting_refusals():
             return self._received(name, delivery)
 
+    def receive_together(self, receipts: Iterable[Receipt]) -> None:
+        """Accept the requests of webhooks, whose events become durable in one commit. Each is settled by itself.
+
+        Args:
+            receipts: The requests. An error of one of them is its own outcome, and no other's.
+        """
+        taken: list[tuple[Event, Receipt]] = []
+        for each in receipts:
+            try:
+                with self._counting_refusals():
+                    event = self._event_of(each.name, each.delivery)
+                    self._check(event)
+                    taken.append((event, each))
+            except Exception as error:  # noqa: BLE001 - it is the answer
+                each.settle(error)
+        if taken:
+            self._accept_together(taken)
+
+    def _accept_together(self, taken: list[tuple[Event, Receipt]]) -> None:
+        intake = self._services.events
+        try:
+            answers = intake.accept_together([event for event, _receipt in taken])
+        except Exception as error:  # noqa: BLE001 - as above
+            if len(taken) == 1:
+                taken[0][1].settle(error)
+                return
+            for each in taken:  # nothing is recorded yet, and only one of them may be at fault
+                self._accept_together([each])
+            return
+        for answer, (_event, receipt) in zip(answers, taken, strict=True):
+            settle_with(answer, receipt.settle, receipt.settle)
+
     def _received(self, name: str, delivery: Delivery) -> Deferred:
+        return self.accept(self._event_of(name, delivery))
+
+    def _event_of(self, name: str, delivery: Delivery) -> Event:
         hook = self._find(name)
         now = self._services.now()
         secret = self._secret_of(hook, now)
@@ -89,7 +143,7 @@ class HookDesk:
         key = self._key_of(hook, event, delivery)
         if key is not None:
             event = msgspec.structs.replace(event, key=f"hook:{name}:{key}", key_until=now + KEY_SECONDS)
-        return self.accept(event)
+        return event
 
     def receive_stackstorm(self, url: str, delivery: Delivery, source: str) -> Deferred:
         """Accept a request to a webhook of StackStorm's, whose sender is known by its token.
@@ -114,7 +168,7 @@ class HookDesk:
             parameters=object_of({"url": url}),
         ))  # fmt: skip
 
-    def send(self, event_type: str, payload: Any, source: str, key: str | None) -> Deferred:
+    def send(self, event_type: str, payload: Any, source: str, key: str | None, rule: str | None = None) -> Deferred:
         """Accept an event whose sender is known by its token.
 
         Args:
@@ -122,14 +176,15 @@ class HookDesk:
             payload: Its payload.
             source: Who sends it.
             key: Identifies it among repeated ones, or None.
+            rule: The ref of the one rule of Attune's that it is for, or None.
 
         Returns:
             `Accepted`, once the event is durable. Raises as `receive_stackstorm`.
         """
         with self._counting_refusals():
-            return self._sent(event_type, payload, source, key)
+            return self._sent(event_type, payload, source, key, rule)
 
-    def _sent(self, event_type: str, payload: Any, source: str, key: str | None) -> Deferred:
+    def _sent(self, event_type: str, payload: Any, source: str, key: str | None, rule: str | None) -> Deferred:
         now = self._services.now()
         try:
             frozen = freeze(payload, "the payload")
@@ -141,6 +196,7 @@ class HookDesk:
             id=new_event_id(), type=event_type, payload=frozen, at=now, source=source,
             key=None if key is None else f"{source}:{event_type}:{_bounded(key)}",
             key_until=None if key is None else now + KEY_SECONDS,
+            parameters=EMPTY_OBJECT if rule is None else object_of({RULE_REF: rule}),
         ))  # fmt: skip
 
     def accept(self, event: Event) -> Deferred:
@@ -151,11 +207,14 @@ class HookDesk:
             EngineStopping: The engine is being stopped.
             StoreUnavailable: The store cannot be written now.
         """
+        self._check(event)
+        return self._services.events.accept(event)
+
+    def _check(self, event: Event) -> None:
         _check_type(event.type)
         reason = self._services.journal.unavailable
         if reason is not None:
             raise StoreUnavailable(f"no event is accepted while the store cannot be written: {reason}")
-        return self._services.events.accept(event)
 
     @contextmanager
     def _counting_refusals(self) -> Iterator[None]:

@@ -29,7 +29,8 @@ class StartItem(msgspec.Struct, frozen=True):
     """Run an item of a task. A task without items is one item, whose scope is the snapshot itself.
 
     `timeout` bounds the attempt, in seconds from the action's call. `at` is the time of the item's first start:
-    `now()` gives that time to its input in every attempt. With `prepared` nothing is left to render.
+    `now()` gives that time to its input in every attempt. With `prepared` nothing is left to render. `began` is when
+    this attempt was commanded, if it is not the first one.
     """
 
     task: str
@@ -41,6 +42,7 @@ class StartItem(msgspec.Struct, frozen=True):
     at: float
     route: int = 0
     prepared: Prepared | None = None
+    began: float | None = None
 
 
 class CancelItem(msgspec.Struct, frozen=True):

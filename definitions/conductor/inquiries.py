@@ -8,7 +8,7 @@ import msgspec
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.items import ItemAttempt
-from stretto.definitions.conductor.pausing import is_paused, paused_visits, runs_items
+from stretto.definitions.conductor.pausing import is_paused, paused_visits, runs_code
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.states import PAUSING
 from stretto.definitions.conductor.streamed import StreamedVisit
@@ -99,14 +99,17 @@ def task_report(state: RunState, name: str) -> dict[str, Any]:
 
 
 def _status_of(state: RunState, visit: Visit) -> str:
-    """Return the status of a visit. It is `pausing` or `cancelling` until no item of it runs."""
+    """Return the status of a visit. It is `pausing` or `cancelling` until no item of it runs.
+
+    A paused task whose items only wait for people or events is paused. An answer still ends its item.
+    """
     if (visit.name, visit.visit) not in state.active:
         return visit.state
     if visit.cancel_requested:
         return "cancelling"
     if not is_paused(state, visit):
         return visit.state
-    return PAUSING if runs_items(state, visit) else "paused"
+    return PAUSING if runs_code(state, visit) else "paused"
 
 
 def _window_report(visit: Visit) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from stretto.definitions.conductor.events import PauseRequested
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.visit import Visit
+from stretto.definitions.model import WAITING_ACTIONS
 
 
 def is_paused(state: RunState, visit: Visit) -> bool:
@@ -18,6 +19,11 @@ def paused_visits(state: RunState) -> Mapping[tuple[str, int], float]:
     """Return the visits that were paused themselves, each with the time of the request."""
     requests = state.task_requests.items()
     return {key: request.at for key, request in requests if isinstance(request, PauseRequested)}
+
+
+def runs_code(state: RunState, visit: Visit) -> bool:
+    """Return whether an item of a visit runs, and does not only wait for people or for an event."""
+    return visit.task.action not in WAITING_ACTIONS and runs_items(state, visit)
 
 
 def runs_items(state: RunState, visit: Visit) -> bool:

@@ -155,12 +155,12 @@ class Visit:
 
     def start(self, index: int, item: ItemAttempt) -> StartItem:
         """Return the command that starts the current attempt of an item in the window."""
-        task = self.task
-        scope = self.snapshot if task.with_items is None else ItemScope(self.snapshot, self.items[index], index)
+        scope = self.snapshot if self.task.with_items is None else ItemScope(self.snapshot, self.items[index], index)
         prepared = None if self.prepared is None else self.prepared[index]
         return StartItem(
-            task.name, self.visit, index, item.attempt, scope, self.timeout, item.started_at, self.route, prepared
-        )
+            self.task.name, self.visit, index, item.attempt, scope, self.timeout, item.started_at, self.route, prepared,
+            None if item.attempt == 1 else item.since,
+        )  # fmt: skip
 
     def start_once_more(self, prepared: Prepared, at: float) -> StartItem:
         """Return the command that runs this visit's action once more. The first call to end counts."""

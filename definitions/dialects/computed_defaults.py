@@ -50,7 +50,8 @@ class ComputedDefault:
             ExpressionError: An expression failed, or the parameter does not accept the value.
         """
         value = cast(self._parameter, self._template.evaluate(scope, moment))
-        if problems := list(problems_of(self._parameter, value)):
+        # The value may come from a secret key, and a part of it would not be masked: it is not shown.
+        if problems := list(problems_of(self._parameter, value, secret=True)):
             raise ExpressionError(self._parameter.computed[:MOST_SHOWN], self.place, "; ".join(problems))
         return value
 

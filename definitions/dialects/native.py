@@ -11,13 +11,13 @@ from stretto.definitions.dialects.native_tasks import (
     IGNORED_FIELDS,
     KEPT_FIELDS,
     read_assignments,
-    read_pool,
     read_tasks,
 )
 from stretto.definitions.dialects.parameters import read_parameters
+from stretto.definitions.dialects.pools import read_pool
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.expressions import Site, Template
-from stretto.definitions.model import Assignment, CancellationPolicy, Task, Workflow
+from stretto.definitions.model import Assignment, CancellationPolicy, Resources, Task, Workflow
 from stretto.definitions.source import MapNode, Node, to_data
 
 
@@ -44,7 +44,7 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
     )
     tasks = read_tasks(reader, fields)
     for member, what in fields.given("runs_on"):
-        tasks = _all_in(read_pool(reader, member, what, Site()), tasks)
+        tasks = _all_in(*read_pool(reader, member, what, Site()), tasks)
     output = next(
         (
             tuple(_output(reader, mapping))
@@ -89,10 +89,10 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
     )
 
 
-def _all_in(pool: Template | None, tasks: dict[str, Task]) -> dict[str, Task]:
+def _all_in(pool: Template | None, needs: Resources | None, tasks: dict[str, Task]) -> dict[str, Task]:
     """Return tasks that run in a pool, unless they name one themselves or run nothing."""
     return {
-        name: replace(task, runs_on=pool) if task.runs_on is None and task.action is not None else task
+        name: replace(task, runs_on=pool, needs=needs) if task.runs_on is None and task.action is not None else task
         for name, task in tasks.items()
     }
 

@@ -12,6 +12,7 @@ from stretto.definitions.dialects.item_files import SOURCES, read_results, read_
 from stretto.definitions.dialects.key_limits import read_key_limit
 from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
+from stretto.definitions.dialects.pools import read_pool
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
@@ -116,7 +117,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    with_items = timeout = retry = when = runs_on = where = key_limit = None
+    with_items = timeout = retry = when = runs_on = needs = where = key_limit = None
     delivery = "at_least_once"
     if not parallel:
         wait = read_wait(reader, fields, site)
@@ -133,7 +134,8 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
             timeout = wait.timeout if wait.timeout is not None else timeout
         retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
         when = next((reader.condition(member, what, Site()) for member, what in fields.given("when")), None)
-        runs_on = next((read_pool(reader, member, what, site) for member, what in fields.given("runs_on")), None)
+        for member, what in fields.given("runs_on"):
+            runs_on, needs = read_pool(reader, member, what, site)
         key_limit = read_key_limit(reader, fields, site)
         for member, what in fields.given("delivery"):
             delivery = reader.choice(member, what, get_args(Delivery)) or delivery
@@ -165,17 +167,9 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         delivery=cast("Delivery", delivery),
         runs_on=runs_on,
         key_limit=key_limit,
+        needs=needs,
         transitions=tuple(each for each in transitions if each is not None),
     )
-
-
-def read_pool(reader: Reader, node: Node, what: str, site: Site) -> Template | None:
-    """Return the name of a pool: text, or an expression that gives it."""
-    pool = reader.template(node, site)
-    if isinstance(pool, Constant) and not (isinstance(pool.value, str) and pool.value):
-        reader.wrong_type(what, node, "the name of a pool, or an expression that gives one")
-        return None
-    return pool
 
 
 def _published(reader: Reader, node: Node, what: str) -> tuple[Assignment, ...]:

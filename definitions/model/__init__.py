@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
+    from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
+    from stretto.definitions.model.waiting import WAITING_ACTIONS
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -41,7 +43,9 @@ else:
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
+            "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
+            "waiting": "WAITING_ACTIONS",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
                 "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
@@ -55,6 +59,7 @@ __all__ = [
     "NATIVE",
     "ORQUESTA",
     "ST2",
+    "WAITING_ACTIONS",
     "Assignment",
     "Backoff",
     "CancellationPolicy",
@@ -69,6 +74,7 @@ __all__ = [
     "OnBadLine",
     "Parameter",
     "ParameterType",
+    "Resources",
     "Retry",
     "Semantics",
     "Share",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from stretto.definitions.data import Data
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Template
+from stretto.definitions.model.resources import Resources
 from stretto.definitions.model.semantics import NATIVE, Semantics
 
 ParameterType = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
@@ -212,6 +213,7 @@ class Task:
         delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
         runs_on: The name of the pool in which its items run. None is the daemon itself.
         key_limit: The limit on items with the same key, or None.
+        needs: What each item needs of a worker of the pool for itself, or None.
         action_expression: Gives the action's name at run time.
         deadlines: When a visit of it should have ended, or None.
         where: The condition on an event that ends it, if it waits for events. It reads `payload` and `event`.
@@ -233,6 +235,7 @@ class Task:
     delivery: Delivery = "at_least_once"
     runs_on: Template | None = None
     key_limit: KeyLimit | None = None
+    needs: Resources | None = None
     action_expression: Template | None = None
     deadlines: Deadlines | None = None
     where: Template | None = None

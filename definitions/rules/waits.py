@@ -114,6 +114,11 @@ class WaitIndex(Generic[W]):
         if not groups:
             del self.by_type[event_type]
 
+    def has(self, wait: W, event_type: str, match: FrozenDict) -> bool:
+        """Return whether a wait is there."""
+        group = self.by_type.get(event_type, {}).get(tuple(sorted(match)))
+        return group is not None and group.has(wait, match)
+
     def find(self, event: Event) -> list[W]:
         """Return the waits that an event matches, those that came first first among equal fields."""
         groups = self.by_type.get(event.type)
@@ -163,6 +168,10 @@ class _Group(Generic[W]):
         else:
             return
         self._count -= 1
+
+    def has(self, wait: W, match: FrozenDict) -> bool:
+        known = self._waits.get(self._key(match))
+        return wait in known if isinstance(known, dict) else known is wait
 
     def find(self, event: Event) -> Iterable[W]:
         values: list[Value] = []

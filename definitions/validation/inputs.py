@@ -8,7 +8,7 @@ from stretto.definitions.data import FrozenDict
 from stretto.definitions.dialects import ACTION, LITERAL_INPUTS
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Statements, Template, Text
-from stretto.definitions.model import CoreActions, Task, Workflow
+from stretto.definitions.model import CoreActions, Resources, Task, Workflow
 from stretto.definitions.source import ListNode, MapNode, Node
 from stretto.definitions.validation.collecting import Findings
 
@@ -65,8 +65,8 @@ class KnownActions(Protocol):
         """Return all refs, to suggest the nearest one."""
 
     @property
-    def pools(self) -> tuple[str, ...] | None:
-        """The names of the pools in which tasks can run, or None if they are not known."""
+    def pools(self) -> Mapping[str, Resources | None] | None:
+        """The pools in which tasks can run, each with what a worker has if that counts. None if they are not known."""
 
 
 class KeyPlaces:
@@ -139,10 +139,19 @@ def check_calls(workflow: Workflow, actions: KnownActions) -> tuple[Finding, ...
     return tuple(findings)
 
 
-def _check_pool(task: Task, pools: tuple[str, ...] | None, findings: Findings) -> None:
-    if pools is None or not isinstance(task.runs_on, Constant) or task.runs_on.value in pools:
+def _check_pool(task: Task, pools: Mapping[str, Resources | None] | None, findings: Findings) -> None:
+    if pools is None or not isinstance(task.runs_on, Constant):
         return
     name = str(task.runs_on.value)
+    if name in pools:
+        there = pools[name]
+        lacking = "" if there is None or task.needs is None else there.lacks(task.needs)
+        if lacking:
+            findings.error(
+                "unmet_needs", f"no worker of the pool {name} can have {lacking}", task.runs_on.place,
+                hint="the settings of the pool say what a worker has: cpus, gpus, memory, labels",
+            )  # fmt: skip
+        return
     findings.error(
         "unknown_pool", f"there is no pool {name!r}", task.runs_on.place,
         hint=findings.nearest(name, pools) or "pools are made in the settings, in the section `pools`",

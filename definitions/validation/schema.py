@@ -50,6 +50,7 @@ def json_schema() -> Schema:
             "tasks": _tasks(),
             "task": _task(),
             "deadline": _object(_deadline_fields(), required=["seconds"]),
+            "pool": {"anyOf": [{"type": "string", "minLength": 1}, _object(_pool_fields(), required=["pool"])]},
             "event_wait": _object(_event_wait_fields(), required=["event"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
@@ -113,7 +114,7 @@ def _workflow_fields() -> Schema:
             "additionalProperties": {"$ref": "#/$defs/parameter"},
         },
         "vars": {"$ref": "#/$defs/assignments"},
-        "runs_on": {"type": "string", "minLength": 1},
+        "runs_on": {"$ref": "#/$defs/pool"},
         "tags": {"type": "array", "items": _TEXT},
         "tasks": {"$ref": "#/$defs/tasks"},
         "output_map": {"type": "object"},
@@ -123,6 +124,18 @@ def _workflow_fields() -> Schema:
         "cancellation_policy": {"enum": list(get_args(CancellationPolicy))},
         "fail_fast": _FLAG,
         **dict.fromkeys(sorted(KEPT_FIELDS - {"description"}), _ANY),
+    }
+
+
+def _pool_fields() -> Schema:
+    return {
+        "pool": {"type": "string", "minLength": 1},
+        "cpus": _number(),
+        "gpus": _number(),
+        "memory": {
+            "anyOf": [_number(kind="integer"), {"type": "string", "pattern": r"^\d+(\.\d+)?(Ki|Mi|Gi|Ti)$"}],
+        },
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
     }
 
 
@@ -197,7 +210,7 @@ def _task_fields() -> Schema:
         "retry": {"$ref": "#/$defs/retry"},
         "when": _CONDITION,
         "delivery": {"enum": list(get_args(Delivery))},
-        "runs_on": {"type": "string", "minLength": 1},
+        "runs_on": {"$ref": "#/$defs/pool"},
         "concurrency_key": {"type": "string", "minLength": 1},
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_KEY_LIMIT},
         "join": {"anyOf": [{"const": "all"}, _number(1, kind="integer")]},

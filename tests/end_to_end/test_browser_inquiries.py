@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from stretto.actors.operations import AnswerInquiry, Cancel, Submit
+from stretto.actors.operations import AnswerInquiry, Cancel, Inquiries, LinkInquiry, ShowInquiry, Submit
+from tests.support.accessibility import sideways, violations, violations_of_colours
 from tests.support.chromium import enter, needs_chromium, watched_context
 from tests.support.gateways import Opened, opened_gateway
 
@@ -117,3 +118,32 @@ def test_the_page_of_a_run_shows_the_question_as_soon_as_it_is_asked(page: "Page
     daemon.client.ask(AnswerInquiry(inquiry, {"go": True}))
     page.locator("#run[data-ended=true]").wait_for()
     assert questions.is_hidden()
+
+
+def test_a_person_answers_by_a_link_without_a_token(chromium: "Browser", daemon: Opened) -> None:
+    """The code leaves the address before anything is sent. Opening the link changes nothing."""
+    run: Any = daemon.client.ask(Submit("test.asks"))
+    while not (waiting := daemon.client.ask(Inquiries(run.run)).inquiries):  # type: ignore[union-attr]
+        pass
+    made: Any = daemon.client.ask(LinkInquiry(waiting[0]["id"], "mira"))
+    asked: list[str] = []
+    with watched_context(chromium, daemon.url) as context:
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+        page.goto(made.link["url"])
+        page.get_by_role("heading", name=PROMPT).wait_for()
+        code = made.link["url"].partition("#")[2]
+        assert page.url == made.link["url"].partition("#")[0]
+        assert not [each for each in asked if code in each.partition("#")[0]]
+        assert (violations(page), sideways(page)) == ([], [])
+        page.emulate_media(color_scheme="dark")
+        assert violations_of_colours(page) == []
+        page.locator("input[name='in.go'][value=true]").check()
+        page.get_by_role("button", name="Answer").click()
+        page.get_by_role("heading", name="Thank you, mira").wait_for()
+        assert (violations(page), sideways(page)) == ([], [])
+        page.goto(f"{daemon.url}/answer/{waiting[0]['id']}")
+        page.get_by_label("Code of the link").wait_for()
+        assert (violations(page), sideways(page)) == ([], [])
+    answered: Any = daemon.client.ask(ShowInquiry(waiting[0]["id"]))
+    assert (answered.inquiry["answered_by"], answered.inquiry["answered_via"]) == ("mira", "link")

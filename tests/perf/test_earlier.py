@@ -48,12 +48,15 @@ def test_the_packages_of_a_revision_are_unpacked_once(tmp_path: Path, monkeypatc
     assert (folder / "stretto" / "actors" / "mine").exists()
 
 
-def test_a_run_is_compared_on_all_cores_and_on_one() -> None:
-    """The target is that of all cores."""
-    (told, *_) = WORK
+def test_a_run_is_compared_by_the_clock() -> None:
+    """On all cores. The remark has its processor time there, and on one core."""
+    work = next(iter(WORK))
+    kinds = ("seconds", "processor")
     samples = {
-        f"{told}, {cores}, {name}, processor": [1e-4] * 3 for cores in (CORES, ONE_CORE) for name in (HERE, BEFORE)
-    }
-    samples[f"{told}, {CORES}, {HERE}, processor"] = [5e-5] * 3
+        f"{work}, {cores}, {name}, {kind}": [1e-4] * 3
+        for cores in (CORES, ONE_CORE) for name in (HERE, BEFORE) for kind in kinds
+    }  # fmt: skip
+    samples[f"{work}, {CORES}, {HERE}, seconds"] = [5e-5] * 3
+    samples[f"{work}, {ONE_CORE}, {HERE}, processor"] = [2e-5] * 3
     found = targets(samples)["earlier run"]
-    assert (found.value, found.remark) == (0.5, "50 us ±0%; on one core 1 x")
+    assert (found.value, found.remark) == (0.5, "50 us ±0%; processor time 1 x, on one core 0.2 x")

@@ -1,10 +1,13 @@
 """How the benchmarks take turns."""
 
 import os
+import subprocess
+from pathlib import Path
 from time import time
 
+import measure
 import pytest
-from measure import DEADLINE, LEAST_ROUNDS, interleave, interleave_singly, numbered, steadily, until
+from measure import DEADLINE, LEAST_ROUNDS, interleave, interleave_singly, numbered, revision, steadily, until
 
 from tests.support.waiting import PATIENCE
 
@@ -46,3 +49,17 @@ def test_a_steady_case_has_the_median_of_several_values() -> None:
     """One that is disturbed does not count."""
     values = iter([1.0, 9.0, 2.0])
     assert steadily(lambda loops: next(values) * loops, 3)(10) == 20.0
+
+
+def test_figures_name_the_revision_that_they_are_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether files differ from it, too. Where there is no history, they say so."""
+    monkeypatch.setattr(measure, "__file__", str(tmp_path / "measure.py"))
+    assert revision() == "unknown"
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-C", str(tmp_path)]
+    (tmp_path / "measure.py").touch()
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
+        subprocess.run([*git, *command], check=True)
+    committed = revision()
+    assert len(committed) >= 7
+    (tmp_path / "measure.py").write_text("changed")
+    assert revision() == f"{committed} changed"

@@ -32,6 +32,16 @@ def test_runs_beside_peers_are_in_the_table_of_targets() -> None:
     assert written.index("Peers were not measured here") < written.index("# The runs beside peers")
 
 
+def test_a_part_that_was_not_measured_here_stays_as_it_was() -> None:
+    """The others are replaced. Each has its own date."""
+    before = page(report("Old", {}), report("Theirs", {}))
+    written = page(report("New", {}), None, None, before)
+    assert "## New" in written
+    assert "## Old" not in written
+    assert written.count("## Theirs") == 1
+    assert page(report("New", {}), None, None, written) == written
+
+
 def test_sections_that_failed_are_named_above_the_targets() -> None:
     """Their targets are not measured."""
     suite = report("Suite", {})

@@ -126,8 +126,8 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
-    """Run a daemon on definitions and actions of a folder of its own."""
+def starting(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
+    """Start a daemon on definitions and actions of a folder of its own. It may not be ready yet."""
     definitions = folder / "definitions"
     definitions.mkdir(exist_ok=True)
     (definitions / "gate.yaml").write_text(GATE)
@@ -142,13 +142,20 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
     )
     served = Served(process, folder)
     try:
-        yield served.begin()
+        yield served
     finally:
         if process.poll() is None:
             process.kill()
         served.ended()
         assert process.stderr is not None
         process.stderr.close()
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
+    """Run a daemon as `starting` does, once it is ready."""
+    with starting(folder, *arguments, **environment) as served:
+        yield served.begin()
 
 
 class Gate:

@@ -64,6 +64,7 @@ def opened_gateway(
         told.put((opened, asyncio.get_running_loop(), leave))
         await leave.wait()
 
+    before = set(threading.enumerate())
     thread = threading.Thread(
         target=_with_engine, args=(folder, hold, _with_tokens(tokens_file, serve), settings, patience)
     )
@@ -76,6 +77,10 @@ def opened_gateway(
             loop.call_soon_threadsafe(leave.set)
     finally:
         thread.join()
+        # An engine gives up its store, and says so in its log, after its last answer.
+        for each in set(threading.enumerate()) - before:
+            if each.name == "stretto-stop":
+                each.join(PATIENCE)
 
 
 def _with_engine(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stretto.actors import DaemonUnreachable, InquiryEnded, connect
-from stretto.actors.gateway.wire import AnswerLost
+from stretto.actors.gateway.wire import AnswerLost, RequestRefused
 from stretto.definitions.conductor import IllegalTransition
 from tests.support.daemons import serving
 from tests.support.harness import PATIENCE
@@ -31,6 +31,8 @@ tasks:
 output_map: {said: ["{{ task.first.result.response }}", "{{ task.second.result.response }}", "{{ task.third.result.response }}"]}
 """  # noqa: E501 - a definition
 _GONE: Final = (DaemonUnreachable, AnswerLost)
+_STARTING: Final = "engine_starting"
+"""The code of refusals while a daemon is not ready yet."""
 
 
 @dataclass
@@ -110,6 +112,10 @@ class People:
                     answer = f"{number}-{said}"
                     engine.answer_inquiry(inquiry, answer)
                 except (*_GONE, InquiryEnded, IllegalTransition):
+                    continue
+                except RequestRefused as refused:
+                    if refused.code != _STARTING:
+                        raise
                     continue
                 with self._answered:
                     self._report.acknowledged[inquiry] = answer

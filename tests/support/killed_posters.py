@@ -103,30 +103,31 @@ class Senders:
     def _send_all(self, number: int) -> None:
         for at in range(self._events):
             order = number * self._events + at
-            while (event := self._sent(order)) is None:
+            while (event := post(self._path, order)) is None:
                 time.sleep(AWAY_SECONDS)
-            again = self._sent(order) if order % 50 == 0 else event  # a repeated request has the same id
+            again = post(self._path, order) if order % 50 == 0 else event  # a repeated request has the same id
             with self._arrived:
                 self._report.acknowledged[order] = event
                 if again not in {None, event}:
                     self._report.other_ids.append(order)
                 self._arrived.notify_all()
 
-    def _sent(self, order: int) -> str | None:
-        """Send an order; return its event, or None if it was not acknowledged."""
-        headers = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
-        with closing(_Connection(self._path)) as connection:
-            try:
-                connection.request("POST", "/api/v1/hooks/orders", json.dumps({"order": order}), headers)
-                answer = connection.getresponse()
-                body = answer.read()
-            except (OSError, http.client.HTTPException):
-                return None
-        if answer.status >= 500:
+
+def post(path: Path, order: int) -> str | None:
+    """Send an order to the daemon of a socket. Return its event, or None if it was not acknowledged."""
+    headers = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
+    with closing(_Connection(path)) as connection:
+        try:
+            connection.request("POST", "/api/v1/hooks/orders", json.dumps({"order": order}), headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException):
             return None
-        assert answer.status in {200, 202}, (answer.status, body)
-        event: str = json.loads(body)["event"]
-        return event
+    if answer.status >= 500:
+        return None
+    assert answer.status in {200, 202}, (answer.status, body)
+    event: str = json.loads(body)["event"]
+    return event
 
 
 def campaign(folder: Path, senders: int, events: int, kills: int, seed: int = 0) -> Report:

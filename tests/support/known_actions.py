@@ -1,5 +1,9 @@
 """A few actions for validation to know, told without the actors."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from stretto.definitions.model import Resources
 from stretto.definitions.model.semantics import CoreActions
 from stretto.definitions.validation import KnownAction, KnownInput
 
@@ -22,7 +26,7 @@ _INPUTS = {
 class FewActions:
     """Some of the core's actions."""
 
-    pools: tuple[str, ...] | None = ("here", "compute")
+    pools: Mapping[str, Resources | None] | None = MappingProxyType({"here": None, "compute": Resources(cpus=2.0)})
 
     def refs(self, _core: CoreActions) -> tuple[str, ...]:
         return ("core.noop", "core.wait_for", *_INPUTS)

@@ -67,6 +67,7 @@ def freeze_once(mark: str) -> str:
     if not path.exists():
         path.write_text(str(os.getpid()))
         os.kill(os.getpid(), signal.SIGSTOP)
+        threading.Event().wait()  # the signal may come to this thread a moment later
     return "done"
 
 

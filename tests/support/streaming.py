@@ -147,7 +147,7 @@ class DrivenSource:
     def unlisten(self) -> None:
         pass
 
-    async def runs_in_progress(self) -> int:
+    async def runs_in_progress(self, _workflows: tuple[str, ...] | None) -> int:
         return 1
 
     # ---- the test's side

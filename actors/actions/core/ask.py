@@ -25,6 +25,8 @@ MAX_TTL_MINUTES: Final = 100 * 366 * 1440
 """A hundred years in minutes: the end of an inquiry has to be a date."""
 MAX_QUESTION_BYTES: Final = 64 * 1024
 """Bytes of a question as JSON. Every list of inquiries contains it."""
+MAX_LINKED_USERS: Final = 100
+"""The users of a question with links. The event of the question has a link for each."""
 
 
 def _find_problems(values: Mapping[str, Any]) -> list[str]:
@@ -42,6 +44,10 @@ def _find_problems(values: Mapping[str, Any]) -> list[str]:
     after = values.get("remind_after") or 0
     if not 0 <= after <= MAX_TTL_MINUTES:
         return [f"remind_after must be at least 0 and at most {MAX_TTL_MINUTES:,} minutes (MAX_TTL_MINUTES)"]
+    if values.get("links") and not values.get("users"):
+        return ["links needs users: a personal link names the one who answers with it"]
+    if values.get("links") and len(values["users"]) > MAX_LINKED_USERS:
+        return [f"users must have at most {MAX_LINKED_USERS} names with links (MAX_LINKED_USERS)"]
     problems = [
         f"{name} must be a list of texts, got {each!r:.100}"
         for name, members in texts.items()
@@ -66,6 +72,7 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
     ttl: float | None = TTL_MINUTES,
     not_requester: bool = False,
     remind_after: float | None = None,
+    links: bool = False,
 ) -> dict[str, Any]:
     """Ask people, and wait for an answer without a thread.
 
@@ -78,6 +85,7 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
         ttl: the minutes after which the task times out; 0 or null for no limit
         not_requester: whether the one who asked for the run must not answer
         remind_after: the minutes after which an event reminds of the question, or null for none
+        links: whether the event of the question has a personal link for each of `users`
     """
     return {
         "prompt": prompt,
@@ -88,4 +96,5 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
         "ttl": ttl or None,
         "not_requester": not_requester,
         "remind_after": remind_after or None,
+        "links": links,
     }

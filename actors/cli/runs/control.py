@@ -19,6 +19,7 @@ from stretto.actors.operations import (
     DeleteRun,
     Done,
     PreviewAnswer,
+    PreviewPrune,
     PreviewRerun,
     Prune,
     Pruned,
@@ -117,15 +118,25 @@ def recover(source: Source, *, run: str, note: str | None, as_json: bool) -> Non
     "--older-than", callback=seconds_of, metavar="DURATION", help="Runs that ended longer ago, e.g. 30d, 12h."
 )
 @click.option("--keep", type=click.IntRange(min=0), metavar="NUMBER", help="All but the newest NUMBER.")
+@click.option("--dry-run", is_flag=True, help="Only say how many runs would be deleted.")
 @NOTE
 @with_runs
-def prune(source: Source, *, older_than: float | None, keep: int | None, note: str | None, as_json: bool) -> None:
+def prune(
+    source: Source, *, older_than: float | None, keep: int | None, dry_run: bool, note: str | None, as_json: bool
+) -> None:
     """Delete ended runs permanently: old ones, and those beyond a number.
 
-    Runs that belong to a run in progress stay. With --json: {"deleted"}.
+    Runs that belong to a run in progress stay. With --json: {"deleted"}, or {"would_delete"} of a --dry-run.
     """
     if older_than is None and keep is None:
         raise click.UsageError("no runs selected: give --older-than DURATION, --keep NUMBER, or both")
+    if dry_run:
+        found = source.ask(PreviewPrune(older_than, keep), Pruned).runs
+        if as_json:
+            print_json({"would_delete": found})
+        else:
+            click.echo("1 run would be deleted" if found == 1 else f"{found:,} runs would be deleted")
+        return
     deleted = source.ask(Prune(older_than, keep, note=note), Pruned).runs
     if as_json:
         print_json({"deleted": deleted})

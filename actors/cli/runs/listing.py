@@ -10,11 +10,10 @@ from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment_of
 from stretto.actors.cli.support.printable import echo_json
-from stretto.actors.journal import STATUSES
+from stretto.actors.journal import OUTCOMES, STATUSES
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
 INTERRUPTED: Final = "interrupted"
-OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 
 @click.command("list")

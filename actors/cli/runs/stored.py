@@ -1,4 +1,4 @@
-"""The runs in a store. It can be read while its daemon runs, and changed while none does."""
+"""The runs in a store. It can be read while its daemon runs; changes are the daemon's then."""
 
 import contextlib
 import os
@@ -9,10 +9,12 @@ from typing import Any, Final, TypeVar
 import click
 
 from stretto.actors.access import local_caller
+from stretto.actors.cli.runs.daemon import DaemonRuns
+from stretto.actors.cli.support.running_daemon import daemon_of_store
 from stretto.actors.cli.support.stores import keyring_of
 from stretto.actors.gateway import StreamEvent
 from stretto.actors.history import OfflineRuns, reports
-from stretto.actors.journal import Store, is_in_use, open_reader, open_store
+from stretto.actors.journal import Store, StoreInUse, is_in_use, open_reader, open_store
 from stretto.actors.kv import OfflineKeys
 from stretto.actors.operations import (
     REPORTS,
@@ -30,6 +32,7 @@ from stretto.actors.operations import (
     FollowOutput,
     ItemOutput,
     KeyAnswer,
+    LinkInquiry,
     OutputAnswer,
     Pools,
     Prune,
@@ -53,7 +56,7 @@ _WAITS_FOR_A_USER: Final = frozenset({"pausing", "paused", "quarantined"})
 
 
 class StoreRuns:
-    """A source that reads a store, and opens it as its owner to change something."""
+    """A source that reads a store. To change something, it opens it as its owner, or asks the daemon that has it."""
 
     def __init__(self, url: str, key_file: str | None) -> None:
         """Open it for reading. Raises `CannotOpenStore`."""
@@ -68,16 +71,26 @@ class StoreRuns:
 
     def ask(self, request: Request, kind: type[A]) -> A:
         """Read the answer from the store; those that change it open it as its owner."""
-        answer = self._answer(request)
+        try:
+            answer = self._answer(request)
+        except StoreInUse:
+            if (daemon := daemon_of_store(self._url)) is None:
+                raise
+            return DaemonRuns(daemon).ask(request, kind)
         if not isinstance(answer, kind):
             raise TypeError(f"the answer to {type(request).__name__} must be {kind.__name__}, got {answer!r:.100}")
         return answer
 
     def control(self, request: ControlRequest) -> None:
         """Change a run: the event is recorded, and the next daemon acts on it."""
-        with self._owned() as store:
-            operation = str(request.__struct_config__.tag)
-            self._offline(store, request).request(request.run, partial(event_of, request), operation)
+        operation = str(request.__struct_config__.tag)
+        try:
+            with self._owned() as store:
+                self._offline(store, request).request(request.run, partial(event_of, request), operation)
+        except StoreInUse:
+            if (daemon := daemon_of_store(self._url)) is None:
+                raise
+            DaemonRuns(daemon).control(request)
 
     def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
         """Set `interrupted` of unfinished runs if no process has the store open for writing."""
@@ -159,6 +172,7 @@ class StoreRuns:
 _NO_DAEMONS: Final = "a store has no daemons and pools: ask a daemon, with --daemon URL"
 _ONLY_DAEMONS: Final[Mapping[type[Request], str]] = {
     AnswerInquiry: "only a daemon lets a run go on: start it, and answer with --daemon URL",
+    LinkInquiry: "a link leads to a daemon's page: start the daemon, and make the link with --daemon URL",
     **dict.fromkeys((Daemons, Daemon, DrainDaemon, Pools, DrainPool), _NO_DAEMONS),
 }
 """The requests that no store answers, each with what to do."""

@@ -90,6 +90,7 @@ class EventMethods(EngineActor):
 
         Raises:
             UnknownRule: There is no such rule.
+            InvalidInput: The payload, the headers or the parameters are not data.
         """
         return self._core.events.try_rule(rule, payload, event_type, headers or {}, parameters or {})
 

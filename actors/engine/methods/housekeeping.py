@@ -4,6 +4,7 @@ from typing import Any
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.actor import EngineActor
+from stretto.actors.history import preview_prune
 from stretto.actors.journal import PAGE, Requester
 
 
@@ -46,6 +47,14 @@ class HousekeepingMethods(EngineActor):
             ValueError: An argument is negative.
         """
         return self._core.pruning.prune(older_than_seconds, keep, by)
+
+    def preview_prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> Any:
+        """Return how many runs `prune` would delete from the store now. The arguments are the same.
+
+        Raises:
+            ValueError: An argument is negative.
+        """
+        return self._core.store.read_long(preview_prune, older_than_seconds, keep)
 
     def delete_run(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Delete an ended run, and the runs of its sub-workflows, from the store. Answered when all rows are deleted.

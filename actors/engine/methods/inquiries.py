@@ -59,3 +59,28 @@ class InquiryMethods(EngineActor):
             LimitExceeded: The answer is too large.
         """
         return self._core.inquiries.answer(inquiry, response, by)
+
+    def link_inquiry(
+        self, inquiry: str, to: str, lasts: float | None = None, *, by: Requester | None = None
+    ) -> Deferred:  # fmt: skip
+        """Make a personal link: anyone who has it can answer the inquiry as one person, without a token.
+
+        It dies with the inquiry. Only the digest of its code is stored.
+
+        Args:
+            inquiry: The inquiry's id.
+            to: The name of the person, who then has answered, for `not_requester` and for the audit.
+            lasts: How many seconds it can be used. It ends with the inquiry at the latest, or after 7 days if that
+                never times out.
+            by: As of `submit`. The person has the same role.
+
+        Returns:
+            {inquiry, to, url, expires_at}. The code in `url` is not shown again. Without a daemon, `url` is a path.
+
+        Raises:
+            UnknownInquiry: There is no such inquiry.
+            InquiryEnded: It waits for no answer any more.
+            MayNotAnswer: The person may not answer it.
+            LimitExceeded: It has too many links.
+        """
+        return self._core.inquiry_links.make(inquiry, to, lasts, by)

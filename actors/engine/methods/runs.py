@@ -117,6 +117,7 @@ class RunMethods(EngineActor):
 
         Raises:
             InvalidCursor: No page has this cursor.
+            UnknownStatus: There is no such status of runs.
         """
         return self._core.store.read(
             reports.list_runs, status=status, workflow=workflow, since=since, labels=labels, search=search,

@@ -13,10 +13,10 @@ class ScheduleMethods(EngineActor):
         """Return the schedules among the definitions.
 
         Returns:
-            [{schedule, status, timing, timezone, jitter, missed_policy, overlap_policy, target, description, file,
-            last_due, last_run, last_at, started, missed, skipped, queued, in_progress, next}], by ref. The status is
-            "active", "paused", "disabled", or "elsewhere" if another engine looks after the schedule. `next` has the
-            next due times.
+            [{schedule, status, daemon, timing, timezone, jitter, missed_policy, overlap_policy, target, description,
+            file, last_due, last_run, last_at, started, missed, skipped, queued, in_progress, next}], by ref. The status
+            is "active", "paused", "disabled", or "elsewhere" if no engine looks after the schedule yet. `daemon` names
+            the other daemon that does, or is None. `next` has the next due times.
         """
         return self._core.schedules.list()
 
@@ -62,7 +62,7 @@ class ScheduleMethods(EngineActor):
 
         Raises:
             UnknownSchedule: There is no such schedule.
-            ScheduleElsewhere: Another engine looks after it.
+            ScheduleElsewhere: No engine looks after it, or another one does from now on.
         """
         return self._core.schedules.pause(schedule, by)
 
@@ -87,6 +87,6 @@ class ScheduleMethods(EngineActor):
         Raises:
             UnknownSchedule: There is no such schedule.
             ScheduleDisabled: Its definition disables it.
-            ScheduleElsewhere: Another engine looks after it.
+            ScheduleElsewhere: As of `pause_schedule`.
         """
         return self._core.schedules.trigger(schedule, by)

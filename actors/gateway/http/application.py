@@ -4,17 +4,18 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Route, Router
+from starlette.routing import Route
 
 from stretto.actors.gateway.http.cross_site import check_origin
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
 from stretto.actors.gateway.http.proxies import Proxies
+from stretto.actors.gateway.http.routing import RouteTable
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
 from stretto.metrics import HttpInstruments, get_logger, request_id
@@ -30,9 +31,11 @@ PageOf = Callable[[Scope, Problem, str], tuple[dict[str, str], bytes] | None]
 NO_ROUTE: Final = "none"
 """The route of requests to paths that do not exist, and of those that are refused before they are routed."""
 MAX_HEADER_BYTES: Final = 16 * 1024
+MORE_HEADERS: Final = "stretto.more_headers"
+"""The state of a request that has more headers for its answer, whatever that is."""
 SEND_SECONDS: Final = 30.0
 """How long a client may leave an answer unread that does not fit into the socket."""
-_ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
+ONLY_TLS: Final = b"strict-transport-security", b"max-age=31536000"
 """The header by which browsers call the host with TLS only, for a year."""
 REPORTED: Final = frozenset(
     {
@@ -73,6 +76,7 @@ class Application:
         origins: The daemon's own origins.
         proxies: The proxies before the port.
         counting: Counts the requests.
+        await_known: Waits, before a request is routed, until its sender can be looked up.
         page_of: Returns the headers and the text of a refusal as a page, or None for who wants no page.
     """
 
@@ -85,6 +89,7 @@ class Application:
         origins: Origins,
         proxies: Proxies,
         counting: HttpInstruments,
+        await_known: Callable[[Scope], Awaitable[None]],
         page_of: PageOf,
     ) -> None:
         self._page_of = page_of
@@ -93,8 +98,9 @@ class Application:
         self._origins = origins
         self._proxies = proxies
         self._counting = counting
+        self._await_known = await_known
         self._patterns: dict[Any, str] = {route.endpoint: route.path for route in routes}
-        self._router = Router(routes, redirect_slashes=False, default=self._not_found)
+        self._routes = RouteTable(routes, self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -109,13 +115,45 @@ class Application:
         finally:
             self._count(scope, response, time.perf_counter() - began)
 
+    def check(self, scope: Scope) -> None:
+        """Check what is the same for all requests. The scope of a proxy's request becomes that of its client.
+
+        Raises:
+            Problem: The request is refused.
+        """
+        _check_head(scope)
+        self._proxies.apply(scope)
+        self._hosts.check(scope)
+        check_origin(scope, self._origins)
+
+    def refusal(self, error: BaseException, scope: Scope, request_id: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Count and report the refusal of a request. Return the status, the headers and the body of its answer."""
+        problem = _of_the_router(error) or problem_of(error)
+        if problem is None:
+            _log.error("request_failed", request=request_id, exc_info=error)
+            problem = Problem("internal_error", "the request failed, see the daemon's log")
+        status, headers, body = written(problem, request_id, error)
+        page = self._page_of(scope, problem, request_id)
+        if page is not None:
+            headers, body = headers | page[0], page[1]
+        self._counting.refused(problem.code)
+        if problem.code in {"unauthenticated", "hook_refused"}:
+            scope["state"]["refused"]()
+        if problem.code in REPORTED:
+            scope["state"]["complain"](problem.code)
+        return status, headers, body
+
+    def count(self, route: str, method: str, status: int, seconds: float | None) -> None:
+        """Count an answered request. A stream has no `seconds`."""
+        self._counting.answered(route, method, status)
+        if seconds is not None:
+            self._counting.took(route, seconds)
+
     async def _answer(self, scope: Scope, receive: Receive, response: "_Response") -> None:
         try:
-            _check_head(scope)
-            self._proxies.apply(scope)
-            self._hosts.check(scope)
-            check_origin(scope, self._origins)
-            await self._router(scope, receive, response.send)
+            self.check(scope)
+            await self._await_known(scope)
+            await self._routes.of(scope["path"])(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=response.request_id, reason=str(gone))
             if not isinstance(gone, ClientLeft):
@@ -128,21 +166,12 @@ class Application:
             scope["state"]["cut_off"]()
 
     async def _refuse(self, error: Exception, scope: Scope, response: "_Response") -> None:
-        problem = _of_the_router(error) or problem_of(error)
-        if problem is None:
-            _log.error("request_failed", request=response.request_id, exc_info=error)
-            problem = Problem("internal_error", "the request failed, see the daemon's log")
         if response.has_started:
-            raise ClientGone(problem.detail) from error
-        status, headers, body = written(problem, response.request_id, error)
-        page = self._page_of(scope, problem, response.request_id)
-        if page is not None:
-            headers, body = headers | page[0], page[1]
-        self._counting.refused(problem.code)
-        if problem.code in {"unauthenticated", "hook_refused"}:
-            scope["state"]["refused"]()
-        if problem.code in REPORTED:
-            scope["state"]["complain"](problem.code)
+            problem = problem_of(error)
+            if problem is None:
+                _log.error("request_failed", request=response.request_id, exc_info=error)
+            raise ClientGone("its answer failed" if problem is None else problem.detail) from error
+        status, headers, body = self.refusal(error, scope, response.request_id)
         await response.send({"type": "http.response.start", "status": status, "headers": _encoded(headers, len(body))})
         await response.send({"type": "http.response.body", "body": body})
 
@@ -151,9 +180,7 @@ class Application:
             return  # it was cancelled, because the gateway has stopped
         # The router sets the endpoint, also for a method that the path does not have.
         route = self._patterns.get(scope.get("endpoint"), NO_ROUTE)
-        self._counting.answered(route, scope["method"], response.status)
-        if not response.is_stream:
-            self._counting.took(route, seconds)
+        self.count(route, scope["method"], response.status, None if response.is_stream else seconds)
 
     async def _not_found(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         path = scope["path"][:200]
@@ -177,14 +204,14 @@ def _check_head(scope: Scope) -> None:
         raise Problem("headers_too_large", detail, {"connection": "close"})
 
 
-def _of_the_router(error: Exception) -> Problem | None:
+def _of_the_router(error: BaseException) -> Problem | None:
     if not isinstance(error, HTTPException):
         return None
     allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
     return Problem("method_not_allowed", f"this path has {allowed} only", {"allow": allowed})
 
 
-def _encoded(headers: dict[str, str], length: int) -> list[tuple[bytes, bytes]]:
+def _encoded(headers: Mapping[str, str], length: int) -> list[tuple[bytes, bytes]]:
     lines = [(name.encode(), value.encode()) for name, value in headers.items()]
     return [*lines, (b"content-length", str(length).encode())]
 
@@ -214,8 +241,9 @@ class _Response:
             self.is_stream = headers.get(b"content-type", b"").startswith(EVENTS.encode())
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             message["headers"] += (line for line in _DEFAULTS if line[0] not in headers)
+            message["headers"] += self._scope["state"].get(MORE_HEADERS, ())
             if self._scope["scheme"] == "https":
-                message["headers"].append(_ONLY_TLS)
+                message["headers"].append(ONLY_TLS)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(message)

@@ -7,6 +7,8 @@ import msgspec
 import pykka
 
 from stretto.actors.access import Caller, require
+from stretto.actors.dispatch import call
+from stretto.actors.engine import EngineHost, FoundLink
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.operations import OPERATIONS, Request, ask, note_of, route_of
 
@@ -52,6 +54,11 @@ class Asker:
         if not isinstance(answer, kind):
             raise TypeError(f"the answer must be {kind.__name__}, got {type(answer).__name__}")
         return answer
+
+    async def find_link(self, inquiry: str, code: str, *, ended: bool) -> FoundLink:
+        """Return the personal link of a code. Raises as `EngineHost.find_link`."""
+        found: FoundLink = await call(self._engine, EngineHost.find_link, inquiry, code, ended=ended)
+        return found
 
     async def _answer(self, request: Request, caller: Caller) -> msgspec.Struct:
         if (answer := self._answers.get(type(request))) is not None:

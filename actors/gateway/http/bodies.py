@@ -76,9 +76,7 @@ class RequestMemory:
             raise Problem("bad_request", "the client left before the end of its request") from None
         finally:
             self.used -= counted
-        if received:
-            _check_type(request, media_type)
-            _check_containers(received)
+        check_body(request, received, media_type)
         return bytes(received)
 
     def _take(self, count: int) -> None:
@@ -93,6 +91,13 @@ class RequestMemory:
         self.used += count
 
 
+def check_body(request: Request, body: bytes | bytearray, media_type: str = JSON) -> None:
+    """Raise `Problem` if a body is of another type than expected, or has too many lists and objects."""
+    if body:
+        _check_type(request, media_type)
+        _check_containers(body)
+
+
 def _check_type(request: Request, expected: str) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != expected:
@@ -103,7 +108,7 @@ def _check_type(request: Request, expected: str) -> None:
         raise Problem("unsupported_media_type", f"the body must have no Content-Encoding, got {coding[:100]!r}")
 
 
-def _check_containers(body: bytearray) -> None:
+def _check_containers(body: bytes | bytearray) -> None:
     count = body.count(b"[") + body.count(b"{")  # those in texts as well: a request near the bound is no usual one
     if count > MAX_REQUEST_CONTAINERS:
         detail = f"a request must have at most {MAX_REQUEST_CONTAINERS:,} lists and objects (MAX_REQUEST_CONTAINERS)"

@@ -1,18 +1,24 @@
 """Who sends a request: found from the connection, or by the token or the session that the request has."""
 
+import asyncio
+import contextlib
 import socket
-from typing import Final, NamedTuple
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from starlette.requests import Request
 
-from stretto.actors.access import Access, Caller, Unauthenticated, require_unrestricted
+from stretto.actors.access import WAIT_SECONDS, Access, Caller, Unauthenticated, require_unrestricted
 from stretto.actors.gateway.exposure import is_loopback, network_of
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import CSRF_HEADER, check_csrf_token, check_is_of_own_page, is_safe
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.socket_users import SocketUsers
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _SCHEME: Final = "bearer"
 
@@ -83,6 +89,20 @@ class Senders:
         self._access = access
         self._cookie = cookie
 
+    async def await_known(self, scope: MutableMapping[str, Any]) -> None:
+        """Wait until the store has been asked about the token or session of a request, if that must be.
+
+        Args:
+            scope: The request's ASGI scope.
+        """
+        if not self._access.is_shared or scope["state"]["peer"].caller is not None:
+            return
+        request = Request(scope)
+        token = bearer_token(request)
+        secret = None if token is not None else self._cookie.secret_in(request)
+        if token is not None or secret is not None:
+            await known(self._access.awaited(token=token, session=secret))
+
     def sender_of(self, request: Request) -> Caller:
         """Return who sends a request of the API.
 
@@ -129,6 +149,13 @@ class Senders:
             caller = self._access.caller_of_session(secret, source=peer.address)
         request.scope["state"]["identified"]()
         return msgspec.structs.replace(caller, for_user=peer.user), secret
+
+
+async def known(waiting: "Future[None] | None") -> None:
+    """Wait for what `Access.awaited` returned, WAIT_SECONDS at most: then what is known has to do."""
+    if waiting is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(waiting), WAIT_SECONDS)
 
 
 def bearer_token(request: Request) -> str | None:

@@ -6,6 +6,7 @@ import logging
 import secrets
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -27,6 +28,10 @@ HANDSHAKE_SECONDS: Final = 5.0
 """How long the handshake of TLS may take."""
 IDLE_SECONDS: Final = 60
 """How long a connection is kept open between two requests."""
+
+_METHODS_OF_TRANSPORT: Final = ("_read_ready_cb", "_write_ready")
+"""Attributes in which a transport of asyncio has methods of its own, and so refers to itself. It calls none of them
+once its connection is lost."""
 
 
 class Connection(H11Protocol):
@@ -129,6 +134,18 @@ class Connection(H11Protocol):
         if self._end is not None:
             self._end.set_result(None)
         self._forget()
+        self._open_circles()
+
+    def _open_circles(self) -> None:
+        """Forget what refers to this object, so that it needs no garbage collector.
+
+        Each full collection stops the runs. Without this, a few hundred connections would make one due.
+        """
+        self.app = self._application
+        self.app_state = {}
+        self.scope = self.cycle = None  # type: ignore[assignment]  # as before the first request
+        for method in _METHODS_OF_TRANSPORT:
+            vars(self.transport).pop(method, None)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. Those that begin a request have to end its headers in time."""
@@ -151,6 +168,7 @@ class Connection(H11Protocol):
         super().data_received(data)
         if self.is_busy:
             self._meet_deadline()
+            self._place.had_request()
             self._all.was_used(self)
 
     def on_response_complete(self) -> None:
@@ -161,6 +179,9 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as the base class
         """Refuse bytes that are not a request, or not the rest of its body."""
+        error = sys.exception()
+        if error is not None:
+            error.__traceback__ = None  # h11 raises it with itself in a frame, which keeps this object in a circle
         self._complain("it does not send HTTP/1.1")
         if self.cycle is not None:
             self.cycle.disconnected = True  # its application has no client any more
@@ -251,7 +272,8 @@ class Connection(H11Protocol):
 
     def cut_off(self) -> None:
         """End the request at hand, and its connection, without an answer."""
-        self.cycle.disconnected = True
+        if self.cycle is not None:  # the connection may be lost already
+            self.cycle.disconnected = True
         self.abort()
 
     def _forget(self) -> None:

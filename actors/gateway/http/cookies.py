@@ -11,10 +11,12 @@ _PREFIX: Final = "stretto"
 
 
 class SessionCookie:
-    """The cookie of one daemon. A browser sends cookies to all ports of a host, so its name has the port.
+    """The cookie of one daemon, or of several behind a proxy.
+
+    A browser sends cookies to all ports of a host, so its name has the port.
 
     Args:
-        port: The port of the daemon, or 0 without one.
+        port: The port that browsers call.
     """
 
     def __init__(self, port: int) -> None:

@@ -1,9 +1,11 @@
 """The endpoints of the operations: a request is read, allowed, asked of the engine, and answered."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -15,6 +17,7 @@ from starlette.routing import Route as HttpRoute
 from stretto.actors.access import Access, Caller, require
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.application import MORE_HEADERS, Application
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cells import ItemCells
@@ -22,11 +25,13 @@ from stretto.actors.gateway.http.definitions import DefinitionEndpoints
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints
 from stretto.actors.gateway.http.etags import is_known, not_modified, tag_of, tagged
+from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.hooks import HookEndpoints
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
+from stretto.actors.gateway.http.request_rates import RequestRates
 from stretto.actors.gateway.http.restrictions import Restrictions, hiding_runs
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
@@ -44,8 +49,10 @@ from stretto.actors.operations import (
     Described,
     Drawing,
     Found,
+    ListRoutes,
     Request,
     Route,
+    RoutesAnswer,
     ask,
     body_of,
     events,
@@ -70,6 +77,13 @@ PIECE_BYTES: Final = 256 * 1024
 """Bytes of a large value that are sent at once."""
 WITH_SLASHES: Final = ("ref", "rule", "schedule", "sensor", "url")
 """The names in paths that may have slashes."""
+_LISTED: Final[list[dict[str, str | None]]] = [
+    {
+        "method": route.method, "path": API + route.path, "role": route.role,
+        "summary": (inspect.getdoc(route.request) or "").partition("\n")[0],
+    }
+    for route in ROUTES
+]  # fmt: skip
 A = TypeVar("A", bound=msgspec.Struct)
 _Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
@@ -86,7 +100,8 @@ class Endpoints:
         senders: Finds out who sends a request.
         sessions: Begins and ends the sessions of browsers.
         about_engine: Answers the requests about the daemon itself.
-        in_flight: Bounds the requests of each client.
+        in_flight: Bounds the requests of each client that are answered at a time.
+        rates: Bounds those that each client sends in a second.
         services: What the engine's actors share.
     """
 
@@ -102,6 +117,7 @@ class Endpoints:
         sessions: Sessions,
         about_engine: EngineEndpoints,
         in_flight: RequestsInFlight,
+        rates: RequestRates,
         services: "Services",
     ) -> None:
         self._engine = engine
@@ -114,6 +130,7 @@ class Endpoints:
         self._streams = streams
         self._memory = RequestMemory()
         self._in_flight = in_flight
+        self._rates = rates
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._hooks = HookEndpoints(services, self._memory, self._workers)
@@ -132,6 +149,7 @@ class Endpoints:
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.DescribeApi: self._describe_api,
+            ListRoutes: self._list_routes,
             requests.OutcomeOf: self._outcome,
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
@@ -158,6 +176,10 @@ class Endpoints:
         """Return what finds the workflows of runs, and lays out their graphs in the threads of the endpoints."""
         return RunGraphs(self._engine, self._workers, layouts)
 
+    def open_lane(self, lane: ExpressLane, application: Application) -> None:
+        """Let the express lane take requests of webhooks."""
+        lane.open(application, self._hooks.desk, self._workers)
+
     def close(self) -> None:
         """Stop the threads."""
         self._definitions.close()
@@ -179,6 +201,7 @@ class Endpoints:
             return await (self._hooks.receive if is_hook else self._log_in)(routes[0], http)
         caller = self._senders.sender_of(http)
         require(caller, role)
+        http.scope["state"][MORE_HEADERS] = self._rates.spend(caller)
         leave = self._in_flight.enter(caller)
         try:
             answer = await self._answer_of(routes, http, caller)
@@ -286,6 +309,9 @@ class Endpoints:
 
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)
+
+    async def _list_routes(self, route: Route, _request: ListRoutes, _caller: Caller) -> Response:
+        return _json(route, RoutesAnswer(metadata.version("stretto"), f"{API}/openapi.json", _LISTED))
 
     async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> LateAnswer:
         async def make() -> Response | None:

@@ -1,4 +1,4 @@
-"""How often an address may fail to log in."""
+"""How often an address may fail to log in, or to use a personal link."""
 
 import math
 import time
@@ -23,9 +23,11 @@ class FailedLogins:
 
     Args:
         now: Returns seconds that only grow.
+        act: What fails, for the message.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, act: str = "log in") -> None:
+        self._act = act
         self._now = now
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -42,7 +44,7 @@ class FailedLogins:
         if left > 0:
             raise Problem(
                 "too_many_logins",
-                f"an address may fail to log in {MAX_FAILED_LOGINS} times in {FAILED_LOGINS_SECONDS:g} s "
+                f"an address may fail to {self._act} {MAX_FAILED_LOGINS} times in {FAILED_LOGINS_SECONDS:g} s "
                 f"(MAX_FAILED_LOGINS): try again in {math.ceil(left)} s",
                 {"retry-after": str(math.ceil(left))},
             )

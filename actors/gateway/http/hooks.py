@@ -31,10 +31,13 @@ class HookEndpoints:
         services: What the engine's actors share.
         memory: Bounds the bodies that are being received.
         workers: Threads that check proofs and match rules.
+
+    Attributes:
+        desk: Accepts the events.
     """
 
     def __init__(self, services: Services, memory: RequestMemory, workers: ThreadPoolExecutor) -> None:
-        self._desk = HookDesk(services)
+        self.desk = HookDesk(services)
         self._memory = memory
         self._workers = workers
 
@@ -47,7 +50,7 @@ class HookEndpoints:
         """
         delivery = await self._delivery(http)
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._workers, self._desk.receive, http.path_params["name"], delivery)
+        answer = await loop.run_in_executor(self._workers, self.desk.receive, http.path_params["name"], delivery)
         http.scope["state"]["identified"]()  # who knows the secret need not wait for runs, as with a token
         return await self._acknowledged(route, answer)
 
@@ -60,7 +63,7 @@ class HookEndpoints:
         delivery, url = await self._delivery(http), http.path_params["url"].strip("/")
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(
-            self._workers, self._desk.receive_stackstorm, url, delivery, f"api:{caller.who}"
+            self._workers, self.desk.receive_stackstorm, url, delivery, f"api:{caller.who}"
         )
         return await self._acknowledged(route, answer)
 
@@ -69,20 +72,29 @@ class HookEndpoints:
         source = f"api:{caller.who}"
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(
-            self._workers, self._desk.send, request.trigger_ref, request.payload, source, request.key
+            self._workers, self.desk.send, request.trigger_ref, request.payload, source, request.key, request.rule_ref
         )
         return await self._acknowledged(route, answer)
 
     async def _delivery(self, http: HttpRequest) -> Delivery:
-        body = await self._memory.body_of(http, HOOK)
-        return Delivery(body, {name.lower(): value for name, value in http.headers.items()})
+        return delivery_of(http, await self._memory.body_of(http, HOOK))
 
     async def _acknowledged(self, route: Route, answer: Deferred) -> Response:
         try:
             async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
                 accepted: Accepted = await awaitable(answer)
         except TimeoutError:
-            detail = "the event may not have been accepted: the store has not been written in time; send it again"
-            raise Problem("store_unavailable", detail) from None
+            raise not_acknowledged() from None
         status = HTTPStatus.OK if accepted.duplicate else route.status
         return Response(body_of(route, events.EventAnswer(accepted.event)), status, media_type=route.media_type)
+
+
+def delivery_of(http: HttpRequest, body: bytes) -> Delivery:
+    """Return a request of a webhook."""
+    return Delivery(body, {name.lower(): value for name, value in http.headers.items()})
+
+
+def not_acknowledged() -> Problem:
+    """Return the problem of an event that is not durable in time."""
+    detail = "the event may not have been accepted: the store has not been written in time; send it again"
+    return Problem("store_unavailable", detail)

@@ -5,6 +5,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_REACHED_AT: Final = (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:"))
+"""The beginnings of the URLs of ports that are bound to all addresses, and how this machine calls them."""
 
 
 class Origins:
@@ -23,6 +25,17 @@ class Origins:
         self._public = None if public_url is None else origin_of(public_url)
         self.base = self._public or origin_of(url)
         self.public_host = None if public_url is None else urlsplit(public_url).hostname
+
+    @property
+    def port(self) -> int:
+        """The port that browsers call, of this daemon or of the proxy before it and other daemons."""
+        parts = urlsplit(self.base)
+        return parts.port or _DEFAULT_PORTS[parts.scheme]
+
+    @property
+    def here(self) -> str:
+        """The URL for a browser on this machine, which no port bound to all addresses has itself."""
+        return next((self.base.replace(every, one) for every, one in _REACHED_AT if every in self.base), self.base)
 
     def is_secure(self, scope: MutableMapping[str, Any]) -> bool:
         """Return whether clients use TLS, to the daemon or to its proxy: cookies are `Secure` then.

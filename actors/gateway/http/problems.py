@@ -45,6 +45,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_worker": 404,
     "unknown_inquiry": 404,
     "unknown_kind": 422,
+    "unknown_status": 422,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "ambiguous_run": 409,
@@ -62,6 +63,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "no_store": 409,
     "key_conflict": 409,
     "inquiry_ended": 409,
+    "invalid_link": 404,
     "store_key_missing": 409,
     "no_definition_text": 409,
     "token_exists": 409,
@@ -120,7 +122,7 @@ class Problem(Exception):
         super().__init__(detail)
 
 
-def problem_of(error: Exception) -> Problem | None:
+def problem_of(error: BaseException) -> Problem | None:
     """Return the problem that an exception is to a client, or None if it is a fault of the daemon's own."""
     if isinstance(error, Problem):
         return error
@@ -133,7 +135,7 @@ def problem_of(error: Exception) -> Problem | None:
     return None
 
 
-def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, dict[str, str], bytes]:
+def written(problem: Problem, request_id: str, cause: BaseException) -> tuple[int, dict[str, str], bytes]:
     """Return a problem as a status, headers, and a body.
 
     Args:
@@ -159,7 +161,7 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
     return status, headers, encode_json(body)
 
 
-def _details_of(cause: Exception) -> dict[str, Any]:
+def _details_of(cause: BaseException) -> dict[str, Any]:
     """Return what an exception has besides its message, from which a client can make it again."""
     if isinstance(cause, InvalidDefinition):
         return {"findings": [finding.as_json() for finding in cause.findings]}

@@ -22,6 +22,7 @@ from stretto.actors.operations import (
     Request,
     Rerun,
     Route,
+    RoutesAnswer,
     Runs,
     ShowAction,
 )
@@ -86,7 +87,9 @@ class Restrictions:
         elif isinstance(request, OF_A_DEFINITION):
             if not caller.sees(request.ref):
                 raise UnknownWorkflow(f"there is no workflow {request.ref!r}")
-        elif route.answer not in {ApiDescription, Found} and not isinstance(request, _NARROWED_BY_THEMSELVES):
+        elif route.answer not in {ApiDescription, Found, RoutesAnswer} and not isinstance(
+            request, _NARROWED_BY_THEMSELVES
+        ):
             require_unrestricted(caller, route.role or caller.role)
         return request
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import pykka
 
@@ -15,17 +14,19 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.exposure import check_tokens
-from stretto.actors.gateway.guests import Guest
+from stretto.actors.gateway.guests import TURNS_OF_A_HANDSHAKE, TURNS_OF_A_REQUEST, Guest
 from stretto.actors.gateway.http.application import Application
 from stretto.actors.gateway.http.arrivals import Arrival
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.callers import OpenProbes, Peers, Readers, Senders
-from stretto.actors.gateway.http.connections import Connection, configuration
+from stretto.actors.gateway.http.connections import configuration
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.daemon_side import DaemonSide
 from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.engine_facts import EngineEndpoints, Samples
+from stretto.actors.gateway.http.express import ExpressLane
+from stretto.actors.gateway.http.express_connections import ExpressConnection
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.in_flight import RequestsInFlight
 from stretto.actors.gateway.http.item_values import ItemValues
@@ -36,6 +37,7 @@ from stretto.actors.gateway.http.outlets import StreamSockets
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.proxies import Proxies
+from stretto.actors.gateway.http.request_rates import RequestRates
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
@@ -116,6 +118,7 @@ class Gateway:
         self._handshakes: set[asyncio.Task[None]] = set()
         self._on_pause: Callable[[], object] = _nothing
         self._loop = asyncio.get_running_loop()
+        self._lane = ExpressLane(self._loop)
         self._guests = self._loop.guests if isinstance(self._loop, PacedLoop) else None
         self._has_started = False
 
@@ -155,16 +158,18 @@ class Gateway:
             await asyncio.to_thread(self._access.close)
             raise
         self._ended.stored = services.journal.durable
+        services.public_url = self._origins.here
         await self._hub.start()
         streams = Streams(self._hub, self._access)
         samples = Samples(services.instruments)
-        cookie = SessionCookie(urlsplit(self._url).port or 0)
+        cookie = SessionCookie(self._origins.port)
         senders = Senders(self._access, cookie)
         self._sessions = Sessions(self._access, cookie, self._origins)
         self._endpoints = Endpoints(
             engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
             sessions=self._sessions, about_engine=EngineEndpoints(engine, daemon, samples),
-            in_flight=RequestsInFlight(self._settings.max_requests_of_a_client), services=services,
+            in_flight=RequestsInFlight(self._settings.max_requests_of_a_client),
+            rates=RequestRates(self._settings.max_requests_per_second), services=services,
         )  # fmt: skip
         instruments = services.instruments
         readers = Readers(senders, self._open_probes)
@@ -181,7 +186,7 @@ class Gateway:
         paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         application = Application(
             routes, paths, hosts=self._hosts, origins=self._origins, proxies=self._proxies,
-            counting=instruments.http(STATUSES), page_of=pages.errors.page_of,
+            counting=instruments.http(STATUSES), await_known=senders.await_known, page_of=pages.errors.page_of,
         )  # fmt: skip
         # Both are single reads, which a scrape may do in its own thread.
         instruments.bind_streams(streams=lambda: self._hub.streams, dropped=lambda: self._hub.dropped)
@@ -191,6 +196,7 @@ class Gateway:
         self._on_pause = instruments.accept_pauses.inc
         self._has_started = True
         self._opening.open(application)
+        self._endpoints.open_lane(self._lane, application)
 
     def _count_pause(self) -> None:
         self._on_pause()
@@ -205,13 +211,13 @@ class Gateway:
             acceptor.close()
         if not self._has_started:
             self._opening.give_up()
-        waited_for = [*self._connections.state.tasks]
+        waited_for: list[asyncio.Future[None]] = [*self._connections.state.tasks]
         if self._has_started:
             # Every outcome has reached the streams when they are ended.
             await self._ended.source.drain()
             self._ended.waits.close()
             await self._hub.stop()
-            waited_for.append(self._loop.create_task(self._hub.left()))
+            waited_for += [self._loop.create_task(self._hub.left()), self._lane.left()]
         self._connections.shut_down()
         if waited_for:
             _, late = await asyncio.wait(waited_for, timeout=LAST_WORDS_SECONDS)
@@ -232,16 +238,20 @@ class Gateway:
             return
         # A client that reads to the end would wait for a child's copy, too.
         withhold(connection)
-        place = Guest(connection.fileno(), peer.name or "socket", self._guests)
+        tls = self._certificate is not None and bool(peer.address)
+        turns = TURNS_OF_A_REQUEST + (TURNS_OF_A_HANDSHAKE if tls else 0)
+        place = Guest(connection.fileno(), peer.name or "socket", self._guests, turns)
         if peer.caller is None:
             place.restrict()
         arrival = Arrival(connection, self._connections, peer, place)
-        arrival.wait(self._open, _close, tls=self._certificate is not None and bool(peer.address))
+        arrival.wait(self._open, _close, tls=tls)
 
     def _open(self, arrival: Arrival, head: bytes) -> None:
         connection, place = arrival.connection, arrival.place
         tls = None if self._certificate is None or not arrival.peer.address else self._certificate.context
-        opened = Connection(self._config, self._stream_sockets, arrival.peer, place, partial(give_back, connection))
+        opened = ExpressConnection(
+            self._config, self._stream_sockets, arrival.peer, place, partial(give_back, connection), self._lane
+        )
         task = self._loop.create_task(_opened(place.charged(opened.open(connection, tls, head)), connection))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)

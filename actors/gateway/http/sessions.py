@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from stretto.actors.access import LOCAL, Access, Caller, Unauthenticated, csrf_token, require
 from stretto.actors.gateway.exposure import network_of
+from stretto.actors.gateway.http.callers import known
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import check_is_not_of_another_page
 from stretto.actors.gateway.http.failed_logins import FailedLogins
@@ -33,8 +34,6 @@ ENTER_PATH: Final = "/enter"
 """The page that takes a code."""
 NEXT: Final = "next"
 """The parameter of that page with the path of the page to show then."""
-_REACHED_AT: Final = (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:"))
-"""The beginnings of the URLs of ports that are bound to all addresses, and how this machine calls them."""
 
 _log = get_logger("stretto.gateway")
 _Answered = Callable[[Route, Any, HttpRequest, Caller], Awaitable[Response]]
@@ -87,8 +86,10 @@ class Sessions:
         address = _address_of(http)
         try:
             if request.code is not None:
+                await known(self._access.awaited(code=request.code))
                 entering = self._access.enter(request.code)
             else:
+                await known(self._access.awaited(token=request.token or ""))
                 of_token = self._access.caller_of_token(request.token or "", source=address, via="page")
                 require(of_token, "viewer")
                 entering = self._access.begin_session(of_token)
@@ -130,7 +131,7 @@ class Sessions:
         """
         code = await asyncio.wrap_future(self._access.new_enter_code(caller))
         query = "" if run is None else "?" + urlencode({NEXT: f"/runs/{quote(run, safe='')}"})
-        base = self._url_here() if http is None else self._url_for(http)
+        base = self._origins.here if http is None else self._url_for(http)
         return EnterCodeCreated(f"{base}{ENTER_PATH}{query}#{code.text}", time_as_json(code.expires_at))
 
     def _url_for(self, http: HttpRequest) -> str:
@@ -138,12 +139,7 @@ class Sessions:
         called = self._origins.link("")
         if not called and http.scope["state"]["peer"].address:
             called = origin_of(f"{http.scope['scheme']}://{http.headers['host'].strip()}")
-        return called or self._url_here()
-
-    def _url_here(self) -> str:
-        """Return the daemon's URL for a browser on this machine, which no port bound to all addresses has itself."""
-        base = self._origins.base
-        return next((base.replace(every, one) for every, one in _REACHED_AT if every in base), base)
+        return called or self._origins.here
 
     async def _log_out(self, route: Route, _request: LogOut, http: HttpRequest, _caller: Caller) -> Response:
         response = Response(body_of(route, Done()), route.status, media_type=route.media_type)

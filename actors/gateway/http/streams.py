@@ -23,8 +23,7 @@ class Streams:
         self._access = access
         self._of_run = RunStream(hub, _name_of)
         self._of_output = OutputStream(hub, _name_of)
-        self._of_engine = EngineStream(hub, _name_of)
-        self._of_some_workflows = EngineStream(hub, _name_of, _may_see)
+        self._of_engine = EngineStream(hub, _name_of, _workflows_of)
         loop = asyncio.get_running_loop()
         access.on_end(lambda: loop.call_soon_threadsafe(self._end_revoked))
         # A token expires, or another process revokes it, without any request.
@@ -40,9 +39,7 @@ class Streams:
 
     def of_engine(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows all runs."""
-        # A caller that sees all runs gets the frames that are made once for all.
-        stream = self._of_engine if caller.workflows is None else self._of_some_workflows
-        return Stream(stream, caller, self._followed_by)
+        return Stream(self._of_engine, caller, self._followed_by)
 
     def forget(self, run: str) -> None:
         """Forget a run that was deleted: no client reads its last frames any more."""
@@ -91,6 +88,6 @@ def _name_of(scope: Scope) -> str:
     return name
 
 
-def _may_see(scope: Scope, workflow: str) -> bool:
+def _workflows_of(scope: Scope) -> tuple[str, ...] | None:
     caller: Caller = scope["state"]["caller"]
-    return caller.sees(workflow)
+    return caller.workflows

@@ -12,6 +12,7 @@ from stretto.actors.gateway.live.hub import LiveHub
 from stretto.actors.gateway.live.news_channel import Accepts
 from stretto.actors.gateway.live.source import FollowedItem
 from stretto.actors.gateway.live.subscription import Subscription
+from stretto.actors.history import checked_statuses
 from stretto.actors.runs import RunNews
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -31,6 +32,10 @@ _HEADERS: Final = [
 
 def _no_session(_scope: Scope) -> str:
     return ""
+
+
+def _all_workflows(_scope: Scope) -> None:
+    return None
 
 
 class RunStream:
@@ -73,35 +78,38 @@ class EngineStream:
         self,
         hub: LiveHub,
         session_of: Callable[[Scope], str] = _no_session,
-        may_see: Callable[[Scope, str], bool] | None = None,
+        workflows_of: Callable[[Scope], tuple[str, ...] | None] = _all_workflows,
     ) -> None:
         """Take the hub, and what depends on who asks.
 
         Args:
             hub: The hub.
             session_of: Names a request's session, to bound its streams.
-            may_see: Decides whether a request may see runs below a workflow's run, by that workflow's ref.
+            workflows_of: Returns the refs of the workflows whose runs, and the runs below these, a request may see.
         """
         self._hub = hub
         self._session_of = session_of
-        self._may_see = may_see
+        self._workflows_of = workflows_of
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request."""
-        accepts = self._accepts(scope)
-        await _serve(await self._hub.follow_engine(_last_id(scope), self._session_of(scope), accepts), scope, send)
+        seen = self._workflows_of(scope)
+        following = self._hub.follow_engine(_last_id(scope), self._session_of(scope), _accepts(scope, seen), seen)
+        await _serve(await following, scope, send)
 
-    def _accepts(self, scope: Scope) -> Accepts | None:
-        query = _query_of(scope)
-        statuses, workflows, may_see = query.get("status"), query.get("workflow"), self._may_see
-        if statuses is None and workflows is None and may_see is None:
-            return None
 
-        def accepts(news: RunNews) -> bool:
-            wanted = (statuses is None or news.status in statuses) and (workflows is None or news.workflow in workflows)
-            return wanted and (may_see is None or may_see(scope, news.root))
+def _accepts(scope: Scope, seen: tuple[str, ...] | None) -> Accepts | None:
+    query = _query_of(scope)
+    statuses, workflows = query.get("status"), query.get("workflow")
+    checked_statuses(statuses)
+    if statuses is None and workflows is None and seen is None:
+        return None
 
-        return accepts
+    def accepts(news: RunNews) -> bool:
+        wanted = (statuses is None or news.status in statuses) and (workflows is None or news.workflow in workflows)
+        return wanted and (seen is None or news.root in seen)
+
+    return accepts
 
 
 def _query_of(scope: Scope) -> dict[str, list[str]]:

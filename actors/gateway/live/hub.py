@@ -156,20 +156,27 @@ class LiveHub:
             self._inquiries.greet(subscription)
         return subscription
 
-    async def follow_engine(self, last_id: str = "", session: str = "", accepts: Accepts | None = None) -> Subscription:
+    async def follow_engine(
+        self,
+        last_id: str = "",
+        session: str = "",
+        accepts: Accepts | None = None,
+        workflows: tuple[str, ...] | None = None,
+    ) -> Subscription:
         """Open a stream of the news of all runs. It is open until the subscription is closed.
 
         Args:
             last_id: The id of the last frame that the client has, or "".
             session: Names the session whose streams are bounded together, or is "".
             accepts: Decides which news the client gets. None lets it have all.
+            workflows: Those whose runs, and the runs below these, the client may see. None is all.
 
         Raises:
             TooManyStreams, HubStopped: No stream can be opened now.
         """
         with self._admitted(session) as subscription:
             subscription.held_by(self._news)
-            await self._news.join(subscription, last_id, accepts)
+            await self._news.join(subscription, last_id, accepts, workflows)
             self._inquiries.greet(subscription)
         return subscription
 

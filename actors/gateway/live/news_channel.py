@@ -28,11 +28,18 @@ class _Batch(NamedTuple):
     """The frames for a client that accepts all."""
 
 
+class _Listener(NamedTuple):
+    """A client: the news that it accepts, and how many of the runs that it may see were in progress."""
+
+    accepts: Accepts | None
+    in_progress: int
+
+
 class NewsChannel:
     """The clients that listen to the engine. The engine sends news only while there are some, or were a moment ago."""
 
     def __init__(self, source: Source, call_later: CallLater) -> None:
-        self.subscriptions: dict[Subscription, Accepts | None] = {}
+        self.subscriptions: dict[Subscription, _Listener] = {}
         self._source = source
         self._call_later = call_later
         self._listening = False
@@ -43,21 +50,33 @@ class NewsChannel:
         self._waiting: dict[str, RunNews] = {}
         self._resting = False
         self._unheard = 0
-        self._in_progress = 0
 
-    async def join(self, subscription: Subscription, last_id: str, accepts: Accepts | None) -> None:
-        """Add a client, which gets what came after its last id, or `hello`."""
+    async def join(
+        self,
+        subscription: Subscription,
+        last_id: str,
+        accepts: Accepts | None,
+        workflows: tuple[str, ...] | None = None,
+    ) -> None:
+        """Add a client, which gets what came after its last id, or `hello`.
+
+        Args:
+            subscription: The client's.
+            last_id: The id of the last frame that it has, or "".
+            accepts: Decides which news it gets. None lets it have all.
+            workflows: Those whose runs, and the runs below these, it may see. None is all.
+        """
         if not self._listening:
             self._listening = True
             self._number = self._base = await self._source.listen()
             self._generation = token_hex(4)
-        self._in_progress = await self._source.runs_in_progress()
+        listener = _Listener(accepts, await self._source.runs_in_progress(workflows))
         number = self._number_of(last_id)
-        frames = [self._hello()]
+        frames = [self._hello(listener)]
         if number is not None:
             frames = [data for batch in self._batches if batch.number > number for data in self._data(batch, accepts)]
         subscription.begin(frames)
-        self.subscriptions[subscription] = accepts
+        self.subscriptions[subscription] = listener
         self._unheard = 0
 
     def remove(self, subscription: Subscription) -> None:
@@ -93,16 +112,15 @@ class NewsChannel:
         if len(waiting) > MAX_NEWS_AT_ONCE:
             self._batches.clear()
             self._base = self._number
-            hello = self._hello()
-            for each in self.subscriptions:
-                each.put(hello)
+            for each, listener in self.subscriptions.items():
+                each.put(self._hello(listener))
             return
         if len(self._batches) == RING_FRAMES:
             self._base = self._batches[0].number
         batch = _Batch(self._number, waiting, tuple(self._frames(waiting)))
         self._batches.append(batch)
-        for subscription, accepts in tuple(self.subscriptions.items()):
-            for data in self._data(batch, accepts):
+        for subscription, listener in tuple(self.subscriptions.items()):
+            for data in self._data(batch, listener.accepts):
                 subscription.put(data)
             if subscription.ended:
                 self.remove(subscription)
@@ -131,8 +149,8 @@ class NewsChannel:
             for at, data in enumerate(made)
         ]
 
-    def _hello(self) -> bytes:
-        return event("hello", {"in_progress": self._in_progress}, f"{self._generation}.{self._number}")
+    def _hello(self, listener: _Listener) -> bytes:
+        return event("hello", {"in_progress": listener.in_progress}, f"{self._generation}.{self._number}")
 
 
 def _as_data(news: RunNews) -> dict[str, Any]:

@@ -82,8 +82,8 @@ class Source(Protocol):
     def unlisten(self) -> None:
         """Deliver no more `RunNews`."""
 
-    def runs_in_progress(self) -> Awaitable[int]:
-        """Return the number of runs in progress."""
+    def runs_in_progress(self, workflows: tuple[str, ...] | None) -> Awaitable[int]:
+        """Return the number of runs in progress: of all, or of those below runs of some workflows."""
 
 
 def _ignore(_ended: RunEnded | RunParked) -> None:
@@ -189,9 +189,11 @@ class EngineSource:
         """Deliver no more `RunNews`."""
         call(self._engine, EngineHost.unsubscribe_from_news, self._relay).add_done_callback(_forget)
 
-    def runs_in_progress(self) -> Awaitable[int]:
-        """Return the number of runs in progress."""
-        return call(self._engine, Engine.runs_in_progress)
+    def runs_in_progress(self, workflows: tuple[str, ...] | None) -> Awaitable[int]:
+        """Return the number of runs in progress: of all, or of those below runs of some workflows."""
+        if workflows is None:
+            return call(self._engine, Engine.runs_in_progress)
+        return call(self._engine, EngineHost.runs_in_progress_below, workflows)
 
 
 def _pass_error(failed: Callable[[Exception], object], answer: "asyncio.Future[Any]") -> None:

@@ -1,10 +1,9 @@
 """Inquiries: their list, and each with a form for the answer, made from its schema."""
 
-import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -12,21 +11,25 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.problems import STATUSES, Problem
-from stretto.actors.gateway.pages.form_texts import FORMATS
+from stretto.actors.gateway.pages.forms import request_from
+from stretto.actors.gateway.pages.inquiry_form import ShownForm, new_form, send_answer
 from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
-from stretto.actors.gateway.pages.start_fields import Field, by_parameter, fields_as_sent, fields_of_schema, inputs_from
-from stretto.actors.journal import INQUIRY_STATUSES, MAX_NOTE, InquiryEnded, InquiryStatus
-from stretto.actors.operations import AnswerInquiry, Inquiries, InquiriesAnswer, InquiryAnswer, ShowInquiry
-from stretto.actors.runs import InvalidAnswer, MayNotAnswer
+from stretto.actors.journal import INQUIRY_STATUSES, InquiryEnded, InquiryStatus
+from stretto.actors.operations import (
+    Inquiries,
+    InquiriesAnswer,
+    InquiryAnswer,
+    InquiryLinked,
+    LinkInquiry,
+    ShowInquiry,
+)
+from stretto.actors.runs import MayNotAnswer
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.model import parameter_schema, parameters_schema, read_answer_schema
 
 INQUIRIES_PATH: Final = "/inquiries"
 ROWS: Final = 50
 """Inquiries of a page."""
-ANSWER: Final = "answer"
-"""The field of an answer that is no object with known members."""
 SHAPES: Final[Mapping[InquiryStatus, str]] = {
     "pending": "waiting",
     "answered": "succeeded",
@@ -39,26 +42,6 @@ _PARAMETERS: Final = ("status", "cursor")
 
 COUNT_PATH: Final = f"{INQUIRIES_PATH}/count"
 """The number of those that wait, for the menu of an open page."""
-
-
-class InquiryForm:
-    """The form of an inquiry's answer.
-
-    Attributes:
-        schema: The schema of its fields.
-    """
-
-    def __init__(self, schema: Any) -> None:
-        read = read_answer_schema(schema)
-        self._is_object = read.type == "object" and bool(read.properties)
-        if self._is_object:
-            self.schema = parameters_schema(read.properties, closed=read.closed)
-        else:
-            self.schema = {"properties": {ANSWER: parameter_schema(read)}, "required": [ANSWER]}
-
-    def response(self, values: Mapping[str, Any]) -> Any:
-        """Return the answer that the values of the fields make."""
-        return dict(values) if self._is_object else values.get(ANSWER)
 
 
 class InquiriesPage:
@@ -96,30 +79,29 @@ class InquiriesPage:
         """Show an inquiry, with the form for its answer or with the answer."""
         texts_of(request.query_params.multi_items(), ())
         inquiry = await self._find(request, caller)
-        form = await asyncio.to_thread(InquiryForm, inquiry["schema"])
-        return self._page(viewer, inquiry, fields_of_schema(form.schema, {}))
+        return self._page(viewer, inquiry, await new_form(inquiry))
 
     async def answer(self, request: Request, caller: Caller, viewer: Viewer, sent: dict[str, str]) -> Response:
         """Answer, and lead to the run. Show the form again with what is wrong."""
         inquiry = await self._find(request, caller)
-        form = await asyncio.to_thread(InquiryForm, inquiry["schema"])
-        inputs = await asyncio.to_thread(inputs_from, form.schema, sent, {})
-        errors, problems, status = dict(inputs.errors), list[str](), int(HTTPStatus.UNPROCESSABLE_ENTITY)
-        note = sent.get("note", "").strip()
-        if len(note) > MAX_NOTE:
-            problems.append(f"a note must have at most {MAX_NOTE:,} characters (MAX_NOTE)")
-        if not errors and not problems:
-            answer = AnswerInquiry(inquiry["id"], form.response(inputs.values), note=note or None)
-            try:
-                await self._asker.ask(answer, caller, InquiryAnswer)
-                return RedirectResponse(f"/runs/{inquiry['run']}", HTTPStatus.SEE_OTHER)
-            except InvalidAnswer as error:
-                errors, problems = by_parameter(form.schema, error.problems)
-            except (InquiryEnded, MayNotAnswer, LimitExceeded) as error:
-                problems, status = [str(error)], STATUSES[error.code]
-                inquiry = await self._find(request, caller)
-        fields = fields_as_sent(form.schema, sent, errors)
-        return self._page(viewer, inquiry, fields, status, problems=problems, note=note)
+        refused = await send_answer(self._asker, caller, inquiry, sent)
+        if refused is None:
+            return RedirectResponse(f"/runs/{inquiry['run']}", HTTPStatus.SEE_OTHER)
+        if refused.problems:
+            inquiry = await self._find(request, caller)
+        return self._page(viewer, inquiry, refused)
+
+    async def link(self, request: Request, caller: Caller, viewer: Viewer, sent: dict[str, str]) -> Response:
+        """Make a personal link and show it, which no other answer does, or say why not."""
+        inquiry, to = await self._find(request, caller), sent.get("to", "").strip()
+        try:
+            wanted = request_from(LinkInquiry, inquiry=inquiry["id"], to=to, note=sent.get("note"))
+            made = (await self._asker.ask(wanted, caller, InquiryLinked)).link
+        except (InquiryEnded, MayNotAnswer, LimitExceeded) as error:
+            form = ShownForm((await new_form(inquiry)).fields, status=STATUSES[error.code])
+            return self._page(viewer, await self._find(request, caller), form, link_problem=str(error), link_to=to)
+        form = ShownForm((await new_form(inquiry)).fields, status=HTTPStatus.CREATED)
+        return self._page(viewer, inquiry, form, made=made)
 
     async def _find(self, request: Request, caller: Caller) -> dict[str, Any]:
         return (await self._asker.ask(ShowInquiry(request.path_params["inquiry"]), caller, InquiryAnswer)).inquiry
@@ -128,16 +110,16 @@ class InquiriesPage:
         self,
         viewer: Viewer,
         inquiry: dict[str, Any],
-        fields: list[Field],
-        status: int = HTTPStatus.OK,
+        form: ShownForm,
         *,
-        problems: list[str] | None = None,
-        note: str = "",
+        made: dict[str, Any] | None = None,
+        link_problem: str = "",
+        link_to: str = "",
     ) -> Response:
         return self._renderer.page(
-            "inquiry.html", viewer, status, path=INQUIRIES_PATH, inquiry=inquiry, form_fields=fields, formats=FORMATS,
-            shapes=SHAPES, problems=problems or [], errors=sum(bool(field.error) for field in fields), note=note,
-            max_note=MAX_NOTE,
+            "inquiry.html", viewer, form.status, path=INQUIRIES_PATH, inquiry=inquiry, shapes=SHAPES,
+            hidden={"csrf": viewer.csrf}, action=f"{INQUIRIES_PATH}/{quote(inquiry['id'], safe='')}", made=made,
+            link_problem=link_problem, link_to=link_to, **form.values(),
         )  # fmt: skip
 
 

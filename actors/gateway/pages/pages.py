@@ -18,6 +18,7 @@ from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
+from stretto.actors.gateway.pages.answer import ANSWER_ROUTE, AnswerPage
 from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.gateway.pages.audit import AUDIT_PATH, AuditPage
 from stretto.actors.gateway.pages.definition import DefinitionPage
@@ -107,6 +108,7 @@ class Pages:
         return [
             self._assets.route(),
             Route(ENTER_PATH, enter.answer, methods=["GET", "POST"]),
+            Route(ANSWER_ROUTE, AnswerPage(self._renderer, self._asker, self._memory).answer, methods=["GET", "POST"]),
             Route("/problems/{code}", self.errors.explain, methods=["GET"]),
             Route("/keys", self._keys, methods=["GET"]),
             self._route("/", runs.show),
@@ -130,6 +132,7 @@ class Pages:
             self._route(INQUIRIES_PATH, inquiries.show),
             self._route(COUNT_PATH, inquiries.count),
             self._route(f"{INQUIRIES_PATH}/{{inquiry}}", inquiries.show_one, self._seen(inquiries.answer), START_FORM),
+            self._route(f"{INQUIRIES_PATH}/{{inquiry}}/link", None, self._seen(inquiries.link)),
             self._route(ACTIONS_PATH, actions.show),
             self._route(f"{ACTIONS_PATH}/{{ref:path}}", actions.show_one),
             self._route(ENGINE_PATH, EnginePage(self._renderer, self._asker).show),

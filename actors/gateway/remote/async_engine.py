@@ -242,6 +242,7 @@ class AsyncRemoteEngine:
     inquiries = _answered(RemoteEngine.inquiries)
     inquiry = _answered(RemoteEngine.inquiry)
     answer_inquiry = _answered(RemoteEngine.answer_inquiry)
+    link_inquiry = _answered(RemoteEngine.link_inquiry)
     drain_daemon = _answered(RemoteEngine.drain_daemon)
     sensors = _answered(RemoteEngine.sensors)
     sensor = _answered(RemoteEngine.sensor)
@@ -254,6 +255,7 @@ class AsyncRemoteEngine:
     resume_schedule = _answered(RemoteEngine.resume_schedule)
     trigger_schedule = _answered(RemoteEngine.trigger_schedule)
     prune = _answered(RemoteEngine.prune)
+    preview_prune = _answered(RemoteEngine.preview_prune)
 
     def _handle_from(self, handle: RunHandle) -> AsyncRunHandle:
         """Return a handle of this engine."""

@@ -182,6 +182,12 @@ class BlockingRemoteEngine(BlockingCalls):
         """Answer an inquiry. See `Engine.answer_inquiry`."""
         return self.proxy.answer_inquiry(inquiry, response, note=note).get()
 
+    def link_inquiry(
+        self, inquiry: str, to: str, lasts: float | None = None, *, note: str | None = None
+    ) -> dict[str, Any]:
+        """Make a personal link for someone who is to answer. See `Engine.link_inquiry`."""
+        return self.proxy.link_inquiry(inquiry, to, lasts, note=note).get()
+
     def disable_rule(self, rule: str, *, note: str | None = None) -> dict[str, Any]:
         """Let a rule answer no more events. See `Engine.disable_rule`."""
         return self.proxy.disable_rule(rule, note=note).get()

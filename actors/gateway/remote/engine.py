@@ -27,8 +27,10 @@ from stretto.actors.operations import (
     Extend,
     FollowOutput,
     KeyValue,
+    LinkInquiry,
     Pause,
     PauseSchedule,
+    PreviewPrune,
     Prune,
     Recover,
     Rerun,
@@ -294,6 +296,12 @@ class RemoteEngine(RemoteReports):
         plain = thaw(response)
         return self._calls.send(lambda: AnswerInquiry(inquiry, plain, note=note), lambda answer: answer.inquiry)
 
+    def link_inquiry(
+        self, inquiry: str, to: str, lasts: float | None = None, *, note: str | None = None
+    ) -> pykka.Future[dict[str, Any]]:
+        """Make a personal link for someone who is to answer. See `Engine.link_inquiry`."""
+        return self._calls.send(lambda: LinkInquiry(inquiry, to, lasts, note=note), lambda answer: answer.link)
+
     def drain_daemon(self, daemon: int, *, note: str | None = None) -> pykka.Future[None]:
         """Let a daemon give all of its runs to other daemons. See `Engine.drain_daemon`."""
         return self._calls.send(lambda: DrainDaemon(daemon, note=note), lambda _answer: None)
@@ -319,6 +327,10 @@ class RemoteEngine(RemoteReports):
     ) -> pykka.Future[int]:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return self._calls.send(lambda: Prune(older_than_seconds, keep, note=note), lambda answer: int(answer.runs))
+
+    def preview_prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> pykka.Future[int]:
+        """Return how many runs `prune` would delete now. See `Engine.preview_prune`."""
+        return self._calls.send(lambda: PreviewPrune(older_than_seconds, keep), lambda answer: int(answer.runs))
 
     def _accepted(self, accepted: Accepted) -> RunHandle:
         handle = self._handle_of(accepted.run, accepted.workflow)

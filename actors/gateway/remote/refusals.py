@@ -51,6 +51,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "unknown_item": "stretto.actors:UnknownItem",
     "unknown_rule": "stretto.actors:UnknownRule",
     "unknown_kind": "stretto.actors:UnknownKind",
+    "unknown_status": "stretto.actors:UnknownStatus",
     "unknown_key": "stretto.actors:UnknownKey",
     "unknown_path": "stretto.actors:UnknownPath",
     "unknown_pool": "stretto.actors:UnknownPool",

@@ -1,13 +1,14 @@
 """The tables of access: tokens, sessions and enter codes. Each change is a transaction with its audit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, delete, exists, insert, select, update
+from sqlalchemy import Column, Connection, Engine, Select, delete, exists, insert, or_, select, update
 
 from stretto.actors.journal import access
 from stretto.actors.journal.access import (
+    MAX_SESSIONS,
     AccessChange,
     AuditPage,
     AuditQuery,
@@ -22,7 +23,7 @@ from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.tables import enter_codes, sessions, tokens
-from stretto.actors.journal.sql.transaction import Transaction
+from stretto.actors.journal.sql.transaction import Transaction, chunks
 
 Record = TypeVar("Record", TokenRecord, SessionRecord, EnterCodeRecord)
 
@@ -56,17 +57,21 @@ class SqlAccessReader:
         self._engine = engine
         self._store = store
 
-    def tokens(self) -> list[TokenRecord]:
-        """Return all tokens, the oldest first."""
-        return self._records(tokens, TokenRecord, tokens.c.made_at)
+    def tokens(self, ids: Collection[str] | None = None) -> list[TokenRecord]:
+        """Return all tokens, the oldest first, or only those with these ids."""
+        return self._records(select(tokens).order_by(tokens.c.made_at), TokenRecord, tokens.c.id, ids)
 
-    def sessions(self) -> list[SessionRecord]:
-        """Return all sessions, the oldest first."""
-        return self._records(sessions, SessionRecord, sessions.c.made_at)
+    def sessions(self, digests: Collection[str] | None = None) -> list[SessionRecord]:
+        """Return all sessions, the oldest first, or only those with these digests."""
+        return self._records(
+            select(sessions).order_by(sessions.c.made_at), SessionRecord, sessions.c.digest, digests
+        )  # fmt: skip
 
-    def enter_codes(self) -> list[EnterCodeRecord]:
-        """Return all codes that are not used up."""
-        return self._records(enter_codes, EnterCodeRecord, enter_codes.c.expires_at)
+    def enter_codes(self, digests: Collection[str] | None = None) -> list[EnterCodeRecord]:
+        """Return all codes that are not used up, or only those with these digests."""
+        return self._records(
+            select(enter_codes).order_by(enter_codes.c.expires_at), EnterCodeRecord, enter_codes.c.digest, digests
+        )  # fmt: skip
 
     def audit(self, query: AuditQuery) -> AuditPage:
         """Return a page of the audit, the newest entry first. Raises InvalidCursor."""
@@ -74,12 +79,22 @@ class SqlAccessReader:
         page = tuple(rows[: query.limit])
         return AuditPage(page, encode_cursor("audit", page[-1].number) if len(rows) > len(page) else None)
 
-    def _records(self, table: Table, kind: type[Record], order: Any) -> list[Record]:
-        return [_restored(row._mapping, kind) for row in self._rows(select(table).order_by(order))]  # noqa: SLF001 - public
+    def _records(
+        self, query: Select[Any], kind: type[Record], key: Column[str], wanted: Collection[str] | None
+    ) -> list[Record]:
+        """Return the records of a table, or only those with these keys."""
+        queries = [query] if wanted is None else [query.where(key.in_(keys)) for keys in chunks(sorted(wanted))]
+        return [_restored(row._mapping, kind) for each in queries for row in self._rows(each)]  # noqa: SLF001 - public
 
     def _rows(self, query: Any) -> list[Any]:
         with converting_errors(self._store), self._engine.connect() as connection, connection.begin():
             return list(connection.execute(query))
+
+
+_UNUSED: Final = (
+    select(sessions.c.digest).order_by(sessions.c.used_at.desc(), sessions.c.digest).offset(MAX_SESSIONS - 1)
+)
+"""The sessions that were not used for the longest time, of those that are too many for one more."""
 
 
 def _add_token(connection: Connection, change: access.AddToken) -> bool:
@@ -106,7 +121,9 @@ def _note_token_use(connection: Connection, change: access.NoteTokenUse) -> bool
 
 def _add_session(connection: Connection, change: access.AddSession) -> bool:
     session = change.session
-    connection.execute(delete(sessions).where(sessions.c.ends_at <= session.made_at))
+    connection.execute(
+        delete(sessions).where(or_(sessions.c.ends_at <= session.made_at, sessions.c.digest.in_(_UNUSED)))
+    )
     connection.execute(insert(sessions).values(_row(session)))
     return True
 

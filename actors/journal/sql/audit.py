@@ -7,10 +7,12 @@ from sqlalchemy import Select, delete, func, select
 
 from stretto.actors.journal.access import AuditQuery, AuditRow, PruneAudit
 from stretto.actors.journal.audit import AuditEntry
+from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.peers import PeerAnswer
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.damage import is_time
+from stretto.actors.journal.sql.inquiry_links import write_links
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.requests import write_answers
 from stretto.actors.journal.sql.run_rows import CLOCK_STEP_SECONDS, searchable
@@ -19,16 +21,19 @@ from stretto.actors.journal.sql.tables import audit
 from stretto.actors.journal.sql.transaction import Transaction
 
 
-def write_audit(transaction: Transaction, entries: Iterable[AuditEntry | PeerAnswer]) -> None:
-    """Write entries, and answers to other engines, in the transaction of their changes."""
-    rows, answers = [], []
+def write_audit(transaction: Transaction, entries: Iterable[AuditEntry | PeerAnswer | InquiryLink]) -> None:
+    """Write entries, answers to other engines, and personal links, in the transaction of their changes."""
+    rows, answers, links = [], [], []
     for each in entries:
         if isinstance(each, PeerAnswer):
             answers.append(each)
+        elif isinstance(each, InquiryLink):
+            links.append(each)
         else:
             rows.append(tuple(getattr(each, name) for name in AUDIT_COLUMNS))
     transaction.write(transaction.statements.audit, rows)
     write_answers(transaction.connection, answers)
+    write_links(transaction, links)
 
 
 def select_audit(query: AuditQuery) -> Select[Any]:

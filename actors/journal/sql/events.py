@@ -1,31 +1,47 @@
 """Reads the tables of events and matches."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, func, select
 
-from stretto.actors.journal.encryption import Keyring, decrypt
-from stretto.actors.journal.events import EventPage, EventQuery, EventRow, EventsSince, Match, MatchRow, NewEvents
+from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
+from stretto.actors.journal.events import (
+    PAGE_BYTES,
+    DueMatches,
+    EventPage,
+    EventQuery,
+    EventRow,
+    EventsSince,
+    Match,
+    MatchRow,
+    NewEvents,
+)
 from stretto.actors.journal.queries import PAGE
 from stretto.actors.journal.records import UnreadableRecord
 from stretto.actors.journal.sql.audit import check_times
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
-from stretto.actors.journal.sql.damage import report_damage
+from stretto.actors.journal.sql.damage import converting_damage, report_damage
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.run_rows import CLOCK_STEP_SECONDS, searchable
 from stretto.actors.journal.sql.tables import DUE, events, matches
+from stretto.actors.journal.sql.transaction import chunks
 from stretto.definitions.rules import Event
+from stretto.metrics import get_logger
 
 _NARROW: Final = select(*(column for column in events.columns if column.name != "body"))
 _MATCHES: Final = select(*(column for column in matches.columns if column.name != "body"))
+_EVENT_SIZES: Final = select(events.c.number, func.length(events.c.body).label("size"))
+_MATCH_SIZES: Final = select(matches.c.number, func.length(matches.c.body).label("size"))
 _STEP_SECONDS: Final = 60.0
 """How much earlier an event may say that it was accepted than one with a lower number."""
 MAX_TYPES_ASKED: Final = 1000
 """Types of events that one query names. With more of them, it reads the events of all types."""
 _ORIGINS: Final = ("owner", "remote")
 _DIALECTS: Final = ("native", "stackstorm", "attune")
+
+_log = get_logger("stretto.events")
 
 
 @report_damage
@@ -57,24 +73,31 @@ class SqlEventReader:
         # By number, with the index by type: the first number is that of the time, less a step of the clock.
         first = select(events.c.number).where(events.c.accepted_at >= at - _STEP_SECONDS)
         begin = first.order_by(events.c.accepted_at).limit(1).scalar_subquery()
-        later = select(events).where(
+        later = _EVENT_SIZES.where(
             events.c.type == searchable(event_type), events.c.accepted_at >= at,
             events.c.number >= begin if after is None else events.c.number > after,
         )  # fmt: skip
-        rows = self._rows(later.order_by(events.c.number).limit(most))
-        return EventsSince(tuple(map(self._event, rows)), rows[-1].number if len(rows) == most else None)
+        sizes = self._rows(later.order_by(events.c.number).limit(most))
+        numbers = _within_bounds(sizes)
+        is_last = len(numbers) == len(sizes) < most
+        return EventsSince(self._readable(self._of_numbers(events, numbers)), None if is_last else numbers[-1])
 
-    def newest(self, types: Collection[str], after: int | None, most: int) -> NewEvents:
+    def newest(self, types: Collection[str], after: int | None, most: int, known: Collection[int] = ()) -> NewEvents:
         """Return the events of some types behind a number; see `EventReader.newest`."""
         last = self._rows(select(func.coalesce(func.max(events.c.number), 0).label("last")))[0].last
         if after is None or not types:
             return NewEvents((), last)
-        newest = select(events).where(events.c.number > after)
+        newest = select(events.c.number, events.c.type).where(events.c.number > after)
         if len(types) <= MAX_TYPES_ASKED:
             newest = newest.where(events.c.type.in_([*map(searchable, types)]))
-        rows = self._rows(newest.order_by(events.c.number).limit(most))
-        of_types = tuple(self._event(row) for row in rows if row.type in types)
-        return NewEvents(of_types, rows[-1].number if len(rows) == most else last)
+        # Most of what is read again is known, so that the bodies are read of the others only.
+        found = self._rows(newest.order_by(events.c.number).limit(most + len(known)))
+        new = [row.number for row in found if row.type in types and row.number not in known][:most]
+        numbers = _within_bounds([size for part in chunks(new) for size in self._rows(_sizes_of(part))])
+        more = len(numbers) < len(new) or len(found) == most + len(known)
+        readable = self._readable(self._of_numbers(events, numbers))
+        others = (row.number for row in found if row.type not in types)
+        return NewEvents(readable, last, frozenset((*numbers, *others)), more=more)
 
     def matches(self, event: str) -> list[MatchRow]:
         """Return the matches of an event; see `EventReader.matches`."""
@@ -91,10 +114,48 @@ class SqlEventReader:
         found = self._rows(select(matches).where(*of_rule))
         return self._match(found[0]) if found else None
 
-    def due(self, engine: int | None, most: int) -> list[Match]:
+    def due(self, engine: int | None, most: int, after: int | None = None) -> DueMatches:
         """Return the matches to start; see `EventReader.due`."""
-        due = select(matches).where(DUE, matches.c.owner == engine).order_by(matches.c.number).limit(most)
-        return [self._match(row) for row in self._rows(due)]
+        due = _MATCH_SIZES.where(DUE, matches.c.owner == engine)
+        if after is not None:
+            due = due.where(matches.c.number > after)
+        sizes = self._rows(due.order_by(matches.c.number).limit(most))
+        numbers = _within_bounds(sizes)
+        readable: list[Match] = []
+        unreadable: list[Match] = []
+        locked = 0
+        for row in self._of_numbers(matches, numbers):
+            try:
+                with converting_damage("a match"):
+                    readable.append(self._match(row))
+            except (StoreKeyMissing, WrongStoreKey):
+                locked += 1
+            except UnreadableRecord as error:
+                unreadable.append(Match(
+                    event=row.event, rule=row.rule, target=row.target, run_id=row.run, inputs=None,
+                    error=f"{error.code}: {error}",
+                ))  # fmt: skip
+        is_last = len(numbers) == len(sizes) < most
+        return DueMatches(tuple(readable), tuple(unreadable), locked, None if is_last else numbers[-1])
+
+    def _of_numbers(self, table: Table, numbers: Sequence[int]) -> list[Any]:
+        """Return whole rows in the order of their numbers."""
+        return [
+            row
+            for part in chunks(numbers)
+            for row in self._rows(select(table).where(table.c.number.in_(part)).order_by(table.c.number))
+        ]
+
+    def _readable(self, rows: Iterable[Any]) -> tuple[Event, ...]:
+        """Return events without those that cannot be read: one of them must not hold up the others."""
+        found: list[Event] = []
+        for row in rows:
+            try:
+                with converting_damage("an event"):
+                    found.append(self._event(row))
+            except (StoreKeyMissing, WrongStoreKey, UnreadableRecord) as error:
+                _log.error("event_unreadable", event_id=row.id, reason=str(error))
+        return tuple(found)
 
     def _rows(self, query: Select[Any]) -> list[Any]:
         with converting_errors(self._store), self._engine.connect() as connection, connection.begin():
@@ -111,6 +172,7 @@ class SqlEventReader:
         return Event(
             id=facts.id, type=facts.type, source=facts.source, origin=row.origin, at=facts.at, depth=facts.depth,
             cause=facts.cause, payload=body["payload"], headers=body["headers"], parameters=body["parameters"],
+            secret=is_encrypted(row.body),
         )  # fmt: skip
 
     def _match(self, row: Any) -> Match:
@@ -128,6 +190,22 @@ class SqlEventReader:
             secret=body["secret"], error=facts.error, dialect=body["dialect"], fixed=tuple(body["fixed"]),
             origin=body["origin"], depth=body["depth"],
         )  # fmt: skip
+
+
+def _sizes_of(numbers: Sequence[int]) -> Select[Any]:
+    return _EVENT_SIZES.where(events.c.number.in_(numbers)).order_by(events.c.number)
+
+
+def _within_bounds(sizes: Iterable[Any]) -> list[int]:
+    """Return the numbers of the first rows that have at most PAGE_BYTES together, at least one of them."""
+    numbers: list[int] = []
+    room = PAGE_BYTES
+    for row in sizes:
+        room -= row.size or 0
+        if room < 0 and numbers:
+            break
+        numbers.append(row.number)
+    return numbers
 
 
 def _filters(query: EventQuery) -> list[ColumnElement[bool]]:

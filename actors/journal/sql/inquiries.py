@@ -16,12 +16,14 @@ from stretto.actors.journal.inquiries import (
     Question,
     StoredInquiry,
 )
+from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.records import Happened, UnreadableRecord
 from stretto.actors.journal.sql.audit import check_times
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import DAMAGE, report_damage
 from stretto.actors.journal.sql.encoding import decode_data
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.inquiry_links import COUNT_LINKS, FIND_LINK, restored_link
 from stretto.actors.journal.sql.run_rows import searchable
 from stretto.actors.journal.sql.tables import PENDING, inquiries, runs
 from stretto.actors.journal.sql.transaction import Transaction, recording
@@ -110,9 +112,21 @@ class SqlInquiryReader:
         waiting = select(func.count().label("count")).select_from(inquiries.join(runs)).where(_WAITS)
         return int(self._rows(waiting)[0].count)
 
-    def _rows(self, query: Select[Any]) -> list[Any]:
+    def find_link(self, digest: str) -> InquiryLink | None:
+        """Return the personal link with a digest, or None."""
+        rows = self._rows(FIND_LINK, {"of_digest": digest})
+        if not rows:
+            return None
+        check_times({"made_at": rows[0].made_at, "expires_at": rows[0].expires_at})
+        return restored_link(rows[0])
+
+    def count_links(self, inquiry: str) -> int:
+        """Return how many personal links were made for an inquiry."""
+        return int(self._rows(COUNT_LINKS, {"of_inquiry": searchable(inquiry)})[0].count)
+
+    def _rows(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Any]:
         with converting_errors(self._store), self._engine.connect() as connection, connection.begin():
-            return list(connection.execute(query))
+            return list(connection.execute(query, values or {}))
 
 
 def _select(query: InquiryQuery) -> Select[Any]:

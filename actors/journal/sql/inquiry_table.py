@@ -1,8 +1,8 @@
-"""The table of inquiries: what people are asked, and their answers."""
+"""The tables of inquiries: what people are asked, their answers, and the links by which persons answer."""
 
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Text, literal_column
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text, literal_column
 
 from stretto.actors.journal.sql.columns import BIG, TIME, number_of_run, table
 
@@ -32,3 +32,15 @@ Index("inquiries_by_run", inquiries.c.run)
 PENDING: Final = inquiries.c.status == literal_column("'pending'")
 """The inquiries that wait, with a literal as above."""
 Index("inquiries_pending", inquiries.c.number, sqlite_where=PENDING, postgresql_where=PENDING)
+
+inquiry_links = table(
+    "inquiry_links",
+    # The SHA-256 of the code. The code itself is stored nowhere.
+    Column("digest", Text, primary_key=True),
+    Column("inquiry", BIG, ForeignKey("inquiries.number", ondelete="CASCADE"), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("made_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+)
+Index("inquiry_links_by_inquiry", inquiry_links.c.inquiry)

@@ -9,6 +9,7 @@ from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, encrypt
 from stretto.actors.journal.kv import (
     STORED_SCOPES,
+    UNCOUNTED_SCOPE,
     KeyChange,
     KeyPlace,
     PutKey,
@@ -54,7 +55,8 @@ class SqlKeyWriter:
         check_version(key.place, None if found is None else found.version, change.expected)
         # The new row has a new version: the table gives each number once.
         connection.execute(delete(kv).where(_is_at(key.place)))
-        number, size = connection.execute(select(func.count(), func.coalesce(func.sum(kv.c.size), 0))).one()
+        counted = select(func.count(), func.coalesce(func.sum(kv.c.size), 0)).where(kv.c.scope != UNCOUNTED_SCOPE)
+        number, size = connection.execute(counted).one()
         check_room(change, number, int(size))
         row = {**key.place._asdict(), **msgspec.structs.asdict(key), "value": body, "secret": int(key.secret)}
         del row["place"], row["version"], row["problem"]

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, Table, delete, exists, func, or_, select, text, update
+from sqlalchemy import CTE, Connection, Row, Select, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from stretto.actors.journal.sql.ownership import Ownership
@@ -85,6 +85,21 @@ class Pruning:
             return None if portion.tidy() else self._passed
         first_left = portion.delete_trees([run.number for run in window if self._bounds.exclude(run)])
         return int(window[-1].number if first_left is None else first_left - 1)
+
+
+def count_doomed(connection: Connection, wanted: Prune) -> int:
+    """Return how many runs a pass would delete now. It deletes none."""
+    bounds, passed, doomed = _bounds(connection, wanted), 0, 0
+    while True:
+        following = _WITH_PARENT.where(runs.c.number > passed, runs.c.number <= bounds.last)
+        window = connection.execute(following.order_by(runs.c.number).limit(PORTION)).all()
+        if not window:
+            return doomed
+        roots = [run.number for run in window if bounds.exclude(run)]
+        unneeded = set(roots) - set(connection.scalars(_needed(roots))) if roots else set()
+        if unneeded:
+            doomed += connection.scalar(select(func.count()).select_from(_tree(sorted(unneeded)))) or 0
+        passed = window[-1].number
 
 
 _ONE_AT_A_TIME: Final = text(f"SELECT pg_advisory_xact_lock({LOCK + 2}, hashtext(coalesce(current_schema(), '')))")
@@ -200,9 +215,7 @@ def _needed(roots: Sequence[int]) -> Select[Any]:
 
 def _trees(roots: Sequence[int]) -> Select[Any]:
     """Return a query for runs and their children, root by root, the deepest first."""
-    columns = runs.c.number, runs.c.id, runs.c.depth
-    tree = select(runs.c.number.label("root"), *columns).where(runs.c.number.in_(roots)).cte("tree", recursive=True)
-    tree = tree.union(select(tree.c.root, *columns).join(tree, runs.c.parent == tree.c.id))
+    tree = _tree(roots)
     return _sized(tree.c.root, tree).order_by(tree.c.root, tree.c.depth.desc(), tree.c.number.desc())
 
 
@@ -211,3 +224,10 @@ def _sized(root: ColumnElement[int], of: Any) -> Select[Any]:
     of_run = entries.c.run == of.c.number
     first, last = (select(end(entries.c.number)).where(of_run).scalar_subquery() for end in (func.min, func.max))
     return select(root.label("root"), of.c.number, func.coalesce(last - first + 1, 0).label("size"))
+
+
+def _tree(roots: Sequence[int]) -> CTE:
+    """Return runs and their children, each with its root."""
+    columns = runs.c.number, runs.c.id, runs.c.depth
+    tree = select(runs.c.number.label("root"), *columns).where(runs.c.number.in_(roots)).cte("tree", recursive=True)
+    return tree.union(select(tree.c.root, *columns).join(tree, runs.c.parent == tree.c.id))

@@ -25,7 +25,7 @@ from stretto.actors.journal.records import (
     Suspicion,
     UnreadableRecord,
 )
-from stretto.actors.journal.sql import run_counts
+from stretto.actors.journal.sql import pruning, run_counts
 from stretto.actors.journal.sql.access import SqlAccessReader
 from stretto.actors.journal.sql.contexts import SqlContextReader
 from stretto.actors.journal.sql.cursors import encode_cursor
@@ -77,6 +77,7 @@ from stretto.actors.journal.store import (
     Child,
     ItemPage,
     ItemRow,
+    Prune,
     Quarantine,
     RunEnd,
     RunPage,
@@ -354,6 +355,11 @@ class SqlReader:
         with self._reading() as connection:
             return dict(last_successes(connection, filter(searchable, workflows)))
 
+    def count_doomed(self, wanted: Prune) -> int:
+        """Return how many runs would be deleted."""
+        with self._reading() as connection:
+            return pruning.count_doomed(connection, wanted)
+
     def close(self) -> None:
         """Close all connections; idempotent."""
         self._engine.dispose()
@@ -374,11 +380,8 @@ class SqlReader:
             return connection.execute(query, parameters).all()
 
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
-        most = max(1, min(limit, MAX_PAGE))
-        rows = self._rows(query.limit(most + 1))
-        if len(rows) <= most:
-            return rows, None
-        return rows[:most], encode_cursor(pages, rows[most - 1].number)
+        rows = self._rows(query.limit((most := max(1, min(limit, MAX_PAGE))) + 1))
+        return (rows, None) if len(rows) <= most else (rows[:most], encode_cursor(pages, rows[most - 1].number))
 
     def _decrypted(self, body: bytes | None) -> bytes | None:
         return None if body is None else decrypt(body, self._keyring)
@@ -393,6 +396,5 @@ class SqlReader:
         return ParentItem(row.parent, item, row.parent_attempt, self._data(row.parent_told))
 
     def _idempotency(self, row: Any) -> Idempotency | None:
-        if row.idempotency_key is None:
-            return None
-        return Idempotency(row.idempotency_key, decrypt(row.fingerprint.encode(), self._keyring).decode())
+        key = row.idempotency_key
+        return None if key is None else Idempotency(key, decrypt(row.fingerprint.encode(), self._keyring).decode())

@@ -105,7 +105,13 @@ class SqlScheduleReader:
 
     def all(self) -> list[ScheduleRow]:
         """Return all schedules; see `ScheduleReader.all`."""
-        return [ScheduleRow(_restored(row), row.engine) for row in self._rows(_OWNED.order_by(schedules.c.ref))]
+        rows = self._rows(_OWNED.order_by(schedules.c.ref))
+        return [ScheduleRow(_restored(row), row.engine, None if row.engine is None else row.owner) for row in rows]
+
+    def owner(self, ref: str) -> int | None:
+        """Return the number of its engine; see `ScheduleReader.owner`."""
+        rows = self._rows(_OWNED.where(schedules.c.ref == searchable(ref)))
+        return rows[0].owner if rows and rows[0].engine is not None else None
 
     def in_progress(self, ref: str) -> list[str]:
         """Return the runs in progress; see `ScheduleReader.in_progress`."""

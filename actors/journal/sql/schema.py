@@ -160,6 +160,7 @@ SCHEMA: Final = Schema(
         "0022",
         "0023",
         "0024",
+        "0025",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

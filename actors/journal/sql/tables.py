@@ -10,6 +10,7 @@
          1--1 context_logs    whether all of them are stored
          1--1 suspects        whether an engine crashed while it recovered the run
          1--n inquiries       the questions that it has asked people
+                1--n inquiry_links    who may answer one by a link: digests, no codes
          n--1 definitions, surroundings      shared by runs, each stored once
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
@@ -39,12 +40,13 @@ from sqlalchemy import (
 
 from stretto.actors.journal.sql.columns import BIG, TIME, metadata, number_of_run, table
 from stretto.actors.journal.sql.event_tables import DUE, event_keys, events, matches
-from stretto.actors.journal.sql.inquiry_table import PENDING, inquiries
+from stretto.actors.journal.sql.inquiry_table import PENDING, inquiries, inquiry_links
 
 __all__ = [
     "DUE", "ENDED", "FAILED", "LEARNED_ENTRIES", "PENDING", "RETRIED", "audit", "definitions", "engines",
-    "enter_codes", "entries", "event_keys", "events", "inquiries", "item_outputs", "kv", "matches", "metadata",
-    "run_ends", "run_inputs", "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks", "tokens",
+    "enter_codes", "entries", "event_keys", "events", "inquiries", "inquiry_links", "item_outputs", "kv", "matches",
+    "metadata", "run_ends", "run_inputs", "run_labels", "runs", "sessions", "surroundings", "suspects", "tasks",
+    "tokens",
 ]  # fmt: skip
 
 

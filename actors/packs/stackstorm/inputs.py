@@ -154,6 +154,7 @@ class _Given:
             raise ActionFailed(f"the default of {parameter.name!r} depends on itself")
         self._begun.add(parameter.name)
         value = cast(parameter, template.evaluate(self, Moment(time.time(), parameter.name)))
-        if problems := list(problems_of(parameter, value)):
+        # The value may come from a secret key, and a part of it would not be masked: it is not shown.
+        if problems := list(problems_of(parameter, value, secret=True)):
             raise ActionFailed(f"a default is invalid: {'; '.join(problems)}")
         return value

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from stretto.actors.access import access as access_module
-from stretto.actors.access.access import Access, Created
+from stretto.actors.access.access import Access
 from stretto.actors.access.errors import Forbidden, InvalidToken, TokenExists, Unauthenticated, UnknownToken
 from stretto.actors.access.keeping import Kept
+from stretto.actors.access.made import Created
 from stretto.actors.access.sessions import CODE_SECONDS, IDLE_SECONDS, LONGEST_SECONDS, USE_PRECISION_SECONDS
 from stretto.actors.access.tokens import checksum, digest_of, new_token
 from stretto.actors.journal import (

@@ -50,7 +50,7 @@ def test_a_new_session_ends_those_that_are_over(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(held, "MAX_SESSIONS", 2)
     over, used, unused = session("1", ends_at=10.0), session("2", used_at=9.0), session("3", used_at=8.0)
     known = Held(Kept((), (over, used, unused)))
-    assert known.add_session(session("4", made_at=10.0, used_at=10.0)) == ["1", "3"]
+    assert known.add_session(session("4", made_at=10.0, used_at=10.0), 10.0) == ["1", "3"]
     assert set(known.sessions) == {"2", "4"}
 
 

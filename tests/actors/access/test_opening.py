@@ -110,3 +110,22 @@ def test_another_journal_is_no_place_to_keep_something() -> None:
     """It would be lost without a word."""
     with pytest.raises(TypeError, match="must be a JournalLink or NoJournal, got object"):
         open_access(cast("Link", object()), cast("Any", None), None)
+
+
+def test_a_code_that_two_engines_get_at_one_instant_begins_one_session(
+    start_bench: Callable[..., Bench], postgres_url: str
+) -> None:
+    """The store decides, for each of many codes."""
+    first, second = (access_of(start_bench(store=postgres_url, store_lease=30)) for _ in range(2))
+    codes = [first.new_enter_code(ADMIN).result(PATIENCE).text for _ in range(20)]
+    for code in codes:
+        waiting = second.awaited(code=code)
+        assert waiting is not None
+        waiting.result(PATIENCE)
+    entering = [(access.enter(code), code) for code in codes for access in (first, second)]
+    entered: dict[str, int] = dict.fromkeys(codes, 0)
+    for future, code in entering:
+        with contextlib.suppress(Unauthenticated):
+            assert future.result(PATIENCE)
+            entered[code] += 1
+    assert set(entered.values()) == {1}

@@ -1,6 +1,7 @@
 """`stretto inquiries` of a daemon and of a store."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,16 @@ def test_a_store_lists_inquiries_and_takes_no_answers(opened: Opened, tmp_path: 
     assert inquiry[-8:] in inquiries("list", *store).stdout
     assert "Deploy" in inquiries("show", inquiry, *store).stdout
     assert "only a daemon lets a run go on" in inquiries("answer", inquiry, "approve=true", *store, code=2).stderr
+
+
+def test_a_personal_link_is_made_for_a_person(opened: Opened, tmp_path: Path) -> None:
+    """It is printed once. A store has no page that it could lead to."""
+    daemon = ("--daemon", opened.client.url)
+    _handle, inquiry = ask(opened, tmp_path)
+    made = inquiries("link", inquiry[-8:], "--to", "mira", "--expires", "5m", *daemon)
+    assert re.fullmatch(rf"{re.escape(opened.url)}/answer/{inquiry}#[\w-]{{43}}\n", made.stdout)
+    assert "send it to mira alone" in made.stderr
+    shown = json.loads(inquiries("link", inquiry[-8:], "--to", "mira", "--json", *daemon).stdout)
+    assert (shown["inquiry"], shown["to"], shown["expires_at"] is not None) == (inquiry, "mira", True)
+    refused = inquiries("link", inquiry, "--to", "mira", "--store", f"sqlite:///{tmp_path}/runs.db", code=2)
+    assert "start the daemon" in refused.stderr

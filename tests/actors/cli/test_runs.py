@@ -329,6 +329,8 @@ def test_a_rerun_has_the_labels_that_are_given(kept: Kept) -> None:
 def test_runs_are_deleted(kept: Kept) -> None:
     """By their age, by their number; without either it is not clear which."""
     assert kept.told("prune", "--older-than", "99999d") == {"deleted": 0}
+    assert kept.runs("prune", "--keep", "1", "--dry-run").stdout == "1 run would be deleted\n"
+    assert kept.told("prune", "--keep", "1", "--dry-run") == {"would_delete": 1}
     assert kept.runs("prune", "--keep", "1").stdout == "1 run deleted\n"
     assert kept.told("prune", "--older-than", "1.5h", "--keep", "10") == {"deleted": 1}
     assert [run["id"] for run in kept.told("list")["runs"]] == [kept.running.id]

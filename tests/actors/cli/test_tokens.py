@@ -12,6 +12,8 @@ from stretto.actors.access import Unauthenticated, access_of_file, access_of_sto
 from stretto.actors.cli import main
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
+from stretto.actors.operations import Tokens, TokensAnswer
+from tests.support.gateways import opened_gateway
 
 TOKEN = re.compile(r"str_[0-9A-Za-z]{57}")
 
@@ -148,3 +150,52 @@ def test_no_token_is_listed_as_such() -> None:
     """On standard error: programs read the list."""
     result = tokens("list", "--tokens-file", "t.json")
     assert (result.stdout, result.stderr) == ("", "no tokens\n")
+
+
+def test_the_daemon_that_has_the_store_is_asked_over_its_socket(tmp_path: Path) -> None:
+    """Its token is good at once, with the settings' store as with --store. Without the daemon the store is opened."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    folder = tmp_path / "socket"
+    folder.mkdir(mode=0o700)
+    (tmp_path / "config.yaml").write_text(f"engine: {{store: '{url}'}}\nserve: {{socket: {folder}/s}}")
+    config = ("--config", "config.yaml")
+    with opened_gateway(folder, store=url) as opened:
+        made = tokens("create", "ci", "--role", "viewer", *config)
+        assert made.exit_code == 0, made.stderr
+        answer = opened.client.ask(Tokens())
+        assert isinstance(answer, TokensAnswer)
+        assert [each["name"] for each in answer.tokens] == ["ci"]
+        by_option = tokens("create", "cd", "--role", "viewer", "--store", url, *config)
+        assert by_option.exit_code == 0, by_option.stderr
+        assert [each["name"] for each in listed(*config)] == ["ci", "cd"]
+        assert tokens("revoke", "ci", *config).exit_code == 0
+        other = f"sqlite:///{tmp_path}/other.db"
+        with open_store(other, keyring_for(other, None)):  # in use, and not by that daemon
+            refused = tokens("create", "ce", "--role", "viewer", "--store", other, *config)
+            assert (refused.exit_code, "is in use by" in refused.stderr) == (3, True)
+    after = tokens("create", "ce", "--role", "viewer", *config)
+    assert after.exit_code == 0, after.stderr
+    assert [each["name"] for each in listed(*config)] == ["ci", "cd", "ce"]
+
+
+def test_other_changes_of_a_store_are_asked_of_its_daemon_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, say. The audit is read from the store."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    folder = tmp_path / "socket"
+    folder.mkdir(mode=0o700)
+    (tmp_path / "config.yaml").write_text(f"serve: {{socket: {folder}/s}}")
+    monkeypatch.setenv("STRETTO_CONFIG", str(tmp_path / "config.yaml"))
+
+    def run(*arguments: str) -> Result:
+        result = CliRunner().invoke(main, [*arguments, "--store", url])
+        assert result.exit_code == 0, result.stderr
+        return result
+
+    with opened_gateway(folder, store=url):
+        run("kv", "set", "region", "eu")
+        assert run("kv", "get", "region").stdout == "eu\n"
+        run("runs", "prune", "--keep", "5")
+        assert [each["operation"] for each in json.loads(run("audit", "--json").stdout)["entries"]] == [
+            "prune",
+            "set_key",
+        ]

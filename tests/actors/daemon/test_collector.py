@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.daemon import collector
 from stretto.actors.daemon.collector import THRESHOLDS, Collector, resident_bytes
 from tests.support.daemons import serving
 from tests.support.waiting import PATIENCE
@@ -19,6 +20,7 @@ ITEMS = 20_000
 FAN_OUT = f"""
 import asyncio, contextlib, gc, json, sys
 from stretto.actors import Engine
+from stretto.actors.daemon import collector
 from stretto.actors.daemon.collector import Collector
 
 DEFINITION = '''
@@ -216,6 +218,55 @@ def test_a_reload_examines_the_frozen_objects(heap: Heap) -> None:
             assert await heap.full.get() == 0
 
     in_a_loop(work())
+
+
+def test_the_frozen_objects_are_examined_when_they_have_doubled(heap: Heap) -> None:
+    """They are not counted at each collection, which would take longer than the collection."""
+
+    async def work() -> None:
+        heap.items = 0
+        with heap.collector().running():
+            await heap.full.get()
+            gc.collect(1)
+            frozen = await heap.full.get()
+            assert frozen > 0
+            kept = [[number] for number in range(2 * frozen)]
+            gc.collect(1)
+            assert await heap.full.get() >= frozen
+            del kept  # they are frozen by now, and counted
+            gc.collect(1)
+            assert await heap.full.get() == 0
+
+    in_a_loop(work())
+
+
+def test_a_collection_does_not_count_the_frozen_objects(heap: Heap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python walks through all of them."""
+    counted: list[int] = []
+    monkeypatch.setattr(collector, "gc", CountedCollector(counted))
+
+    async def work() -> None:
+        heap.items = 0
+        with heap.collector().running():
+            await heap.full.get()
+            for _ in range(3):
+                gc.collect(1)
+                await heap.full.get()
+
+    in_a_loop(work())
+    assert counted == []
+
+
+class CountedCollector:
+    """The interpreter's collector. It notes how often the frozen objects are counted."""
+
+    def __init__(self, counted: list[int]) -> None:
+        self._counted = counted
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "get_freeze_count":
+            self._counted.append(1)
+        return getattr(gc, name)
 
 
 def test_the_resident_memory_is_that_of_the_process() -> None:

@@ -233,6 +233,23 @@ def test_a_run_waits_for_an_event_that_another_engine_accepts(
     assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
 
 
+def test_events_of_another_engine_that_come_faster_than_they_are_read_are_all_found(
+    postgres_url: str, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look goes on until it has caught up."""
+    monkeypatch.setattr("stretto.actors.engine.event_waits.MAX_LOOKED_AT", 2)
+    first = start_bench(store=postgres_url, store_lease=3.0)
+    second = start_bench(store=postgres_url, store_lease=3.0)
+    handle = first.submit(WAIT)
+    until_waiting(first, handle)
+    services = get(second.proxy.host.services())
+    payloads = [*({"order": 17, "amount": 0} for _ in range(9)), {"order": 17, "amount": 6}]
+    answers = [services.events.accept(event(each, type="payment", at=services.now())) for each in payloads]
+    for each in answers:
+        answer_of(each)
+    assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
+
+
 def test_an_end_that_a_workflow_waits_for_is_an_event_before_its_run_is_recovered(
     start_bench: Callable[..., Bench], sqlite_url: str, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from stretto.actors import UnknownEvent, UnknownRule
 from stretto.actors.journal import Requester
 from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.errors import InvalidInput
 from tests.support.engines import Bench
 from tests.support.events import answer_of, event
 from tests.support.waiting import PATIENCE
@@ -77,6 +78,21 @@ def test_a_rule_is_tried_without_an_effect(started: Bench) -> None:
     assert "name" in tried["criteria"][1]["problem"]
     assert not started.proxy.try_rule("greet", {"name": "Ann"}, "other").get(timeout=PATIENCE)["answers"]
     assert started.proxy.events().get(timeout=PATIENCE)["events"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"payload": [2**64]}, "the payload[0]"),
+        ({"payload": {}, "headers": {"a": 2**64}}, "the headers.a"),
+        ({"payload": {}, "parameters": {"a": {"b": -(2**64)}}}, "the parameters.a.b"),
+    ],
+)
+def test_a_rule_is_not_tried_with_values_that_no_event_has(started: Bench, given: dict[str, Any], place: str) -> None:
+    """As an event with them is refused. Drawn requests found that the port answered 500."""
+    with pytest.raises(InvalidInput, match="the event for the rule greet") as raised:
+        started.proxy.try_rule("greet", **given).get(timeout=PATIENCE)
+    assert f"{place} is an integer of 65 bits" in str(raised.value)
 
 
 def test_an_event_is_replayed(started: Bench) -> None:

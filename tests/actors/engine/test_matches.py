@@ -1,7 +1,9 @@
 """Runs are started from durable matches: each once, through any crash, without matching again."""
 
 import queue
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,8 @@ import pytest
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.journal import MatchesDue
-from stretto.actors.journal.events import EventQuery, MatchFailed, MatchRow
-from stretto.actors.runs import DueFound, FindDue, Services
+from stretto.actors.journal.events import DueMatches, EventQuery, MatchFailed, MatchRow
+from stretto.actors.runs import DueFound, Services
 from tests.support.engines import Bench
 from tests.support.events import answer_of, event
 from tests.support.waiting import PATIENCE, Inbox, messages_of
@@ -234,13 +236,10 @@ def test_a_match_that_is_read_as_due_while_its_run_starts_starts_no_second_one(
     assert [each["id"] for each in bench.proxy.runs().get(timeout=PATIENCE)["runs"]] == [run]
 
 
-@pytest.mark.parametrize("wait", [0.01, 1000.0])
-def test_what_waits_for_its_commit_is_not_read_again_at_once(
-    tmp_path: Path, sqlite_url: str, wait: float, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+def test_what_waits_for_its_commit_is_not_read_again(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store may be away for long, with more of these than are read at once. They are read again later."""
-    monkeypatch.setattr("stretto.actors.engine.matches.DUE_AT_ONCE", 1)
-    monkeypatch.setattr("stretto.actors.engine.matches.WAIT_SECONDS", wait)
+    """The store may be away for long, with more of these than are read at once. The page behind them is read."""
     write(tmp_path, greet=WORKFLOW.replace("action: core.echo", "delay: 1000, action: core.echo"), rule=RULE)
     bench = start_bench(definitions=tmp_path, store=sqlite_url)
     services = services_of(bench)
@@ -251,12 +250,35 @@ def test_what_waits_for_its_commit_is_not_read_again_at_once(
     engine.tell(due)
     bench.proxy.runs().get(timeout=PATIENCE)  # the run is in progress
     read: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    monkeypatch.setattr(MatchStarts, "find_due", lambda _self, message: read.put(message))
-    engine.tell(DueFound(due.matches))
+    monkeypatch.setattr(MatchStarts, "_find_more", lambda self, _message: read.put(self._due_after))
+    engine.tell(DueFound(DueMatches(due.matches, next=7)))
+    engine.tell(DueFound(DueMatches(due.matches)))
     bench.proxy.runs().get(timeout=PATIENCE)
-    if wait < 1:
-        assert isinstance(read.get(timeout=PATIENCE), FindDue)
+    assert read.get(timeout=PATIENCE) == 7
     assert read.empty()
+
+
+def test_a_match_that_cannot_be_read_is_set_aside(
+    tmp_path: Path, sqlite_url: str, start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch,
+    ends_of: Callable[[Bench], Ends],
+) -> None:  # fmt: skip
+    """It fails with the reason, and the others start, each page of them."""
+    monkeypatch.setattr("stretto.actors.engine.matches.DUE_AT_ONCE", 2)
+    write(tmp_path, greet=WORKFLOW, rule=RULE)
+    with monkeypatch.context() as patched:
+        patched.setattr(MatchStarts, "_start_waiting", lambda _self: None)
+        bench = start_bench(definitions=tmp_path, store=sqlite_url)
+        for number in range(5):
+            answer_of(services_of(bench).events.accept(event({"name": f"n{number}"}, type="greeted")))
+        bench.proxy.stop(0).get(timeout=PATIENCE)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as store, store:
+        store.execute("UPDATE matches SET body = CAST('{' AS BLOB) WHERE CAST(body AS TEXT) LIKE '%n1%'")
+    bench = start_bench(definitions=tmp_path, store=sqlite_url)
+    while len(done := [each for each in matches_of(services_of(bench)) if each.started_at or each.error]) < 5:
+        pass
+    failed = [each for each in done if each.error]
+    assert [each.started_at for each in failed] == [None]
+    assert str(failed[0].error).startswith("unreadable_record: ")
 
 
 class Told:

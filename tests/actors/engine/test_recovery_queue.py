@@ -14,7 +14,7 @@ from stretto.actors.engine.recovery_queue import RECOVERED_AT_ONCE, RecoveryQueu
 from stretto.actors.engine.suspects import NOTED_AT_ONCE, Suspects
 from stretto.actors.history.loading import RunLoaded, RunNotLoaded, load, not_loaded, stored_handle
 from stretto.actors.journal.encryption import StoreKeyMissing, WrongStoreKey
-from stretto.actors.journal.link import NoJournal
+from stretto.actors.journal.no_journal import NoJournal
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import Rerun, Suspicion, UnreadableRecord

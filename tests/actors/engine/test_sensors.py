@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from stretto.actors import Engine, Requester, SensorDisabled, SensorLimits, UnknownSensor
 from stretto.actors.catalogue import load_library
+from stretto.actors.dispatch import Deferred
+from stretto.actors.sensors import SensorKeeper
 from stretto.actors.sensors.conversation import UNREADABLE
 from tests.support.sensors import QUICK, await_end, sensing, watched, write_sensor
 
@@ -209,6 +213,31 @@ def test_a_restart_by_hand_is_audited(tmp_path: Path) -> None:
         assert engine.sensor("probe")["failures"] == 0
         [entry] = engine.audit()["entries"]
         assert (entry["operation"], entry["who"]) == ("restart_sensor", "mira")
+
+
+def test_a_restart_by_hand_begins_once_the_audit_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash in between leaves no restart that nobody has asked for."""
+    store = tmp_path / "s.db"
+    audited: list[int] = []
+    restart = SensorKeeper.restart
+
+    def noted(keeper: SensorKeeper, ref: str) -> Deferred:
+        with closing(sqlite3.connect(store)) as connection:
+            audited.extend(
+                connection.execute("SELECT count(*) FROM audit WHERE operation = 'restart_sensor'").fetchone()
+            )
+        return restart(keeper, ref)
+
+    monkeypatch.setattr(SensorKeeper, "restart", noted)
+    write_sensor(tmp_path / "d", "probe", "say(payload=os.getpid())\nstay()\n")
+    with sensing(tmp_path, store=f"sqlite:///{store}") as sensing_engine:
+        first = sensing_engine.said()
+        sensing_engine.engine.restart_sensor("probe", by=BY)
+        assert sensing_engine.said() != first
+        with pytest.raises(UnknownSensor):
+            sensing_engine.engine.restart_sensor("prob", by=BY)
+        assert len(sensing_engine.engine.audit()["entries"]) == 1
+    assert audited == [1]
 
 
 def test_requests_about_what_does_not_run_say_why(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from stretto.actors.events import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack
+import pykka
+
+from stretto.actors.events import EventFound, EventWait, EventWaits, LookBackFailed, LookedBack, PortionSent
 from stretto.actors.journal import EventCame, EventsSince
 from stretto.actors.journal.store import StoreUnavailable
 from stretto.definitions.data import object_of
@@ -14,8 +16,11 @@ class Item:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.has_ended = False
 
     def tell(self, message: Any) -> None:
+        if self.has_ended:
+            raise pykka.ActorDeadError
         self.told.append(message)
 
 
@@ -59,11 +64,59 @@ def test_a_new_wait_finds_what_came_since_its_begin() -> None:
         event({"x": 1}, at=999.0), event({"x": 1}, at=1000.0), event({"x": 2}, at=1001.0), event({"x": 1}, at=1002.0),
     )  # fmt: skip
     store.answer(early, first, other, last=7)
-    assert item.told == [EventFound(first)]
+    assert item.told == [EventFound(first), PortionSent()]
+    waits.handled(new)
     store.answer(second)
-    assert item.told == [EventFound(first), EventFound(second), LookedBack()]
+    assert item.told == [EventFound(first), PortionSent(), EventFound(second), LookedBack()]
     assert store.asked == [("alert", 1000.0, None, 500), ("alert", 1000.0, 7, 500)]
     assert not store.reads
+
+
+def test_the_next_portion_is_read_when_all_items_have_handled_the_last_one() -> None:
+    """Else a million events could gather before items that evaluate a condition. One that has ended counts."""
+    store = Store()
+    waits = EventWaits(None, store)
+    (one, first), (two, second), (three, third), (gone, fourth) = wait(x=1), wait(x=1), wait(x=1), wait(x=1)
+    waits.add(first)
+    for each in (second, third, fourth):
+        waits.add(each)
+    store.answer()
+    gone.has_ended = True
+    found = event({"x": 1})
+    store.answer(found, last=7)
+    assert [each.told for each in (two, three)] == [[EventFound(found), PortionSent()]] * 2
+    assert not store.reads
+    waits.handled(first)  # it does not look back any more
+    waits.handled(second)
+    waits.handled(second)
+    assert not store.reads
+    waits.remove(third)
+    assert behind(store) is None
+    store.answer()
+    assert behind(store) == 7
+    assert two.told == [EventFound(found), PortionSent(), LookedBack()]
+    assert one.told == [LookedBack()]
+    waits.remove(second)
+    assert not store.reads
+
+
+def behind(store: Store) -> int | None:
+    """Return the number behind which events were looked for last."""
+    return store.asked[-1][2]
+
+
+def test_a_look_ends_with_the_last_wait_that_it_is_for() -> None:
+    store = Store()
+    waits = EventWaits(None, store)
+    item, only = wait()
+    waits.add(only)
+    waits.remove(only)
+    store.answer(event(None), last=7)
+    assert (item.told, store.reads) == ([], [])
+    again, new = wait()
+    waits.add(new)
+    store.answer()
+    assert again.told == [LookedBack()]
 
 
 def test_waits_that_come_while_the_store_is_read_share_the_next_read() -> None:

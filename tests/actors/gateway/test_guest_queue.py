@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from stretto.actors.gateway import guest_queue
-from stretto.actors.gateway.guest_queue import AT_ONCE, GuestQueue
-from stretto.actors.gateway.guests import Guest
+from stretto.actors.gateway.guest_queue import AT_ONCE, CREDIT, LENT_AT_ONCE, GuestQueue
+from stretto.actors.gateway.guests import TURNS_OF_A_REQUEST, Guest
 
 
 class Guests:
@@ -32,9 +32,9 @@ class Guests:
             guests.append(guest)
         return guests
 
-    def turns(self) -> list[str]:
+    def turns(self, most: int = AT_ONCE) -> list[str]:
         """Return the addresses of the guests that have their turn now, and read what they have sent."""
-        taken = [key for key, mask in self.queue.take() if mask == selectors.EVENT_READ]
+        taken = [key for key, mask in self.queue.take(most) if mask == selectors.EVENT_READ]
         for key in taken:
             assert os.read(key.fd, 2) == b"x"
         self.queue.renew()
@@ -68,6 +68,38 @@ def test_a_newcomer_waits_for_one_turn_of_each_address(guests: Guests) -> None:
     guests.turns()
     guests.come("probe")
     assert "probe" in guests.turns() + guests.turns()
+
+
+def test_slow_guests_have_one_of_the_turns(guests: Guests) -> None:
+    """Those that have had a turn and have not sent a request. They have all turns if no one else waits."""
+    for _ in range(2):
+        for each in guests.come("slow", count=AT_ONCE):
+            each.had_turn()
+    guests.come("a", count=AT_ONCE)
+    guests.come("b", count=AT_ONCE)
+    assert guests.turns() == ["a", "b", "a", "slow"]
+    assert guests.turns().count("slow") == 1
+    guests.turns()
+    assert guests.turns() == ["slow"] * AT_ONCE
+
+
+def test_a_guest_that_owes_has_fewer_turns_and_slow_ones_none(guests: Guests) -> None:
+    """While others wait."""
+    for each in guests.come("slow", count=2):
+        each.had_turn()
+    guests.come("new", count=LENT_AT_ONCE)
+    assert guests.turns(LENT_AT_ONCE) == ["new"] * LENT_AT_ONCE
+    assert guests.turns(LENT_AT_ONCE) == ["slow"] * 2
+
+
+def test_a_guest_is_slow_until_it_sends_a_request(guests: Guests) -> None:
+    """The turns of its first request are counted. A listener is never slow."""
+    [guest] = guests.come("a")
+    [listener] = guests.come("")
+    guests.turns()
+    assert (guest.first_turns, listener.first_turns) == (0, TURNS_OF_A_REQUEST)
+    guest.had_request()
+    assert guest.first_turns == TURNS_OF_A_REQUEST
 
 
 def test_listeners_come_first(guests: Guests) -> None:
@@ -111,6 +143,19 @@ def test_an_address_that_has_rested_goes_before_those_that_never_do(guests: Gues
     guests.turns()
     guests.come("probe")
     assert guests.turns()[0] == "probe"
+
+
+def test_an_address_without_waiting_sockets_goes_before_those_that_always_have_some(guests: Guests) -> None:
+    """Although its last turn was later: a probe does not wait for a turn of each of a thousand addresses."""
+    for number in range(3 * AT_ONCE):
+        guests.come(f"attacker {number}", count=10)
+    for _ in range(3 * CREDIT):
+        guests.turns()
+    for _ in range(3):
+        guests.come("probe", count=CREDIT)
+        assert guests.turns() == ["probe"] * AT_ONCE
+    guests.come("probe", count=CREDIT + 1)
+    assert "probe" not in guests.turns()[CREDIT:] + guests.turns()
 
 
 def test_few_addresses_are_remembered(guests: Guests, monkeypatch: pytest.MonkeyPatch) -> None:

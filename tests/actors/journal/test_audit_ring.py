@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from stretto.actors.journal.access import AuditQuery
 from stretto.actors.journal.audit import AuditEntries, Requester
 from stretto.actors.journal.audit_ring import AuditRing
-from stretto.actors.journal.link import NoJournal
+from stretto.actors.journal.no_journal import NoJournal
 from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import Audited
 

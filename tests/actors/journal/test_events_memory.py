@@ -1,6 +1,6 @@
 """The events of an engine without a store: the newest ones."""
 
-from stretto.actors.journal.events import Accepted, EventAccepted
+from stretto.actors.journal.events import Accepted, DueMatches, EventAccepted
 from stretto.actors.journal.events_memory import MemoryEvents
 from tests.support.events import event, match
 
@@ -26,5 +26,5 @@ def test_a_match_has_the_reason_why_it_was_not_started() -> None:
     assert [(each.rule, each.error, each.started_at) for each in events.matches(kept.id)] == [
         ("other", "gone", None), ("restart", None, 1000.0),
     ]  # fmt: skip
-    assert events.due(1, 10) == []
+    assert events.due(1, 10) == DueMatches(())
     assert events.last_matches("other", 5) == [events.matches(kept.id)[0]]

@@ -6,8 +6,9 @@ import pytest
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.link import MAX_PENDING, ROOM_AGAIN, JournalLink, NoJournal, notify
+from stretto.actors.journal.link import MAX_PENDING, ROOM_AGAIN, JournalLink, notify
 from stretto.actors.journal.messages import JournalHasRoom, Record
+from stretto.actors.journal.no_journal import NoJournal
 from stretto.actors.journal.records import Happened, ItemStarted
 from stretto.actors.runs.messages import RunRecorded
 from tests.support.waiting import PATIENCE, Inbox, messages_of

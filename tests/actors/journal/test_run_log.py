@@ -13,7 +13,8 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.history.replay import outcome_for_parent
 from stretto.actors.journal.access import AuditQuery
 from stretto.actors.journal.audit import Requester
-from stretto.actors.journal.link import Answers, JournalLink, NoJournal, Notifications
+from stretto.actors.journal.link import Answers, JournalLink, Notifications
+from stretto.actors.journal.no_journal import NoJournal
 from stretto.actors.journal.records import Ending, Happened, SecretsLearned, TaskState, Write
 from stretto.actors.journal.run_log import RunLog
 from stretto.actors.journal.service import OpenJournal, open_journal

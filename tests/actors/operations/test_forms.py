@@ -21,14 +21,15 @@ from stretto.actors.operations import (
     keys,
     pools,
     requests,
+    retention,
     schedules,
     sensors,
     sessions,
     table,
 )
 from stretto.actors.operations import definition_requests as about
+from stretto.actors.operations.errors import BadRequest
 from stretto.actors.operations.forms import (
-    BadRequest,
     answer_of,
     body_of,
     has_body,
@@ -112,6 +113,7 @@ REQUESTS = [
     (about.Actions("echo", "core"), "GET /actions?q=echo&pack=core", b""),
     (about.ShowAction("core.echo"), "GET /actions/core.echo", b""),
     (about.ShowEngine(), "GET /engine", b""),
+    (about.ListRoutes(), "GET ", b""),
     (requests.Rerun("r1", "failed_tasks"), "POST /runs/r1/rerun", b'{"scope":"failed_tasks"}'),
     (requests.Rerun("r1", "failed_items", "t"), "POST /runs/r1/rerun", b'{"scope":"failed_items","task":"t"}'),
     (requests.Rerun("r1", idempotency_key="schlüssel"), "POST /runs/r1/rerun", b'{"scope":"everything"}'),
@@ -119,7 +121,7 @@ REQUESTS = [
     (requests.Runs(), "GET /runs?children=listed&limit=50", b""),
     (
         requests.Runs("failed", "w.ref", 5.5, {"k": "v=1"}, "t x", "folded", "c", 7),
-        "GET /runs?status=failed&workflow=w.ref&since=5.5&label=k%3Dv%3D1&search=t+x&children=folded&cursor=c&limit=7",
+        "GET /runs?status=failed&workflow=w.ref&since=5.5&label=k%3Dv%3D1&q=t+x&children=folded&cursor=c&limit=7",
         b"",
     ),
     (requests.FindRun("12345678"), "GET /runs:find?text=12345678", b""),
@@ -192,6 +194,11 @@ REQUESTS = [
         b'{"response":{"go":true},"note":"n"}',
     ),
     (
+        inquiries.LinkInquiry("q1", "mira", 60.0, note="n"),
+        "POST /inquiries/q1/links",
+        b'{"to":"mira","lasts":60.0,"note":"n"}',
+    ),
+    (
         pools.DrainPool("compute", "compute-1", note="n"),
         "POST /pools/compute/drain",
         b'{"worker":"compute-1","note":"n"}',
@@ -209,6 +216,7 @@ REQUESTS = [
     (schedules.PauseSchedule("a", note="n"), "POST /schedules/a/pause", b'{"note":"n"}'),
     (schedules.ResumeSchedule("a"), "POST /schedules/a/resume", b"{}"),
     (schedules.TriggerSchedule("a"), "POST /schedules/a/trigger", b"{}"),
+    (retention.PreviewPrune(60.5, 10), "POST /runs:prune?dry_run=1", b'{"older_than_seconds":60.5,"keep":10}'),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [

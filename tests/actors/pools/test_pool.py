@@ -1,7 +1,10 @@
 """A pool with a carrier of the test's own: what a worker may send, and what its end means."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from queue import SimpleQueue
+from types import FrameType
 
 import pytest
 
@@ -155,6 +158,39 @@ def test_a_call_that_begins_is_told_and_one_that_waits_ends_with_the_pool(carrie
     assert ends.get(timeout=PATIENCE).status == "cancelled"
     with pytest.raises(RuntimeError, match="the pool compute is stopped"):
         perform(pool, ends)
+
+
+def test_a_call_enters_the_pool_in_few_calls_of_python_functions(carrier: HandCarrier) -> None:
+    """Its item's thread is the one that a daemon has least of."""
+    pool = Pool("compute", carrier, WELCOME)
+    calls: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_globals["__name__"].startswith("stretto.actors.pools"):
+            calls[frame.f_code.co_qualname] += 1
+
+    given, snapshot = freeze({"text": "hi"}), object()
+    assert isinstance(given, FrozenDict)
+    call = Call("ops.greet", given, CallIds("run", "ops.flow", "task", 0), None, 1, 0, 1)
+    sys.setprofile(count)
+    try:
+        for _ in range(1_000):
+            pool.perform(GREET, call, print, version=snapshot)
+    finally:
+        sys.setprofile(None)
+    assert sum(calls.values()) < 4.1 * 1_000, calls
+
+
+def test_calls_of_one_turn_wake_the_pool_once(carrier: HandCarrier) -> None:
+    """Each time would cost more than all else that the pool does for a call."""
+    ends: SimpleQueue[Finished] = SimpleQueue()
+    pool = Pool("compute", carrier, WELCOME)
+    for _ in range(100):
+        perform(pool, ends)
+    assert pool._inbox.qsize() == 1
+    pool.start(lambda _capacity: None)
+    pool.stop()
+    assert {ends.get(timeout=PATIENCE).status for _ in range(100)} == {"cancelled"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from stretto.actors.pools import Pool, PoolOptions, RayPlace
+from stretto.definitions.errors import InvalidDefinition
+from stretto.definitions.model import Resources
 from tests.support.engines import Bench, outcome_of
 from tests.support.ray_clusters import RayCluster, needs_ray
 from tests.support.waiting import PATIENCE
@@ -19,7 +21,7 @@ ACTIONS = "tests.support.pool_actions"
 PID = os.getpid()
 
 
-def text(action: str, runs_on: str = "compute", more: str = "", **given: Any) -> str:
+def text(action: str, runs_on: str | dict[str, Any] = "compute", more: str = "", **given: Any) -> str:
     """Return a workflow of one task. It publishes the task's result."""
     return f"""
 output_map: {{result: "{{{{ task.only.result }}}}"}}
@@ -56,8 +58,10 @@ def start_on(request: pytest.FixtureRequest, start_bench: Callable[..., Bench]) 
 def start(start_bench: Callable[..., Bench]) -> Callable[..., Bench]:
     """Start an engine with the pool `compute`."""
 
-    def start(workers: int = 1, slots: int = 4, beat: float = 5.0, **settings: Any) -> Bench:
-        options = PoolOptions(workers=workers, slots=slots, beat=beat, actions=(ACTIONS,))
+    def start(
+        workers: int = 1, slots: int = 4, beat: float = 5.0, resources: Resources | None = None, **settings: Any
+    ) -> Bench:
+        options = PoolOptions(workers=workers, slots=slots, beat=beat, actions=(ACTIONS,), resources=resources)
         return start_bench(pools={"compute": options}, **settings)
 
     return start
@@ -147,6 +151,18 @@ def test_a_worker_that_is_killed_loses_no_item(start_on: Callable[..., Bench], t
     outcome = bench.run(text("pooled.crash_once", mark=str(tmp_path / "mark")))
     assert outcome.output == {"result": "done"}, outcome.errors
     assert pool_of(bench).report()["workers_lost"] == 1
+
+
+def test_an_item_that_needs_more_than_a_worker_has_fails(start: Callable[..., Bench]) -> None:
+    """The definition is refused if it names the pool. With an expression, the item fails when it starts."""
+    bench = start(resources=Resources(cpus=2.0, labels={"zone": "eu"}))
+    fits = bench.run(text("pooled.greet", {"pool": "compute", "cpus": 2, "labels": {"zone": "eu"}}, text="x"))
+    assert fits.status == "succeeded", fits.errors
+    with pytest.raises(InvalidDefinition, match=r"no worker of the pool compute can have gpus: 1 \(it has 0\)"):
+        bench.run(text("pooled.greet", {"pool": "compute", "gpus": 1}, text="x"))
+    late = bench.run(text("pooled.greet", {"pool": "{{ 'compute' }}", "labels": {"zone": "us"}}, text="x"))
+    assert late.errors[0]["code"] == "unmet_needs"
+    assert "zone=us (it has zone=eu)" in late.errors[0]["message"]
 
 
 def test_an_item_that_must_not_run_twice_is_not_sent_again(start_on: Callable[..., Bench], tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """The decisions of a pool, without threads, clocks and wires: what is sent to whom, and what an answer means."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -33,10 +36,14 @@ from stretto.actors.pools.values import LEAST_WEIGHT, DigestTable, large_values,
 from stretto.actors.pools.workers import SentValues
 from stretto.actors.runners import Call, Finished
 from stretto.definitions.data import FrozenDict, freeze
+from stretto.definitions.model import Resources
 from stretto.metrics import CallIds
 
 ENGINE = 7
 BEAT = 5.0
+OFFERS = Resources(cpus=4.0, memory=1_000)
+MOST_CALLS = 8.1
+"""Of functions of the engine, for a call from its first look to its end."""
 
 
 def greet(text: str) -> str:
@@ -58,7 +65,7 @@ class Room:
         self.notes = PoolNotes("compute")
         self.table = DigestTable()
         self.scheduler = Scheduler(
-            ENGINE, WELCOME, lambda worker, message: self.sent.append((worker, message)), self.notes
+            ENGINE, WELCOME, lambda worker, message: self.sent.append((worker, message)), self.notes, OFFERS
         )
 
     def join(self, worker: str = "w-1", slots: int = 2, action: Action = GREET) -> None:
@@ -68,8 +75,18 @@ class Room:
         self.scheduler.received(worker, Joined(worker, 1, slots, {}, (announced,)), 0.0)
         self.scheduler.dispatch()
 
-    def add(self, *indexes: int, once: bool = False, context: Any = None, **given: Any) -> list[PooledCall]:
-        """Add calls, and send what can be sent."""
+    def add(self, *indexes: int, **given: Any) -> list[PooledCall]:
+        """Add calls as `make` makes them, and send what can be sent."""
+        made = self.make(*indexes, **given)
+        for each in made:
+            self.scheduler.add(each)
+        self.scheduler.dispatch()
+        return made
+
+    def make(
+        self, *indexes: int, once: bool = False, context: Any = None, needs: Resources | None = None, **given: Any
+    ) -> list[PooledCall]:
+        """Return calls."""
         frozen = freeze(given)
         assert isinstance(frozen, FrozenDict)
         if context is not None:
@@ -89,10 +106,9 @@ class Room:
                     split(frozen, large, self.table),
                     self,
                     once=once,
+                    needs=needs,
                 )
             )
-            self.scheduler.add(made[-1])
-        self.scheduler.dispatch()
         return made
 
     def cancel(self, pooled: PooledCall) -> bool:
@@ -171,6 +187,75 @@ def test_quick_calls_travel_in_large_batches(room: Room) -> None:
     sizes = [len(each.sendings) for each in room.of_kind(Perform)[1:]]
     assert sizes[0] == 1_000
     assert sum(sizes) <= 2_000
+
+
+def test_quick_calls_of_a_bounded_fan_out_travel_in_equal_shares(room: Room) -> None:
+    """A message costs more than a worker that has nothing to do for as long as such a batch takes."""
+    room.join("w-1")
+    room.add(0)
+    room.tell(ended(room.sendings()[0], seconds=0.000_001))
+    room.join("w-2")
+    room.sent.clear()
+    room.add(*range(1, 1_001))
+    assert [(worker, len(each.sendings)) for worker, each in room.sent if isinstance(each, Perform)] == [
+        ("w-1", 250), ("w-1", 250), ("w-2", 250), ("w-2", 250),
+    ]  # fmt: skip
+    first = next(each for _, each in room.sent if isinstance(each, Perform))
+    room.sent.clear()
+    room.scheduler.received("w-1", ended(*(each.number for each in first.sendings), seconds=0.000_001), 0.0)
+    room.add(*range(1_001, 1_251))
+    assert [len(each.sendings) for each in room.of_kind(Perform)] == [250]
+
+
+def test_a_call_costs_few_calls_of_python_functions(room: Room) -> None:
+    """A change that has each call of a pool do more fails here, without a clock."""
+    counts: list[int] = []
+    room.join()
+    for first, last in ((0, 1), (1, 1_001), (1_001, 3_001)):
+        calls: Counter[str] = Counter()
+
+        def count(frame: FrameType, event: str, _argument: object, calls: Counter[str] = calls) -> None:
+            if event == "call" and frame.f_globals["__name__"].startswith("stretto."):
+                calls[frame.f_code.co_qualname] += 1
+
+        made = room.make(*range(first, last))
+        sys.setprofile(count)
+        try:
+            for each in made:
+                room.scheduler.add(each)
+            while any(each.sending == 0 for each in made):
+                room.scheduler.dispatch()
+                numbers = tuple(room.scheduler.workers["w-1"].in_flight)
+                room.scheduler.received("w-1", ended(*numbers, seconds=0.000_001), 0.0)
+            room.scheduler.received("w-1", ended(*room.scheduler.workers["w-1"].in_flight), 0.0)
+        finally:
+            sys.setprofile(None)
+        counts.append(sum(calls.values()))
+    assert (counts[2] - counts[1]) / 1_000 < MOST_CALLS, calls.most_common(20)
+
+
+def test_calls_with_needs_share_what_their_worker_has(room: Room) -> None:
+    """The third one needs CPUs that the others have, and small ones must not pass it: it would wait for ever."""
+    room.join(slots=16)
+    room.add(0, 1, needs=Resources(cpus=1.5))
+    room.add(2, needs=Resources(cpus=2.0))
+    room.add(3)
+    assert list(room.sendings()) == [0, 1]
+    room.tell(ended(room.sendings()[0]))
+    assert list(room.sendings()) == [0, 1, 2, 3]
+    room.tell(ended(*room.sendings().values()))
+    assert room.scheduler.workers["w-1"].taken == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("needs", [Resources(cpus=0.1), Resources(memory=25)])
+def test_shares_of_a_worker_add_up_to_all_of_it(room: Room, needs: Resources) -> None:
+    """40 times 0.1 is 4 for the pool, though not for Python. What a lost worker's calls had is free on another one."""
+    room.join(slots=100)
+    room.add(*range(41), needs=needs)
+    assert len(room.sendings()) == 40
+    room.lose("w-1")
+    room.join("w-2", slots=100)
+    assert len(room.sendings("w-2")) == 40
 
 
 def test_a_worker_gets_none_of_an_action_that_differs(room: Room) -> None:
@@ -264,8 +349,9 @@ def test_a_worker_that_misses_three_beats_is_silent(room: Room) -> None:
     room.join()
     room.tell(Beat(0), now=10.0)
     assert room.of_kind(Acknowledged) == [Acknowledged()]
-    assert room.scheduler.silent(10.0 + 3 * BEAT) == []
-    assert room.scheduler.silent(10.1 + 3 * BEAT) == ["w-1"]
+    assert room.scheduler.silent_at == 10.0 + 3 * BEAT
+    assert room.scheduler.silent(9.9 + 3 * BEAT) == []
+    assert room.scheduler.silent(10.0 + 3 * BEAT) == ["w-1"]
 
 
 def test_a_cancelled_call_ends_at_once_if_it_waits_and_is_stopped_if_it_runs(room: Room) -> None:
@@ -336,6 +422,19 @@ def test_a_large_shared_value_is_sent_once_to_each_worker(room: Room) -> None:
     room.tell(ValueMissing(tuple(digests)))
     assert [digest for message in room.of_kind(Values) for digest, _ in message.values] == digests
     assert room.table.digested == 1
+
+
+def test_values_of_many_calls_count_once_for_the_cache_of_their_worker(room: Room) -> None:
+    """Otherwise the pool would forget that it has sent them, and send them again and again."""
+    first, second = (freeze([text * 10] * LEAST_WEIGHT) for text in "xy")
+    room.add(*range(10), context=first)
+    room.add(*range(10, 20), context=second)
+    room.join(slots=20)
+    room.tell(ended(*room.sendings().values()))
+    room.add(20, context=first)
+    room.add(21, context=second)
+    assert len(room.sendings()) == 22
+    assert room.notes.report()["values_put"] == 2
 
 
 def test_a_draining_worker_gets_nothing_and_leaves(room: Room) -> None:

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from stretto.actors.actions import Action, ActionRegistry
-from stretto.actors.pools import Worker, work
+from stretto.actors.pools import Worker, gathering, work
 from stretto.actors.pools.messages import (
     Drain,
     End,
@@ -90,6 +90,14 @@ def test_results_that_are_too_much_for_one_message_travel_in_several(
     line.perform("ops.greet", *({"text": "x" * 600} for _ in range(4)))
     messages = [each for each in line.messages_until_ended(4) if isinstance(each, Ended)]
     assert [len(each.ends) for each in messages] == [1, 1, 1, 1]
+
+
+def test_ends_of_quick_calls_travel_at_once_and_together(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else runs, so there is nothing to wait for. An end says that the call has begun."""
+    monkeypatch.setattr(gathering, "GATHER_SECONDS", 10 * PATIENCE)
+    line.perform("ops.greet", *({"text": "x"} for _ in range(250)))
+    (message,) = line.messages_until_ended(250)
+    assert isinstance(message, Ended)
 
 
 def test_a_result_that_no_message_can_carry_fails_its_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from stretto.actors.rehearsal import Control, Rule
 from stretto.actors.rehearsal.files import is_rehearsal, read_rehearsal, read_script
+from stretto.actors.rehearsal.script import InquiryAnswer, SentEvent
 from stretto.definitions.errors import InvalidDefinition
 
 GOOD = """\
@@ -16,6 +17,8 @@ script:
   - {workflow: ops.child, action: core.http, result: null}
 controls:
   - {before_completion: 2, request: pause}
+  - {at: 60, answer: {task: ask, item: 1, response: {ok: true}, by: mira, role: admin}}
+  - {at: 61.5, event: {type: payment, payload: {order: 17}}}
 expect:
   status: failed
   output: null
@@ -42,7 +45,11 @@ def test_a_file_gives_a_rehearsal_and_what_is_expected(tmp_path: Path) -> None:
         Rule(workflow="ops.child", action="core.http", result=None),
     ]
     assert [place.line for place in file.script.places] == [4, 5]
-    assert file.script.controls == [Control(2, "pause")]
+    assert file.script.controls == [
+        Control(2, "pause"),
+        Control(at=60, answer=InquiryAnswer("ask", {"ok": True}, item=1, by="mira", role="admin")),
+        Control(at=61.5, event=SentEvent("payment", {"order": 17})),
+    ]
     assert file.expect == {
         "status": "failed",
         "output": None,
@@ -72,9 +79,15 @@ def test_a_workflow_can_be_named_by_its_ref(tmp_path: Path) -> None:
         ("action: core.http", "action: 3", "'action' of rule 2 has the wrong type"),
         ("request: pause", "request: stop", "'request' of control 1 has an invalid value"),
         ("before_completion: 2", "before_completion: two", "an integer of at least 1"),
-        ("before_completion: 2, ", "", "control 1 needs the field 'before_completion'"),
+        ("before_completion: 2, ", "", "control 1: a control must have either `before_completion` or `at`"),
+        ("task: ask, item", "tsk: ask, item", "did you mean 'task'?"),
+        ("role: admin", "role: boss", "viewer, operator, admin"),
+        ("at: 60,", "at: soon,", "'at' of control 2 has the wrong type"),
+        ("at: 60,", "at: -1,", "`at` must be from 0 to 3,162,240,000 seconds (MAX_AT_SECONDS), got -1"),
+        ("type: payment,", "typ: payment,", "did you mean 'type'?"),
+        ("event: {type", "request: cancel, event: {type", "must have one of `request`, `answer` and `event`"),
         ("status: failed", "stats: failed", "did you mean 'status'?"),
-        ("status: failed", "status: done", "succeeded, failed, cancelled, paused, refused"),
+        ("status: failed", "status: done", "succeeded, failed, cancelled, paused, waiting, refused"),
         ("tasks: {check: failed}", "tasks: {check: bad}", "'check' in 'tasks' of 'expect' has an invalid value"),
         ("{task: check, input", "{tsk: check, input", "did you mean 'task'?"),
         ("{code: action_failed", "{kode: action_failed", "did you mean 'code'?"),
@@ -98,7 +111,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("visit: 2", "vist: 2").replace("status: failed", "stats: failed").replace("inputs", "input")
     with pytest.raises(InvalidDefinition) as raised:
         read_rehearsal(written(tmp_path, text))
-    assert [each.place.line for each in raised.value.findings] == [2, 4, 9]
+    assert [each.place.line for each in raised.value.findings] == [2, 4, 11]
 
 
 @pytest.mark.parametrize(

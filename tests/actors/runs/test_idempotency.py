@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.journal.records import Idempotency, Rerun
+from stretto.actors.journal.records import Idempotency, RequestKey, Rerun
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import (
     MAX_KEY_LENGTH,
@@ -31,14 +31,15 @@ parameters:
   user: {}
 tasks: [{name: a, action: core.noop}]
 """
+KEY = RequestKey("k")
 KEYED = read_workflow(TEXT, "keyed.yaml")
 
 
-def idempotency(parameters: dict[str, Any], workflow: Workflow = KEYED) -> Idempotency:
+def idempotency(parameters: dict[str, Any], workflow: Workflow = KEYED, key: RequestKey = KEY) -> Idempotency:
     """Return what the key "k" stands for with these parameters."""
     frozen = freeze(parameters)
     assert isinstance(frozen, FrozenDict)
-    found = idempotency_of("k", workflow, frozen)
+    found = idempotency_of(key, workflow, frozen)
     assert found is not None
     return found
 
@@ -55,19 +56,31 @@ def test_a_key_is_a_short_text_that_can_be_written_down(key: str) -> None:
 
 def test_a_key_of_a_rerun_stands_for_the_old_run_and_what_of_it_runs_again() -> None:
     """And is not that of the run itself."""
-    everything = idempotency_of_rerun("k", Rerun("r1", "everything"))
-    assert everything == idempotency_of_rerun("k", Rerun("r1", "everything", None))
+    everything = idempotency_of_rerun(KEY, Rerun("r1", "everything"))
+    assert everything == idempotency_of_rerun(KEY, Rerun("r1", "everything", None))
     others = {
-        idempotency_of_rerun("k", Rerun("r2", "everything")), idempotency_of_rerun("k", Rerun("r1", "failed_items")),
-        idempotency_of_rerun("k", Rerun("r1", "failed_items", "t")), idempotency({}),
+        idempotency_of_rerun(KEY, Rerun("r2", "everything")), idempotency_of_rerun(KEY, Rerun("r1", "failed_items")),
+        idempotency_of_rerun(KEY, Rerun("r1", "failed_items", "t")), idempotency({}),
     }  # fmt: skip
     assert len(others) == 4
     assert everything not in others
 
 
-def test_there_need_be_no_key() -> None:
-    """Then every request is a run of its own."""
-    assert checked_key(None) is None
+def test_a_key_stands_for_labels_and_a_text_as_they_were_given() -> None:
+    """They make another run. A request without them has the digest of earlier versions, which stores have."""
+    plain = idempotency({"user": "a"})
+    assert plain.fingerprint == "14d8b05127c7b5015102786059cd1a1a"
+    assert idempotency({"user": "a"}, key=RequestKey("k", {})) == plain
+    labelled = idempotency({"user": "a"}, key=RequestKey("k", {"env": "prod", "team": "x"}))
+    assert labelled == idempotency({"user": "a"}, key=RequestKey("k", {"team": "x", "env": "prod"}))
+    of_a_text = idempotency({"user": "a"}, key=RequestKey("k", None, TEXT))
+    others = (
+        idempotency({"user": "a"}, key=RequestKey("k", {"env": "dev"})),
+        idempotency({"user": "a"}, key=RequestKey("k", None, TEXT + "# changed")),
+    )
+    assert len({plain.fingerprint, labelled.fingerprint, of_a_text.fingerprint, *(o.fingerprint for o in others)}) == 5
+    rerun = Rerun("r1", "everything")
+    assert idempotency_of_rerun(KEY, rerun) != idempotency_of_rerun(RequestKey("k", {"a": "b"}), rerun)
 
 
 PARAMETERS = st.dictionaries(st.sampled_from(["hosts", "user"]), st.integers(0, 3) | st.text(max_size=2), max_size=2)

@@ -9,7 +9,7 @@ import pytest
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Deferred, Dispatcher, Timers
 from stretto.actors.dispatch.clock import Clock
-from stretto.actors.journal.link import NoJournal
+from stretto.actors.journal.no_journal import NoJournal
 from stretto.actors.journal.records import ItemKey
 from stretto.actors.journal.store import Child
 from stretto.actors.outcome import RunHandle

@@ -27,6 +27,7 @@ from stretto.definitions.conductor import (
     ItemPaused,
     PauseRequested,
     ResumeRequested,
+    RetryDue,
     TaskPauseRequested,
 )
 from stretto.definitions.dialects import read_workflow
@@ -258,6 +259,41 @@ def test_what_may_have_run_and_must_not_run_twice_has_failed(store: Store, taken
     store.writer.write([happening(run.id, ItemStarted("fan", 1, 1, 1, 1001.0))])
     assert ended(taken_up(), run).output == {"all": [1, None, 3]}
     assert 2 not in DONE
+
+
+def test_what_may_have_run_is_an_event_as_other_failures_are(
+    store: Store, tmp_path: Path, start_bench: Callable[..., Bench]
+) -> None:
+    """Notifications are rules: they must not miss it."""
+    (tmp_path / "rule.yaml").write_text("on: stretto.item_failed\nrun: core.noop\n")
+    run = Conducted(store, FAN.replace("retry: {count: 1, delay: 1000}", "delivery: at_most_once"))
+    store.writer.write([happening(run.id, ItemStarted("fan", 1, 1, 1, 1001.0))])
+    store.close()
+    bench = start_bench(definitions=tmp_path, store=f"sqlite:///{tmp_path}/runs.db")
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
+    assert ended(bench, run).output == {"all": [1, None, 3]}
+    [row] = bench.proxy.events(event_type="stretto.item_failed").get(timeout=PATIENCE)["events"]
+    payload = bench.proxy.event(row["event"]).get(timeout=PATIENCE)["payload"]
+    assert (payload["task"], payload["item"], payload["kind"]) == ("fan", 1, "may_have_run")
+
+
+RETRIED = """
+ref: rebuilt.waiting
+tasks:
+  - {name: paid, wait_for: {event: payment, timeout: 3600}, retry: {count: 1, delay: 5},
+     next: [{when: "{{ timed_out() }}", do: [late]}]}
+  - {name: late, action: rebuilt.note, input: {value: late}}
+"""
+
+
+def test_the_wait_of_a_retry_goes_on_from_its_begin(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """It would never end if each restart began it anew."""
+    run = Conducted(store, RETRIED)
+    run.fail("paid")
+    run.on(RetryDue("paid", 1, 0, 2, 1006.0))
+    assert run.started["paid", 0].began == 1006.0
+    assert ended(taken_up(), run).status == "succeeded"
+    assert DONE == ["late"]
 
 
 def test_a_run_whose_last_entry_is_its_end_ends_at_once(store: Store, taken_up: Callable[[], Bench]) -> None:

@@ -279,6 +279,23 @@ def test_a_sensor_of_attune_sends_its_events_by_http(tmp_path: Path) -> None:
         assert sensing.engine.sensor("probes.probe")["dialect"] == "attune"
 
 
+def test_a_sensor_with_the_ref_of_a_packs_sensor_is_refused(tmp_path: Path) -> None:
+    """The finding names both files, and the sensor of the pack stays."""
+    write_pack(tmp_path / "packs" / "p", "p", a__yaml="class_name: A\nentry_point: a.py\n", a__py="")
+    definitions = tmp_path / "d"
+    definitions.mkdir()
+    (definitions / "own.yaml").write_text("sensor: p.A\ncommand: [cat]\n")
+    (definitions / "other.yaml").write_text("sensor: p.B\ncommand: [cat]\n")
+    catalogue = load_library([definitions], packs=[tmp_path / "packs"]).catalogue
+    assert list(catalogue.triggers.sensors) == ["p.B"]
+    assert list(catalogue.pack_sensors) == ["p.A"]
+    [finding] = catalogue.findings[str(definitions / "own.yaml")]
+    of_pack = tmp_path / "packs" / "p" / "sensors" / "a.yaml"
+    assert (finding.code, finding.message) == ("duplicate_ref", f"the sensor 'p.A' is taken by {of_pack}")
+    again = load_library([definitions], packs=[tmp_path / "packs"], earlier=catalogue).catalogue
+    assert list(again.triggers.sensors) == ["p.B"]
+
+
 @pytest.mark.parametrize(
     ("metadata", "problem"),
     [

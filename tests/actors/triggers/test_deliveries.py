@@ -1,5 +1,6 @@
 """The requests of webhooks become events. Most of it is tested over HTTP."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.events import EVENT_RESULTS, Counts
-from stretto.actors.triggers import Delivery, HookDesk, NoHookSecret
+from stretto.actors.events import EVENT_RESULTS, Counts, EventIntake
+from stretto.actors.journal import Match
+from stretto.actors.triggers import Delivery, HookDesk, NoHookSecret, Receipt
 from stretto.actors.triggers.deliveries import MAX_EVENT_KEY
 from stretto.definitions.rules import Event
 from stretto.definitions.rules.trial import no_key
@@ -45,6 +47,13 @@ def test_a_key_that_no_store_should_hold_is_kept_as_its_digest(key: str) -> None
     assert short == "api:ann:alert:short"
 
 
+def test_an_event_may_be_for_one_rule() -> None:
+    desk = Desk()
+    desk.send("alert", None, "api:ann", None, "ops.one")
+    desk.send("alert", None, "api:ann", None)
+    assert [each.parameters for each in desk.accepted] == [{"rule_ref": "ops.one"}, {}]
+
+
 def test_a_missing_secret_is_logged_once() -> None:
     """Anybody may send requests to a hook without one. Each is counted as refused."""
     counts = Counts(EVENT_RESULTS)
@@ -62,3 +71,36 @@ def test_a_missing_secret_is_logged_once() -> None:
                 desk.receive(name, Delivery(b"", {}))
     assert [each["hook"] for each in log if each["event"] == "hook_without_secret"] == ["a", "b"]
     assert counts.read() == {"accepted": 0, "duplicate": 0, "refused": 4}
+
+
+class Kept(Receipt):
+    """Keeps its outcome."""
+
+    def __init__(self, name: str, body: bytes) -> None:
+        super().__init__(name, Delivery(body, {"authorization": "Bearer s"}))
+        self.outcomes: list[Any] = []
+
+    def settle(self, outcome: Any) -> None:
+        self.outcomes.append(outcome)
+
+
+def test_an_error_of_one_request_is_no_other_ones(tmp_path: Path) -> None:
+    """Neither one about its body, nor one of the daemon's own while its rules are matched."""
+    (tmp_path / "secret").write_text("s")
+    intake = EventIntake()
+    matches = intake.matcher.matches
+
+    def broken(event: Event) -> tuple[Match, ...]:
+        if event.payload == "bad":
+            raise RecursionError
+        return matches(event)
+
+    intake.matcher.matches = broken  # type: ignore[method-assign]
+    intake.use({}, {"a": hook(f"hook: a\nsecret: {{file: {tmp_path}/secret}}")})
+    services: Any = SimpleNamespace(now=lambda: 1000.0, keys=SimpleNamespace(read=no_key), events=intake)
+    services.journal = SimpleNamespace(unavailable=None)
+    receipts = [Kept("a", b"1"), Kept("a", b'"bad"'), Kept("a", b"{"), Kept("b", b"1"), Kept("a", b"2")]
+    HookDesk(services).receive_together(receipts)
+    assert [[type(each).__name__ for each in receipt.outcomes] for receipt in receipts] == [
+        ["Accepted"], ["RecursionError"], ["InvalidInput"], ["UnknownHook"], ["Accepted"],
+    ]  # fmt: skip

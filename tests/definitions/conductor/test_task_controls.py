@@ -66,6 +66,19 @@ def status(drive: Drive, task: str) -> str:
     return found
 
 
+@pytest.mark.parametrize("action", ["core.ask", "core.wait_for"])
+def test_a_task_that_only_waits_is_paused_at_once(action: str) -> None:
+    """No code of it runs. An answer still ends its item, and what follows is held."""
+    drive = Drive(ALONE.replace("action: a.b, with_items: [1, 2, 3], concurrency: 3", f"action: {action}"))
+    pause(drive, "only")
+    assert (status(drive, "only"), drive.conductor.status) == ("paused", "running")
+    resume(drive, "only")
+    assert status(drive, "only") == "running"
+    pause(drive, "only")
+    drive.completes("only")
+    assert drive.conductor.status == "succeeded"
+
+
 def test_a_paused_task_starts_nothing_and_others_go_on() -> None:
     """It is pausing until its running items have ended."""
     drive = Drive(FAN)

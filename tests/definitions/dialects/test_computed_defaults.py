@@ -60,6 +60,16 @@ def test_a_stored_workflow_has_them() -> None:
     assert not reads_keys(workflow(b="{{ 1 }}"))
 
 
+def test_a_value_that_does_not_fit_is_not_shown() -> None:
+    """It may come from a secret key, and a part of it is not masked."""
+    made = workflow(b="{{ plain }}")
+    parameters = {**made.parameters, "b": replace(made.parameters["b"], type="string", enum=("x",))}
+    drive = Drive(with_computed_defaults(replace(made, parameters=parameters)), {"plain": "hunter22" * 50})
+    found = str(drive.finish.errors)
+    assert "'b' must be one of 'x'" in found
+    assert "hunter" not in found
+
+
 @pytest.mark.parametrize("text", ["{{ nope.x }}", "{{ config_context.x }}", "{{ 1 / 0 }}", "{{ a }}"])
 def test_a_default_that_fails_ends_the_run(text: str) -> None:
     """With the place in the metadata."""

@@ -57,8 +57,11 @@ def test_a_wait_that_ends_is_found_no_more() -> None:
     """Nothing is left of the last one. Removing it twice does no harm."""
     match = object_of({"payload.x": 1})
     index = index_of(("a", {"payload.x": 1}), ("b", {"payload.x": 1}), ("c", {"payload.x": 1}), ("d", {}))
+    assert index.has("b", "alert", match)
     index.remove("b", "alert", match)
     index.remove("b", "alert", match)
+    assert [index.has(name, "alert", match) for name in "abcd"] == [True, False, True, False]
+    assert not index.has("a", "other", match)
     assert index.find(event({"x": 1})) == ["a", "c", "d"]
     for name in ("a", "c", "none"):
         index.remove(name, "alert", match)

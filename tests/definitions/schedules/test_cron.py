@@ -154,3 +154,15 @@ def test_no_due_time_is_left_out_between_an_instant_and_the_next(
     assert due is not None
     assert due > after
     assert cron.next(min(after + later, due - 1)) == due
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "Australia/Lord_Howe"])
+def test_every_minute_of_a_year_is_due_once(name: str) -> None:
+    """Also while the clocks of the zone change, by an hour or by half of one."""
+    zone = find_zone(name)
+    begin = int(datetime(YEAR, 1, 1, tzinfo=zone).timestamp())
+    end = int(datetime(YEAR + 1, 1, 1, tzinfo=zone).timestamp())
+    cron = read_cron("* * * * *", zone)
+    found = list(itertools.takewhile(lambda due: due < end, due_times(cron, begin - 1)))
+    assert found == list(range(begin, end, 60))
+    assert len(found) == 366 * 24 * 60

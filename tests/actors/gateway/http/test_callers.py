@@ -193,7 +193,7 @@ def test_a_token_for_some_workflows_sees_their_runs_alone(tmp_path: Path) -> Non
 
 
 SEEN_BY_RESTRICTED = {
-    "GET /openapi.json", "GET /me", "DELETE /session", "POST /enter-codes", "GET /definitions", "GET /actions",
+    "GET ", "GET /openapi.json", "GET /me", "DELETE /session", "POST /enter-codes", "GET /definitions", "GET /actions",
 }  # fmt: skip
 """What a token for some workflows gets that names none of them. The lists leave out what it does not see."""
 

@@ -1,7 +1,9 @@
 """Connections are bounded in time and number."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,13 @@ BIG = (
     'version: "1.0.0"\nref: test.big\nparameters: {text: {}}\ntasks: [{name: a, action: core.noop}]\n'
     'output_map: {text: "{{ parameters.text }}"}\n'
 )
+
+
+def end_of(connection: connections.Connection | asyncio.Transport) -> asyncio.Event:
+    """Return an event that is set when Python has freed a connection, or its transport."""
+    gone = asyncio.Event()
+    weakref.finalize(connection, asyncio.get_running_loop().call_soon_threadsafe, gone.set)
+    return gone
 
 
 async def connected(client: Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -198,3 +207,41 @@ def test_a_client_that_leaves_while_its_stream_is_opened_leaves_no_stream(
         assert hubs[0].streams == 0
 
     with_gateway(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        http("GET", f"{API}/definitions"),
+        http("GET", "/nothing"),
+        b"nonsense\r\n\r\n",
+        post(f"{API}/runs", {"workflow": "unknown"}),
+        http("GET", f"{API}/stream"),
+    ],
+)
+def test_a_connection_that_has_ended_is_not_garbage(tmp_path: Path, sent: bytes) -> None:
+    """Nor is one that a stream has taken over. Otherwise a few hundred make a full collection due, which stops runs."""
+
+    async def test(client: Client) -> None:
+        gc.collect()
+        reader, writer = await connected(client)
+        writer.write(sent)
+        assert await reader.readuntil(b"\r\n\r\n")
+        if b"stream" in sent:
+            assert await reader.readuntil(b"event: hello\n")
+        else:
+            assert await reader.read()
+        ends = [
+            end_of(each)
+            for each in gc.get_objects()
+            if isinstance(each, connections.Connection | asyncio.Transport) and each is not writer.transport
+        ]
+        for gone in ends:
+            await gone.wait()  # a thread may still have the answer of the engine
+        writer.close()
+
+    gc.disable()
+    try:
+        with_gateway(tmp_path, test)
+    finally:
+        gc.enable()

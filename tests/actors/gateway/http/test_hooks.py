@@ -159,3 +159,34 @@ def test_events_are_sent_with_a_token(tmp_path: Path, folder: Path, sqlite_url: 
         assert (await send(url, "runs", b'{"workflow": "a.b"}', tokens["hook"])).status == 403
 
     with_port(tmp_path, test, definitions=folder, store=sqlite_url)
+
+
+def test_an_event_for_one_rule_of_attunes_is_answered_by_this_one(
+    tmp_path: Path, folder: Path, sqlite_url: str
+) -> None:
+    for name in ("one", "two"):
+        (folder / f"{name}.yaml").write_text(
+            f"ref: t.{name}\nlabel: {name}\ntrigger_ref: t.seen\naction_ref: core.echo\n"
+            "action_params: {message: seen}\nconditions: []\nenabled: true\n"
+        )
+    admin = token_in(sqlite_url, "admin")
+
+    async def test(_client: Client, url: str) -> None:
+        for rule, answering in (("t.one", ["t.one"]), (None, ["t.one", "t.two"])):
+            given = {"trigger_ref": "t.seen", "payload": 1} | ({} if rule is None else {"rule_ref": rule})
+            reply = await send(url, "events", msgspec.json.encode(given), admin)
+            assert reply.status == 202
+            shown = await ask(url, f"events/{reply.json['event']}", admin)
+            assert [each["rule"] for each in shown.json["matches"]] == answering
+
+    with_port(tmp_path, test, definitions=folder, store=sqlite_url)
+
+
+async def ask(url: str, path: str, token: str) -> Reply:
+    place = urlsplit(url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(http("GET", f"/api/v1/{path}", authorization=f"Bearer {token}"))
+    try:
+        return read_reply(await reader.read())
+    finally:
+        writer.close()

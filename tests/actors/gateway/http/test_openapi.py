@@ -79,7 +79,8 @@ def test_an_operation_is_its_route(route: Route) -> None:
         assert list(operation["responses"][str(route.status)]["content"]) == [route.media_type]
     parameters = [(each["in"], each["name"]) for each in operation.get("parameters", ()) if each["in"] != "header"]
     places = places_of(route)
-    queried = ["label" if name == "labels" else name for name in places.query]
+    called = {"labels": "label", "search": "q"}
+    queried = [called.get(name, name) for name in places.query]
     assert parameters == [*(("path", name) for name in places.path), *(("query", name) for name in queried)]
     headers = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"]
     expected = [HEADERS[name] for name in places.headers]

@@ -70,12 +70,12 @@ class Listener:
         def session_of(_scope: Any) -> str:
             return "a browser"
 
-        def may_see(_scope: Any, root: str) -> bool:
-            return root != "test.hidden"
+        def workflows_of(_scope: Any) -> tuple[str, ...]:
+            return ("test.held", "test.other")
 
         routes = [
             Route("/runs/{run}/stream", RunStream(self.hub, session_of)),
-            Route("/stream", EngineStream(self.hub, session_of, may_see)),
+            Route("/stream", EngineStream(self.hub, session_of, workflows_of)),
         ]
         starlette = Starlette(routes=routes, exception_handlers={StrettoError: refused})
 
@@ -404,3 +404,22 @@ async def runs_until_end(response: Response) -> list[dict[str, Any]]:
         if b"event: run\n" in frame:
             news += json.loads(frame.split(b"data: ", 1)[1])["runs"]
     return news
+
+
+def test_who_may_see_some_workflows_learns_only_how_many_of_their_runs_are_in_progress(bench: Bench) -> None:
+    """With the runs below them. Others could be counted otherwise."""
+    hidden = bench.write(HELD.replace("test.held", "test.hidden"))
+    runs = [bench.proxy.submit(hidden).get(timeout=PATIENCE).id, bench.submit(HELD).id]
+
+    async def test(listener: Listener) -> None:
+        async with listener.get("/stream") as response:
+            assert await response.status() == 200
+            while b"in_progress" not in (frame := await response.frame() or b"in_progress"):
+                pass
+            assert b'"in_progress":1' in frame
+        async with listener.get("/stream?status=cancelled&status=canceled") as response:
+            assert await response.status() == 409, "as the list refuses it"
+
+    serve(bench, test)
+    for run in runs:
+        bench.proxy.cancel(run).get(timeout=PATIENCE)

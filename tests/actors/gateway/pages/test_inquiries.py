@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.pages.inquiries import InquiryForm
+from stretto.actors.gateway.pages.inquiry_form import InquiryForm
 from stretto.actors.operations import Inquiries
 from tests.actors.gateway.pages.test_runs import HOSTILE, entered, start, text_of, with_runs
 

@@ -412,6 +412,7 @@ def test_answers_are_those_of_the_actor(opened: Opened, elsewhere: Any) -> None:
         lambda door: door.context_value(run.id, None, ["parameters"]),
         lambda door: door.why(run.id, "say"),
         lambda door: door.export(run.id),
+        lambda door: door.preview_prune(older_than_seconds=1e9),
         lambda door: door.prune(older_than_seconds=1e9),
         lambda door: door.audit(limit=1),
     ]

@@ -21,7 +21,7 @@ MADE_OF_MORE = {
 }
 """The codes whose exceptions have more than a message."""
 OF_THE_DAEMON = {
-    "hook_refused", "no_hook_secret", "unknown_hook",
+    "hook_refused", "invalid_link", "no_hook_secret", "unknown_hook",
     "busy", "cannot_use_tokens_file", "engine_starting", "forbidden", "invalid_token", "no_tokens_file",
     "token_exists", "unknown_token", "headers_too_large",
     "internal_error", "method_not_allowed", "misdirected_request", "stream_interrupted",

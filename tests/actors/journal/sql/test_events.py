@@ -2,19 +2,33 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
+from structlog.testing import capture_logs
 
-from stretto.actors.journal.events import EventAccepted, EventQuery, EventReader, MatchFailed, MatchKey, PruneEvents
+from stretto.actors.journal.encryption import Keyring, new_key
+from stretto.actors.journal.events import (
+    DueMatches,
+    EventAccepted,
+    EventQuery,
+    EventReader,
+    Match,
+    MatchFailed,
+    MatchKey,
+    PruneEvents,
+)
 from stretto.actors.journal.events_memory import MemoryEvents
 from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.opening import open_store, share_store
 from stretto.actors.journal.queries import InvalidCursor
 from stretto.actors.journal.records import EngineDrains
 from stretto.actors.journal.sql.event_writer import NO_KEY, EventWriter
+from stretto.actors.journal.sql.events import SqlEventReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.sql.tables import runs
+from stretto.actors.journal.sql.tables import events as events_table
+from stretto.actors.journal.sql.tables import matches, runs
 from stretto.actors.journal.sql.transaction import Transaction
 from stretto.actors.journal.store_clock import StoreClock
 from stretto.definitions.data import freeze
@@ -73,16 +87,23 @@ def test_the_second_event_with_a_key_is_not_kept(store: Store) -> None:
     assert store.writer.write([EventAccepted(event=later)]) == []
 
 
+def due(store: Store) -> list[Match]:
+    """Return the matches that are due, which all fit into a page."""
+    page = store.reader.events.due(store.engine, 10)
+    assert (page.unreadable, page.locked, page.next) == ((), 0, None)
+    return list(page.matches)
+
+
 def test_a_match_is_due_until_its_run_is_accepted(store: Store) -> None:
     """In the same commit as the run, also if the run is deleted later."""
     kept = event()
     answer = match(kept)
     store.writer.write([EventAccepted(event=kept, matches=(answer,))])
-    assert store.reader.events.due(store.engine, 10) == [answer]
-    assert store.reader.events.due(None, 10) == []
+    assert due(store) == [answer]
+    assert store.reader.events.due(None, 10) == DueMatches(())
     run = acceptance(answer.run_id, match=MatchKey(kept.id, "restart"), event_depth=2)
     assert store.writer.write([run]) == []
-    assert store.reader.events.due(store.engine, 10) == []
+    assert due(store) == []
     read = store.reader.accepted(answer.run_id)
     assert read is not None
     assert read.event_depth == 2
@@ -99,9 +120,9 @@ def test_a_drained_engine_leaves_the_matches_to_others(store: Store) -> None:
     store.writer.write([EventAccepted(event=before, matches=(match(before),))])
     store.writer.write([EngineDrains()])
     store.writer.write([EventAccepted(event=after, matches=(match(after),))])
-    assert store.reader.events.due(store.engine, 10) == []
+    assert due(store) == []
     assert store.claims.claim().matches
-    assert len(store.reader.events.due(store.engine, 10)) == 2
+    assert len(due(store)) == 2
 
 
 def test_a_match_that_failed_is_not_due(store: Store) -> None:
@@ -109,7 +130,7 @@ def test_a_match_that_failed_is_not_due(store: Store) -> None:
     kept = event()
     store.writer.write([EventAccepted(event=kept, matches=(match(kept),))])
     store.writer.write([MatchFailed(event=kept.id, rule="restart", error="gone")])
-    assert store.reader.events.due(store.engine, 10) == []
+    assert due(store) == []
     assert [each.error for each in store.reader.events.matches(kept.id)] == ["gone"]
 
 
@@ -202,3 +223,78 @@ def test_the_newest_events_of_any_types_are_found(store: Store) -> None:
         found = store.reader.events.newest(types, before, 10)
         assert [each.id for each in found.events] == [alert.id]
         assert found.last == before + 2
+
+
+def test_matches_that_are_due_come_in_pages_of_bounded_bytes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of them could have a gigabyte of inputs. One that is larger than a page is read alone."""
+    monkeypatch.setattr("stretto.actors.journal.sql.events.PAGE_BYTES", 2500)
+    kept = event()
+    sizes = (1000, 1000, 1000, 9000, 10)
+    answers = tuple(match(kept, f"rule{n}", inputs=freeze({"a": "x" * size})) for n, size in enumerate(sizes))
+    store.writer.write([EventAccepted(event=kept, matches=answers)])
+    pages, after = [], None
+    while True:
+        page = store.reader.events.due(store.engine, 10, after)
+        pages.append(list(page.matches))
+        after = page.next
+        if after is None:
+            break
+    assert pages == [list(answers[:2]), [answers[2]], [answers[3]], [answers[4]]]
+    assert store.reader.events.due(store.engine, 3).next is not None
+
+
+def test_a_match_that_cannot_be_read_keeps_no_other_one(store: Store) -> None:
+    """It says why. One that another store key opens is left to an engine that has this key."""
+    kept = event()
+    answers = [match(kept, name, secret=name == "locked") for name in ("broken", "locked", "well", "wrong")]
+    store.writer.write([EventAccepted(event=kept, matches=tuple(answers))])
+    with store._ownership.transaction() as connection:
+        connection.execute(update(matches).where(matches.c.rule == "broken").values(body=b"{"))
+        connection.execute(update(matches).where(matches.c.rule == "wrong").values(body=b'{"inputs":1}'))
+    page = store.reader.events.due(store.engine, 10)
+    assert [each.rule for each in page.matches] == ["locked", "well"]
+    assert [each.rule for each in page.unreadable] == ["broken", "wrong"]
+    assert all((each.error or "").startswith("unreadable_record: ") for each in page.unreadable)
+
+
+def test_matches_of_another_store_key_are_left_alone(tmp_path: Path) -> None:
+    kept = event()
+    url = f"sqlite:///{tmp_path}/s.db"
+    with open_store(url, Keyring([new_key()])) as store:
+        store.writer.write([EventAccepted(event=kept, matches=(match(kept, "a", secret=True), match(kept, "b")))])
+        engine = store.engine
+        other = SqlEventReader(store.reader.events._engine, Keyring([new_key()]), url)
+        page = other.due(engine, 10)
+        assert ([each.rule for each in page.matches], page.unreadable, page.locked) == (["b"], (), 1)
+        assert SqlEventReader(store.reader.events._engine, None, url).due(engine, 10).locked == 1
+
+
+def test_events_that_cannot_be_read_hold_up_no_search(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for new waits nor for those of other engines. The log names them."""
+    before = store.reader.events.newest((), None, 10).last
+    kept = [event(n, type="alert") for n in range(3)]
+    store.writer.write([EventAccepted(event=each) for each in kept])
+    with store._ownership.transaction() as connection:
+        connection.execute(update(events_table).where(events_table.c.id == kept[1].id).values(body=b"{"))
+    with capture_logs() as log:
+        since = store.reader.events.since("alert", 1000.0)
+        newest = store.reader.events.newest({"alert"}, before, 10)
+    assert [each.id for each in since.events] == [each.id for each in newest.events] == [kept[0].id, kept[2].id]
+    assert {each["event_id"] for each in log if each["event"] == "event_unreadable"} == {kept[1].id}
+    assert len(newest.numbers) == 3
+    monkeypatch.setattr("stretto.actors.journal.sql.events.PAGE_BYTES", 1)
+    assert [each.id for each in store.reader.events.since("alert", 1000.0).events] == [kept[0].id]
+
+
+def test_known_events_are_not_read_again(store: Store) -> None:
+    """So what is left is found in portions, however many are known."""
+    before = store.reader.events.newest((), None, 10).last
+    kept = [event(n, type="alert" if n != 2 else "other") for n in range(6)]
+    store.writer.write([EventAccepted(event=each) for each in kept])
+    found, known = [], frozenset[int]()
+    for _ in range(3):
+        page = store.reader.events.newest({"alert"}, before, 2, known)
+        found.append(([each.payload for each in page.events], page.more))
+        known |= page.numbers
+        assert page.last == before + 6
+    assert found == [([0, 1], True), ([3, 4], True), ([5], False)]

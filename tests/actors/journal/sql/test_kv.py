@@ -98,6 +98,17 @@ def test_the_bounds_hold_for_all_keys_together(apply: Apply) -> None:
         apply(put(OTHER, limits=small, size=16))
 
 
+def test_a_full_store_has_room_for_the_switches_of_rules(apply: Apply) -> None:
+    """Nobody must be kept from disabling a rule. These keys take no room from those of users either."""
+    few = KeyLimits(max_keys=1, max_bytes=10)
+    apply(put(limits=few))
+    for name in ("a", "b"):
+        apply(put(KeyPlace("rule", "", name), limits=few))
+    apply(put(limits=few))
+    with pytest.raises(LimitExceeded):
+        apply(put(OTHER, limits=few))
+
+
 def test_each_change_is_in_the_audit_and_a_refused_one_is_not(store: Store) -> None:
     """In the commit of the change."""
     store.keys.apply(put(), AUDIT)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, Idempotency, ItemKey, ParentItem, Rerun, TaskState
+from stretto.actors.journal.sql import pruning
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.store import Store
@@ -258,3 +259,23 @@ def test_everything_goes_but_what_is_needed(forest: list[tuple[bool, str, int]],
             roots[run] = roots[run] or roots[parent[run]]
         kept_roots = {roots[run] for run in needed}
         assert left(store) == {run for run in ids if roots[run] in kept_roots}
+
+
+@pytest.mark.parametrize(
+    "wanted", [Prune(ended_before=2000.5), Prune(keep=1), Prune(ended_before=15.0, keep=3), Prune()]
+)
+def test_what_would_be_deleted_is_counted_before(store: Store, wanted: Prune, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as a pass then deletes, with children and without what a run in progress needs, in small portions."""
+    monkeypatch.setattr(pruning, "PORTION", 2)
+    old = add(store, ended_at=10.0)
+    add(store, ended_at=11.0, **child_of(old))
+    needed = add(store, ended_at=12.0)
+    add(store, ended_at=None, **doing_again(needed))
+    add(store, ended_at=2000.0)
+    add(store, ended_at=3000.0)
+    before = left(store)
+    counted = store.reader.count_doomed(wanted)
+    assert left(store) == before
+    assert counted == store.pruning(wanted).prune_all()
+    assert counted == {2000.5: 3, 15.0: 2, None: 0}[wanted.ended_before] or wanted.keep == 1
+    assert store.reader.count_doomed(wanted) == 0

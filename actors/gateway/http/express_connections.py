@@ -1,0 +1,128 @@
+"""A connection whose plain requests to webhooks take the express lane, once its client is known."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import h11
+from uvicorn.config import Config
+
+from stretto.actors.gateway.guests import Guest
+from stretto.actors.gateway.http.bodies import REQUEST_SECONDS
+from stretto.actors.gateway.http.callers import Peer
+from stretto.actors.gateway.http.connections import Connection
+from stretto.actors.gateway.http.express import ExpressLane
+from stretto.actors.gateway.http.outlets import StreamSockets
+from stretto.actors.gateway.http.plain_requests import PREFIX, read_plain
+
+_IDLE: Final = {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}
+"""The states of a connection of h11 that waits for its next request."""
+
+
+class ExpressConnection(Connection):
+    """A connection with a way around h11. While the lane has a request, h11 waits for the next one."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it works with
+        self,
+        config: Config,
+        streams: StreamSockets,
+        peer: Peer,
+        place: Guest,
+        lost: Callable[[], None],
+        lane: ExpressLane,
+    ) -> None:
+        super().__init__(config, streams, peer, place, lost)
+        self._lane = lane
+        self._in_lane = False
+        """Whether the express lane has a request of this connection."""
+        self._ends_after_lane = False
+        self._held = b""
+        """Bytes of a plain request whose body is not all there, or those behind a request in the express lane."""
+        self._facts: dict[str, Any] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._in_lane or bool(self._held) or super().is_busy
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._facts = {"server": self.server, "client": self.client, "scheme": self.scheme}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._held = b""
+        super().connection_lost(exc)
+
+    def end_after_answer(self) -> None:
+        """Close the connection now if it is idle, or after its answer."""
+        if self._in_lane:
+            self._ends_after_lane = True
+        else:
+            super().end_after_answer()
+
+    def finish_express(self, answer: bytes) -> None:
+        """Send the answer of the express lane, and go on with the next request; see `express.Answered`."""
+        self._in_lane = False
+        if not self._is_open or self.transport.is_closing():
+            return
+        self.server_state.total_requests += 1
+        if self._ends_after_lane:
+            self.transport.write(answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
+            self.transport.close()
+            return
+        self.transport.write(answer)
+        if self._held:
+            held, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.loop.call_soon(self._go_on, held)
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _take(self, data: bytes) -> None:
+        if self._in_lane:  # of the next request: there is at most a read of it
+            self._held += data
+            self.flow.pause_reading()
+        elif not ((self._held or data.startswith(PREFIX)) and self._take_express(self._held + data)):
+            data, self._held = self._held + data, b""
+            super()._take(data)
+
+    def _take_express(self, data: bytes) -> bool:
+        """Let the express lane answer a plain request. Return whether it does, or waits for the rest of the body."""
+        is_usual = (
+            not self._lane.is_open
+            or self._place.is_guest
+            or self.flow.write_paused
+            or super().is_busy
+            or self.conn.states != _IDLE
+            or self.conn.trailing_data[0]
+        )
+        if is_usual or (plain := read_plain(data)) is None:
+            return False
+        self._unset_keepalive_if_required()
+        self._meet_deadline()
+        if len(data) < plain.end:
+            self._held = data
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up_express)
+            return True
+        self._in_lane = True
+        self._all.was_used(self)
+        self._held = data[plain.end :]
+        if self._held:
+            self.flow.pause_reading()
+        self._lane.take(self, plain, data[plain.begin : plain.end], self._facts, self.app_state)
+        return True
+
+    def _go_on(self, held: bytes) -> None:
+        """Take what has come behind a request of the express lane."""
+        if self._is_open and not self.transport.is_closing():
+            self.data_received(held)
+
+    def _give_up_express(self) -> None:
+        """Leave a request whose body is late to the usual way, which refuses it."""
+        self._deadline = None
+        held, self._held = self._held, b""
+        super()._take(held)

@@ -1,0 +1,61 @@
+"""Finds the route of a request: only those routes are tried whose path begins as the request's and is as long.
+
+Starlette tries all routes in turn. The daemon has more than a hundred, and each costs a regular expression.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from starlette.routing import Route, Router
+
+_BEGIN: Final = 3
+"""Segments that are compared before a route is tried: `/api/v1` and the name of what the request is about."""
+_LONGEST: Final = 12
+"""Segments of a path. Longer ones are looked for among all routes."""
+_PATH: Final = ":path}"
+"""The end of a segment that stands for any number of segments."""
+_Key = tuple[tuple[str, ...], int]
+
+
+class RouteTable:
+    """All routes, by the begin and the length of their paths.
+
+    Args:
+        routes: The routes. The first one that fits is the route of a request.
+        default: Answers the requests that no route fits.
+    """
+
+    def __init__(self, routes: Sequence[Route], default: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+        self._routes = [(route, route.path.split("/")[1:]) for route in routes]
+        self._default = default
+        self._all = Router(routes, redirect_slashes=False, default=default)
+        self._begins = {_literal(segments) for _route, segments in self._routes}
+        self._routers: dict[_Key, Router] = {}
+
+    def of(self, path: str) -> Router:
+        """Return a router with the routes that can fit a path, in their order."""
+        segments = path.split("/", _LONGEST + 1)[1:]
+        key = tuple(segments[:_BEGIN]), len(segments)
+        found = self._routers.get(key)
+        if found is None:
+            # Only begins of routes are kept: a client can make up any number of others.
+            if key[0] not in self._begins or key[1] > _LONGEST:
+                return self._all
+            fitting = [route for route, own in self._routes if _can_fit(own, key)]
+            found = self._routers[key] = Router(fitting, redirect_slashes=False, default=self._default)
+        return found
+
+
+def _literal(segments: Sequence[str]) -> tuple[str, ...]:
+    """Return the begin of a route's path. One with a name in braces is that of no request."""
+    return tuple(segments[:_BEGIN])
+
+
+def _can_fit(route: Sequence[str], key: _Key) -> bool:
+    begin, length = key
+    for number, segment in enumerate(route):
+        if segment.endswith(_PATH):
+            return length > number
+        if number < len(begin) and "{" not in segment and segment != begin[number]:
+            return False
+    return len(route) == length
