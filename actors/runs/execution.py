@@ -299,15 +299,9 @@ class RunExecution(InquiryFeed):
             return
         items = self.items
         if items.refused:
-            self._end_refused()
+            _end_refused(self)
         if items.any_waits and not self.streams.lagging and (not self.log.durable or self.log.has_room(self._inbox)):
             items.start_permitted(self._record_start)
-
-    def _end_refused(self) -> None:
-        """Fail the items that have no key. The items that follow them may have none, either."""
-        while self.unfinished is None and not self.ended and self.items.refused:
-            start, kind, message = self.items.refused.popleft()
-            self.end_unstarted(start, kind, message)
 
     def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
         if self.conductor is not None:
@@ -380,6 +374,13 @@ class RunExecution(InquiryFeed):
         failure = Failure(kind, message, retryable=False)
         now = self._now()
         self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
+
+
+def _end_refused(run: RunExecution) -> None:
+    """Fail the items that have no key. The items that follow them may have none, either."""
+    while run.unfinished is None and not run.ended and run.items.refused:
+        start, kind, message = run.items.refused.popleft()
+        run.end_unstarted(start, kind, message)
 
 
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)
