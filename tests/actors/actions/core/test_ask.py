@@ -39,5 +39,5 @@ def test_a_flat_schema_is_that_of_an_object() -> None:
     flat = {"approved": {"type": "boolean", "required": True}, "reason": {"type": "string"}}
     ask.check({"schema": flat})
     assert ask.function(schema=flat)["schema"] == {"type": "object", "properties": flat}
-    with pytest.raises(InvalidActionInput, match="'reason' of the schema has the keyword 'typ'.* did you mean 'type'"):
+    with pytest.raises(InvalidActionInput, match=r"'reason' of the schema has the keyword 'typ'.* did you mean 'type'"):
         ask.check({"schema": {**flat, "reason": {"typ": "string"}}})
