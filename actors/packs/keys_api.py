@@ -5,6 +5,7 @@ with it.
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 PATH: Final = "/api/v1/keys/"
+_ASKS: Final = re.compile(r"/api/v1/inquiries(?:/|\Z)")
+"""Attune's path for the questions of actions."""
 MAX_CONNECTIONS: Final = 64
 """Connections of all actions at a time. Others are closed at once."""
 _HOST: Final = "127.0.0.1"
@@ -95,6 +98,9 @@ class KeysApi:
         granted = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
         if granted is None:
             return _response(401, {"error": "the token is not valid; it ends with the action that has it"})
+        if _ASKS.match(request.path):
+            hint = "let the workflow ask with core.ask, and a rule for stretto.inquiry_asked deliver the question"
+            return _response(404, {"error": f"an action cannot ask people by {request.path}; {hint}"})
         name = request.path.removeprefix(PATH)
         if not request.path.startswith(PATH) or "/" in name or not name:
             return _response(404, {"error": f"Stretto has only GET {PATH}REF of this API"})

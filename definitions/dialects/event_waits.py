@@ -1,4 +1,4 @@
-"""Reads `wait_for` of a task in the native dialect: the event that the task waits for.
+"""Reads `wait_for` of a task in the native dialect: the event that the task waits for. Attune's inquiries are refused.
 
 wait_for: {event: payment, match: {payload.order: "{{ parameters.order }}"}, where: "payload.amount > 0", timeout: 3600}
 """
@@ -12,7 +12,7 @@ from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
 from stretto.definitions.model import Workflow
-from stretto.definitions.source import MapNode, Node
+from stretto.definitions.source import MapNode, Node, ScalarNode
 
 WAIT_ACTION: Final = "core.wait_for"
 """The action of tasks that wait for events."""
@@ -21,6 +21,8 @@ FIELD: Final = re.compile(
     rf"(?:payload{_STEP}{{1,49}}|event\.(?:id|type|source|(?:headers|parameters){_STEP}{{1,48}}))\Z"
 )
 """A field of an event: of its payload at any depth, or of what is known of it beside the payload."""
+_MAKER: Final = re.compile(r"""\{\{\s*tasks?(?:\.([A-Za-z_]\w*)|\[\s*['"]([\w-]{1,200})['"]\s*\])""")
+"""The task at the beginning of the expression that gives the id of an inquiry."""
 _NAMES_MEMBER: Final = re.compile(r"(?!(?:payload|event)\b)[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*\Z")
 
 
@@ -45,11 +47,11 @@ def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
     node = next((member for member, _what in task.given("wait_for")), None)
     if node is None:
         return None
-    if not isinstance(node, MapNode) or "inquiry" in node.members:
-        reader.error(
-            "unsupported_field", "waiting for an inquiry by its id is not supported", task.key_place("wait_for"),
-            expected="an object with an event", hint="ask with core.ask, or wait for an event: {event: NAME}",
-        )  # fmt: skip
+    if not isinstance(node, MapNode):
+        reader.wrong_type(f"'wait_for' of {task.what}", node, "an object with an event, such as {event: NAME}")
+        return None
+    if "inquiry" in node.members:
+        _refuse_inquiry(reader, node, task)
         return None
     for name in ("action", "input"):
         if task.take(name) is not None:
@@ -71,6 +73,20 @@ def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
         members["timeout"], timeout = timeout, None  # the shorter one of both ends the wait
     fields.finish(lambda _name: None)
     return EventWait(ObjectTemplate(members, node.place), where, timeout, node.place)
+
+
+def _refuse_inquiry(reader: Reader, node: MapNode, task: Fields) -> None:
+    """Report a wait for an inquiry that an action makes, which is Attune's, with the task that has to ask."""
+    made = node.members["inquiry"]
+    named = _MAKER.match(made.text) if isinstance(made, ScalarNode) else None
+    maker = "NAME" if named is None else named[1] or named[2]
+    asks = "a task NAME" if named is None else f"the task {maker!r}"
+    answer = f"task.{maker}" if maker.isidentifier() else f"task[{maker!r}]"
+    reader.error(
+        "unsupported_field", f"{task.what} waits for an inquiry that an action makes, which is not supported",
+        node.keys["inquiry"], expected="an object with an event",
+        hint=f"let {asks} ask with core.ask and remove this wait; the answer is {answer}.result.response",
+    )  # fmt: skip
 
 
 def _check_fields(reader: Reader, node: MapNode) -> None:

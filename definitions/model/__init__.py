@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.definitions.model.answer_schema import InvalidAnswerSchema, read_answer_schema, secret_values
+    from stretto.definitions.model.answer_schema import (
+        InvalidAnswerSchema,
+        as_object_schema,
+        read_answer_schema,
+        secret_values,
+    )
     from stretto.definitions.model.casting import cast
     from stretto.definitions.model.derived import once_per_workflow
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
@@ -37,7 +42,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "answer_schema": "InvalidAnswerSchema read_answer_schema secret_values",
+            "answer_schema": "InvalidAnswerSchema as_object_schema read_answer_schema secret_values",
             "casting": "cast",
             "derived": "once_per_workflow",
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
@@ -83,6 +88,7 @@ __all__ = [
     "Transition",
     "WithItems",
     "Workflow",
+    "as_object_schema",
     "bind",
     "cast",
     "cyclic_tasks",

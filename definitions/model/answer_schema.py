@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast, get_args
 
-from stretto.definitions.data import FrozenDict, compiled, freeze
+from stretto.definitions.data import FrozenDict, compiled, freeze, object_of
 from stretto.definitions.errors import Place, StrettoError, nearest
 from stretto.definitions.model.workflow import Parameter, ParameterType
 
@@ -27,6 +27,7 @@ _READ: Final = frozenset(
         "properties", "additionalProperties", *(word for pair in _BOUNDS.values() for word in pair),
     }
 )  # fmt: skip
+_KEYWORDS: Final = _READ | _ANNOTATIONS
 _NOWHERE: Final = Place("", 1, 1)
 
 
@@ -34,6 +35,19 @@ class InvalidAnswerSchema(StrettoError):
     """The schema of an inquiry's answer cannot be used."""
 
     code = "invalid_answer_schema"
+
+
+def as_object_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of an object for Attune's flat form, and any other schema as it is.
+
+    The flat form has a schema for each member: {approved: {type: boolean, required: true}}. At least one of them says
+    its type, and one has a name that is not a keyword: so no JSON Schema is read in another way.
+    """
+    members = schema.values()
+    says_type = any(isinstance(each, Mapping) and isinstance(each.get("type"), str | list) for each in members)
+    if not says_type or schema.keys() <= _KEYWORDS or not all(isinstance(each, Mapping) for each in members):
+        return schema
+    return object_of({"type": "object", "properties": freeze(schema)})
 
 
 def read_answer_schema(schema: Any) -> Parameter:
@@ -79,7 +93,7 @@ class _Reader:
         if not isinstance(schema, FrozenDict):
             raise InvalidAnswerSchema(f"{what} must be an object, got {schema!r:.100}")
         for word in schema:
-            if word not in _READ and word not in _ANNOTATIONS:
+            if word not in _KEYWORDS:
                 hint = nearest(word, _READ)
                 raise InvalidAnswerSchema(
                     f"{what} has the keyword {word!r}, which is not supported; {hint}".rstrip("; ")

@@ -17,6 +17,8 @@ _VARIABLES = frozenset({"workflow", "vars", "variables"})
 _TASKS = frozenset({"task", "tasks"})
 _SYSTEM = ("workflow_start", "run_id", "workflow", "parent")
 _OF_EVENTS = frozenset({"event", "payload"})
+_INQUIRIES = "inquiry"
+"""Attune's namespace of the inquiries that tasks wait for."""
 _OWN_FIELDS = ("result", "data", "errors", "outcome")
 
 
@@ -124,6 +126,8 @@ class NameChecks:
             hint = f"write parameters.{name}"
         elif name in self._tasks and bare:
             hint = f"write task.{name}"
+        elif name == _INQUIRIES and bare:
+            hint = "the answer to a question of core.ask is task.NAME.result.response, NAME being the task that asks"
         else:
             names = (*NAMESPACES, *self._variables) if bare else self._variables
             hint = self._findings.nearest(name, names)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from stretto.actors.actions.registry import waiting_action
 from stretto.definitions.data import encode_json, freeze, object_of
 from stretto.definitions.errors import nearest
-from stretto.definitions.model import InvalidAnswerSchema, read_answer_schema
+from stretto.definitions.model import InvalidAnswerSchema, as_object_schema, read_answer_schema
 
 ROLES: Final = ("viewer", "operator", "admin")
 """The roles of those who may answer."""
@@ -29,9 +29,13 @@ MAX_LINKED_USERS: Final = 100
 """The users of a question with links. The event of the question has a link for each."""
 
 
+def _schema_of(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return DEFAULT_SCHEMA if given is None else as_object_schema(given)
+
+
 def _find_problems(values: Mapping[str, Any]) -> list[str]:
     try:
-        read_answer_schema(DEFAULT_SCHEMA if values.get("schema") is None else values["schema"])
+        read_answer_schema(_schema_of(values.get("schema")))
     except InvalidAnswerSchema as error:
         return [str(error)]
     ttl = values.get("ttl") or 0
@@ -78,7 +82,7 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
 
     Args:
         prompt: the question, for people
-        schema: the JSON Schema of the answer, by default that of {continue: true or false}
+        schema: the JSON Schema of the answer, or of each of its members; by default that of {continue: true or false}
         route: says how to notify people
         users: the names of those who may answer
         roles: the roles of those who may answer
@@ -89,7 +93,7 @@ def ask(  # noqa: PLR0913 - these are the action's inputs
     """
     return {
         "prompt": prompt,
-        "schema": DEFAULT_SCHEMA if schema is None else schema,
+        "schema": _schema_of(schema),
         "route": route,
         "users": tuple(users or ()),
         "roles": tuple(roles or ()),

@@ -85,6 +85,17 @@ def test_an_action_reads_the_keys_of_its_own_pack(bench: Bench) -> None:
     assert answers[1][1] == {"error": hint}
 
 
+def test_an_action_that_would_ask_people_learns_how_a_workflow_asks(bench: Bench) -> None:
+    """Attune's actions make inquiries and cancel them."""
+    set_key(bench, "a", 1, "tools")
+    calls = (["/api/v1/inquiries", "POST"], ["/api/v1/inquiries/7/cancel", "POST"], ["/api/v1/inquiriesx", "POST"])
+    made, cancelled, other = run(bench, *calls)["answers"]
+    hint = "let the workflow ask with core.ask, and a rule for stretto.inquiry_asked deliver the question"
+    assert made == [404, {"error": f"an action cannot ask people by /api/v1/inquiries; {hint}"}]
+    assert cancelled == [404, {"error": f"an action cannot ask people by /api/v1/inquiries/7/cancel; {hint}"}]
+    assert "core.ask" not in other[1]["error"]
+
+
 def test_the_access_ends_with_the_action(bench: Bench) -> None:
     """Each has a token of its own, and nobody listens afterwards."""
     set_key(bench, "a", 1, "tools")

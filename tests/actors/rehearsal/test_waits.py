@@ -1,5 +1,6 @@
 """Rehearsed runs that wait for people and for events, with deadlines that pass."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from stretto.actors.rehearsal import (
 )
 from stretto.actors.rehearsal.script import InquiryAnswer, SentEvent
 from stretto.actors.rehearsal.transcript import outcome_of
-from stretto.definitions.dialects import read_workflow
+from stretto.definitions.dialects import read_with_findings, read_workflow
+from tests.support.paths import DOCS
 
 REHEARSER = Rehearser(scripted_catalogue(ActionRegistry.registered()))
 ASK = """
@@ -177,6 +179,53 @@ def test_an_event_starts_the_runs_of_the_rules_that_answer_it(tmp_path: Path) ->
     assert [(each.action, dict(each.input)) for each in rehearsed.launches if each.action == "x.page"] == [
         ("x.page", {"text": "Deploy?"})
     ]
+
+
+def of_attune(folder: Path) -> tuple[str, Rehearser]:
+    """Return Attune's workflow of docs/attune.md, and a rehearser of what is written there in its place."""
+    page = (DOCS / "attune.md").read_text().split("## Inquiries")[1].split("## Sensors")[0]
+    theirs, workflow, rule = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (folder / "deploy.yaml").write_text(workflow)
+    (folder / "deliver.yaml").write_text(rule)
+    (folder / "slack.yaml").write_text(
+        'ref: slack.deliver\nversion: "1"\nparameters: {prompt: {}, inquiry: {}}\n'
+        "tasks: [{name: send, action: x.send, input: {text: '{{ parameters.prompt }}'}}]\n"
+    )
+    return theirs, Rehearser(load_scripted([folder], ()).catalogue)
+
+
+@pytest.mark.parametrize(
+    ("controls", "launches"),
+    [
+        (
+            (answered(30, {"approved": True, "reason": "tests are green"}, task="request_approval"),),
+            [("x.send", {"text": "Deploy 1.2?"}), ("ops.release", {"reason": "tests are green"})],
+        ),
+        (
+            (answered(30, {"approved": False, "reason": "no"}, task="request_approval"),),
+            [("x.send", {"text": "Deploy 1.2?"})],
+        ),
+        ((), [("x.send", {"text": "Deploy 1.2?"}), ("ops.give_up", {})]),
+    ],
+)
+def test_the_page_for_users_of_attune_asks_delivers_and_goes_on_with_the_answer(
+    tmp_path: Path, controls: tuple[Control, ...], launches: list[tuple[str, dict[str, str]]]
+) -> None:
+    """Or gives up without one after the hour."""
+    _theirs, rehearser = of_attune(tmp_path)
+    workflow = rehearser.catalogue.find("ops.deploy")
+    rehearsed = rehearser.perform(Rehearsal(workflow=workflow, inputs={"release": "1.2"}, controls=controls))
+    assert rehearsed.refused == []
+    actions = {name for name, _input in launches} | {"ops.release", "ops.give_up"}
+    done = [(each.action, dict(each.input)) for each in rehearsed.launches if each.action in actions]
+    assert done == launches
+
+
+def test_attunes_workflow_on_that_page_is_refused_with_the_task_that_has_to_ask(tmp_path: Path) -> None:
+    theirs, _rehearser = of_attune(tmp_path)
+    text = f'ref: ops.deploy\nversion: "1"\nparameters: {{release: {{type: string}}}}\n{theirs}'
+    (finding,) = read_with_findings(text, "theirs.yaml").findings
+    assert (finding.code, "the task 'request_approval'" in finding.hint) == ("unsupported_field", True)
 
 
 @pytest.mark.parametrize(

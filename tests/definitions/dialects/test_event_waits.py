@@ -94,3 +94,36 @@ def test_each_field_of_an_event_is_a_path(field: str) -> None:
     assert path is not None
     assert path.base in {"payload", "event"}
     assert path.first(freeze([])) is ABSENT
+
+
+@pytest.mark.parametrize(
+    ("inquiry", "task", "answer"),
+    [
+        ("{{ task.ask_ops.inquiry_id }}", "the task 'ask_ops'", "task.ask_ops"),
+        ("{{ tasks[ 'ask-ops' ].id }}", "the task 'ask-ops'", "task['ask-ops']"),
+        ("{{ parameters.order }}", "a task NAME", "task.NAME"),
+        ("7", "a task NAME", "task.NAME"),
+    ],
+)
+def test_a_wait_for_an_inquiry_of_attune_names_the_task_that_has_to_ask(inquiry: str, task: str, answer: str) -> None:
+    """At the inquiry, and without findings that only follow from it."""
+    text = (
+        'ref: a.b\nversion: "1"\nparameters: {order: {type: integer, default: 1}}\n'
+        "tasks:\n- name: ask_ops\n  action: core.noop\n  next: [{do: [a]}]\n- name: a\n  action: core.echo\n"
+        f'  wait_for:\n    inquiry: "{inquiry}"\n  input: {{message: "{{{{ inquiry.a.response }}}}"}}\n'
+    )
+    (finding,) = examine_reading(read_with_findings(text, "x.yaml"), None).findings
+    assert (finding.code, finding.place.line, finding.place.column) == ("unsupported_field", 11, 5)
+    assert finding.hint == f"let {task} ask with core.ask and remove this wait; the answer is {answer}.result.response"
+
+
+def test_a_name_of_attunes_inquiries_is_reported_with_what_holds_the_answer() -> None:
+    """But not if it is a variable."""
+    text = (
+        'ref: a.b\nversion: "1"\ntasks: [{name: a, action: core.echo, input: {message: "{{ inquiry.a.response }}"}}]\n'
+    )
+    (finding,) = examine_reading(read_with_findings(text, "x.yaml"), None).findings
+    assert finding.code == "unknown_name"
+    assert "task.NAME.result.response" in finding.hint
+    known = f"{text}vars: {{inquiry: {{a: {{response: 1}}}}}}\n"
+    assert examine_reading(read_with_findings(known, "x.yaml"), None).findings == ()

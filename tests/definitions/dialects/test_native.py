@@ -244,7 +244,7 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
         5,
         "line 3",
     ),
-    "wait_for": (task_with("wait_for: x"), "unsupported_field", 5, 5, ""),
+    "wait_for": (task_with("wait_for: x"), "wrong_type", 5, 15, ""),
     "shell text": (
         task_with('input: {cmd: "ls {{ parameters.x }}"}').replace("core.noop\n    i", "core.local\n    i"),
         "rendered_command",

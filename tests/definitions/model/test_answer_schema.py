@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions.data import freeze
-from stretto.definitions.model import InvalidAnswerSchema, problems_of, read_answer_schema, secret_values
+from stretto.definitions.model import (
+    InvalidAnswerSchema,
+    as_object_schema,
+    problems_of,
+    read_answer_schema,
+    secret_values,
+)
 from stretto.definitions.model.answer_schema import MAX_SCHEMAS
 
 SCALARS = st.one_of(st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 1.5]), st.sampled_from(["", "a", "abc"]))
@@ -121,3 +127,30 @@ def test_secret_members_are_found_at_any_depth() -> None:
     )
     answer = {"code": "1234", "keys": ["a", "b"], "name": "mira", "more": 1}
     assert list(secret_values(schema, freeze(answer))) == ["1234", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"type": "object", "properties": {"a": {"type": "string"}}},
+        {"items": {"type": "string"}, "additionalProperties": {"type": "string"}},
+        {"propertys": {"a": {"type": "string"}}},
+        {"propertys": {"type": {"type": "string"}}},
+        {"a": {"type": "string"}, "b": 1},
+    ],
+)
+def test_a_schema_that_is_not_flat_is_left_as_it_is(schema: dict[str, Any]) -> None:
+    """A JSON Schema whose keywords have schemas, and a schema with an unknown keyword, which is refused."""
+    assert as_object_schema(schema) is schema
+
+
+def test_the_members_of_a_flat_schema_are_those_of_an_object() -> None:
+    """Also those with the name of a keyword."""
+    read = read_answer_schema(
+        as_object_schema({"ok": {"type": "boolean", "required": True}, "items": {"type": "array"}})
+    )
+    assert (read.type, read.closed) == ("object", False)
+    assert {name: (each.type, each.required) for name, each in read.properties.items()} == {
+        "ok": ("boolean", True), "items": ("array", False),
+    }  # fmt: skip

@@ -31,3 +31,13 @@ def test_a_question_that_cannot_be_listed_is_refused(inputs: dict[str, Any], mes
 @pytest.mark.parametrize("ttl", [0, None, 0.5, 52_704_000])
 def test_a_time_limit_may_be_left_out_or_take_a_hundred_years(ttl: float | None) -> None:
     ActionRegistry.registered().get("core.ask").check({"prompt": "Deploy?", "ttl": ttl})
+
+
+def test_a_flat_schema_is_that_of_an_object() -> None:
+    """Attune's response_schema: each member has its own schema, which says whether it is required."""
+    ask = ActionRegistry.registered().get("core.ask")
+    flat = {"approved": {"type": "boolean", "required": True}, "reason": {"type": "string"}}
+    ask.check({"schema": flat})
+    assert ask.function(schema=flat)["schema"] == {"type": "object", "properties": flat}
+    with pytest.raises(InvalidActionInput, match=r"'reason' of the schema has the keyword 'typ'.* did you mean 'type'"):
+        ask.check({"schema": {**flat, "reason": {"typ": "string"}}})
