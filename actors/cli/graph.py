@@ -18,7 +18,7 @@ from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 @DEFINITIONS
 @ACTIONS
 @PACKS
-@with_asked_daemon("definitions", "actions", "packs")
+@with_asked_daemon("definitions", "actions", "packs", named="workflow")
 def graph(
     *,
     workflow: str,
@@ -30,7 +30,7 @@ def graph(
 ) -> None:
     """Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.
 
-    With --daemon it is a ref of the daemon, which sends the text.
+    With --daemon, or with $STRETTO_DAEMON for a ref, it is a ref of the daemon, which sends the text.
     """
     from stretto.actors.catalogue import Rules, log_nothing
     from stretto.definitions.drawing import dot, folded, lay_out, mermaid, picture_of, svg

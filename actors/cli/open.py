@@ -7,8 +7,8 @@ from typing import Final
 import click
 
 from stretto.actors.cli.runs.daemon import DaemonRuns
-from stretto.actors.cli.runs.options import DAEMON, DAEMON_VARIABLE, find_run, url_of_the_users_daemon
-from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
+from stretto.actors.cli.runs.options import DAEMON, find_run, url_of_the_users_daemon
+from stretto.actors.cli.support.client_tokens import DAEMON_VARIABLE, TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.operations import CreateEnterCode, EnterCodeCreated
 

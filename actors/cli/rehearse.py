@@ -51,7 +51,17 @@ if TYPE_CHECKING:
 @click.option("--case", metavar="FILE", help="Rehearse a conformance case, and print its outcome.")
 @click.option("--jsonl", is_flag=True, help="Rehearse conformance cases from standard input, one a line.")
 @with_asked_daemon(
-    "definitions", "actions", "packs", "pack_config", "keystore", "case", "jsonl", "transcript", "since", "until"
+    "definitions",
+    "actions",
+    "packs",
+    "pack_config",
+    "keystore",
+    "case",
+    "jsonl",
+    "transcript",
+    "since",
+    "until",
+    named="target",
 )
 def rehearse(
     *,
@@ -79,7 +89,7 @@ def rehearse(
     WORKFLOW is the ref of a schedule among the --definitions.
 
     With --daemon, WORKFLOW is a ref of the daemon, or a file whose text it is sent. It rehearses within its own bounds,
-    and reads neither its configuration nor its keystore.
+    and reads neither its configuration nor its keystore. $STRETTO_DAEMON does so for a ref.
     """
     from stretto.metrics import configure_logging
 

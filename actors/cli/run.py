@@ -21,7 +21,8 @@ from stretto.actors.cli.support.action_options import (
     packs_user,
     rendered_commands,
 )
-from stretto.actors.cli.support.client_tokens import TOKEN_FILE
+from stretto.actors.cli.support.asked_daemon import is_of_this_machine, named_daemon
+from stretto.actors.cli.support.client_tokens import DAEMON_VARIABLE, TOKEN_FILE
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.support.progress_option import PROGRESS
 
@@ -46,7 +47,10 @@ STOP_SECONDS = 2.0
 @PACKS
 @PACK_CONFIG
 @KEYSTORE
-@click.option("--daemon", metavar="URL", help="Submit the run to the daemon at unix:///PATH or http://HOST:PORT.")
+@click.option(
+    "--daemon", metavar="URL",
+    help="Submit the run to the daemon at unix:///PATH or http://HOST:PORT. [default: $STRETTO_DAEMON for a ref]",
+)  # fmt: skip
 @TOKEN_FILE
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and exit.")
 @click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")
@@ -90,6 +94,9 @@ def run(
 
     A file may call the workflows in its folder. Give --definitions for those in other folders.
 
+    A ref runs in the daemon of --daemon or $STRETTO_DAEMON. A file, and a ref with --definitions or another setting of
+    this process, runs here in spite of the variable.
+
     VALUE is converted to the parameter's type. Without a type it is text, unless it is a JSON list or object. It wins
     over the same key in --inputs. With --store, unfinished runs in the store continue during this one.
 
@@ -115,10 +122,15 @@ def run(
     else:
         if workflow is None:
             raise click.UsageError("Missing argument 'WORKFLOW'.")
+        is_set_here = bool(definitions or actions or packs or pack_config or keystore or store or store_key)
+        if daemon is None:
+            daemon = named_daemon(is_local=is_set_here or is_of_this_machine(workflow))
+            if daemon is not None:  # the same command runs here without the variable
+                click.echo(f"stretto: the daemon at {daemon} (${DAEMON_VARIABLE}) runs it", err=True)
         if daemon is not None:
             from stretto.actors.cli.remote import Wanted, run_at_daemon
 
-            if definitions or actions or packs or pack_config or keystore or store or store_key:
+            if is_set_here:
                 own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
                 raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
             wanted = Wanted(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.access import ROLES, Access, access_of_file, access_of_store, local_caller
-from stretto.actors.cli.runs.options import DAEMON_VARIABLE, UTC, print_json
+from stretto.actors.cli.runs.options import UTC, print_json
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
-from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
+from stretto.actors.cli.support.client_tokens import DAEMON_VARIABLE, TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 from stretto.actors.cli.support.running_daemon import daemon_of_store

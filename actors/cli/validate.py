@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--pack-config", metavar="FILE", help="Check the names of config.NAME against this file, too.")
 @click.option("--keystore", metavar="FILE", help="Check the names of keystore.NAME against this file, too.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of workflow files, for editors, and exit.")
-@with_asked_daemon("actions", "packs", "pack_config", "keystore")
+@with_asked_daemon("actions", "packs", "pack_config", "keystore", named="paths")
 def validate(
     *,
     paths: tuple[str, ...],
@@ -42,6 +42,7 @@ def validate(
     and config files of `stretto serve`. Exit code 1 means errors.
 
     With --daemon each PATH is a file. The daemon is sent its text, and knows its own workflows and actions.
+    $STRETTO_DAEMON alone sends it nothing.
     """
     if schema:
         from stretto.definitions.validation import json_schema

@@ -75,7 +75,7 @@ class EngineCore:
         self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs, relay)
-        self.sensors = sensors = EngineSensors(services, parts, definitions)
+        self.sensors = sensors = EngineSensors(services, parts, definitions, relay)
         self.matches = matches = MatchStarts(
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
         )

@@ -27,6 +27,7 @@ from stretto.actors.journal import (
 from stretto.actors.outcome import EngineStopping, RunWasParked, UnknownRun
 from stretto.actors.runs import ItemNotInFlight, MayNotAnswer, Services
 from stretto.actors.schedules import ScheduleDisabled, ScheduleElsewhere, UnknownSchedule
+from stretto.actors.sensors import SensorDisabled, SensorElsewhere, UnknownSensor
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import LimitExceeded, StrettoError
@@ -43,6 +44,7 @@ CHANGES: Final = frozenset(
         "pause_schedule",
         "pause_task",
         "recover",
+        "restart_sensor",
         "resume",
         "resume_schedule",
         "resume_task",
@@ -66,7 +68,8 @@ _ERRORS: Final[Mapping[str, type[StrettoError]]] = {
     kind.code: kind
     for kind in (
         IllegalTransition, InquiryEnded, ItemNotInFlight, LimitExceeded, MayNotAnswer, RunRestarting, ScheduleDisabled,
-        ScheduleElsewhere, StoreUnavailable, UnknownItem, UnknownRun, UnknownSchedule, UnknownTask,
+        ScheduleElsewhere, SensorDisabled, SensorElsewhere, StoreUnavailable, UnknownItem, UnknownRun, UnknownSchedule,
+        UnknownSensor, UnknownTask,
     )
 }  # fmt: skip
 _LANE: Final = "answers"

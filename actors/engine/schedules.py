@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, ask_method, ask_method_deferred, derived, forward, handles, settle_with
+from stretto.actors.dispatch import Deferred, ask_method, ask_method_deferred, handles
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.owners import OwnerRequests
 from stretto.actors.engine.relay import Relay
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.journal import Requester
@@ -51,7 +52,9 @@ class EngineSchedules:
         runs: RunSupervision,
         relay: Relay,
     ) -> None:
-        self._relay = relay
+        self._owners = OwnerRequests(
+            services, parts.link, relay, ScheduleElsewhere, lambda reader, ref: reader.triggers.schedules.owner(ref)
+        )
         self._services = services
         self._engine = engine
         self._link = parts.link
@@ -113,38 +116,15 @@ class EngineSchedules:
 
     def pause(self, schedule: str, by: Requester | None) -> Deferred:
         """Pause a schedule. See `Engine.pause_schedule`."""
-        return self._at_its_engine("pause_schedule", self._ask("pause", schedule, by), schedule, by)
+        return self._owners.at_owner("pause_schedule", self._ask("pause", schedule, by), schedule, by, self.show)
 
     def resume(self, schedule: str, by: Requester | None) -> Deferred:
         """Resume a schedule. See `Engine.resume_schedule`."""
-        return self._at_its_engine("resume_schedule", self._ask("resume", schedule, by), schedule, by)
+        return self._owners.at_owner("resume_schedule", self._ask("resume", schedule, by), schedule, by, self.show)
 
     def trigger(self, schedule: str, by: Requester | None) -> Deferred:
         """Start a run of a schedule. See `Engine.trigger_schedule`."""
-        return self._at_its_engine("trigger_schedule", self._ask("trigger", schedule, by), schedule, by)
-
-    def _at_its_engine(self, method: str, own: Deferred, schedule: str, by: Requester | None) -> Deferred:
-        """Return this engine's answer. If another one looks after the schedule, ask that, once."""
-        answer = Deferred()
-
-        def ask_owner(owner: int | None, refused: BaseException) -> None:
-            is_other = owner is not None and owner != self._link.engine
-            ask = self._relay.to_engine(owner, method, (schedule,), by) if owner is not None and is_other else None
-            if ask is None:
-                answer.fail(refused)
-            else:  # a change without a value is seen in the store
-                forward(derived(ask(), lambda value: self.show(schedule) if value is None else value), answer)
-
-        def failed(error: BaseException) -> None:
-            if not isinstance(error, ScheduleElsewhere) or not self._services.journal.durable:
-                answer.fail(error)
-                return
-            self._services.readers.read(
-                lambda reader: reader.schedules.owner(schedule), lambda owner: ask_owner(owner, error), answer.fail
-            )
-
-        settle_with(own, answer.resolve, failed)
-        return answer
+        return self._owners.at_owner("trigger_schedule", self._ask("trigger", schedule, by), schedule, by, self.show)
 
     def _ask(self, method: str, *arguments: Any) -> Deferred:
         if self._scheduler is None:

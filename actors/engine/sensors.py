@@ -8,7 +8,9 @@ import msgspec
 from stretto.actors.actions import PackAccess
 from stretto.actors.dispatch import Deferred, derived, handles
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
+from stretto.actors.engine.owners import OwnerRequests
 from stretto.actors.engine.queries import record_audit
+from stretto.actors.engine.relay import AnsweringRequester, Relay
 from stretto.actors.journal import Requester, asked_by, new_event_id
 from stretto.actors.outcome import EngineStopping
 from stretto.actors.runs import Services
@@ -16,6 +18,7 @@ from stretto.actors.sensors import (
     LOG_LINES,
     MAX_LOG_LINES,
     AnswerRequest,
+    SensorElsewhere,
     SensorKeeper,
     SensorLimits,
     SensorProgram,
@@ -55,7 +58,12 @@ class SensorSupport(msgspec.Struct, frozen=True):
 class EngineSensors:
     """Answers about sensors, and restarts them. Without a sensor there is no keeper."""
 
-    def __init__(self, services: Services, parts: "EngineParts", definitions: EffectiveDefinitions) -> None:
+    def __init__(
+        self, services: Services, parts: "EngineParts", definitions: EffectiveDefinitions, relay: Relay
+    ) -> None:
+        self._owners = OwnerRequests(
+            services, parts.link, relay, SensorElsewhere, lambda reader, ref: reader.triggers.sensors.owner(ref)
+        )
         self._services = services
         self._link = parts.link
         self._stack = parts.stack
@@ -143,13 +151,15 @@ class EngineSensors:
         """End a sensor and start it anew, once the audit has it. See `Engine.restart_sensor`."""
         keeper = self._kept(sensor)
 
-        def recorded(_found: Any) -> Deferred:
+        def recorded(found: dict[str, Any]) -> Deferred:
             answer = Deferred()
-            audit = asked_by(by, "restart_sensor", sensor, self._services.now())
+            asking = by.answering(found) if isinstance(by, AnsweringRequester) else by
+            audit = asked_by(asking, "restart_sensor", sensor, self._services.now())
             record_audit(self._services.journal, audit, answer)
             return derived(answer, lambda _durable: keeper.restart(sensor))
 
-        return derived(keeper.check(sensor), recorded)
+        own = derived(keeper.check(sensor), recorded)
+        return self._owners.at_owner("restart_sensor", own, sensor, by, self.show)
 
     def _kept(self, sensor: str) -> SensorKeeper:
         if self._keeper is None:

@@ -1,7 +1,14 @@
-"""The claims of sensors: which engine of a store runs each of them."""
+"""Which engine of a store runs each sensor: the protocols that claim sensors and read that."""
 
 from collections.abc import Collection
 from typing import Protocol
+
+
+class SensorReader(Protocol):
+    """Reads sensors. Thread-safe. Every method may raise StoreUnavailable."""
+
+    def owner(self, ref: str) -> int | None:
+        """Return the number of the engine that runs a sensor, or None."""
 
 
 class SensorClaims(Protocol):

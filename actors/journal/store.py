@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.events import EventReader
     from stretto.actors.journal.inquiries import InquiryReader
     from stretto.actors.journal.kv import KeyReader
-    from stretto.actors.journal.schedules import ScheduleReader
+    from stretto.actors.journal.triggers import TriggerReader
 
 SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
@@ -275,8 +275,8 @@ class Reader(Protocol):
         """Reads events and matches."""
 
     @property
-    def schedules(self) -> "ScheduleReader":
-        """Reads how far schedules are."""
+    def triggers(self) -> "TriggerReader":
+        """Reads schedules and sensors."""
 
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""

@@ -155,7 +155,7 @@ class Scheduler(ScheduleClaimer):
         held.busy, held.known, ref = held.busy + 1, frozenset(held.running), held.rule.ref
         self._with.readers.tell(
             self.actor_ref,
-            lambda reader: RunsRead(ref, frozenset(reader.schedules.in_progress(ref))),
+            lambda reader: RunsRead(ref, frozenset(reader.triggers.schedules.in_progress(ref))),
             lambda _error: RunsRead(ref, None),
         )
 
@@ -326,7 +326,9 @@ class Scheduler(ScheduleClaimer):
         """Return schedules. Those of other engines are read from the store."""
         now = self._with.now()
         if self._with.journal.durable and any(each.state is None and each.rule.enabled for each in schedules):
-            return self._with.readers.ask_deferred(lambda reader: with_stored(reader.schedules, schedules, now))
+            return self._with.readers.ask_deferred(
+                lambda reader: with_stored(reader.triggers.schedules, schedules, now)
+            )
         return [schedule_as_json(each, now) for each in schedules]
 
     def _report(self, held: Held) -> dict[str, Any]:

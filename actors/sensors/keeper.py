@@ -106,10 +106,11 @@ class SensorKeeper:
         return self._ask(lambda: log_as_json(self._of_ours(ref), count))
 
     def check(self, ref: str) -> Deferred:
-        """Answer whether this engine runs a sensor. Fails as `restart` does."""
+        """Return a sensor that this engine runs. Fails as `restart` does."""
 
-        def look() -> None:
+        def look() -> dict[str, Any]:
             self._of_ours(ref)
+            return self._report(ref)
 
         return self._ask(look)
 

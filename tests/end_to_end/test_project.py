@@ -74,7 +74,7 @@ def test_a_new_project_passes_validate_and_rehearse_and_runs(tmp_path: Path) -> 
 
 
 def test_variables_name_the_daemon_and_the_store(tmp_path: Path) -> None:
-    """An option wins over a variable, the daemon's variable over the store's. `run` is local without --daemon."""
+    """An option wins over a variable, the daemon's variable over the store's. `run` of a file is local."""
     stretto(tmp_path, "init project")
     project = tmp_path / "project"
     served = serve(project, "serve --definitions definitions --packs packs", STRETTO_STORE="sqlite:///served.db")

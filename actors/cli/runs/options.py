@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
+from stretto.actors.cli.support.client_tokens import DAEMON_VARIABLE, TOKEN_FILE, check_daemon_variable, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.gateway import default_path
@@ -39,9 +39,6 @@ LIMIT = click.option(
 )
 CURSOR = click.option("--cursor", metavar="CURSOR", help="Continue from a previous page.")
 UTC = click.option("--utc", is_flag=True, help="Show times in UTC instead of the local time zone.")
-
-DAEMON_VARIABLE = "STRETTO_DAEMON"
-"""The variable with the URL of the daemon, for commands with neither --daemon nor --store."""
 
 NOTE = click.option("--note", metavar="TEXT", callback=_checked_note, help="A note for the audit.")
 """The option of a note, which stands in the audit."""
@@ -127,9 +124,7 @@ def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | No
     if daemon is not None or store is not None:
         return daemon, store
     if url := os.environ.get(DAEMON_VARIABLE):
-        if not url.startswith(("unix:///", "http://", "https://")):
-            raise click.UsageError(f"${DAEMON_VARIABLE} must be unix:///PATH or http://HOST:PORT, got {url!r}")
-        return url, None
+        return check_daemon_variable(url), None
     return None, os.environ.get(STORE_VARIABLE) or None
 
 

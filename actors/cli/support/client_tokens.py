@@ -13,6 +13,8 @@ from stretto.actors.text_files import read_bytes
 if TYPE_CHECKING:
     from stretto.actors.gateway import Client
 
+DAEMON_VARIABLE: Final = "STRETTO_DAEMON"
+"""The variable with the URL of the daemon, for commands without --daemon."""
 TOKEN_VARIABLE: Final = "STRETTO_TOKEN"  # noqa: S105 - a variable's name
 """The variable with the token, for commands without --token-file."""
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -23,6 +25,13 @@ TOKEN_FILE = click.option(
     metavar="FILE",
     help="The file with the token for an http:// daemon. [default: $STRETTO_TOKEN, else the file client-tokens]",
 )
+
+
+def check_daemon_variable(url: str) -> str:
+    """Return the URL that `$STRETTO_DAEMON` has. Raises `click.UsageError` if it is not one of a daemon."""
+    if not url.startswith(("unix:///", "http://", "https://")):
+        raise click.UsageError(f"${DAEMON_VARIABLE} must be unix:///PATH or http://HOST:PORT, got {url!r}")
+    return url
 
 
 def client_of(url: str, token_file: str | None) -> "Client":

@@ -60,9 +60,11 @@ class SensorMethods(EngineActor):
             by: As of `submit`.
 
         Returns:
-            The sensor as `sensors` does, as its end begins.
+            The sensor as `sensors` does, as its end begins. If another engine of the store runs it, that one is asked.
 
         Raises:
-            UnknownSensor, SensorElsewhere, SensorDisabled: As `sensor_logs` does.
+            UnknownSensor, SensorDisabled: As `sensor_logs` does.
+            SensorElsewhere: No engine runs it yet.
+            RequestUnanswered: Another engine runs it, and has not answered.
         """
         return self._core.sensors.restart(sensor, by)

@@ -68,11 +68,11 @@ from stretto.actors.journal.sql.run_rows import (
     select_matching,
     select_runs,
 )
-from stretto.actors.journal.sql.schedules import SqlScheduleReader
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
 from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
+from stretto.actors.journal.sql.triggers import SqlTriggerReader
 from stretto.actors.journal.store import (
     Child,
     ItemPage,
@@ -117,7 +117,7 @@ class SqlReader:
         self.inquiries = SqlInquiryReader(engine, store)
         self.contexts = SqlContextReader(engine, keyring, store)
         self.events = SqlEventReader(engine, keyring, store)
-        self.schedules = SqlScheduleReader(engine, store)
+        self.triggers = SqlTriggerReader(engine, store)
 
     # ---- recovery
 

@@ -1,14 +1,24 @@
-"""The claims of sensors in a store."""
+"""The table of sensors in a store: claimed, and read."""
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import Dialect, delete, select, update
+from sqlalchemy import Dialect, Engine, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stretto.actors.journal.sql.damage import report_damage
+from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.ownership import Ownership
+from stretto.actors.journal.sql.run_rows import searchable
 from stretto.actors.journal.sql.sensor_table import sensors
 from stretto.actors.journal.sql.tables import engines
 from stretto.actors.journal.sql.transaction import chunks
+
+_OWNER: Final = (
+    select(sensors.c.owner)
+    .join(engines, engines.c.number == sensors.c.owner)
+    .where(sensors.c.ref == bindparam("ref"), engines.c.fenced_by.is_(None))
+)
 
 
 class SqlSensorClaims:
@@ -39,6 +49,21 @@ class SqlSensorClaims:
                 mine = select(sensors.c.ref).where(sensors.c.ref.in_(some), sensors.c.owner == engine)
                 ours.update(connection.scalars(mine))
         return frozenset(ours)
+
+
+@report_damage
+class SqlSensorReader:
+    """Reads the table of sensors. Thread-safe. Implements `journal.sensors.SensorReader`."""
+
+    def __init__(self, engine: Engine, store: str) -> None:
+        self._engine = engine
+        self._store = store
+
+    def owner(self, ref: str) -> int | None:
+        """Return the number of its engine; see `SensorReader.owner`."""
+        with converting_errors(self._store), self._engine.connect() as connection, connection.begin():
+            number: int | None = connection.scalar(_OWNER, {"ref": searchable(ref)})
+            return number
 
 
 def _insertion(dialect: Dialect) -> "sqlite.Insert | postgresql.Insert":

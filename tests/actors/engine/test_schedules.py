@@ -131,5 +131,5 @@ def test_a_new_timing_is_durable_before_it_is_due(tmp_path: Path) -> None:
     with Engine.open(definitions=folder, store=store) as engine:
         engine.schedules()
     with open_store(store, keyring_for(store, None)) as opened:
-        (row,) = opened.reader.schedules.all()
+        (row,) = opened.reader.triggers.schedules.all()
     assert row.state.timing == "every 604800 s UTC"

@@ -121,3 +121,35 @@ def test_no_daemon_ends_as_of_other_commands(tmp_path: Path) -> None:
     """With the exit code of a daemon that does not answer."""
     refused = run("actions", "list", "--daemon", f"unix://{tmp_path}/none", code=3)
     assert f"{tmp_path}/none" in refused.stderr
+
+
+def test_the_variable_names_the_daemon_for_refs(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands ask it. `run` says where it runs, because the same command runs here without the variable."""
+    monkeypatch.setenv("STRETTO_DAEMON", opened.client.url)
+    ran = run("run", "asked.greet", "name=Ada", "--json")
+    assert json.loads(ran.stdout)["output"] == {"said": "Hello, Ada"}
+    assert f"stretto: the daemon at {opened.client.url} ($STRETTO_DAEMON) runs it\n" in ran.stderr
+    assert run("graph", "asked.greet", "--format", "dot").stdout.startswith("digraph")
+    assert "asked.greet" in run("rehearse", "asked.greet", "name=Ada", "--json").stdout
+    (echo,) = (each for each in json.loads(run("actions", "list", "--json").stdout) if each["ref"] == "core.echo")
+    assert echo["used_by"] == ["asked.greet"]
+
+
+def test_the_variable_sends_no_file_and_overrides_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command works here: no daemon is at the URL. An empty variable counts as unset."""
+    path = tmp_path / "greet.yaml"
+    path.write_text(GREET)
+    monkeypatch.setenv("STRETTO_DAEMON", f"unix://{tmp_path}/none")
+    here = ("--definitions", str(tmp_path))
+    for command in (("run", str(path)), ("run", "asked.greet", *here)):
+        assert "Hello, Ada" in run(*command, "name=Ada").stdout
+    for command in (("rehearse", str(path)), ("rehearse", "asked.greet", *here)):
+        assert json.loads(run(*command, "name=Ada", "--json").stdout)["status"] == "succeeded"
+    for command in (("graph", str(path)), ("graph", "asked.greet", *here)):
+        assert "say" in run(*command).stdout
+    assert run("validate", str(path)).stdout == "1 file: all is well\n"
+    assert f"{tmp_path}/none" in run("run", "asked.greet", code=3).stderr
+    monkeypatch.setenv("STRETTO_DAEMON", "ftp://host")
+    assert "$STRETTO_DAEMON must be unix:///PATH" in run("run", "asked.greet", code=2).stderr
+    monkeypatch.setenv("STRETTO_DAEMON", "")
+    assert "/none" not in run("run", "asked.greet", code=2).stderr

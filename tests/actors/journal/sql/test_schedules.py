@@ -40,14 +40,14 @@ def test_a_new_schedule_begins_at_the_present(store: Store) -> None:
     assert claim(store, "a.b", "a.c") == [
         ScheduleState(ref=ref, timing="every 60 s", after=1000) for ref in ("a.b", "a.c")
     ]
-    assert [row.state.ref for row in store.reader.schedules.all()] == ["a.b", "a.c"]
+    assert [row.state.ref for row in store.reader.triggers.schedules.all()] == ["a.b", "a.c"]
 
 
 def test_a_state_is_kept_with_all_its_fields(store: Store) -> None:
     claim(store, "a.b")
     store.writer.write([ScheduleMoved(state=MOVED)])
     assert claim(store, "a.b", at=5000) == [MOVED]
-    [row] = store.reader.schedules.all()
+    [row] = store.reader.triggers.schedules.all()
     assert row.state == MOVED
     assert row.owner is not None
 
@@ -69,10 +69,10 @@ def test_runs_are_in_progress_from_the_event_to_their_end(store: Store) -> None:
     claim(store, "a.b")
     store.writer.write([ScheduleMoved(state=MOVED, accepted=accepted())])
     store.writer.write([ScheduleMoved(state=MOVED, accepted=accepted(run_id="run-2", error="it cannot be rendered"))])
-    assert store.reader.schedules.in_progress("a.b") == ["run-1"]
-    assert store.reader.schedules.in_progress("a.c") == []
+    assert store.reader.triggers.schedules.in_progress("a.b") == ["run-1"]
+    assert store.reader.triggers.schedules.in_progress("a.c") == []
     store.writer.write([acceptance("run-1")])
-    assert store.reader.schedules.in_progress("a.b") == ["run-1", "run-1"]
+    assert store.reader.triggers.schedules.in_progress("a.b") == ["run-1", "run-1"]
 
 
 def test_the_next_engine_looks_after_what_an_engine_has_left(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_damaged_row_is_refused(store: Store, values: dict[str, Any]) -> None:
     with store.schedules._ownership.transaction() as connection:
         connection.execute(update(schedules).values(values))
     with pytest.raises(UnreadableRecord, match="the store is damaged"):
-        store.reader.schedules.all()
+        store.reader.triggers.schedules.all()
 
 
 def test_the_state_of_a_schedule_outlives_its_file_for_a_month(store: Store) -> None:
@@ -98,11 +98,11 @@ def test_the_state_of_a_schedule_outlives_its_file_for_a_month(store: Store) -> 
     claim(store, "a.b", "a.c")
     store.writer.write([ScheduleMoved(state=MOVED)])
     claim(store, "a.c", at=5000)
-    gone, kept = store.reader.schedules.all()
+    gone, kept = store.reader.triggers.schedules.all()
     assert (gone.owner, gone.state.after, gone.state.paused) == (None, 5000, True)
     assert kept.owner is not None
     claim(store, "a.c", at=5000 + FORGOTTEN_SECONDS)
     assert claim(store, "a.b", "a.c", at=6000)[0].paused
     claim(store, "a.c", at=7000)
     claim(store, "a.c", at=7001 + FORGOTTEN_SECONDS)
-    assert [row.state.ref for row in store.reader.schedules.all()] == ["a.c"]
+    assert [row.state.ref for row in store.reader.triggers.schedules.all()] == ["a.c"]
