@@ -61,11 +61,19 @@ class Guest:
                 self._room.restrict(self)
 
     def release(self) -> None:
-        """Note that the client is known, or gone. Idempotent."""
+        """Note that the client has said who it is. Idempotent."""
         if self.is_guest:
             self.is_guest = False
             if self._room is not None:
                 self._room.release(self)
+
+    def leave(self) -> None:
+        """Note that the socket is closed. Idempotent.
+
+        A request may be refused later. Its client must not wait then: the descriptor may be another socket's by now.
+        """
+        self.release()
+        self._room = None
 
     def had_turn(self) -> None:
         """Note that something of the client is read. Listeners are never slow."""

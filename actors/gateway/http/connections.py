@@ -277,7 +277,7 @@ class Connection(H11Protocol):
         self.abort()
 
     def _forget(self) -> None:
-        self._place.release()
+        self._place.leave()
         self._all.remove(self)
         self._lost()
 

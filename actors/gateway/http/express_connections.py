@@ -13,7 +13,7 @@ from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.gateway.http.connections import Connection
 from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.outlets import StreamSockets
-from stretto.actors.gateway.http.plain_requests import PREFIX, read_plain
+from stretto.actors.gateway.http.plain_requests import PREFIX, PlainRequest, read_plain
 
 _IDLE: Final = {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}
 """The states of a connection of h11 that waits for its next request."""
@@ -38,6 +38,8 @@ class ExpressConnection(Connection):
         self._ends_after_lane = False
         self._held = b""
         """Bytes of a plain request whose body is not all there, or those behind a request in the express lane."""
+        self._incomplete: PlainRequest | None = None
+        """The plain request whose body is not all there."""
         self._facts: dict[str, Any] = {}
 
     @property
@@ -52,7 +54,7 @@ class ExpressConnection(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._held = b""
+        self._held, self._incomplete = b"", None
         super().connection_lost(exc)
 
     def end_after_answer(self) -> None:
@@ -75,8 +77,9 @@ class ExpressConnection(Connection):
         self.transport.write(answer)
         if self._held:
             held, self._held = self._held, b""
-            self.flow.resume_reading()
+            # In this order: with TLS, bytes that have been decrypted come by a callback of their own.
             self.loop.call_soon(self._go_on, held)
+            self.flow.resume_reading()
         else:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -86,13 +89,29 @@ class ExpressConnection(Connection):
         if self._in_lane:  # of the next request: there is at most a read of it
             self._held += data
             self.flow.pause_reading()
-        elif not ((self._held or data.startswith(PREFIX)) and self._take_express(self._held + data)):
-            data, self._held = self._held + data, b""
+        elif self._incomplete is not None:
+            self._held += data
+            if len(self._held) >= self._incomplete.end:
+                self._end_wait()
+        elif not (data.startswith(PREFIX) and self._take_express(data)):
             super()._take(data)
 
     def _take_express(self, data: bytes) -> bool:
         """Let the express lane answer a plain request. Return whether it does, or waits for the rest of the body."""
-        is_usual = (
+        if not self._can_enter() or (plain := read_plain(data)) is None:
+            return False
+        self._unset_keepalive_if_required()
+        self._meet_deadline()
+        if len(data) < plain.end:
+            self._held, self._incomplete = data, plain
+            # One deadline for the whole body, however many parts it comes in.
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up_express)
+        else:
+            self._enter(plain, data)
+        return True
+
+    def _can_enter(self) -> bool:
+        return not (
             not self._lane.is_open
             or self._place.is_guest
             or self.flow.write_paused
@@ -100,21 +119,25 @@ class ExpressConnection(Connection):
             or self.conn.states != _IDLE
             or self.conn.trailing_data[0]
         )
-        if is_usual or (plain := read_plain(data)) is None:
-            return False
-        self._unset_keepalive_if_required()
-        self._meet_deadline()
-        if len(data) < plain.end:
-            self._held = data
-            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up_express)
-            return True
+
+    def _enter(self, plain: PlainRequest, data: bytes) -> None:
+        """Hand a whole request to the lane. `data` begins with it."""
         self._in_lane = True
         self._all.was_used(self)
         self._held = data[plain.end :]
         if self._held:
             self.flow.pause_reading()
         self._lane.take(self, plain, data[plain.begin : plain.end], self._facts, self.app_state)
-        return True
+
+    def _end_wait(self) -> None:
+        """Go on with a request whose body is all there now."""
+        self._meet_deadline()
+        plain, self._incomplete = self._incomplete, None
+        data, self._held = self._held, b""
+        if plain is not None and self._can_enter():
+            self._enter(plain, data)
+        else:
+            super()._take(data)
 
     def _go_on(self, held: bytes) -> None:
         """Take what has come behind a request of the express lane."""
@@ -123,6 +146,6 @@ class ExpressConnection(Connection):
 
     def _give_up_express(self) -> None:
         """Leave a request whose body is late to the usual way, which refuses it."""
-        self._deadline = None
+        self._deadline = self._incomplete = None
         held, self._held = self._held, b""
         super()._take(held)

@@ -1,12 +1,13 @@
 """Requests of webhooks in their plainest form, read without h11: a head and a body of a known length.
 
 Whatever is not exactly so is left to h11, with its answer: another route or version, a body in chunks, a name with an
-escape, a header that h11 would refuse.
+escape, a header that h11 would refuse, a head that may be too large.
 """
 
 import re
 from typing import Final, NamedTuple
 
+from stretto.actors.gateway.http.application import MAX_HEADER_BYTES
 from stretto.actors.gateway.http.bodies import UNCOUNTED_BYTES
 from stretto.actors.operations import API
 
@@ -46,7 +47,7 @@ def read_plain(data: bytes) -> PlainRequest | None:
     """
     if not data.startswith(PREFIX):
         return None
-    end = data.find(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES)  # a larger head may be refused, and its connection closed
     line_end = data.find(b"\r\n")
     name = data[len(PREFIX) : line_end - len(_VERSION)]
     if end < 0 or data[line_end - len(_VERSION) : line_end] != _VERSION or _NAME.fullmatch(name) is None:

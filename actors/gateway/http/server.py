@@ -262,7 +262,7 @@ def _nothing() -> None:
 
 
 def _close(arrival: Arrival) -> None:
-    arrival.place.release()
+    arrival.place.leave()
     give_back(arrival.connection)
     arrival.connection.close()
 

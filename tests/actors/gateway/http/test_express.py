@@ -1,7 +1,11 @@
 """Requests of webhooks on a kept connection take the express lane. Its answers are those of the usual way."""
 
 import asyncio
+import queue
+import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,10 +14,15 @@ import pytest
 
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http import express, express_connections
-from stretto.actors.gateway.http.application import Application
+from stretto.actors.gateway.http.application import MAX_HEADER_BYTES, Application
 from stretto.actors.gateway.http.express import ExpressLane
+from stretto.actors.gateway.http.express_connections import ExpressConnection
+from stretto.actors.gateway.paced_loop import PacedLoop
+from stretto.actors.settings import ServeSettings
 from stretto.actors.triggers import HookDesk
+from tests.support.certificates import Authority
 from tests.support.gateways import Reply, http, read_reply, with_port
+from tests.support.waiting import PATIENCE
 
 SECRET = "a-token-of-a-hook"
 PATH = "/api/v1/hooks/greeted"
@@ -58,9 +67,9 @@ class Kept:
         self.writer = writer
 
     @classmethod
-    async def open(cls, url: str) -> "Kept":
+    async def open(cls, url: str, tls: ssl.SSLContext | None = None) -> "Kept":
         place = urlsplit(url)
-        kept = cls(*await asyncio.open_connection(place.hostname, place.port))
+        kept = cls(*await asyncio.open_connection(place.hostname, place.port, ssl=tls))
         assert (await kept.ask(request(b'{"key": "the first"}'))).status in {200, 202}
         return kept
 
@@ -186,6 +195,94 @@ def test_a_body_that_does_not_come_is_refused(
     with_port(tmp_path, test, definitions=folder)
 
 
+def test_a_body_that_comes_in_parts_has_one_deadline(tmp_path: Path, folder: Path, taken: list[str]) -> None:
+    """Else a byte now and then would keep a connection for days."""
+    connections: list[ExpressConnection] = []
+    made = ExpressConnection.connection_made
+
+    def noted(connection: ExpressConnection, transport: Any) -> None:
+        connections.append(connection)
+        made(connection, transport)
+
+    async def received(connection: ExpressConnection, length: int) -> None:
+        while len(connection._held) != length:  # noqa: ASYNC110 - in the turns of this loop
+            await asyncio.sleep(0)
+
+    async def test(_client: Client, url: str) -> None:
+        kept = await Kept.open(url)
+        (connection,) = connections
+        data = request(b'{"key": 1}')
+        kept.writer.write(data[:-4])
+        await received(connection, len(data) - 4)
+        deadline = connection._deadline
+        assert deadline is not None
+        for left in (3, 2, 1):
+            kept.writer.write(data[-left - 1 :][:1])
+            await received(connection, len(data) - left)
+            assert connection._deadline is deadline
+        assert (await kept.ask(data[-1:])).status == 202
+        assert (deadline.cancelled(), connection._deadline, taken) == (True, None, ["greeted"])
+        kept.writer.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ExpressConnection, "connection_made", noted)
+        with_port(tmp_path, test, definitions=folder)
+
+
+def test_a_head_that_is_too_large_ends_the_connection(tmp_path: Path, folder: Path, taken: list[str]) -> None:
+    """As its answer says."""
+
+    async def test(_client: Client, url: str) -> None:
+        kept = await Kept.open(url)
+        answer = await kept.ask(request(b"{}", x_large=MAX_HEADER_BYTES * "a"))
+        assert answer.headers["connection"] == "close"
+        assert await kept.rest() == b""
+        assert not taken
+
+    with_port(tmp_path, test, definitions=folder)
+
+
+def test_requests_over_tls_stay_in_order_when_parts_come_during_an_answer(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS delivers what it has decrypted meanwhile by a callback of its own, behind what has come before."""
+    files = (authority := Authority(tmp_path)).issue("port")
+    serve = ServeSettings(tls_cert=str(files.cert), tls_key=str(files.key))
+    trusted = ssl.create_default_context(cafile=str(authority.file))
+    lane: list[Any] = []
+    portions: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    take, together, updated = ExpressLane.take, HookDesk.receive_together, SSLProtocol.buffer_updated
+
+    def noted(own: ExpressLane, connection: Any, *more: Any) -> None:
+        lane.append(connection)
+        take(own, connection, *more)
+
+    def came(protocol: Any, count: int) -> None:
+        updated(protocol, count)
+        if lane and protocol is lane[0].transport._ssl_protocol:
+            lane.append("more")
+
+    async def test(_client: Client, url: str) -> None:
+        kept = await Kept.open(url, trusted)
+        monkeypatch.setattr(HookDesk, "receive_together", lambda own, receipts: portions.put((own, receipts)))
+        second = request(b'{"key": 2}')
+        kept.writer.write(request(b'{"key": 1}') + second[:30])
+        portion = await asyncio.get_running_loop().run_in_executor(None, partial(portions.get, timeout=PATIENCE))
+        monkeypatch.setattr(HookDesk, "receive_together", together)
+        parts = len(lane)
+        kept.writer.write(second[30:])
+        while len(lane) == parts:  # noqa: ASYNC110 - in the turns of this loop
+            await asyncio.sleep(0)
+        together(*portion)
+        answers = [await kept.answer() for _ in range(2)]
+        assert [each.status for each in answers] == [202, 202]
+        kept.writer.close()
+
+    monkeypatch.setattr(ExpressLane, "take", noted)
+    monkeypatch.setattr(SSLProtocol, "buffer_updated", came)
+    with_port(tmp_path, test, definitions=folder, serve=serve)
+
+
 def test_who_is_not_known_yet_or_is_refused_takes_the_usual_way(tmp_path: Path, folder: Path, taken: list[str]) -> None:
     """So the time of guests is bounded there."""
 
@@ -248,6 +345,37 @@ def test_who_has_left_gets_no_answer_and_harms_no_one(tmp_path: Path, folder: Pa
         kept.writer.close()
 
     with_port(tmp_path, test, definitions=folder, store=sqlite_url)
+
+
+def test_a_refusal_of_who_has_left_makes_no_other_socket_wait(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The descriptor may be another client's by then, whose requests would wait as a guest's do."""
+    connections: list[ExpressConnection] = []
+    portions: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    made, together = ExpressConnection.connection_made, HookDesk.receive_together
+
+    def noted(connection: ExpressConnection, transport: Any) -> None:
+        connections.append(connection)
+        made(connection, transport)
+
+    async def test(_client: Client, url: str) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, PacedLoop)
+        kept = await Kept.open(url)
+        monkeypatch.setattr(HookDesk, "receive_together", lambda own, receipts: portions.put((own, receipts)))
+        kept.writer.write(request(b'{"key": 1}', authorization="Bearer another"))
+        desk, receipts = await loop.run_in_executor(None, partial(portions.get, timeout=PATIENCE))
+        kept.writer.transport.abort()
+        while connections[0]._is_open:  # noqa: ASYNC110 - in the turns of this loop
+            await asyncio.sleep(0)
+        together(desk, receipts)
+        while not receipts[0].is_done:  # noqa: ASYNC110 - in the turns of this loop
+            await asyncio.sleep(0)
+        assert connections[0]._place not in loop.guests._queue.guests.values()
+
+    monkeypatch.setattr(ExpressConnection, "connection_made", noted)
+    with_port(tmp_path, test, definitions=folder)
 
 
 def test_a_request_under_way_is_answered_before_the_gateway_stops(

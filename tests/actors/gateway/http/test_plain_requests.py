@@ -59,6 +59,7 @@ def test_the_head_of_a_plain_request_is_read() -> None:
         request(*LINES, b"x-nul: a\0b"),
         request(*LINES, b"x-line: a\nb: c"),
         request(*LINES, b"x-return: a\rb: c"),
+        request(*LINES, b"x-large: " + MAX_HEADER_BYTES * b"a"),
     ],
 )
 def test_what_is_not_plain_is_left_to_h11(data: bytes) -> None:
