@@ -9,10 +9,10 @@ from sqlalchemy import text
 from stretto.actors.engine.engine import Engine
 from stretto.actors.engine.relay import CHANGES, REPORTS, RefusedByPeer
 from stretto.actors.journal import InquiryEnded, Requester
-from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.store_clock import StoreClock
+from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ItemNotInFlight, MayNotAnswer
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
