@@ -1,6 +1,6 @@
 """Each rule in force that listens to an event answers it once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, TypeVarTuple
 
 from stretto.actors.dispatch import Guard, Overran, Unguarded
@@ -104,7 +104,8 @@ class Overrunning(Unguarded):
     """Breaks off each call that has more than one rule, and each one with a rule named `slow`."""
 
     def call(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
-        rules: Any = arguments[1]
+        given: Sequence[Any] = arguments
+        rules = given[1]
         if len(rules) > 1 or rules[0].ref.startswith("slow"):
             raise Overran(2.0, None)
         return function(*arguments)
