@@ -28,6 +28,8 @@ class GaugeSources:
     items_in_flight: Callable[[], int] = _none
     context_bytes: Callable[[], int] = _none
     threads_left_behind: Callable[[], int] = _none
+    key_permits: Callable[[], int] = _none
+    key_items_waiting: Callable[[], int] = _none
     actors: Callable[[], Mapping[str, int]] = _no_actors
     runs_quarantined: Callable[[], int] | None = None
     journal_pending_records: Callable[[], int] | None = None
@@ -49,6 +51,8 @@ class StateGauges(Collector):
             (catalogue.ITEMS_IN_FLIGHT, sources.items_in_flight),
             (catalogue.CONTEXT_BYTES, sources.context_bytes),
             (catalogue.THREADS_LEFT_BEHIND, sources.threads_left_behind),
+            (catalogue.KEY_PERMITS, sources.key_permits),
+            (catalogue.KEY_WAITING, sources.key_items_waiting),
             (catalogue.JOURNAL_PENDING, sources.journal_pending_records),
             (catalogue.STORE_AVAILABLE, sources.store_available),
         ):

@@ -258,6 +258,8 @@ class Instruments:
         context_bytes: Callable[[], int],
         actors: Callable[[], Mapping[str, int]],
         threads_left_behind: Callable[[], int] = lambda: 0,
+        key_permits: Callable[[], int] = lambda: 0,
+        key_items_waiting: Callable[[], int] = lambda: 0,
         runs_quarantined: Callable[[], int] | None = None,
         journal_pending_records: Callable[[], int] | None = None,
         store_available: Callable[[], bool] | None = None,
@@ -272,6 +274,8 @@ class Instruments:
             context_bytes: Returns the bytes that the runs' contexts hold.
             actors: Returns the number of live actors by class name.
             threads_left_behind: Returns the number of threads whose function runs on although its item has ended.
+            key_permits: Returns the number of permits of concurrency keys that items have.
+            key_items_waiting: Returns the number of items that wait for one.
             runs_quarantined: Returns the number of quarantined runs, or None without a store.
             journal_pending_records: Returns the number of records to commit, or None without a store.
             store_available: Returns whether the store accepts records, or None without a store. The gauge then has no
@@ -283,6 +287,8 @@ class Instruments:
             context_bytes=context_bytes,
             actors=actors,
             threads_left_behind=threads_left_behind,
+            key_permits=key_permits,
+            key_items_waiting=key_items_waiting,
             runs_quarantined=runs_quarantined,
             journal_pending_records=journal_pending_records,
             store_available=store_available,

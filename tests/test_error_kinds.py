@@ -14,6 +14,7 @@ from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.journal.store import Unrecordable
 from stretto.actors.pools import PoolNeedsKey, UnknownPool, UnmetNeeds
 from stretto.actors.runners.base import Finished
+from stretto.actors.runs.keyed_items import InvalidKey
 from stretto.definitions.conductor.events import StreamProblem
 from stretto.definitions.errors import ExpressionLimitExceeded, InvalidDefinition, UnknownWorkflow
 from tests.support.paths import ROOT
@@ -34,7 +35,7 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
     ("actors/rehearsal/runner.py", "kind"): RUNNERS,
     ("actors/runners/own_worker_calls.py", "kind"): {"exception", "not_data"},
     ("actors/runners/remote_calls.py", "end.kind"): RUNNERS,
-    ("actors/runs/execution.py", "kind"): PASSED_ON,
+    ("actors/runs/execution.py", "kind"): {InvalidKey.code},
     ("actors/runs/item.py", "kind"): PASSED_ON,
     ("actors/runs/item.py", "message.code"): PASSED_ON,
     ("actors/runs/item.py", "error.code"): {

@@ -36,6 +36,9 @@ class EngineActor(DispatchedActor):
         for permits in (self._services.permits, *self._services.pool_permits.values()):
             if permits.asked:
                 self._core.runs.notify_of_permits(permits.share_out(), permits.pool)
+        if self._services.key_limits.asking:
+            for pool, changes in self._services.key_limits.share_out():
+                self._core.runs.notify_of_permits(changes, pool)
         if self._core.admission.closed:
             self._core.shutdown.finish_if_drained()
 

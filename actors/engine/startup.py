@@ -221,6 +221,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
         runners.answer_questions(answer)
         sensors = None if options.sensors is None else SensorSupport(options.sensors, answer, access)
         if journal is not None:
+            if journal.peers is not None:
+                services.key_limits.connect(journal.peers.share, lambda: _share_permits(services))
             journal.start(timers, instruments, lambda: services.engine)
         return EngineParts(
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
@@ -259,6 +261,8 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
         services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
     if parts.journal is not None:
+        if parts.journal.peers is not None:
+            parts.journal.peers.use_limits(services.key_limits)
         parts.journal.start_peers(reference, services.keys.load)
     reference.tell(BeginSchedules())
     reference.tell(BeginSensors())
@@ -276,6 +280,12 @@ def _resize(services: Services, engine: "pykka.ActorRef[Actor]", pool: str, capa
     if services.pool_permits[pool].resize(capacity):
         with contextlib.suppress(pykka.ActorDeadError):  # the engine stops
             engine.tell(SharePermits())
+
+
+def _share_permits(services: Services) -> None:
+    """Let the engine share out permits. Called on any thread."""
+    with contextlib.suppress(pykka.ActorDeadError):  # the engine stops
+        services.engine.tell(SharePermits())
 
 
 def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
@@ -311,6 +321,8 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
         context_bytes=lambda: sum(list(services.context_bytes.values())),
         actors=actors,
         journal_pending_records=None if journal is None else lambda: services.journal.pending,
+        key_permits=lambda: services.key_limits.figures()[0],
+        key_items_waiting=lambda: services.key_limits.figures()[1],
         threads_left_behind=lambda: services.runners.thread_use.left_behind,
         store_available=None if journal is None else lambda: services.journal.unavailable is None,
     )

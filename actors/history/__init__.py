@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.waits import (
         Blockers,
         ItemWait,
+        KeyWait,
         PoolWait,
         explain_waits,
         quarantine_wait,
@@ -100,7 +101,7 @@ else:
             "tasks": "list_tasks show_task task_of tasks_of",
             "timelines": "show_timeline",
             "values": "item_result run_inputs",
-            "waits": "Blockers ItemWait PoolWait explain_waits quarantine_wait quarantined_children",
+            "waits": "Blockers ItemWait KeyWait PoolWait explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
     )
@@ -117,6 +118,7 @@ __all__ = [
     "ItemWait",
     "KeptReports",
     "KeyKnown",
+    "KeyWait",
     "OfflineRuns",
     "OldRunRead",
     "PoolWait",

@@ -31,6 +31,24 @@ class PoolWait(NamedTuple):
     trouble: str | None = None
 
 
+class KeyWait(NamedTuple):
+    """Items that wait for a permit of a key.
+
+    Attributes:
+        key: The key.
+        items: How many items.
+        limit: How many permits there are.
+        runs: The runs of this daemon that have some.
+        others: The other daemons that have some, each with their number.
+    """
+
+    key: str
+    items: int
+    limit: int
+    runs: tuple[str, ...] = ()
+    others: tuple[tuple[int, int], ...] = ()
+
+
 class ItemWait(NamedTuple):
     """A message that an item waits for.
 
@@ -59,6 +77,7 @@ class Blockers:
         left_behind: The number of threads that functions without an item hold.
         pools: What items wait for in pools.
         messages: Items in flight that wait for people or events.
+        keys: The permits of keys that items wait for.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -72,9 +91,12 @@ class Blockers:
     left_behind: int = 0
     pools: tuple[PoolWait, ...] = ()
     messages: Mapping[tuple[str, int, int], ItemWait] = field(default_factory=dict)
+    keys: tuple[KeyWait, ...] = ()
 
 
 NO_BLOCKERS: Final = Blockers()
+_MOST_HOLDERS: Final = 3
+"""Runs that have permits of a key and are named."""
 
 
 def explain_waits(conductor: Conductor, task: str | None, blockers: Blockers = NO_BLOCKERS) -> list[dict[str, Any]]:
@@ -129,6 +151,9 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
     if blockers.permits:
         text = f"the engine's max_items_in_flight is reached: {blockers.permits:,} of the run's items wait"
         yield {"kind": "permits", "text": text, "count": blockers.permits}
+    for wait in blockers.keys:
+        text = f"{_items(wait.items)} for a permit of {wait.key!r} (limit {wait.limit:,}), {_holders(wait)}"
+        yield {"kind": "key", "text": text, "count": wait.items, "key": wait.key}
     for each in blockers.pools:
         who = "1 item waits" if each.items == 1 else f"{each.items:,} items wait"
         text = f"{who} for a worker of {each.pool}: {each.connected:,} of {each.expected:,} connected"
@@ -137,6 +162,15 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
         if each.trouble is not None:
             text += f": {each.trouble}"
         yield {"kind": "pool", "text": text, "count": each.items, "pool": each.pool}
+
+
+def _holders(wait: KeyWait) -> str:
+    """Return who has the permits of a key, in words."""
+    runs = [f"the run {run_id}" for run_id in wait.runs[:_MOST_HOLDERS]]
+    if len(wait.runs) > _MOST_HOLDERS:
+        runs.append(f"{len(wait.runs) - _MOST_HOLDERS:,} more runs")
+    daemons = [f"the daemon {number} ({count:,})" for number, count in wait.others]
+    return f"held by {', '.join([*runs, *daemons])}" if runs or daemons else "which no one holds"
 
 
 def _described(wait: Wait, blockers: Blockers) -> dict[str, Any]:

@@ -121,6 +121,7 @@ if TYPE_CHECKING:
         unknown_key_error,
     )
     from stretto.actors.journal.lease import StoredDaemon
+    from stretto.actors.journal.limits import KeyNeed, KeyShare
     from stretto.actors.journal.link import (
         MAX_PENDING,
         Answers,
@@ -274,6 +275,7 @@ else:
             "no_journal": "NoJournal",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
+            "limits": "KeyNeed KeyShare",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": (
                 "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT OUTCOMES PAGE "
@@ -313,8 +315,9 @@ __all__ = [
     "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry",
     "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryLink", "InquiryPage", "InquiryQuery", "InquiryReader",
     "InquiryStatus", "InvalidCursor", "InvalidLink", "ItemError", "ItemKey", "ItemQuery", "ItemRow", "ItemStarted",
-    "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyPlace", "KeyReader",
-    "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue",
+    "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyNeed", "KeyPlace",
+    "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link",
+    "Match", "MatchFailed", "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue",
     "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse", "Notifications", "OpenJournal",
     "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit",
     "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Question", "Reader", "Readers", "ReadingStopped",

@@ -15,11 +15,12 @@ import msgspec
 from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pykka
 
     from stretto.actors.dispatch import Deferred
+    from stretto.actors.journal.limits import KeyUser
 
 MAX_WAITING_REQUESTS: Final = 1000
 """Requests of one engine to others that wait for their answers."""
@@ -103,6 +104,12 @@ class Peers(Protocol):
 
     def keys_written(self) -> None:
         """Notify all engines of a change of the key-value store."""
+
+    def use_limits(self, user: KeyUser) -> None:
+        """Set whose needs of permits are met. Called once, before `start`."""
+
+    def share(self, keys: Iterable[str]) -> None:
+        """Share out the permits of keys: the needs of this engine have changed."""
 
     def look(self) -> None:
         """Look for requests now, as this engine has claimed runs."""

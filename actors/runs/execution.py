@@ -19,7 +19,7 @@ from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
-from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
+from stretto.actors.runs.in_flight import STOP, ItemsInFlight
 from stretto.actors.runs.inquiry_feed import InquiryFeed
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
@@ -38,6 +38,7 @@ from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.starting_items import Key, key_of
 from stretto.actors.runs.streams import NO_STREAMS, streams_of
 from stretto.actors.runs.telemetry import RunTelemetry, is_retried
 from stretto.actors.runs.waiting_messages import WaitEnded
@@ -81,9 +82,7 @@ class RunExecution(InquiryFeed):
     that neither needs the garbage collector.
     """
 
-    __slots__ = (
-        "_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files",
-    )  # fmt: skip
+    __slots__ = ("_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files")
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
         self._services, self._request = services, request
@@ -299,6 +298,8 @@ class RunExecution(InquiryFeed):
         if self.unfinished is not None or (self._reuses and self.reused):
             return
         items = self.items
+        if items.refused:
+            _end_refused(self)
         if items.any_waits and not self.streams.lagging and (not self.log.durable or self.log.has_room(self._inbox)):
             items.start_permitted(self._record_start)
 
@@ -373,6 +374,13 @@ class RunExecution(InquiryFeed):
         failure = Failure(kind, message, retryable=False)
         now = self._now()
         self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
+
+
+def _end_refused(run: RunExecution) -> None:
+    """Fail the items that have no key. The items that follow them may have none, either."""
+    while run.unfinished is None and not run.ended and run.items.refused:
+        start, kind, message = run.items.refused.popleft()
+        run.end_unstarted(start, kind, message)
 
 
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)

@@ -1,9 +1,8 @@
 """The items of one run outside of its conductor: those that wait to start, and those in flight."""
 
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import pykka
 
@@ -13,110 +12,74 @@ from stretto.actors.journal import Child, Inquiry
 from stretto.actors.pools import HERE
 from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.item import ItemActor
+from stretto.actors.runs.key_limits import KEY_PREFIX
+from stretto.actors.runs.keyed_items import KeyedItems
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
-from stretto.actors.runs.pooled_calls import NO_POOL, named_pool, pooled_tasks
+from stretto.actors.runs.pooled_calls import pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.starting_items import (
+    NO_KEYS,
+    NO_POOLS,
+    NO_TASKS,
+    NONE_REFUSED,
+    NONE_WAIT,
+    ItemsToStart,
+    Key,
+    key_of,
+)
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_item import WaitingItem
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
-Key: TypeAlias = tuple[str, int, int]
-"""A task, its visit, and the item's index."""
-Waiting: TypeAlias = tuple[StartItem, float | None]
-"""A commanded start, and the end of the action before it on the monotonic clock."""
-
 STOP: Final = StopItem()
 WITHDRAW: Final = WithdrawItem()
-NO_KEYS: Final[frozenset[Key]] = frozenset()
-NO_TASKS: Final[frozenset[str]] = frozenset()
-NO_POOLS: Final[dict[str, str]] = {}
-"""The pools of a run without tasks that name one. Nothing is added."""
-HERE_OR_NONE: Final = frozenset({HERE, NO_POOL})
-"""An item without a pool starts here, and fails then."""
 WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
     "core.ask": WaitingItem, "core.wait_for": EventWaitItem
 }  # fmt: skip
 """The actors of items that wait for messages, by their actions."""
 WAITING_KINDS: Final = (WaitingItem, EventWaitItem)
-NONE_WAIT: Final[deque[Waiting]] = deque()
-"""The queue of all runs in which no item waits: an empty one has 760 bytes. Only `add` appends, to a run's own."""
 
 
-def key_of(start: StartItem) -> Key:
-    """Return the item that a command starts."""
-    return start.task, start.visit, start.index
-
-
-class ItemsInFlight:
+class ItemsInFlight(ItemsToStart):
     """Starts the items that wait, as far as permits allow, and stops those in flight.
 
     An item with a sub-workflow takes no permit: its own items do, and would wait for its permit forever.
     """
 
     __slots__ = (
-        "_being_recorded", "_children", "_children_waiting", "_fixed_pools", "_lane", "_pooled", "_pooled_tasks",
-        "_request", "_requested_by", "_run_id", "_running", "_services", "_supervisor", "_telemetry", "_waiting",
-        "_workflow", "permits",
+        "_being_recorded", "_children", "_lane", "_requested_by", "_running", "_supervisor", "_telemetry", "permits",
     )  # fmt: skip
 
     def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
         self.permits = RunPermits()
+        # The queues are made here: a call less for each run.
         self._services = services
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
-        self._requested_by = None if request.requested_by is None else request.requested_by.who
-        self._lane = request.lane or services.dispatcher.lane()
-        self._supervisor = supervisor
-        self._telemetry = telemetry
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
         self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
         self._fixed_pools = {} if self._pooled_tasks else NO_POOLS
-        self._pooled: PooledItems | None = None
+        self._pooled = None
         if services.pools is not None and self._pooled_tasks:
             self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
+        # Most have none with a `concurrency_key`.
+        self._keyed = None
+        self.refused = NONE_REFUSED
+        if request.shape.keyed_tasks:
+            self._keyed = KeyedItems(services, request.workflow, self._run_id)
+            self.refused = self._keyed.refused
+        self._requested_by = None if request.requested_by is None else request.requested_by.who
+        self._lane = request.lane or services.dispatcher.lane()
+        self._supervisor = supervisor
+        self._telemetry = telemetry
         self._being_recorded: dict[Key, None] = {}
         self._running: dict[Key, ItemActor] = {}
         self._children: dict[Key, ItemActor] = {}
-
-    # ---- items that wait
-
-    def add(self, start: StartItem, preceding_end: float | None) -> None:
-        """Enqueue an item."""
-        if self._request.nested and self._action_of(start) in self._request.nested:
-            if self._children_waiting is NONE_WAIT:
-                self._children_waiting = deque()
-            self._children_waiting.append((start, preceding_end))
-            return
-        if self._pooled is not None and start.task in self._pooled_tasks:
-            pool = self._fixed_pools.get(start.task) or self._named_pool(start)
-            if pool not in HERE_OR_NONE:
-                self._pooled.add(pool, start, preceding_end)
-                return
-        if self._waiting is NONE_WAIT:
-            self._waiting = deque()
-        self._waiting.append((start, preceding_end))
-
-    @property
-    def any_waits(self) -> bool:
-        """Whether any item waits."""
-        return bool(self._waiting or self._children_waiting or (self._pooled is not None and self._pooled.any_waits))
-
-    def _queues(self) -> tuple[deque[Waiting], ...]:
-        here = (self._waiting, self._children_waiting)
-        return here if self._pooled is None else (*here, *self._pooled.queues())
-
-    def waiting(self) -> frozenset[Key]:
-        """Return the items that wait."""
-        return frozenset(key_of(start) for queue in self._queues() for start, _ in queue)
-
-    def waiting_for_pools(self) -> dict[str, int]:
-        """Return how many items wait for each pool."""
-        return {} if self._pooled is None else self._pooled.waiting()
 
     def is_outstanding(self, key: Key) -> bool:
         """Return whether an item waits to start or is in flight. One with a sub-workflow does not count."""
@@ -134,30 +97,10 @@ class ItemsInFlight:
 
         Items in flight whose call waits for a worker of a pool are cancelled.
         """
-        withdrawn: list[int] = []
-        for waiting in self._queues():
-            remaining: list[Waiting] = []
-            for each in waiting:
-                key = key_of(each[0])
-                if key[:2] == (task, visit) and key not in except_for:
-                    withdrawn.append(key[2])
-                else:
-                    remaining.append(each)
-            waiting.clear()
-            waiting.extend(remaining)
         for key in () if self._pooled is None else self._pooled.in_flight():
             if key[:2] == (task, visit) and key not in except_for:
                 self.send(key, WITHDRAW)
-        return tuple(withdrawn)
-
-    def remove_waiting(self, key: Key) -> StartItem | None:
-        """Remove one item, and return its start, or None if it does not wait."""
-        for waiting in self._queues():
-            for each in waiting:
-                if key_of(each[0]) == key:
-                    waiting.remove(each)
-                    return each[0]
-        return None
+        return super().withdraw(task, visit, except_for)
 
     # ---- items that start
 
@@ -170,6 +113,9 @@ class ItemsInFlight:
         """
         while self._children_waiting:
             self.start_child(*self._children_waiting.popleft())
+        if self._keyed is not None:
+            for start, preceding_end in self._keyed.take_permitted():
+                self.add(start, preceding_end, has_key=True)
         waiting, permits = self._waiting, self.permits
         free = permits.usable - len(self._running) - len(self._being_recorded)
         if self._pooled is not None:
@@ -209,6 +155,8 @@ class ItemsInFlight:
         self._being_recorded.pop(key_of(start), None)
         if self._pooled is not None:
             self._pooled.ended(key_of(start))
+        if self._keyed is not None:
+            self._keyed.ended(key_of(start))
 
     def start_child(self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | None = None) -> None:
         """Start an item with a sub-workflow, or one that waits. `child` is its run or inquiry if there is one."""
@@ -238,11 +186,6 @@ class ItemsInFlight:
         """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
         return (self._services.waiting_items or WAITING_ITEMS).get(self._action_of(start), ItemActor)
 
-    def _action_of(self, start: StartItem) -> str:
-        """Return the ref of an item's action. A rendered one is known only when the item starts."""
-        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
-        return action or ""
-
     def waits_for_message(self, start: StartItem) -> bool:
         """Return whether an item waits for people or for an event."""
         action = self._action_of(start)
@@ -255,9 +198,6 @@ class ItemsInFlight:
             return known or HERE
         return self._fixed_pools.get(start.task) or self._named_pool(start)
 
-    def _named_pool(self, start: StartItem) -> str:
-        return named_pool(self._services, self._workflow, start, self._run_id, self._fixed_pools)
-
     # ---- items in flight
 
     def ended(self, completed: ItemCompleted) -> None:
@@ -267,6 +207,8 @@ class ItemsInFlight:
             self._children.pop(key, None)
         if self._pooled is not None:
             self._pooled.ended(key)
+        if self._keyed is not None:
+            self._keyed.ended(key)
 
     def mailboxes(self) -> dict[Key, Mailbox[Any]]:
         """Return the mailboxes of the items in flight."""
@@ -323,6 +265,9 @@ class ItemsInFlight:
         """Add permits of a pool."""
         if pool == HERE:
             self.permits.granted(count)
+        elif pool.startswith(KEY_PREFIX):
+            if self._keyed is not None:
+                self._keyed.granted(pool, count)
         elif self._pooled is not None:
             self._pooled.granted(pool, count)
 
@@ -330,6 +275,9 @@ class ItemsInFlight:
         """Return permits of a pool as items end."""
         if pool == HERE:
             self.permits.reclaimed(count)
+        elif pool.startswith(KEY_PREFIX):
+            if self._keyed is not None:
+                self._keyed.reclaimed(pool, count)
         elif self._pooled is not None:
             self._pooled.reclaimed(pool, count)
 
@@ -339,6 +287,8 @@ class ItemsInFlight:
         if self._pooled is not None:
             in_flight -= len(self._pooled)
             asked = self._pooled.update_permits(paused=paused)
+        if self._keyed is not None:
+            asked = self._keyed.update_permits(paused=paused) or asked
         if not in_flight and not self.any_waits:
             self._waiting = self._children_waiting = NONE_WAIT
         update = self.permits.reconcile(in_flight, 0 if paused else len(self._waiting))

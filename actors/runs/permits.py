@@ -122,6 +122,24 @@ class PermitLedger:
         return self._held.get(run_id, 0)
 
     @property
+    def in_use(self) -> int:
+        """The number of permits that runs hold."""
+        return self._out
+
+    @property
+    def wanted(self) -> int:
+        """The number of permits that runs wait for."""
+        return sum(self._wanted.values())
+
+    def holders(self) -> tuple[str, ...]:
+        """Return the runs that hold permits."""
+        return tuple(self._held)
+
+    def is_waiting(self, run_id: str) -> bool:
+        """Return whether a run waits for permits."""
+        return run_id in self._wanted
+
+    @property
     def waited_for(self) -> bool:
         """Whether any run waits for permits."""
         return bool(self._wanted)
@@ -166,6 +184,21 @@ class PermitLedger:
         if self._wanted:
             changes += self._reclaim(fair)
         return changes
+
+    def to_reclaim(self, most: int) -> int:
+        """Return how many permits have to be reclaimed so that runs keep at most so many."""
+        return max(self._out - self._reclaimed_total - most, 0)
+
+    def reclaim(self, most: int) -> Iterator[Reclaim]:
+        """Reclaim permits so that runs keep at most so many, first from those that hold the most."""
+        missing = self.to_reclaim(most)
+        for run_id in sorted(self._held, key=lambda each: -self._held[each]):
+            pending = self._reclaimed.get(run_id, 0)
+            count = min(missing, self._held[run_id] - pending)
+            if count > 0:
+                missing -= count
+                self._reclaim_no_more_than(run_id, pending + count)
+                yield Reclaim(run_id, count)
 
     # ---- records: each method changes one of them, with the counts that depend on it
 

@@ -17,6 +17,7 @@ from stretto.actors.kv import HeldKeys
 from stretto.actors.outcome import new_run_id
 from stretto.actors.pools import Pools
 from stretto.actors.runners import EngineRunner
+from stretto.actors.runs.key_limits import KeyLimits
 from stretto.actors.runs.permits import PermitPool
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
@@ -50,6 +51,7 @@ class Services:
         permits: Limit the items in flight.
         pools: The pools in which tasks with `runs_on` run. None runs all items here, as rehearsals do.
         pool_permits: Limit the items in flight in each of them.
+        key_limits: Limit the items in flight with a common key.
         files: Reads and writes the files that workflows name.
         limits: The limits on the expressions of new runs.
         guard: Breaks off evaluations that take too long.
@@ -79,6 +81,7 @@ class Services:
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     pools: Pools | None = None
     pool_permits: Mapping[str, PermitPool] = field(default_factory=dict)
+    key_limits: KeyLimits = field(default_factory=KeyLimits)
     files: FileWork = field(default_factory=FileThreads)
     limits: ExpressionLimits = DEFAULT_LIMITS
     guard: Guard = field(default_factory=Unguarded)
@@ -97,6 +100,8 @@ class Services:
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""
         asks = self.permits.forget(run_id)
+        if self.key_limits.keys:  # a call less for each run
+            asks = self.key_limits.forget(run_id) or asks
         if not self.pool_permits:
             return asks
         for pool in () if self.pools is None else self.pools.values():

@@ -14,11 +14,13 @@ class RunShape(NamedTuple):
         uses_files: Whether a task reads items from a file, or writes results to one.
         has_deadlines: Whether the workflow or a task has deadlines.
         may_wait: The waiting actions that it may call.
+        keyed_tasks: The tasks whose items need a permit of a key.
     """
 
     uses_files: bool
     has_deadlines: bool
     may_wait: frozenset[str]
+    keyed_tasks: frozenset[str] = frozenset()
 
 
 @once_per_workflow
@@ -26,4 +28,5 @@ def shape_of(workflow: Workflow) -> RunShape:
     """Return the shape of the runs of a workflow."""
     tasks = workflow.tasks.values()
     has_deadlines = workflow.deadlines is not None or any(task.deadlines is not None for task in tasks)
-    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, may_wait(workflow))
+    keyed = frozenset(task.name for task in tasks if task.key_limit is not None)
+    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, may_wait(workflow), keyed)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stretto.definitions.dialects.computed_defaults import read_computed, with_computed_defaults
     from stretto.definitions.dialects.event_waits import FIELD, awaited_events
     from stretto.definitions.dialects.item_files import ON_BAD_LINE, RESULTS, SOURCES
+    from stretto.definitions.dialects.key_limits import MAX_KEY_LENGTH, MAX_KEY_LIMIT
     from stretto.definitions.dialects.native_tasks import (
         ACTION,
         IGNORED_FIELDS,
@@ -38,6 +39,7 @@ else:
             "computed_defaults": "read_computed with_computed_defaults",
             "event_waits": "FIELD awaited_events",
             "item_files": "ON_BAD_LINE RESULTS SOURCES",
+            "key_limits": "MAX_KEY_LENGTH MAX_KEY_LIMIT",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
             "parallel": "fork_name",
@@ -56,6 +58,8 @@ __all__ = [
     "KEPT_FIELDS",
     "LITERAL_INPUTS",
     "MAX_FINDINGS",
+    "MAX_KEY_LENGTH",
+    "MAX_KEY_LIMIT",
     "NAME",
     "NAME_RULE",
     "ON_BAD_LINE",

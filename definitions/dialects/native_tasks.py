@@ -9,6 +9,7 @@ from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.dialects.deadlines import read_deadlines
 from stretto.definitions.dialects.event_waits import WAIT_ACTION, read_timeout, read_wait
 from stretto.definitions.dialects.item_files import SOURCES, read_results, read_source
+from stretto.definitions.dialects.key_limits import read_key_limit
 from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.pools import read_pool
@@ -116,7 +117,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    with_items = timeout = retry = when = runs_on = needs = where = None
+    with_items = timeout = retry = when = runs_on = needs = where = key_limit = None
     delivery = "at_least_once"
     if not parallel:
         wait = read_wait(reader, fields, site)
@@ -135,6 +136,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         when = next((reader.condition(member, what, Site()) for member, what in fields.given("when")), None)
         for member, what in fields.given("runs_on"):
             runs_on, needs = read_pool(reader, member, what, site)
+        key_limit = read_key_limit(reader, fields, site)
         for member, what in fields.given("delivery"):
             delivery = reader.choice(member, what, get_args(Delivery)) or delivery
     deadlines = None if parallel else read_deadlines(reader, fields)
@@ -164,6 +166,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         when=when,
         delivery=cast("Delivery", delivery),
         runs_on=runs_on,
+        key_limit=key_limit,
         needs=needs,
         transitions=tuple(each for each in transitions if each is not None),
     )

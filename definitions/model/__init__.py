@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         DeadlinePolicy,
         Deadlines,
         Delivery,
+        KeyLimit,
         OnBadLine,
         Parameter,
         ParameterType,
@@ -46,7 +47,7 @@ else:
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
             "waiting": "WAITING_ACTIONS",
             "workflow": (
-                "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery OnBadLine Parameter "
+                "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
                 "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
             ),
         },
@@ -69,6 +70,7 @@ __all__ = [
     "Edge",
     "Graph",
     "InvalidAnswerSchema",
+    "KeyLimit",
     "OnBadLine",
     "Parameter",
     "ParameterType",

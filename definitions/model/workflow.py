@@ -179,6 +179,21 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimit:
+    """How many items may run at once under one key, in all runs of all daemons.
+
+    Attributes:
+        key: Gives the key of an item.
+        limit: How many.
+        place: The position of the key.
+    """
+
+    key: Template
+    limit: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One task.
 
@@ -197,6 +212,7 @@ class Task:
         gathers: The tasks whose results it collects. It fails if one of them does.
         delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
         runs_on: The name of the pool in which its items run. None is the daemon itself.
+        key_limit: The limit on items with the same key, or None.
         needs: What each item needs of a worker of the pool for itself, or None.
         action_expression: Gives the action's name at run time.
         deadlines: When a visit of it should have ended, or None.
@@ -218,6 +234,7 @@ class Task:
     gathers: tuple[str, ...] = ()
     delivery: Delivery = "at_least_once"
     runs_on: Template | None = None
+    key_limit: KeyLimit | None = None
     needs: Resources | None = None
     action_expression: Template | None = None
     deadlines: Deadlines | None = None

@@ -98,6 +98,8 @@ class KeyPlaces:
         return node.members[name].place if node is not None and name in node.members else place
 
 
+_WAITING = frozenset({"core.ask", "core.wait_for"})
+"""Actions that wait for people or events."""
 _ITSELF = "the task calls its own workflow; if it means an action, give that another ref"
 _WHERE_FROM = "actions come from --packs and --actions, and workflows from --definitions"
 
@@ -119,6 +121,12 @@ def check_inputs(
             hint = actions.suggestion_for(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
+            if task.key_limit is not None and (action.is_workflow or task.action in _WAITING):
+                what = "a sub-workflow" if action.is_workflow else "a wait"
+                findings.error(
+                    "key_without_effect", f"{what} takes no permits, so the limit of its key has no effect",
+                    task.key_limit.place, hint="give the concurrency_key to the tasks that call actions",
+                )  # fmt: skip
             is_own = action.is_workflow and task.action == workflow.ref
             _check_input(task, action, places, findings, _ITSELF if is_own else "")
             _check_literal(task, action, core, findings)

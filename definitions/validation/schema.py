@@ -13,6 +13,7 @@ from stretto.definitions.dialects import (
     FIELD,
     IGNORED_FIELDS,
     KEPT_FIELDS,
+    MAX_KEY_LIMIT,
     NAME,
     ON_BAD_LINE,
     RESULTS,
@@ -184,7 +185,7 @@ def _task() -> Schema:
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
-    "when", "delivery", "runs_on", "wait_for", "deadline", "warn_after",
+    "when", "delivery", "runs_on", "concurrency_key", "limit", "wait_for", "deadline", "warn_after",
 )  # fmt: skip
 
 
@@ -210,6 +211,8 @@ def _task_fields() -> Schema:
         "when": _CONDITION,
         "delivery": {"enum": list(get_args(Delivery))},
         "runs_on": {"$ref": "#/$defs/pool"},
+        "concurrency_key": {"type": "string", "minLength": 1},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_KEY_LIMIT},
         "join": {"anyOf": [{"const": "all"}, _number(1, kind="integer")]},
         "next": {"type": "array", "items": {"$ref": "#/$defs/transition"}},
         "on_success": {"$ref": "#/$defs/followers"},

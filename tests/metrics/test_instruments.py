@@ -61,6 +61,8 @@ POOL = PoolFigures(
         ("stretto_tasks", "counter", {"workflow", "task", "status"}),
         ("stretto_items", "counter", {"workflow", "task", "status"}),
         ("stretto_items_in_flight", "gauge", set()),
+        ("stretto_key_permits_in_use", "gauge", set()),
+        ("stretto_key_items_waiting", "gauge", set()),
         ("stretto_item_duration_seconds", "histogram", set()),
         ("stretto_transition_latency_seconds", "histogram", set()),
         ("stretto_snapshots", "counter", set()),

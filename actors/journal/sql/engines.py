@@ -36,18 +36,18 @@ _COUNT_COMMIT: Final = (
     .where(engines.c.number == bindparam("ours"), engines.c.fenced_by.is_(None))
     .values(commits=engines.c.commits + 1)
 )
-_SERVER_TIME: Final[ColumnElement[float]] = literal_column(
+SERVER_TIME: Final[ColumnElement[float]] = literal_column(
     "extract(epoch from clock_timestamp())::double precision", Double()
 )
-_EXPIRY: Final = _SERVER_TIME + bindparam("lease", type_=Double())
-_RENEW: Final = _COUNT_COMMIT.values(expires_at=_EXPIRY).returning(_SERVER_TIME)
+_EXPIRY: Final = SERVER_TIME + bindparam("lease", type_=Double())
+_RENEW: Final = _COUNT_COMMIT.values(expires_at=_EXPIRY).returning(SERVER_TIME)
 _EXPIRED: Final = (
     select(engines.c.number)
-    .where(engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours"), engines.c.expires_at < _SERVER_TIME)
+    .where(engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours"), engines.c.expires_at < SERVER_TIME)
     # An engine that is committing at this moment is not dead.
     .with_for_update(skip_locked=True)
 )
-_NEXT_EXPIRY: Final = select(func.min(engines.c.expires_at) - _SERVER_TIME).where(
+_NEXT_EXPIRY: Final = select(func.min(engines.c.expires_at) - SERVER_TIME).where(
     engines.c.fenced_by.is_(None), engines.c.number != bindparam("ours")
 )
 _STATE: Final = select(engines.c.commits, engines.c.fenced_by).where(engines.c.number == bindparam("ours"))
@@ -106,7 +106,7 @@ def register(connection: Connection, knows: str, lease: float | None) -> int:
         "host": socket.gethostname(),
         "opened_at": time.time(),
         "commits": 0,
-        "expires_at": None if lease is None else _SERVER_TIME + lease,
+        "expires_at": None if lease is None else SERVER_TIME + lease,
     }
     number: int = connection.execute(insert(engines).values(opening).returning(engines.c.number)).scalar_one()
     return number
@@ -125,7 +125,7 @@ def fence_expired(connection: Connection, ours: int) -> list[FencedEngine]:
     if not expired:
         return []
     fencing = update(engines).where(engines.c.number.in_(expired)).values(fenced_by=ours)
-    overdue = (_SERVER_TIME - engines.c.expires_at).label("overdue")
+    overdue = (SERVER_TIME - engines.c.expires_at).label("overdue")
     found = connection.execute(fencing.returning(engines.c.number, engines.c.name, overdue))
     return [FencedEngine(row.number, row.name, row.overdue) for row in found]
 

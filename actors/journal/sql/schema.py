@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
+from stretto.actors.journal.sql.permit_table import permits
 from stretto.actors.journal.sql.sensor_table import sensors
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
@@ -18,6 +19,9 @@ _version: Final = Table(
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 """Alembic's table, as it creates it."""
+
+_TABLES: Final = (sensors, permits)
+"""Tables that are defined outside of `tables`. All are in one `MetaData`."""
 
 _log = get_logger("stretto.store")
 
@@ -156,8 +160,9 @@ SCHEMA: Final = Schema(
         "0022",
         "0023",
         "0024",
+        "0025",
     ),
-    sensors.metadata,
+    _TABLES[0].metadata,
     contracts=frozenset({"0015"}),
 )
 """The versions that this Stretto knows."""

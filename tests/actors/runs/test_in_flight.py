@@ -14,11 +14,12 @@ from stretto.actors.journal.records import ItemKey
 from stretto.actors.journal.store import Child
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runners import Runners
-from stretto.actors.runs.in_flight import STOP, ItemsInFlight, key_of
+from stretto.actors.runs.in_flight import STOP, ItemsInFlight
 from stretto.actors.runs.messages import AttachChild, ControlChild, Detach, ItemEnded, StartChild
 from stretto.actors.runs.permits import Grant, PermitPool, Reclaim
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.starting_items import key_of
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.metrics import Instruments

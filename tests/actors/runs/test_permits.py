@@ -234,3 +234,15 @@ def test_a_pool_that_shrinks_gets_its_permits_back_as_items_end() -> None:
     assert (pool.free, pool.take("b", 1)) == (0, 0)
     pool.release("a", 3)
     assert (pool.free, pool.take("b", 2)) == (1, 1)
+
+
+def test_permits_are_reclaimed_for_others_than_runs() -> None:
+    """First from the run that holds the most, and once: what is on its way counts."""
+    ledger = PermitLedger(10)
+    ledger.take("a", 2)
+    ledger.take("b", 5)
+    assert ledger.to_reclaim(3) == 4
+    assert list(ledger.reclaim(3)) == [Reclaim("b", 4)]
+    assert (ledger.to_reclaim(3), ledger.to_reclaim(0)) == (0, 3)
+    ledger.release("b", 4)
+    assert list(ledger.reclaim(0)) == [Reclaim("a", 2), Reclaim("b", 1)]

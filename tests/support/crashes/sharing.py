@@ -9,6 +9,7 @@ not another one has taken over. That has to be noticed.
 
 import argparse
 import contextlib
+import math
 import random
 import shutil
 import signal
@@ -197,11 +198,15 @@ class Sharing:
         time.sleep(LEASE_SECONDS * self._choices.uniform(0.0, 2.0))
         server.resume()
 
-    def make_faults(self, kills: int, freezes: int, restarts: int, server: PostgresServer) -> None:
-        """Make so many faults in any order, while runs are in progress."""
+    def make_faults(
+        self, kills: int, freezes: int, restarts: int, server: PostgresServer, until: float = math.inf
+    ) -> None:
+        """Make so many faults in any order, while runs are in progress, or as many as there is time for."""
         faults = [self.kill] * kills + [self.freeze] * freezes + [partial(self.restart, server)] * restarts
         self._choices.shuffle(faults)
         for fault in faults:
+            if time.monotonic() >= until:
+                return
             self.replace_ended()
             for _ in range(RUNS_A_FAULT):
                 self.submit()
@@ -265,6 +270,7 @@ def main() -> int:
     parser.add_argument("--freezes", type=int, default=30)
     parser.add_argument("--restarts", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="make no more faults after this time")
     parser.add_argument("--unfenced", action="store_true")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="stretto-share-"))
@@ -273,7 +279,8 @@ def main() -> int:
         server.start()
         with database(server.url(), "template0") as url, ExitStack() as stack:
             sharing = Sharing(folder, url, given.seed, stack, fenced=not given.unfenced)
-            sharing.make_faults(given.kills, given.freezes, given.restarts, server)
+            until = time.monotonic() + 60 * given.minutes
+            sharing.make_faults(given.kills, given.freezes, given.restarts, server, until)
             sharing.finish()
     finally:
         server.remove()

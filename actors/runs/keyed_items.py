@@ -1,0 +1,214 @@
+"""The items of one run that need a permit of their key: those that wait for it, and those that have it."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import TypeAlias
+
+from stretto.actors.dispatch import Overran
+from stretto.actors.history import KeyWait
+from stretto.actors.runs.item_failures import unrendered_failure
+from stretto.actors.runs.key_limits import KEY_PREFIX, KeyLimits, KeyPool
+from stretto.actors.runs.permits import UNCHANGED, RunPermits
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import StartItem
+from stretto.definitions.dialects import MAX_KEY_LENGTH
+from stretto.definitions.errors import ExpressionError, StrettoError
+from stretto.definitions.expressions import Constant, Moment
+from stretto.definitions.model import KeyLimit, Workflow
+
+Key: TypeAlias = tuple[str, int, int]
+Waiting: TypeAlias = tuple[StartItem, float | None]
+
+
+class InvalidKey(StrettoError):
+    """The value of a task's `concurrency_key` is not a key."""
+
+    code = "invalid_key"
+
+
+def limit_key(services: Services, limit: KeyLimit, start: StartItem, run_id: str) -> str:
+    """Return the key of an item.
+
+    Raises:
+        ExpressionError, Overran: The expression cannot be evaluated.
+        InvalidKey: Its value is not a key, or has a secret in it.
+    """
+    if isinstance(limit.key, Constant):
+        value = limit.key.value
+    else:
+        facts = start.scope.facts
+        moment = Moment(start.at, run_id, start.task, start.visit, start.index, limits=facts.limits)
+        value = services.guard.call(limit.key.evaluate, start.scope, moment)
+        if isinstance(value, str) and facts.mask.text(value) != value:
+            raise InvalidKey("concurrency_key must not have a secret in it: other runs and people see it")
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_KEY_LENGTH or "\0" in value:
+        found = f"{len(value):,} characters" if isinstance(value, str) else type(value).__name__
+        raise InvalidKey(f"concurrency_key must be a text of 1 to {MAX_KEY_LENGTH} characters, got {found}")
+    return value
+
+
+class _KeyQueue:
+    """The items of one key.
+
+    Attributes:
+        pool: The permits of the key.
+        permits: The run's permits of it.
+        waiting: The items that wait for a permit.
+        admitted: How many have one.
+    """
+
+    __slots__ = ("admitted", "permits", "pool", "waiting")
+
+    def __init__(self, pool: KeyPool) -> None:
+        self.pool = pool
+        self.permits = RunPermits()
+        self.waiting: deque[Waiting] = deque()
+        self.admitted = 0
+
+
+class KeyedItems:
+    """Lets items of a run go on to their start as far as the permits of their keys allow.
+
+    Args:
+        services: The engine's services.
+        workflow: The run's workflow.
+        run_id: The run.
+    """
+
+    __slots__ = (
+        "_admitted", "_changed", "_limits", "_paused", "_queues", "_run_id", "_services", "_workflow", "refused",
+    )  # fmt: skip
+
+    def __init__(self, services: Services, workflow: Workflow, run_id: str) -> None:
+        self._services = services
+        self._limits: KeyLimits = services.key_limits
+        self._workflow = workflow
+        self._run_id = run_id
+        self._queues: dict[str, _KeyQueue] = {}
+        self._admitted: dict[Key, str] = {}
+        self._changed: dict[str, None] = {}
+        """The keys to look at: those of the other items wait for a message."""
+        self._paused = False
+        self.refused: deque[tuple[StartItem, str, str]] = deque()
+        """Items without a key, with the code and the message of the failure."""
+
+    def add(self, start: StartItem, preceding_end: float | None) -> None:
+        """Enqueue an item of a task with a limit, or refuse it."""
+        limit = self._workflow.tasks[start.task].key_limit
+        if limit is None:
+            raise ValueError(f"the task {start.task!r} has no concurrency_key")
+        try:
+            key = limit_key(self._services, limit, start, self._run_id)
+        except InvalidKey as error:
+            self.refused.append((start, error.code, str(error)))
+            return
+        except (ExpressionError, Overran) as error:
+            failure = unrendered_failure(error, self._services, {"run_id": self._run_id, "task": start.task})
+            self.refused.append((start, failure.kind, failure.message))
+            return
+        queue = self._queues.get(key)
+        pool = self._limits.join(self._run_id, key, limit.limit)
+        if queue is None:
+            queue = self._queues[key] = _KeyQueue(pool)
+        queue.waiting.append((start, preceding_end))
+        self._changed[key] = None
+
+    @property
+    def any_waits(self) -> bool:
+        """Whether any item may go on now, or is refused."""
+        return bool(self.refused) or any(queue.waiting for queue in self._queues.values())
+
+    def queues(self) -> Iterator[deque[Waiting]]:
+        """Yield the queues of items that wait."""
+        for queue in self._queues.values():
+            yield queue.waiting
+
+    def take_permitted(self) -> Iterator[Waiting]:
+        """Take items that have a permit of their key now."""
+        for key in tuple(self._changed):
+            queue = self._queues.get(key)
+            if queue is None:
+                continue
+            free = queue.permits.usable - queue.admitted
+            missing = len(queue.waiting) - free
+            if missing > 0:
+                taken = queue.pool.take(self._run_id, missing)
+                queue.permits.granted(taken)
+                free += taken
+            for _ in range(min(free, len(queue.waiting))):
+                start, preceding_end = queue.waiting.popleft()
+                queue.admitted += 1
+                self._admitted[start.task, start.visit, start.index] = key
+                yield start, preceding_end
+
+    def ended(self, item: Key) -> None:
+        """Note that an item needs its permit no more: its attempt has ended, or will not start."""
+        key = self._admitted.pop(item, None)
+        if key is not None:
+            self._queues[key].admitted -= 1
+            self._changed[key] = None
+
+    def withdraw(
+        self, task: str, visit: int, withdrawn: Iterable[int], except_for: AbstractSet[Key]
+    ) -> tuple[int, ...]:
+        """Note that items of a visit were removed from queues, and remove refused ones. Return their indexes."""
+        for index in withdrawn:
+            self.ended((task, visit, index))
+        self._look_at_all()
+        gone = [
+            each
+            for each in self.refused
+            if (each[0].task, each[0].visit) == (task, visit) and (task, visit, each[0].index) not in except_for
+        ]
+        for each in gone:
+            self.refused.remove(each)
+        return tuple(each[0].index for each in gone)
+
+    def removed(self, item: Key) -> None:
+        """Note that one item was removed from its queue."""
+        self.ended(item)
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        self._changed.update(dict.fromkeys(self._queues))
+
+    def granted(self, pool: str, count: int) -> None:
+        """Add permits of a key."""
+        queue = self._queues.get(pool.removeprefix(KEY_PREFIX))
+        if queue is not None:
+            queue.permits.granted(count)
+            self._changed[pool.removeprefix(KEY_PREFIX)] = None
+
+    def reclaimed(self, pool: str, count: int) -> None:
+        """Return permits of a key as items end."""
+        queue = self._queues.get(pool.removeprefix(KEY_PREFIX))
+        if queue is not None:
+            queue.permits.reclaimed(count)
+            self._changed[pool.removeprefix(KEY_PREFIX)] = None
+
+    def update_permits(self, *, paused: bool) -> bool:
+        """Release unneeded permits and request missing ones. Return True if the engine has to share permits out."""
+        if paused != self._paused:
+            self._paused = paused
+            self._look_at_all()
+        asks = False
+        for key in self._changed:
+            queue = self._queues.get(key)
+            if queue is None:
+                continue
+            update = queue.permits.reconcile(queue.admitted, 0 if paused else len(queue.waiting))
+            if update is not UNCHANGED:
+                asks = (update.returned > 0 and queue.pool.release(self._run_id, update.returned)) or asks
+                asks = (update.requested is not None and queue.pool.request(self._run_id, update.requested)) or asks
+            if not queue.waiting and not queue.admitted and queue.pool.is_unused_by(self._run_id):
+                del self._queues[key]
+                self._limits.leave(self._run_id, key)
+        self._changed.clear()
+        return asks
+
+    def waits(self) -> tuple[KeyWait, ...]:
+        """Return the keys that items wait for, and who has their permits."""
+        waiting = {key: len(queue.waiting) for key, queue in self._queues.items() if queue.waiting}
+        uses = [(key, count, self._limits.use(key)) for key, count in waiting.items()]
+        return tuple(KeyWait(key, count, use.limit, use.runs, use.others) for key, count, use in uses)
