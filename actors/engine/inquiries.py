@@ -10,7 +10,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, derived, handles, settle_with, when_settled
-from stretto.actors.engine.relay import Relay
+from stretto.actors.engine.relay import Elsewhere, Relay
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.history import find_inquiry, inquiry_as_json, inquiry_ended_error, list_inquiries, show_inquiry
@@ -105,7 +105,7 @@ class EngineInquiries:
             when_settled(before, lambda: self._engine.tell(AnswerAgain(answer)))
             return
         self._being_answered[answer.inquiry] = answer.reply
-        when_settled(answer.reply, partial(self._being_answered.pop, answer.inquiry, None))
+        when_settled(answer.reply, partial(self._let_next, answer))
         journal = self._services.journal
         if isinstance(journal, NoJournal):
             try:
@@ -118,6 +118,23 @@ class EngineInquiries:
             lambda row: self._engine.tell(InquiryFound(row, answer)),
             answer.reply.fail,
         )
+
+    def _let_next(self, answer: Answer) -> None:
+        """Let the next answer to an inquiry be handled."""
+        if self._being_answered.get(answer.inquiry) is answer.reply:
+            self._being_answered.pop(answer.inquiry, None)
+
+    def _passed_on(self, answer: Answer, elsewhere: Elsewhere) -> Elsewhere:
+        """Return what asks the other engine. The answers are put in an order there.
+
+        This engine may claim the run meanwhile: then the answer comes back, and must not wait for itself.
+        """
+
+        def ask() -> Deferred:
+            self._let_next(answer)
+            return elsewhere()
+
+        return ask
 
     def add_listener(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor `InquiryChanged` of all runs from now on."""
@@ -156,7 +173,8 @@ class EngineInquiries:
         request = AnswerInquiry(inquiry.id, item, answer.response, answer.by, ended)
         try:
             elsewhere = self._relay.to(inquiry.run_id, "answer_inquiry", (inquiry.id, answer.response), answer.by)
-            taken = self._requests.send(inquiry.run_id, "answer an inquiry of", request, elsewhere)
+            passed_on = None if elsewhere is None else self._passed_on(answer, elsewhere)
+            taken = self._requests.send(inquiry.run_id, "answer an inquiry of", request, passed_on)
         except StrettoError as error:
             answer.reply.fail(_refusal(error, inquiry))
             return

@@ -57,7 +57,7 @@ def _check_bearer(secret: bytes, headers: Mapping[str, str]) -> None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise HookRefused("the request must have the header Authorization: Bearer SECRET")
-    if not hmac.compare_digest(token.strip().encode(), secret):
+    if not hmac.compare_digest(_sent_bytes(token.strip()), secret):
         raise HookRefused("the secret of the request is not that of the hook")
 
 
@@ -82,6 +82,14 @@ def _check_stripe(secret: bytes, headers: Mapping[str, str], body: bytes, now: f
         raise HookRefused(
             f"the signed time of the request must be within {TOLERANCE_SECONDS:g} s of the present (TOLERANCE_SECONDS)"
         )
+
+
+def _sent_bytes(text: str) -> bytes:
+    """Return the bytes that a header had. Headers are read as Latin-1, and senders write secrets in UTF-8."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:  # it was not read from a request
+        return text.encode()
 
 
 def _digest(secret: bytes, body: bytes) -> bytes:

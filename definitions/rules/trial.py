@@ -34,6 +34,21 @@ class Surroundings:
 
 
 NO_SURROUNDINGS = Surroundings()
+
+
+class Spending:
+    """The work of the rules that one event has been matched with so far.
+
+    Attributes:
+        units: The units of work of their expressions.
+    """
+
+    __slots__ = ("units",)
+
+    def __init__(self, units: int = 0) -> None:
+        self.units = units
+
+
 RULE_REF: Final = "rule_ref"
 """The parameter of an event that names the one rule of Attune's that it is for."""
 
@@ -74,13 +89,16 @@ class Judgement:
     found: str = ""
 
 
-def answers(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDINGS) -> bool:
+def answers(
+    rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDINGS, spending: Spending | None = None
+) -> bool:  # fmt: skip
     """Return whether a rule answers an event. A criterion that cannot be evaluated is not met.
 
     Args:
         rule: The rule.
         event: The event, of the type that the rule listens to.
         surroundings: What the rule reads beside it.
+        spending: Takes the work that this needs.
     """
     if not has_parameters(rule, event):
         return False
@@ -91,6 +109,9 @@ def answers(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDIN
         return all(criterion.holds(scope, moment) for criterion in rule.criteria)
     except StrettoError:
         return False
+    finally:
+        if spending is not None:
+            spending.units += moment.spent()
 
 
 def has_parameters(rule: Rule, event: Event) -> bool:
@@ -127,13 +148,18 @@ def _judged(rule: Rule, event: Event, surroundings: Surroundings) -> Iterable[Ju
             yield Judgement(criterion.text, criterion.place.line, held=False, problem=mask.text(str(error)))
 
 
-def render(rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDINGS) -> Rendered:
-    """Return the inputs of the run with which a rule answers an event."""
+def render(
+    rule: Rule, event: Event, surroundings: Surroundings = NO_SURROUNDINGS, spending: Spending | None = None
+) -> Rendered:  # fmt: skip
+    """Return the inputs of the run with which a rule answers an event. See `answers`."""
     scope, moment, mask = _evaluation(rule, event, surroundings)
     try:
         inputs = object_of({name: template.evaluate(scope, moment) for name, template in rule.inputs.items()})
     except StrettoError as error:
         return Rendered(None, error=mask.text(str(error)))
+    finally:
+        if spending is not None:
+            spending.units += moment.spent()
     secret = event.secret or bool(mask.seen_count)
     return Rendered(inputs, secret, shown=cast("FrozenDict", mask.data(inputs)) if secret else inputs)
 

@@ -9,6 +9,9 @@ from sqlalchemy import text
 from stretto.actors.engine.engine import Engine
 from stretto.actors.engine.relay import CHANGES, REPORTS, RefusedByPeer
 from stretto.actors.journal import InquiryEnded, Requester
+from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ItemNotInFlight, MayNotAnswer
@@ -18,6 +21,9 @@ from tests.support.inquiries import ASK, Asked
 from tests.support.waiting import PATIENCE
 
 SLEEP = "cancellation_policy: cancel_running\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
+SHORT_LEASE = 4.0
+LEASE_OF_ONE_THAT_IS_GONE = 6.0
+"""Longer than it takes to stop an engine and to ask another one, and shorter than a request waits for its answer."""
 FAN_OUT = """
 cancellation_policy: cancel_running
 timeout: 1000
@@ -80,6 +86,24 @@ def test_an_inquiry_is_answered_at_the_engine_of_its_run(pair: tuple[Bench, Benc
     for bench in pair:
         with pytest.raises(InquiryEnded, match="ann"):
             ask(bench, "answer_inquiry", inquiry.id, {"continue": True})
+
+
+def test_an_inquiry_is_answered_while_its_run_changes_its_engine(
+    start_bench: Callable[..., Bench], postgres_url: str
+) -> None:
+    """The one that was asked is gone. The engine that has passed the answer on claims the run, and takes the answer."""
+    first, second = (start_bench(store=postgres_url, store_lease=SHORT_LEASE) for _ in range(2))
+    asked = Asked(first)
+    run = first.submit(ASK)
+    inquiry = asked.next()
+    asked.stop()
+    with share_store(postgres_url, None, Lease(LEASE_OF_ONE_THAT_IS_GONE), StoreClock()) as gone:
+        with gone._ownership.transaction() as connection:
+            connection.execute(text("UPDATE runs SET owner = :us WHERE id = :run"), {"us": gone.engine, "run": run.id})
+        first.proxy.stop(grace=0).get(timeout=PATIENCE)  # it would claim the run as well
+        by = Requester(who="ann", via="api", source="192.0.2.1", role="operator")
+        answered = ask(second, "answer_inquiry", inquiry.id, {"continue": True}, by=by)
+    assert (answered["status"], answered["answered_by"]) == ("answered", "ann")
 
 
 def test_a_program_answers_every_inquiry_through_another_engine(pair: tuple[Bench, Bench]) -> None:

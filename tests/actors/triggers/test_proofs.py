@@ -64,3 +64,12 @@ def test_a_bearer_is_accepted() -> None:
     """The scheme in any case."""
     for scheme in ("Bearer", "bearer"):
         check_proof("bearer", SECRET, {"authorization": f"{scheme} {SECRET.decode()}"}, BODY, 0.0)
+
+
+def test_a_bearer_with_letters_beyond_ascii_is_accepted() -> None:
+    """A header is read as Latin-1, whatever its sender has written: the bytes count."""
+    secret = "gehéim-ключ".encode()
+    check_proof("bearer", secret, {"authorization": f"Bearer {secret.decode('latin-1')}"}, BODY, 0.0)
+    check_proof("bearer", secret, {"authorization": f"Bearer {secret.decode()}"}, BODY, 0.0)
+    with pytest.raises(HookRefused):
+        check_proof("bearer", secret, {"authorization": "Bearer gehéim-"}, BODY, 0.0)
