@@ -102,6 +102,7 @@ STATES: Final = {
     "answered inquiries": "/inquiries?status=answered",
     "an inquiry": "/inquiries/{asked}",
     "an inquiry that is answered": "/inquiries/{answered}",
+    "a personal link without its code": "/answer/{asked}",
     "schedules": "/schedules",
     "rules": "/rules",
     "a rule": "/rules/test.on_greeting",
