@@ -23,11 +23,11 @@ from tests.support.gateways import http, opened_gateway
 from tests.support.waiting import PATIENCE
 
 EVENTS = 50
-MOST_CALLS = 290
+MOST_CALLS = 280
 """Of functions of Stretto, Pykka, Starlette, uvicorn and h11, for an event that comes alone and without a rule."""
 SECRET = "a-token-of-a-hook"
 OURS = ("stretto.", "pykka.", "starlette.", "uvicorn.", "h11.")
-OF_TURNS = ("GuestQueue.", "PacedSelector.", "Budget.", "Dispatcher.")
+OF_TURNS = ("GuestQueue.", "_Line.", "PacedSelector.", "Budget.", "Dispatcher.")
 """The functions that each turn of the loop calls. The number of turns is the kernel's."""
 
 

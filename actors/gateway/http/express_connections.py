@@ -1,6 +1,5 @@
 """A connection whose plain requests to webhooks take the express lane, once its client is known."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -41,16 +40,12 @@ class ExpressConnection(Connection):
         self._incomplete: PlainRequest | None = None
         """The plain request whose body is not all there."""
         self._facts: dict[str, Any] = {}
+        """The members of the scopes of all its requests, from the first one on."""
 
     @property
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
         return self._in_lane or bool(self._held) or super().is_busy
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self._facts = {"server": self.server, "client": self.client, "scheme": self.scheme}
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -127,6 +122,8 @@ class ExpressConnection(Connection):
         self._held = data[plain.end :]
         if self._held:
             self.flow.pause_reading()
+        if not self._facts:  # the first request may come with the connection
+            self._facts = {"server": self.server, "client": self.client, "scheme": self.scheme}
         self._lane.take(self, plain, data[plain.begin : plain.end], self._facts, self.app_state)
 
     def _end_wait(self) -> None:

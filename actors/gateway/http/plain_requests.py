@@ -1,7 +1,7 @@
 """Requests of webhooks in their plainest form, read without h11: a head and a body of a known length.
 
-Whatever is not exactly so is left to h11, with its answer: another route or version, a body in chunks, a name with an
-escape, a header that h11 would refuse, a head that may be too large.
+Whatever is not exactly so is left to h11, with its answer: another route or version, a body in chunks, an encoded
+name, a header that h11 would refuse, a head that may be too large.
 """
 
 import re

@@ -65,6 +65,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "invalid_labels": "The labels are too many, too long, or have names that are not allowed.",
     "invalid_key": "A key cannot have this scope, owner, name or value.",
     "invalid_answer": "The answer does not match the schema of the inquiry.",
+    "invalid_link": "The link is not for this inquiry, or is over, or the inquiry has ended. Ask for a new one.",
     "invalid_token": "A token cannot have this name, role or end.",
     "invalid_cursor": "The address is of a page of another list. Begin with the first page.",
     "invalid_idempotency_key": "The idempotency key is too long or has characters that are not allowed.",
