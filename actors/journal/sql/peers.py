@@ -32,8 +32,10 @@ from stretto.actors.journal.peers import (
     PeerRequest,
     RequestUnanswered,
 )
+from stretto.actors.journal.rates import RateUser
 from stretto.actors.journal.sql.errors import store_error
 from stretto.actors.journal.sql.limits import share_keys
+from stretto.actors.journal.sql.rates import forget_past_rates, take_times
 from stretto.actors.journal.sql.requests import (
     delete_requests,
     forget_requests,
@@ -102,6 +104,8 @@ class SqlPeers:
         self._limits: KeyUser | None = None
         self._to_share: dict[str, None] = {}
         self._share_again = 0.0
+        self._rates: RateUser | None = None
+        self._to_take: dict[str, None] = {}
         self._wake_reader, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
@@ -166,6 +170,16 @@ class SqlPeers:
             self._to_share.update(dict.fromkeys(keys))
         self.look()
 
+    def use_rates(self, user: RateUser) -> None:
+        """Set who gets the times of rates; see `Peers.use_rates`."""
+        self._rates = user
+
+    def take_times(self, keys: Iterable[str]) -> None:
+        """Take the times of rates; see `Peers.take_times`."""
+        with self._lock:
+            self._to_take.update(dict.fromkeys(keys))
+        self.look()
+
     def look(self) -> None:
         """Wake the thread."""
         # A full pipe wakes it as well. The actor that asks must not wait for a thread that waits for the store.
@@ -209,6 +223,7 @@ class SqlPeers:
         for channel in (_channel_of(self._number), _RELEASES, _KEYS, _PERMITS):
             connection.execute(text(f"LISTEN {channel}"))
         forget_requests(connection)
+        forget_past_rates(connection)
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         while not self._stopped:
             self._send(connection)
@@ -216,6 +231,7 @@ class SqlPeers:
             self._look_at_keys(connection)
             self._expire(connection)
             self._share_keys(connection)
+            self._take_times(connection)
             # One that came while a statement was executed is not seen on the socket any more.
             came = list(driver.notifies(timeout=0))
             if any(each.channel == _RELEASES and each.payload != str(self._number) for each in came):
@@ -229,7 +245,7 @@ class SqlPeers:
 
     def _sleep(self, descriptors: list[int], seconds: float) -> None:
         """Sleep until something comes, or so many seconds."""
-        if self._new or self._notifications or self._to_share or self._stopped:
+        if self._new or self._notifications or self._to_share or self._to_take or self._stopped:
             seconds = 0
         poll = select.poll()  # select.select fails from the descriptor 1024 on
         for each in (*descriptors, self._wake_reader):
@@ -318,6 +334,20 @@ class SqlPeers:
             raise
         limits.settle(shares)
         self._notifications.extend((_PERMITS, f"{self._number} {key}") for key in changed)
+
+    def _take_times(self, connection: Connection) -> None:
+        """Take the times of rates that items wait for."""
+        if self._rates is None or not self._to_take:
+            return
+        with self._lock:
+            keys, self._to_take = self._to_take, {}
+        try:
+            portions = take_times(connection, self._number, self._rates.needs(keys))
+        except (SQLAlchemyError, psycopg.Error):
+            with self._lock:
+                self._to_take.update(keys)
+            raise
+        self._rates.settle(portions)
 
     @staticmethod
     def _tell(actor: "pykka.ActorRef[Any] | None", message: Any) -> None:
