@@ -33,7 +33,7 @@ from stretto.actors.runs.messages import (
     SharePermits,
     StartRecorded,
 )
-from stretto.actors.runs.reminders import DeadlinePassed, RateDue, Timer
+from stretto.actors.runs.reminders import DeadlinePassed, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import NOTHING_REUSED, ReusedItems
 from stretto.actors.runs.run_events import RunEvents
@@ -324,11 +324,6 @@ class RunExecution(InquiryFeed):
     def _permits_granted(self, message: PermitsGranted) -> None:
         self.items.granted(message.pool, message.count)
         self.start_items()  # now: the same permits may be reclaimed in this turn, and have to serve an item first
-
-    @handles(RateDue)
-    def _rate_due(self, message: RateDue) -> None:
-        self.items.rate_due(message.key)
-        self.start_items()  # now: before others take the time
 
     @handles(ReturnPermits)
     def _permits_reclaimed(self, message: ReturnPermits) -> None:

@@ -19,6 +19,7 @@ from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.pooled_calls import pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
+from stretto.actors.runs.rate_limits import RATE_PREFIX
 from stretto.actors.runs.rated_items import RatedItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
@@ -188,12 +189,6 @@ class ItemsInFlight(ItemsToStart):
             self._missing = count
         return free > 0
 
-    def _place_of(self, start: StartItem) -> str:
-        """Return the pool of an item that waits."""
-        if self._pooled is None or start.task not in self._pooled_tasks:
-            return HERE
-        return self._fixed_pools.get(start.task) or self._named_pool(start)
-
     def start_recorded(self, start: StartItem, preceding_end: float | None) -> None:
         """Start an item whose start is durable."""
         self._being_recorded.pop(key_of(start), None)
@@ -242,10 +237,7 @@ class ItemsInFlight(ItemsToStart):
 
     def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
         """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
-        known = pooled.pool_of(key_of(start))
-        if known is not None or start.task not in self._pooled_tasks:
-            return known or HERE
-        return self._fixed_pools.get(start.task) or self._named_pool(start)
+        return pooled.pool_of(key_of(start)) or self._place_of(start)
 
     # ---- items in flight
 
@@ -258,11 +250,6 @@ class ItemsInFlight(ItemsToStart):
             self._pooled.ended(key)
         if self._keyed is not None:
             self._keyed.ended(key)
-
-    def rate_due(self, key: str) -> None:
-        """Note that an item that waits for the rate of a key may start."""
-        if self._rated is not None:
-            self._rated.rang(key)
 
     def mailboxes(self) -> dict[Key, Mailbox[Any]]:
         """Return the mailboxes of the items in flight."""
@@ -322,6 +309,9 @@ class ItemsInFlight(ItemsToStart):
         elif pool.startswith(KEY_PREFIX):
             if self._keyed is not None:
                 self._keyed.granted(pool, count)
+        elif pool.startswith(RATE_PREFIX):
+            if self._rated is not None:
+                self._rated.granted(pool)
         elif self._pooled is not None:
             self._pooled.granted(pool, count)
 

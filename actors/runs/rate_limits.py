@@ -1,6 +1,6 @@
 """The rates of keys: how many items with a common key may start in a time, in all engines of a store together.
 
-    supervisor --wait--> RatePool --RateDue at the next time--> supervisor --take--> RatePool
+    supervisor --wait--> RatePool --PermitsGranted at the next time--> supervisor --take--> RatePool
                          RatePool --no time is left--> the store --RatePortion--> RatePool
 
 An item takes its time in the turn in which it starts. Runs that wait for a key take turns. Alone, an engine has all
@@ -14,13 +14,15 @@ from typing import Final, NamedTuple
 
 from stretto.actors.dispatch import Recipient, Timers
 from stretto.actors.journal import MAX_LEAD_SECONDS, RateNeed, RatePortion, portion_of
+from stretto.actors.runs.messages import PermitsGranted
 from stretto.actors.runs.rate_slots import OwnSlots, PortionSlots
-from stretto.actors.runs.reminders import RateDue
 from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.model import RateLimit
 
 MAX_RATE_KEYS: Final = 100_000
 """Keys of rates that an engine remembers: those of its runs, and if it is alone those whose next time is to come."""
+RATE_PREFIX: Final = "rate "
+"""How the name of a key's rate begins in a `PermitsGranted`, followed by the key; see `KEY_PREFIX`."""
 _SWEEP_AT: Final = 1024
 
 
@@ -204,7 +206,7 @@ class RatePool:
             self._reminder = None
         if first is not None and opens_at < inf:
             inbox = self._waiting[first].inbox
-            reminder = self._timers.remind_after(opens_at - now, inbox, RateDue(self.key))
+            reminder = self._timers.remind_after(opens_at - now, inbox, PermitsGranted(1, RATE_PREFIX + self.key))
             self._reminder = (first, opens_at, reminder)
 
 

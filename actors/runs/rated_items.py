@@ -8,7 +8,7 @@ from stretto.actors.dispatch import Overran, Recipient
 from stretto.actors.history import RateWait
 from stretto.actors.runs.item_failures import unrendered_failure
 from stretto.actors.runs.keyed_items import InvalidKey, Refused, key_of_item
-from stretto.actors.runs.rate_limits import RatePool
+from stretto.actors.runs.rate_limits import RATE_PREFIX, RatePool
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import ExpressionError, LimitExceeded
@@ -115,8 +115,9 @@ class RatedItems:
         queue.waiting.popleft()
         return True
 
-    def rang(self, key: str) -> None:
+    def granted(self, pool: str) -> None:
         """Note that an item of a key may start."""
+        key = pool.removeprefix(RATE_PREFIX)
         queue = self._queues.get(key)
         if queue is not None:
             queue.pool.rang()

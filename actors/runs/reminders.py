@@ -18,12 +18,6 @@ class DeadlinePassed(msgspec.Struct, frozen=True):
     warns: bool
 
 
-class RateDue(msgspec.Struct, frozen=True):
-    """An item that waits for the rate of `key` may start now."""
-
-    key: str
-
-
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 """The events that the clock sends at their time."""
 

@@ -167,3 +167,9 @@ class ItemsToStart:
 
     def _named_pool(self, start: StartItem) -> str:
         return named_pool(self._services, self._workflow, start, self._run_id, self._fixed_pools)
+
+    def _place_of(self, start: StartItem) -> str:
+        """Return the pool in which an item that waits is to start."""
+        if self._pooled is None or start.task not in self._pooled_tasks:
+            return HERE
+        return self._fixed_pools.get(start.task) or self._named_pool(start)

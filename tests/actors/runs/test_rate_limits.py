@@ -8,8 +8,8 @@ import pytest
 from stretto.actors.dispatch import ForgetReminder, RemindAt, Timers
 from stretto.actors.journal import RateNeed, RatePortion
 from stretto.actors.runs import rate_limits as module
-from stretto.actors.runs.rate_limits import RateLimits, RatePool, RateUse
-from stretto.actors.runs.reminders import RateDue
+from stretto.actors.runs.messages import PermitsGranted
+from stretto.actors.runs.rate_limits import RATE_PREFIX, RateLimits, RatePool, RateUse
 from stretto.definitions.errors import LimitExceeded, Place
 from stretto.definitions.expressions import Constant
 from stretto.definitions.model import RateLimit
@@ -50,7 +50,7 @@ class Time:
     def next(self) -> tuple[float, str]:
         """Return when the only reminder is due, and for whom."""
         (reminder,) = self.reminders.values()
-        assert isinstance(reminder.message, RateDue)
+        assert reminder.message == PermitsGranted(1, RATE_PREFIX + "k")
         return reminder.at, reminder.to.run_id  # type: ignore[attr-defined]
 
     def ring(self, pool: RatePool) -> None:
