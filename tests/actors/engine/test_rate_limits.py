@@ -1,6 +1,7 @@
 """`rate`: so many items with a key start in a time, in all runs of all engines together."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -79,13 +80,18 @@ def rated_bench(request: pytest.FixtureRequest, start_bench: Callable[..., Bench
     return start_bench(threads=1, store=request.getfixturevalue("postgres_url"), store_key=None, **lease)
 
 
+def waits_of(bench: Bench, run_id: str) -> list[dict[str, Any]]:
+    waits: list[dict[str, Any]] = bench.proxy.why(run_id).get(timeout=PATIENCE)
+    return waits
+
+
 def wait_of(bench: Bench, run_id: str) -> dict[str, Any]:
     """Return the wait of a run for its rate, once its time is known."""
     while True:
-        waits: list[dict[str, Any]] = bench.proxy.why(run_id).get(timeout=PATIENCE)
-        for each in waits:
+        for each in waits_of(bench, run_id):
             if each["kind"] == "rate" and "until" in each:
                 return each
+        time.sleep(0.01)
 
 
 def test_as_many_items_start_as_the_rate_allows(rated_bench: Bench, starts: Starts) -> None:
@@ -138,9 +144,9 @@ def test_each_attempt_waits_for_the_rate(rated_bench: Bench, starts: Starts) -> 
     text = RATED.replace("action: rated.note", "action: core.fail\n    retry: {count: 5}")
     text = text.replace('{key: "{{ parameters.name }}", item: "{{ item }}"}', "{message: no}")
     run = rated_bench.submit(text, {"name": "a", "count": 1})
+    while not any("about to start (attempt 4)" in each["text"] for each in waits_of(rated_bench, run.id)):
+        time.sleep(0.01)
     assert wait_of(rated_bench, run.id)["count"] == 1
-    status = rated_bench.proxy.why(run.id).get(timeout=PATIENCE)
-    assert any("attempt 4" in each["text"] for each in status), status
     rated_bench.proxy.cancel(run.id).get(timeout=PATIENCE)
     outcome_of(run)
 
