@@ -315,7 +315,7 @@ class JournalActor(pykka.ThreadingActor):
         if self._failing:  # the lease is renewed as soon as the store is available
             return self._retry_seconds
         try:
-            claimed = self._claims.claim() if self._link.claims else Claimed((), (), again=self._claims.renew())
+            claimed = self._claims.claim() if self._link.claims else self._claims.renew()
         except StoreUnavailable as error:
             self._fail([], error)
             return self._retry_seconds
