@@ -51,7 +51,7 @@ class RunClaims:
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
         self._doubtful: tuple[CommitInDoubt, Claimed] | None = None
-        """What was claimed in a commit that is in doubt. No later claim finds it, as this engine may own it."""
+        """The claim of a commit in doubt. No later claim finds its runs, as this engine may own them."""
 
     def claim(self) -> Claimed:
         """Claim a portion of trees in one transaction; see `Claims.claim`."""
