@@ -296,15 +296,19 @@ class Scheduler:
         return any(not each.in_flight and not each.draining for each in self.workers.values())
 
     def dispatch(self) -> None:
-        """Send waiting calls to workers that have room, the least busy ones first."""
-        if not self.waiting:
-            return
-        for worker in sorted(self.workers.values(), key=lambda each: len(each.in_flight)):
-            while self.waiting and worker.has_room:
-                batch = self._next_batch(worker)
-                if not batch:
-                    break
-                self._send_batch(worker, batch)
+        """Send waiting calls to workers that have room: a batch to each, the least busy ones first, then a second."""
+        ready = list(self.workers.values())
+        while self.waiting and ready:
+            ready = [each for each in ready if each.has_room]
+            ready.sort(key=lambda each: len(each.in_flight))
+            ready = [each for each in ready if self._sends_batch(each)]
+
+    def _sends_batch(self, worker: Worker) -> bool:
+        """Send a batch to a worker, or return False if no waiting call is for it now."""
+        batch = self._next_batch(worker) if self.waiting else []
+        if batch:
+            self._send_batch(worker, batch)
+        return bool(batch)
 
     def _next_batch(self, worker: Worker) -> list[PooledCall]:
         """Take the calls of a batch from the waiting ones: those that the worker can run, in their order."""
@@ -340,8 +344,14 @@ class Scheduler:
                 mean = self._durations.of(pooled.call.ref)
                 left = self._left(len(passed) + 1)
                 size = batch_size(mean, worker.joined.slots, left, max(ready, 1), self.in_flight)
+                size = min(size, self._share(worker, len(passed) + 1))
         self.waiting.extendleft(reversed(passed))
         return batch
+
+    def _share(self, worker: Worker, taken: int) -> int:
+        """Return a batch's share of the calls that wait now: as many as there are batches that workers can take."""
+        places = sum(max(BATCHES_IN_FLIGHT - each.open_batches, 0) for each in self.workers.values() if each.has_room)
+        return max(-(-(len(self.waiting) + taken) // max(places, 1)), worker.joined.slots)
 
     def _left(self, taken: int) -> int:
         """Return how many calls wait, or many if more follow: permits let only so many calls in at a time."""
