@@ -125,7 +125,7 @@ tasks:
         changes: dict[str, Any] = {
             name: report[name] - before[name] for name in ("values_put", "bytes_sent", "batches")
         }
-        seen: list[Any] = outcome.output["seen"]  # type: ignore[assignment]
+        seen: list[Any] = outcome.output["seen"]
         workers = {each["process"] for each in seen}
         if megabytes:
             assert len(seen) == len(workers), "one object in each worker"

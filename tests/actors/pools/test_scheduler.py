@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import Action
-from stretto.actors.pools import scheduler
+from stretto.actors.pools import picking
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import (
@@ -412,7 +412,7 @@ def test_an_input_that_no_message_can_carry_fails_its_call_alone(room: Room, mon
 
 def test_new_values_count_for_the_bytes_of_a_batch(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Together they may be more than a message may have."""
-    monkeypatch.setattr(scheduler, "MAX_BATCH_BYTES", 100_000)
+    monkeypatch.setattr(picking, "MAX_BATCH_BYTES", 100_000)
     values = [freeze([f"{number} {'x' * 60_000}"] * 1) for number in range(3)]
     for number, value in enumerate(values):
         room.add(number, context=value)
