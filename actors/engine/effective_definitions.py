@@ -8,6 +8,7 @@ import msgspec
 from stretto.actors.catalogue import refused_to_remote
 from stretto.actors.journal import Origin
 from stretto.actors.locating import is_path
+from stretto.actors.runs import waiting_actions
 from stretto.definitions.context import RunEnvironment, Secrecy
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow
 from stretto.definitions.model import Workflow, once_per_workflow
@@ -25,7 +26,7 @@ class RunStart(msgspec.Struct, frozen=True):
 
     Attributes:
         workflow: The workflow.
-        nested: The refs that are workflows.
+        nested: The refs that start no call: those of workflows, and of actions that the workflow may call and that wait.
         secrecy: The values that the workflow passes to secret parameters.
         environment: The pack configuration and keystore that its expressions read.
     """
@@ -104,7 +105,8 @@ class EffectiveDefinitions:
 
     def _start_in(self, scope: "Catalogue", workflow: Workflow) -> RunStart:
         environment = self.pack_configuration.of_workflow(workflow.ref)
-        return RunStart(workflow, scope.nested_refs(), scope.secrecy_of(workflow), environment)
+        nested = scope.nested_refs() | waiting_actions(workflow, self._actions)
+        return RunStart(workflow, nested, scope.secrecy_of(workflow), environment)
 
     def _refusals(self, workflow: Workflow, scope: "Catalogue", origin: Origin) -> list[Finding]:
         configuration, nested = self.pack_configuration, scope.nested_refs()
