@@ -68,7 +68,7 @@ class Mailbox(Generic[OwnerT]):
     Attributes:
         waiting: The messages, which any thread appends. A list, because an empty deque takes 700 bytes more, and a run
             that waits has two mailboxes.
-        taken: Those that the owner has taken from a long list, the oldest one last. Nobody else changes it.
+        taken: Those that the owner has taken from a long list, the oldest one last. Only the owner changes it.
     """
 
     __slots__ = (
