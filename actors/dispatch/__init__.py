@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.deferred import (
         Deferred,
         SparseFuture,
+        TurnReply,
         answer,
         answer_error,
         ask_deferred,
@@ -37,8 +38,8 @@ else:
             "actor": "DispatchedActor",
             "asyncio_bridge": "awaitable call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
-            "forward settle_with tell_then when_failed when_settled",
+            "deferred": "Deferred SparseFuture TurnReply answer answer_error ask_deferred ask_method "
+            "ask_method_deferred derived forward settle_with tell_then when_failed when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -66,6 +67,7 @@ __all__ = [
     "TimeGuard",
     "TimedInbox",
     "Timers",
+    "TurnReply",
     "Unguarded",
     "answer",
     "answer_error",

@@ -100,8 +100,7 @@ class SparseFuture(pykka.Future[T]):
                 raise queue.Full
             super().set_get_hook(func)
             waiting, self._waiting = self._waiting, ()
-        for waiter in waiting:
-            waiter.release()
+        self._wake(waiting)
 
     def _is_set(self) -> bool:
         return self._result is not None or self._get_hook is not None
@@ -112,7 +111,11 @@ class SparseFuture(pykka.Future[T]):
                 raise queue.Full
             self._result = result
             waiting, self._waiting = self._waiting, ()
-        # After the lock, which a woken thread would have to wait for.
+        if waiting:
+            self._wake(waiting)  # after the lock, which a woken thread would have to wait for
+
+    def _wake(self, waiting: tuple[threading.Lock, ...]) -> None:
+        """Let threads go on that wait for the value."""
         for waiter in waiting:
             waiter.release()
 
@@ -140,6 +143,37 @@ class Reply(SparseFuture[T]):
             if thread.is_alive():
                 raise pykka.Timeout(f"{timeout} seconds")
         return value
+
+
+_late_wakes: dict[int, list[threading.Lock]] = {}
+"""By the dispatcher's thread, the callers that go on at the end of its turn."""
+
+
+def late_wakes() -> list[threading.Lock]:
+    """Return the locks to release at the end of each turn of this thread, which may only be a dispatcher's."""
+    return _late_wakes.setdefault(threading.get_ident(), [])
+
+
+def forget_late_wakes() -> None:
+    """Let callers go on at once from now on, if this thread answers them: it takes no more turns."""
+    _late_wakes.pop(threading.get_ident(), None)
+
+
+class TurnReply(Reply[T]):
+    """A reply whose callers go on at the end of the turn that answers them.
+
+    A caller that is woken during a turn has to wait for the interpreter until the turn is over, or interrupts it: its
+    thread is woken twice. The value is there at once, also for callers that come meanwhile.
+
+    For actors whose handlers never wait for a thread: with them, it could be one that this reply is to wake.
+    """
+
+    def _wake(self, waiting: tuple[threading.Lock, ...]) -> None:
+        late = _late_wakes.get(threading.get_ident())
+        if late is None:
+            super()._wake(waiting)
+        else:
+            late += waiting
 
 
 def answer(reply: pykka.Future[Any], value: object) -> None:
