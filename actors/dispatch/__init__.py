@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.deferred import (
         Deferred,
         SparseFuture,
-        TurnReply,
         answer,
         answer_error,
         ask_deferred,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.right_of_way import RightOfWay
     from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
     from stretto.actors.dispatch.timed_inbox import TimedInbox
+    from stretto.actors.dispatch.turn_reply import TurnReply
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -38,8 +38,8 @@ else:
             "actor": "DispatchedActor",
             "asyncio_bridge": "awaitable call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred SparseFuture TurnReply answer answer_error ask_deferred ask_method "
-            "ask_method_deferred derived forward settle_with tell_then when_failed when_settled",
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method ask_method_deferred derived "
+            "forward settle_with tell_then when_failed when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -47,6 +47,7 @@ else:
             "time_guard": "Guard Overran TimeGuard Unguarded",
             "right_of_way": "RightOfWay",
             "timed_inbox": "TimedInbox",
+            "turn_reply": "TurnReply",
         },
     )
 

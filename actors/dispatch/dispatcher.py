@@ -15,9 +15,9 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from stretto.actors.dispatch.counting import Count
-from stretto.actors.dispatch.deferred import forget_late_wakes, late_wakes
 from stretto.actors.dispatch.lane import Lane
 from stretto.actors.dispatch.right_of_way import RightOfWay
+from stretto.actors.dispatch.turn_reply import forget_late_wakes, late_wakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

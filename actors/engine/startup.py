@@ -223,7 +223,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         if journal is not None:
             if journal.peers is not None:
                 services.key_limits.connect(journal.peers.share, lambda: _share_permits(services))
-            journal.start(timers, instruments, lambda: services.engine)
+            journal.start(timers, instruments, lambda: services.engine_if_made)
         return EngineParts(
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
             options.max_runs, options.key_limits, link, sensors, stack.pop_all(),
@@ -253,17 +253,10 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     """Start the engine's actor, and return when it takes turns. If that fails, all parts are stopped."""
     try:
         reference = start()
+        _begin(parts, reference)
     except BaseException:
         parts.stack.close()
         raise
-    services = parts.services
-    if services.pools is not None:
-        services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
-    reference.ask(SharePermits())  # its answer shows that the engine takes turns
-    if parts.journal is not None:
-        if parts.journal.peers is not None:
-            parts.journal.peers.use_limits(services.key_limits)
-        parts.journal.start_peers(reference, services.keys.load)
     reference.tell(BeginSchedules())
     reference.tell(BeginSensors())
     if parts.journal is not None and parts.retention.is_limited:
@@ -273,6 +266,19 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
         store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.claimed.unfinished),
     )  # fmt: skip
     return reference
+
+
+def _begin(parts: EngineParts, engine: "pykka.ActorRef[Actor]") -> None:
+    """Let the parts reach the engine's actor, once it takes turns."""
+    services = parts.services
+    if services.pools is not None:
+        services.pools.start(lambda name, capacity: _resize(services, engine, name, capacity))
+    engine.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None:
+        if parts.journal.peers is not None:
+            parts.journal.peers.use_limits(services.key_limits)
+        parts.journal.engine_started()
+        parts.journal.start_peers(engine, services.keys.load)
 
 
 def _resize(services: Services, engine: "pykka.ActorRef[Actor]", pool: str, capacity: int) -> None:

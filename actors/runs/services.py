@@ -111,6 +111,11 @@ class Services:
         return asks
 
     @property
+    def engine_if_made(self) -> pykka.ActorRef[Any] | None:
+        """The engine's actor, or None if it has not been made yet."""
+        return self._engine
+
+    @property
     def engine(self) -> pykka.ActorRef[Any]:
         """The engine's actor, which starts after its services."""
         if self._engine is None:
