@@ -1,6 +1,8 @@
-"""The core actions that run no code: their items wait for a message."""
+"""What tasks wait for: the core actions whose items wait for a message, and the inquiries of other actions."""
 
 from typing import Final
 
 WAITING_ACTIONS: Final = frozenset({"core.ask", "core.wait_for"})
 """The actions whose items wait for people or for an event."""
+INQUIRIES: Final = "inquiry"
+"""The variable that holds the inquiries for which tasks have waited: {TASK: {id, status, response, ...}}."""

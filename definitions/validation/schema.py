@@ -28,7 +28,6 @@ _TEXT: Schema = {"type": "string"}
 _ANY: Schema = {}
 _FLAG: Schema = {"type": "boolean"}
 _EXPRESSION: Schema = {"type": "string", "pattern": r"\{\{"}
-_GIVEN: Schema = {"not": {"type": "null"}}
 _CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression, with or without braces"}
 
 
@@ -52,6 +51,7 @@ def json_schema() -> Schema:
             "deadline": _object(_deadline_fields(), required=["seconds"]),
             "pool": {"anyOf": [{"type": "string", "minLength": 1}, _object(_pool_fields(), required=["pool"])]},
             "event_wait": _object(_event_wait_fields(), required=["event"]),
+            "inquiry_wait": _object({"inquiry": _or_expression(_number(1, kind="integer"))}, required=["inquiry"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
             "targets": _one_or_many(_TEXT),
@@ -175,7 +175,7 @@ def _task() -> Schema:
         "then": {"required": ["tasks"], "properties": dict.fromkeys(_OF_A_PLAIN_TASK, False)},
         "else": {
             "properties": {"tasks": False},
-            "if": {"properties": {"wait_for": _GIVEN}, "required": ["wait_for"]},
+            "if": {"properties": {"wait_for": {"type": "object", "required": ["event"]}}, "required": ["wait_for"]},
             "then": {"properties": {"action": False, "input": False}},
             "else": {"required": ["action"]},
         },
@@ -196,7 +196,7 @@ def _task_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
         "input": {"type": "object"},
-        "wait_for": {"$ref": "#/$defs/event_wait"},
+        "wait_for": {"anyOf": [{"$ref": "#/$defs/event_wait"}, {"$ref": "#/$defs/inquiry_wait"}]},
         "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES), _lenient_lines()]},
         "results": _one_file(RESULTS),
         "concurrency": _or_expression(_number(1, kind="integer")),
