@@ -42,7 +42,7 @@ class AskingItem(NamedTuple):
     run_id: str
     task: str
     visit: int
-    index: int
+    item: int
 
 
 class ActionInquiries(Protocol):

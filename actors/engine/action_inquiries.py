@@ -58,4 +58,4 @@ class InquiriesOfActions:
 
 
 def _key_of(item: AskingItem) -> ItemKey:
-    return ItemKey(item.task, item.visit, item.index)
+    return ItemKey(item.task, item.visit, item.item)

@@ -18,7 +18,7 @@ from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
 from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
 from stretto.definitions.context import RunKeys, Snapshot, literal_places
-from stretto.definitions.data import EMPTY_OBJECT, freeze, object_of
+from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, freeze, object_of
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Template
 from stretto.definitions.model import INQUIRIES, Task
@@ -109,7 +109,8 @@ def settle_inquiry(state: RunState, event: InquirySettled) -> None:
 
 def _end_await(state: RunState, visit: Visit, made: MadeInquiry) -> None:
     """Start a visit that has waited for an inquiry, hold it if the run starts nothing now, or fail it."""
-    published = state.context.look(visit.branch, visit.route).variables.get(INQUIRIES, EMPTY_OBJECT)
+    before = state.context.look(visit.branch, visit.route).variables.get(INQUIRIES)
+    published = before if isinstance(before, FrozenDict) else EMPTY_OBJECT
     publication = state.context.publication(visit.branch, visit.route)
     publication.publish(INQUIRIES, object_of({**published, visit.name: made.as_data()}))
     if made.settled is None or made.settled.status != "answered":

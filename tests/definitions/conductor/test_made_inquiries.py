@@ -25,12 +25,11 @@ from tests.support.driving import Drive, as_data
 TEXT = """
 ref: test.run
 version: "1"
-parameters: {number: {type: any, default: 918}}
 tasks:
 - {name: request, action: chat.ask, next: [{when: "{{ succeeded() }}", do: [deploy]}]}
 - name: deploy
   action: ops.release
-  wait_for: {inquiry: "{{ parameters.number }}"}
+  wait_for: {inquiry: "{{ task.request.result.inquiry_id }}"}
   input: {reason: "{{ inquiry.deploy.response.reason }}"}
   next:
   - {when: "{{ timed_out() }}", publish: [{why: "{{ result() }}"}], do: [late]}
@@ -70,7 +69,7 @@ def test_the_task_starts_with_the_answer_and_its_context_has_it() -> None:
     """In Attune's fields. Until then nothing of it runs."""
     drive = Drive(TEXT)
     assert make(drive) == []
-    assert starts(drive.completes("request")) == []
+    assert starts(drive.completes("request", {"inquiry_id": 918})) == []
     assert (drive.conductor.task("deploy")["status"], drive.conductor.awaits_answers()) == ("awaiting", True)
     commands = settle(drive)
     (start,) = (each for each in commands if isinstance(each, StartItem))
@@ -90,48 +89,48 @@ def test_an_answer_that_comes_before_the_task_is_reached_starts_it_at_once() -> 
     drive = Drive(TEXT)
     make(drive)
     assert settle(drive) == []
-    assert starts(drive.completes("request")) == ["deploy"]
+    assert starts(drive.completes("request", {"inquiry_id": 918})) == ["deploy"]
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome", "code", "word", "follows"),
+    ("status", "outcome", "code", "follows"),
     [
-        ("timed_out", "timed_out", "inquiry_timeout", "timeout", "late"),
-        ("cancelled", "failed", "inquiry_cancelled", "cancelled", "refused"),
+        ("timed_out", "timed_out", "inquiry_timeout", "late"),
+        ("cancelled", "failed", "inquiry_cancelled", "refused"),
     ],
 )
 @pytest.mark.parametrize("early", [True, False])
 def test_without_an_answer_the_task_fails_and_its_transition_follows(
-    status: str, outcome: str, code: str, word: str, follows: str, early: bool
+    status: str, outcome: str, code: str, follows: str, early: bool
 ) -> None:
     """Its result is Attune's, and it runs nothing."""
     drive = Drive(TEXT)
     make(drive)
     commands = settle(drive, status) if early else []
-    commands += drive.completes("request")
+    commands += drive.completes("request", {"inquiry_id": 918})
     commands += [] if early else settle(drive, status)
     assert (outcomes(commands)["deploy"], starts(commands)) == (outcome, [follows])
     drive.completes(follows)
-    output = thaw(drive.finish().output)
-    assert output["why"] == {"code": code, "inquiry_id": 918, "status": word}
-    assert output["inquiry"]["status"] == word
+    output = thaw(drive.finish.output)
+    assert output["why"] == {"code": code, "inquiry_id": 918, "status": code.removeprefix("inquiry_")}
+    assert output["inquiry"]["status"] == code.removeprefix("inquiry_")
 
 
 @pytest.mark.parametrize("number", [7, 0, -3, True, 918.0, "918", None])
 def test_a_reference_that_names_no_inquiry_of_the_run_fails_the_task(number: Any) -> None:
     """Only the number itself does."""
-    drive = Drive(TEXT.replace(', inquiry: "{{ workflow.inquiry.deploy }}"', ""), {"number": number})
+    drive = Drive(TEXT.replace(', inquiry: "{{ workflow.inquiry.deploy }}"', ""))
     make(drive)
-    assert starts(drive.completes("request")) == ["refused"]
+    assert starts(drive.completes("request", {"inquiry_id": number})) == ["refused"]
     drive.completes("refused")
-    assert thaw(drive.finish().output)["why"] == {"code": "inquiry_reference_invalid"}
+    assert thaw(drive.finish.output)["why"] == {"code": "inquiry_reference_invalid"}
 
 
 def test_an_inquiry_is_settled_once_and_one_that_is_unknown_settles_nothing() -> None:
     """The first end counts."""
     drive = Drive(TEXT)
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     assert settle(drive, number=7) == []
     settle(drive, "timed_out")
     assert settle(drive) == []
@@ -145,7 +144,7 @@ def test_an_item_that_has_ended_makes_no_inquiry_and_a_run_makes_a_bounded_numbe
         make(drive, number)
     with pytest.raises(IllegalTransition, match="MAX_MADE_INQUIRIES"):
         make(drive, MAX_MADE_INQUIRIES + 1)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     with pytest.raises(IllegalTransition, match="has ended"):
         make(drive)
     drive = Drive(TEXT)
@@ -158,7 +157,7 @@ def test_a_paused_run_holds_the_task_until_its_resume() -> None:
     """It starts with what the context has then."""
     drive = Drive(TEXT)
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     drive.on(PauseRequested(drive.tick()))
     assert settle(drive) == []
     assert drive.conductor.task("deploy")["status"] == "held"
@@ -169,13 +168,13 @@ def test_a_paused_task_is_held_and_a_cancelled_one_ends() -> None:
     """As one that waits for its delay."""
     drive = Drive(TEXT)
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     drive.on(TaskPauseRequested("deploy", drive.tick()))
     assert settle(drive) == []
     assert starts(drive.on(TaskResumeRequested("deploy", drive.tick()))) == ["deploy"]
     drive = Drive(TEXT)
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     assert outcomes(drive.on(TaskCancelRequested("deploy", drive.tick())))["deploy"] == "cancelled"
     assert settle(drive) == []
 
@@ -184,7 +183,7 @@ def test_a_cancelled_run_waits_for_no_answer() -> None:
     """Its task is cancelled at once."""
     drive = Drive(TEXT)
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     assert outcomes(drive.on(CancelRequested(drive.tick())))["deploy"] == "cancelled"
     assert drive.conductor.status == "cancelled"
 
@@ -193,7 +192,7 @@ def test_a_delay_and_a_timeout_count_from_the_answer() -> None:
     """The wait for people takes no time of the task."""
     drive = Drive(TEXT.replace("  action: ops.release\n", "  action: ops.release\n  delay: 5\n  timeout: 7\n"))
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     (wait,) = settle(drive)
     assert isinstance(wait, WaitUntil)
     assert wait.then.at == drive.clock + 5
@@ -205,7 +204,7 @@ def test_a_run_waits_only_for_inquiries_that_a_task_waits_for() -> None:
     """An inquiry that no task names does not keep it from its end."""
     drive = Drive('version: "1"\ntasks: [{name: request, action: chat.ask}]')
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     assert drive.conductor.status == "succeeded"
 
 
@@ -213,7 +212,7 @@ def test_the_waits_name_the_inquiry() -> None:
     """With its id, as people know it."""
     drive = Drive(TEXT)
     make(drive)
-    drive.completes("request")
+    drive.completes("request", {"inquiry_id": 918})
     (wait,) = drive.conductor.waits("deploy")
     assert (wait.kind, wait.inquiry, wait.since, wait.until) == ("inquiry", "id-918", 2.0, 100.0)
 
@@ -224,7 +223,7 @@ def test_the_same_events_give_the_same_commands() -> None:
     make(first)
     make(first, 7, "other")
     first.on(PauseRequested(first.tick()))
-    first.completes("request")
+    first.completes("request", {"inquiry_id": 918})
     settle(first, "timed_out", 7)
     first.on(ResumeRequested(first.tick()))
     settle(first)
