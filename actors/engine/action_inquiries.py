@@ -47,14 +47,17 @@ class InquiriesOfActions:
         """Cancel an inquiry that the item has made."""
         return await self._ask(item, CancelMadeInquiry(_key_of(item), number))
 
-    async def _ask(self, item: AskingItem, request: MakeInquiry | ReportMadeInquiry | CancelMadeInquiry) -> Any:
+    async def _ask(
+        self, item: AskingItem, request: MakeInquiry | ReportMadeInquiry | CancelMadeInquiry
+    ) -> dict[str, Any]:
         asks = ActionAsks(item.run_id, request, Deferred())
         answer = awaitable(asks.answer)
         try:
             self._engine().tell(asks)
         except pykka.ActorDeadError:
             raise EngineStopping("the engine is being stopped") from None
-        return await answer
+        report: dict[str, Any] = await answer
+        return report
 
 
 def _key_of(item: AskingItem) -> ItemKey:

@@ -10,7 +10,7 @@ from stretto.definitions.data import FrozenDict, freeze
 from stretto.definitions.errors import LimitExceeded, NotData, StrettoError, nearest
 
 INQUIRIES_PATH: Final = re.compile(r"/api/v1/inquiries(?:/(.*))?\Z", re.DOTALL)
-MAX_REQUEST_BYTES: Final = 128 * 1024
+MAX_INQUIRY_BYTES: Final = 128 * 1024
 """Bytes of a request that makes an inquiry. A question itself has at most `MAX_QUESTION_BYTES`."""
 MAX_PURPOSE: Final = 200
 """Characters of the purpose of an inquiry."""
@@ -115,9 +115,9 @@ def read_request(body: bytes) -> tuple[str, FrozenDict]:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_REQUEST_BYTES:
+    if len(body) > MAX_INQUIRY_BYTES:
         raise LimitExceeded(
-            f"a request must have at most {MAX_REQUEST_BYTES:,} bytes (MAX_REQUEST_BYTES), got {len(body):,}"
+            f"a request must have at most {MAX_INQUIRY_BYTES:,} bytes (MAX_INQUIRY_BYTES), got {len(body):,}"
         )
     try:
         given = json.loads(body)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from stretto.actors.actions import ActionInquiries, AskingItem, GrantedKey, PackKeys, asking_item, pack_access
-from stretto.actors.packs.inquiry_api import INQUIRIES_PATH, MAX_REQUEST_BYTES, answer_request
+from stretto.actors.packs.inquiry_api import INQUIRIES_PATH, MAX_INQUIRY_BYTES, answer_request
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
 
@@ -48,7 +48,7 @@ async def keys_access(pack: str) -> AsyncIterator[dict[str, str]]:
 
 
 class Grant(NamedTuple):
-    """What the process of an action can reach.
+    """The reach of an action's process.
 
     Attributes:
         pack: The pack whose keys it reads.
@@ -151,8 +151,8 @@ async def _answer_about_inquiries(request: "web.BaseRequest", granted: Grant) ->
     if granted.item is None or granted.inquiries is None:
         hint = "let a task wait for it (wait_for: {inquiry: ...}), or let the workflow ask with core.ask"
         return _response(404, {"error": f"no task of this run waits for an inquiry, so an action makes none; {hint}"})
-    if (request.content_length or 0) > MAX_REQUEST_BYTES:
-        message = f"a request must have at most {MAX_REQUEST_BYTES:,} bytes (MAX_REQUEST_BYTES)"
+    if (request.content_length or 0) > MAX_INQUIRY_BYTES:
+        message = f"a request must have at most {MAX_INQUIRY_BYTES:,} bytes (MAX_INQUIRY_BYTES)"
         return _response(413, {"error": message})
     body = await request.read()
     return _response(*await answer_request(granted.inquiries, granted.item, request.method, request.path, body))

@@ -85,7 +85,7 @@ class RunExecution(MadeInquiryFeed):
     __slots__ = ("_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files")
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
-        self._services, self._request = services, request
+        self._services, self._request, self._open = services, request, NONE_OPEN
         self.telemetry = RunTelemetry(services, request.workflow, request.handle.id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
@@ -98,7 +98,6 @@ class RunExecution(MadeInquiryFeed):
         self.deadlines = deadlines_of(services, request, ending, inbox) if request.shape.has_deadlines else None
         super().__init__(services, request, items, ending, inbox)
         self._reuses = plan is not None
-        self._open = NONE_OPEN
 
     @property
     def status(self) -> str:
@@ -265,8 +264,7 @@ class RunExecution(MadeInquiryFeed):
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""
         self.unfinished = None
-        if self._open:
-            self.cancel_inquiries()
+        self.cancel_inquiries()
         progress = self.ending.journal_end(outcome, self.conductor, self.log)
         self.ended = True  # not before: a supervisor that fails without a journaled end has crashed
         self.ending.announce_end(progress)

@@ -255,10 +255,11 @@ class MadeInquiryFeed(InquiryFeed, ABC):
                 question = Question(**action.function(**each.made.question))
                 self._wait_for_answer(self._inquiry_of(each.made, question, conductor), question, each.made.number)
 
-    def leave_inquiries(self) -> None:
-        """Forget the timers: another supervisor waits on."""
+    def close(self) -> None:
+        """Release what outlives no supervisor. Another one may wait on for the answers."""
         for waiting in self._open.values():
             self._forget(waiting)
+        self.ending.close()
 
     def cancel_inquiries(self) -> None:
         """End the inquiries that still wait with the run."""

@@ -172,17 +172,15 @@ class RunSupervisor(DispatchedActor):
             # The events before the one that failed are true.
             run.log.flush(None, run.conductor.mask)
         run.unfinished = None
-        run.leave_inquiries()
         run.ending.leave()
-        run.ending.close()
+        run.close()
         if not run.ended:
             run.ending.crash(reason)
 
     def on_stop(self) -> None:
         """Report to the engine if this actor is stopped before its run has ended."""
         run = self._run
-        run.leave_inquiries()
-        run.ending.close()
+        run.close()
         if not run.ended:
             run.items.leave()
             run.ending.report_crash("the run's supervisor was stopped")

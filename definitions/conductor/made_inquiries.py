@@ -46,10 +46,11 @@ class MadeInquiry(msgspec.Struct, frozen=True):
     def failure(self) -> Failure:
         """Return why a task fails that has waited for an answer, and gets none."""
         number, status = self.made.number, self.status
-        code = "inquiry_timeout" if status == "timeout" else "inquiry_cancelled"
-        what = "timed out without an answer" if status == "timeout" else "was cancelled"
-        result = object_of({"code": code, "inquiry_id": number, "status": status})
-        return Failure(code, f"the inquiry {number} {what}", retryable=False, result=result)
+        result = object_of({"code": f"inquiry_{status}", "inquiry_id": number, "status": status})
+        if status == "timeout":
+            message = f"the inquiry {number} timed out without an answer"
+            return Failure("inquiry_timeout", message, retryable=False, result=result)
+        return Failure("inquiry_cancelled", f"the inquiry {number} was cancelled", retryable=False, result=result)
 
 
 NONE_MADE: Final[Mapping[int, MadeInquiry]] = MappingProxyType({})

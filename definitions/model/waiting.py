@@ -1,4 +1,4 @@
-"""What tasks wait for: the core actions whose items wait for a message, and the inquiries of other actions."""
+"""The core actions whose items wait for a message, and the name of the inquiries that other tasks wait for."""
 
 from typing import Final
 

@@ -40,7 +40,7 @@ METADATA = (
     "ref: tools.ask\nrunner_type: python\nentry_point: ask.py\noutput_format: json\n"
     "parameters: {calls: {type: array, required: true}}\n"
 )
-POST = ["POST", "/api/v1/inquiries", {
+POST: list[Any] = ["POST", "/api/v1/inquiries", {
     "purpose": "approval", "prompt": "Deploy?", "timeout_seconds": 3600, "assigned_to": "mira",
     "response_schema": {"approved": {"type": "boolean", "required": True}, "reason": {"type": "string"}},
 }]  # fmt: skip
@@ -197,7 +197,7 @@ def test_what_cannot_be_asked_is_refused_by_name(start_bench: Callable[..., Benc
     for error, words in zip(
         errors,
         ("prompt", "prompt", "'mira'", "links", "run of the action", "timeout_seconds", "above 0", "one of them",
-         "MAX_PURPOSE", "'wrong'", "MAX_QUESTION_BYTES", "MAX_REQUEST_BYTES", "object"),
+         "MAX_PURPOSE", "'wrong'", "MAX_QUESTION_BYTES", "MAX_INQUIRY_BYTES", "object"),
         strict=False,
     ):  # fmt: skip
         assert words in error
