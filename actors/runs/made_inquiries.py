@@ -91,7 +91,7 @@ class MadeInquiryFeed(InquiryFeed, ABC):
         if found is not None:
             if found.made.question != message.question:
                 raise InquiryDiffers(
-                    f"the task {item.task!r} has made the inquiry {found.made.number} for the purpose "
+                    f"the task {item.task!r} has made the inquiry {found.made.inquiry_number} for the purpose "
                     f"{message.purpose!r} before, and with other fields"
                 )
             return self._report_made(found, conductor)
@@ -104,7 +104,7 @@ class MadeInquiryFeed(InquiryFeed, ABC):
         )  # fmt: skip
         self.event(made)
         inquiry = self._inquiry_of(made, question, conductor)
-        self._wait_for_answer(inquiry, question, made.number)
+        self._wait_for_answer(inquiry, question, made.inquiry_number)
         self._inquiry(inquiry)
         return self._report_made(MadeInquiry(made), conductor)
 
@@ -149,7 +149,7 @@ class MadeInquiryFeed(InquiryFeed, ABC):
             response = conductor.mask.data(settled.response)
             end = InquiryEnd(id=made.inquiry, status=settled.status, at=settled.at, by=by, response=response)
         report = inquiry_as_json(StoredInquiry(0, self._inquiry_of(made, question, conductor), end))
-        return {**report, "number": made.number, "purpose": made.purpose, "attune_status": found.status}
+        return {**report, "number": made.inquiry_number, "purpose": made.purpose, "attune_status": found.status}
 
     # ---- answers and times
 
@@ -253,7 +253,9 @@ class MadeInquiryFeed(InquiryFeed, ABC):
         for each in conductor.inquiries_made().values():
             if each.settled is None:
                 question = Question(**action.function(**each.made.question))
-                self._wait_for_answer(self._inquiry_of(each.made, question, conductor), question, each.made.number)
+                self._wait_for_answer(
+                    self._inquiry_of(each.made, question, conductor), question, each.made.inquiry_number
+                )
 
     def close(self) -> None:
         """Release what outlives no supervisor. Another one may wait on for the answers."""

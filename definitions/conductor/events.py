@@ -286,15 +286,15 @@ class EvaluationStopped(msgspec.Struct, frozen=True):
 class InquiryMade(msgspec.Struct, frozen=True):
     """The action of an item has asked people, beside its own work. The item runs on.
 
-    `number` is how a task's `wait_for` names the inquiry, `inquiry` is its id elsewhere. `purpose` distinguishes the
-    inquiries of one item. `question` is the input of `core.ask` that asks the same.
+    `inquiry_number` is how a task's `wait_for` names the inquiry, `inquiry` is its id elsewhere. `purpose`
+    distinguishes the inquiries of one item. `question` is the input of `core.ask` that asks the same.
     """
 
     task: str
     visit: int
     index: int
     inquiry: str
-    number: int
+    inquiry_number: int
     purpose: str
     question: FrozenDict
     expires_at: float | None
@@ -307,7 +307,7 @@ class InquirySettled(msgspec.Struct, frozen=True):
     `by` is the name of the person who answered. The `response` of a stored event is not frozen.
     """
 
-    number: int
+    inquiry_number: int
     status: SettledStatus
     at: float
     response: Any = None

@@ -159,7 +159,7 @@ def inquiry_made(state: RunState, event: InquiryMade) -> None:
     if len(state.made) >= MAX_MADE_INQUIRIES:
         most = f"{MAX_MADE_INQUIRIES:,} inquiries (MAX_MADE_INQUIRIES)"
         raise IllegalTransition(f"the actions of a run make at most {most}")
-    state.made = {**state.made, event.number: MadeInquiry(event)}
+    state.made = {**state.made, event.inquiry_number: MadeInquiry(event)}
 
 
 # ---- sub-workflows

@@ -34,7 +34,7 @@ class MadeInquiry(msgspec.Struct, frozen=True):
         users = made.question.get("users")
         answered = settled is not None and settled.status == "answered"
         return object_of({
-            "id": made.number,
+            "id": made.inquiry_number,
             "status": self.status,
             "response": None if settled is None else settled.response,
             "assigned_to": users[0] if users else None,
@@ -45,7 +45,7 @@ class MadeInquiry(msgspec.Struct, frozen=True):
 
     def failure(self) -> Failure:
         """Return why a task fails that has waited for an answer, and gets none."""
-        number, status = self.made.number, self.status
+        number, status = self.made.inquiry_number, self.status
         result = object_of({"code": f"inquiry_{status}", "inquiry_id": number, "status": status})
         if status == "timeout":
             message = f"the inquiry {number} timed out without an answer"

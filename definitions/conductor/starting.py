@@ -88,22 +88,22 @@ def _await_inquiry(state: RunState, visit: Visit, inquiry: Template) -> None:
         return
     visit.state = "awaiting"
     visit.since = state.at
-    state.awaited = {**state.awaited, (visit.name, visit.visit): made.made.number}
+    state.awaited = {**state.awaited, (visit.name, visit.visit): made.made.inquiry_number}
     if made.settled is not None:
         _end_await(state, visit, made)
 
 
 def settle_inquiry(state: RunState, event: InquirySettled) -> None:
     """Note how the inquiry of an action was settled, and let the visits that have waited for it start, or fail."""
-    made = state.made.get(event.number)
+    made = state.made.get(event.inquiry_number)
     if made is None or made.settled is not None:
         return
     settled = msgspec.structs.replace(event, response=freeze(event.response))
     made = msgspec.structs.replace(made, settled=settled)
-    state.made = {**state.made, event.number: made}
+    state.made = {**state.made, event.inquiry_number: made}
     for key, number in state.awaited.items():
         visit = state.active.get(key)
-        if number == event.number and visit is not None and visit.state == "awaiting":
+        if number == event.inquiry_number and visit is not None and visit.state == "awaiting":
             _end_await(state, visit, made)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.parameters import bind, problems_of
     from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
-    from stretto.definitions.model.waiting import INQUIRIES, WAITING_ACTIONS
+    from stretto.definitions.model.waiting import INQUIRIES, WAITING_ACTIONS, may_ask
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -50,7 +50,7 @@ else:
             "parameters": "bind problems_of",
             "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
-            "waiting": "INQUIRIES WAITING_ACTIONS",
+            "waiting": "INQUIRIES WAITING_ACTIONS may_ask",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
                 "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
@@ -96,6 +96,7 @@ __all__ = [
     "following",
     "graph_of",
     "inputs_schema",
+    "may_ask",
     "once_per_workflow",
     "parameter_schema",
     "parameters_schema",

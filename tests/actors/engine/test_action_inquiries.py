@@ -279,6 +279,9 @@ def test_secret_members_of_an_answer_are_masked(
     assert output_of(handle)["size"] == len("hush-hush-1234")
     for shown in (bench.proxy.run(handle.id), bench.proxy.inquiries(), bench.proxy.inquiry(inquiry.id)):
         assert "hush-hush" not in str(get(shown))
+    entries = get(bench.proxy.export(handle.id))["entries"]
+    assert [each["type"] for each in entries if "inquiry" in each["type"]] == ["inquiry_made", "inquiry_settled"]
+    assert [each for each in entries if "hush-hush" in str(each)] == []
     asked.stop()
 
 
