@@ -81,7 +81,7 @@ def read_inquiry(reader: Reader, task: Fields) -> Template | None:
     fields = Fields(reader, node, f"'wait_for' of {task.what}")
     member = fields.take("inquiry")
     fields.finish(lambda _name: None)
-    if "with_items" in task.node.members:
+    if any(True for _ in task.given("with_items")):
         reader.error(
             "unsupported_field", f"{task.what} has items, so it cannot wait for an inquiry", node.keys["inquiry"],
             hint="let a task without items wait, and lead to this one",

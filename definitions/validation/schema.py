@@ -183,7 +183,10 @@ def _task() -> Schema:
             "else": {"required": ["action"]},
         },
     }
-    return {**_object(fields, ignored=True), **parallel}
+    inquiry = {"type": "object", "required": ["inquiry"]}
+    given: Schema = {"not": {"type": "null"}}
+    both = {"properties": {"with_items": given, "wait_for": inquiry}, "required": ["with_items", "wait_for"]}
+    return {**_object(fields, ignored=True), **parallel, "not": both}
 
 
 _OF_A_PLAIN_TASK = (
