@@ -96,6 +96,7 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     max_unmatched_waits: int
+    max_match_units: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -209,7 +210,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard), waits),
+            now=time.time if journal is None else journal.now,
+            events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
@@ -346,7 +348,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers", "pack_workers", "max_unmatched_waits",
+        "dispatchers", "pack_workers", "max_unmatched_waits", "max_match_units",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:

@@ -215,7 +215,7 @@ class ItemActor(DispatchedActor):
             self._remind(message.at + timeout, AttemptTimedOut())
 
     def _remind(self, at: float, message: Any) -> None:
-        self._reminder = self._services.timers.remind(at, self.actor_ref, message)
+        self._reminder = self._services.timers.remind(at, self.actor_inbox, message)
 
     def _send_end(self, finished: Finished) -> None:
         """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""

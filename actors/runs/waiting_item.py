@@ -64,7 +64,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
             self._remind(monotonic + max(left, 0.0), AttemptTimedOut())
         if question.remind_after is not None:
             due = asked_at + question.remind_after * SECONDS_OF_A_MINUTE
-            self._due = services.timers.remind_after(max(due - now, 0.0), self.actor_ref, RemindNow())
+            self._due = services.timers.remind_after(max(due - now, 0.0), self.actor_inbox, RemindNow())
         if known is None:
             message.supervisor.tell(InquiryAsked(inquiry))
 
