@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pykka
+
 from stretto.actors import DaemonUnreachable, InquiryEnded, connect
 from stretto.actors.gateway.wire import AnswerLost, RequestRefused
+from stretto.actors.outcome import RunWasParked
 from stretto.definitions.conductor import IllegalTransition
 from tests.support.daemons import serving
 from tests.support.harness import PATIENCE
@@ -63,7 +66,8 @@ _ASK_METADATA: Final = (
     "ref: tools.ask\nrunner_type: python\nentry_point: ask.py\noutput_format: json\n"
     "parameters: {prompt: {type: string, required: true}}\n"
 )
-_GONE: Final = (DaemonUnreachable, AnswerLost)
+_GONE: Final = (DaemonUnreachable, AnswerLost, RunWasParked, pykka.ActorDeadError)
+"""The last two are of a daemon that has lost its lease, and ends."""
 _STARTING: Final = "engine_starting"
 """The code of refusals while a daemon is not ready yet."""
 
