@@ -37,6 +37,7 @@ from stretto.actors.journal import (
     NoJournal,
     NoReaders,
     OpenJournal,
+    Peers,
     Reader,
     claim_all,
     files_of,
@@ -229,7 +230,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         sensors = None if options.sensors is None else SensorSupport(options.sensors, answer, access)
         if journal is not None:
             if journal.peers is not None:
-                services.key_limits.connect(journal.peers.share, lambda: _share_permits(services))
+                _share_keys(services, journal.peers)
             journal.start(timers, instruments, lambda: services.engine_if_made)
         return EngineParts(
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
@@ -291,6 +292,7 @@ def _begin(parts: EngineParts, engine: "pykka.ActorRef[Actor]") -> None:
     if parts.journal is not None:
         if parts.journal.peers is not None:
             parts.journal.peers.use_limits(services.key_limits)
+            parts.journal.peers.use_rates(services.rate_limits)
         parts.journal.engine_started()
         parts.journal.start_peers(engine, services.keys.load)
 
@@ -300,6 +302,12 @@ def _resize(services: Services, engine: "pykka.ActorRef[Actor]", pool: str, capa
     if services.pool_permits[pool].resize(capacity):
         with contextlib.suppress(pykka.ActorDeadError):  # the engine stops
             engine.tell(SharePermits())
+
+
+def _share_keys(services: Services, peers: Peers) -> None:
+    """Share the permits and the rates of keys with the other engines of the store."""
+    services.key_limits.connect(peers.share, lambda: _share_permits(services))
+    services.rate_limits.connect(peers.take_times, services.now)
 
 
 def _share_permits(services: Services) -> None:
@@ -344,6 +352,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
         runs_unclaimed=None if journal is None or journal.sharing is None else lambda: journal.link.left,
         key_permits=lambda: services.key_limits.figures()[0],
         key_items_waiting=lambda: services.key_limits.figures()[1],
+        rate_items_waiting=services.rate_limits.items_waiting,
         threads_left_behind=lambda: services.runners.thread_use.left_behind,
         store_available=None if journal is None else lambda: services.journal.unavailable is None,
     )

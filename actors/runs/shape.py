@@ -15,12 +15,14 @@ class RunShape(NamedTuple):
         has_deadlines: Whether the workflow or a task has deadlines.
         may_wait: The waiting actions that it may call.
         keyed_tasks: The tasks whose items need a permit of a key.
+        rated_tasks: The tasks whose items wait for the rate of a key.
     """
 
     uses_files: bool
     has_deadlines: bool
     may_wait: frozenset[str]
     keyed_tasks: frozenset[str] = frozenset()
+    rated_tasks: frozenset[str] = frozenset()
 
 
 @once_per_workflow
@@ -29,4 +31,5 @@ def shape_of(workflow: Workflow) -> RunShape:
     tasks = workflow.tasks.values()
     has_deadlines = workflow.deadlines is not None or any(task.deadlines is not None for task in tasks)
     keyed = frozenset(task.name for task in tasks if task.key_limit is not None)
-    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, may_wait(workflow), keyed)
+    rated = frozenset(task.name for task in tasks if task.rate is not None)
+    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, may_wait(workflow), keyed, rated)

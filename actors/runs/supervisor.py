@@ -290,7 +290,7 @@ class RunSupervisor(DispatchedActor):
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
             use.threads, use.left_behind, waits_for_pools(self._services, run.items.waiting_for_pools(), run.run_id),
-            run.items.waits(), run.items.waiting_for_keys(),
+            run.items.waits(), run.items.waiting_for_keys(), run.items.waiting_for_rates(),
         )  # fmt: skip
         children = quarantined_children(message.quarantined)
         return [*children, *explain_waits(run.conductor, message.task, blockers)]

@@ -13,6 +13,7 @@ from stretto.definitions.dialects.key_limits import read_key_limit
 from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.pools import read_pool
+from stretto.definitions.dialects.rate_limits import read_rate
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
@@ -117,7 +118,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    with_items = timeout = retry = when = runs_on = needs = where = key_limit = None
+    with_items = timeout = retry = when = runs_on = needs = where = key_limit = rate = None
     delivery = "at_least_once"
     if not parallel:
         wait = read_wait(reader, fields, site)
@@ -137,6 +138,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         for member, what in fields.given("runs_on"):
             runs_on, needs = read_pool(reader, member, what, site)
         key_limit = read_key_limit(reader, fields, site)
+        rate = next((read_rate(reader, member, what, site) for member, what in fields.given("rate")), None)
         for member, what in fields.given("delivery"):
             delivery = reader.choice(member, what, get_args(Delivery)) or delivery
     deadlines = None if parallel else read_deadlines(reader, fields)
@@ -167,6 +169,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         delivery=cast("Delivery", delivery),
         runs_on=runs_on,
         key_limit=key_limit,
+        rate=rate,
         needs=needs,
         transitions=tuple(each for each in transitions if each is not None),
     )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         OnBadLine,
         Parameter,
         ParameterType,
+        RateLimit,
         Retry,
         Share,
         SourceKind,
@@ -53,7 +54,7 @@ else:
             "waiting": "WAITING_ACTIONS",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
-                "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
+                "ParameterType RateLimit Retry Share SourceKind Task Transition WithItems Workflow"
             ),
         },
     )
@@ -79,6 +80,7 @@ __all__ = [
     "OnBadLine",
     "Parameter",
     "ParameterType",
+    "RateLimit",
     "Resources",
     "Retry",
     "Semantics",

@@ -14,6 +14,8 @@ from stretto.definitions.dialects import (
     IGNORED_FIELDS,
     KEPT_FIELDS,
     MAX_KEY_LIMIT,
+    MAX_RATE_LIMIT,
+    MAX_RATE_SECONDS,
     NAME,
     ON_BAD_LINE,
     RESULTS,
@@ -52,6 +54,7 @@ def json_schema() -> Schema:
             "deadline": _object(_deadline_fields(), required=["seconds"]),
             "pool": {"anyOf": [{"type": "string", "minLength": 1}, _object(_pool_fields(), required=["pool"])]},
             "event_wait": _object(_event_wait_fields(), required=["event"]),
+            "rate": _object(_rate_fields(), required=["key", "limit", "per"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
             "targets": _one_or_many(_TEXT),
@@ -185,7 +188,7 @@ def _task() -> Schema:
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
-    "when", "delivery", "runs_on", "concurrency_key", "limit", "wait_for", "deadline", "warn_after",
+    "when", "delivery", "runs_on", "concurrency_key", "limit", "rate", "wait_for", "deadline", "warn_after",
 )  # fmt: skip
 
 
@@ -213,6 +216,7 @@ def _task_fields() -> Schema:
         "runs_on": {"$ref": "#/$defs/pool"},
         "concurrency_key": {"type": "string", "minLength": 1},
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_KEY_LIMIT},
+        "rate": {"$ref": "#/$defs/rate"},
         "join": {"anyOf": [{"const": "all"}, _number(1, kind="integer")]},
         "next": {"type": "array", "items": {"$ref": "#/$defs/transition"}},
         "on_success": {"$ref": "#/$defs/followers"},
@@ -252,6 +256,16 @@ def _event_wait_fields() -> Schema:
         "match": {"type": "object", "propertyNames": {"pattern": _pattern(FIELD.pattern)}},
         "where": _CONDITION,
         "timeout": _or_expression(_number(above=True)),
+    }
+
+
+def _rate_fields() -> Schema:
+    whole = {"type": "integer", "minimum": 1, "maximum": MAX_RATE_LIMIT}
+    return {
+        "key": {"type": "string", "minLength": 1},
+        "limit": whole,
+        "per": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE_SECONDS},
+        "burst": whole,
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 
 from stretto.actors.journal.sql.needs import offers
 from stretto.actors.journal.sql.permit_table import permits
+from stretto.actors.journal.sql.rate_table import rates
 from stretto.actors.journal.sql.sensor_table import sensors
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
@@ -21,7 +22,7 @@ _version: Final = Table(
 )
 """Alembic's table, as it creates it."""
 
-_TABLES: Final = (sensors, permits, offers)
+_TABLES: Final = (sensors, permits, rates, offers)
 """Tables that are defined outside of `tables`. All are in one `MetaData`."""
 
 _log = get_logger("stretto.store")
@@ -162,6 +163,7 @@ SCHEMA: Final = Schema(
         "0023",
         "0024",
         "0025",
+        "0027",
         "0028",
     ),
     _TABLES[0].metadata,
