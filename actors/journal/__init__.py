@@ -135,6 +135,7 @@ if TYPE_CHECKING:
         RecordEntry,
         ScheduleLink,
         SensorLink,
+        SharedLink,
     )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
@@ -268,7 +269,7 @@ else:
             "lease": "StoredDaemon",
             "link": (
                 "Answers EngineLink EventLink JournalLink KeyLink Link MAX_PENDING Notifications RecordEntry "
-                "ScheduleLink SensorLink"
+                "ScheduleLink SensorLink SharedLink"
             ),
             "location": "InFile files_of locate",
             "messages": (
@@ -329,12 +330,13 @@ __all__ = [
     "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun", "RerunScope",
     "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery", "RunRow",
     "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader", "ScheduleRow",
-    "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "Store", "StoreClosed", "StoreFacts",
-    "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry", "StoredKey",
-    "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unclaimed", "Unfinished", "UnknownEvent",
-    "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell",
-    "backup", "changed_names", "check", "check_rerun", "claim_all", "describe_needs", "digest_of_link", "files_of",
-    "finish_upgrade", "is_in_use", "keyring_for", "lacking_needs", "locate", "need", "new_event_id", "new_key",
-    "new_link_code", "open_journal", "open_reader", "open_store", "origin_of_rerun", "path_of_link", "portion_of",
-    "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
+    "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "SharedLink", "Store", "StoreClosed",
+    "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry",
+    "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unclaimed", "Unfinished",
+    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
+    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "describe_needs",
+    "digest_of_link", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "lacking_needs", "locate", "need",
+    "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader", "open_store", "origin_of_rerun",
+    "path_of_link", "portion_of", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error",
+    "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

@@ -47,13 +47,6 @@ class Link(Protocol):
     """Whether there is a store."""
 
     @property
-    def is_shared(self) -> bool:
-        """Whether other engines write the same store."""
-
-    def offer(self, offered: Needs) -> None:
-        """Claim only runs that need nothing else from now on: the definitions have changed."""
-
-    @property
     def pending(self) -> int:
         """Entries that were sent and are not yet durable."""
 
@@ -141,6 +134,17 @@ class EngineLink(KeyLink, ScheduleLink, SensorLink, Protocol):
 
     def stop_claiming(self) -> None:
         """Claim no more runs: the engine is being stopped."""
+
+
+class SharedLink(Link, Protocol):
+    """The journal of an engine that may share its store."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other engines write the same store."""
+
+    def offer(self, offered: Needs) -> None:
+        """Claim only runs that need nothing else from now on: the definitions have changed."""
 
 
 class JournalLink:
@@ -245,7 +249,7 @@ class JournalLink:
         self._claims_stopped = True
 
     def offer(self, offered: Needs) -> None:
-        """Claim only runs that need nothing else from now on; see `Link.offer`."""
+        """Claim only runs that need nothing else from now on; see `SharedLink.offer`."""
         if self.is_shared and self._journal is not None:
             with contextlib.suppress(pykka.ActorDeadError):
                 self._journal.tell(ClaimLeft(offered))

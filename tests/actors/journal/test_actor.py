@@ -691,7 +691,7 @@ def test_changed_offers_are_claimed_by_at_once(desk: Desk) -> None:
     assert desk.received() == RunsClaimed(claimed("a", left=1))
     desk.actor.tell(ClaimLeft())
     assert desk.received() == RunsClaimed(claimed("b", left=2))
-    assert (desk.claims.offered, desk.link.left) == ([{"action a.b"}], 2)
+    assert (desk.claims.offered, desk.link.left) == ([frozenset({"action a.b"})], 2)
 
 
 def test_an_engine_that_was_fenced_ends(desk: Desk) -> None:
