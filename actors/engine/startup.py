@@ -26,6 +26,7 @@ from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.retention import FOR_EVER, Retention
 from stretto.actors.engine.sensors import BeginSensors, SensorSupport
 from stretto.actors.engine.settings import Paths
+from stretto.actors.engine.stop_stack import StopStack
 from stretto.actors.events import EventIntake, EventWaits, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
@@ -111,21 +112,6 @@ class EngineOptions:
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
     sensors: SensorLimits | None
-
-
-class StopStack(contextlib.ExitStack):
-    """Stops what was started, in reverse, also if some of it fails to stop."""
-
-    def add(self, part: str, stop: Callable[[], object]) -> None:
-        """Register how a part that was just started is stopped."""
-        self.callback(_stop_part, part, stop)
-
-
-def _stop_part(part: str, stop: Callable[[], object]) -> None:
-    try:
-        stop()
-    except Exception:  # noqa: BLE001 - the other parts must be stopped all the same
-        _log.exception("stop_failed", part=part)
 
 
 @dataclass(frozen=True, slots=True)

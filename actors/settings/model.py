@@ -274,21 +274,15 @@ class PacksSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `files`: the folders below which remote clients may choose files, and where the files are.
+    """The section `files`: the folders below which remote clients may choose files to `read` and to `write`.
 
-    Attributes:
-        read: The folders to read items from.
-        write: The folders to write results to.
-        shared: The folders that all daemons of a shared store have, with the same files.
-        host: The name of the host that has all other files, or None for the name of this machine.
+    Below the `shared` folders, all daemons have the same files. The others are on one `host`, None for this machine.
     """
 
     read: Folders = ()
     write: Folders = ()
     shared: Folders = ()
-    host: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=253)] | None, Meta(description="the name of a host, or null")
-    ] = None
+    host: Annotated[str | None, Meta(description="the name of a host, or null")] = None
 
 
 class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
