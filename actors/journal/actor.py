@@ -341,8 +341,8 @@ class JournalActor(pykka.ThreadingActor):
             self._engine.send(RunsClaimed(claimed))
         if claimed.matches:
             self._engine.send(MatchesClaimed())
-        if claimed.more:
-            self.actor_ref.tell(ClaimLeft())
+        if claimed.more or claimed.contended:
+            self._timers.remind_after(0 if claimed.more else FIRST_RETRY_SECONDS, self.actor_ref, ClaimLeft())
         return claimed.again
 
     # ---- access, keys, and claims of schedules and sensors

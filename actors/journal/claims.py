@@ -17,6 +17,8 @@ class Claimed(msgspec.Struct, frozen=True):
     """The suspects among them, and those that have ended and are not quarantined."""
     more: bool = False
     """Whether more runs may be left to claim."""
+    contended: bool = False
+    """Whether another engine was claiming some at that moment. It may leave others: claim again soon."""
     matches: bool = False
     """Whether matches were claimed whose runs are to be started."""
     again: float | None = None

@@ -37,6 +37,13 @@ class Owned(NamedTuple):
     is_left: ColumnElement[bool]
 
 
+class Portion(NamedTuple):
+    """Units that an engine has claimed, and whether another one was claiming some of those that it looked at."""
+
+    units: Sequence[Any]
+    contended: bool
+
+
 RUNS: Final = Owned(runs, runs.c.root, runs.c.number, runs.c.ended_at.is_(None))
 """A tree of runs is claimed while any run of it is in progress, also if the run at its top has ended or was pruned."""
 MATCHES: Final = Owned(matches, matches.c.number, matches.c.number, DUE)
@@ -93,17 +100,18 @@ class RunClaims:
     def _claim(self, connection: Connection) -> Claimed:
         again = self._ownership.take_over(connection)
         fits = self._fitting.conditions(connection)
-        units = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE, fits)
+        units, contended = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE, fits)
         of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
         rows = connection.execute(of_units).all() if units else ()
         claimed = frozenset(row.id for row in rows)
         is_due = connection.scalar(_DUE) is not None
-        answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE) if is_due else ()
+        answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE).units if is_due else ()
         found = [each for each in connection.execute(_SUSPECTS) if each.id in claimed or each.has_ended]
         return Claimed(
             tuple(Unfinished(row.id, row.workflow, row.accepted_at, row.parent) for row in rows),
             tuple(map(restore_suspicion, found)),
             more=CLAIMED_AT_ONCE in {len(units), len(answers)},
+            contended=contended,
             matches=bool(answers),
             fenced=self._ownership.just_fenced,
             again=again,
@@ -118,8 +126,8 @@ class RunClaims:
 
 def claim(
     connection: Connection, owned: Owned, engine: int, limit: int, fits: Sequence[ColumnElement[bool]] = ()
-) -> Sequence[Any]:
-    """Make an engine the owner of some units of rows whose owner cannot write any more; return the units.
+) -> Portion:
+    """Make an engine the owner of some units of rows whose owner cannot write any more; return which.
 
     Units that another engine is claiming at the same time are left to it.
 
@@ -135,8 +143,9 @@ def claim(
     can_be_claimed = owned.is_left, or_(owner.is_(None), owner.in_(fenced)), *fits
     oldest = select(first).where(*can_be_claimed).group_by(owned.unit).order_by(first).limit(limit)
     # The first row of a unit stands for all of it: an engine that has locked that one claims the others.
-    locked = select(owned.unit).where(owned.order.in_(connection.scalars(oldest).all()), *can_be_claimed)
+    first_rows = connection.scalars(oldest).all()
+    locked = select(owned.unit).where(owned.order.in_(first_rows), *can_be_claimed)
     units = connection.scalars(locked.order_by(owned.order).with_for_update(skip_locked=True)).all()
     if units:
         connection.execute(update(owned.table).where(owned.is_left, owned.unit.in_(units)).values(owner=engine))
-    return units
+    return Portion(units, contended=len(units) < len(first_rows))

@@ -648,6 +648,13 @@ def test_the_engine_gets_what_is_claimed(desk: Desk) -> None:
     assert [desk.received(), desk.received()] == [RunsClaimed(claimed("a", more=True)), RunsClaimed(claimed("b"))]
 
 
+def test_what_another_engine_was_claiming_is_looked_at_again(desk: Desk) -> None:
+    """It may leave the rest of many runs to this one."""
+    desk.claims.portions = [claimed(contended=True), claimed("b")]
+    desk.actor.tell(ClaimRuns())
+    assert desk.received() == RunsClaimed(claimed("b"))
+
+
 def test_claims_are_repeated_after_the_time_that_the_store_says(desk: Desk) -> None:
     """It depends on when the next lease ends."""
     desk.claims.portions = [claimed("a", again=0.0), claimed("b")]
