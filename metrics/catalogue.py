@@ -128,6 +128,10 @@ RATE_WAITING = Metric("stretto_rate_items_waiting", "Items of this daemon that w
 THREADS_LEFT_BEHIND = Metric(
     "stretto_threads_left_behind", "Threads whose function runs on although its item has ended."
 )
+RUNS_UNCLAIMED = Metric(
+    "stretto_runs_unclaimed",
+    "Runs that no daemon has and that this one cannot claim, as it lacks what they need.",
+)
 JOURNAL_PENDING = Metric("stretto_journal_pending_records", "Records that wait to be committed to the store.")
 POOL_WORKERS = Metric("stretto_pool_workers", "Workers of a pool, by state.", ("pool", "state"))
 POOL_SLOTS = Metric("stretto_pool_slots", "Calls that the workers of a pool run at a time.", ("pool",))

@@ -34,6 +34,7 @@ class GaugeSources:
     actors: Callable[[], Mapping[str, int]] = _no_actors
     runs_quarantined: Callable[[], int] | None = None
     journal_pending_records: Callable[[], int] | None = None
+    runs_unclaimed: Callable[[], int] | None = None
     store_available: Callable[[], bool] | None = None
 
 
@@ -56,6 +57,7 @@ class StateGauges(Collector):
             (catalogue.KEY_WAITING, sources.key_items_waiting),
             (catalogue.RATE_WAITING, sources.rate_items_waiting),
             (catalogue.JOURNAL_PENDING, sources.journal_pending_records),
+            (catalogue.RUNS_UNCLAIMED, sources.runs_unclaimed),
             (catalogue.STORE_AVAILABLE, sources.store_available),
         ):
             yield GaugeMetricFamily(metric.name, metric.help, value=None if read is None else read())

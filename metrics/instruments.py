@@ -263,6 +263,7 @@ class Instruments:
         rate_items_waiting: Callable[[], int] = lambda: 0,
         runs_quarantined: Callable[[], int] | None = None,
         journal_pending_records: Callable[[], int] | None = None,
+        runs_unclaimed: Callable[[], int] | None = None,
         store_available: Callable[[], bool] | None = None,
     ) -> None:
         """Set the sources that each scrape reads. A second call replaces the first.
@@ -280,6 +281,7 @@ class Instruments:
             rate_items_waiting: Returns the number of items that wait for the rate of a key.
             runs_quarantined: Returns the number of quarantined runs, or None without a store.
             journal_pending_records: Returns the number of records to commit, or None without a store.
+            runs_unclaimed: Returns the number of runs that the engine cannot claim, or None without a shared store.
             store_available: Returns whether the store accepts records, or None without a store. The gauge then has no
                 series, because a 0 would mean that the store has failed.
         """
@@ -294,6 +296,7 @@ class Instruments:
             rate_items_waiting=rate_items_waiting,
             runs_quarantined=runs_quarantined,
             journal_pending_records=journal_pending_records,
+            runs_unclaimed=runs_unclaimed,
             store_available=store_available,
         )
 

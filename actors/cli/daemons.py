@@ -29,7 +29,7 @@ def daemons() -> None:
 def list_(source: "Source", *, as_json: bool) -> None:
     """List the daemons with their states and numbers of runs.
 
-    With --json: [{daemon, name, host, version, started_at, lease_left, state, runs, here}].
+    With --json: [{daemon, name, host, version, started_at, lease_left, state, runs, lacks, here}].
     """
     found = source.ask(Daemons(), DaemonsAnswer).daemons
     if as_json:
@@ -37,6 +37,9 @@ def list_(source: "Source", *, as_json: bool) -> None:
         return
     headings = ("DAEMON", "STATE", "RUNS", "LEASE", "VERSION", "STARTED", "PROCESS")
     show_table(headings, [_row(each) for each in found], elastic=("PROCESS", "VERSION"), width=_WIDTH)
+    for each in found:
+        for lacked in each["lacks"]:
+            click.echo(f"daemon {each['daemon']} lacks {lacked['text']}: {_runs(lacked['runs'])} without a daemon")
 
 
 @daemons.command()
@@ -79,7 +82,13 @@ def _row(daemon: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _runs(number: int) -> str:
+    return "it is needed by 1 run" if number == 1 else f"it is needed by {number:,} runs"
+
+
 def _shown(name: str, value: Any) -> str:
     if name == "lease_left":
         return "none" if value is None else f"{value:.1f} s"
+    if name == "lacks":
+        return "; ".join(f"{each['text']} ({each['runs']:,} runs)" for each in value) or "nothing"
     return str(value)

@@ -170,6 +170,7 @@ class Daemon:
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
+            files_shared=self._settings.files.shared, files_host=self._settings.files.host,
             sensors=_sensor_limits(self._settings.sensors),
             pools=pool_options(self._settings.pools, engine.actions),
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The daemons of a store: the engines that share it, for people, and their drain."""
 
 import socket
+from collections import Counter
 from typing import Any, Final
 
 import pykka
@@ -8,12 +9,23 @@ import pykka
 from stretto.actors.dispatch import Deferred, derived
 from stretto.actors.engine.giving_up import BeginDrain
 from stretto.actors.engine.relay import Relay
-from stretto.actors.journal import EngineLink, Reader, Requester, StoredDaemon, time_as_json
+from stretto.actors.journal import (
+    EngineLink,
+    Needs,
+    Reader,
+    Requester,
+    StoredDaemon,
+    Unclaimed,
+    describe_needs,
+    time_as_json,
+)
 from stretto.actors.runs import Services
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError, names_there
 
 ACTIVE: Final = "active"
+MOST_LACKED: Final = 20
+"""Things that a report of a daemon names which runs need and it lacks."""
 
 
 class UnknownDaemon(StrettoError):
@@ -63,10 +75,11 @@ class EngineDaemons:
         return answer
 
     def _read(self, reader: Reader) -> list[dict[str, Any]]:
-        now = self._services.now()
-        return [self._report(each, now) for each in reader.daemons()]
+        now, offers = self._services.now(), reader.needs.offers()
+        left = reader.needs.unclaimed()
+        return [self._report(each, now, _lacks(left, offers.get(each.number))) for each in reader.daemons()]
 
-    def _report(self, daemon: StoredDaemon, now: float) -> dict[str, Any]:
+    def _report(self, daemon: StoredDaemon, now: float, lacks: list[dict[str, Any]]) -> dict[str, Any]:
         left = None if daemon.expires_at is None else round(daemon.expires_at - now, 3)
         return {
             "daemon": daemon.number,
@@ -77,8 +90,21 @@ class EngineDaemons:
             "lease_left": left,
             "state": _state_of(daemon, left),
             "runs": daemon.runs,
+            "lacks": lacks,
             "here": daemon.number == self._link.engine,
         }
+
+
+def _lacks(left: list[Unclaimed], offered: Needs | None) -> list[dict[str, Any]]:
+    """Return what an engine lacks to claim runs that no engine has: {need, text, runs}, most runs first."""
+    if offered is None:
+        return []
+    counts = Counter[str]()
+    for each in left:
+        counts.update(dict.fromkeys(each.needs - offered, each.runs))
+    return [
+        {"need": name, "text": describe_needs([name]), "runs": runs} for name, runs in counts.most_common(MOST_LACKED)
+    ]
 
 
 def _state_of(daemon: StoredDaemon, left: float | None) -> str:

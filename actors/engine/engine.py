@@ -120,6 +120,8 @@ class Engine(  # each subject is a file of its own in methods/
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
         files_read: Paths = (),
         files_write: Paths = (),
+        files_shared: Paths = (),
+        files_host: str | None = None,
         artifacts: str | PathLike[str] | None = None,
         run_packs_as: str | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
@@ -171,6 +173,8 @@ class Engine(  # each subject is a file of its own in methods/
             key_limits: The bounds of the key-value store.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
+            files_shared: Folders of items and results that all engines of a shared store have.
+            files_host: The name of the host that has all other files. None is the name of this machine.
             artifacts: The folder of files that actions of Attune's packs leave for others.
             run_packs_as: The user as whom processes of packs run. With None they run as this process does.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
@@ -189,7 +193,8 @@ class Engine(  # each subject is a file of its own in methods/
             retention=Retention(retain_days, retain_runs, retain_audit_days, retain_event_days),
             max_unmatched_waits=max_unmatched_waits, max_match_units=max_match_units,
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
-            files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
+            files_read=files_read, files_write=files_write, files_shared=files_shared,
+            files_host=files_host, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,
             run_packs_as=run_packs_as,
             workers=workers, max_worker_bytes=max_worker_bytes, pack_workers=pack_workers,

@@ -10,6 +10,7 @@ from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.inquiry_links import InquiryLinks
 from stretto.actors.engine.news import EngineNews, RunFollowing
+from stretto.actors.engine.offers import offers_of
 from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.requests import RunRequests
@@ -82,7 +83,9 @@ class EngineHost:
             InvalidPackConfig: A pack rejects the configuration that the engine was given. Nothing has changed.
         """
         self._definitions.replace(catalogue, packs)
-        self._services.actions = catalogue.actions
+        services = self._services
+        services.actions = catalogue.actions
+        services.journal.offer(offers_of(catalogue, services.pools or (), services.files.access))
         triggers = catalogue.triggers
         awaited = awaited_events(catalogue.workflows().values())
         self._services.events.use(triggers.rules, triggers.hooks, awaited)

@@ -188,6 +188,8 @@ class RelayedRequests:
         if self._services.draining:  # the claim was committed before the drain began
             self._engine.tell(BeginDrain(Deferred(), None))
         if self._peers is not None:
+            if message.claimed.more:  # the others take their share of many runs
+                self._peers.released()
             self._peers.look()
 
     @handles(PeerAsked)

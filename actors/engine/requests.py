@@ -18,6 +18,9 @@ from stretto.actors.history import (
     explain_end_of_tasks,
     kept_report,
     map_items,
+    missing_needs,
+    needs_wait,
+    no_daemon_error,
     quarantine_wait,
     reports,
     run_version,
@@ -259,9 +262,12 @@ class RunRequests:
         again: Callable[[], Any] | None,
     ) -> "list[dict[str, Any]] | _Elsewhere":
         row = reader.run(run_id)
-        if row is not None and row.status not in ENDED:
-            return self._passed_on("ask about", run_id, reader, elsewhere, again)
-        return reports.why(reader, run_id, task)
+        if row is None or row.status in ENDED:
+            return reports.why(reader, run_id, task)
+        missing = missing_needs(reader, run_id)
+        if missing:
+            return [needs_wait(missing)]
+        return self._passed_on("ask about", run_id, reader, elsewhere, again)
 
     def watch(self, run_id: str, watcher: Any) -> Deferred:
         """Send an actor a run's progress. See `Engine.watch`."""
@@ -323,6 +329,9 @@ class RunRequests:
                 return _Elsewhere(lambda: self._after_claims(again))
             why = "the engine could not recover it; its log says why"
             raise IllegalTransition(f"cannot {verb} the run {run_id}: {why}")
+        missing = missing_needs(reader, run_id)
+        if missing:
+            raise no_daemon_error(verb, run_id, missing)
         if elsewhere is not None:
             return _Elsewhere(elsewhere)
         if engine is None:

@@ -57,6 +57,8 @@ class EngineSettings(TypedDict, total=False):
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    files_shared: Paths
+    files_host: str | None
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]

@@ -10,7 +10,7 @@ from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.sensors import EngineSensors
-from stretto.actors.engine.startup import StopStack
+from stretto.actors.engine.stop_stack import StopStack
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.journal import StoreGone

@@ -21,10 +21,12 @@ from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.engine.action_inquiries import InquiriesOfActions
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
+from stretto.actors.engine.offers import offers_of
 from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.retention import FOR_EVER, Retention
 from stretto.actors.engine.sensors import BeginSensors, SensorSupport
 from stretto.actors.engine.settings import Paths
+from stretto.actors.engine.stop_stack import StopStack
 from stretto.actors.events import EventIntake, EventWaits, Matcher
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
@@ -33,6 +35,7 @@ from stretto.actors.journal import (
     Claimed,
     EngineLink,
     KeyLimits,
+    Needs,
     NoJournal,
     NoReaders,
     OpenJournal,
@@ -103,25 +106,12 @@ class EngineOptions:
     key_limits: KeyLimits
     files_read: Paths
     files_write: Paths
+    files_shared: Paths
+    files_host: str | None
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
     sensors: SensorLimits | None
-
-
-class StopStack(contextlib.ExitStack):
-    """Stops what was started, in reverse, also if some of it fails to stop."""
-
-    def add(self, part: str, stop: Callable[[], object]) -> None:
-        """Register how a part that was just started is stopped."""
-        self.callback(_stop_part, part, stop)
-
-
-def _stop_part(part: str, stop: Callable[[], object]) -> None:
-    try:
-        stop()
-    except Exception:  # noqa: BLE001 - the other parts must be stopped all the same
-        _log.exception("stop_failed", part=part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +165,14 @@ def start_parts(options: EngineOptions) -> EngineParts:
                 options.store, options.store_key, guard, dispatcher.right_of_way, options.store_lease
             )
             stack.add("journal", journal.close)
-        claimed = NOTHING_CLAIMED if journal is None else claim_all(journal.store.claims)
+        reach = FileAccess(
+            _protected(options), as_list(options.files_read), as_list(options.files_write),
+            as_list(options.files_shared), options.files_host,
+        )  # fmt: skip
+        claimed = NOTHING_CLAIMED if journal is None else _claim(journal, offers_of(catalogue, options.pools, reach))
         keys = () if journal is None else tuple(journal.store.reader.keys.all())
         if journal is not None:
             _restore_last_successes(instruments, catalogue, journal.store.reader)
-        reach = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
         files = FileThreads(reach)
         stack.add("files", files.stop)
         runners = Runners(
@@ -233,6 +226,13 @@ def start_parts(options: EngineOptions) -> EngineParts:
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
             options.max_runs, options.key_limits, link, sensors, stack.pop_all(),
         )  # fmt: skip
+
+
+def _claim(journal: OpenJournal, offered: Needs) -> Claimed:
+    """Claim all runs that are left, in a shared store only those that need no more than is offered."""
+    if journal.sharing is not None:
+        journal.store.claims.offer(offered)
+    return claim_all(journal.store.claims)
 
 
 def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, reader: Reader) -> None:
@@ -339,6 +339,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
         context_bytes=lambda: sum(list(services.context_bytes.values())),
         actors=actors,
         journal_pending_records=None if journal is None else lambda: services.journal.pending,
+        runs_unclaimed=None if journal is None or journal.sharing is None else lambda: journal.link.left,
         key_permits=lambda: services.key_limits.figures()[0],
         key_items_waiting=lambda: services.key_limits.figures()[1],
         rate_items_waiting=services.rate_limits.items_waiting,

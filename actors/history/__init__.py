@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         not_loaded,
         stored_handle,
     )
+    from stretto.actors.history.needs import missing_needs, needs_wait, no_daemon_error
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
     from stretto.actors.history.plain import (
@@ -102,6 +103,7 @@ else:
             "tasks": "list_tasks show_task task_of tasks_of",
             "timelines": "show_timeline",
             "values": "item_result run_inputs",
+            "needs": "missing_needs needs_wait no_daemon_error",
             "waits": "Blockers ItemWait KeyWait PoolWait RateWait explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
@@ -163,6 +165,9 @@ __all__ = [
     "load",
     "load_reuse_plan",
     "map_items",
+    "missing_needs",
+    "needs_wait",
+    "no_daemon_error",
     "not_loaded",
     "not_quarantined_error",
     "outcome_for_parent",

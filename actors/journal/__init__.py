@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         UnknownEvent,
         new_event_id,
     )
+    from stretto.actors.journal.facts import StoreFacts
     from stretto.actors.journal.inquiries import (
         INQUIRY_STATUSES,
         Inquiry,
@@ -134,6 +135,7 @@ if TYPE_CHECKING:
         RecordEntry,
         ScheduleLink,
         SensorLink,
+        SharedLink,
     )
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import (
@@ -147,6 +149,7 @@ if TYPE_CHECKING:
         RunUnrecordable,
         StoreGone,
     )
+    from stretto.actors.journal.needs import NO_NEEDS, Needs, Unclaimed, describe_needs, lacking_needs, need
     from stretto.actors.journal.no_journal import NoJournal
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
@@ -217,7 +220,6 @@ if TYPE_CHECKING:
         Reader,
         RunRow,
         StoreClosed,
-        StoreFacts,
         StoreInUse,
         StoreLost,
         StoreUnavailable,
@@ -242,6 +244,7 @@ else:
             "counted_items": "ItemError",
             "deletion": "DeleteRun RunNeeded",
             "encryption": "Keyring new_key read_key_file",
+            "facts": "StoreFacts",
             "inquiries": (
                 "INQUIRY_STATUSES Inquiry InquiryChange InquiryEnd InquiryEnded InquiryPage InquiryQuery "
                 "InquiryReader InquiryStatus Question StoredInquiry UnknownInquiry unknown_inquiry_error"
@@ -266,13 +269,14 @@ else:
             "lease": "StoredDaemon",
             "link": (
                 "Answers EngineLink EventLink JournalLink KeyLink Link MAX_PENDING Notifications RecordEntry "
-                "ScheduleLink SensorLink"
+                "ScheduleLink SensorLink SharedLink"
             ),
             "location": "InFile files_of locate",
             "messages": (
                 "EventCame JournalHasRoom MatchesClaimed MatchesDue PruneRuns RunExists RunUnrecordable RunsClaimed "
                 "StoreGone"
             ),
+            "needs": "NO_NEEDS Needs Unclaimed describe_needs lacking_needs need",
             "no_journal": "NoJournal",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
@@ -299,7 +303,7 @@ else:
             "times": "time_as_json",
             "store": (
                 "CannotOpenStore Child ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreClosed "
-                "StoreFacts StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -308,29 +312,30 @@ __all__ = [
     "ANSWER_PATH", "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS",
     "DONE", "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LINK_VIA", "LOADING", "MAX_LEAD_SECONDS",
     "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS", "MAX_SESSIONS", "MOST_ITEMS",
-    "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "OUTCOMES", "PAGE", "QUARANTINED", "RESTARTED", "SCOPES",
-    "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange", "AccessReader",
-    "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry", "AuditPage",
-    "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed", "ContextTracker",
-    "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter", "EnterCodeRecord",
-    "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery", "EventReader",
-    "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory", "Inquiry",
-    "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryLink", "InquiryPage", "InquiryQuery", "InquiryReader",
-    "InquiryStatus", "InvalidCursor", "InvalidLink", "ItemError", "ItemKey", "ItemQuery", "ItemRow", "ItemStarted",
-    "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyNeed", "KeyPlace",
-    "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow",
-    "MatchesClaimed", "MatchesDue", "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse",
-    "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked", "PeerRequest",
-    "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Question", "RateNeed",
-    "RatePortion", "Reader", "Readers", "ReadingStopped", "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey",
-    "RequestUnanswered", "RequestedBy", "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken",
-    "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed",
-    "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope",
-    "SecretsLearned", "SensorLink", "SessionRecord", "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse",
-    "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry", "StoredKey", "StoredName", "Suspicion",
-    "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent", "UnknownInquiry", "UnknownKey",
-    "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check",
-    "check_rerun", "claim_all", "digest_of_link", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "locate",
+    "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_NEEDS", "NO_PARENT", "OUTCOMES", "PAGE", "QUARANTINED", "RESTARTED",
+    "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
+    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
+    "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
+    "ContextTracker", "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter",
+    "EnterCodeRecord", "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery",
+    "EventReader", "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory",
+    "Inquiry", "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryLink", "InquiryPage", "InquiryQuery",
+    "InquiryReader", "InquiryStatus", "InvalidCursor", "InvalidLink", "ItemError", "ItemKey", "ItemQuery", "ItemRow",
+    "ItemStarted", "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyNeed",
+    "KeyPlace", "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow",
+    "MatchesClaimed", "MatchesDue", "Needs", "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
+    "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
+    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
+    "Question", "RateNeed", "RatePortion", "Reader", "Readers", "ReadingStopped", "RecordEntry", "RemoveKey",
+    "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun", "RerunScope",
+    "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery", "RunRow",
+    "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader", "ScheduleRow",
+    "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "SharedLink", "Store", "StoreClosed",
+    "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry",
+    "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unclaimed", "Unfinished",
+    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
+    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "describe_needs",
+    "digest_of_link", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "lacking_needs", "locate", "need",
     "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader", "open_store", "origin_of_rerun",
     "path_of_link", "portion_of", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error",
     "unknown_key_error", "unpacked", "upgrade",

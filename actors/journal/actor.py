@@ -41,6 +41,7 @@ from stretto.actors.journal.messages import (
     RunUnrecordable,
     StoreGone,
 )
+from stretto.actors.journal.needs import Needs
 from stretto.actors.journal.records import Audited, Happened, Write, run_of
 from stretto.actors.journal.refusals import answer_duplicate, answer_unrecordable
 from stretto.actors.journal.schedules import ScheduleClaims
@@ -150,7 +151,7 @@ class JournalActor(pykka.ThreadingActor):
         elif type(message) is ClaimRuns:
             self._claim_regularly()
         elif type(message) is ClaimLeft:
-            self._claim()
+            self._claim(message.offered)
         elif type(message) is EngineStarted:
             self._link.begin_claiming()
             if not self._engine.send_kept() and self._link.is_shared:  # what was kept ends the engine
@@ -318,8 +319,10 @@ class JournalActor(pykka.ThreadingActor):
         if again is not None:
             self._timers.remind_after(again, self.actor_ref, ClaimRuns())
 
-    def _claim(self) -> float | None:
+    def _claim(self, offered: Needs | None = None) -> float | None:
         """Claim a portion of runs, and return the seconds after which the lease must be renewed, or None for never."""
+        if offered is not None:
+            self._claims.offer(offered)
         if self._failing:  # the lease is renewed as soon as the store is available
             return self._retry_seconds
         try:
@@ -333,12 +336,13 @@ class JournalActor(pykka.ThreadingActor):
         self._available(0)
         self._instruments.daemons_fenced.inc(claimed.fenced)
         self._instruments.runs_claimed.inc(len(claimed.unfinished))
+        self._link.left = claimed.left
         if claimed.unfinished or claimed.suspects:
             self._engine.send(RunsClaimed(claimed))
         if claimed.matches:
             self._engine.send(MatchesClaimed())
-        if claimed.more:
-            self.actor_ref.tell(ClaimLeft())
+        if claimed.more or claimed.contended:
+            self._timers.remind_after(0 if claimed.more else FIRST_RETRY_SECONDS, self.actor_ref, ClaimLeft())
         return claimed.again
 
     # ---- access, keys, and claims of schedules and sensors

@@ -4,6 +4,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from stretto.actors.journal.needs import Needs
 from stretto.actors.journal.records import Suspicion
 from stretto.actors.journal.store import Unfinished
 
@@ -16,12 +17,16 @@ class Claimed(msgspec.Struct, frozen=True):
     """The suspects among them, and those that have ended and are not quarantined."""
     more: bool = False
     """Whether more runs may be left to claim."""
+    contended: bool = False
+    """Whether another engine was claiming some at that moment. It may leave others: claim again soon."""
     matches: bool = False
     """Whether matches were claimed whose runs are to be started."""
     again: float | None = None
     """The seconds after which to claim again, or None if no other engine can leave runs."""
     fenced: int = 0
     """How many engines this one has fenced."""
+    left: int = 0
+    """How many runs were left because this engine lacks what they need."""
 
 
 NOTHING_CLAIMED: Final = Claimed((), ())
@@ -38,6 +43,12 @@ class Claims(Protocol):
         Raises:
             StoreUnavailable: The store cannot be written now; the call can be repeated.
             StoreLost: Another process has taken over the store.
+        """
+
+    def offer(self, offered: Needs) -> None:
+        """Claim only runs that need nothing else from now on. Without a call, all runs are claimed.
+
+        The next claim writes the offers, so that other engines can read them.
         """
 
     def renew(self) -> Claimed:

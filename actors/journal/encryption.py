@@ -110,6 +110,16 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring({', '.join(key.decode() for key in self._decrypters)})"
 
+    @property
+    def name(self) -> str:
+        """The id of the first key, which encrypts. It says nothing of the key."""
+        return self._id.decode()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of all keys."""
+        return tuple(each.decode() for each in self._decrypters)
+
     def encrypt(self, body: bytes) -> bytes:
         """Return the body encrypted with the first key; the text differs each time."""
         return b"%s%s:%s" % (_MARKER, self._id, self._encrypter.encrypt(body))

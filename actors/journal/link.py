@@ -18,12 +18,14 @@ from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.messages import (
     ChangeAccess,
     ChangeKey,
+    ClaimLeft,
     ClaimSchedules,
     ClaimSensors,
     JournalHasRoom,
     Record,
     Records,
 )
+from stretto.actors.journal.needs import Needs
 from stretto.actors.journal.records import Happened, Write, run_of
 from stretto.actors.journal.store import StoreClosed
 
@@ -134,11 +136,23 @@ class EngineLink(KeyLink, ScheduleLink, SensorLink, Protocol):
         """Claim no more runs: the engine is being stopped."""
 
 
+class SharedLink(Link, Protocol):
+    """The journal of an engine that may share its store."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other engines write the same store."""
+
+    def offer(self, offered: Needs) -> None:
+        """Claim only runs that need nothing else from now on: the definitions have changed."""
+
+
 class JournalLink:
     """Sends records to the journal's actor and counts the pending entries. Thread-safe.
 
     Attributes:
         engine: The number of the engine in the store.
+        left: How many runs the last claim has left, as this engine lacks what they need.
     """
 
     durable = True
@@ -156,6 +170,7 @@ class JournalLink:
         self._claims_begun = lease is None
         self._claims_stopped = False
         self.engine = engine
+        self.left = 0
         self._lease = lease
         self._right_of_way = right_of_way or RightOfWay()
         self._awaited = 0
@@ -232,6 +247,12 @@ class JournalLink:
     def stop_claiming(self) -> None:
         """Claim no more runs: the engine is being stopped."""
         self._claims_stopped = True
+
+    def offer(self, offered: Needs) -> None:
+        """Claim only runs that need nothing else from now on; see `SharedLink.offer`."""
+        if self.is_shared and self._journal is not None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                self._journal.tell(ClaimLeft(offered))
 
     @property
     def is_shared(self) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.deletion import DeleteRun
     from stretto.actors.journal.events import Match, PruneEvents
     from stretto.actors.journal.kv import KeyChange
+    from stretto.actors.journal.needs import Needs
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
     from stretto.definitions.rules import Event
@@ -111,7 +112,10 @@ class EngineStarted(msgspec.Struct, frozen=True):
 
 
 class ClaimLeft(msgspec.Struct, frozen=True):
-    """Claim runs now: another engine has given some up. `RunsClaimed` may follow."""
+    """Claim runs now: another engine has given some up, or this one offers more. `RunsClaimed` may follow."""
+
+    offered: Needs | None = None
+    """The offers of this engine, if they have changed."""
 
 
 class RunsClaimed(msgspec.Struct, frozen=True):

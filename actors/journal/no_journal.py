@@ -12,6 +12,7 @@ from stretto.actors.journal.inquiry_links import InquiryLink
 from stretto.actors.journal.kv import KeyChange, StoredKey
 from stretto.actors.journal.kv_memory import MemoryKeys
 from stretto.actors.journal.link import Answers, Notifications, RecordEntry, notify
+from stretto.actors.journal.needs import Needs
 from stretto.actors.journal.records import Happened, Write
 from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.actors.journal.schedules_memory import MemorySchedules
@@ -31,6 +32,7 @@ class NoJournal:
 
     durable = False
     engine: int | None = None
+    is_shared = False
     pending = 0
     unavailable: str | None = None
     claim_seconds: float | None = None
@@ -81,6 +83,9 @@ class NoJournal:
 
     def stop_claiming(self) -> None:
         """Do nothing: there is no store to claim runs from."""
+
+    def offer(self, offered: Needs) -> None:
+        """Do nothing: there is no other engine."""
 
     def claim_schedules(self, timings: Mapping[str, str], at: int) -> Deferred:
         """Return the states of schedules in memory."""

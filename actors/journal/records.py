@@ -14,6 +14,7 @@ from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.actors.journal.context_log import ContextLog
 from stretto.actors.journal.events import EventAccepted, MatchFailed, MatchKey
 from stretto.actors.journal.inquiries import InquiryChange
+from stretto.actors.journal.needs import NO_NEEDS, Needs
 from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
@@ -158,6 +159,8 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The number of runs before it in its chain of events and runs. A sub-workflow has that of its parent."""
     audit: AuditEntries = ()
     """Written only if the run is accepted, and not restored with it."""
+    needs: Needs = NO_NEEDS
+    """All that an engine must have to claim it. Not restored with it."""
 
 
 class ItemStarted(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
     from stretto.actors.journal.context_log import ContextReader
     from stretto.actors.journal.events import EventReader
+    from stretto.actors.journal.facts import StoreFacts
     from stretto.actors.journal.inquiries import InquiryReader
     from stretto.actors.journal.kv import KeyReader
+    from stretto.actors.journal.needs import NeedsReader
     from stretto.actors.journal.triggers import TriggerReader
 
 SUCCESSES_AMONG: int = 1000
@@ -234,14 +236,6 @@ class ItemPage(msgspec.Struct, frozen=True):
     """Whether the page has attempts without times, and the run is older than their columns."""
 
 
-class StoreFacts(NamedTuple):
-    """The `kind` of a store, `sqlite` or `postgresql`, the version of the database, and its size in bytes."""
-
-    kind: str
-    version: str
-    bytes: int
-
-
 class Reader(Protocol):
     """The reading side of a store. Every method is thread-safe and may raise StoreUnavailable.
 
@@ -278,13 +272,17 @@ class Reader(Protocol):
     def triggers(self) -> "TriggerReader":
         """Reads schedules and sensors."""
 
+    @property
+    def needs(self) -> "NeedsReader":
+        """Reads the needs of runs that no engine has, and the offers of engines."""
+
     def engine_of(self, run_id: str) -> StoredEngine | None:
         """Return the number and the name of the engine that writes a run in progress, or None if no engine does."""
 
     def suspects(self) -> list[Suspicion]:
         """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""
 
-    def facts(self) -> StoreFacts:
+    def facts(self) -> "StoreFacts":
         """Return the kind, the version and the size of the store."""
 
     def quarantine(self, run_id: str) -> Quarantine | None:

@@ -20,6 +20,23 @@ def tasks_with_files(workflow: Workflow) -> tuple[str, ...]:
     )
 
 
+def paths_of(workflow: Workflow) -> Iterator[Template]:
+    """Yield the paths of all files that the tasks of a workflow read or write."""
+    for task in tasks_with_files(workflow):
+        for _use, template in _paths(workflow, task):
+            yield template
+
+
+def _paths(workflow: Workflow, task: str) -> Iterator[tuple[Use, Template]]:
+    with_items = workflow.tasks[task].with_items
+    if with_items is None:
+        return
+    if with_items.kind != "list":
+        yield "items", with_items.source
+    if with_items.results is not None:
+        yield "results", with_items.results
+
+
 class FileRules:
     """Chooses the opener of each file of a run.
 
@@ -47,22 +64,13 @@ class FileRules:
             RefusedFile: A path is refused.
         """
         for task in tasks_with_files(self._workflow):
-            for use, template in self._paths(task):
+            for use, template in _paths(self._workflow, task):
                 if isinstance(template, Constant) and isinstance(template.value, str):
                     self.opener(task, use).check(template.value)
 
     def opener(self, task: str, use: Use) -> Opener:
         """Return the opener of a task's file of items, or of results."""
-        template = dict(self._paths(task)).get(use)
+        template = dict(_paths(self._workflow, task)).get(use)
         if self._is_owners or (self._workflow.installed and isinstance(template, Constant)):
             return self._access.anywhere
         return self._access.readable if use == "items" else self._access.writable
-
-    def _paths(self, task: str) -> Iterator[tuple[Use, Template]]:
-        with_items = self._workflow.tasks[task].with_items
-        if with_items is None:
-            return
-        if with_items.kind != "list":
-            yield "items", with_items.source
-        if with_items.results is not None:
-            yield "results", with_items.results

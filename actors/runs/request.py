@@ -9,11 +9,13 @@ import pykka
 
 from stretto.actors.dispatch import Deferred, Guard, Overran
 from stretto.actors.journal import (
+    NO_NEEDS,
     AuditEntries,
     Child,
     Idempotency,
     Inquiry,
     MatchKey,
+    Needs,
     Origin,
     ParentItem,
     ReplayTrace,
@@ -167,12 +169,15 @@ class RunRequest:
         self.requested_by = None if by is None else by.of_run
         self.audit = asked_by(by, operation, target, at, f"run {self.handle.id}")
 
-    def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
+    def acceptance(
+        self, parameters: FrozenDict, accepted_at: float, needs: Needs = NO_NEEDS, *, secret: bool
+    ) -> RunAccepted:
         """Return the journal's record of the accepted run.
 
         Args:
             parameters: The bound inputs.
             accepted_at: Seconds since the epoch.
+            needs: What an engine must have to go on with the run.
             secret: Whether the run's mask has secrets.
         """
         return RunAccepted(
@@ -181,7 +186,7 @@ class RunRequest:
             depth=self.depth, root=None if self.family == self.handle.id else self.family, rerun=self.rerun,
             origin=self.origin, limits=self.limits,
             labels=self.labels, requested_by=self.requested_by, audit=self.audit, match=self.match,
-            event_depth=self.event_depth,
+            event_depth=self.event_depth, needs=needs,
             idempotency=self._idempotency(),
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.events import EventIntake
 from stretto.actors.files import FileThreads, FileWork
 from stretto.actors.history import ItemMaps
-from stretto.actors.journal import MAX_OUTPUT_BYTES, Link, NoJournal, NoReaders, Readers
+from stretto.actors.journal import MAX_OUTPUT_BYTES, NoJournal, NoReaders, Readers, SharedLink
 from stretto.actors.kv import HeldKeys
 from stretto.actors.outcome import new_run_id
 from stretto.actors.pools import Pools
@@ -78,7 +78,7 @@ class Services:
     now: Callable[[], float] = time.time
     new_run_id: Callable[[], str] = new_run_id
     make_conductor: Callable[..., Conductor] = Conductor
-    journal: Link = field(default_factory=NoJournal)
+    journal: SharedLink = field(default_factory=NoJournal)
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     pools: Pools | None = None

@@ -63,6 +63,7 @@ from stretto.actors.runs.messages import (
     WatcherReady,
     WatchRun,
 )
+from stretto.actors.runs.needs import needs_of
 from stretto.actors.runs.pooled_calls import waits_for_pools
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
@@ -204,7 +205,8 @@ class RunSupervisor(DispatchedActor):
             request.accepted.resolve(request.handle)
             self._start_conducting(_RECORDED)
             return
-        accepted = request.acceptance(parameters, accepted_at, secret=bool(conductor.mask))
+        needs = needs_of(self._services, request)
+        accepted = request.acceptance(parameters, accepted_at, needs, secret=bool(conductor.mask))
         run.log.accept(accepted, (self.actor_inbox, _RECORDED), (request.accepted, request.handle))
 
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:

@@ -274,15 +274,15 @@ class PacksSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `files`: the folders below which remote clients may choose files of items and of results.
+    """The section `files`: the folders below which remote clients may choose files to `read` and to `write`.
 
-    Attributes:
-        read: The folders to read items from.
-        write: The folders to write results to.
+    Below the `shared` folders, all daemons have the same files. The others are on one `host`, None for this machine.
     """
 
     read: Folders = ()
     write: Folders = ()
+    shared: Folders = ()
+    host: Annotated[str | None, Meta(description="the name of a host, or null")] = None
 
 
 class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -188,6 +188,12 @@ class Text(Written):
         self.evaluate: Evaluate[str]
         self.evaluate, self.quick = compile_plain(self.plain, self.evaluate_in_full)
 
+    @property
+    def beginning(self) -> str:
+        """The literal text before the first expression."""
+        first = self._parts[0] if self._parts else ""
+        return first if isinstance(first, str) else ""
+
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
         """Evaluate the expressions one by one."""
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]

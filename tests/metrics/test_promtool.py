@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """The check is the one that the file's header names."""
-    assert "SUCCESS: 22 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 23 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -121,6 +121,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "StrettoStoreUnavailable": ("10m", {f"stretto_store_available{AT}": "0x20"}),
     "StrettoDaemonFenced": ("15m", {f"stretto_daemons_fenced_total{AT}": "0x10 1x20"}),
+    "StrettoRunsUnclaimed": ("10m", {f"stretto_runs_unclaimed{AT}": "1x20"}),
     "StrettoRunsQuarantined": ("10m", {f"stretto_runs_quarantined{AT}": "1x20"}),
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),

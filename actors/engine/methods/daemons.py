@@ -13,10 +13,11 @@ class DaemonMethods(EngineActor):
         """Return the daemons that have the store open, in the order of their numbers.
 
         Returns:
-            A list of {daemon, name, host, version, started_at, lease_left, state, runs, here}. `daemon` is a number,
-            new at each start. `lease_left` is the seconds until others may take over, or None without a lease. `state`
-            is "active", "draining", "overdue" (its lease is over) or "fenced" (others take over its runs). `runs` is
-            the number of its runs in progress, `here` whether it is this engine.
+            A list of {daemon, name, host, version, started_at, lease_left, state, runs, lacks, here}. `daemon` is a
+            number, new at each start. `lease_left` is the seconds until others may take over, or None without a lease.
+            `state` is "active", "draining", "overdue" (its lease is over) or "fenced" (others take over its runs).
+            `runs` is the number of its runs in progress, `here` whether it is this engine. `lacks` is a list of {need,
+            text, runs}: the needs of runs that no daemon has, as far as it lacks them.
         """
         return self._core.daemons.all()
 

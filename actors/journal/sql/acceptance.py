@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring, decrypt, encrypt
+from stretto.actors.journal.needs import Needs, encode_needs, need
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.event_writer import mark_started, started_before
 from stretto.actors.journal.sql.run_rows import rerun_scope
@@ -93,7 +94,13 @@ class Acceptance:
                 "requested_via": accepted.requested_by.via if accepted.requested_by else None,
                 "root": accepted.root or accepted.run_id,
                 "event_depth": accepted.event_depth or None,
+                "needs": encode_needs(self._needs(accepted)),
             }
+
+    def _needs(self, accepted: RunAccepted) -> Needs:
+        if not accepted.secret or self._keyring is None:
+            return accepted.needs
+        return accepted.needs | {need("key", self._keyring.name)}
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:
         with recording(accepted.run_id):

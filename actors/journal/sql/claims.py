@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
 
 from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed
+from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.needs import NO_NEEDS, Needs, need
+from stretto.actors.journal.sql.needs import Fitting
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.suspects import SUSPECTS, restore_suspicion
 from stretto.actors.journal.sql.tables import DUE, engines, matches, runs, suspects
@@ -34,6 +37,13 @@ class Owned(NamedTuple):
     is_left: ColumnElement[bool]
 
 
+class Portion(NamedTuple):
+    """Units that an engine has claimed, and whether another one was claiming some of those that it looked at."""
+
+    units: Sequence[Any]
+    contended: bool
+
+
 RUNS: Final = Owned(runs, runs.c.root, runs.c.number, runs.c.ended_at.is_(None))
 """A tree of runs is claimed while any run of it is in progress, also if the run at its top has ended or was pruned."""
 MATCHES: Final = Owned(matches, matches.c.number, matches.c.number, DUE)
@@ -48,14 +58,20 @@ _SUSPECTS: Final = SUSPECTS.add_columns(runs.c.ended_at.is_not(None).label("has_
 class RunClaims:
     """Claims the runs of engines that were fenced. Implements `journal.store.Claims`; for the writer's thread."""
 
-    def __init__(self, ownership: Ownership) -> None:
+    def __init__(self, ownership: Ownership, keyring: Keyring | None = None) -> None:
         self._ownership = ownership
+        self._keys = NO_NEEDS if keyring is None else frozenset(need("key", name) for name in keyring.names)
+        self._fitting = Fitting(ownership.number)
         self._doubtful: tuple[CommitInDoubt, Claimed] | None = None
         """The claim of a commit in doubt. No later claim finds its runs, as this engine may own them."""
 
     def claim(self) -> Claimed:
         """Claim a portion of trees in one transaction; see `Claims.claim`."""
         return self._settled() or self._committed(self._claim)
+
+    def offer(self, offered: Needs) -> None:
+        """Claim only runs that need nothing else from now on; see `Claims.offer`."""
+        self._fitting.offer(offered | self._keys)
 
     def renew(self) -> Claimed:
         """Renew the lease; see `Claims.renew`."""
@@ -78,33 +94,40 @@ class RunClaims:
         except CommitInDoubt as doubt:
             self._doubtful = doubt, claimed
             raise
+        self._fitting.committed()
         return claimed
 
     def _claim(self, connection: Connection) -> Claimed:
         again = self._ownership.take_over(connection)
-        units = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE)
+        fits = self._fitting.conditions(connection)
+        units, contended = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE, fits)
         of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
         rows = connection.execute(of_units).all() if units else ()
         claimed = frozenset(row.id for row in rows)
         is_due = connection.scalar(_DUE) is not None
-        answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE) if is_due else ()
+        answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE).units if is_due else ()
         found = [each for each in connection.execute(_SUSPECTS) if each.id in claimed or each.has_ended]
         return Claimed(
             tuple(Unfinished(row.id, row.workflow, row.accepted_at, row.parent) for row in rows),
             tuple(map(restore_suspicion, found)),
             more=CLAIMED_AT_ONCE in {len(units), len(answers)},
+            contended=contended,
             matches=bool(answers),
             fenced=self._ownership.just_fenced,
             again=again,
+            left=self._fitting.left,
         )
 
     def _renew(self, connection: Connection) -> Claimed:
         again = self._ownership.take_over(connection)
-        return Claimed((), (), fenced=self._ownership.just_fenced, again=again)
+        self._fitting.conditions(connection)
+        return Claimed((), (), fenced=self._ownership.just_fenced, again=again, left=self._fitting.left)
 
 
-def claim(connection: Connection, owned: Owned, engine: int, limit: int) -> Sequence[Any]:
-    """Make an engine the owner of some units of rows whose owner cannot write any more; return the units.
+def claim(
+    connection: Connection, owned: Owned, engine: int, limit: int, fits: Sequence[ColumnElement[bool]] = ()
+) -> Portion:
+    """Make an engine the owner of some units of rows whose owner cannot write any more; return which.
 
     Units that another engine is claiming at the same time are left to it.
 
@@ -113,14 +136,16 @@ def claim(connection: Connection, owned: Owned, engine: int, limit: int) -> Sequ
         owned: The table.
         engine: The number of the engine.
         limit: The most units to claim.
+        fits: Further conditions on the rows, which hold for all rows of a unit or for none.
     """
     fenced = connection.scalars(select(engines.c.number).where(engines.c.fenced_by.is_not(None))).all()
     owner, first = owned.table.c.owner, func.min(owned.order)
-    can_be_claimed = owned.is_left, or_(owner.is_(None), owner.in_(fenced))
+    can_be_claimed = owned.is_left, or_(owner.is_(None), owner.in_(fenced)), *fits
     oldest = select(first).where(*can_be_claimed).group_by(owned.unit).order_by(first).limit(limit)
     # The first row of a unit stands for all of it: an engine that has locked that one claims the others.
-    locked = select(owned.unit).where(owned.order.in_(connection.scalars(oldest).all()), *can_be_claimed)
+    first_rows = connection.scalars(oldest).all()
+    locked = select(owned.unit).where(owned.order.in_(first_rows), *can_be_claimed)
     units = connection.scalars(locked.order_by(owned.order).with_for_update(skip_locked=True)).all()
     if units:
         connection.execute(update(owned.table).where(owned.is_left, owned.unit.in_(units)).values(owner=engine))
-    return units
+    return Portion(units, contended=len(units) < len(first_rows))

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from stretto.actors.journal.store import StoreFacts
+from stretto.actors.journal.facts import StoreFacts
 
 _SQLITE: Final = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
 _POSTGRESQL: Final = text("SELECT pg_database_size(current_database())")

@@ -12,6 +12,7 @@ from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, fu
 
 from stretto.actors.journal.counted_items import ItemEnds, ItemError
 from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, decrypt, is_encrypted
+from stretto.actors.journal.facts import StoreFacts
 from stretto.actors.journal.lease import StoredDaemon, StoredEngine
 from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, Children, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
@@ -53,6 +54,7 @@ from stretto.actors.journal.sql.item_rows import (
     select_last_attempt,
 )
 from stretto.actors.journal.sql.kv import SqlKeyReader
+from stretto.actors.journal.sql.needs import SqlNeedsReader
 from stretto.actors.journal.sql.outputs import output_query, restore_output
 from stretto.actors.journal.sql.run_rows import (
     LABELS,
@@ -82,7 +84,6 @@ from stretto.actors.journal.store import (
     RunEnd,
     RunPage,
     RunRow,
-    StoreFacts,
     TaskRow,
 )
 from stretto.definitions.conductor import ItemCompleted
@@ -118,6 +119,7 @@ class SqlReader:
         self.contexts = SqlContextReader(engine, keyring, store)
         self.events = SqlEventReader(engine, keyring, store)
         self.triggers = SqlTriggerReader(engine, store)
+        self.needs = SqlNeedsReader(engine, store)
 
     # ---- recovery
 
@@ -147,9 +149,7 @@ class SqlReader:
         """Return the acceptance of a run, or None for an unknown run."""
         with self._reading() as connection:
             row = connection.execute(_ACCEPTED_RUN, {"run": searchable(run_id)}).one_or_none()
-            if row is None:
-                return None
-            return self.restore_run(connection, row)
+            return None if row is None else self.restore_run(connection, row)
 
     def restore_run(self, connection: Connection, row: Any) -> RunAccepted:
         """Return the acceptance of a run from a row of `ACCEPTED`. Raises StrettoError."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
+from stretto.actors.journal.sql.needs import offers
 from stretto.actors.journal.sql.permit_table import permits
 from stretto.actors.journal.sql.rate_table import rates
 from stretto.actors.journal.sql.sensor_table import sensors
@@ -21,7 +22,7 @@ _version: Final = Table(
 )
 """Alembic's table, as it creates it."""
 
-_TABLES: Final = (sensors, permits, rates)
+_TABLES: Final = (sensors, permits, rates, offers)
 """Tables that are defined outside of `tables`. All are in one `MetaData`."""
 
 _log = get_logger("stretto.store")
@@ -163,6 +164,7 @@ SCHEMA: Final = Schema(
         "0024",
         "0025",
         "0027",
+        "0028",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

@@ -51,7 +51,7 @@ class Store:
         self.writer = SqlWriter(ownership, keyring)
         self.access = SqlAccessWriter(ownership)
         self.keys = SqlKeyWriter(ownership, keyring)
-        self.claims = RunClaims(ownership)
+        self.claims = RunClaims(ownership, keyring)
         self.schedules = SqlScheduleClaims(ownership)
         self.sensors = SqlSensorClaims(ownership)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)

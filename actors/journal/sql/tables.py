@@ -100,6 +100,8 @@ runs = table(
     Column("root", Text),
     # The number of runs before it in a chain of events. Null for a run that no event has started.
     Column("event_depth", Integer),
+    # All that an engine must have to run it, in JSON (`needs`). Null for a run that any engine can run.
+    Column("needs", Text),
     sqlite_autoincrement=True,
 )
 

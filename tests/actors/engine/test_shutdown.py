@@ -10,7 +10,8 @@ import structlog
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.actors.dispatch.clock import Clock, RemindAt
-from stretto.actors.engine.startup import StopStack, start_clock
+from stretto.actors.engine.startup import start_clock
+from stretto.actors.engine.stop_stack import StopStack
 from stretto.actors.journal.service import OpenJournal
 from stretto.actors.runners import Runners
 from stretto.metrics import MetricsServer, configure_logging

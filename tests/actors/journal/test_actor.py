@@ -20,6 +20,7 @@ from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed
 from stretto.actors.journal.kv import KeyChange, KeyPlace, RemoveKey, StoredKey, UnknownKey
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import (
+    ClaimLeft,
     ClaimRuns,
     EngineStarted,
     PruneRuns,
@@ -29,6 +30,7 @@ from stretto.actors.journal.messages import (
     RunUnrecordable,
     StoreGone,
 )
+from stretto.actors.journal.needs import Needs
 from stretto.actors.journal.records import Audited, Ending, Happened, RunAccepted, Write, run_of
 from stretto.actors.journal.schedules_memory import MemorySchedules
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unfinished, Unrecordable
@@ -118,6 +120,7 @@ class ClaimBook:
         self.renewals = threading.Semaphore(0)
         self.looks_at: Callable[[], str | None] = lambda: None
         self.seen: list[str | None] = []
+        self.offered: list[Needs] = []
 
     def claim(self) -> Claimed:
         self.seen.append(self.looks_at())
@@ -125,6 +128,9 @@ class ClaimBook:
         if isinstance(portion, Exception):
             raise portion
         return portion
+
+    def offer(self, offered: Needs) -> None:
+        self.offered.append(offered)
 
     def renew(self) -> Claimed:
         self.renewals.release()
@@ -642,6 +648,13 @@ def test_the_engine_gets_what_is_claimed(desk: Desk) -> None:
     assert [desk.received(), desk.received()] == [RunsClaimed(claimed("a", more=True)), RunsClaimed(claimed("b"))]
 
 
+def test_what_another_engine_was_claiming_is_looked_at_again(desk: Desk) -> None:
+    """It may leave the rest of many runs to this one."""
+    desk.claims.portions = [claimed(contended=True), claimed("b")]
+    desk.actor.tell(ClaimRuns())
+    assert desk.received() == RunsClaimed(claimed("b"))
+
+
 def test_claims_are_repeated_after_the_time_that_the_store_says(desk: Desk) -> None:
     """It depends on when the next lease ends."""
     desk.claims.portions = [claimed("a", again=0.0), claimed("b")]
@@ -676,6 +689,16 @@ def test_the_engine_gets_what_happened_before_it_was_made(desk: Desk) -> None:
     desk.engine_is_made = True
     desk.actor.tell(EngineStarted())
     assert desk.received() == StoreGone("another one took over")
+
+
+def test_changed_offers_are_claimed_by_at_once(desk: Desk) -> None:
+    """So that what waited for them goes on."""
+    desk.claims.portions = [claimed("a", left=1), claimed("b", left=2)]
+    desk.actor.tell(ClaimLeft(frozenset({"action a.b"})))
+    assert desk.received() == RunsClaimed(claimed("a", left=1))
+    desk.actor.tell(ClaimLeft())
+    assert desk.received() == RunsClaimed(claimed("b", left=2))
+    assert (desk.claims.offered, desk.link.left) == ([frozenset({"action a.b"})], 2)
 
 
 def test_an_engine_that_was_fenced_ends(desk: Desk) -> None:

@@ -129,8 +129,8 @@ def test_two_engines_claim_different_trees_at_the_same_time(postgres_url: str) -
         leave(store, "a", "b", "c")
         guard = store._ownership._guard
         with guard.connect() as first, guard.connect() as second, first.begin(), second.begin():
-            assert claim(first, RUNS, 11, 1) == ["a"]
-            assert claim(second, RUNS, 12, 5) == ["c"]
+            assert claim(first, RUNS, 11, 1) == (["a"], False)
+            assert claim(second, RUNS, 12, 5) == (["c"], True)
         assert owners(store) == {"a": 11, "b": 11, "c": 12}
 
 
