@@ -54,6 +54,7 @@ class Submit(NotedRequest, frozen=True, tag="submit"):
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
     wait: Wait | None = None
+    priority: str | None = None
 
 
 class Describe(Request, frozen=True, tag="describe"):

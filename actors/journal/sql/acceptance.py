@@ -14,6 +14,7 @@ from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
 from stretto.definitions.data import encode_json
+from stretto.definitions.model import NORMAL, PRIORITIES
 
 FIRST_STATUS: Final = "running"
 """The status of an accepted run before its first entry."""
@@ -93,6 +94,7 @@ class Acceptance:
                 "requested_via": accepted.requested_by.via if accepted.requested_by else None,
                 "root": accepted.root or accepted.run_id,
                 "event_depth": accepted.event_depth or None,
+                "priority": None if accepted.priority == NORMAL else PRIORITIES.index(accepted.priority),
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:

@@ -61,6 +61,7 @@ from stretto.actors.journal.sql.run_rows import (
     restore_labels,
     restore_limits,
     restore_origin,
+    restore_priority,
     restore_requested_by,
     restore_rerun,
     restore_run_row,
@@ -172,6 +173,7 @@ class SqlReader:
             labels=restore_labels(row),
             requested_by=restore_requested_by(row),
             event_depth=row.event_depth or 0,
+            priority=restore_priority(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

@@ -163,6 +163,7 @@ SCHEMA: Final = Schema(
         "0024",
         "0025",
         "0027",
+        "0029",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

@@ -100,6 +100,8 @@ runs = table(
     Column("root", Text),
     # The number of runs before it in a chain of events. Null for a run that no event has started.
     Column("event_depth", Integer),
+    # 0 (low), 2 (high) or 3 (urgent). Null for a normal one.
+    Column("priority", Integer),
     sqlite_autoincrement=True,
 )
 
