@@ -43,10 +43,9 @@ class Definition(msgspec.Struct, frozen=True):
 
 
 class Submit(NotedRequest, frozen=True, tag="submit"):
-    """Start a run of a workflow that the daemon knows (its ref), or of a definition.
+    """Start a run of a workflow that the daemon knows (its ref), or of a definition, which needs the role admin.
 
-    A second request with the same idempotency key returns the first one's run. With `wait`, a run that ends within so
-    many seconds is answered with its outcome. A definition needs the role admin.
+    A request with a known idempotency key returns its run. With `wait`, an outcome within so many seconds is the answer.
     """
 
     workflow: str | Definition

@@ -154,13 +154,11 @@ class SqlReader:
 
     def restore_run(self, connection: Connection, row: Any) -> RunAccepted:
         """Return the acceptance of a run from a row of `ACCEPTED`. Raises StrettoError."""
-        workflow = self._shared.definition(connection, row.definition)
-        surroundings = self._shared.surroundings(connection, row.surroundings)
         return RunAccepted(
             run_id=row.id,
-            workflow=workflow,
+            workflow=self._shared.definition(connection, row.definition),
             parameters=self._data(row.parameters),
-            surroundings=surroundings,
+            surroundings=self._shared.surroundings(connection, row.surroundings),
             accepted_at=row.accepted_at,
             secret=is_encrypted(row.parameters),
             parent=self._parent(row),
