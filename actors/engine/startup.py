@@ -19,6 +19,7 @@ from stretto.actors.actions import (
 )
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
+from stretto.actors.engine.action_inquiries import InquiriesOfActions
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.retention import FOR_EVER, Retention
@@ -96,6 +97,7 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     max_unmatched_waits: int
+    max_match_units: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -209,13 +211,15 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard), waits),
+            now=time.time if journal is None else journal.now,
+            events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
             options.artifacts,
             options.run_packs_as,
             options.max_pack_process_bytes,
+            InquiriesOfActions(lambda: services.engine),
         )
         runners.give_access(access)
         answer = ActionKeys(services.keys, lambda: services.engine, services.now).answer
@@ -346,7 +350,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers", "pack_workers", "max_unmatched_waits",
+        "dispatchers", "pack_workers", "max_unmatched_waits", "max_match_units",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:
