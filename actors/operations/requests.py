@@ -45,7 +45,7 @@ class Definition(msgspec.Struct, frozen=True):
 class Submit(NotedRequest, frozen=True, tag="submit"):
     """Start a run of a workflow that the daemon knows (its ref), or of a definition, which needs the role admin.
 
-    A request with a known idempotency key returns its run. With `wait`, an outcome within so many seconds is the answer.
+    A request with a known idempotency key returns its run. With `wait`, an outcome in so many seconds is the answer.
     """
 
     workflow: str | Definition
