@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
+    from stretto.actors.runs.priorities import InvalidPriority
     from stretto.actors.schedules.held import UnknownSchedule
     from stretto.actors.schedules.reports import ScheduleDisabled, ScheduleElsewhere
     from stretto.actors.sensors.program import SensorLimits
@@ -107,6 +108,7 @@ else:
             "runs.inquiries": "InvalidAnswer MayNotAnswer",
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
+            "runs.priorities": "InvalidPriority",
             "runs.messages": "RunProgressed",
             "schedules.held": "UnknownSchedule",
             "schedules.reports": "ScheduleDisabled ScheduleElsewhere",
@@ -140,6 +142,7 @@ __all__ = [
     "InvalidKey",
     "InvalidLabels",
     "InvalidPackConfig",
+    "InvalidPriority",
     "ItemNotInFlight",
     "KeyConflict",
     "KeyLimits",

@@ -38,6 +38,7 @@ class Wanted:
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
     note: str | None = None
+    priority: str | None = None
 
 
 def run_at_daemon(url: str, token_file: str | None, wanted: Wanted) -> NoReturn:
@@ -60,7 +61,8 @@ def _run(client: Client, wanted: Wanted) -> int:
         types = described.parameters if isinstance(described, Described) else {}
     inputs = inputs_of(types, wanted.inputs, wanted.assignments)
     submit = Submit(
-        workflow, inputs, idempotency_key=wanted.idempotency_key, labels=wanted.labels, note=wanted.note
+        workflow, inputs, idempotency_key=wanted.idempotency_key, labels=wanted.labels, note=wanted.note,
+        priority=wanted.priority,
     )  # fmt: skip
     if wanted.detach:
         accepted = client.ask(submit)

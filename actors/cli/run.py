@@ -59,6 +59,7 @@ STOP_SECONDS = 2.0
     "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
     help="A label by which `stretto runs list` finds the run, up to 16.",
 )  # fmt: skip
+@click.option("--priority", metavar="NAME", help="low, normal, high or urgent. [default: that of the definition]")
 @click.option("--note", metavar="TEXT", help="With --daemon: a note for the audit.")
 @click.option("--resume", metavar="RUN", help="With --store: continue this interrupted run instead of a new one.")
 @click.option("--idempotency-key", metavar="KEY", help="If a run was started with this KEY, follow that one instead.")
@@ -84,6 +85,7 @@ def run(
     store: str | None,
     store_key: str | None,
     labels: dict[str, str] | None,
+    priority: str | None,
     note: str | None,
     resume: str | None,
     idempotency_key: str | None,
@@ -117,7 +119,7 @@ def run(
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
     if resume is not None:
-        new = (workflow, assignments, inputs, labels, idempotency_key, note, daemon, token_file, detach)
+        new = (workflow, assignments, inputs, labels, priority, idempotency_key, note, daemon, token_file, detach)
         prepare = partial(_continued_run, _resumable(resume, store, store_key, of_a_new_run=any(new)))
     else:
         if workflow is None:
@@ -134,11 +136,21 @@ def run(
                 own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
                 raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
             wanted = Wanted(
-                workflow, assignments, inputs, as_json, detach, progress, log_level, idempotency_key, labels, note
+                workflow,
+                assignments,
+                inputs,
+                as_json,
+                detach,
+                progress,
+                log_level,
+                idempotency_key,
+                labels,
+                note,
+                priority,
             )
             run_at_daemon(daemon, token_file, wanted)
         _check_alone(store, of_a_daemon=detach or token_file or note, of_a_store=store_key or idempotency_key)
-        prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels)
+        prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels, priority)
     prints = Above(sys.stderr, printable_lines if sys.stderr.isatty() else str)
     # Until the process ends: standard output is for the outcome, also if a function still runs then.
     capture_prints(echo=cast("TextIO", prints))
@@ -205,7 +217,8 @@ def _resumable(run: str, store: str | None, store_key: str | None, *, of_a_new_r
     from stretto.actors.operations import Run, RunAnswer
 
     if of_a_new_run:
-        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --idempotency-key, --note, --daemon, --token-file and --detach"
+        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --priority, --idempotency-key, --note"
+        own += ", --daemon, --token-file and --detach"
         raise click.UsageError(f"--resume continues a run as it was started: leave out {own}")
     if store is None:
         raise click.UsageError("--resume needs --store, which has the run")
@@ -224,6 +237,7 @@ def _new_run(
     assignments: tuple[str, ...],
     idempotency_key: str | None,
     labels: dict[str, str] | None,
+    priority: str | None,
     engine: Any,
 ) -> "Callable[[Any], RunHandle]":
     """Read the inputs of a new run, and return what starts it: a function of the view."""
@@ -233,7 +247,7 @@ def _new_run(
 
     def start(view: Any) -> "RunHandle":
         handle: RunHandle = engine.submit(
-            workflow, values, view, idempotency_key=idempotency_key, labels=labels
+            workflow, values, view, idempotency_key=idempotency_key, labels=labels, priority=priority
         ).get()  # fmt: skip
         return handle
 

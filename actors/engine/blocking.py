@@ -68,12 +68,20 @@ class BlockingEngine(BlockingCalls):
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
         future = self.proxy.submit(
-            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin, by=by
+            workflow,
+            inputs,
+            watcher,
+            idempotency_key=idempotency_key,
+            labels=labels,
+            priority=priority,
+            origin=origin,
+            by=by,
         )
         return self._watchable(self._get(future))
 

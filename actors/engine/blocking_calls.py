@@ -47,7 +47,7 @@ class BlockingCalls(BlockingReports):
         proxy: What has the methods, and returns futures.
     """
 
-    def run(
+    def run(  # noqa: PLR0913 - keywords, each independent
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
@@ -55,6 +55,7 @@ class BlockingCalls(BlockingReports):
         timeout: float | None = None,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
     ) -> Outcome:
         """Run a workflow to its end. A run that fails is an outcome, not an exception.
 
@@ -68,6 +69,7 @@ class BlockingCalls(BlockingReports):
                 run, this one only the waiting.
             idempotency_key: As of `submit`.
             labels: As of `submit`.
+            priority: As of `submit`.
 
         Returns:
             The status, the output and the errors.
@@ -77,7 +79,8 @@ class BlockingCalls(BlockingReports):
             RunWasParked: The engine was stopped before the run's end.
             UnknownWorkflow, InvalidDefinition, InvalidInput: As of `submit`, as are its other errors.
         """
-        return self._to_its_end(self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels), timeout)
+        run = self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels, priority=priority)
+        return self._to_its_end(run, timeout)
 
     def _to_its_end(self, run: RunHandle, timeout: float | None) -> Outcome:
         """Wait for the end of a run, and cancel it on Ctrl-C. See `run`."""
@@ -117,9 +120,10 @@ class BlockingCalls(BlockingReports):
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
-        future = self.proxy.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
+        future = self.proxy.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels, priority=priority)
         handle: RunHandle = self._get(future)
         return handle
 

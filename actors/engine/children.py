@@ -76,6 +76,7 @@ class Children:
         request.scope = scope
         if parent is not None:
             request.requested_by, request.event_depth = parent.requested_by, parent.event_depth
+            request.priority = parent.priority
         self._runs.start(request, message.item)
 
     @handles(AttachChild)

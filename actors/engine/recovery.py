@@ -129,6 +129,7 @@ class RunRecovery:
         request.parent, request.depth = accepted.parent, accepted.depth
         request.origin, request.requested_by = accepted.origin, accepted.requested_by
         request.event_depth = run.event_depth = accepted.event_depth
+        request.priority = accepted.priority
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
         request.surroundings, request.limits = accepted.surroundings, accepted.limits
         # Both today's secrets and those of the time when the run began are masked.

@@ -114,6 +114,7 @@ class Reruns:
         request.rerun = rerun
         request.origin = origin_of_rerun(old.origin, requested_by=origin)
         request.labels = old.labels if labels is None else labels
+        request.priority = old.priority
         request.ask_by(by, "rerun", run_id, self._services.now())
         self._runs.check_files(request)
         if idempotency is not None:
@@ -136,6 +137,7 @@ class Reruns:
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
         request.labels = old.labels if message.labels is None else message.labels
+        request.priority = old.priority
         request.key = message.key
         request.ask_by(message.by, "rerun", old.run_id, self._services.now())
         try:

@@ -14,12 +14,14 @@ from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import RunInputs
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
+from stretto.definitions.model import NORMAL
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
     from stretto.actors.journal import Child, OutputsInMemory, RequestedBy
     from stretto.definitions.context import Mask
+    from stretto.definitions.model import Priority
 
 MAX_REMEMBERED_RUNS = 1000
 """Ended runs whose status is known without a store."""
@@ -81,12 +83,13 @@ class Run:
         labels: Its labels.
         requested_by: Who started it, or the run at the top of its tree. None if a program did in its own process.
         event_depth: The number of runs before it in its chain of events and runs.
+        priority: Its priority. Its sub-workflows have the same.
     """
 
     __slots__ = (
         "_requests", "_undelivered", "accepted", "as_child", "cancelling", "event_depth", "failed_reads", "family",
-        "followers", "handle", "item", "labels", "lane", "mask", "parent", "paused", "requested_by", "restarts",
-        "scope", "since", "supervisor", "watchers",
+        "followers", "handle", "item", "labels", "lane", "mask", "parent", "paused", "priority", "requested_by",
+        "restarts", "scope", "since", "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -104,6 +107,7 @@ class Run:
         self.paused = self.cancelling = False
         self.restarts = 0
         self.failed_reads = self.event_depth = 0
+        self.priority: Priority = NORMAL
         self.as_child: Child | None = None
         self.watchers: list[pykka.ActorRef[Any]] = []
         self.followers: tuple[pykka.ActorRef[Any], ...] = ()

@@ -23,6 +23,7 @@ from stretto.actors.runs import (
     bind_inputs,
     checked_key,
     checked_labels,
+    checked_priority,
     idempotency_of,
 )
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
@@ -122,6 +123,7 @@ class Submissions:
         labels: Mapping[str, str] | None,
         origin: Origin,
         by: Requester | None,
+        priority: str | None = None,
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
         refusal = self._admission.refusal_of(idempotency_key)
@@ -136,6 +138,8 @@ class Submissions:
         )
         request.origin = origin
         request.scope = scope
+        if priority is not None:
+            request.priority = checked_priority(priority)
         if labels is not None:
             request.labels = checked_labels(labels)
         if by is not None:

@@ -29,6 +29,7 @@ from stretto.actors.runs import (
     conflict_error,
 )
 from stretto.definitions.context import Mask, RunEnvironment
+from stretto.definitions.model import NORMAL, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,6 +94,9 @@ class RunSupervision:
         request.family = run.family
         request.followers = run.followers
         request.lane = lane = self._lane_of(run)
+        if request.priority != NORMAL:
+            run.priority = request.priority
+            self._services.weights[request.handle.id] = weight_of(request.priority)
         run.attach_supervisor(kind.start_with(lane, _BEGIN, self._services, self._engine, request, *more))
 
     def _lane_of(self, run: Run) -> "Lane":

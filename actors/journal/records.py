@@ -21,7 +21,7 @@ from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import NORMAL, Priority, Workflow
 
 RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items", "items"]
 """The part of a run that a rerun repeats.
@@ -155,6 +155,7 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """Who started it. None for a run that a program started in its own process, and for that of a sub-workflow."""
     match: MatchKey | None = None
     """The match that it was started for. Not restored with it."""
+    priority: Priority = NORMAL
     event_depth: int = 0
     """The number of runs before it in its chain of events and runs. A sub-workflow has that of its parent."""
     audit: AuditEntries = ()

@@ -43,10 +43,9 @@ class Definition(msgspec.Struct, frozen=True):
 
 
 class Submit(NotedRequest, frozen=True, tag="submit"):
-    """Start a run of a workflow that the daemon knows (its ref), or of a definition.
+    """Start a run of a workflow that the daemon knows (its ref), or of a definition, which needs the role admin.
 
-    A second request with the same idempotency key returns the first one's run. With `wait`, a run that ends within so
-    many seconds is answered with its outcome. A definition needs the role admin.
+    A request with a known idempotency key returns its run. With `wait`, an outcome in so many seconds is the answer.
     """
 
     workflow: str | Definition
@@ -54,6 +53,7 @@ class Submit(NotedRequest, frozen=True, tag="submit"):
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
     wait: Wait | None = None
+    priority: str | None = None
 
 
 class Describe(Request, frozen=True, tag="describe"):

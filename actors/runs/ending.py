@@ -91,7 +91,7 @@ class RunEnding:
             if self._listeners:
                 for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
                     log.tell(follower, last)
-        inputs = RunInputs(request.workflow, self.parameters, request.origin, request.labels)
+        inputs = RunInputs(request.workflow, self.parameters, request.origin, request.labels, request.priority)
         log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, outcome, log.in_memory))
         return RunProgressed(self._run_id, outcome.status, tasks)
 

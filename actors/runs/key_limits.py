@@ -8,11 +8,12 @@ with others. A pool of a key is there while a run of this engine uses the key.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from stretto.actors.journal import KeyNeed, KeyShare
 from stretto.actors.runs.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.runs.weighted_shares import NO_WEIGHTS
 
 KEY_PREFIX: Final = "key "
 """How the name of a key's pool begins, followed by the key. The name of a pool of workers has no space."""
@@ -64,6 +65,10 @@ class KeyPool:
         self._lock = threading.Lock()
         self._fair: int | None = None
         self._others: tuple[tuple[int, int], ...] = ()
+
+    def use_weights(self, weights: Mapping[str, int]) -> None:
+        """Share out by the weights of runs. Called before the first run."""
+        self._ledger.use_weights(weights)
 
     def use_limit(self, limit: int) -> None:
         """Use the limit of the item that came last."""
@@ -172,6 +177,7 @@ class KeyLimits:
     Attributes:
         asking: The pools that the engine has to share out.
         keys: The keys of the runs that use some.
+        weights: The weights of runs that are not normal. Set before the first run.
     """
 
     def __init__(self) -> None:
@@ -180,6 +186,7 @@ class KeyLimits:
         self.keys: dict[str, set[str]] = {}
         self._lock = threading.Lock()
         self.asking: deque[KeyPool] = deque()
+        self.weights: Mapping[str, int] = NO_WEIGHTS
         self._share: Callable[[Iterable[str]], None] | None = None
         self._wake: Callable[[], object] | None = None
 
@@ -199,6 +206,7 @@ class KeyLimits:
             if pool is None:
                 share = self._share
                 pool = KeyPool(key, limit, self.asking.append, None if share is None else lambda key: share((key,)))
+                pool.use_weights(self.weights)
                 self._pools[key] = pool
             pool.runs.add(run_id)
             self.keys.setdefault(run_id, set()).add(key)

@@ -8,10 +8,14 @@ all changes since the last time.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from itertools import chain
 
 import msgspec
+
+from stretto.actors.runs.weighted_shares import NO_WEIGHTS, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ class PermitPool:
         """The number of permits that no run holds."""
         with self._lock:
             return self._ledger.free
+
+    def use_weights(self, weights: Mapping[str, int]) -> None:
+        """Share out by the weights of runs. Called before the first run."""
+        self._ledger.use_weights(weights)
 
     def resize(self, total: int) -> bool:
         """Change the number of permits. If they are fewer, runs return the surplus as items end."""
@@ -96,7 +104,7 @@ class PermitPool:
 
 
 class PermitLedger:
-    """The permits that runs hold and want. Waiting runs are served round robin.
+    """The permits that runs hold and want. Waiting runs are served round robin, or by weight if one is not normal.
 
     `request`, `release` and `forget` only record changes, and `share_out` acts on them.
     """
@@ -111,6 +119,11 @@ class PermitLedger:
         self._starving: dict[str, None] = {}
         self._reclaimed: dict[str, int] = {}
         self._reclaimed_total = 0
+        self._turns = Turns(NO_WEIGHTS)
+
+    def use_weights(self, weights: Mapping[str, int]) -> None:
+        """Share out by the weights of runs. Called before the first run."""
+        self._turns = Turns(weights)
 
     @property
     def free(self) -> int:
@@ -166,6 +179,7 @@ class PermitLedger:
     def forget(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return whether others wait for permits, if it had any or waited."""
         held = self._held.pop(run_id, 0)
+        self._turns.forget(run_id)
         if not held and run_id not in self._wanted:
             return False
         self._out -= held
@@ -179,11 +193,43 @@ class PermitLedger:
         """Grant free permits to waiting runs, and reclaim permits from runs that hold too many."""
         if not self._wanted:
             return []
+        if self._turns.weights:
+            return self._share_out_by_weight()
         fair = max(self.total // (len(self._held) + len(self._starving)), 1)
         changes: list[Grant | Reclaim] = [Grant(run_id, count) for run_id, count in self._grant_all(fair).items()]
         if self._wanted:
             changes += self._reclaim(fair)
         return changes
+
+    def _share_out_by_weight(self) -> list[Grant | Reclaim]:
+        fair = self._turns.shares(self.total, chain(self._held, self._starving))
+        granted: dict[str, int] = {}
+        if sum(fair.values()) <= self.total:
+            for run_id in list(self._wanted):
+                self._grant(run_id, fair[run_id] - self.held(run_id), granted)
+        waiting = [(self._turns.start(run_id), number, run_id) for number, run_id in enumerate(self._wanted)]
+        heapify(waiting)
+        while self.free and waiting:
+            _, number, run_id = heappop(waiting)
+            self._grant(run_id, 1, granted)
+            if run_id in self._wanted:
+                heappush(waiting, (self._turns.start(run_id), number + len(self._wanted), run_id))
+        changes: list[Grant | Reclaim] = [Grant(run_id, count) for run_id, count in granted.items()]
+        return [*changes, *self._reclaim_by_weight(fair)] if self._wanted else changes
+
+    def _reclaim_by_weight(self, fair: Mapping[str, int]) -> Iterator[Reclaim]:
+        """Reclaim permits from runs above their fair share. If the shares are too many, all take turns."""
+        missing = sum(min(wanted, max(fair[run] - self.held(run), 0)) for run, wanted in self._wanted.items())
+        missing -= self._reclaimed_total
+        holders = sorted(self._held, key=lambda each: -self._held[each] / self._turns.weight(each))
+        for floors in (fair, NO_WEIGHTS) if sum(fair.values()) > self.total else (fair,):
+            for run_id in holders:
+                pending = self._reclaimed.get(run_id, 0)
+                count = min(missing, self._held[run_id] - pending - floors.get(run_id, 0))
+                if count > 0:
+                    missing -= count
+                    self._reclaim_no_more_than(run_id, pending + count)
+                    yield Reclaim(run_id, count)
 
     def to_reclaim(self, most: int) -> int:
         """Return how many permits have to be reclaimed so that runs keep at most so many."""
@@ -249,6 +295,8 @@ class PermitLedger:
     def _grant(self, run_id: str, most: int, granted: dict[str, int]) -> None:
         count = min(most, self._wanted[run_id], self.free)
         if count > 0:
+            if self._turns.weights:
+                self._turns.served(run_id, count)
             granted[run_id] = granted.get(run_id, 0) + count
             self._hold(run_id, self.held(run_id) + count)
             # A run that was served goes to the end of the queue.

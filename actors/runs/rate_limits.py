@@ -8,7 +8,7 @@ times of a key. Several engines have those that the store gives each of them.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Final, NamedTuple
 
@@ -16,8 +16,9 @@ from stretto.actors.dispatch import Recipient, Timers
 from stretto.actors.journal import MAX_LEAD_SECONDS, RateNeed, RatePortion, portion_of
 from stretto.actors.runs.messages import PermitsGranted
 from stretto.actors.runs.rate_slots import OwnSlots, PortionSlots
+from stretto.actors.runs.weighted_shares import NO_WEIGHTS
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.model import RateLimit
+from stretto.definitions.model import NORMAL_WEIGHT, RateLimit
 
 MAX_RATE_KEYS: Final = 100_000
 """Keys of rates that an engine remembers: those of its runs, and if it is alone those whose next time is to come."""
@@ -52,11 +53,13 @@ class RateClock(NamedTuple):
         now: The clock of all times.
         timers: Sends reminders.
         ask: Called with a key of which the store has to give times.
+        weights: The weights of runs that are not normal.
     """
 
     now: Callable[[], float]
     timers: Timers
     ask: Callable[[str], None]
+    weights: Mapping[str, int]
 
 
 class RatePool:
@@ -81,7 +84,7 @@ class RatePool:
         self.runs: set[str] = set()
         self.slots = slots
         self._rate = rate
-        self._now, self._timers, self._ask = clock
+        self._now, self._timers, self._ask, self._weights = clock
         self._asked = False
         self._lead = 0.0
         self._waiting: dict[str, _Waiter] = {}
@@ -114,7 +117,7 @@ class RatePool:
             if not usable:
                 return False
             if self._waiting:
-                self._turn_left = self._of_turn(usable) - 1
+                self._turn_left = (self._turn_left or self._new_turn(usable)) - 1
                 if not self._turn_left:
                     self._waiting[run_id] = self._waiting.pop(run_id)  # to the end of the queue
             self.slots.take(now)
@@ -181,7 +184,15 @@ class RatePool:
         """Return how many of the usable times the next run has before it is the turn of another one."""
         if not self._waiting:
             return usable
-        return min(usable, self._turn_left or -(-usable // len(self._waiting)))
+        return min(usable, self._turn_left or self._new_turn(usable))
+
+    def _new_turn(self, usable: int) -> int:
+        """Return how many items the first run starts before it is the turn of another one."""
+        length = -(-usable // len(self._waiting))
+        if not self._weights:
+            return length
+        weights = [self._weights.get(run_id, NORMAL_WEIGHT) for run_id in self._waiting]
+        return max(length, weights[0] // min(weights))
 
     def _remove(self, run_id: str) -> None:
         if run_id in self._waiting:
@@ -217,9 +228,10 @@ class RateLimits:
         keys: The keys of the runs that use some.
     """
 
-    def __init__(self, timers: Timers) -> None:
+    def __init__(self, timers: Timers, weights: Mapping[str, int] = NO_WEIGHTS) -> None:
         """Create no key. The engine is alone until `connect`."""
         self._timers = timers
+        self._weights = weights
         self._now = timers.monotonic
         self._ask: Callable[[Iterable[str]], None] | None = None
         self._pools: dict[str, RatePool] = {}
@@ -303,7 +315,7 @@ class RateLimits:
             slots = OwnSlots(rate.interval, rate.burst, self._later.pop(key, -inf))
         else:
             slots = PortionSlots(rate.interval, rate.burst)
-        return RatePool(key, rate, slots, RateClock(self._now, self._timers, self._ask_for))
+        return RatePool(key, rate, slots, RateClock(self._now, self._timers, self._ask_for, self._weights))
 
     def _ask_for(self, key: str) -> None:
         if self._ask is not None:

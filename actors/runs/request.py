@@ -33,7 +33,7 @@ from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.expressions import DEFAULT_LIMITS
-from stretto.definitions.model import Workflow, bind
+from stretto.definitions.model import NORMAL, Priority, Workflow, bind
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
@@ -56,12 +56,13 @@ class RecoverySource:
 
 
 class RunInputs(msgspec.Struct, frozen=True):
-    """The definition, the bound inputs, the origin and the labels of an ended run, for a rerun from memory."""
+    """The definition, inputs, origin, labels and priority of an ended run, for a rerun from memory."""
 
     workflow: Workflow
     parameters: FrozenDict
     origin: Origin
     labels: dict[str, str] = {}
+    priority: Priority = NORMAL
 
 
 def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
@@ -113,13 +114,14 @@ class RunRequest:
         limits: The limits on the run's expressions.
         requested_by: Who started the run, or None if a program did in its own process.
         audit: Recorded with the acceptance.
+        priority: Its priority, at first that of its definition.
         match: The answer of a rule to an event that it is started for, or None.
         event_depth: The runs before it in its chain of events and runs. A sub-workflow has the depth of its parent.
     """
 
     __slots__ = (
         "accepted", "audit", "depth", "event_depth", "family", "followers", "handle", "inputs", "key",
-        "labels", "lane", "limits", "mask", "match", "nested", "origin", "parent", "requested_by", "rerun",
+        "labels", "lane", "limits", "mask", "match", "nested", "origin", "parent", "priority", "requested_by", "rerun",
         "reuse_plan", "scope", "secrecy", "shape", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
@@ -141,6 +143,7 @@ class RunRequest:
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = self.event_depth = 0
+        self.priority: Priority = workflow.priority
         self.origin: Origin = "owner"
         self.labels: dict[str, str] = {}
         self.surroundings = NO_ENVIRONMENT
@@ -186,7 +189,7 @@ class RunRequest:
             depth=self.depth, root=None if self.family == self.handle.id else self.family, rerun=self.rerun,
             origin=self.origin, limits=self.limits,
             labels=self.labels, requested_by=self.requested_by, audit=self.audit, match=self.match,
-            event_depth=self.event_depth, needs=needs,
+            event_depth=self.event_depth, needs=needs, priority=self.priority,
             idempotency=self._idempotency(),
         )  # fmt: skip
 

@@ -66,6 +66,7 @@ class Services:
         context_bytes: The context's weight by run. Each run updates its own.
         public_url: The beginning of links to the daemon's pages, or "" without a daemon.
         draining: Whether the engine gives its runs to other engines, and accepts no more.
+        weights: The weights of runs in progress whose priority is not normal.
         news_wanted: Whether someone listens to the engine, so that supervisors report changes of their status.
     """
 
@@ -99,10 +100,14 @@ class Services:
     draining: bool = False
     public_url: str = ""
     rate_limits: RateLimits = field(init=False)
+    weights: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Create the rates, which need the clock."""
-        self.rate_limits = RateLimits(self.timers)
+        """Create the rates, which need the clock, and let all permits be shared out by the weights of runs."""
+        self.rate_limits = RateLimits(self.timers, self.weights)
+        self.key_limits.weights = self.weights
+        for permits in (self.permits, *self.pool_permits.values()):
+            permits.use_weights(self.weights)
 
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""
@@ -111,6 +116,8 @@ class Services:
             asks = self.key_limits.forget(run_id) or asks
         if self.rate_limits.keys:
             self.rate_limits.forget(run_id)
+        if self.weights:
+            self.weights.pop(run_id, None)
         if not self.pool_permits:
             return asks
         for pool in () if self.pools is None else self.pools.values():

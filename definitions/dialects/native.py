@@ -18,7 +18,16 @@ from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.pools import read_pool
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.expressions import Site, Template
-from stretto.definitions.model import Assignment, CancellationPolicy, Resources, Task, Workflow
+from stretto.definitions.model import (
+    NORMAL,
+    PRIORITIES,
+    Assignment,
+    CancellationPolicy,
+    Priority,
+    Resources,
+    Task,
+    Workflow,
+)
 from stretto.definitions.source import MapNode, Node, to_data
 
 
@@ -62,6 +71,9 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
     policy = "allow_finish"
     for member, what in fields.given("cancellation_policy"):
         policy = reader.choice(member, what, get_args(CancellationPolicy)) or policy
+    priority = NORMAL
+    for member, what in fields.given("priority"):
+        priority = reader.choice(member, what, PRIORITIES) or priority
     fail_fast = any(reader.boolean(member, what) for member, what in fields.given("fail_fast"))
     metadata = {
         name: to_data(member) for name in sorted(KEPT_FIELDS - {"description"}) for member, _ in fields.given(name)
@@ -77,6 +89,7 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         output=output,
         cancellation_policy=cast("CancellationPolicy", policy),
         fail_fast=fail_fast,
+        priority=cast("Priority", priority),
         timeout=timeout,
         timeout_place=timeout_node.place if timeout_node is not None else None,
         deadlines=deadlines,

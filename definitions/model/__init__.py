@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
     from stretto.definitions.model.json_schema import inputs_schema, parameter_schema, parameters_schema
     from stretto.definitions.model.parameters import bind, problems_of
+    from stretto.definitions.model.priorities import NORMAL, NORMAL_WEIGHT, PRIORITIES, Priority, weight_of
     from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
     from stretto.definitions.model.waiting import INQUIRIES, WAITING_ACTIONS, may_ask
@@ -49,6 +50,7 @@ else:
             "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
             "json_schema": "inputs_schema parameter_schema parameters_schema",
             "parameters": "bind problems_of",
+            "priorities": "NORMAL NORMAL_WEIGHT PRIORITIES Priority weight_of",
             "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
             "waiting": "INQUIRIES WAITING_ACTIONS may_ask",
@@ -64,7 +66,10 @@ __all__ = [
     "EDGES",
     "INQUIRIES",
     "NATIVE",
+    "NORMAL",
+    "NORMAL_WEIGHT",
     "ORQUESTA",
+    "PRIORITIES",
     "ST2",
     "WAITING_ACTIONS",
     "Assignment",
@@ -81,6 +86,7 @@ __all__ = [
     "OnBadLine",
     "Parameter",
     "ParameterType",
+    "Priority",
     "RateLimit",
     "Resources",
     "Retry",
@@ -106,4 +112,5 @@ __all__ = [
     "reachable_from",
     "read_answer_schema",
     "secret_values",
+    "weight_of",
 ]

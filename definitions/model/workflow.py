@@ -12,6 +12,7 @@ from typing import Any, Literal
 from stretto.definitions.data import Data
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Template
+from stretto.definitions.model.priorities import NORMAL, Priority
 from stretto.definitions.model.resources import Resources
 from stretto.definitions.model.semantics import NATIVE, Semantics
 
@@ -300,6 +301,7 @@ class Workflow:
         text: The source. It does not count when workflows are compared.
         installed: Whether it was read from a file on the engine's machine, so that its fixed paths are the operator's.
             It does not count either.
+        priority: The priority of a run that is started without one.
         derived: The values of `once_per_workflow`, by the function that computes them. A copy has none yet.
     """
 
@@ -325,6 +327,7 @@ class Workflow:
     warnings: tuple[Finding, ...] = ()
     text: str = field(default="", repr=False, compare=False)
     installed: bool = field(default=False, repr=False, compare=False)
+    priority: Priority = NORMAL
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

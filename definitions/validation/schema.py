@@ -22,7 +22,15 @@ from stretto.definitions.dialects import (
     SOURCES,
     TASK_KINDS,
 )
-from stretto.definitions.model import Backoff, CancellationPolicy, DeadlinePolicy, Delivery, OnBadLine, ParameterType
+from stretto.definitions.model import (
+    PRIORITIES,
+    Backoff,
+    CancellationPolicy,
+    DeadlinePolicy,
+    Delivery,
+    OnBadLine,
+    ParameterType,
+)
 
 Schema = dict[str, Any]
 
@@ -126,6 +134,7 @@ def _workflow_fields() -> Schema:
         "on_cancel": _TEXT,
         "cancellation_policy": {"enum": list(get_args(CancellationPolicy))},
         "fail_fast": _FLAG,
+        "priority": {"enum": list(PRIORITIES)},
         **dict.fromkeys(sorted(KEPT_FIELDS - {"description"}), _ANY),
     }
 

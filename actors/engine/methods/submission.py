@@ -24,6 +24,7 @@ class SubmissionMethods(EngineActor):
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
         origin: Origin = "owner",
         by: Requester | None = None,
     ) -> Deferred:
@@ -35,6 +36,7 @@ class SubmissionMethods(EngineActor):
             watcher: An actor that gets `RunProgressed` as the run progresses, with changes merged while it is busy.
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle.
             labels: Up to 16 texts by key, by which `runs` finds the run. Its sub-workflows' runs do not get them.
+            priority: "low", "normal", "high" or "urgent". None is that of the definition. Sub-workflows have it.
             origin: "remote" for a client without the rights of this process. It decides which files the run may use.
             by: Who asks for it. The run records it, and the audit gets an entry in the same commit as the change.
 
@@ -46,11 +48,12 @@ class SubmissionMethods(EngineActor):
             InvalidDefinition: The definition has errors, or reads a name that keystore or configuration lack.
             InvalidInput: The inputs do not match the parameters.
             InvalidLabels: There are too many labels, or one is too long or not printable.
+            InvalidPriority: There is no such priority.
             EngineStopping, TooManyRuns: The engine is being stopped, or has `max_runs` runs in progress.
             IdempotencyConflict: The key belongs to another request.
             RefusedFile: The run must not use a file whose path is fixed in the definition.
         """
-        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, labels, origin, by)
+        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, labels, origin, by, priority)
 
     def rerun(  # noqa: PLR0913 - keywords, each independent
         self,

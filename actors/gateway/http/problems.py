@@ -76,6 +76,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "invalid_input": 422,
     "invalid_items": 422,
     "invalid_labels": 422,
+    "invalid_priority": 422,
     "invalid_key": 422,
     "invalid_answer": 422,
     "invalid_token": 422,

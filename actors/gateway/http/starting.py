@@ -41,7 +41,7 @@ class Starting:
         workflow = await self.find(request.workflow, caller)
         handle = await call(
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin, by=caller.asks(request.note),
+            labels=request.labels, priority=request.priority, origin=caller.origin, by=caller.asks(request.note),
         )  # fmt: skip
         return accepted_as(handle)
 

@@ -62,6 +62,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "invalid_definition": "The definition has errors. The findings say where.",
     "invalid_input": "The inputs do not fit the parameters of the workflow.",
     "invalid_items": "The items that are to run again are not those of the run. Correct them as the message says.",
+    "invalid_priority": "There is no such priority: choose low, normal, high or urgent.",
     "invalid_labels": "The labels are too many, too long, or have names that are not allowed.",
     "invalid_key": "A key cannot have this scope, owner, name or value.",
     "invalid_answer": "The answer does not match the schema of the inquiry.",

@@ -151,17 +151,20 @@ class AsyncRemoteEngine:
         """Close all connections. Calls without an answer raise `ClientClosed`; runs continue."""
         self._calls.close()
 
-    async def submit(
+    async def submit(  # noqa: PLR0913 - keywords, each independent
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
         note: str | None = None,
     ) -> AsyncRunHandle:
         """Start a run of a workflow. See `RemoteEngine.submit`. A file is read in a thread."""
-        question = self._questions.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels, note=note)
+        question = self._questions.submit(
+            workflow, inputs, idempotency_key=idempotency_key, labels=labels, priority=priority, note=note
+        )
         if not isinstance(workflow, Workflow) and is_path(os.fspath(workflow)):
             request = await asyncio.to_thread(cast("Question[RunHandle]", question).make)
             question = Question(lambda: request, cast("Question[RunHandle]", question).read)

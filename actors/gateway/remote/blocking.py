@@ -53,23 +53,29 @@ class BlockingRemoteEngine(BlockingCalls):
         timeout: float | None = None,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
         note: str | None = None,
     ) -> Outcome:
         """Run a workflow to its end. See `BlockingEngine.run`."""
-        run = self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels, note=note)
+        run = self.submit(
+            workflow, inputs, idempotency_key=idempotency_key, labels=labels, priority=priority, note=note
+        )
         return self._to_its_end(run, timeout)
 
-    def submit(
+    def submit(  # noqa: PLR0913 - keywords, each independent
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
         note: str | None = None,
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `RemoteEngine.submit`."""
-        return self.proxy.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels, note=note).get()
+        return self.proxy.submit(
+            workflow, inputs, idempotency_key=idempotency_key, labels=labels, priority=priority, note=note
+        ).get()
 
     def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,

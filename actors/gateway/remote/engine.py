@@ -108,13 +108,14 @@ class RemoteEngine(RemoteReports):
         """Return the same engine with methods that wait for their answers, as `Engine.open()` has them."""
         return BlockingRemoteEngine(self)
 
-    def submit(
+    def submit(  # noqa: PLR0913 - keywords, each independent
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: str | None = None,
         note: str | None = None,
     ) -> pykka.Future[RunHandle]:
         """Start a run of a workflow. See `Engine.submit`.
@@ -127,6 +128,7 @@ class RemoteEngine(RemoteReports):
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle. None
                 makes a new key.
             labels: Up to 16 texts by key.
+            priority: As of `Engine.submit`.
             note: As of every change: up to 1,000 characters for the audit.
 
         Returns:
@@ -134,7 +136,9 @@ class RemoteEngine(RemoteReports):
         """
         key = key_or_new(idempotency_key)
         given, texts = thaw(dict(inputs or {})), None if labels is None else dict(labels)
-        return self._calls.send(lambda: Submit(named_or_read(workflow), given, key, texts, note=note), self._accepted)
+        return self._calls.send(
+            lambda: Submit(named_or_read(workflow), given, key, texts, priority=priority, note=note), self._accepted
+        )
 
     def rerun(  # noqa: PLR0913 - as of `Engine.rerun`
         self,

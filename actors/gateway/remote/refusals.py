@@ -24,6 +24,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "invalid_idempotency_key": "stretto.actors:InvalidIdempotencyKey",
     "invalid_items": "stretto.definitions:InvalidItems",
     "invalid_labels": "stretto.actors:InvalidLabels",
+    "invalid_priority": "stretto.actors:InvalidPriority",
     "invalid_key": "stretto.actors:InvalidKey",
     "item_not_in_flight": "stretto.actors:ItemNotInFlight",
     "key_conflict": "stretto.actors:KeyConflict",

@@ -15,6 +15,7 @@ from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
 from stretto.definitions.data import encode_json
+from stretto.definitions.model import NORMAL, PRIORITIES
 
 FIRST_STATUS: Final = "running"
 """The status of an accepted run before its first entry."""
@@ -95,6 +96,7 @@ class Acceptance:
                 "root": accepted.root or accepted.run_id,
                 "event_depth": accepted.event_depth or None,
                 "needs": encode_needs(self._needs(accepted)),
+                "priority": None if accepted.priority == NORMAL else PRIORITIES.index(accepted.priority),
             }
 
     def _needs(self, accepted: RunAccepted) -> Needs:

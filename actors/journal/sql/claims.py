@@ -6,7 +6,7 @@ Entries are read after the commit of the claim: the last owner may still have wr
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, literal, or_, select, update
 
 from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed
 from stretto.actors.journal.encryption import Keyring
@@ -16,6 +16,7 @@ from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.suspects import SUSPECTS, restore_suspicion
 from stretto.actors.journal.sql.tables import DUE, engines, matches, runs, suspects
 from stretto.actors.journal.store import Unfinished
+from stretto.definitions.model import NORMAL, PRIORITIES
 
 CLAIMED_AT_ONCE: Final = 500
 """Trees that one transaction claims: databases limit a statement's parameters."""
@@ -29,12 +30,14 @@ class Owned(NamedTuple):
         unit: The column whose rows with the same value are claimed together.
         order: The column by whose lowest value units are claimed first; it is unique.
         is_left: Whether a row needs an owner.
+        rank: Units with a higher value are claimed before others, whatever their order.
     """
 
     table: Table
     unit: ColumnElement[Any]
     order: ColumnElement[int]
     is_left: ColumnElement[bool]
+    rank: ColumnElement[int] = literal(0)
 
 
 class Portion(NamedTuple):
@@ -44,7 +47,8 @@ class Portion(NamedTuple):
     contended: bool
 
 
-RUNS: Final = Owned(runs, runs.c.root, runs.c.number, runs.c.ended_at.is_(None))
+_PRIORITY: Final = func.coalesce(runs.c.priority, PRIORITIES.index(NORMAL))
+RUNS: Final = Owned(runs, runs.c.root, runs.c.number, runs.c.ended_at.is_(None), _PRIORITY)
 """A tree of runs is claimed while any run of it is in progress, also if the run at its top has ended or was pruned."""
 MATCHES: Final = Owned(matches, matches.c.number, matches.c.number, DUE)
 """A match is claimed until its run is started, or cannot be."""
@@ -101,7 +105,7 @@ class RunClaims:
         again = self._ownership.take_over(connection)
         fits = self._fitting.conditions(connection)
         units, contended = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE, fits)
-        of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
+        of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.rank.desc(), RUNS.order)
         rows = connection.execute(of_units).all() if units else ()
         claimed = frozenset(row.id for row in rows)
         is_due = connection.scalar(_DUE) is not None
@@ -141,7 +145,8 @@ def claim(
     fenced = connection.scalars(select(engines.c.number).where(engines.c.fenced_by.is_not(None))).all()
     owner, first = owned.table.c.owner, func.min(owned.order)
     can_be_claimed = owned.is_left, or_(owner.is_(None), owner.in_(fenced)), *fits
-    oldest = select(first).where(*can_be_claimed).group_by(owned.unit).order_by(first).limit(limit)
+    order = (func.max(owned.rank).desc(), first)
+    oldest = select(first).where(*can_be_claimed).group_by(owned.unit).order_by(*order).limit(limit)
     # The first row of a unit stands for all of it: an engine that has locked that one claims the others.
     first_rows = connection.scalars(oldest).all()
     locked = select(owned.unit).where(owned.order.in_(first_rows), *can_be_claimed)

@@ -63,6 +63,7 @@ from stretto.actors.journal.sql.run_rows import (
     restore_labels,
     restore_limits,
     restore_origin,
+    restore_priority,
     restore_requested_by,
     restore_rerun,
     restore_run_row,
@@ -153,13 +154,11 @@ class SqlReader:
 
     def restore_run(self, connection: Connection, row: Any) -> RunAccepted:
         """Return the acceptance of a run from a row of `ACCEPTED`. Raises StrettoError."""
-        workflow = self._shared.definition(connection, row.definition)
-        surroundings = self._shared.surroundings(connection, row.surroundings)
         return RunAccepted(
             run_id=row.id,
-            workflow=workflow,
+            workflow=self._shared.definition(connection, row.definition),
             parameters=self._data(row.parameters),
-            surroundings=surroundings,
+            surroundings=self._shared.surroundings(connection, row.surroundings),
             accepted_at=row.accepted_at,
             secret=is_encrypted(row.parameters),
             parent=self._parent(row),
@@ -172,6 +171,7 @@ class SqlReader:
             labels=restore_labels(row),
             requested_by=restore_requested_by(row),
             event_depth=row.event_depth or 0,
+            priority=restore_priority(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

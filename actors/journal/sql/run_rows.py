@@ -44,6 +44,7 @@ from stretto.actors.journal.sql.run_search import Ask, Matches, find_matches
 from stretto.actors.journal.sql.tables import run_labels, runs
 from stretto.actors.journal.store import RunEnd, RunRow
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
+from stretto.definitions.model import NORMAL, PRIORITIES, Priority
 
 CLOCK_STEP_SECONDS: Final = 3600.0
 """The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""
@@ -256,6 +257,16 @@ def restore_labels(row: Any) -> dict[str, str]:
     """Return the labels of a row with `LABELS`, sorted by key."""
     labels = {} if row.labels is None else _decode_labels(row.labels)
     return dict(sorted(labels.items()))
+
+
+def restore_priority(row: Any) -> Priority:
+    """Return the priority of a row of `runs`. Any other number is damage."""
+    if row.priority is None:
+        return NORMAL
+    number: int = row.priority
+    if not 0 <= number < len(PRIORITIES):
+        raise UnreadableRecord(f"the priority of the run {row.id} must be 0 to 3, got {number!r}")
+    return PRIORITIES[number]
 
 
 def restore_origin(row: Any) -> Origin:

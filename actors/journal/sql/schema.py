@@ -165,6 +165,7 @@ SCHEMA: Final = Schema(
         "0025",
         "0027",
         "0028",
+        "0029",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

@@ -102,6 +102,8 @@ runs = table(
     Column("event_depth", Integer),
     # All that an engine must have to run it, in JSON (`needs`). Null for a run that any engine can run.
     Column("needs", Text),
+    # 0 (low), 2 (high) or 3 (urgent). Null for a normal one.
+    Column("priority", Integer),
     sqlite_autoincrement=True,
 )
 

@@ -1,5 +1,6 @@
 """The rates of keys in one engine: alone, and with the times that the store gives to it."""
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -10,6 +11,7 @@ from stretto.actors.journal import RateNeed, RatePortion
 from stretto.actors.runs import rate_limits as module
 from stretto.actors.runs.messages import PermitsGranted
 from stretto.actors.runs.rate_limits import RATE_PREFIX, RateLimits, RatePool, RateUse
+from stretto.actors.runs.weighted_shares import NO_WEIGHTS
 from stretto.definitions.errors import LimitExceeded, Place
 from stretto.definitions.expressions import Constant
 from stretto.definitions.model import RateLimit
@@ -35,10 +37,10 @@ class Inbox:
 class Time:
     """A clock that stands, and the reminders for it. It is the clock's actor as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Mapping[str, int] = NO_WEIGHTS) -> None:
         self.now = 1000.0
         self.reminders: dict[int, RemindAt] = {}
-        self.limits = RateLimits(Timers(self, lambda: self.now))  # type: ignore[arg-type]
+        self.limits = RateLimits(Timers(self, lambda: self.now), weights)  # type: ignore[arg-type]
 
     def tell(self, message: RemindAt | ForgetReminder) -> None:
         """Keep or forget a reminder."""
@@ -100,6 +102,23 @@ def test_runs_that_wait_take_turns() -> None:
         order.append(run)
         wait(pool, run, 2 - order.count(run))
     assert order == [*"abc"] * 2
+
+
+def test_a_run_of_more_weight_has_longer_turns() -> None:
+    """Four items for each of a normal one."""
+    time = Time({"a": 8})
+    pool = time.limits.join("a", "k", rate())
+    time.limits.join("b", "k", rate()).take("b")
+    order = ""
+    wait(pool, "a", 20)
+    wait(pool, "b", 20)
+    for _ in range(15):
+        run = time.next()[1]
+        time.ring(pool)
+        assert pool.take(run)
+        order += run
+        wait(pool, run, 20)
+    assert order == "aaaab" * 3
 
 
 def test_a_burst_is_shared_by_those_who_wait() -> None:

@@ -104,6 +104,21 @@ def test_trees_are_claimed_in_portions_the_oldest_first(store: Store, monkeypatc
     assert not rest.more
 
 
+def test_trees_of_a_higher_priority_are_claimed_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same priority the oldest first. The runs of a tree stay in their order."""
+    monkeypatch.setattr(claims, "CLAIMED_AT_ONCE", 2)
+    store.writer.write([
+        acceptance("low", priority="low"), acceptance("first"), acceptance("second"),
+        acceptance("high", priority="high"), acceptance("urgent", priority="urgent"),
+        acceptance("child", root="urgent", depth=1, priority="urgent"),
+    ])  # fmt: skip
+    leave(store, "low", "first", "second", "high", "urgent", "child")
+    portions = [[each.run_id for each in store.claims.claim().unfinished] for _ in range(3)]
+    assert portions == [["urgent", "child", "high"], ["first", "second"], ["low"]]
+    accepted = store.reader.accepted("urgent"), store.reader.accepted("first")
+    assert [each.priority for each in accepted if each is not None] == ["urgent", "normal"]
+
+
 def test_suspects_come_with_their_runs(store: Store) -> None:
     """Those of runs that others recover stay with them. One whose run has ended is told, to be forgotten."""
     store.writer.write([acceptance("claimed"), acceptance("mine"), acceptance("over"), acceptance("held")])

@@ -1,0 +1,20 @@
+"""The priority that a client asks for."""
+
+from stretto.definitions.errors import StrettoError, nearest
+from stretto.definitions.model import PRIORITIES, Priority
+
+
+class InvalidPriority(StrettoError):
+    """There is no such priority."""
+
+    code = "invalid_priority"
+
+
+def checked_priority(priority: object) -> Priority:
+    """Return a priority. Raises `InvalidPriority`."""
+    found = next((each for each in PRIORITIES if each == priority), None)
+    if found is not None:
+        return found
+    hint = nearest(priority, PRIORITIES) if isinstance(priority, str) else ""
+    message = f"priority must be one of {', '.join(PRIORITIES)}, got {priority!r:.100}"
+    raise InvalidPriority(f"{message}: {hint}" if hint else message)
