@@ -62,6 +62,8 @@ class Action:
         inline_bytes: The weight of an input above which an action that else runs inline runs on a thread.
         isolation: Where the action's code runs: "thread", "worker", or "fresh" for a process for each call. None if it
             runs in the daemon without a thread of its own.
+        digest: Returns the digest of the files of an action that is not a function of a module and can run elsewhere,
+            or "" if it cannot.
     """
 
     ref: str
@@ -80,6 +82,7 @@ class Action:
     code: Code | OwnWorker | None = None
     inline_bytes: int = sys.maxsize
     isolation: Isolation | None = None
+    digest: Callable[[], str] | None = None
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)

@@ -23,7 +23,8 @@ def _options(settings: PoolSettings, actions: tuple[str, ...]) -> PoolOptions:
         labels=settings.labels, key_file=settings.key_file,
     )  # fmt: skip
     return PoolOptions(
-        workers=settings.workers, slots=settings.slots, actions=settings.actions or actions, beat=settings.beat,
+        workers=settings.workers, slots=settings.slots, actions=settings.actions or actions, packs=settings.packs,
+        beat=settings.beat,
         cache_bytes=settings.max_cache_bytes, ray=place, insecure=settings.insecure,
         resources=Resources(settings.cpus, settings.gpus, settings.memory, settings.labels),
     )  # fmt: skip

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
+from stretto.actors.packs.digests import pack_digest
 from stretto.actors.packs.environments import Kind, unmade
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, run_action
@@ -198,7 +200,7 @@ def _process_action(described: PackAction, manifest: Manifest) -> Action:
         described.ref, call, "async" if code is None else described.isolation, parameters,
         description=described.description, find_problems=problems if parameters else None, origin=str(described.place),
         secret=secret_fields(described.parameters), result=described.result, code=code,
-        isolation=described.isolation,
+        isolation=described.isolation, digest=partial(pack_digest, manifest),
     )  # fmt: skip
 
 

@@ -31,11 +31,13 @@ class Settings:
     Attributes:
         values: The configuration by name.
         command: The command of the pack's workers, once it is known.
+        digest: The digest of the pack's files, once it is known, or "" if they are too many.
     """
 
     def __init__(self) -> None:
         self.values: FrozenDict = EMPTY_OBJECT
         self.command: WorkerCommand | None = None
+        self.digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,14 @@ ALWAYS_THERE: Final = frozenset({"core.http", "core.local"})
 
 
 def can_leave(action: Action) -> bool:
-    """Return whether workers can have an action: it may wait, and it is not a pack's."""
+    """Return whether workers can have an action: it may wait, and does not need what only the daemon has.
+
+    Actions of StackStorm's packs do: their pack's configuration, and the key-value store.
+    """
     if action.ref.startswith("core."):
         return action.ref in ALWAYS_THERE
+    if action.digest is not None:
+        return bool(action.digest())
     return action.runner != "inline" and (not action.origin or isinstance(action, _ElsewhereAction))
 
 
@@ -40,8 +45,9 @@ def announce(action: Action) -> Announced | None:
     if runner == "waits":
         return None
     return Announced(
-        action.ref, announced_digest(action), runner, parameters, action.takes_anything, action.description
-    )
+        action.ref, announced_digest(action), runner, parameters, action.takes_anything, action.description,
+        tuple(sorted(action.secret)),
+    )  # fmt: skip
 
 
 def announced_action(announced: Announced) -> Action:
@@ -56,7 +62,7 @@ def announced_action(announced: Announced) -> Action:
 
     return _ElsewhereAction(
         announced.ref, is_elsewhere, "async", parameters, announced.takes_anything, announced.description,
-        origin=f"{ORIGIN} with the digest {announced.digest}",
+        origin=f"{ORIGIN} with the digest {announced.digest}", secret=frozenset(announced.secret),
     )  # fmt: skip
 
 
@@ -67,11 +73,11 @@ class _ElsewhereAction(Action):
 
 
 def announced_digest(action: Action) -> str:
-    """Return the digest of an action: that of its code's file, or the one that was announced."""
+    """Return the digest of an action: that of its code's file or its pack, or the one that was announced."""
     if isinstance(action, _ElsewhereAction):
         return action.origin.rpartition(" ")[2]
-    if action.origin:
-        return _digest_of(action.origin)
+    if action.digest is not None:
+        return action.digest()
     code = getattr(inspect.unwrap(action.function), "__code__", None)
     return _digest_of(code.co_filename if code is not None else "")
 

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from stretto.actors.actions import Action, OutputSoFar
+from stretto.actors.actions import WINDOW_BYTES, Action, OutputSoFar
+from stretto.actors.pools.messages import CallOutput
 from stretto.actors.pools.values import Split
-from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot, WorkerLog
+from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot, WorkerLog, replace_printed
 from stretto.definitions.model import CoreActions, Resources
 
 
@@ -41,8 +42,8 @@ class PooledCall:
     """
 
     __slots__ = (
-        "_canceller", "_log", "action", "began", "begun", "call", "cancelled", "core", "done", "ended", "losses",
-        "needs", "once", "printed", "sending", "split",
+        "_canceller", "_log", "_output", "action", "began", "begun", "call", "cancelled", "core", "done", "ended",
+        "losses", "needs", "once", "printed", "sending", "split",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
@@ -68,6 +69,7 @@ class PooledCall:
         self.split = split
         self._canceller = canceller
         self._log: WorkerLog | None = None
+        self._output: OutputSoFar | None = None
         self.began: Began | None = None
         self.printed = PrintSlot()
         self.sending = 0
@@ -88,8 +90,27 @@ class PooledCall:
         self.printed.watch(watcher)
 
     def output(self) -> OutputSoFar | None:
-        """Return None: a worker sends the output of a process with its end."""
-        return None
+        """Return the newest output of the call's process, as far as its worker has sent it."""
+        return self._output
+
+    def writes(self, output: CallOutput) -> None:
+        """Take what the call has written so far, and tell those who watch."""
+        self.begins()
+        if output.printed is not None:
+            self.prints(output.printed, output.cut)
+            return
+        out, err = output.stdout[-WINDOW_BYTES:], output.stderr[-WINDOW_BYTES:]
+        self._output = OutputSoFar(out, err, output.stdout_truncated, output.stderr_truncated)
+        self.printed.changed()
+
+    def prints(self, text: str, cut: int) -> None:
+        """Take all that the call's function has printed, and tell those who watch.
+
+        Args:
+            text: The newest text.
+            cut: How many bytes before it were dropped.
+        """
+        replace_printed(self.printed, text, cut)
 
     def logs(self, level: int, logger: str, text: str) -> None:
         """Write a log record of the call to the daemon's log, which masks the run's secrets."""

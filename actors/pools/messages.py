@@ -1,7 +1,7 @@
 """The messages between a pool and its workers: frozen data as msgpack, bounded in bytes, without functions or clocks.
 
     pool   --Welcome, Perform, Values, Stop, Drain-->          worker
-    worker --Joined, Begun, Logged, Ended, Beat, ValueMissing, Leaving--> pool
+    worker --Joined, Begun, Output, Logged, Ended, Beat, ValueMissing, Leaving--> pool
 
 A call has the token (engine, run, task, visit, index, attempt, sending). The pool's number for the sending is unique in
 one engine, so the worker's answers name the engine and the sending alone.
@@ -135,7 +135,7 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Announced(msgspec.Struct, frozen=True, array_like=True):
-    """An action that a worker can run. `digest` changes with the file of its code."""
+    """An action that a worker can run. `digest` changes with the file of its code, or with its pack."""
 
     ref: str
     digest: str
@@ -143,6 +143,7 @@ class Announced(msgspec.Struct, frozen=True, array_like=True):
     parameters: tuple[Parameter, ...]
     takes_anything: bool
     description: str
+    secret: tuple[tuple[str, ...], ...] = ()
 
 
 class Joined(PoolMessage, frozen=True):
@@ -214,6 +215,35 @@ class Logged(PoolMessage, frozen=True):
     records: tuple[Record, ...]
 
 
+class CallOutput(msgspec.Struct, frozen=True, array_like=True):
+    """The newest text that a running call has written so far.
+
+    Attributes:
+        number: The number of the sending.
+        printed: What the call's function has printed and logged, or None for a process.
+        cut: How many bytes before `printed` were dropped.
+        stdout: The standard output of the call's process.
+        stderr: Its standard error.
+        stdout_truncated: Whether earlier standard output was dropped.
+        stderr_truncated: Whether earlier standard error was dropped.
+    """
+
+    number: int
+    printed: str | None
+    cut: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    stdout_truncated: bool = False
+    stderr_truncated: bool = False
+
+
+class Output(PoolMessage, frozen=True):
+    """Running calls have written something. Only the daemon can mask the secrets in it."""
+
+    engine: int
+    outputs: tuple[CallOutput, ...]
+
+
 class Ended(PoolMessage, frozen=True):
     """Calls have ended."""
 
@@ -238,7 +268,7 @@ class Leaving(PoolMessage, frozen=True):
 
 
 ToWorker: TypeAlias = Welcome | Perform | Values | Stop | Drain | Acknowledged
-ToPool: TypeAlias = Joined | Begun | Logged | Ended | Beat | ValueMissing | Leaving
+ToPool: TypeAlias = Joined | Begun | Output | Logged | Ended | Beat | ValueMissing | Leaving
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_worker: Final[msgspec.msgpack.Decoder[ToWorker]] = msgspec.msgpack.Decoder(ToWorker)

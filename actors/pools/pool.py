@@ -61,11 +61,16 @@ class Pool:
         carrier: Its carrier.
         welcome: The settings that hold for its calls. The engine's number is the pool's own.
         offers: What each worker has for calls with needs.
+        has_packs: Whether its workers can run actions of packs.
     """
 
-    def __init__(self, name: str, carrier: Carrier, welcome: Welcome, offers: Resources = NO_RESOURCES) -> None:
+    def __init__(
+        self, name: str, carrier: Carrier, welcome: Welcome, offers: Resources = NO_RESOURCES, *,
+        has_packs: bool = False,
+    ) -> None:  # fmt: skip
         self.name = name
         self.offers = offers
+        self.has_packs = has_packs
         self.keeps_secrets = carrier.keeps_secrets
         self.notes = PoolNotes(name)
         self._carrier = carrier

@@ -13,6 +13,7 @@ from stretto.actors.pools.messages import Welcome
 from stretto.actors.pools.pool import Pool, new_engine_number
 from stretto.actors.pools.processes import ProcessCarrier
 from stretto.actors.pools.ray_carrier import RayCarrier, RayPlace
+from stretto.actors.pools.worker_code import WorkerCode
 from stretto.actors.settings import (
     BEAT_SECONDS,
     MAX_CACHE_BYTES,
@@ -57,6 +58,7 @@ class PoolOptions:
         workers: How many workers there are, from 1 to `MAX_POOL_WORKERS`, or 64 without `ray`.
         slots: How many calls each runs at a time, from 1 to `MAX_POOL_SLOTS`.
         actions: Modules and files with the actions that they can run.
+        packs: Folders of the packs whose actions they can run, as they are on their machines.
         beat: The seconds between two beats. A worker that misses three is lost.
         cache_bytes: The bytes of large values that a worker keeps.
         ray: The Ray cluster on which the workers run. None means processes on this machine.
@@ -68,6 +70,7 @@ class PoolOptions:
     workers: int = 1
     slots: int = POOL_SLOTS
     actions: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()
     beat: float = BEAT_SECONDS
     cache_bytes: int = MAX_CACHE_BYTES
     ray: RayPlace | None = None
@@ -120,10 +123,7 @@ class Pools(dict[str, Pool]):
 
     def __init__(self, options: Mapping[str, PoolOptions], policy: CallPolicy) -> None:
         engine = new_engine_number()
-        super().__init__(
-            (name, Pool(name, _carrier(name, each), _welcome(engine, each, policy), each.offers))
-            for name, each in options.items()
-        )
+        super().__init__((name, _pool(name, each, _welcome(engine, each, policy))) for name, each in options.items())
 
     def find(self, name: str) -> Pool:
         """Return a pool. Raises UnknownPool."""
@@ -147,12 +147,16 @@ class Pools(dict[str, Pool]):
             pool.stop()
 
 
+def _pool(name: str, options: PoolOptions, welcome: Welcome) -> Pool:
+    return Pool(name, _carrier(name, options), welcome, options.offers, has_packs=bool(options.packs))
+
+
 def _carrier(name: str, options: PoolOptions) -> Carrier:
-    place = options.ray
+    place, code = options.ray, WorkerCode(options.actions, options.packs)
     if place is None:
-        return ProcessCarrier(name, workers=options.workers, slots=options.slots, actions=options.actions)
+        return ProcessCarrier(name, workers=options.workers, slots=options.slots, code=code)
     keys = None if place.key_file is None else read_key_file(place.key_file)
-    return RayCarrier(name, place, workers=options.workers, slots=options.slots, actions=options.actions, keys=keys)
+    return RayCarrier(name, place, workers=options.workers, slots=options.slots, code=code, keys=keys)
 
 
 def _welcome(engine: int, options: PoolOptions, policy: CallPolicy) -> Welcome:

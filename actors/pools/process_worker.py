@@ -7,15 +7,16 @@ import sys
 import threading
 from collections.abc import Sequence
 
-import stretto.actors.actions.core  # noqa: F401 - registers the core actions
-from stretto.actors.actions import ActionRegistry, CannotLoadActions, load_actions
+from stretto.actors.actions import CannotLoadActions
 from stretto.actors.pools.call_log import forward_logs
 from stretto.actors.pools.framing import read_frame, write_frame
 from stretto.actors.pools.serving import Worker
+from stretto.actors.pools.worker_code import WorkerCode
+from stretto.definitions.errors import InvalidDefinition
 from stretto.metrics import configure_logging, get_logger
 
 
-def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
+def work(channel: int, name: str, slots: int, actions: Sequence[str], packs: Sequence[str]) -> None:
     """Run calls until the pool closes the channel, or lets the worker leave.
 
     Args:
@@ -23,13 +24,13 @@ def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
         name: The worker's name.
         slots: How many calls it runs at a time.
         actions: Modules and files with its actions.
+        packs: Folders of the packs with its other actions.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging("WARNING")
     try:
-        for each in actions:
-            load_actions(each)
-    except CannotLoadActions as error:
+        registry = WorkerCode(tuple(actions), tuple(packs)).load()
+    except (CannotLoadActions, InvalidDefinition) as error:
         get_logger(__name__).error("pool_actions_not_loaded", worker=name, reason=str(error))
         sys.exit(1)
     with socket.socket(fileno=channel) as connection:
@@ -39,7 +40,7 @@ def work(channel: int, name: str, slots: int, actions: Sequence[str]) -> None:
             with writing:
                 write_frame(connection, data)
 
-        worker = Worker(ActionRegistry.registered(), send, name=name, process=os.getpid(), slots=slots)
+        worker = Worker(registry, send, name=name, process=os.getpid(), slots=slots)
         forward_logs(worker.logged)
         reader = threading.Thread(target=_read, args=(connection, worker), name="stretto-pool-reader", daemon=True)
         worker.join()

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from stretto.actors.pools.carrier import CarrierEvents
 from stretto.actors.pools.children import END_SECONDS, Child, keep_running
 from stretto.actors.pools.messages import InvalidMessage
+from stretto.actors.pools.worker_code import WorkerCode
 from stretto.metrics import get_logger
 
 _CODE: Final = (
@@ -28,14 +28,14 @@ class ProcessCarrier:
         pool: The pool's name, which the workers' names begin with.
         workers: How many processes there are.
         slots: How many calls each runs at a time.
-        actions: Modules and files with the actions that they can run.
+        code: The actions that they can run.
     """
 
-    def __init__(self, pool: str, *, workers: int, slots: int, actions: Sequence[str]) -> None:
+    def __init__(self, pool: str, *, workers: int, slots: int, code: WorkerCode) -> None:
         self._pool = pool
         self._workers = workers
         self._slots = slots
-        self._actions = list(actions)
+        self._code = code
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._children: dict[str, Child] = {}
@@ -111,7 +111,7 @@ class ProcessCarrier:
         """Start a worker, and take what it sends until it ends. Return how many seconds it has lived."""
         name = f"{self._pool}-{next(self._numbers)}"
         try:
-            child = Child(name, _CODE, {"name": name, "slots": self._slots, "actions": self._actions})
+            child = Child(name, _CODE, {"name": name, "slots": self._slots, **self._code.as_json()})
         except OSError as error:
             _log.error("pool_worker_not_started", pool=self._pool, worker=name, reason=str(error))
             return 0.0

@@ -8,7 +8,7 @@ which is started again, and the workers of an ended one are lost.
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -29,6 +29,7 @@ from stretto.actors.pools.ray_pipe import (
     decode_to_daemon,
     encode_pipe,
 )
+from stretto.actors.pools.worker_code import WorkerCode
 from stretto.metrics import get_logger
 
 CONNECT_SECONDS: Final = 60.0
@@ -79,18 +80,18 @@ class RayCarrier:
         place: The cluster, and the resources of a worker.
         workers: How many workers there are.
         slots: How many calls each runs at a time.
-        actions: Modules and files with the actions that they can run, as they are on the workers' nodes.
+        code: The actions that they can run, as they are on the workers' nodes.
         keys: Encrypts what travels over Ray, or None. The workers read the same keys from their own file.
     """
 
     def __init__(  # noqa: PLR0913 - what a carrier is made of
-        self, pool: str, place: RayPlace, *, workers: int, slots: int, actions: Sequence[str], keys: Keyring | None
+        self, pool: str, place: RayPlace, *, workers: int, slots: int, code: WorkerCode, keys: Keyring | None
     ) -> None:
         self._pool = pool
         self._place = place
         self._workers = workers
         self._slots = slots
-        self._actions = list(actions)
+        self._code = code
         self._keys = keys
         self._lock = threading.Lock()
         self._child: Child | None = None
@@ -162,7 +163,7 @@ class RayCarrier:
         """Start a gateway, and take what it sends until it ends. Return for how many seconds it was connected."""
         given = {
             "place": {**asdict(self._place), "labels": dict(self._place.labels)}, "pool": self._pool,
-            "workers": self._workers, "slots": self._slots, "actions": self._actions, "first": self._first,
+            "workers": self._workers, "slots": self._slots, "first": self._first, **self._code.as_json(),
         }  # fmt: skip
         try:
             child = Child(f"{self._pool}-gateway", _CODE, given)

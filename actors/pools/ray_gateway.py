@@ -36,6 +36,7 @@ from stretto.actors.pools.ray_pipe import (
     encode_pipe,
 )
 from stretto.actors.pools.ray_worker import RayWorker
+from stretto.actors.pools.worker_code import WorkerCode
 from stretto.metrics import configure_logging
 
 STOP_SECONDS: Final = 2.0
@@ -49,8 +50,9 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
     pool: str,
     workers: int,
     slots: int,
-    actions: Sequence[str],
     first: int,
+    actions: Sequence[str],
+    packs: Sequence[str],
 ) -> None:
     """Connect to Ray, and carry messages until the daemon closes the channel.
 
@@ -60,8 +62,9 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
         pool: The pool's name.
         workers: How many workers there are.
         slots: How many calls each runs at a time.
-        actions: Modules and files with their actions.
         first: The number of the first worker.
+        actions: Modules and files with their actions.
+        packs: Folders of the packs with their other actions.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logging("WARNING")
@@ -80,7 +83,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
         raise SystemExit(1) from None
     connected.set()
     names = (f"{pool}-{number}" for number in itertools.count(first))
-    gateway = Gateway(connection, place, names, slots=slots, actions=actions)
+    code = WorkerCode(tuple(actions), tuple(packs))
+    gateway = Gateway(connection, place, names, slots=slots, code=code)
     try:
         asyncio.run(gateway.run(workers))
     finally:
@@ -103,17 +107,17 @@ class Gateway:
         place: The cluster and the resources of a worker.
         names: The names of the workers.
         slots: How many calls each runs at a time.
-        actions: Modules and files with their actions.
+        code: Their actions.
     """
 
     def __init__(
         self, connection: socket.socket, place: Mapping[str, Any], names: Iterator[str], *, slots: int,
-        actions: Sequence[str],
+        code: WorkerCode,
     ) -> None:  # fmt: skip
         self._connection = connection
         self._names = names
         self._slots = slots
-        self._actions = list(actions)
+        self._code = code
         self._key_file: str | None = place["key_file"]
         self._labels = dict(place["labels"])
         wanted = {"num_cpus": place["cpus"], "num_gpus": place["gpus"], "memory": place["memory"]}
@@ -172,7 +176,7 @@ class Gateway:
         text = ""
         await self.send(Started(name))
         try:
-            actor = self._actor_class.remote(name, self._slots, self._actions, self._key_file, self._labels)
+            actor = self._actor_class.remote(name, self._slots, self._code, self._key_file, self._labels)
             worker = self._workers[name] = _Worker(name, actor, self)
             text = await worker.serve()
         except Exception as error:  # noqa: BLE001 - Ray's errors have no common base, and each means a lost worker

@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-import stretto.actors.actions.core  # noqa: F401 - registers the core actions
-from stretto.actors.actions import ActionRegistry, load_actions
 from stretto.actors.journal import read_key_file
 from stretto.actors.pools.call_log import forward_logs
 from stretto.actors.pools.messages import InvalidMessage
 from stretto.actors.pools.parts import MAX_PART_BYTES, Incoming, Outgoing, line_from, line_to
 from stretto.actors.pools.serving import Worker
+from stretto.actors.pools.worker_code import WorkerCode
 from stretto.metrics import configure_logging, get_logger
 
 LAST_WORDS_SECONDS: Final = 2.0
@@ -35,17 +34,16 @@ class RayWorker:
     Args:
         name: The worker's name.
         slots: How many calls it runs at a time.
-        actions: Modules and files with its actions, as they are on this node.
+        code: Its actions, as they are on this node.
         key_file: The file with the pool's key on this node, or None.
         labels: What it says of itself.
     """
 
     def __init__(
-        self, name: str, slots: int, actions: Sequence[str], key_file: str | None, labels: Mapping[str, str]
+        self, name: str, slots: int, code: WorkerCode, key_file: str | None, labels: Mapping[str, str]
     ) -> None:
         configure_logging("WARNING")
-        for each in actions:
-            load_actions(each)
+        registry = code.load()
         keys = None if key_file is None else read_key_file(key_file)
         self._incoming = Incoming(line_to(name), keys)
         self._outgoing = Outgoing(line_from(name), keys)
@@ -53,9 +51,7 @@ class RayWorker:
         self._ready: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._lock = threading.Lock()
         self._inbox = ThreadPoolExecutor(1, thread_name_prefix="stretto-pool-inbox")
-        self._worker = Worker(
-            ActionRegistry.registered(), self._send, name=name, process=os.getpid(), slots=slots, labels=labels
-        )
+        self._worker = Worker(registry, self._send, name=name, process=os.getpid(), slots=slots, labels=labels)
         forward_logs(self._worker.logged)
         self._worker.join()
         threading.Thread(target=self._end, name="stretto-pool-end", daemon=True).start()

@@ -24,6 +24,7 @@ from stretto.actors.pools.messages import (
     Joined,
     Leaving,
     Logged,
+    Output,
     Stop,
     ToPool,
     ToWorker,
@@ -35,7 +36,7 @@ from stretto.actors.pools.picking import BatchPicker
 from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
 from stretto.actors.pools.workers import MISSED_BEATS, Worker
-from stretto.actors.runners import Finished, append_printed
+from stretto.actors.runners import Finished
 from stretto.definitions.model import Resources
 
 MAX_LOSSES: Final = 3
@@ -167,24 +168,18 @@ class Scheduler:
             self.gone(worker.id, "left")
         elif isinstance(message, ValueMissing):
             self._send_missing(worker, frozenset(message.digests))
-        elif isinstance(message, Begun | Logged | Ended):
+        elif isinstance(message, Begun | Output | Logged | Ended):
             self._of_calls(worker, message)
 
-    def _of_calls(self, worker: Worker, message: Begun | Logged | Ended) -> None:
+    def _of_calls(self, worker: Worker, message: Begun | Output | Logged | Ended) -> None:
         if message.engine != self._engine:
             # A number of an earlier engine means another call.
             for _ in message.ends if isinstance(message, Ended) else ():
                 self._notes.late()
         elif isinstance(message, Ended):
             self._ended(worker, message.ends)
-        elif isinstance(message, Begun):
-            for number in message.numbers:
-                if number in worker.in_flight:
-                    worker.in_flight[number].begins()
         else:
-            for record in message.records:
-                if record.number in worker.in_flight:
-                    worker.in_flight[record.number].logs(record.level, record.logger, record.text)
+            _note_progress(worker, message)
 
     def _ended(self, worker: Worker, ends: tuple[End, ...]) -> None:
         """Report the ends of a message. Durations are noted once for all of them: a call less for each."""
@@ -200,7 +195,7 @@ class Scheduler:
                 seconds, calls = durations.get(ref, (0.0, 0))
                 durations[ref] = seconds + end.seconds, calls + 1
             if end.printed:
-                append_printed(pooled.printed, end.printed)
+                pooled.prints(end.printed, end.cut)
             pooled.begins()
             self._end(pooled, finished_of(end))
         for ref, (seconds, calls) in durations.items():
@@ -317,3 +312,20 @@ class Scheduler:
                 self._where.pop(pooled, None)
                 text = f"the input is too large for a worker: {error}"
                 self._end(pooled, Finished("failed", None, text, "not_data"))
+
+
+def _note_progress(worker: Worker, message: Begun | Output | Logged) -> None:
+    """Hand what a worker says of running calls to those that are still there."""
+    calls = worker.in_flight
+    if isinstance(message, Begun):
+        for number in message.numbers:
+            if number in calls:
+                calls[number].begins()
+    elif isinstance(message, Output):
+        for output in message.outputs:
+            if output.number in calls:
+                calls[output.number].writes(output)
+    else:
+        for record in message.records:
+            if record.number in calls:
+                calls[record.number].logs(record.level, record.logger, record.text)

@@ -12,17 +12,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
 
-from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, UnknownAction
+from stretto.actors.actions import Action, ActionRegistry, AddressPolicy, InvalidActionInput, UnknownAction
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.deadlines import Deadlines
 from stretto.actors.pools.gathering import Gatherer
+from stretto.actors.pools.live_output import OutputReporter
 from stretto.actors.pools.messages import (
     Acknowledged,
     Beat,
+    CallOutput,
     Drain,
     Head,
     Joined,
     Leaving,
+    Output,
     Perform,
     Record,
     Stop,
@@ -85,6 +88,7 @@ class Worker:
         self._draining = False
         self._unanswered = 0
         self._deadlines = Deadlines()
+        self._outputs = OutputReporter(self._running, self._send_output)
         self._stopped = threading.Event()
         self._flusher = threading.Thread(target=self._flush, name="stretto-pool-ends", daemon=True)
         self._beater = threading.Thread(target=self._beat, name="stretto-pool-beats", daemon=True)
@@ -107,6 +111,7 @@ class Worker:
         self._stopped.set()
         self._gathered.hurry()
         self._deadlines.stop()
+        self._outputs.stop()
         runners = self._runners
         if runners is not None:
             runners.stop()
@@ -156,6 +161,7 @@ class Worker:
         )  # fmt: skip
         self._flusher.start()
         self._beater.start()
+        self._outputs.start()
 
     def _add_values(self, values: tuple[tuple[bytes, bytes], ...]) -> None:
         with self._lock:
@@ -201,7 +207,9 @@ class Worker:
         runners = self._runners
         try:
             action = self._action(head)
-        except UnknownAction as error:
+            if action.find_problems is not None:  # the daemon may not have the pack
+                action.check(given)
+        except (UnknownAction, InvalidActionInput) as error:
             self._report(work, Finished("failed", None, str(error), "failed"))
             return
         if runners is None:
@@ -283,6 +291,14 @@ class Worker:
         work = self._logging.get(id(ids))
         if work is not None:
             self._gathered.logged(Record(work.sending.number, level, logger, text))
+
+    def _running(self) -> list[Work]:
+        with self._lock:
+            return list(self._logging.values())
+
+    def _send_output(self, outputs: tuple[CallOutput, ...]) -> None:
+        if self._welcome is not None:
+            self._send(Output(self._welcome.engine, outputs))
 
     # ---- threads
 

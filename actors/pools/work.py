@@ -14,9 +14,16 @@ MAX_END_BYTES: Final = MAX_FRAME_BYTES // 2
 
 
 class Work:
-    """A call at hand."""
+    """A call at hand.
 
-    __slots__ = ("began", "deadline", "early", "head", "ids", "running", "sending", "stopped")
+    Attributes:
+        has_output: Whether it may have written what was not sent yet.
+        looked_at: When its output was looked at last, as the number of that look.
+    """
+
+    __slots__ = (
+        "began", "deadline", "early", "has_output", "head", "ids", "looked_at", "running", "sending", "stopped",
+    )  # fmt: skip
 
     def __init__(self, head: Head, sending: Sending) -> None:
         self.head = head
@@ -27,6 +34,12 @@ class Work:
         self.began = 0.0
         self.stopped = ""
         self.deadline: int | None = None
+        self.has_output = True
+        self.looked_at = 0
+
+    def writes(self) -> None:
+        """Take note that the call has written something."""
+        self.has_output = True
 
 
 def end_of(work: Work, finished: Finished) -> End:

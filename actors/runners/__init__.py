@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
-    from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, PrintSlot, append_printed, capture_prints
+    from stretto.actors.runners.printing import (
+        PRINTED_BYTES,
+        PrintedText,
+        PrintSlot,
+        append_printed,
+        capture_prints,
+        replace_printed,
+    )
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
     from stretto.actors.runners.worker_logs import WorkerLog
@@ -40,7 +47,7 @@ else:
             "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse cancelled describe",
             "inline": "call_inline",
             "pool": "Pool",
-            "printing": "PRINTED_BYTES PrintSlot PrintedText append_printed capture_prints",
+            "printing": "PRINTED_BYTES PrintSlot PrintedText append_printed capture_prints replace_printed",
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
             "worker_logs": "WorkerLog",
@@ -72,4 +79,5 @@ __all__ = [
     "cancelled",
     "capture_prints",
     "describe",
+    "replace_printed",
 ]

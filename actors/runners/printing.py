@@ -22,13 +22,17 @@ PRINTED_BYTES: Final = 65_536
 
 
 class PrintedText:
-    """The newest text of one call, at most `PRINTED_BYTES`. Thread-safe. Nothing is masked here."""
+    """The newest text of one call, at most `PRINTED_BYTES`. Thread-safe. Nothing is masked here.
+
+    Args:
+        cut: How many bytes before it were dropped.
+    """
 
     __slots__ = ("_cut", "_kept", "_lock")
 
-    def __init__(self) -> None:
+    def __init__(self, cut: int = 0) -> None:
         self._kept = bytearray()
-        self._cut = 0
+        self._cut = cut
         self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
@@ -82,6 +86,20 @@ def append_printed(slot: PrintSlot, text: str) -> None:
             if not slot:
                 slot.append(PrintedText())
     slot[0].write(text)
+    slot.changed()
+
+
+def replace_printed(slot: PrintSlot, text: str, cut: int) -> None:
+    """Take the text of a call that another process has kept, and tell those who watch.
+
+    Args:
+        slot: The slot of the call.
+        text: Its newest text.
+        cut: How many bytes before it were dropped.
+    """
+    whole = PrintedText(cut)
+    whole.write(text)
+    slot[:] = [whole]
     slot.changed()
 
 

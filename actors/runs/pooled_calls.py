@@ -32,7 +32,8 @@ def pooled_tasks(workflow: Workflow) -> frozenset[str]:
 def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: str) -> str:
     """Return the pool in which an item runs: `HERE`, another one, or `NO_POOL`.
 
-    Actions that no worker can have stay here whatever the definition says.
+    Actions that no worker can have stay here whatever the definition says. So do those of packs, unless the pool has
+    packs.
     """
     task = workflow.tasks[start.task]
     if services.pools is None or task.runs_on is None:
@@ -45,7 +46,10 @@ def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: st
         name = _named(services, task, start, run_id)
     except (ExpressionError, Overran):
         return NO_POOL
-    return name if isinstance(name, str) and (name == HERE or name in services.pools) else NO_POOL
+    if not isinstance(name, str) or (name != HERE and name not in services.pools):
+        return NO_POOL
+    is_of_pack = action is not None and action.digest is not None
+    return HERE if is_of_pack and name != HERE and not services.pools[name].has_packs else name
 
 
 def named_pool(services: Services, workflow: Workflow, start: StartItem, run_id: str, known: dict[str, str]) -> str:

@@ -313,6 +313,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         workers: How many there are.
         slots: How many calls each runs at a time.
         actions: Modules and files of the actions that they can run.
+        packs: Folders of the packs whose actions they can run, as they are on their machines.
         beat: The seconds between two beats of a worker. One that misses three is lost.
         max_cache_bytes: How many bytes of large shared values a worker keeps.
         address: The address of the Ray cluster's head.
@@ -332,6 +333,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         POOL_SLOTS
     )
     actions: Texts = ()
+    packs: Texts = ()
     beat: Annotated[float, Meta(ge=0.1, le=3_600, description="a number of seconds from 0.1 to 3600")] = BEAT_SECONDS
     max_cache_bytes: Count = MAX_CACHE_BYTES
     address: Annotated[

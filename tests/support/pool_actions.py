@@ -114,6 +114,15 @@ def log(text: str) -> str:
     return "done"
 
 
+@action("pooled.print_and_wait")
+def print_and_wait(text: str, mark: str) -> None:
+    """Print a text, wait for a file, and print more."""
+    sys.stdout.write(f"{text}\n")
+    while not Path(mark).exists():
+        time.sleep(0.01)
+    sys.stdout.write("done\n")
+
+
 @action("pooled.wait_for_file")
 def wait_for_file(text: str, mark: str) -> str:
     """Say that it begins if somebody listens, wait for a file, and return the text."""

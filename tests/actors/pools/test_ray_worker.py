@@ -11,6 +11,7 @@ from stretto.actors.pools import ray_worker
 from stretto.actors.pools.messages import Ended, Head, Joined, Perform, Sending, Welcome, decode_to_pool, encode
 from stretto.actors.pools.parts import Incoming, Outgoing, line_from, line_to
 from stretto.actors.pools.ray_worker import RayWorker
+from stretto.actors.pools.worker_code import WorkerCode
 from stretto.definitions.data import encode_json
 
 ENGINE = 5
@@ -28,7 +29,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 @pytest.fixture
 def worker(ended: threading.Event, restored_logging: None) -> Iterator[RayWorker]:
-    worker = RayWorker("w-1", 2, ["tests.support.pool_actions"], None, {"zone": "eu"})
+    worker = RayWorker("w-1", 2, WorkerCode(("tests.support.pool_actions",)), None, {"zone": "eu"})
     yield worker
     asyncio.run(worker.stop())
     assert ended.wait(60)
