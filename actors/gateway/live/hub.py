@@ -27,6 +27,8 @@ MAX_IDLE_CHANNELS: Final = 64
 """Runs without clients whose last frames are kept for those that reconnect."""
 KEEP_ALIVE_SECONDS: Final = 15.0
 """The time between two comments to all clients that wait."""
+CHECK_SECONDS: Final = 1.0
+"""The time between two looks for streams whose time is over, while any are open."""
 
 
 class TooManyStreams(StrettoError):
@@ -75,7 +77,8 @@ class LiveHub:
         self._inquiries = InquiryNews(self._open, self._call_later)
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
-        self._end_over: Callable[[], object] = _nothing
+        self._end_over: Callable[[], object] | None = None
+        self._check: Timer | None = None
         self._keep_alive: Timer | None = None
         self._stopped = False
         self._left: asyncio.Future[None] | None = None
@@ -95,9 +98,7 @@ class LiveHub:
         bye = event("bye", {"reason": reason})
         for each in self._open:
             each.end(bye)
-        if self._keep_alive is not None:
-            self._keep_alive.cancel()
-            self._keep_alive = None
+        self._stop_timers()
         await self._source.stop()
 
     async def left(self) -> None:
@@ -123,8 +124,8 @@ class LiveHub:
             if is_over(each.caller):
                 each.end(bye)
 
-    def before_comments(self, end_over: Callable[[], object]) -> None:
-        """Call a function each KEEP_ALIVE_SECONDS while streams are open: no request says that the time of one is over.
+    def end_in_time(self, end_over: Callable[[], object]) -> None:
+        """Call a function each CHECK_SECONDS while streams are open: no request says that the time of one is over.
 
         Args:
             end_over: Ends the streams whose time is over, by `end_those_of`.
@@ -251,6 +252,8 @@ class LiveHub:
             self._sessions[session] = others + 1
         if self._keep_alive is None:
             self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
+        if self._check is None and self._end_over is not None:
+            self._check = self._call_later(CHECK_SECONDS, self._end_some)
         subscription.held_by(self)
         try:
             yield subscription
@@ -272,9 +275,7 @@ class LiveHub:
         if subscription.session:
             self._forget_one_of(subscription.session)
         if not self._open:
-            if self._keep_alive is not None:
-                self._keep_alive.cancel()
-                self._keep_alive = None
+            self._stop_timers()
             if self._left is not None and not self._left.done():
                 self._left.set_result(None)
 
@@ -285,9 +286,19 @@ class LiveHub:
 
     def _comment(self) -> None:
         self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
-        self._end_over()
         for each in self._open:
             each.keep_alive()
+
+    def _end_some(self) -> None:
+        if self._end_over is not None:
+            self._check = self._call_later(CHECK_SECONDS, self._end_some)
+            self._end_over()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._keep_alive, self._check):
+            if timer is not None:
+                timer.cancel()
+        self._keep_alive = self._check = None
 
     def _rest(self, channel: RunChannel) -> None:
         """Keep a channel without clients for those that reconnect, or drop it if it is of no use."""
@@ -340,7 +351,3 @@ class LiveHub:
                 self._drop(channel)  # its last changes are not known here
         elif isinstance(message, RunParked):
             channel.part_from(message.why)
-
-
-def _nothing() -> None:
-    """Do nothing: no stream is over before its run or its client ends it."""
