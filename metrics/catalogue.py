@@ -124,6 +124,7 @@ ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that have started and
 CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
 KEY_PERMITS = Metric("stretto_key_permits_in_use", "Permits of concurrency keys that items of this daemon have.")
 KEY_WAITING = Metric("stretto_key_items_waiting", "Items of this daemon that wait for a permit of a concurrency key.")
+RATE_WAITING = Metric("stretto_rate_items_waiting", "Items of this daemon that wait for the rate of a key.")
 THREADS_LEFT_BEHIND = Metric(
     "stretto_threads_left_behind", "Threads whose function runs on although its item has ended."
 )

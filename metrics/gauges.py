@@ -30,6 +30,7 @@ class GaugeSources:
     threads_left_behind: Callable[[], int] = _none
     key_permits: Callable[[], int] = _none
     key_items_waiting: Callable[[], int] = _none
+    rate_items_waiting: Callable[[], int] = _none
     actors: Callable[[], Mapping[str, int]] = _no_actors
     runs_quarantined: Callable[[], int] | None = None
     journal_pending_records: Callable[[], int] | None = None
@@ -53,6 +54,7 @@ class StateGauges(Collector):
             (catalogue.THREADS_LEFT_BEHIND, sources.threads_left_behind),
             (catalogue.KEY_PERMITS, sources.key_permits),
             (catalogue.KEY_WAITING, sources.key_items_waiting),
+            (catalogue.RATE_WAITING, sources.rate_items_waiting),
             (catalogue.JOURNAL_PENDING, sources.journal_pending_records),
             (catalogue.STORE_AVAILABLE, sources.store_available),
         ):

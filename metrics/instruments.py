@@ -260,6 +260,7 @@ class Instruments:
         threads_left_behind: Callable[[], int] = lambda: 0,
         key_permits: Callable[[], int] = lambda: 0,
         key_items_waiting: Callable[[], int] = lambda: 0,
+        rate_items_waiting: Callable[[], int] = lambda: 0,
         runs_quarantined: Callable[[], int] | None = None,
         journal_pending_records: Callable[[], int] | None = None,
         store_available: Callable[[], bool] | None = None,
@@ -276,6 +277,7 @@ class Instruments:
             threads_left_behind: Returns the number of threads whose function runs on although its item has ended.
             key_permits: Returns the number of permits of concurrency keys that items have.
             key_items_waiting: Returns the number of items that wait for one.
+            rate_items_waiting: Returns the number of items that wait for the rate of a key.
             runs_quarantined: Returns the number of quarantined runs, or None without a store.
             journal_pending_records: Returns the number of records to commit, or None without a store.
             store_available: Returns whether the store accepts records, or None without a store. The gauge then has no
@@ -289,6 +291,7 @@ class Instruments:
             threads_left_behind=threads_left_behind,
             key_permits=key_permits,
             key_items_waiting=key_items_waiting,
+            rate_items_waiting=rate_items_waiting,
             runs_quarantined=runs_quarantined,
             journal_pending_records=journal_pending_records,
             store_available=store_available,

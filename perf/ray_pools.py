@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from demo_ray import Node, free_port
-from ray_pool_actions import compute, echo
+from ray_pool_actions import compute, echo, loops_of_a_millisecond
 
 from stretto.actors import Engine
 from stretto.actors.pools import PoolOptions, RayPlace
@@ -32,7 +32,7 @@ ACTIONS = "ray_pool_actions"
 WORKERS = 2
 BATCH = 100
 NUMBERS_OF_A_MEGABYTE = 130_000
-LOOPS_OF_A_MILLISECOND = 60_000
+LOOPS_OF_A_MILLISECOND = loops_of_a_millisecond()
 FLOW = """
 version: "1.0"
 ref: perf.pool

@@ -166,6 +166,7 @@ class Daemon:
             retain_audit_days=self._settings.audit.retain_days,
             retain_event_days=self._settings.events.retain_days,
             max_unmatched_waits=self._settings.events.max_unmatched_waits,
+            max_match_units=self._settings.events.max_match_units,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,

@@ -21,7 +21,7 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 from stretto.actors.dispatch.deferred import Deferred, Reply, answer, answer_error
 from stretto.actors.dispatch.dispatcher import Dispatcher
 from stretto.actors.dispatch.handlers import unbound_handlers
-from stretto.actors.dispatch.mailbox import STOPPED, Mailbox
+from stretto.actors.dispatch.mailbox import SHORT, STOPPED, Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -268,15 +268,18 @@ class DispatchedActor(pykka.Actor):
             if self._starts:
                 self._begin()
         waiting, stopping, ends_at = mailbox.waiting, False, began + MAX_TURN_SECONDS
-        while waiting and handled < limit and not mailbox.stopped:
+        while (waiting or mailbox.taken) and handled < limit and not mailbox.stopped:
             if handled and monotonic() >= ends_at:
                 break
-            received = message = waiting.popleft()
+            if mailbox.taken:
+                received = message = mailbox.taken.pop()
+            else:
+                received = message = waiting.pop(0) if len(waiting) <= SHORT else mailbox.take()
             reply = None
             if type(received) is Envelope:
                 message, reply = received.message, received.reply_to
             if type(message) is _ActorStop:
-                waiting.appendleft(received)  # answered at the end, with those behind it
+                mailbox.put_back((received,))  # answered at the end, with those behind it
                 stopping = True
                 break
             handled += 1

@@ -8,6 +8,7 @@ import msgspec
 from stretto.actors.catalogue import refused_to_remote
 from stretto.actors.journal import Origin
 from stretto.actors.locating import is_path
+from stretto.actors.runs import waiting_actions
 from stretto.definitions.context import RunEnvironment, Secrecy
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow
 from stretto.definitions.model import Workflow, once_per_workflow
@@ -25,7 +26,7 @@ class RunStart(msgspec.Struct, frozen=True):
 
     Attributes:
         workflow: The workflow.
-        nested: The refs that are workflows.
+        nested: The refs that start no call: workflows, and actions that it may call and that wait.
         secrecy: The values that the workflow passes to secret parameters.
         environment: The pack configuration and keystore that its expressions read.
     """
@@ -49,12 +50,14 @@ class EffectiveDefinitions:
         """Of the catalogue's workflows that have run, by ref."""
         self._checked: dict[tuple[str, Origin], Workflow] = {}
         """Those of the catalogue's workflows that may run, by ref and origin. No ref is a file's path."""
+        self._nested: dict[frozenset[str], frozenset[str]] = {}
+        """The refs that start no call, by the waiting actions among them."""
 
     def replace(self, catalogue: "Catalogue", packs: "Iterable[Pack]") -> None:
         """Use other definitions. Raises `InvalidPackConfig`, and then keeps the present ones."""
         self.pack_configuration = self.pack_configuration.of_packs(packs)
         self.catalogue = catalogue
-        self._starts, self._checked = {}, {}
+        self._starts, self._checked, self._nested = {}, {}, {}
 
     def start_of(self, workflow: Workflow, scope: "Catalogue | None" = None) -> RunStart:
         """Return what a run of a workflow starts with. It is computed once for each workflow of the catalogue.
@@ -104,7 +107,19 @@ class EffectiveDefinitions:
 
     def _start_in(self, scope: "Catalogue", workflow: Workflow) -> RunStart:
         environment = self.pack_configuration.of_workflow(workflow.ref)
-        return RunStart(workflow, scope.nested_refs(), scope.secrecy_of(workflow), environment)
+        return RunStart(workflow, self._nested_in(scope, workflow), scope.secrecy_of(workflow), environment)
+
+    def _nested_in(self, scope: "Catalogue", workflow: Workflow) -> frozenset[str]:
+        """Return the refs that start no call: the same set for all runs, as many of them wait for days."""
+        waiting = waiting_actions(workflow, self._actions)
+        if not waiting:
+            return scope.nested_refs()
+        if scope is not self.catalogue:
+            return scope.nested_refs() | waiting
+        known = self._nested.get(waiting)
+        if known is None:
+            known = self._nested[waiting] = scope.nested_refs() | waiting
+        return known
 
     def _refusals(self, workflow: Workflow, scope: "Catalogue", origin: Origin) -> list[Finding]:
         configuration, nested = self.pack_configuration, scope.nested_refs()

@@ -42,7 +42,7 @@ from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
 from stretto.actors.sensors import SensorLimits
 from stretto.actors.workers import CALLS_OF_A_WORKER, IDLE_SECONDS, WorkerLife
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
-from stretto.definitions.rules import MAX_UNMATCHED_WAITS
+from stretto.definitions.rules import MAX_MATCH_UNITS, MAX_UNMATCHED_WAITS
 
 if TYPE_CHECKING:
     import pykka
@@ -114,6 +114,7 @@ class Engine(  # each subject is a file of its own in methods/
         retain_audit_days: float | None = None,
         retain_event_days: float | None = None,
         max_unmatched_waits: int = MAX_UNMATCHED_WAITS,
+        max_match_units: int = MAX_MATCH_UNITS,
         protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
@@ -164,6 +165,7 @@ class Engine(  # each subject is a file of its own in methods/
             retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
             retain_event_days: The days that events stay in the store, with what rules answered. None is no limit.
             max_unmatched_waits: How many items may wait for events of one type without `match`.
+            max_match_units: The units of work, each about 0.1 us, of all rules that one event is matched with.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             key_limits: The bounds of the key-value store.
@@ -185,7 +187,7 @@ class Engine(  # each subject is a file of its own in methods/
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             retention=Retention(retain_days, retain_runs, retain_audit_days, retain_event_days),
-            max_unmatched_waits=max_unmatched_waits,
+            max_unmatched_waits=max_unmatched_waits, max_match_units=max_match_units,
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             artifacts=artifacts,

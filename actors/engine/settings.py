@@ -51,6 +51,7 @@ class EngineSettings(TypedDict, total=False):
     retain_event_days: float | None
     retain_runs: int | None
     max_unmatched_waits: int
+    max_match_units: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits

@@ -19,6 +19,7 @@ from stretto.actors.actions import (
 )
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
+from stretto.actors.engine.action_inquiries import InquiriesOfActions
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.retention import FOR_EVER, Retention
@@ -35,6 +36,7 @@ from stretto.actors.journal import (
     NoJournal,
     NoReaders,
     OpenJournal,
+    Peers,
     Reader,
     claim_all,
     files_of,
@@ -95,6 +97,7 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     max_unmatched_waits: int
+    max_match_units: int
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -208,13 +211,15 @@ def start_parts(options: EngineOptions) -> EngineParts:
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
-            now=time.time if journal is None else journal.now, events=EventIntake(link, Matcher(guard), waits),
+            now=time.time if journal is None else journal.now,
+            events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
             options.artifacts,
             options.run_packs_as,
             options.max_pack_process_bytes,
+            InquiriesOfActions(lambda: services.engine),
         )
         runners.give_access(access)
         answer = ActionKeys(services.keys, lambda: services.engine, services.now).answer
@@ -222,8 +227,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
         sensors = None if options.sensors is None else SensorSupport(options.sensors, answer, access)
         if journal is not None:
             if journal.peers is not None:
-                services.key_limits.connect(journal.peers.share, lambda: _share_permits(services))
-            journal.start(timers, instruments, lambda: services.engine)
+                _share_keys(services, journal.peers)
+            journal.start(timers, instruments, lambda: services.engine_if_made)
         return EngineParts(
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
             options.max_runs, options.key_limits, link, sensors, stack.pop_all(),
@@ -253,17 +258,10 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     """Start the engine's actor, and return when it takes turns. If that fails, all parts are stopped."""
     try:
         reference = start()
+        _begin(parts, reference)
     except BaseException:
         parts.stack.close()
         raise
-    services = parts.services
-    if services.pools is not None:
-        services.pools.start(lambda name, capacity: _resize(services, reference, name, capacity))
-    reference.ask(SharePermits())  # its answer shows that the engine takes turns
-    if parts.journal is not None:
-        if parts.journal.peers is not None:
-            parts.journal.peers.use_limits(services.key_limits)
-        parts.journal.start_peers(reference, services.keys.load)
     reference.tell(BeginSchedules())
     reference.tell(BeginSensors())
     if parts.journal is not None and parts.retention.is_limited:
@@ -275,11 +273,31 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
     return reference
 
 
+def _begin(parts: EngineParts, engine: "pykka.ActorRef[Actor]") -> None:
+    """Let the parts reach the engine's actor, once it takes turns."""
+    services = parts.services
+    if services.pools is not None:
+        services.pools.start(lambda name, capacity: _resize(services, engine, name, capacity))
+    engine.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None:
+        if parts.journal.peers is not None:
+            parts.journal.peers.use_limits(services.key_limits)
+            parts.journal.peers.use_rates(services.rate_limits)
+        parts.journal.engine_started()
+        parts.journal.start_peers(engine, services.keys.load)
+
+
 def _resize(services: Services, engine: "pykka.ActorRef[Actor]", pool: str, capacity: int) -> None:
     """Let as many items into a pool as its workers can have. Called on the pool's thread."""
     if services.pool_permits[pool].resize(capacity):
         with contextlib.suppress(pykka.ActorDeadError):  # the engine stops
             engine.tell(SharePermits())
+
+
+def _share_keys(services: Services, peers: Peers) -> None:
+    """Share the permits and the rates of keys with the other engines of the store."""
+    services.key_limits.connect(peers.share, lambda: _share_permits(services))
+    services.rate_limits.connect(peers.take_times, services.now)
 
 
 def _share_permits(services: Services) -> None:
@@ -323,6 +341,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
         journal_pending_records=None if journal is None else lambda: services.journal.pending,
         key_permits=lambda: services.key_limits.figures()[0],
         key_items_waiting=lambda: services.key_limits.figures()[1],
+        rate_items_waiting=services.rate_limits.items_waiting,
         threads_left_behind=lambda: services.runners.thread_use.left_behind,
         store_available=None if journal is None else lambda: services.journal.unavailable is None,
     )
@@ -331,7 +350,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 def _check(options: EngineOptions) -> None:
     for name in (
         "max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "max_http_connections", "threads",
-        "dispatchers", "pack_workers", "max_unmatched_waits",
+        "dispatchers", "pack_workers", "max_unmatched_waits", "max_match_units",
     ):  # fmt: skip
         value = getattr(options, name)
         if value < 1:

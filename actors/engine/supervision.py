@@ -27,7 +27,6 @@ from stretto.actors.runs import (
     Services,
     SharePermits,
     conflict_error,
-    waiting_actions,
 )
 from stretto.definitions.context import Mask, RunEnvironment
 
@@ -90,9 +89,6 @@ class RunSupervision:
     def supervise(self, run: Run, request: RunRequest, start: RunStart, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
         request.nested, request.secrecy = start.nested, start.secrecy
-        if request.shape.may_wait:
-            waiting = waiting_actions(request.workflow, request.shape.may_wait, self._services.actions)
-            request.nested = waiting if not start.nested else request.nested | waiting
         request.mask = self.mask_of(run, request.surroundings)
         request.family = run.family
         request.followers = run.followers

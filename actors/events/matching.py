@@ -9,6 +9,7 @@ from stretto.actors.outcome import new_run_id
 from stretto.definitions.data import weigh
 from stretto.definitions.rules import (
     MAX_EVENT_DEPTH,
+    MAX_MATCH_UNITS,
     NO_RULES,
     NO_SURROUNDINGS,
     Event,
@@ -30,11 +31,6 @@ TOO_LARGE: Final = (
     f"limit_exceeded: the inputs of all runs of one event must have at most {MAX_INPUT_BYTES:,} bytes (MAX_INPUT_BYTES)"
 )
 
-MAX_MATCH_UNITS: Final = 20_000_000
-"""Units of work of all rules that one event is matched with: about 2 s. The sender waits for the last of them.
-
-The rule that goes beyond it has what one evaluation may use. The rules after it are not asked.
-"""
 _UNITS_A_SECOND: Final = 10_000_000
 """A unit of work is about 0.1 us."""
 
@@ -42,7 +38,7 @@ _UNITS_A_SECOND: Final = 10_000_000
 def _too_slow(most: int) -> str:
     return (
         f"limit_exceeded: the rules before this one have used the {most:,} units of work that the rules of one event "
-        "may use (MAX_MATCH_UNITS), so it was not asked; make them simpler, then replay the event"
+        "may use (events.max_match_units), so it was not asked; make them simpler, then replay the event"
     )
 
 

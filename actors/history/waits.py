@@ -49,6 +49,24 @@ class KeyWait(NamedTuple):
     others: tuple[tuple[int, int], ...] = ()
 
 
+class RateWait(NamedTuple):
+    """Items that wait for the rate of a key.
+
+    Attributes:
+        key: The key.
+        items: How many items.
+        limit: How many items start in `per` seconds.
+        per: The seconds.
+        until: When the first of them may start, or None while that is not known.
+    """
+
+    key: str
+    items: int
+    limit: int
+    per: float
+    until: float | None
+
+
 class ItemWait(NamedTuple):
     """A message that an item waits for.
 
@@ -78,6 +96,7 @@ class Blockers:
         pools: What items wait for in pools.
         messages: Items in flight that wait for people or events.
         keys: The permits of keys that items wait for.
+        rates: The rates of keys that items wait for.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -92,6 +111,7 @@ class Blockers:
     pools: tuple[PoolWait, ...] = ()
     messages: Mapping[tuple[str, int, int], ItemWait] = field(default_factory=dict)
     keys: tuple[KeyWait, ...] = ()
+    rates: tuple[RateWait, ...] = ()
 
 
 NO_BLOCKERS: Final = Blockers()
@@ -154,6 +174,11 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
     for wait in blockers.keys:
         text = f"{_items(wait.items)} for a permit of {wait.key!r} (limit {wait.limit:,}), {_holders(wait)}"
         yield {"kind": "key", "text": text, "count": wait.items, "key": wait.key}
+    for rate in blockers.rates:
+        until = "" if rate.until is None else f" until {_time(rate.until)}"
+        text = f"{_items(rate.items)} for the rate of {rate.key!r} ({rate.limit:,} in {rate.per:,g} seconds){until}"
+        found = {"kind": "rate", "text": text, "count": rate.items, "key": rate.key}
+        yield found if rate.until is None else {**found, "until": _time(rate.until)}
     for each in blockers.pools:
         who = "1 item waits" if each.items == 1 else f"{each.items:,} items wait"
         text = f"{who} for a worker of {each.pool}: {each.connected:,} of {each.expected:,} connected"
@@ -207,7 +232,7 @@ def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
     texts = {
         "item_in_flight": f"{what} is in flight{since}{attempt}",
         "item_to_start": f"{what} is about to start{attempt}",
-        "inquiry": f"{what} waits{since} for an answer to the inquiry {_message(wait, blockers)}",
+        "inquiry": f"{what} waits{since} for an answer to the inquiry {wait.inquiry or _message(wait, blockers)}",
         "event": f"{what} waits{since} for an event {_message(wait, blockers)!r}",
         "sub_workflow": f"{what} is run by a sub-workflow{since}",
         "thread": f"{what} waits{since} for one of {_threads(blockers)}{attempt}",

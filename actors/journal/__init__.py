@@ -170,6 +170,7 @@ if TYPE_CHECKING:
         ItemQuery,
         RunQuery,
     )
+    from stretto.actors.journal.rates import MAX_LEAD_SECONDS, RateNeed, RatePortion, portion_of
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Audited,
@@ -276,6 +277,7 @@ else:
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
             "limits": "KeyNeed KeyShare",
+            "rates": "MAX_LEAD_SECONDS RateNeed RatePortion portion_of",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
             "queries": (
                 "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT OUTCOMES PAGE "
@@ -304,8 +306,8 @@ else:
 
 __all__ = [
     "ANSWER_PATH", "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS",
-    "DONE", "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LINK_VIA", "LOADING", "MAX_NOTE",
-    "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS", "MAX_SESSIONS", "MOST_ITEMS",
+    "DONE", "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LINK_VIA", "LOADING", "MAX_LEAD_SECONDS",
+    "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS", "MAX_SESSIONS", "MOST_ITEMS",
     "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_PARENT", "OUTCOMES", "PAGE", "QUARANTINED", "RESTARTED", "SCOPES",
     "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange", "AccessReader",
     "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry", "AuditPage",
@@ -316,20 +318,20 @@ __all__ = [
     "InquiryChange", "InquiryEnd", "InquiryEnded", "InquiryLink", "InquiryPage", "InquiryQuery", "InquiryReader",
     "InquiryStatus", "InvalidCursor", "InvalidLink", "ItemError", "ItemKey", "ItemQuery", "ItemRow", "ItemStarted",
     "JournalHasRoom", "JournalLink", "KeptOutput", "KeyConflict", "KeyLimits", "KeyLink", "KeyNeed", "KeyPlace",
-    "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link",
-    "Match", "MatchFailed", "MatchKey", "MatchRow", "MatchesClaimed", "MatchesDue",
-    "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse", "Notifications", "OpenJournal",
-    "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit",
-    "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Question", "Reader", "Readers", "ReadingStopped",
-    "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun",
-    "RerunScope", "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery",
-    "RunRow", "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader",
-    "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "Store", "StoreClosed",
-    "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry",
-    "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent",
-    "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell",
-    "backup", "changed_names", "check", "check_rerun", "claim_all", "digest_of_link", "files_of", "finish_upgrade",
-    "is_in_use", "keyring_for", "locate", "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader",
-    "open_store", "origin_of_rerun", "path_of_link", "read_key_file", "task_value", "time_as_json",
-    "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
+    "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow",
+    "MatchesClaimed", "MatchesDue", "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse", "NoteTokenUse",
+    "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer", "PeerAsked", "PeerRequest",
+    "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine", "Question", "RateNeed",
+    "RatePortion", "Reader", "Readers", "ReadingStopped", "RecordEntry", "RemoveKey", "ReplayTrace", "RequestKey",
+    "RequestUnanswered", "RequestedBy", "Requester", "Rerun", "RerunScope", "ResultsWritten", "RevokeToken",
+    "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery", "RunRow", "RunUnrecordable", "RunsClaimed",
+    "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope",
+    "SecretsLearned", "SensorLink", "SessionRecord", "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse",
+    "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry", "StoredKey", "StoredName", "Suspicion",
+    "Suspicions", "TaskRow", "TokenRecord", "Unfinished", "UnknownEvent", "UnknownInquiry", "UnknownKey",
+    "UnreadableRecord", "Unrecordable", "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check",
+    "check_rerun", "claim_all", "digest_of_link", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "locate",
+    "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader", "open_store", "origin_of_rerun",
+    "path_of_link", "portion_of", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error",
+    "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

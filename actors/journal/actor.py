@@ -6,7 +6,6 @@ Records that arrive while a transaction is being written go into the next one: t
 transactions (group commit). Senders never wait.
 """
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -18,8 +17,9 @@ import pykka
 from stretto.actors.dispatch import TimedInbox, Timers
 from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
-from stretto.actors.journal.claims import Claimed, Claims
+from stretto.actors.journal.claims import Claims
 from stretto.actors.journal.deletion import DeleteRun
+from stretto.actors.journal.engine_messages import EngineMessages
 from stretto.actors.journal.events import PruneEvents
 from stretto.actors.journal.kv import KeyWriter
 from stretto.actors.journal.link import JournalLink, notify
@@ -30,6 +30,7 @@ from stretto.actors.journal.messages import (
     ClaimRuns,
     ClaimSchedules,
     ClaimSensors,
+    EngineStarted,
     MatchesClaimed,
     PruneRuns,
     Record,
@@ -105,7 +106,7 @@ class JournalActor(pykka.ThreadingActor):
         sensors: SensorClaims,
         timers: Timers,
         instruments: Instruments,
-        engine: Callable[[], pykka.ActorRef[Any]],
+        engine: Callable[[], pykka.ActorRef[Any] | None],
     ) -> None:
         super().__init__()
         self._writer = writer
@@ -118,7 +119,7 @@ class JournalActor(pykka.ThreadingActor):
         self._sensors = sensors
         self._timers = timers
         self._instruments = instruments
-        self._engine = engine
+        self._engine = EngineMessages(engine)
         self._backlog = Backlog()
         self._failing: list[Record] = []
         self._retry_seconds = FIRST_RETRY_SECONDS
@@ -150,6 +151,10 @@ class JournalActor(pykka.ThreadingActor):
             self._claim_regularly()
         elif type(message) is ClaimLeft:
             self._claim()
+        elif type(message) is EngineStarted:
+            self._link.begin_claiming()
+            if not self._engine.send_kept() and self._link.is_shared:  # what was kept ends the engine
+                self._claim()
         elif type(message) is PruneRuns:
             self._prunes.append(_PruneRequest(message, self._pruning(message.prune)))
         self._work_off()
@@ -178,8 +183,7 @@ class JournalActor(pykka.ThreadingActor):
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the engine: without a journal it must not acknowledge anything."""
-        with contextlib.suppress(pykka.ActorDeadError):
-            self._engine().tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
+        self._engine.send(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
         self._writer.close()
 
     def _commit(self) -> None:
@@ -244,7 +248,7 @@ class JournalActor(pykka.ThreadingActor):
             if earlier is None:
                 notify(record.notifications, record.answers)
             elif not answer_duplicate(record, earlier):
-                self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
+                self._engine.send(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
 
     def _available(self, entries: int) -> None:
         """Count entries as durable: the store can be written."""
@@ -280,20 +284,24 @@ class JournalActor(pykka.ThreadingActor):
             notify(record.notifications, record.answers)
             return
         self._refused.add(run_id)
-        self._tell_engine(RunUnrecordable(run_id, reason))
+        self._engine.send(RunUnrecordable(run_id, reason))
 
     # ---- an unavailable store
 
     def _fail(self, batch: list[Record], error: StoreUnavailable) -> None:
         """Keep a batch unchanged, to be written again as a whole when the store is available."""
         self._failing = batch
+        self._unavailable(error)
+        self._timers.remind_after(self._retry_seconds, self.actor_ref, RetryCommit())
+        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
+
+    def _unavailable(self, error: StoreUnavailable) -> None:
+        """Let nothing start until the next transaction."""
         self._instruments.journal_failures.inc()
         is_news = self._link.unavailable is None
         self._link.failed(str(error))
         if is_news:  # who reads it finds that no request is accepted
             _log.error("store_unavailable", reason=str(error))
-        self._timers.remind_after(self._retry_seconds, self.actor_ref, RetryCommit())
-        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
 
     def _retry(self) -> None:
         batch, self._failing = self._failing, []
@@ -303,7 +311,7 @@ class JournalActor(pykka.ThreadingActor):
         _log.critical("store_lost", reason=str(error))
         self._link.failed(str(error))
         self._failing, self._backlog = [], Backlog()
-        self._tell_engine(StoreGone(str(error)))
+        self._engine.send(StoreGone(str(error)))
 
     def _claim_regularly(self) -> None:
         again = self._claim()
@@ -315,10 +323,10 @@ class JournalActor(pykka.ThreadingActor):
         if self._failing:  # the lease is renewed as soon as the store is available
             return self._retry_seconds
         try:
-            claimed = self._claims.claim() if self._link.claims else Claimed((), (), again=self._claims.renew())
+            claimed = self._claims.claim() if self._link.claims else self._claims.renew()
         except StoreUnavailable as error:
-            self._fail([], error)
-            return self._retry_seconds
+            self._unavailable(error)
+            return FIRST_RETRY_SECONDS
         except StoreLost as error:
             self._lose(error)
             return None
@@ -326,9 +334,9 @@ class JournalActor(pykka.ThreadingActor):
         self._instruments.daemons_fenced.inc(claimed.fenced)
         self._instruments.runs_claimed.inc(len(claimed.unfinished))
         if claimed.unfinished or claimed.suspects:
-            self._tell_engine(RunsClaimed(claimed))
+            self._engine.send(RunsClaimed(claimed))
         if claimed.matches:
-            self._tell_engine(MatchesClaimed())
+            self._engine.send(MatchesClaimed())
         if claimed.more:
             self.actor_ref.tell(ClaimLeft())
         return claimed.again
@@ -375,10 +383,6 @@ class JournalActor(pykka.ThreadingActor):
                 self._prunes.append(request)
         if self._prunes:
             self.actor_ref.tell(_ContinuePruning())
-
-    def _tell_engine(self, message: Any) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):  # the engine was stopped abruptly
-            self._engine().tell(message)
 
 
 def _writes_of(records: Iterable[Record]) -> list[Write]:

@@ -33,13 +33,15 @@ class Claims(Protocol):
     def claim(self) -> Claimed:
         """Claim a portion of trees of runs in one transaction, which renews the lease. Read their entries after it.
 
+        If the last commit failed and has taken effect all the same, its portion is returned.
+
         Raises:
             StoreUnavailable: The store cannot be written now; the call can be repeated.
             StoreLost: Another process has taken over the store.
         """
 
-    def renew(self) -> float | None:
-        """Renew the lease without a claim, as `claim` does; return the seconds after which to do so again."""
+    def renew(self) -> Claimed:
+        """Renew the lease as `claim` does, and claim nothing. The portion of a commit in doubt is returned, too."""
 
 
 def claim_all(claims: Claims) -> Claimed:

@@ -139,7 +139,6 @@ class JournalLink:
 
     Attributes:
         engine: The number of the engine in the store.
-        claims: Whether the journal claims runs that others have left.
     """
 
     durable = True
@@ -154,7 +153,8 @@ class JournalLink:
             lease: The lease of an engine that shares its store. Nothing starts once it is over.
             engine: The number of the engine in the store.
         """
-        self.claims = True
+        self._claims_begun = lease is None
+        self._claims_stopped = False
         self.engine = engine
         self._lease = lease
         self._right_of_way = right_of_way or RightOfWay()
@@ -220,9 +220,18 @@ class JournalLink:
             self._waiting[waiter] = None
         return False
 
+    @property
+    def claims(self) -> bool:
+        """Whether the journal claims runs that others have left. An engine that shares its store has to start first."""
+        return self._claims_begun and not self._claims_stopped
+
+    def begin_claiming(self) -> None:
+        """Claim runs from now on: the engine has started."""
+        self._claims_begun = True
+
     def stop_claiming(self) -> None:
         """Claim no more runs: the engine is being stopped."""
-        self.claims = False
+        self._claims_stopped = True
 
     @property
     def is_shared(self) -> bool:

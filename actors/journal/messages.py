@@ -106,6 +106,10 @@ class ClaimRuns(msgspec.Struct, frozen=True):
     """Renew the lease, take over from engines whose leases are over, and claim runs. `RunsClaimed` may follow."""
 
 
+class EngineStarted(msgspec.Struct, frozen=True):
+    """The engine takes turns: it gets what there was to report while it started, and the runs that are claimed."""
+
+
 class ClaimLeft(msgspec.Struct, frozen=True):
     """Claim runs now: another engine has given some up. `RunsClaimed` may follow."""
 

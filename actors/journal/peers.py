@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stretto.actors.dispatch import Deferred
     from stretto.actors.journal.limits import KeyUser
+    from stretto.actors.journal.rates import RateUser
 
 MAX_WAITING_REQUESTS: Final = 1000
 """Requests of one engine to others that wait for their answers."""
@@ -110,6 +111,12 @@ class Peers(Protocol):
 
     def share(self, keys: Iterable[str]) -> None:
         """Share out the permits of keys: the needs of this engine have changed."""
+
+    def use_rates(self, user: RateUser) -> None:
+        """Set who gets the times of rates. Called once, before `start`."""
+
+    def take_times(self, keys: Iterable[str]) -> None:
+        """Take the times of rates: the needs of this engine have changed."""
 
     def look(self) -> None:
         """Look for requests now, as this engine has claimed runs."""

@@ -8,7 +8,7 @@ from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.location import trace_file_of
-from stretto.actors.journal.messages import ClaimRuns
+from stretto.actors.journal.messages import ClaimRuns, EngineStarted
 from stretto.actors.journal.readers import Readers
 from stretto.actors.journal.replay_trace import ReplayTrace
 from stretto.actors.journal.store_clock import StoreClock
@@ -58,13 +58,15 @@ class OpenJournal:
         """The clock of recorded times, in seconds since the epoch: that of this machine, or of the store's server."""
         return time.time if self.sharing is None else self.sharing.clock.now
 
-    def start(self, timers: "Timers", instruments: "Instruments", engine: "Callable[[], pykka.ActorRef[Any]]") -> None:
+    def start(
+        self, timers: "Timers", instruments: "Instruments", engine: "Callable[[], pykka.ActorRef[Any] | None]"
+    ) -> None:
         """Start the journal's actor.
 
         Args:
             timers: Where the actor sets reminders.
             instruments: Where commits are measured.
-            engine: Returns the actor to report to. It is called later, so that the engine may start after the journal.
+            engine: Returns the actor to report to, or None until it is made, after the journal.
         """
         self.actor = JournalActor.start(
             self.store.writer, self.store.deletion, self.link, access=self.store.access, keys=self.store.keys,
@@ -75,6 +77,11 @@ class OpenJournal:
         self.link.connect(self.actor)
         if self.sharing is not None:
             self.actor.tell(ClaimRuns())
+
+    def engine_started(self) -> None:
+        """Claim runs from now on: the engine takes turns. Raises ActorDeadError if the journal has crashed."""
+        if self.actor is not None:
+            self.actor.tell(EngineStarted())
 
     def start_peers(
         self, engine: "pykka.ActorRef[Any]", use_keys: "Callable[[Callable[[], Iterable[StoredKey]]], object]"

@@ -1,6 +1,7 @@
 """Gathers what a worker reports of its calls, so that many ends travel in one message."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -14,6 +15,8 @@ MAX_RECORDS: Final = 1_000
 """How many log records wait to be sent. More are dropped."""
 GATHER_SECONDS: Final = 0.02
 """How long the ends of calls are gathered for one message, while others run."""
+BUSY_GATHER_SECONDS: Final = 0.1
+"""How long while calls wait for a slot: the worker has enough to do, and each message costs it half a millisecond."""
 MAX_GATHERED: Final = 500
 """So many ends are sent at once."""
 
@@ -27,6 +30,7 @@ class Gatherer:
         self._ends: deque[End] = deque()
         self._ready = threading.Event()
         self._due = threading.Event()
+        self._since = 0.0
 
     @property
     def has_ends(self) -> bool:
@@ -44,10 +48,19 @@ class Gatherer:
             self._records.append(record)
             self._wake()
 
-    def ended(self, end: End, *, last: bool) -> None:
-        """Add the end of a call. Behind the last one at hand, there is nothing to wait for."""
+    def ended(self, end: End, left: int) -> None:
+        """Add the end of a call. It is sent at once if nothing is left to wait for.
+
+        So are the ends gathered for some time once they are as many as the calls left: the pool sends the next batch
+        then, which arrives before the worker runs dry.
+
+        Args:
+            end: The end.
+            left: How many calls at hand have not ended.
+        """
         self._ends.append(end)
-        if last or len(self._ends) >= MAX_GATHERED:
+        ends = len(self._ends)
+        if not left or ends >= MAX_GATHERED or (ends >= left and time.monotonic() - self._since >= GATHER_SECONDS):
             self._due.set()
         self._wake()
 
@@ -56,11 +69,16 @@ class Gatherer:
         self._ready.set()
         self._due.set()
 
-    def wait(self) -> None:
-        """Wait until something is there, and for what comes soon after it."""
+    def wait(self, is_busy: Callable[[], bool]) -> None:
+        """Wait until something is there, and for what comes soon after it.
+
+        Args:
+            is_busy: Returns whether calls wait for a slot.
+        """
         self._ready.wait()
         self._ready.clear()
-        self._due.wait(GATHER_SECONDS)
+        self._since = time.monotonic()
+        self._due.wait(BUSY_GATHER_SECONDS if is_busy() else GATHER_SECONDS)
         self._due.clear()
 
     def messages(self, engine: int, is_open: Callable[[int], bool]) -> Iterator[Begun | Logged | Ended]:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final, Protocol
 
-from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
+from stretto.actors.pools.batching import Durations
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import (
-    MAX_MESSAGE_BYTES,
     Acknowledged,
     Beat,
     Begun,
@@ -32,21 +31,16 @@ from stretto.actors.pools.messages import (
     Values,
     Welcome,
 )
+from stretto.actors.pools.picking import BatchPicker
 from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
-from stretto.actors.pools.workers import MISSED_BEATS, Load, Worker
+from stretto.actors.pools.workers import MISSED_BEATS, Worker
 from stretto.actors.runners import Finished, append_printed
 from stretto.definitions.model import Resources
 
 MAX_LOSSES: Final = 3
 """A call during which so many workers were lost has failed: it may be what ends them."""
-ALONE_AFTER: Final = 2
-"""A call during which so many workers were lost runs alone on its worker, so that it harms no other."""
-MAX_PASSED: Final = 1_000
-"""How many waiting calls are looked at that a worker cannot run, before it gets what was found so far."""
 NO_RESOURCES: Final = Resources()
-MAX_BATCH_BYTES: Final = MAX_MESSAGE_BYTES
-"""The bytes of the inputs and new values of one batch, unless a single call has more."""
 
 
 class Notes(Protocol):
@@ -86,9 +80,9 @@ class Scheduler:
         self._welcome = welcome
         self._send = send
         self._notes = notes
-        self._offers = offers
         self._numbers = count(1)
         self._durations = Durations()
+        self._picker = BatchPicker(self.workers, self.waiting, self._durations, offers)
         self._where: dict[PooledCall, Worker] = {}
 
     # ---- what the pool shows
@@ -101,16 +95,12 @@ class Scheduler:
     @property
     def capacity(self) -> int:
         """How many calls the workers can have: two batches each, of the recent calls' duration."""
-        return sum(
-            BATCHES_IN_FLIGHT * largest_batch(self._durations.recent, each.joined.slots, len(self.workers))
-            for each in list(self.workers.values())
-            if not each.draining
-        )
+        return self._picker.capacity
 
     @property
     def in_flight(self) -> int:
         """How many calls are at workers."""
-        return sum(len(each.in_flight) for each in list(self.workers.values()))
+        return self._picker.in_flight
 
     def waiting_of(self, run_id: str) -> dict[str, int]:
         """Return how many calls of a run wait, by the ref of an action that no worker has, or "" if one has it."""
@@ -296,57 +286,19 @@ class Scheduler:
         return any(not each.in_flight and not each.draining for each in self.workers.values())
 
     def dispatch(self) -> None:
-        """Send waiting calls to workers that have room, the least busy ones first."""
-        if not self.waiting:
-            return
-        for worker in sorted(self.workers.values(), key=lambda each: len(each.in_flight)):
-            while self.waiting and worker.has_room:
-                batch = self._next_batch(worker)
-                if not batch:
-                    break
-                self._send_batch(worker, batch)
+        """Send waiting calls to workers that have room: a batch to each, the least busy ones first, then a second."""
+        ready = list(self.workers.values())
+        while self.waiting and ready:
+            ready = [each for each in ready if each.has_room]
+            ready.sort(key=lambda each: len(each.in_flight))
+            ready = [each for each in ready if self._sends_batch(each)]
 
-    def _next_batch(self, worker: Worker) -> list[PooledCall]:
-        """Take the calls of a batch from the waiting ones: those that the worker can run, in their order."""
-        ready = sum(not each.draining for each in self.workers.values())
-        batch: list[PooledCall] = []
-        passed: list[PooledCall] = []
-        size, load = 1, Load(worker)
-        action, can_run = None, False
-        while self.waiting and len(batch) < size:
-            pooled = self.waiting.popleft()
-            alone = pooled.losses >= ALONE_AFTER
-            if pooled.action is not action:  # most calls that wait are of one task
-                action, can_run = pooled.action, worker.can_run(pooled.action)
-            if not can_run:
-                passed.append(pooled)
-                if len(passed) > MAX_PASSED:
-                    break
-                continue
-            if (
-                (alone and (batch or worker.in_flight))
-                or not load.takes(pooled, MAX_BATCH_BYTES)
-                or (pooled.needs is not None and not worker.reserve(pooled.needs, self._offers))
-            ):
-                # A worker takes nothing more until a call that must be alone has found an idle one. So does one that
-                # needs more than is free now: small ones behind it would keep it waiting for ever.
-                passed.append(pooled)
-                break
-            batch.append(pooled)
-            if alone:
-                worker.suspect = True
-                break
-            if len(batch) == 1:
-                mean = self._durations.of(pooled.call.ref)
-                left = self._left(len(passed) + 1)
-                size = batch_size(mean, worker.joined.slots, left, max(ready, 1), self.in_flight)
-        self.waiting.extendleft(reversed(passed))
-        return batch
-
-    def _left(self, taken: int) -> int:
-        """Return how many calls wait, or many if more follow: permits let only so many calls in at a time."""
-        left, capacity = len(self.waiting) + taken, self.capacity
-        return left if 4 * (left + self.in_flight) < 3 * capacity else max(left, 4 * capacity)
+    def _sends_batch(self, worker: Worker) -> bool:
+        """Send a batch to a worker, or return False if no waiting call is for it now."""
+        batch = self._picker.next_batch(worker) if self.waiting else []
+        if batch:
+            self._send_batch(worker, batch)
+        return bool(batch)
 
     def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
         worker.take_in(batch, self._numbers)

@@ -1,6 +1,6 @@
 """A worker of a pool: it runs the calls of batches with the runners that a daemon has, and reports their ends.
 
-    carrier --Worker.receive(bytes)--> runners --> ends, gathered for 20 ms --> send(bytes) --> carrier
+    carrier --Worker.receive(bytes)--> runners --> ends, gathered --> send(bytes) --> carrier
 
 It has no engine, no definitions and no store. Its clock measures durations only.
 """
@@ -265,7 +265,7 @@ class Worker:
                 return
             self._logging.pop(id(work.ids), None)
             self._active -= active
-            self._gathered.ended(end, last=not self._work)
+            self._gathered.ended(end, len(self._work))
         if work.deadline is not None:
             self._deadlines.forget(work.deadline)
         if self._queue:
@@ -289,7 +289,7 @@ class Worker:
     def _flush(self) -> None:
         """Send begins, log records and ends."""
         while not self._stopped.is_set():
-            self._gathered.wait()
+            self._gathered.wait(lambda: bool(self._queue))
             if self._welcome is not None:
                 for message in self._gathered.messages(self._welcome.engine, self._work.__contains__):
                     self._send(message)

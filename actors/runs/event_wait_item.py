@@ -103,7 +103,7 @@ class EventWaitItem(ItemActor, label="ItemActor"):
         if self._is_late:
             self._end_late()
         elif self._request is not None:
-            self._services.timers.remind_after(AGAIN_SECONDS, self.actor_ref, LookBackAgain())
+            self._services.timers.remind_after(AGAIN_SECONDS, self.actor_inbox, LookBackAgain())
 
     @handles(LookBackAgain)
     def _look_back_again(self, _message: LookBackAgain) -> None:

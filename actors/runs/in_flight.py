@@ -1,5 +1,6 @@
 """The items of one run outside of its conductor: those that wait to start, and those in flight."""
 
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
@@ -18,9 +19,12 @@ from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.pooled_calls import pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
+from stretto.actors.runs.rate_limits import RATE_PREFIX
+from stretto.actors.runs.rated_items import RatedItems
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.starting_items import (
+    HERE_OR_NONE,
     NO_KEYS,
     NO_POOLS,
     NO_TASKS,
@@ -50,7 +54,8 @@ class ItemsInFlight(ItemsToStart):
     """
 
     __slots__ = (
-        "_being_recorded", "_children", "_lane", "_requested_by", "_running", "_supervisor", "_telemetry", "permits",
+        "_being_recorded", "_children", "_lane", "_missing", "_requested_by", "_running", "_supervisor", "_telemetry",
+        "permits",
     )  # fmt: skip
 
     def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
@@ -67,12 +72,17 @@ class ItemsInFlight(ItemsToStart):
         self._pooled = None
         if services.pools is not None and self._pooled_tasks:
             self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
-        # Most have none with a `concurrency_key`.
-        self._keyed = None
+        # Most have none with a `concurrency_key` or a `rate`.
+        self._keyed = self._rated = None
         self.refused = NONE_REFUSED
+        if request.shape.keyed_tasks or request.shape.rated_tasks:
+            self.refused = deque()
         if request.shape.keyed_tasks:
-            self._keyed = KeyedItems(services, request.workflow, self._run_id)
-            self.refused = self._keyed.refused
+            self._keyed = KeyedItems(services, request.workflow, self._run_id, self.refused)
+        if request.shape.rated_tasks:
+            self._rated = RatedItems(services, request.workflow, self._run_id, supervisor, self.refused)
+        self._missing = 0
+        """Items that wait for permits, but not in the queue of those."""
         self._requested_by = None if request.requested_by is None else request.requested_by.who
         self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
@@ -134,16 +144,50 @@ class ItemsInFlight(ItemsToStart):
                 self._running[start.task, start.visit, start.index] = self._start(start, preceding_end)
         if self._pooled is not None:
             self._start_pooled(self._pooled, record_first)
+        if self._rated is not None:
+            self._start_rated(self._rated, record_first)
 
     def _start_pooled(self, pooled: PooledItems, record_first: Callable[[StartItem, float | None], None]) -> None:
-        durable, tasks = self._services.journal.durable, self._workflow.tasks
         for start, preceding_end, pool in pooled.take_permitted():
-            key = (start.task, start.visit, start.index)
-            if durable and tasks[start.task].delivery == "at_most_once":
-                self._being_recorded[key] = None
-                record_first(start, preceding_end)
-            else:
-                self._running[key] = self._start(start, preceding_end, pool=pool)
+            self._start_or_record(start, preceding_end, pool, record_first)
+
+    def _start_or_record(
+        self, start: StartItem, preceding_end: float | None, pool: str | None,
+        record_first: Callable[[StartItem, float | None], None],
+    ) -> None:  # fmt: skip
+        if self._services.journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
+            self._being_recorded[key_of(start)] = None
+            record_first(start, preceding_end)
+        else:
+            self._running[key_of(start)] = self._start(start, preceding_end, pool=pool)
+
+    def _start_rated(self, rated: RatedItems, record_first: Callable[[StartItem, float | None], None]) -> None:
+        """Start the items whose time has come. An item uses its time only once it has all permits."""
+        for queue, count in rated.due():
+            start, preceding_end = queue.waiting[0]
+            pool = self._place_of(start)
+            if not self._has_permit(pool, max(count, rated.open)):
+                queue.is_blocked = True
+                if self._pooled is None:
+                    break  # so are all others
+            elif rated.take(queue):
+                if self._pooled is not None and pool not in HERE_OR_NONE:
+                    self._pooled.begin(pool, key_of(start))
+                self._start_or_record(start, preceding_end, pool, record_first)
+
+    def _has_permit(self, pool: str, count: int) -> bool:
+        """Return whether one of `count` items may start now. If not, they wait for permits."""
+        if self._pooled is not None and pool not in HERE_OR_NONE:
+            return self._pooled.has_permit(pool, count)
+        in_flight = len(self._running) + len(self._being_recorded) - (0 if self._pooled is None else len(self._pooled))
+        free = self.permits.usable - in_flight - len(self._waiting)
+        if free <= 0:
+            taken = self._services.permits.take(self._run_id, count - free)
+            self.permits.granted(taken)
+            free += taken
+        if free <= 0:
+            self._missing = count
+        return free > 0
 
     def start_recorded(self, start: StartItem, preceding_end: float | None) -> None:
         """Start an item whose start is durable."""
@@ -193,10 +237,7 @@ class ItemsInFlight(ItemsToStart):
 
     def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
         """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
-        known = pooled.pool_of(key_of(start))
-        if known is not None or start.task not in self._pooled_tasks:
-            return known or HERE
-        return self._fixed_pools.get(start.task) or self._named_pool(start)
+        return pooled.pool_of(key_of(start)) or self._place_of(start)
 
     # ---- items in flight
 
@@ -268,6 +309,9 @@ class ItemsInFlight(ItemsToStart):
         elif pool.startswith(KEY_PREFIX):
             if self._keyed is not None:
                 self._keyed.granted(pool, count)
+        elif pool.startswith(RATE_PREFIX):
+            if self._rated is not None:
+                self._rated.granted(pool)
         elif self._pooled is not None:
             self._pooled.granted(pool, count)
 
@@ -289,9 +333,12 @@ class ItemsInFlight(ItemsToStart):
             asked = self._pooled.update_permits(paused=paused)
         if self._keyed is not None:
             asked = self._keyed.update_permits(paused=paused) or asked
+        missing, self._missing = self._missing, 0
+        if self._rated is not None:
+            self._rated.end_turn(paused=paused)
         if not in_flight and not self.any_waits:
             self._waiting = self._children_waiting = NONE_WAIT
-        update = self.permits.reconcile(in_flight, 0 if paused else len(self._waiting))
+        update = self.permits.reconcile(in_flight, 0 if paused else len(self._waiting) + missing)
         if update is UNCHANGED:
             return asked
         pool = self._services.permits

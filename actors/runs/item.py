@@ -151,7 +151,7 @@ class ItemActor(DispatchedActor):
             self._inline_began = Began(services.now(), services.timers.monotonic())
             self._finish(call_inline(action, rendered, ids), services.timers.monotonic())
             return
-        call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt)
+        call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt, task.may_ask)
         where = services.runners if place is None or action.runner == "inline" else place
         self._running = where.start(action, call, self._send_end, None if start.timeout is None else self._send_begin)
 
@@ -215,7 +215,7 @@ class ItemActor(DispatchedActor):
             self._remind(message.at + timeout, AttemptTimedOut())
 
     def _remind(self, at: float, message: Any) -> None:
-        self._reminder = self._services.timers.remind(at, self.actor_ref, message)
+        self._reminder = self._services.timers.remind(at, self.actor_inbox, message)
 
     def _send_end(self, finished: Finished) -> None:
         """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""

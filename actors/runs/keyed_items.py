@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
 from typing import TypeAlias
 
 from stretto.actors.dispatch import Overran
@@ -14,37 +13,45 @@ from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.dialects import MAX_KEY_LENGTH
 from stretto.definitions.errors import ExpressionError, StrettoError
-from stretto.definitions.expressions import Constant, Moment
-from stretto.definitions.model import KeyLimit, Workflow
+from stretto.definitions.expressions import Constant, Moment, Template
+from stretto.definitions.model import Workflow
 
 Key: TypeAlias = tuple[str, int, int]
 Waiting: TypeAlias = tuple[StartItem, float | None]
+Refused: TypeAlias = deque[tuple[StartItem, str, str]]
 
 
 class InvalidKey(StrettoError):
-    """The value of a task's `concurrency_key` is not a key."""
+    """The value of a task's `concurrency_key`, or of the key of its `rate`, is not a key."""
 
     code = "invalid_key"
 
 
-def limit_key(services: Services, limit: KeyLimit, start: StartItem, run_id: str) -> str:
+def key_of_item(services: Services, key: Template, what: str, start: StartItem, run_id: str) -> str:
     """Return the key of an item.
+
+    Args:
+        services: The engine's services.
+        key: Gives the key.
+        what: The field, in messages.
+        start: The item's start.
+        run_id: The item's run.
 
     Raises:
         ExpressionError, Overran: The expression cannot be evaluated.
         InvalidKey: Its value is not a key, or has a secret in it.
     """
-    if isinstance(limit.key, Constant):
-        value = limit.key.value
+    if isinstance(key, Constant):
+        value = key.value
     else:
         facts = start.scope.facts
         moment = Moment(start.at, run_id, start.task, start.visit, start.index, limits=facts.limits)
-        value = services.guard.call(limit.key.evaluate, start.scope, moment)
+        value = services.guard.call(key.evaluate, start.scope, moment)
         if isinstance(value, str) and facts.mask.text(value) != value:
-            raise InvalidKey("concurrency_key must not have a secret in it: other runs and people see it")
+            raise InvalidKey(f"{what} must not have a secret in it: other runs and people see it")
     if not isinstance(value, str) or not 0 < len(value) <= MAX_KEY_LENGTH or "\0" in value:
         found = f"{len(value):,} characters" if isinstance(value, str) else type(value).__name__
-        raise InvalidKey(f"concurrency_key must be a text of 1 to {MAX_KEY_LENGTH} characters, got {found}")
+        raise InvalidKey(f"{what} must be a text of 1 to {MAX_KEY_LENGTH} characters, got {found}")
     return value
 
 
@@ -74,13 +81,14 @@ class KeyedItems:
         services: The engine's services.
         workflow: The run's workflow.
         run_id: The run.
+        refused: Gets the items without a key, each with the code and the message of the failure.
     """
 
     __slots__ = (
-        "_admitted", "_changed", "_limits", "_paused", "_queues", "_run_id", "_services", "_workflow", "refused",
+        "_admitted", "_changed", "_limits", "_paused", "_queues", "_refused", "_run_id", "_services", "_workflow",
     )  # fmt: skip
 
-    def __init__(self, services: Services, workflow: Workflow, run_id: str) -> None:
+    def __init__(self, services: Services, workflow: Workflow, run_id: str, refused: Refused) -> None:
         self._services = services
         self._limits: KeyLimits = services.key_limits
         self._workflow = workflow
@@ -90,8 +98,7 @@ class KeyedItems:
         self._changed: dict[str, None] = {}
         """The keys to look at: those of the other items wait for a message."""
         self._paused = False
-        self.refused: deque[tuple[StartItem, str, str]] = deque()
-        """Items without a key, with the code and the message of the failure."""
+        self._refused = refused
 
     def add(self, start: StartItem, preceding_end: float | None) -> None:
         """Enqueue an item of a task with a limit, or refuse it."""
@@ -99,13 +106,13 @@ class KeyedItems:
         if limit is None:
             raise ValueError(f"the task {start.task!r} has no concurrency_key")
         try:
-            key = limit_key(self._services, limit, start, self._run_id)
+            key = key_of_item(self._services, limit.key, "concurrency_key", start, self._run_id)
         except InvalidKey as error:
-            self.refused.append((start, error.code, str(error)))
+            self._refused.append((start, error.code, str(error)))
             return
         except (ExpressionError, Overran) as error:
             failure = unrendered_failure(error, self._services, {"run_id": self._run_id, "task": start.task})
-            self.refused.append((start, failure.kind, failure.message))
+            self._refused.append((start, failure.kind, failure.message))
             return
         queue = self._queues.get(key)
         pool = self._limits.join(self._run_id, key, limit.limit)
@@ -116,8 +123,8 @@ class KeyedItems:
 
     @property
     def any_waits(self) -> bool:
-        """Whether any item may go on now, or is refused."""
-        return bool(self.refused) or any(queue.waiting for queue in self._queues.values())
+        """Whether any item waits."""
+        return any(queue.waiting for queue in self._queues.values())
 
     def queues(self) -> Iterator[deque[Waiting]]:
         """Yield the queues of items that wait."""
@@ -149,21 +156,11 @@ class KeyedItems:
             self._queues[key].admitted -= 1
             self._changed[key] = None
 
-    def withdraw(
-        self, task: str, visit: int, withdrawn: Iterable[int], except_for: AbstractSet[Key]
-    ) -> tuple[int, ...]:
-        """Note that items of a visit were removed from queues, and remove refused ones. Return their indexes."""
+    def withdraw(self, task: str, visit: int, withdrawn: Iterable[int]) -> None:
+        """Note that items of a visit were removed from queues."""
         for index in withdrawn:
             self.ended((task, visit, index))
         self._look_at_all()
-        gone = [
-            each
-            for each in self.refused
-            if (each[0].task, each[0].visit) == (task, visit) and (task, visit, each[0].index) not in except_for
-        ]
-        for each in gone:
-            self.refused.remove(each)
-        return tuple(each[0].index for each in gone)
 
     def removed(self, item: Key) -> None:
         """Note that one item was removed from its queue."""

@@ -166,7 +166,7 @@ class ContinueEvent(msgspec.Struct, frozen=True):
 
 
 class PermitsGranted(msgspec.Struct, frozen=True):
-    """The run may have `count` more items in flight in a pool."""
+    """The run may have `count` more items in flight in a pool or with a key, or start `count` of a rate."""
 
     count: int
     pool: str = "here"

@@ -21,11 +21,13 @@ class PoolQueue(msgspec.Struct):
         permits: The run's permits of the pool.
         waiting: The items that wait.
         in_flight: How many are in flight, or about to be once their start is recorded.
+        missing: How many items wait for a permit only, but not in this queue.
     """
 
     permits: RunPermits
     waiting: deque[Waiting]
     in_flight: int = 0
+    missing: int = 0
 
 
 class PooledItems:
@@ -93,6 +95,22 @@ class PooledItems:
                 self._in_flight[start.task, start.visit, start.index] = pool
                 yield start, preceding_end, pool
 
+    def has_permit(self, pool: str, count: int) -> bool:
+        """Return whether one of `count` further items of a pool may start now. If not, they wait for permits."""
+        queue = self._queues.setdefault(pool, PoolQueue(RunPermits(), deque()))
+        free = queue.permits.usable - queue.in_flight - len(queue.waiting)
+        if free <= 0:
+            taken = self._pools[pool].take(self._run_id, count - free)
+            queue.permits.granted(taken)
+            free += taken
+        queue.missing = 0 if free > 0 else count
+        return free > 0
+
+    def begin(self, pool: str, key: Key) -> None:
+        """Note that an item with a permit is in flight from now on."""
+        self._queues[pool].in_flight += 1
+        self._in_flight[key] = pool
+
     def ended(self, key: Key) -> None:
         """Remove an item that is no more in flight."""
         pool = self._in_flight.pop(key, None)
@@ -112,8 +130,9 @@ class PooledItems:
         """Release unneeded permits and request missing ones. Return True if the engine has to share permits out."""
         asks = False
         for name, queue in self._queues.items():
-            self._carried[name].note_waiting(self._run_id, len(queue.waiting))
-            update = queue.permits.reconcile(queue.in_flight, 0 if paused else len(queue.waiting))
+            waiting, queue.missing = len(queue.waiting) + queue.missing, 0
+            self._carried[name].note_waiting(self._run_id, waiting)
+            update = queue.permits.reconcile(queue.in_flight, 0 if paused else waiting)
             if update is UNCHANGED:
                 continue
             pool = self._pools[name]

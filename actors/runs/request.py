@@ -93,7 +93,7 @@ class RunRequest:
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
         followers: Actors that get `RunChanged` and ask for the changes.
-        nested: The refs that are workflows.
+        nested: The refs that start no call: those of workflows, and of actions that wait.
         family: The id of the run at the top, or None if that is this run.
         lane: Where the run's actors start, or None to start them on the dispatcher.
         parent: The parent item of a sub-workflow's run.

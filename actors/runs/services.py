@@ -19,6 +19,7 @@ from stretto.actors.pools import Pools
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.key_limits import KeyLimits
 from stretto.actors.runs.permits import PermitPool
+from stretto.actors.runs.rate_limits import RateLimits
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.metrics import Instruments
@@ -52,6 +53,7 @@ class Services:
         pools: The pools in which tasks with `runs_on` run. None runs all items here, as rehearsals do.
         pool_permits: Limit the items in flight in each of them.
         key_limits: Limit the items in flight with a common key.
+        rate_limits: Limit the starts of items with a common key.
         files: Reads and writes the files that workflows name.
         limits: The limits on the expressions of new runs.
         guard: Breaks off evaluations that take too long.
@@ -96,12 +98,19 @@ class Services:
     news_wanted: bool = False
     draining: bool = False
     public_url: str = ""
+    rate_limits: RateLimits = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Create the rates, which need the clock."""
+        self.rate_limits = RateLimits(self.timers)
 
     def forget_permits(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return True if the engine has to share permits out."""
         asks = self.permits.forget(run_id)
         if self.key_limits.keys:  # a call less for each run
             asks = self.key_limits.forget(run_id) or asks
+        if self.rate_limits.keys:
+            self.rate_limits.forget(run_id)
         if not self.pool_permits:
             return asks
         for pool in () if self.pools is None else self.pools.values():
@@ -109,6 +118,11 @@ class Services:
         for permits in self.pool_permits.values():
             asks = permits.forget(run_id) or asks
         return asks
+
+    @property
+    def engine_if_made(self) -> pykka.ActorRef[Any] | None:
+        """The engine's actor, or None if it has not been made yet."""
+        return self._engine
 
     @property
     def engine(self) -> pykka.ActorRef[Any]:

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from stretto.actors.runs.file_rules import tasks_with_files
-from stretto.actors.runs.waiting import may_wait
 from stretto.definitions.model import Workflow, once_per_workflow
 
 
@@ -13,14 +12,14 @@ class RunShape(NamedTuple):
     Attributes:
         uses_files: Whether a task reads items from a file, or writes results to one.
         has_deadlines: Whether the workflow or a task has deadlines.
-        may_wait: The waiting actions that it may call.
         keyed_tasks: The tasks whose items need a permit of a key.
+        rated_tasks: The tasks whose items wait for the rate of a key.
     """
 
     uses_files: bool
     has_deadlines: bool
-    may_wait: frozenset[str]
     keyed_tasks: frozenset[str] = frozenset()
+    rated_tasks: frozenset[str] = frozenset()
 
 
 @once_per_workflow
@@ -29,4 +28,5 @@ def shape_of(workflow: Workflow) -> RunShape:
     tasks = workflow.tasks.values()
     has_deadlines = workflow.deadlines is not None or any(task.deadlines is not None for task in tasks)
     keyed = frozenset(task.name for task in tasks if task.key_limit is not None)
-    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, may_wait(workflow), keyed)
+    rated = frozenset(task.name for task in tasks if task.rate is not None)
+    return RunShape(bool(tasks_with_files(workflow)), has_deadlines, keyed, rated)

@@ -66,12 +66,15 @@ from stretto.actors.runs.messages import (
 from stretto.actors.runs.pooled_calls import waits_for_pools
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.waiting_messages import CancelMadeInquiry, MakeInquiry, ReportMadeInquiry
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
 from stretto.metrics import mask_run
 
-_ANSWERED_WHEN_DURABLE: Final = frozenset({ControlRun, ReportChanges})
+_ANSWERED_WHEN_DURABLE: Final = frozenset(
+    {ControlRun, ReportChanges, MakeInquiry, CancelMadeInquiry, ReportMadeInquiry}
+)
 _POSTPONED: Final = frozenset({*EXECUTION_HANDLERS, ReportChanges})
 """The requests that wait for the end of an unfinished event: a report would be ahead of the entry that it names."""
 
@@ -170,14 +173,14 @@ class RunSupervisor(DispatchedActor):
             run.log.flush(None, run.conductor.mask)
         run.unfinished = None
         run.ending.leave()
-        run.ending.close()
+        run.close()
         if not run.ended:
             run.ending.crash(reason)
 
     def on_stop(self) -> None:
         """Report to the engine if this actor is stopped before its run has ended."""
         run = self._run
-        run.ending.close()
+        run.close()
         if not run.ended:
             run.items.leave()
             run.ending.report_crash("the run's supervisor was stopped")
@@ -288,7 +291,7 @@ class RunSupervisor(DispatchedActor):
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
             use.threads, use.left_behind, waits_for_pools(self._services, run.items.waiting_for_pools(), run.run_id),
-            run.items.waits(), run.items.waiting_for_keys(),
+            run.items.waits(), run.items.waiting_for_keys(), run.items.waiting_for_rates(),
         )  # fmt: skip
         children = quarantined_children(message.quarantined)
         return [*children, *explain_waits(run.conductor, message.task, blockers)]

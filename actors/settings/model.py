@@ -18,7 +18,7 @@ from stretto.actors.actions import (
 from stretto.actors.settings.keys import KvSettings
 from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
-from stretto.definitions.rules import MAX_UNMATCHED_WAITS
+from stretto.definitions.rules import MAX_MATCH_UNITS, MAX_UNMATCHED_WAITS
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
@@ -292,10 +292,17 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `events`: the days that one is kept, and the items that may wait for one type without `match`."""
+    """The section `events`.
+
+    Attributes:
+        retain_days: The days that an event is kept.
+        max_unmatched_waits: The items that may wait for one type without `match`.
+        max_match_units: The units of work of all rules that one event is matched with.
+    """
 
     retain_days: Days = None
     max_unmatched_waits: Count = MAX_UNMATCHED_WAITS
+    max_match_units: Count = MAX_MATCH_UNITS
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):

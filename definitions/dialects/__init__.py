@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from stretto.definitions.dialects.orquesta.inspection import inspection
     from stretto.definitions.dialects.parallel import fork_name
     from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_pack_parameters, read_parameters
+    from stretto.definitions.dialects.rate_limits import (
+        MAX_RATE_LIMIT,
+        MAX_RATE_SECONDS,
+        least_burst,
+    )
     from stretto.definitions.dialects.reading import MAX_FINDINGS, NAME, NAME_RULE, Fields, Reader
     from stretto.definitions.dialects.recognition import is_trigger_document
 else:
@@ -44,6 +49,7 @@ else:
             "orquesta.inspection": "inspection",
             "parallel": "fork_name",
             "parameters": "ANNOTATIONS BOUNDS read_pack_parameters read_parameters",
+            "rate_limits": "MAX_RATE_LIMIT MAX_RATE_SECONDS least_burst",
             "reading": "MAX_FINDINGS Fields NAME NAME_RULE Reader",
             "recognition": "is_trigger_document",
         },
@@ -60,6 +66,8 @@ __all__ = [
     "MAX_FINDINGS",
     "MAX_KEY_LENGTH",
     "MAX_KEY_LIMIT",
+    "MAX_RATE_LIMIT",
+    "MAX_RATE_SECONDS",
     "NAME",
     "NAME_RULE",
     "ON_BAD_LINE",
@@ -74,6 +82,7 @@ __all__ = [
     "in_order",
     "inspection",
     "is_trigger_document",
+    "least_burst",
     "read_as_orquesta",
     "read_computed",
     "read_pack_parameters",

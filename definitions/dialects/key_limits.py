@@ -18,7 +18,7 @@ MAX_KEY_LIMIT: Final = 1_000_000
 
 def read_key_limit(reader: Reader, fields: Fields, site: Site) -> KeyLimit | None:
     """Return the limit of a task's items, or None if it has none. The reader collects the findings."""
-    key = next((_key(reader, member, what, site) for member, what in fields.given("concurrency_key")), None)
+    key = next((read_key(reader, member, what, site) for member, what in fields.given("concurrency_key")), None)
     limit = next((_limit(reader, member, what) for member, what in fields.given("limit")), None)
     names = [name for name in ("concurrency_key", "limit") if any(True for _ in fields.given(name))]
     if len(names) == 1:
@@ -33,7 +33,8 @@ def read_key_limit(reader: Reader, fields: Fields, site: Site) -> KeyLimit | Non
     return KeyLimit(key, limit, fields.key_place("concurrency_key"))
 
 
-def _key(reader: Reader, node: Node, what: str, site: Site) -> Template | None:
+def read_key(reader: Reader, node: Node, what: str, site: Site) -> Template | None:
+    """Return what gives the key of an item, or None after a finding."""
     key = reader.template(node, site)
     if isinstance(key, Constant) and not (isinstance(key.value, str) and 0 < len(key.value) <= MAX_KEY_LENGTH):
         reader.wrong_type(what, node, f"a text of 1 to {MAX_KEY_LENGTH} characters, or an expression that gives one")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.parameters import bind, problems_of
     from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
-    from stretto.definitions.model.waiting import WAITING_ACTIONS
+    from stretto.definitions.model.waiting import INQUIRIES, WAITING_ACTIONS, may_ask
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         OnBadLine,
         Parameter,
         ParameterType,
+        RateLimit,
         Retry,
         Share,
         SourceKind,
@@ -50,10 +51,10 @@ else:
             "parameters": "bind problems_of",
             "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
-            "waiting": "WAITING_ACTIONS",
+            "waiting": "INQUIRIES WAITING_ACTIONS may_ask",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
-                "ParameterType Retry Share SourceKind Task Transition WithItems Workflow"
+                "ParameterType RateLimit Retry Share SourceKind Task Transition WithItems Workflow"
             ),
         },
     )
@@ -61,6 +62,7 @@ else:
 __all__ = [
     "COMMANDS",
     "EDGES",
+    "INQUIRIES",
     "NATIVE",
     "ORQUESTA",
     "ST2",
@@ -79,6 +81,7 @@ __all__ = [
     "OnBadLine",
     "Parameter",
     "ParameterType",
+    "RateLimit",
     "Resources",
     "Retry",
     "Semantics",
@@ -95,6 +98,7 @@ __all__ = [
     "following",
     "graph_of",
     "inputs_schema",
+    "may_ask",
     "once_per_workflow",
     "parameter_schema",
     "parameters_schema",

@@ -194,6 +194,30 @@ class KeyLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many items with one key may start in a time, in all runs of all daemons.
+
+    Attributes:
+        key: Gives the key of an item.
+        limit: How many items start in `per` seconds.
+        per: The seconds.
+        burst: How many may start at once.
+        place: The position of the limit.
+    """
+
+    key: Template
+    limit: int
+    per: float
+    burst: int
+    place: Place
+
+    @property
+    def interval(self) -> float:
+        """The seconds from one start to the next."""
+        return self.per / self.limit
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One task.
 
@@ -213,10 +237,13 @@ class Task:
         delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
         runs_on: The name of the pool in which its items run. None is the daemon itself.
         key_limit: The limit on items with the same key, or None.
+        rate: The limit on the starts of items with the same key, or None.
         needs: What each item needs of a worker of the pool for itself, or None.
         action_expression: Gives the action's name at run time.
         deadlines: When a visit of it should have ended, or None.
         where: The condition on an event that ends it, if it waits for events. It reads `payload` and `event`.
+        inquiry: Gives the number of the inquiry that it waits for before it starts, or None.
+        may_ask: Whether its action can make inquiries, because a task of the workflow waits for one.
         transitions: The transitions in the file's order.
     """
 
@@ -235,10 +262,13 @@ class Task:
     delivery: Delivery = "at_least_once"
     runs_on: Template | None = None
     key_limit: KeyLimit | None = None
+    rate: RateLimit | None = None
     needs: Resources | None = None
     action_expression: Template | None = None
     deadlines: Deadlines | None = None
     where: Template | None = None
+    inquiry: Template | None = None
+    may_ask: bool = False
     transitions: tuple[Transition, ...] = ()
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stretto.definitions.rules.targets import check_rule, semantics_of
     from stretto.definitions.rules.timers import TIMERS, read_timer
     from stretto.definitions.rules.trial import (
+        MAX_MATCH_UNITS,
         NO_SURROUNDINGS,
         RULE_REF,
         Judgement,
@@ -51,7 +52,9 @@ else:
             "sensor": "Sensor",
             "targets": "check_rule semantics_of",
             "timers": "TIMERS read_timer",
-            "trial": "Judgement NO_SURROUNDINGS RULE_REF Rendered Spending Surroundings answers judge render",
+            "trial": (
+                "Judgement MAX_MATCH_UNITS NO_SURROUNDINGS RULE_REF Rendered Spending Surroundings answers judge render"
+            ),
             "waits": "MAX_UNMATCHED_WAITS WaitIndex WhereScope check_match",
         },
     )
@@ -59,6 +62,7 @@ else:
 __all__ = [
     "ACTION_TRIGGER",
     "MAX_EVENT_DEPTH",
+    "MAX_MATCH_UNITS",
     "MAX_UNMATCHED_WAITS",
     "NO_RULES",
     "NO_SURROUNDINGS",

@@ -36,6 +36,13 @@ class Surroundings:
 NO_SURROUNDINGS = Surroundings()
 
 
+MAX_MATCH_UNITS: Final = 20_000_000
+"""Units of work of all rules that one event is matched with: about 2 s. The sender waits for the last of them.
+
+The rule that goes beyond it has what one evaluation may use. The rules after it are not asked.
+"""
+
+
 class Spending:
     """The work of the rules that one event has been matched with so far.
 

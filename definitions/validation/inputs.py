@@ -127,6 +127,12 @@ def check_inputs(
                     "key_without_effect", f"{what} takes no permits, so the limit of its key has no effect",
                     task.key_limit.place, hint="give the concurrency_key to the tasks that call actions",
                 )  # fmt: skip
+            if task.rate is not None and (action.is_workflow or task.action in _WAITING):
+                what = "a sub-workflow" if action.is_workflow else "a wait"
+                findings.error(
+                    "rate_without_effect", f"{what} does not wait for a rate, so it has no effect",
+                    task.rate.place, hint="give the rate to the tasks that call actions",
+                )  # fmt: skip
             is_own = action.is_workflow and task.action == workflow.ref
             _check_input(task, action, places, findings, _ITSELF if is_own else "")
             _check_literal(task, action, core, findings)

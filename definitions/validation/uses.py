@@ -53,12 +53,14 @@ def uses_of(workflow: Workflow) -> Iterator[Use]:
 def _uses_at_start(task: Task) -> Iterator[Use]:
     templates: list[Template | None] = [
         task.when,
+        task.inquiry,
         task.delay,
         task.timeout,
         task.action_expression,
         task.input,
         task.runs_on,
         None if task.key_limit is None else task.key_limit.key,
+        None if task.rate is None else task.rate.key,
     ]
     if task.with_items is not None:
         templates += [task.with_items.source, task.with_items.concurrency, task.with_items.results]

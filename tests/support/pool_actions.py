@@ -27,6 +27,12 @@ def measure(value: list[object]) -> int:
     return len(value)
 
 
+@action("pooled.identify")
+def identify(value: list[object]) -> dict[str, int]:
+    """Return which object a value is, and in which process."""
+    return {"process": os.getpid(), "value": id(value)}
+
+
 @action("pooled.fail")
 def fail(text: str) -> None:
     """Print something, and fail."""

@@ -3,13 +3,13 @@
 Entries are read after the commit of the claim: the last owner may still have written until then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
 
-from stretto.actors.journal.claims import Claimed
-from stretto.actors.journal.sql.ownership import Ownership
+from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed
+from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.suspects import SUSPECTS, restore_suspicion
 from stretto.actors.journal.sql.tables import DUE, engines, matches, runs, suspects
 from stretto.actors.journal.store import Unfinished
@@ -50,18 +50,45 @@ class RunClaims:
 
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
+        self._doubtful: tuple[CommitInDoubt, Claimed] | None = None
+        """The claim of a commit in doubt. No later claim finds its runs, as this engine may own them."""
 
     def claim(self) -> Claimed:
         """Claim a portion of trees in one transaction; see `Claims.claim`."""
-        with self._ownership.transaction() as connection:
-            again = self._ownership.take_over(connection)
-            units = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE)
-            of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
-            rows = connection.execute(of_units).all() if units else ()
-            claimed = frozenset(row.id for row in rows)
-            is_due = connection.scalar(_DUE) is not None
-            answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE) if is_due else ()
-            found = [each for each in connection.execute(_SUSPECTS) if each.id in claimed or each.has_ended]
+        return self._settled() or self._committed(self._claim)
+
+    def renew(self) -> Claimed:
+        """Renew the lease; see `Claims.renew`."""
+        return self._settled() or self._committed(self._renew)
+
+    def _settled(self) -> Claimed | None:
+        """Return what was claimed in a commit in doubt that has taken effect."""
+        if self._doubtful is None:
+            return None
+        doubt, claimed = self._doubtful
+        has_taken_effect = self._ownership.settle(doubt)
+        self._doubtful = None
+        return claimed if has_taken_effect else None
+
+    def _committed(self, act: Callable[[Connection], Claimed]) -> Claimed:
+        claimed = NOTHING_CLAIMED
+        try:
+            with self._ownership.transaction() as connection:
+                claimed = act(connection)
+        except CommitInDoubt as doubt:
+            self._doubtful = doubt, claimed
+            raise
+        return claimed
+
+    def _claim(self, connection: Connection) -> Claimed:
+        again = self._ownership.take_over(connection)
+        units = claim(connection, RUNS, self._ownership.number, CLAIMED_AT_ONCE)
+        of_units = _OF_RUNS.where(RUNS.is_left, RUNS.unit.in_(units)).order_by(RUNS.order)
+        rows = connection.execute(of_units).all() if units else ()
+        claimed = frozenset(row.id for row in rows)
+        is_due = connection.scalar(_DUE) is not None
+        answers = claim(connection, MATCHES, self._ownership.number, CLAIMED_AT_ONCE) if is_due else ()
+        found = [each for each in connection.execute(_SUSPECTS) if each.id in claimed or each.has_ended]
         return Claimed(
             tuple(Unfinished(row.id, row.workflow, row.accepted_at, row.parent) for row in rows),
             tuple(map(restore_suspicion, found)),
@@ -71,10 +98,9 @@ class RunClaims:
             again=again,
         )
 
-    def renew(self) -> float | None:
-        """Renew the lease; see `Claims.renew`."""
-        with self._ownership.transaction() as connection:
-            return self._ownership.take_over(connection)
+    def _renew(self, connection: Connection) -> Claimed:
+        again = self._ownership.take_over(connection)
+        return Claimed((), (), fenced=self._ownership.just_fenced, again=again)
 
 
 def claim(connection: Connection, owned: Owned, engine: int, limit: int) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, cast
 import psycopg
 import pykka
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.lease import Lease
@@ -32,8 +32,9 @@ from stretto.actors.journal.peers import (
     PeerRequest,
     RequestUnanswered,
 )
+from stretto.actors.journal.rates import RateUser
 from stretto.actors.journal.sql.errors import store_error
-from stretto.actors.journal.sql.limits import share_keys
+from stretto.actors.journal.sql.rates import forget_past_rates
 from stretto.actors.journal.sql.requests import (
     delete_requests,
     forget_requests,
@@ -43,6 +44,7 @@ from stretto.actors.journal.sql.requests import (
     receiver_of,
     state_of_keys,
 )
+from stretto.actors.journal.sql.shared_keys import PERMITS, SharedKeys
 from stretto.actors.journal.store import StoreClosed, StoreUnavailable
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.metrics import get_logger
@@ -54,8 +56,6 @@ _RELEASES: Final = "stretto_releases"
 """The channel on which engines say that they have given up runs."""
 _KEYS: Final = "stretto_keys"
 """The channel on which engines say that they have changed a key."""
-_PERMITS: Final = "stretto_permits"
-"""The channel on which engines say that others should ask again for the permits of a key."""
 
 _log = get_logger("stretto.store")
 
@@ -99,9 +99,7 @@ class SqlPeers:
         self._journal: pykka.ActorRef[Any] | None = None
         self._keys_changed: Callable[[], object] | None = None
         self._keys_seen: tuple[int, int] | None = None
-        self._limits: KeyUser | None = None
-        self._to_share: dict[str, None] = {}
-        self._share_again = 0.0
+        self._keys = SharedKeys(engine, self._look_seconds, self.look)
         self._wake_reader, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
@@ -158,13 +156,19 @@ class SqlPeers:
 
     def use_limits(self, user: KeyUser) -> None:
         """Set whose needs of permits are met; see `Peers.use_limits`."""
-        self._limits = user
+        self._keys.limits = user
 
     def share(self, keys: Iterable[str]) -> None:
         """Share out the permits of keys; see `Peers.share`."""
-        with self._lock:
-            self._to_share.update(dict.fromkeys(keys))
-        self.look()
+        self._keys.share(keys)
+
+    def use_rates(self, user: RateUser) -> None:
+        """Set who gets the times of rates; see `Peers.use_rates`."""
+        self._keys.rates = user
+
+    def take_times(self, keys: Iterable[str]) -> None:
+        """Take the times of rates; see `Peers.take_times`."""
+        self._keys.take_times(keys)
 
     def look(self) -> None:
         """Wake the thread."""
@@ -206,30 +210,31 @@ class SqlPeers:
                 retry = min(2 * retry, _LAST_RETRY_SECONDS)
 
     def _serve(self, connection: Connection) -> None:
-        for channel in (_channel_of(self._number), _RELEASES, _KEYS, _PERMITS):
+        for channel in (_channel_of(self._number), _RELEASES, _KEYS, PERMITS):
             connection.execute(text(f"LISTEN {channel}"))
         forget_requests(connection)
+        forget_past_rates(connection)
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         while not self._stopped:
             self._send(connection)
             more = self._receive(connection)
             self._look_at_keys(connection)
             self._expire(connection)
-            self._share_keys(connection)
+            self._notifications.extend(self._keys.look(connection))
             # One that came while a statement was executed is not seen on the socket any more.
             came = list(driver.notifies(timeout=0))
             if any(each.channel == _RELEASES and each.payload != str(self._number) for each in came):
                 self._tell(self._journal, ClaimLeft())
             for each in came:
-                if each.channel == _PERMITS:
-                    self._permits_changed(each.payload)
+                if each.channel == PERMITS:
+                    self._keys.permits_changed(each.payload)
             if not came and not more:
                 self._sleep([driver.fileno()], self._seconds_to_next())
         self._send(connection)
 
     def _sleep(self, descriptors: list[int], seconds: float) -> None:
         """Sleep until something comes, or so many seconds."""
-        if self._new or self._notifications or self._to_share or self._stopped:
+        if self._new or self._notifications or self._keys.any or self._stopped:
             seconds = 0
         poll = select.poll()  # select.select fails from the descriptor 1024 on
         for each in (*descriptors, self._wake_reader):
@@ -287,37 +292,6 @@ class SqlPeers:
                 _log.warning("keys_not_read", reason=str(error))
             else:
                 self._keys_seen = seen
-
-    def _permits_changed(self, payload: str) -> None:
-        """Ask again for the permits of a key, unless this engine has changed them."""
-        engine, _, key = payload.partition(" ")
-        if engine != str(self._number):
-            with self._lock:
-                self._to_share[key] = None
-
-    def _share_keys(self, connection: Connection) -> None:
-        """Share out the permits of keys whose needs have changed, and now and then of all that items wait for."""
-        limits, now = self._limits, time.monotonic()
-        if limits is None:
-            return
-        with self._lock:
-            keys, self._to_share = self._to_share, {}
-        if now >= self._share_again:  # a fenced engine has not notified the others
-            self._share_again = now + self._look_seconds
-            keys.update(dict.fromkeys(limits.waiting()))
-        if not keys:
-            return
-        try:
-            shares, changed = share_keys(connection, self._number, limits.needs(keys))
-        except (SQLAlchemyError, psycopg.Error) as error:
-            with self._lock:
-                self._to_share.update(keys)
-            # Another engine is frozen, and has the lock of a key.
-            if isinstance(error, OperationalError) and isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                return
-            raise
-        limits.settle(shares)
-        self._notifications.extend((_PERMITS, f"{self._number} {key}") for key in changed)
 
     @staticmethod
     def _tell(actor: "pykka.ActorRef[Any] | None", message: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 
 from stretto.actors.journal.sql.permit_table import permits
+from stretto.actors.journal.sql.rate_table import rates
 from stretto.actors.journal.sql.sensor_table import sensors
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
@@ -20,7 +21,7 @@ _version: Final = Table(
 )
 """Alembic's table, as it creates it."""
 
-_TABLES: Final = (sensors, permits)
+_TABLES: Final = (sensors, permits, rates)
 """Tables that are defined outside of `tables`. All are in one `MetaData`."""
 
 _log = get_logger("stretto.store")
@@ -161,6 +162,7 @@ SCHEMA: Final = Schema(
         "0023",
         "0024",
         "0025",
+        "0027",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

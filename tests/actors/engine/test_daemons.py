@@ -135,7 +135,7 @@ def test_runs_that_were_claimed_as_a_drain_began_are_given_away(shared: Callable
     first, second = shared(), shared()
     run = second.submit(TREE)
     ask(first, "drain_daemon", number_of(first))
-    first.proxy.host.services().get(timeout=PATIENCE).journal.claims = True
+    first.proxy.host.services().get(timeout=PATIENCE).journal._claims_stopped = False
     ask(second, "stop", grace=0)
     third = shared()
     wait_for_runs(third, 1)

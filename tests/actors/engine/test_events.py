@@ -57,6 +57,17 @@ def test_an_event_has_its_matches_and_why_other_rules_have_not_answered(started:
         started.proxy.event("evt-none").get(timeout=PATIENCE)
 
 
+def test_the_work_of_the_rules_of_an_event_has_a_setting(tmp_path: Path, start_bench: Callable[..., Bench]) -> None:
+    """The rules that are left have an error which names it."""
+    (tmp_path / "first.yaml").write_text(RULE.replace(', token: "{{ kv.token }}"', ""))
+    (tmp_path / "second.yaml").write_text(OTHER)
+    bench = start_bench(definitions=tmp_path, max_match_units=1)
+    found = bench.proxy.event(send(bench, {"name": "somebody"})).get(timeout=PATIENCE)
+    errors = {each["rule"]: each["error"] for each in found["matches"]}
+    assert errors["first"] is None
+    assert "the 1 units of work that the rules of one event may use (events.max_match_units)" in errors["second"]
+
+
 def test_a_rule_has_its_last_matches(started: Bench) -> None:
     """All rules are listed by ref."""
     assert [each["rule"] for each in started.proxy.rules().get(timeout=PATIENCE)] == ["greet", "other"]

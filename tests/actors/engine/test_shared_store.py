@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from stretto.actors.engine import startup
+from stretto.actors.journal.claims import Claimed, Claims, claim_all
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.service import OpenJournal
 from stretto.actors.journal.sql.store import share
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.actors.journal.store_clock import StoreClock
@@ -91,6 +94,33 @@ def test_the_runs_of_an_engine_that_writes_no_more_go_on_in_another(
         assert (message.run_id, message.outcome.status) == (run.run_id, "succeeded")
         with frozen.reader._engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM engines")) <= 2
+
+
+def test_what_is_left_while_an_engine_starts_is_claimed_once_it_can_take_it(
+    shared: Callable[[], Bench], ends_of: Callable[[Bench], Any], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal renews the lease before there is an engine that could recover runs."""
+    run = acceptance()
+    other = share_store(postgres_url, None, Lease(LEASE), StoreClock())
+    other.writer.write([run])
+
+    def claim_then_leave(claims: Claims) -> Claimed:
+        claimed = claim_all(claims)
+        other.close()
+        return claimed
+
+    def start_and_wait(journal: OpenJournal, *arguments: Any) -> None:
+        start(journal, *arguments)
+        assert journal.actor is not None
+        journal.actor.proxy().thread().get(timeout=PATIENCE)  # it has looked once
+
+    start = OpenJournal.start
+    monkeypatch.setattr(startup, "claim_all", claim_then_leave)
+    monkeypatch.setattr(OpenJournal, "start", start_and_wait)
+    bench = shared()
+    ends = ends_of(bench)
+    while bench.proxy.status(run.run_id).get(timeout=PATIENCE)["status"] != "succeeded":
+        assert ends.get(timeout=PATIENCE).run_id == run.run_id
 
 
 def test_a_fenced_engine_ends(shared: Callable[[], Bench], postgres_url: str) -> None:

@@ -5,9 +5,9 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from stretto.actors.dispatch import Guard, Overran, Unguarded
 from stretto.actors.events import Matcher
-from stretto.actors.events.matching import MAX_INPUT_BYTES, MAX_MATCH_UNITS, TOO_DEEP, TOO_LARGE
+from stretto.actors.events.matching import MAX_INPUT_BYTES, TOO_DEEP, TOO_LARGE
 from stretto.definitions.expressions import ExpressionLimits
-from stretto.definitions.rules import MAX_EVENT_DEPTH, RuleIndex, Surroundings
+from stretto.definitions.rules import MAX_EVENT_DEPTH, MAX_MATCH_UNITS, RuleIndex, Surroundings
 from tests.support.events import RULE, event, rule
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def test_the_inputs_of_all_runs_of_an_event_have_a_bound() -> None:
     assert found[-1].inputs is None
 
 
-NOT_ASKED = "was not asked"
+NOT_ASKED = "may use (events.max_match_units), so it was not asked"
 SLOW = """
 on: alert
 run: a.b

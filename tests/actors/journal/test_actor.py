@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -19,7 +19,16 @@ from stretto.actors.journal.backlog import PORTION_ENTRIES
 from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed
 from stretto.actors.journal.kv import KeyChange, KeyPlace, RemoveKey, StoredKey, UnknownKey
 from stretto.actors.journal.link import JournalLink
-from stretto.actors.journal.messages import ClaimRuns, PruneRuns, RunExists, RunsClaimed, RunUnrecordable, StoreGone
+from stretto.actors.journal.messages import (
+    ClaimRuns,
+    EngineStarted,
+    PruneRuns,
+    RetryCommit,
+    RunExists,
+    RunsClaimed,
+    RunUnrecordable,
+    StoreGone,
+)
 from stretto.actors.journal.records import Audited, Ending, Happened, RunAccepted, Write, run_of
 from stretto.actors.journal.schedules_memory import MemorySchedules
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unfinished, Unrecordable
@@ -107,16 +116,19 @@ class ClaimBook:
     def __init__(self) -> None:
         self.portions: list[Claimed | Exception] = []
         self.renewals = threading.Semaphore(0)
+        self.looks_at: Callable[[], str | None] = lambda: None
+        self.seen: list[str | None] = []
 
     def claim(self) -> Claimed:
+        self.seen.append(self.looks_at())
         portion = self.portions.pop(0) if self.portions else NOTHING_CLAIMED
         if isinstance(portion, Exception):
             raise portion
         return portion
 
-    def renew(self) -> float | None:
+    def renew(self) -> Claimed:
         self.renewals.release()
-        return None
+        return NOTHING_CLAIMED
 
 
 class AllSensors:
@@ -143,6 +155,7 @@ class Desk:
         self.sensors = AllSensors()
         self._waiters: list[pykka.ActorRef[Inbox]] = []
         self.engine = Inbox.start()
+        self.engine_is_made = True
         self.right_of_way = RightOfWay()
         self.link = JournalLink(self.right_of_way)
         self._clock = Clock.start()
@@ -167,7 +180,7 @@ class Desk:
             sensors=self.sensors,
             timers=services.timers,
             instruments=services.instruments,
-            engine=lambda: self.engine,
+            engine=lambda: self.engine if self.engine_is_made else None,
         )
         self.link.connect(self.actor)
 
@@ -642,6 +655,27 @@ def test_a_claim_that_fails_is_tried_again(desk: Desk) -> None:
     desk.actor.tell(ClaimRuns())
     assert desk.received() == RunsClaimed(claimed("a"))
     assert desk.link.unavailable is None
+
+
+def test_a_failed_claim_does_not_count_as_an_available_store(desk: Desk) -> None:
+    """Only a transaction shows that it is. So waiting items start after the next claim, and not before it."""
+    desk.claims.portions = [StoreUnavailable("a lost server"), StoreUnavailable("still lost"), claimed("a")]
+    desk.claims.looks_at = lambda: desk.link.unavailable
+    desk.actor.tell(ClaimRuns())
+    assert desk.received() == RunsClaimed(claimed("a"))
+    assert desk.claims.seen == [None, "a lost server", "still lost"]
+    assert desk.link.unavailable is None
+
+
+def test_the_engine_gets_what_happened_before_it_was_made(desk: Desk) -> None:
+    """It ends then, as any other that was fenced."""
+    desk.engine_is_made = False
+    desk.claims.portions = [StoreLost("another one took over")]
+    desk.actor.tell(ClaimRuns())
+    desk.actor.ask(RetryCommit())  # the claim is over
+    desk.engine_is_made = True
+    desk.actor.tell(EngineStarted())
+    assert desk.received() == StoreGone("another one took over")
 
 
 def test_an_engine_that_was_fenced_ends(desk: Desk) -> None:

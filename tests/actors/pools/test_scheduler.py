@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import Action
-from stretto.actors.pools import scheduler
+from stretto.actors.pools import picking
 from stretto.actors.pools.announcing import announce
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.messages import (
@@ -198,13 +198,26 @@ def test_quick_calls_of_a_bounded_fan_out_travel_in_equal_shares(room: Room) -> 
     room.sent.clear()
     room.add(*range(1, 1_001))
     assert [(worker, len(each.sendings)) for worker, each in room.sent if isinstance(each, Perform)] == [
-        ("w-1", 250), ("w-1", 250), ("w-2", 250), ("w-2", 250),
+        ("w-1", 250), ("w-2", 250), ("w-1", 250), ("w-2", 250),
     ]  # fmt: skip
     first = next(each for _, each in room.sent if isinstance(each, Perform))
     room.sent.clear()
     room.scheduler.received("w-1", ended(*(each.number for each in first.sendings), seconds=0.000_001), 0.0)
     room.add(*range(1_001, 1_251))
     assert [len(each.sendings) for each in room.of_kind(Perform)] == [250]
+
+
+def test_a_bounded_fan_out_fills_all_workers_alike(room: Room) -> None:
+    """Its calls are fewer than two full batches for each. The first worker must not take nearly all of them."""
+    room.join("w-1")
+    room.add(0)
+    room.tell(ended(room.sendings()[0], seconds=0.003))
+    room.join("w-2")
+    room.sent.clear()
+    room.add(*range(1, 1_001))
+    assert [(worker, len(each.sendings)) for worker, each in room.sent if isinstance(each, Perform)] == [
+        ("w-1", 250), ("w-2", 250), ("w-1", 250), ("w-2", 250),
+    ]  # fmt: skip
 
 
 def test_a_call_costs_few_calls_of_python_functions(room: Room) -> None:
@@ -399,7 +412,7 @@ def test_an_input_that_no_message_can_carry_fails_its_call_alone(room: Room, mon
 
 def test_new_values_count_for_the_bytes_of_a_batch(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Together they may be more than a message may have."""
-    monkeypatch.setattr(scheduler, "MAX_BATCH_BYTES", 100_000)
+    monkeypatch.setattr(picking, "MAX_BATCH_BYTES", 100_000)
     values = [freeze([f"{number} {'x' * 60_000}"] * 1) for number in range(3)]
     for number, value in enumerate(values):
         room.add(number, context=value)

@@ -100,6 +100,22 @@ def test_ends_of_quick_calls_travel_at_once_and_together(line: Line, monkeypatch
     assert isinstance(message, Ended)
 
 
+@pytest.mark.parametrize(("slots_are_busy", "sent"), [(False, 1), (True, 8)])
+def test_ends_of_a_busy_worker_travel_once_they_are_half_of_its_calls(
+    slots_are_busy: bool, sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool sends the next batch then. With a free slot the worker gathers them for a short time only."""
+    monkeypatch.setattr(gathering, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(gathering, "BUSY_GATHER_SECONDS", 10 * PATIENCE)
+    gathered = gathering.Gatherer()
+    for number in range(1, sent + 1):
+        gathered.ended(End(number, "succeeded", b"1", 0.1), left=16 - number)
+    gathered.wait(lambda: slots_are_busy)
+    (message,) = gathered.messages(ENGINE, lambda _number: False)
+    assert isinstance(message, Ended)
+    assert len(message.ends) == sent
+
+
 def test_a_result_that_no_message_can_carry_fails_its_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others come back."""
     monkeypatch.setattr(work, "MAX_END_BYTES", 1_000)

@@ -1,6 +1,9 @@
 """Claims: trees of runs are taken over whole, the oldest first, and by one engine each."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from sqlalchemy import text
@@ -11,9 +14,10 @@ from stretto.actors.journal.records import Ending, Suspicion, Suspicions
 from stretto.actors.journal.sql import claims
 from stretto.actors.journal.sql.claims import RUNS, claim
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Unfinished
+from stretto.actors.journal.store import StoreUnavailable, Unfinished
 from stretto.definitions.data import EMPTY_LIST
 from tests.support.counted_sql import counting
+from tests.support.lossy_link import LossyLink
 from tests.support.recording import acceptance, happening
 
 ENDING = Ending("succeeded", None, EMPTY_LIST, 5.0)
@@ -128,3 +132,26 @@ def test_two_engines_claim_different_trees_at_the_same_time(postgres_url: str) -
             assert claim(first, RUNS, 11, 1) == ["a"]
             assert claim(second, RUNS, 12, 5) == ["c"]
         assert owners(store) == {"a": 11, "b": 11, "c": 12}
+
+
+@pytest.mark.parametrize("method", ["claim", "renew"])
+@pytest.mark.parametrize("breaks", ["before commit", "after commit"])
+def test_a_claim_whose_commit_was_cut_off_is_told_once(
+    postgres_url: str, tmp_path: Path, breaks: Literal["before commit", "after commit"], method: str
+) -> None:
+    """Nobody else would recover runs that are this engine's already. A drained one is told of them when it renews."""
+    link = LossyLink(postgres_url, tmp_path)
+    with closing(link), open_store(link.url, None) as store:
+        store.writer.write([acceptance("a"), acceptance("b", root="a", depth=1)])
+        leave(store, "a", "b")
+        link.breaks = breaks
+        with pytest.raises(StoreUnavailable):
+            store.claims.claim()
+        settled = getattr(store.claims, method)()
+        told = [each.run_id for each in settled.unfinished]
+        if breaks == "before commit" and method == "renew":  # nothing was claimed, and nothing is
+            assert (told, owners(store)) == ([], {"a": 900, "b": 900})
+        else:
+            ours = store._ownership.number
+            assert (told, owners(store)) == (["a", "b"], {"a": ours, "b": ours})
+            assert store.claims.claim() == NOTHING_CLAIMED

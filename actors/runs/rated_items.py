@@ -1,0 +1,164 @@
+"""The items of one run that wait until the rate of their key lets them start."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from stretto.actors.dispatch import Overran, Recipient
+from stretto.actors.history import RateWait
+from stretto.actors.runs.item_failures import unrendered_failure
+from stretto.actors.runs.keyed_items import InvalidKey, Refused, key_of_item
+from stretto.actors.runs.rate_limits import RATE_PREFIX, RatePool
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import StartItem
+from stretto.definitions.errors import ExpressionError, LimitExceeded
+from stretto.definitions.model import Workflow
+
+Waiting: TypeAlias = tuple[StartItem, float | None]
+
+
+class RateQueue:
+    """The items of one key.
+
+    Attributes:
+        key: The key.
+        pool: The times of the key.
+        waiting: The items that wait.
+        is_blocked: Whether something else than the rate keeps the next item from its start.
+    """
+
+    __slots__ = ("is_blocked", "key", "pool", "waiting")
+
+    def __init__(self, key: str, pool: RatePool) -> None:
+        self.key = key
+        self.pool = pool
+        self.waiting: deque[Waiting] = deque()
+        self.is_blocked = True
+
+
+class RatedItems:
+    """Lets items of a run start as the rates of their keys allow.
+
+    Args:
+        services: The engine's services.
+        workflow: The run's workflow.
+        run_id: The run.
+        supervisor: Is reminded when an item may start.
+        refused: Gets the items without a key, each with the code and the message of the failure.
+    """
+
+    __slots__ = (
+        "_limits", "_open", "_paused", "_queues", "_refused", "_run_id", "_services", "_supervisor", "_workflow",
+    )  # fmt: skip
+
+    def __init__(
+        self, services: Services, workflow: Workflow, run_id: str, supervisor: Recipient, refused: Refused
+    ) -> None:
+        self._services = services
+        self._limits = services.rate_limits
+        self._workflow = workflow
+        self._run_id = run_id
+        self._supervisor = supervisor
+        self._refused = refused
+        self._queues: dict[str, RateQueue] = {}
+        self._open: dict[str, None] = {}
+        """The keys to look at: the items of all others wait for their reminder."""
+        self._paused = False
+
+    def add(self, start: StartItem, preceding_end: float | None) -> None:
+        """Enqueue an item of a task with a rate, or refuse it."""
+        rate = self._workflow.tasks[start.task].rate
+        if rate is None:
+            raise ValueError(f"the task {start.task!r} has no rate")
+        try:
+            key = key_of_item(self._services, rate.key, "key of a rate", start, self._run_id)
+            pool = self._limits.join(self._run_id, key, rate)
+        except (InvalidKey, LimitExceeded) as error:
+            self._refused.append((start, error.code, str(error)))
+            return
+        except (ExpressionError, Overran) as error:
+            failure = unrendered_failure(error, self._services, {"run_id": self._run_id, "task": start.task})
+            self._refused.append((start, failure.kind, failure.message))
+            return
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = RateQueue(key, pool)
+        queue.waiting.append((start, preceding_end))
+        self._open[key] = None
+
+    @property
+    def any_waits(self) -> bool:
+        """Whether any item waits."""
+        return any(queue.waiting for queue in self._queues.values())
+
+    def queues(self) -> Iterator[deque[Waiting]]:
+        """Yield the queues of items that wait."""
+        for queue in self._queues.values():
+            yield queue.waiting
+
+    def due(self) -> Iterator[tuple[RateQueue, int]]:
+        """Yield each queue again and again while items of it may start, with how many, until it is blocked."""
+        for key in tuple(self._open):
+            queue = self._queues.get(key)
+            if queue is None:
+                continue
+            queue.is_blocked = False
+            while count := min(queue.pool.usable(self._run_id), len(queue.waiting)):
+                yield queue, count
+                if queue.is_blocked:
+                    break
+
+    def take(self, queue: RateQueue) -> bool:
+        """Use a time for the first item of a queue, which starts now. Return False if it may not start."""
+        if not queue.pool.take(self._run_id):
+            return False
+        queue.waiting.popleft()
+        return True
+
+    def granted(self, pool: str) -> None:
+        """Note that an item of a key may start."""
+        key = pool.removeprefix(RATE_PREFIX)
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.pool.rang()
+            self._open[key] = None
+
+    def look_at_all(self) -> None:
+        """Note that items were removed from queues."""
+        self._open.update(dict.fromkeys(self._queues))
+
+    @property
+    def open(self) -> int:
+        """How many keys are to be looked at."""
+        return len(self._open)
+
+    def end_turn(self, *, paused: bool) -> None:
+        """Wait for the times that are missing. A queue that something else blocks does not keep other runs waiting."""
+        if paused != self._paused:
+            self._paused = paused
+            self.look_at_all()
+        looked_at, self._open = self._open, {}
+        for key in looked_at:
+            queue = self._queues.get(key)
+            if queue is None:
+                continue
+            if not queue.waiting:
+                del self._queues[key]
+                self._limits.leave(self._run_id, key)
+            elif paused or queue.is_blocked:
+                queue.pool.wait(self._run_id, 0, self._supervisor)
+                self._open[key] = None
+            else:
+                queue.pool.wait(self._run_id, len(queue.waiting), self._supervisor)
+                queue.is_blocked = True  # until its items are looked at again
+
+    def waits(self) -> tuple[RateWait, ...]:
+        """Return the rates that items wait for."""
+        now = self._services.now()
+        found = []
+        for queue in self._queues.values():
+            if queue.waiting:
+                use = queue.pool.use(self._run_id)
+                until = None if use.seconds is None else now + use.seconds
+                found.append(RateWait(queue.key, len(queue.waiting), use.limit, use.per, until))
+        return tuple(found)
