@@ -43,6 +43,37 @@ class HubStopped(StrettoError):
     code = "engine_stopping"
 
 
+class Repeated:
+    """Calls a function again and again, from a start to a stop.
+
+    Args:
+        call_later: Calls a function after so many seconds.
+        seconds: The time from one call to the next.
+        function: The function.
+    """
+
+    def __init__(self, call_later: CallLater, seconds: float, function: Callable[[], object]) -> None:
+        self._call_later = call_later
+        self._seconds = seconds
+        self._function = function
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        if self._timer is None:
+            self._timer = self._call_later(self._seconds, self._call)
+
+    def stop(self) -> None:
+        """Make no more calls. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _call(self) -> None:
+        self._timer = self._call_later(self._seconds, self._call)
+        self._function()
+
+
 class LiveHub:
     """The streams of one daemon. Used in the thread of its event loop only."""
 
@@ -77,9 +108,8 @@ class LiveHub:
         self._inquiries = InquiryNews(self._open, self._call_later)
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
-        self._end_over: Callable[[], object] | None = None
-        self._check: Timer | None = None
-        self._keep_alive: Timer | None = None
+        self._repeated = [Repeated(self._call_later, KEEP_ALIVE_SECONDS, self._comment)]
+        """What is done while streams are open."""
         self._stopped = False
         self._left: asyncio.Future[None] | None = None
         self.dropped = 0
@@ -98,7 +128,8 @@ class LiveHub:
         bye = event("bye", {"reason": reason})
         for each in self._open:
             each.end(bye)
-        self._stop_timers()
+        for repeated in self._repeated:
+            repeated.stop()
         await self._source.stop()
 
     async def left(self) -> None:
@@ -130,7 +161,7 @@ class LiveHub:
         Args:
             end_over: Ends the streams whose time is over, by `end_those_of`.
         """
-        self._end_over = end_over
+        self._repeated.append(Repeated(self._call_later, CHECK_SECONDS, end_over))
 
     # ---- streams
 
@@ -250,10 +281,8 @@ class LiveHub:
         self._open[subscription] = None
         if session:
             self._sessions[session] = others + 1
-        if self._keep_alive is None:
-            self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
-        if self._check is None and self._end_over is not None:
-            self._check = self._call_later(CHECK_SECONDS, self._end_some)
+        for repeated in self._repeated:
+            repeated.start()
         subscription.held_by(self)
         try:
             yield subscription
@@ -275,7 +304,8 @@ class LiveHub:
         if subscription.session:
             self._forget_one_of(subscription.session)
         if not self._open:
-            self._stop_timers()
+            for repeated in self._repeated:
+                repeated.stop()
             if self._left is not None and not self._left.done():
                 self._left.set_result(None)
 
@@ -285,20 +315,8 @@ class LiveHub:
             self._sessions[session] = others
 
     def _comment(self) -> None:
-        self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
         for each in self._open:
             each.keep_alive()
-
-    def _end_some(self) -> None:
-        if self._end_over is not None:
-            self._check = self._call_later(CHECK_SECONDS, self._end_some)
-            self._end_over()
-
-    def _stop_timers(self) -> None:
-        for timer in (self._keep_alive, self._check):
-            if timer is not None:
-                timer.cancel()
-        self._keep_alive = self._check = None
 
     def _rest(self, channel: RunChannel) -> None:
         """Keep a channel without clients for those that reconnect, or drop it if it is of no use."""
