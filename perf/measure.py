@@ -14,7 +14,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean
 from typing import TypeAlias, TypeVar
 
 import pyperf  # type: ignore[import-untyped]
@@ -67,7 +66,7 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
 
 
 def interleave_finely(cases: Mapping[str, Callable[[], Samples]], rounds: int, parts: int) -> Samples:
-    """Run every case in short parts, as many times a round, in turn; a value is the mean of the parts of its round.
+    """Run every case in short parts, as many times a round, in turn; a value is the median of the parts of its round.
 
     What the machine does besides for a moment meets a part of each case. Names are as those of `interleave_singly`.
     """
@@ -81,7 +80,7 @@ def interleave_finely(cases: Mapping[str, Callable[[], Samples]], rounds: int, p
                     found.setdefault(f"{case}, {name}", []).extend(values)
         if each:
             for name, values in found.items():
-                samples.setdefault(name, []).append(fmean(values))
+                samples.setdefault(name, []).append(median(values))
     return samples
 
 
