@@ -10,6 +10,8 @@ from stretto.actors.operations import JSON
 
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
+LATE: Final = "late"
+"""The state of a request whose client has had that time already."""
 MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
 MAX_LOGIN_BYTES: Final = 4096
 """The bound on a request of who is not known yet."""
@@ -57,7 +59,7 @@ class RequestMemory:
         received = bytearray()
         counted = 0
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with asyncio.timeout(0 if request.scope["state"].get(LATE) else REQUEST_SECONDS):
                 async for chunk in request.stream():
                     if len(received) + len(chunk) > most.bytes:
                         raise Problem(

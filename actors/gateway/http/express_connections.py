@@ -7,7 +7,7 @@ import h11
 from uvicorn.config import Config
 
 from stretto.actors.gateway.guests import Guest
-from stretto.actors.gateway.http.bodies import REQUEST_SECONDS
+from stretto.actors.gateway.http.bodies import LATE, REQUEST_SECONDS
 from stretto.actors.gateway.http.callers import Peer
 from stretto.actors.gateway.http.connections import Connection
 from stretto.actors.gateway.http.express import ExpressLane
@@ -145,4 +145,6 @@ class ExpressConnection(Connection):
         """Leave a request whose body is late to the usual way, which refuses it."""
         self._deadline = self._incomplete = None
         held, self._held = self._held, b""
+        self.app_state[LATE] = True
         super()._take(held)
+        self.app_state.pop(LATE, None)

@@ -9,7 +9,7 @@ import os
 import select
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -21,7 +21,7 @@ from stretto.actors.gateway.live import Subscription
 from stretto.actors.process import give_back_all, withhold_all
 
 CLOSED_AT_ONCE: Final = 50
-"""Connections that get their last chunk, and are closed, in one turn of the loop.
+"""Connections that get their last chunk in one turn of the loop, and connections that are closed in one after it.
 
 The end of a run with many clients delays no one else.
 """
@@ -47,6 +47,8 @@ class StreamSockets:
         self._outlets: dict[int, SocketOutlet] = {}
         """All of them, by the descriptors of their sockets."""
         self._leaving: deque[SocketOutlet] = deque()
+        self._finished: deque[SocketOutlet] = deque()
+        """Those that have nothing more to write. Nothing is left of them but their sockets."""
         withhold_all(self._outlets)
         self._loop.add_reader(self._epoll.fileno(), self._look)
 
@@ -77,17 +79,11 @@ class StreamSockets:
             self._loop.call_soon(self._finish_some)
         self._leaving.append(outlet)
 
-    def forget(self, descriptor: int) -> None:
-        """Forget a socket that is about to be closed: its number may be reused."""
-        del self._outlets[descriptor]
-
-    def close_all(self, outlets: Sequence["SocketOutlet"]) -> None:
-        """Close connections. It is faster for many of them than for each: the entries of one table lie together."""
-        for each in outlets:
-            each.close_socket()
-        self.connections.remove_all(outlets)
-        for each in outlets:
-            each.stream.close()
+    def close_all(self, outlets: Iterable["SocketOutlet"]) -> None:
+        """Close connections at once. Idempotent."""
+        outlets = tuple(outlets)
+        self._close_sockets(outlets)
+        self._forget(outlets)
 
     def close(self) -> None:
         """Finish what is about to end, and close what is left."""
@@ -108,14 +104,38 @@ class StreamSockets:
                 outlet.read()
 
     def _finish_some(self) -> None:
+        """Write last chunks. They leave with the end of their connections: no client wakes up before the last one."""
         leaving, finished = self._leaving, list[SocketOutlet]()
         for _ in range(min(len(leaving), CLOSED_AT_ONCE)):
             outlet = leaving.popleft()
             if outlet.finish():
                 finished.append(outlet)
-        self.close_all(finished)
+        self._forget(finished)
+        self._finished += finished
         if leaving:
             self._loop.call_soon(self._finish_some)
+        elif self._finished:
+            self._close_some()
+
+    def _close_some(self) -> None:
+        finished = self._finished
+        self._close_sockets([finished.popleft() for _ in range(min(len(finished), CLOSED_AT_ONCE))])
+        if finished and not self._leaving:
+            self._loop.call_soon(self._close_some)
+
+    def _close_sockets(self, outlets: Iterable["SocketOutlet"]) -> None:
+        open_ones = self._outlets
+        for each in outlets:
+            descriptor = each.detach()
+            if descriptor >= 0:
+                del open_ones[descriptor]  # its number may be reused
+                os.close(descriptor)  # fewer calls than the socket's own method takes
+
+    def _forget(self, outlets: Sequence["SocketOutlet"]) -> None:
+        """Forget connections. It is faster for many of them than for each: the entries of one table lie together."""
+        self.connections.remove_all(outlets)
+        for each in outlets:
+            each.stream.close()
 
 
 class SocketOutlet:
@@ -212,17 +232,12 @@ class SocketOutlet:
         """Close the connection at once. Idempotent."""
         self._sockets.close_all((self,))
 
-    def close_socket(self) -> None:
-        """Close the socket at once. Idempotent. `close` does the rest."""
-        connection = self._socket
-        descriptor = connection.fileno()
-        if descriptor < 0:
-            return
+    def detach(self) -> int:
+        """Return the descriptor of the socket, for the caller to close, or -1 if it was detached before."""
         self._is_leaving = self.is_full = True
         if self._deadline is not None:
             self._meet_deadline()
-        self._sockets.forget(descriptor)
-        os.close(connection.detach())  # fewer calls than `close` takes
+        return self._socket.detach()
 
     def _send(self, data: bytes, flags: int = 0) -> bool:
         """Write data, and return whether the socket has taken all of it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from stretto.actors.access import Access, Caller, CannotUseTokensFile
@@ -27,7 +27,7 @@ class Streams:
         loop = asyncio.get_running_loop()
         access.on_end(lambda: loop.call_soon_threadsafe(self._end_revoked))
         # A token expires, or another process revokes it, without any request.
-        hub.before_comments(self._end_revoked)
+        hub.end_in_time(self._end_revoked)
 
     def of_run(self, caller: Caller) -> "Stream":
         """Return the answer to a caller that follows a run."""
@@ -51,7 +51,8 @@ class Streams:
             self._end_revoked()
 
     def _end_revoked(self) -> None:
-        self.hub.end_those_of(self._is_over, "the token or session is not valid any more")
+        # Most streams are of a few callers.
+        self.hub.end_those_of(cache(self._is_over), "the token or session is not valid any more")
 
     def _is_over(self, caller: object) -> bool:
         try:

@@ -27,6 +27,8 @@ MAX_IDLE_CHANNELS: Final = 64
 """Runs without clients whose last frames are kept for those that reconnect."""
 KEEP_ALIVE_SECONDS: Final = 15.0
 """The time between two comments to all clients that wait."""
+CHECK_SECONDS: Final = 1.0
+"""The time between two looks for streams whose time is over, while any are open."""
 
 
 class TooManyStreams(StrettoError):
@@ -39,6 +41,37 @@ class HubStopped(StrettoError):
     """The daemon is stopping: it opens no more streams."""
 
     code = "engine_stopping"
+
+
+class Repeated:
+    """Calls a function again and again, from a start to a stop.
+
+    Args:
+        call_later: Calls a function after so many seconds.
+        seconds: The time from one call to the next.
+        function: The function.
+    """
+
+    def __init__(self, call_later: CallLater, seconds: float, function: Callable[[], object]) -> None:
+        self._call_later = call_later
+        self._seconds = seconds
+        self._function = function
+        self._timer: Timer | None = None
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        if self._timer is None:
+            self._timer = self._call_later(self._seconds, self._call)
+
+    def stop(self) -> None:
+        """Make no more calls. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _call(self) -> None:
+        self._timer = self._call_later(self._seconds, self._call)
+        self._function()
 
 
 class LiveHub:
@@ -75,8 +108,8 @@ class LiveHub:
         self._inquiries = InquiryNews(self._open, self._call_later)
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
-        self._end_over: Callable[[], object] = _nothing
-        self._keep_alive: Timer | None = None
+        self._repeated = [Repeated(self._call_later, KEEP_ALIVE_SECONDS, self._comment)]
+        """What is done while streams are open."""
         self._stopped = False
         self._left: asyncio.Future[None] | None = None
         self.dropped = 0
@@ -95,9 +128,8 @@ class LiveHub:
         bye = event("bye", {"reason": reason})
         for each in self._open:
             each.end(bye)
-        if self._keep_alive is not None:
-            self._keep_alive.cancel()
-            self._keep_alive = None
+        for repeated in self._repeated:
+            repeated.stop()
         await self._source.stop()
 
     async def left(self) -> None:
@@ -123,13 +155,13 @@ class LiveHub:
             if is_over(each.caller):
                 each.end(bye)
 
-    def before_comments(self, end_over: Callable[[], object]) -> None:
-        """Call a function each KEEP_ALIVE_SECONDS while streams are open: no request says that the time of one is over.
+    def end_in_time(self, end_over: Callable[[], object]) -> None:
+        """Call a function each CHECK_SECONDS while streams are open: no request says that the time of one is over.
 
         Args:
             end_over: Ends the streams whose time is over, by `end_those_of`.
         """
-        self._end_over = end_over
+        self._repeated.append(Repeated(self._call_later, CHECK_SECONDS, end_over))
 
     # ---- streams
 
@@ -249,8 +281,8 @@ class LiveHub:
         self._open[subscription] = None
         if session:
             self._sessions[session] = others + 1
-        if self._keep_alive is None:
-            self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
+        for repeated in self._repeated:
+            repeated.start()
         subscription.held_by(self)
         try:
             yield subscription
@@ -272,9 +304,8 @@ class LiveHub:
         if subscription.session:
             self._forget_one_of(subscription.session)
         if not self._open:
-            if self._keep_alive is not None:
-                self._keep_alive.cancel()
-                self._keep_alive = None
+            for repeated in self._repeated:
+                repeated.stop()
             if self._left is not None and not self._left.done():
                 self._left.set_result(None)
 
@@ -284,8 +315,6 @@ class LiveHub:
             self._sessions[session] = others
 
     def _comment(self) -> None:
-        self._keep_alive = self._call_later(KEEP_ALIVE_SECONDS, self._comment)
-        self._end_over()
         for each in self._open:
             each.keep_alive()
 
@@ -340,7 +369,3 @@ class LiveHub:
                 self._drop(channel)  # its last changes are not known here
         elif isinstance(message, RunParked):
             channel.part_from(message.why)
-
-
-def _nothing() -> None:
-    """Do nothing: no stream is over before its run or its client ends it."""

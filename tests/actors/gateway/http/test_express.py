@@ -181,12 +181,12 @@ def test_requests_that_follow_each_other_are_answered_in_order(tmp_path: Path, f
 def test_a_body_that_does_not_come_is_refused(
     tmp_path: Path, folder: Path, taken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the usual way, which the request is left to."""
+    """By the usual way, which the request is left to, and which waits no longer for it."""
 
     async def test(_client: Client, url: str) -> None:
         kept = await Kept.open(url)
         monkeypatch.setattr(express_connections, "REQUEST_SECONDS", 0.01)
-        monkeypatch.setattr("stretto.actors.gateway.http.bodies.REQUEST_SECONDS", 0.01)
+        monkeypatch.setattr("stretto.actors.gateway.http.bodies.REQUEST_SECONDS", 10_000.0)
         answer = await kept.ask(request(b'{"key": 1}')[:-1])
         assert (answer.status, answer.json["code"]) == (408, "request_timeout")
         assert not taken

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +15,7 @@ from stretto.actors.access.rereading import FRESH_SECONDS
 from stretto.actors.operations import API, CreateEnterCode, CreateToken, EnterCodeCreated, RevokeToken, TokenCreated
 from stretto.actors.settings import ServeSettings
 from tests.support.browsing import Browser
-from tests.support.gateways import Opened, opened_gateway
+from tests.support.gateways import Opened, http, opened_gateway
 from tests.support.waiting import PATIENCE
 
 SERVE = ServeSettings(public_url="http://localhost:8420")
@@ -108,3 +109,25 @@ def test_a_session_that_ends_at_one_daemon_is_over_at_the_other(both: tuple[Open
 
     asyncio.run(test())
     assert FRESH_SECONDS <= 1.0
+
+
+def test_a_stream_ends_with_a_session_that_ends_at_the_other_daemon(both: tuple[Opened, Opened]) -> None:
+    """No request has to come for that."""
+    first, second = both
+    made = first.client.ask(CreateToken("mira", "operator"))
+    assert isinstance(made, TokenCreated)
+
+    async def test() -> None:
+        browser = Browser(first.url)
+        assert (await browser.log_in(token=made.text)).status == 200
+        there = moved(browser, second)
+        place = urlsplit(second.url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.write(http("GET", f"{API}/stream", host=place.netloc, cookie=str(there.cookie)))
+        await reader.readuntil(b"event: hello")
+        assert (await browser.fetch("DELETE", "/session")).status == 200
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b"the token or session is not valid any more")
+        writer.close()
+
+    asyncio.run(test())

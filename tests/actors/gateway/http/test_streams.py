@@ -57,7 +57,7 @@ def test_a_stream_ends_with_a_token_that_another_process_revokes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No request has to come for that."""
-    monkeypatch.setattr(hub_module, "KEEP_ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(hub_module, "CHECK_SECONDS", 0.01)
     tokens_file = tmp_path / "tokens"
     access = access_of_file(tokens_file)
     token = access.create_token("ci", "viewer", by=ADMIN).result().text
@@ -74,6 +74,7 @@ def test_a_stream_ends_with_a_token_that_another_process_revokes(
 def test_a_stream_goes_on_while_the_tokens_file_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has been allowed. Only new requests are refused, with what to do."""
     monkeypatch.setattr(hub_module, "KEEP_ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(hub_module, "CHECK_SECONDS", 0.01)
     tokens_file = tmp_path / "tokens"
     access = access_of_file(tokens_file)
     token = access.create_token("ci", "viewer", by=ADMIN).result().text

@@ -295,23 +295,24 @@ def test_a_sessions_streams_end_with_it() -> None:
     run(test)
 
 
-def test_streams_whose_time_is_over_end_before_the_next_comment() -> None:
+def test_streams_whose_time_is_over_end_within_a_second() -> None:
     """No request comes when a token expires."""
 
     async def test() -> None:
         bench = Bench()
         await bench.hub.start()
+        bench.hub.end_in_time(lambda: bench.hub.end_those_of(lambda caller: caller is expired, "it has expired"))
         expired, other = await bench.open("a"), await bench.open("b")
         for each in (expired, other):
             assert each.subscription is not None
             each.subscription.caller = each
-        bench.hub.before_comments(lambda: bench.hub.end_those_of(lambda caller: caller is expired, "it has expired"))
-        bench.timers.advance(hub_module.KEEP_ALIVE_SECONDS)
+        bench.timers.advance(hub_module.CHECK_SECONDS)
         await expired.read()
         await other.read()
         assert expired.client.over
         assert not other.client.over
         await bench.hub.stop()
+        assert not bench.timers.count
 
     run(test)
 
