@@ -20,6 +20,8 @@ MOST_AMBIGUOUS: Final = 5
 """How many runs the error of an ambiguous id names."""
 _DIGITS: Final = re.compile(r"[0-9a-f-]+", re.ASCII)
 _ID_DIGITS: Final = 32
+_VARIANTS: Final = "89ab"
+"""The digits that can follow the third hyphen: two of its bits are fixed."""
 _GROUPS: Final = (8, 12, 16, 20)
 """The digits of an id before each of its hyphens."""
 
@@ -148,14 +150,11 @@ def failed_with(code: str, message: str, **fields: Any) -> Outcome:
 
 def new_run_id() -> str:
     """Return a new id: 48 bits of milliseconds since the epoch, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    # Not by uuid.UUID, which takes two thirds of the time.
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    # Not by uuid.UUID, nor by one number of 128 bits: they take two to three times as long.
+    time_digits = f"{time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF:012x}"
+    random = os.urandom(10)
+    digits = random.hex()
+    return f"{time_digits[:8]}-{time_digits[8:]}-7{digits[:3]}-{_VARIANTS[random[9] & 3]}{digits[3:6]}-{digits[6:18]}"
 
 
 def is_abbreviated(text: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import recovery
 from engine import CHAINS_A_SAMPLE, FAN_OUTS_A_SAMPLE, FLOOR_THREADS, engine_runs, pool_fan_out
 from engines import CHAIN_TASKS, ITEMS, RUN_SECONDS, fan_out
-from measure import Samples, interleave, interleave_singly, machine, median, percentile, pooled
+from measure import Samples, interleave, interleave_finely, interleave_singly, machine, median, percentile, pooled
 from report import UNITS, Measured, Report, Table, figure, ratio_text, timing
 from samples import inventory
 from stores import OFF, POSTGRES, SQLITE, Places, engines_side_by_side, files, places
@@ -124,7 +124,7 @@ def measure_huge_fan_outs(made: Places, rounds: int) -> Samples:
     huge = inventory(HUGE_MEGABYTES)
     with engines_side_by_side(made) as proxies:
         cases = {each: durable_fan_out(proxies[SQLITE], given) for each, given in (("0 MB", None), ("50 MB", huge))}
-        return interleave_singly(cases, rounds)
+        return interleave_finely(cases, rounds, FAN_OUTS_A_SAMPLE)
 
 
 def measure_chains(made: Places, rounds: int) -> Samples:

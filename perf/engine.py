@@ -1,12 +1,13 @@
 """The whole engine, from a task's start to its last item's result, and the same work on a bare pool of threads."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from time import perf_counter
 from typing import Any
 
 from engines import CHAIN_TASKS, ITEMS, VARIANTS, engine, fan_out, run
-from measure import Case, Samples, interleave, median, steadily
+from measure import Case, Samples, interleave, interleave_finely, median
 from plots import Lines
 from report import Measured, Table, ratio_text, timing
 from samples import RESULTS_A_MEGABYTE, inventory
@@ -17,8 +18,9 @@ from stretto.definitions.data import FrozenList
 FLOOR_THREADS = 8
 MEGABYTES = (0, 1, 5)
 HUGE_MEGABYTES = 50
-FAN_OUTS_A_SAMPLE = 5
-"""The median of so many is one value where the pool is the floor: its threads take the lock in one order or another."""
+FAN_OUTS_A_SAMPLE = 3
+"""The median of so many, in turn with those of the other cases, is one value: a pool's threads take the lock in one
+order or another, and the machine is not always as fast."""
 SUBMITS_A_SAMPLE = 20
 CHAINS_A_SAMPLE = 5
 
@@ -106,11 +108,15 @@ def pool_chain(pool: ThreadPoolExecutor) -> Case:
 def measure_fan_out(rounds: int) -> Samples:
     """Measure the fan-out over 0 to 50 MB, in turn with the floor."""
     with engine() as proxy, ThreadPoolExecutor(FLOOR_THREADS) as pool:
-        cases = {"floor": steadily(pool_fan_out(pool), FAN_OUTS_A_SAMPLE)}
+        cases = {"floor": pool_fan_out(pool)}
         cases.update((f"{megabytes} MB", fan_out_case(proxy, megabytes)) for megabytes in MEGABYTES)
-        cases["0 MB"] = steadily(cases["0 MB"], FAN_OUTS_A_SAMPLE)
         cases[f"{HUGE_MEGABYTES} MB"] = fan_out_case(proxy, 0, given=inventory(HUGE_MEGABYTES))
-        return interleave(cases, rounds, dict.fromkeys(cases, 1))
+
+        def once(case: Case) -> Callable[[], Samples]:
+            return lambda: {"item": [case(1)]}
+
+        found = interleave_finely({name: once(case) for name, case in cases.items()}, rounds, FAN_OUTS_A_SAMPLE)
+        return {name: found[f"{name}, item"] for name in cases}
 
 
 def measure_variants(rounds: int) -> Samples:

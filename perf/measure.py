@@ -65,6 +65,25 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
     return samples
 
 
+def interleave_finely(cases: Mapping[str, Callable[[], Samples]], rounds: int, parts: int) -> Samples:
+    """Run every case in short parts, as many times a round, in turn; a value is the median of the parts of its round.
+
+    What the machine does besides for a moment meets a part of each case. Names are as those of `interleave_singly`.
+    """
+    samples: Samples = {}
+    for each in numbered(rounds):
+        gc.collect()
+        found: Samples = {}
+        for part in range(parts):
+            for case in list(cases)[:: 1 if part % 2 else -1]:
+                for name, values in cases[case]().items():
+                    found.setdefault(f"{case}, {name}", []).extend(values)
+        if each:
+            for name, values in found.items():
+                samples.setdefault(name, []).append(median(values))
+    return samples
+
+
 def numbered(rounds: int) -> Iterator[int]:
     """Yield 0 and the numbers of the rounds, `LEAST_ROUNDS` of them if the deadline of a section passes."""
     deadline = _deadline()

@@ -1,7 +1,7 @@
 """The stored versions of a run's context are those of a replay, and are read without one."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,10 @@ def without_replays(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "replayed", refuse)
 
 
-def looks(reader: Reader, run_id: str) -> list[Any]:
-    """Return what is shown of the contexts of a run: at each of its entries, and a value of each name."""
+def looks(reader: Reader, run_id: str, entries: Iterable[int] | None = None) -> list[Any]:
+    """Return what is shown of the contexts of a run: at each of these entries (all), and a value of each name."""
     found: list[Any] = [list_versions(reader, run_id)]
-    for at in range(-1, reader.last_entry(run_id) + 1):
+    for at in range(-1, reader.last_entry(run_id) + 1) if entries is None else entries:
         whole = show_context(reader, run_id, at)
         found.append(whole)
         for part in ("parameters", "variables", "tasks"):
@@ -89,17 +89,17 @@ def looks(reader: Reader, run_id: str) -> list[Any]:
     return found
 
 
-def assert_same(reader: Reader, run_id: str, *, replays: bool = False) -> None:
-    """Assert that the stored versions show what a replay shows."""
+def assert_same(reader: Reader, run_id: str, *, entries: Iterable[int] | None = None, replays: bool = False) -> None:
+    """Assert that the stored versions show what a replay shows, at these entries (all)."""
     assert stored_contexts.is_stored(reader, run_id, reader.last_entry(run_id))
     with pytest.MonkeyPatch.context() as patch:
         if not replays:
             without_replays(patch)
-        stored = looks(reader, run_id)
+        stored = looks(reader, run_id, entries)
     with pytest.MonkeyPatch.context() as patch:
         for module in (contexts, context_versions):
             patch.setattr(module, "is_stored", lambda *_of: False)
-        assert encode_json(stored) == encode_json(looks(reader, run_id))
+        assert encode_json(stored) == encode_json(looks(reader, run_id, entries))
 
 
 @pytest.mark.parametrize("text", [TWO, BRANCHED, LOOP])
@@ -109,31 +109,34 @@ def test_stored_versions_are_those_of_a_replay(store: Store, text: str) -> None:
     run = Conducted(store, text)
     while run.started:
         run.succeed(*next(iter(run.started)), {"n": len(run.started)})
-        assert_same(store.reader, run.id)
+        last = store.reader.last_entry(run.id)
+        assert_same(store.reader, run.id, entries=range(last - 1, last + 1))
+    assert_same(store.reader, run.id)
 
 
 def test_any_run_of_an_engine_has_the_versions_of_its_replay(
     start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is requested of it. Its versions are stored from any entry on."""
+    """Whatever is requested of it. Its versions are stored from any entry on, and some are compared."""
     write_child(tmp_path)
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", definitions=tmp_path)
     reader = open_reader(f"sqlite:///{tmp_path}/runs.db", None)
 
     @given(
-        text=workflows(), behind=st.integers(-1, 6),
+        text=workflows(), behind=st.integers(-1, 6), place=st.integers(0, 1000),
         requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=2),
     )  # fmt: skip
     @settings(deadline=None, max_examples=60)
-    def check(text: str, behind: int, requests: list[str]) -> None:
+    def check(text: str, behind: int, place: int, requests: list[str]) -> None:
         store_behind(monkeypatch, behind)
         run = bench.proxy.submit(read_workflow(text, "law.yaml")).get(timeout=PATIENCE)
         for request in (*requests, "resume"):
             with contextlib.suppress(IllegalTransition):  # it comes when it comes: the run may have ended
                 getattr(bench.proxy, request)(run.id).get(timeout=PATIENCE)
         outcome_of(run)
-        if reader.last_entry(run.id) >= behind:
-            assert_same(reader, run.id)
+        last = reader.last_entry(run.id)
+        if last >= behind:
+            assert_same(reader, run.id, entries=sorted({-1, place % (last + 1), last}))
 
     check()
 
