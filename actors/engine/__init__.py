@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.host import EngineHost
     from stretto.actors.engine.inquiry_links import FoundLink
     from stretto.actors.engine.startup import EngineParts
+    from stretto.actors.engine.trigger_counts import TriggerCounts, TriggersChanged
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -20,6 +21,7 @@ else:
             "engine": "Engine",
             "host": "EngineHost",
             "inquiry_links": "FoundLink",
+            "trigger_counts": "TriggerCounts TriggersChanged",
             "startup": "EngineParts",
         },
     )
@@ -32,4 +34,6 @@ __all__ = [
     "EngineParts",
     "FoundLink",
     "RunNotEnded",
+    "TriggerCounts",
+    "TriggersChanged",
 ]

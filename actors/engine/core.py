@@ -37,6 +37,7 @@ from stretto.actors.engine.submission import Admission, Submissions
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.engine.tasks import TaskQueries
+from stretto.actors.engine.trigger_counts import EngineTriggers
 from stretto.actors.journal import ReplayTrace
 from stretto.actors.runs import RememberedKeys
 
@@ -80,7 +81,9 @@ class EngineCore:
             services, engine, parts.link, definitions, runs, admission, schedules.run_failed
         )
         self.keys = keys_of_engine = EngineKeys(services, parts.link, parts.key_limits, peers)
-        self.events = EngineEvents(services, definitions, RuleSwitches(services, keys_of_engine))
+        switches = RuleSwitches(services, keys_of_engine)
+        self.events = EngineEvents(services, definitions, switches)
+        triggers = EngineTriggers(services, switches, schedules, sensors)
         self.pools = EnginePools(services)
         self.inquiries = EngineInquiries(services, engine, table, self.requests, relay)
         self.inquiry_links = InquiryLinks(services)
@@ -105,6 +108,7 @@ class EngineCore:
             self.inquiry_links,
             schedules,
             sensors,
+            triggers,
         )
         self.handlers = {
             message: handler

@@ -18,6 +18,7 @@ from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
+from stretto.actors.engine.trigger_counts import EngineTriggers, TriggerCounts
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
 from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
@@ -49,6 +50,7 @@ class EngineHost:
         links: InquiryLinks,
         schedules: EngineSchedules,
         sensors: EngineSensors,
+        triggers: EngineTriggers,
     ) -> None:
         self._services = services
         self._definitions = definitions
@@ -62,6 +64,7 @@ class EngineHost:
         self._links = links
         self._schedules = schedules
         self._sensors = sensors
+        self._triggers = triggers
         self._item_values = KeptReports()
 
     def services(self) -> Services:
@@ -91,6 +94,7 @@ class EngineHost:
         self._services.events.use(triggers.rules, triggers.hooks, awaited)
         self._schedules.use_definitions()
         self._sensors.use_definitions()
+        self._triggers.changed()
         self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:
@@ -112,6 +116,14 @@ class EngineHost:
     def subscribe_to_inquiries(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor `InquiryChanged` of all runs from now on, sub-workflows included."""
         self._inquiries.add_listener(listener)
+
+    def count_triggers(self) -> TriggerCounts:
+        """Return the numbers of sensors, rules, schedules and events."""
+        return self._triggers.count()
+
+    def watch_triggers(self, listener: pykka.ActorRef[Any]) -> TriggerCounts:
+        """Return them, and send `TriggersChanged` to an actor, the only one that watches them, at the next change."""
+        return self._triggers.watch(listener)
 
     def find_link(self, inquiry: str, code: str, *, ended: bool = False) -> Deferred:
         """Return the `FoundLink` of a code.

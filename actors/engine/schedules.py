@@ -1,5 +1,6 @@
 """The schedules of an engine: its scheduler, which starts with the first schedule, and the requests to it."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import pykka
@@ -61,7 +62,10 @@ class EngineSchedules:
         self._stack = parts.stack
         self._definitions = definitions
         self._runs = runs
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when a schedule may have another status, on any thread."""
         self._has_begun = False
+        self._held: HeldSchedules | None = None
         self._scheduler: pykka.ActorRef[Scheduler] | None = None
 
     @handles(BeginSchedules)
@@ -86,19 +90,25 @@ class EngineSchedules:
             self._scheduler.tell(RunOfScheduleEnded(run_id))
 
     def _start(self) -> pykka.ActorRef[Scheduler]:
-        services, engine, held = self._services, self._engine, HeldSchedules()
+        services, engine = self._services, self._engine
+        held = self._held = HeldSchedules()
         scheduler = Scheduler.start_on(
             services.dispatcher,
             held,
             Surroundings(
                 journal=self._link, readers=services.readers, intake=services.events, timers=services.timers,
                 now=services.now, cancel=lambda run_id: ask_method(engine, "cancel", run_id),
+                changed=self.on_change,
             ),
         )  # fmt: skip
         self._stack.add("schedules", scheduler.stop)
         self._runs.add_listener(cast("pykka.ActorRef[Any]", _Ends(scheduler)))
         services.instruments.bind_schedules(lambda: figures_of(held))
         return scheduler
+
+    def states(self) -> Mapping[str, int]:
+        """Return the number of schedules by status."""
+        return {} if self._held is None else figures_of(self._held).states
 
     # ---- requests
 

@@ -1,5 +1,6 @@
 """The sensors of an engine: its keeper, which starts with the first sensor, and the requests to it."""
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,6 +70,8 @@ class EngineSensors:
         self._stack = parts.stack
         self._support = parts.sensors
         self._definitions = definitions
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when a sensor may have another status, on any thread."""
         self._has_begun = False
         self._gives_up = False
         self._keeper: SensorKeeper | None = None
@@ -112,7 +115,7 @@ class EngineSensors:
         services = self._services
         surroundings = SensorSurroundings(
             intake=services.events, answer=support.answer, now=services.now, limits=support.limits,
-            failing=self._report_failing,
+            failing=self._report_failing, changed=self.on_change,
         )  # fmt: skip
         keeper = SensorKeeper(self._link, surroundings, support.access)
         self._stack.add("sensors", keeper.stop)
@@ -130,6 +133,10 @@ class EngineSensors:
             events.accept(Event(
                 id=new_event_id(), type=SENSOR_FAILING, payload=payload, at=self._services.now(), source="engine",
             ))  # fmt: skip
+
+    def states(self) -> Mapping[str, int]:
+        """Return the number of sensors by status."""
+        return {} if self._keeper is None else self._keeper.figures().states
 
     # ---- requests
 

@@ -1,7 +1,7 @@
 """The one place where events are accepted, from all senders."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stretto.actors.dispatch import Deferred, Recipient, settle_with
@@ -43,6 +43,8 @@ class EventIntake:
         """The events since the engine's start."""
         self.match_counts = Counts(MATCH_RESULTS)
         """The answers of rules since then."""
+        self.on_accepted: Callable[[], object] = lambda: None
+        """Called after each event is counted, on any thread."""
         self.hooks: Mapping[str, Hook] = {}
         """The webhooks by name."""
         self._awaited: frozenset[str] = frozenset()
@@ -127,6 +129,7 @@ class EventIntake:
             self.counts.add("duplicate")
             return
         self.counts.add("accepted")
+        self.on_accepted()
         if accepted.matches:
             self.match_counts.add("matched", len(accepted.matches))
             self.match_counts.add("failed", sum(each.error is not None for each in accepted.matches))

@@ -70,6 +70,8 @@ class HeldKeys:
 
     def __init__(self, snapshot: KeySnapshot = NO_KEYS) -> None:
         self.snapshot = snapshot
+        self.on_switch: Callable[[], object] = lambda: None
+        """Called when a key of the engine's own may have changed, which disables a rule. On any thread."""
         self._lock = threading.Lock()
         self._meanwhile: dict[KeyPlace, StoredKey | None] | None = None
         """The changes since a load began, of which None is a removal. None if nothing is being loaded."""
@@ -97,12 +99,14 @@ class HeldKeys:
             if len(self.snapshot) > 2 * self._kept:
                 self.snapshot = self.snapshot.without_expired(key.set_at)
                 self._kept = len(self.snapshot)
+        self._note_switch(key.place)
 
     def remove(self, key: StoredKey) -> None:
         """Take over that a key was deleted."""
         with self._lock:
             self._note(key.place, None)
             self.snapshot = self.snapshot.without(key.place)
+        self._note_switch(key.place)
 
     def load(self, read: Callable[[], Iterable[StoredKey]]) -> None:
         """Take over all keys of the store, and the changes that are made while they are read.
@@ -120,6 +124,11 @@ class HeldKeys:
                 self.snapshot = loaded
         finally:
             self._meanwhile = None
+        self.on_switch()
+
+    def _note_switch(self, place: KeyPlace) -> None:
+        if place.scope not in SCOPES:
+            self.on_switch()
 
     def _note(self, place: KeyPlace, key: StoredKey | None) -> None:
         if self._meanwhile is not None:

@@ -29,6 +29,7 @@ class Surroundings:
         timers: Send reminders.
         now: Returns seconds since the epoch.
         cancel: Requests that a run is cancelled.
+        changed: Called when a schedule may have another status.
     """
 
     journal: ScheduleLink
@@ -37,6 +38,7 @@ class Surroundings:
     timers: Timers
     now: Callable[[], float]
     cancel: Callable[[str], object]
+    changed: Callable[[], object] = lambda: None
 
 
 class ScheduleClaimer(DispatchedActor):
@@ -66,6 +68,7 @@ class ScheduleClaimer(DispatchedActor):
         for gone in self._held.use(message.rules, begins):
             self._let_go(gone)
         self._has_begun = True
+        self._with.changed()
         if message.rules:
             self._claim()
 
@@ -82,10 +85,14 @@ class ScheduleClaimer(DispatchedActor):
 
     @handles(SchedulesClaimed)
     def _claimed(self, message: SchedulesClaimed) -> None:
+        has_more = False
         for claimed in message.states:
             held = self._held.get(claimed.ref)
             if held is not None:
+                has_more |= held.state is None
                 self._take_up(held, claimed)
+        if has_more:
+            self._with.changed()
         self._answer_waiting()
         seconds = self._with.journal.claim_seconds
         if seconds is not None:

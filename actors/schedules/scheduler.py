@@ -294,13 +294,17 @@ class Scheduler(ScheduleClaimer):
         held.pending.clear()
         self._forget_reminder(held)
         paused = msgspec.structs.replace(state, paused=True, queued=None)
-        return self._answered(held, self._move(held, paused, audit=self._asked(by, "pause_schedule", ref)))
+        durable = self._move(held, paused, audit=self._asked(by, "pause_schedule", ref))
+        self._with.changed()
+        return self._answered(held, durable)
 
     def _resume(self, ref: str, by: Requester | None) -> Deferred:
         held, state = self._own(ref)
         if state.paused:
             state = msgspec.structs.replace(state, paused=False, after=max(state.after, int(self._with.now())))
-        return self._answered(held, self._move(held, state, audit=self._asked(by, "resume_schedule", ref)))
+        durable = self._move(held, state, audit=self._asked(by, "resume_schedule", ref))
+        self._with.changed()
+        return self._answered(held, durable)
 
     def _trigger(self, ref: str, by: Requester | None) -> Deferred:
         held, state = self._own(ref)

@@ -200,6 +200,7 @@ class SensorKeeper:
         await self._end(tuple(self._own.values()))
         self._statuses = dict.fromkeys(self._programs, "stopped")
         self._own = {}
+        self._with.changed()
         self._claimed = True  # a request that comes now waits for no claim
         self._answer_waiting()
 
@@ -214,6 +215,7 @@ class SensorKeeper:
             ref: "refused" if ref in refused else "elsewhere" if program.enabled else "disabled"
             for ref, program in programs.items()
         }
+        self._with.changed()
         self._changed.set()
 
     async def _claim_always(self) -> None:
@@ -252,13 +254,15 @@ class SensorKeeper:
         for ref, program in programs.items():
             if ref not in self._own:
                 self._own[ref] = SupervisedSensor(program, self._with, self._api)
-                self._own[ref].start()
+                self._own[ref].start()  # which is a change
         return self._link.claim_seconds
 
     async def _drop(self, sensors: Collection[SupervisedSensor]) -> None:
         await self._end(sensors)
         for each in sensors:
             del self._own[each.program.ref]
+        if sensors:
+            self._with.changed()
 
     async def _end(self, sensors: Iterable[SupervisedSensor]) -> None:
         await asyncio.gather(*(each.stop() for each in sensors))

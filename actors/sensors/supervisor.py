@@ -43,6 +43,7 @@ class SensorSurroundings:
         now: Returns seconds since the epoch.
         limits: Their bounds.
         failing: Called when a sensor has failed `ALERT_AFTER` times in a row, with how it has ended.
+        changed: Called when a sensor has another status.
     """
 
     intake: EventIntake
@@ -50,6 +51,7 @@ class SensorSurroundings:
     now: Callable[[], float]
     limits: SensorLimits
     failing: Callable[[SensorProgram, int, str], object]
+    changed: Callable[[], object] = lambda: None
 
 
 class SupervisedSensor:
@@ -73,7 +75,7 @@ class SupervisedSensor:
         self.program = program
         self.counts = SensorCounts()
         self.log = SensorLog(surroundings.limits.max_log_bytes)
-        self.status: SensorStatus = "stopped"
+        self._status: SensorStatus = "stopped"
         self.failures = 0
         self.restarts = 0
         self.began_at: float | None = None
@@ -88,6 +90,17 @@ class SupervisedSensor:
         self._is_asked = False
         self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> SensorStatus:
+        """Its status, of which its surroundings are told."""
+        return self._status
+
+    @status.setter
+    def status(self, status: SensorStatus) -> None:
+        if status != self._status:
+            self._status = status
+            self._with.changed()
 
     def start(self) -> None:
         """Run the sensor from now on."""

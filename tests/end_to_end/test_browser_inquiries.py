@@ -51,7 +51,7 @@ def page(chromium: "Browser", daemon: Opened) -> "Iterator[Page]":
 def test_an_open_page_counts_what_is_asked_and_answered_meanwhile(page: "Page", daemon: Opened) -> None:
     """By its stream, which only says that there is news."""
     page.locator("#live").wait_for()
-    count = page.locator("#inquiry-count")
+    count = page.locator("[data-menu=inquiries]")
     assert count.is_hidden()
     run: Any = daemon.client.ask(Submit("test.asks"))
     count.get_by_text("1", exact=True).wait_for()
@@ -63,18 +63,18 @@ def test_a_page_without_a_stream_asks_from_time_to_time(page: "Page", daemon: Op
     """As long as it is seen."""
     page.clock.install()
     page.goto(f"{daemon.url}/keys")
-    with page.expect_response("**/inquiries/count") as asked:
+    with page.expect_response("**/menu") as asked:
         page.clock.fast_forward(15_000)
-    assert asked.value.text() == ""
+    assert asked.value.json()["inquiries"] == ""
     run: Any = daemon.client.ask(Submit("test.asks"))
     other = page.context.new_page()
     other.goto(f"{daemon.url}/runs/{run.run}")
     other.locator("#questions a.b").wait_for()
     page.clock.fast_forward(15_000)
-    page.locator("#inquiry-count").get_by_text("1", exact=True).wait_for()
+    page.locator("[data-menu=inquiries]").get_by_text("1", exact=True).wait_for()
     daemon.client.ask(Cancel(run.run))
     page.clock.fast_forward(15_000)
-    page.locator("#inquiry-count").wait_for(state="hidden")
+    page.locator("[data-menu=inquiries]").wait_for(state="hidden")
 
 
 def test_a_daemon_without_a_store_shows_questions_and_items_as_well(chromium: "Browser", tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_daemon_without_a_store_shows_questions_and_items_as_well(chromium: "B
         page.locator("#live").wait_for()
         page.locator("#questions").get_by_text(PROMPT).wait_for()
         daemon.client.ask(Cancel(run.run))
-        page.locator("#inquiry-count").wait_for(state="hidden")
+        page.locator("[data-menu=inquiries]").wait_for(state="hidden")
         waits: Any = daemon.client.ask(Submit("test.waits"))
         page.goto(f"{daemon.url}/runs/{waits.run}")
         page.locator("#live").wait_for()

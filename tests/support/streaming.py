@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from stretto.actors.engine import TriggerCounts
 from stretto.actors.gateway.live.hub import LiveHub
 from stretto.actors.gateway.live.source import FollowedItem
 from stretto.actors.journal import NoStore
@@ -146,6 +147,9 @@ class DrivenSource:
 
     def unlisten(self) -> None:
         pass
+
+    def watch_triggers(self, _then: Callable[[TriggerCounts], object], _failed: Callable[[Exception], object]) -> None:
+        """Answer never: these streams are of no page."""
 
     async def runs_in_progress(self, _workflows: tuple[str, ...] | None) -> int:
         return 1

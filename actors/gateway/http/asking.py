@@ -8,7 +8,7 @@ import pykka
 
 from stretto.actors.access import Caller, require
 from stretto.actors.dispatch import call
-from stretto.actors.engine import EngineHost, FoundLink
+from stretto.actors.engine import EngineHost, FoundLink, TriggerCounts
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.operations import OPERATIONS, Request, ask, note_of, route_of
 
@@ -59,6 +59,11 @@ class Asker:
         """Return the personal link of a code. Raises as `EngineHost.find_link`."""
         found: FoundLink = await call(self._engine, EngineHost.find_link, inquiry, code, ended=ended)
         return found
+
+    async def count_triggers(self) -> TriggerCounts:
+        """Return the numbers of sensors, rules, schedules and events."""
+        counts: TriggerCounts = await call(self._engine, EngineHost.count_triggers)
+        return counts
 
     async def _answer(self, request: Request, caller: Caller) -> msgspec.Struct:
         if (answer := self._answers.get(type(request))) is not None:

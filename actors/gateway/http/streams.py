@@ -21,7 +21,7 @@ class Streams:
     def __init__(self, hub: LiveHub, access: Access) -> None:
         self.hub = hub
         self._access = access
-        self._of_run = RunStream(hub, _name_of)
+        self._of_run = RunStream(hub, _name_of, _workflows_of)
         self._of_output = OutputStream(hub, _name_of)
         self._of_engine = EngineStream(hub, _name_of, _workflows_of)
         loop = asyncio.get_running_loop()

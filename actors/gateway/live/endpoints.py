@@ -41,15 +41,22 @@ def _all_workflows(_scope: Scope) -> None:
 class RunStream:
     """The stream of the run `run` of the route's path."""
 
-    def __init__(self, hub: LiveHub, session_of: Callable[[Scope], str] = _no_session) -> None:
-        """Take the hub, and a function that names a request's session, to bound its streams."""
+    def __init__(
+        self,
+        hub: LiveHub,
+        session_of: Callable[[Scope], str] = _no_session,
+        workflows_of: Callable[[Scope], tuple[str, ...] | None] = _all_workflows,
+    ) -> None:
+        """Take the hub, and what depends on who asks, as of `EngineStream`."""
         self._hub = hub
         self._session_of = session_of
+        self._workflows_of = workflows_of
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request."""
-        run_id = scope["path_params"]["run"]
-        await _serve(await self._hub.follow_run(run_id, _last_id(scope), self._session_of(scope)), scope, send)
+        run_id, session = scope["path_params"]["run"], self._session_of(scope)
+        counts = _has_counts(session, self._workflows_of(scope))
+        await _serve(await self._hub.follow_run(run_id, _last_id(scope), session, counts=counts), scope, send)
 
 
 class OutputStream:
@@ -93,9 +100,16 @@ class EngineStream:
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request."""
-        seen = self._workflows_of(scope)
-        following = self._hub.follow_engine(_last_id(scope), self._session_of(scope), _accepts(scope, seen), seen)
+        seen, session = self._workflows_of(scope), self._session_of(scope)
+        following = self._hub.follow_engine(
+            _last_id(scope), session, _accepts(scope, seen), seen, counts=_has_counts(session, seen)
+        )
         await _serve(await following, scope, send)
+
+
+def _has_counts(session: str, seen: tuple[str, ...] | None) -> bool:
+    """Return whether a stream is of a page whose menu has counts: programs, and those who see less, have none."""
+    return bool(session) and seen is None
 
 
 def _accepts(scope: Scope, seen: tuple[str, ...] | None) -> Accepts | None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import uuid4
 
+from stretto.actors.engine import TriggersChanged
+from stretto.actors.gateway.live.count_news import CountNews
 from stretto.actors.gateway.live.frames import event
 from stretto.actors.gateway.live.inquiry_news import InquiryNews
 from stretto.actors.gateway.live.news_channel import Accepts, NewsChannel
@@ -106,6 +108,7 @@ class LiveHub:
         self._open: dict[Subscription, RunChannel | OutputChannel | None] = {}
         """All clients, each with what it follows. None is the news of all runs, or nothing yet."""
         self._inquiries = InquiryNews(self._open, self._call_later)
+        self._counts = CountNews(source, self._call_later)
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
         self._repeated = [Repeated(self._call_later, KEEP_ALIVE_SECONDS, self._comment)]
@@ -165,13 +168,16 @@ class LiveHub:
 
     # ---- streams
 
-    async def follow_run(self, run_id: str, last_id: str = "", session: str = "") -> Subscription:
+    async def follow_run(
+        self, run_id: str, last_id: str = "", session: str = "", *, counts: bool = False
+    ) -> Subscription:
         """Open a stream of one run. It is open until the subscription is closed.
 
         Args:
             run_id: The run, in progress or ended.
             last_id: The id of the last frame that the client has, or "".
             session: Names the session whose streams are bounded together, or is "".
+            counts: Whether it also gets the numbers of sensors, rules, schedules and events.
 
         Raises:
             UnknownRun: There is no such run.
@@ -186,6 +192,8 @@ class LiveHub:
             self._open[subscription] = channel
             await self._join(channel, subscription, last_id)
             self._inquiries.greet(subscription)
+            if counts:
+                self._counts.join(subscription)
         return subscription
 
     async def follow_engine(
@@ -194,6 +202,8 @@ class LiveHub:
         session: str = "",
         accepts: Accepts | None = None,
         workflows: tuple[str, ...] | None = None,
+        *,
+        counts: bool = False,
     ) -> Subscription:
         """Open a stream of the news of all runs. It is open until the subscription is closed.
 
@@ -202,6 +212,7 @@ class LiveHub:
             session: Names the session whose streams are bounded together, or is "".
             accepts: Decides which news the client gets. None lets it have all.
             workflows: Those whose runs, and the runs below these, the client may see. None is all.
+            counts: Whether it also gets the numbers of sensors, rules, schedules and events.
 
         Raises:
             TooManyStreams, HubStopped: No stream can be opened now.
@@ -210,6 +221,8 @@ class LiveHub:
             subscription.held_by(self._news)
             await self._news.join(subscription, last_id, accepts, workflows)
             self._inquiries.greet(subscription)
+            if counts:
+                self._counts.join(subscription)
         return subscription
 
     async def follow_output(self, item: FollowedItem, session: str = "") -> Subscription:
@@ -347,6 +360,8 @@ class LiveHub:
             self._news.take(message)
         elif isinstance(message, InquiryChanged):
             self._inquiries.changed()
+        elif isinstance(message, TriggersChanged):
+            self._counts.changed()
         elif isinstance(message, OutputChanged):
             if message.key in self._outputs:
                 self._outputs[message.key].changed()

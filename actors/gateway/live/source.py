@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import pykka
 
 from stretto.actors.dispatch import call, call_then
-from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.engine import Engine, EngineHost, TriggerCounts, TriggersChanged
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import ProgressRelay
 from stretto.actors.runs import (
@@ -25,7 +25,9 @@ from stretto.actors.runs import (
     RunParked,
 )
 
-Message: TypeAlias = RunChanged | LastChanges | RunEnded | RunParked | RunNews | OutputChanged | InquiryChanged
+Message: TypeAlias = (
+    RunChanged | LastChanges | RunEnded | RunParked | RunNews | OutputChanged | InquiryChanged | TriggersChanged
+)
 
 
 class FollowedItem(NamedTuple):
@@ -84,6 +86,9 @@ class Source(Protocol):
 
     def runs_in_progress(self, workflows: tuple[str, ...] | None) -> Awaitable[int]:
         """Return the number of runs in progress: of all, or of those below runs of some workflows."""
+
+    def watch_triggers(self, then: Callable[[TriggerCounts], object], failed: Callable[[Exception], object]) -> None:
+        """Deliver `TriggersChanged` at the next change. `then` gets the counts of now, or `failed` the error."""
 
 
 def _ignore(_ended: RunEnded | RunParked) -> None:
@@ -194,6 +199,11 @@ class EngineSource:
         if workflows is None:
             return call(self._engine, Engine.runs_in_progress)
         return call(self._engine, EngineHost.runs_in_progress_below, workflows)
+
+    def watch_triggers(self, then: Callable[[TriggerCounts], object], failed: Callable[[Exception], object]) -> None:
+        """Deliver `TriggersChanged` at the next change. `then` gets the counts of now, or `failed` the error."""
+        answer = call_then(then, self._engine, EngineHost.watch_triggers, self._relay)
+        answer.add_done_callback(partial(_pass_error, failed))
 
 
 def _pass_error(failed: Callable[[Exception], object], answer: "asyncio.Future[Any]") -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
@@ -40,10 +40,6 @@ SHAPES: Final[Mapping[InquiryStatus, str]] = {
 _PARAMETERS: Final = ("status", "cursor")
 
 
-COUNT_PATH: Final = f"{INQUIRIES_PATH}/count"
-"""The number of those that wait, for the menu of an open page."""
-
-
 class InquiriesPage:
     """The pages.
 
@@ -70,10 +66,6 @@ class InquiriesPage:
             statuses=INQUIRY_STATUSES, shapes=SHAPES, url=_url_of, is_first=not query["cursor"],
             older=page.next and _url_of(status=status, cursor=page.next),
         )  # fmt: skip
-
-    async def count(self, _request: Request, _caller: Caller, viewer: Viewer) -> Response:
-        """Answer with the number of inquiries that wait, as the menu shows it."""
-        return PlainTextResponse(viewer.inquiries, headers={"cache-control": "no-store"})
 
     async def show_one(self, request: Request, caller: Caller, viewer: Viewer) -> Response:
         """Show an inquiry, with the form for its answer or with the answer."""

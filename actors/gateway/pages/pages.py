@@ -29,9 +29,10 @@ from stretto.actors.gateway.pages.enter import EnterPage
 from stretto.actors.gateway.pages.errors import VIEWER, ErrorPages
 from stretto.actors.gateway.pages.events import EVENTS_PATH, EventsPage
 from stretto.actors.gateway.pages.forms import SMALL_FORM, FormBounds, fields_of
-from stretto.actors.gateway.pages.inquiries import COUNT_PATH, INQUIRIES_PATH, InquiriesPage
+from stretto.actors.gateway.pages.inquiries import INQUIRIES_PATH, InquiriesPage
+from stretto.actors.gateway.pages.menu import MENU_PATH, Menu
 from stretto.actors.gateway.pages.overview import OverviewPage
-from stretto.actors.gateway.pages.rendering import Renderer, Viewer
+from stretto.actors.gateway.pages.rendering import NO_COUNTS, Renderer, Viewer
 from stretto.actors.gateway.pages.rerun import RerunPage
 from stretto.actors.gateway.pages.rules import RULES_PATH, RulesPage
 from stretto.actors.gateway.pages.run_context import RunContextPage
@@ -49,16 +50,12 @@ from stretto.actors.gateway.pages.start import START_FORM, StartPage
 from stretto.actors.gateway.pages.task_controls import TaskControls
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
 from stretto.actors.gateway.pages.tokens import TOKENS_PATH, TokensPage
-from stretto.actors.operations import Inquiries, InquiriesAnswer
-from stretto.definitions.errors import StrettoError
 
 LEAVE_PATH: Final = "/leave"
 """Where the form that logs out goes."""
-MOST_COUNTED: Final = 99
-"""The most inquiries that the menu counts."""
 _HTML: Final = "text/html"
-_INQUIRIES: Final = "inquiries"
-"""The state of a request that has their count."""
+_MENU: Final = "menu"
+"""The state of a request that has the counts of the menu."""
 _Shown: TypeAlias = Callable[[Request, Caller, Viewer], Awaitable[Response]]
 _Answered: TypeAlias = Callable[[Request, Caller, Viewer, dict[str, str]], Awaitable[Response]]
 _Sent: TypeAlias = Callable[[Request, Caller, dict[str, str]], Awaitable[Response]]
@@ -95,6 +92,7 @@ class Pages:
         self._assets = Assets()
         self._renderer = Renderer(self._assets.base)
         self._asker = asker
+        self._menu = Menu(asker)
         self._graphs = graphs
         self._values = values
         self.errors = ErrorPages(self._renderer, self._viewer_if_known)
@@ -130,7 +128,7 @@ class Pages:
         inquiries = InquiriesPage(self._renderer, self._asker)
         return [
             self._route(INQUIRIES_PATH, inquiries.show),
-            self._route(COUNT_PATH, inquiries.count),
+            self._route(MENU_PATH, self._menu.show),
             self._route(f"{INQUIRIES_PATH}/{{inquiry}}", inquiries.show_one, self._seen(inquiries.answer), START_FORM),
             self._route(f"{INQUIRIES_PATH}/{{inquiry}}/link", None, self._seen(inquiries.link)),
             self._route(ACTIONS_PATH, actions.show),
@@ -209,7 +207,7 @@ class Pages:
                     raise
                 return _to_enter(request)
             require(caller, "viewer")
-            request.scope["state"][_INQUIRIES] = await self._count_inquiries(caller)
+            request.scope["state"][_MENU] = await self._menu.counts(caller)
             request.scope["state"][VIEWER] = self._viewer(request, caller)  # for the page of a refusal
             if show is not None and request.method != "POST":
                 return await show(request, caller, self._viewer(request, caller))
@@ -236,19 +234,8 @@ class Pages:
         return Viewer(
             caller.who, caller.role, csrf, may(caller, "operator"), administers=sees_all and may(caller, "admin"),
             sees_all=sees_all, store_is_down=self._store_is_down(),
-            inquiries=request.scope["state"].get(_INQUIRIES, ""),
+            menu=request.scope["state"].get(_MENU, NO_COUNTS),
         )  # fmt: skip
-
-    async def _count_inquiries(self, caller: Caller) -> str:
-        """Return how many inquiries wait, for the menu, or "" if none does or the viewer sees only some."""
-        if caller.workflows is not None:
-            return ""
-        try:
-            page = await self._asker.ask(Inquiries(None, "pending", None, MOST_COUNTED), caller, InquiriesAnswer)
-        except StrettoError:  # the page is there without it
-            return ""
-        count = len(page.inquiries)
-        return f"{count}+" if page.next else str(count or "")
 
     def _viewer_if_known(self, request: Request) -> Viewer | None:
         """Return who looks at a page that is shown to everybody, or None for who is not logged in."""

@@ -31,6 +31,29 @@ HEADERS: Final = {
 """The headers of all pages."""
 
 
+class MenuCounts(msgspec.Struct, frozen=True):
+    """The counts of the menu as they are shown: "" shows none.
+
+    Attributes:
+        inquiries: The inquiries that wait.
+        schedules: The schedules that start runs.
+        rules: The rules that answer events.
+        events: The events that the daemon has accepted since its start.
+        sensors: The sensors that run.
+        failing: The sensors that fail.
+    """
+
+    inquiries: str = ""
+    schedules: str = ""
+    rules: str = ""
+    events: str = ""
+    sensors: str = ""
+    failing: str = ""
+
+
+NO_COUNTS: Final = MenuCounts()
+
+
 class Viewer(msgspec.Struct, frozen=True):
     """Who looks at a page.
 
@@ -42,7 +65,7 @@ class Viewer(msgspec.Struct, frozen=True):
         administers: Whether the viewer may see the audit and change tokens.
         sees_all: Whether the viewer is restricted to no workflows.
         store_is_down: Whether the daemon's store cannot be used now.
-        inquiries: How many inquiries wait, or "".
+        menu: The counts of the menu.
     """
 
     who: str
@@ -52,7 +75,7 @@ class Viewer(msgspec.Struct, frozen=True):
     administers: bool
     sees_all: bool
     store_is_down: bool
-    inquiries: str = ""
+    menu: MenuCounts = NO_COUNTS
 
 
 class Renderer:

@@ -1,10 +1,10 @@
 // The inquiries that wait: their number in the menu, and the questions of the run that the page shows.
+import { askForCounts, hasCounts } from "./menu.js";
 import { INQUIRIES } from "./news.js";
 
 const EVERY_MS = 15_000;
 const MOST = 5;
 
-const count = document.getElementById("inquiry-count");
 const questions = document.getElementById("questions");
 
 function made(name, text, className = "") {
@@ -36,14 +36,6 @@ function question({ id, run, task, prompt, asked_at: at }) {
   return line;
 }
 
-async function showCount() {
-  const answer = await fetch("/inquiries/count");
-  if (!answer.ok || answer.redirected) return;
-  const number = await answer.text();
-  count.hidden = !number;
-  count.firstElementChild.textContent = number;
-}
-
 async function listed(name, query) {
   const answer = await fetch(`/api/v1/${name}?${new URLSearchParams({ ...query, limit: MOST })}`);
   return answer.ok ? (await answer.json())[name] : [];
@@ -66,14 +58,14 @@ async function show() {
   again = asking;
   if (asking || document.hidden) return;
   asking = true;
-  await Promise.allSettled([count && showCount(), questions && showQuestions()]);
+  await Promise.allSettled([hasCounts && askForCounts(), questions && showQuestions()]);
   asking = false;
   if (again) show();
 }
 
 // A page with a stream gets an event for each change. A page without one asks again and again.
 export function useInquiries() {
-  if (!count && !questions) return;
+  if (!hasCounts && !questions) return;
   addEventListener(INQUIRIES, show);
   document.addEventListener("visibilitychange", show);
   if (!document.getElementById("live")) setInterval(show, EVERY_MS);

@@ -1,3 +1,4 @@
+import { showCounts } from "./menu.js";
 import { INQUIRIES } from "./news.js";
 
 // One stream of events a tab, which is closed while the tab is hidden: a browser has six connections for a host.
@@ -51,6 +52,7 @@ export function follow(path, listeners) {
     source = new EventSource(path);
     for (const [name, handler] of Object.entries(listeners)) source.addEventListener(name, news(handler));
     source.addEventListener("inquiries", news(() => dispatchEvent(new Event(INQUIRIES))));
+    source.addEventListener("counts", news(showCounts));
     source.addEventListener("open", () => {
       if (live.classList.contains("off")) dispatchEvent(new Event(INQUIRIES)); // events that were sent meanwhile did not arrive
     });
