@@ -14,9 +14,12 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.actions.access_of_packs import (
         MAX_PROCESS_BYTES,
+        ActionInquiries,
+        AskingItem,
         GrantedKey,
         PackAccess,
         PackKeys,
+        asking_item,
         max_process_bytes,
         pack_access,
         use_pack_access,
@@ -108,7 +111,8 @@ else:
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
             "access_of_packs": (
-                "MAX_PROCESS_BYTES GrantedKey PackAccess PackKeys max_process_bytes pack_access use_pack_access"
+                "MAX_PROCESS_BYTES ActionInquiries AskingItem GrantedKey PackAccess PackKeys asking_item "
+                "max_process_bytes pack_access use_pack_access"
             ),
             "filling": "Fill KeyRead ReadKey",
             "process_user": "ProcessUser as_user find_user",
@@ -134,9 +138,11 @@ __all__ = [
     "WINDOW_BYTES",
     "Action",
     "ActionFailed",
+    "ActionInquiries",
     "ActionParameter",
     "ActionRegistry",
     "AddressPolicy",
+    "AskingItem",
     "CannotLoadActions",
     "Child",
     "Code",
@@ -163,6 +169,7 @@ __all__ = [
     "UnknownAction",
     "action",
     "as_user",
+    "asking_item",
     "close_connections",
     "describe_exit",
     "find_user",

@@ -1,10 +1,12 @@
 """Access of packs' processes to keys, files and memory. An engine sets it for the loop that runs them."""
 
 import asyncio
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from stretto.actors.actions.process_user import ProcessUser
+from stretto.definitions.data import FrozenDict
 
 MAX_PROCESS_BYTES: Final = 1024 * 1024 * 1024
 """The memory of a pack's process, unless the engine has another setting."""
@@ -34,6 +36,32 @@ class PackKeys(Protocol):
         """Return a pack's key, or None. Raises `StrettoError` if its value cannot be read."""
 
 
+class AskingItem(NamedTuple):
+    """The item whose action makes an inquiry: the run, the task, its visit, and the index in it."""
+
+    run_id: str
+    task: str
+    visit: int
+    item: int
+
+
+class ActionInquiries(Protocol):
+    """The inquiries of actions. Each method returns an inquiry's report, and may raise `StrettoError`."""
+
+    async def make(self, item: AskingItem, purpose: str, question: FrozenDict) -> dict[str, Any]:
+        """Ask people, unless an attempt of the item has done so before. `question` is the input of `core.ask`."""
+
+    async def report(self, item: AskingItem, number: int) -> dict[str, Any]:
+        """Return an inquiry of the item's run."""
+
+    async def cancel(self, item: AskingItem, number: int) -> dict[str, Any]:
+        """Cancel an inquiry that the item has made."""
+
+
+asking_item: ContextVar[AskingItem | None] = ContextVar("stretto_asking_item", default=None)
+"""The item of the call that runs, if its action can make inquiries."""
+
+
 class PackAccess(NamedTuple):
     """The keys and files that processes of packs can reach.
 
@@ -42,12 +70,14 @@ class PackAccess(NamedTuple):
         artifacts: The folder of files that actions leave for others, or None.
         user: The user as whom the processes run, or None for the daemon's own.
         max_process_bytes: The most memory that a process may take.
+        inquiries: The inquiries that actions make, or None.
     """
 
     keys: PackKeys
     artifacts: str | None = None
     user: ProcessUser | None = None
     max_process_bytes: int = MAX_PROCESS_BYTES
+    inquiries: ActionInquiries | None = None
 
 
 _access: WeakKeyDictionary[asyncio.AbstractEventLoop, PackAccess] = WeakKeyDictionary()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred, derived, handles, settle_with, when_settled
+from stretto.actors.dispatch import Deferred, derived, forward, handles, settle_with, when_settled
+from stretto.actors.engine.action_inquiries import ActionAsks
 from stretto.actors.engine.relay import Elsewhere, Relay
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import RunTable
@@ -157,6 +158,14 @@ class EngineInquiries:
                 listener.tell(message)
             except pykka.ActorDeadError:  # a listener may end before the engine
                 self._listeners.remove(listener)
+
+    @handles(ActionAsks)
+    def _action_asks(self, message: ActionAsks) -> None:
+        """Pass a request of an action to its run, which this engine has."""
+        try:
+            forward(self._requests.send(message.run_id, "ask people for", message.request), message.answer)
+        except StrettoError as error:
+            message.answer.fail(error)
 
     @handles(AnswerAgain)
     def _answer_again(self, message: AnswerAgain) -> None:

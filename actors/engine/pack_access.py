@@ -4,13 +4,17 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from stretto.actors.actions import PackAccess, PackKeys, ProcessUser, find_user
+from stretto.actors.actions import ActionInquiries, PackAccess, PackKeys, ProcessUser, find_user
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import InvalidPackConfig
 
 
 def access_for_packs(
-    keys: PackKeys, artifacts: str | PathLike[str] | None, run_as: str | None, max_process_bytes: int
+    keys: PackKeys,
+    artifacts: str | PathLike[str] | None,
+    run_as: str | None,
+    max_process_bytes: int,
+    inquiries: ActionInquiries | None = None,
 ) -> PackAccess:
     """Return what processes of packs can reach.
 
@@ -19,11 +23,12 @@ def access_for_packs(
         artifacts: The folder of files that actions leave for others.
         run_as: The name of the user as whom the processes run.
         max_process_bytes: The most memory that a process may take.
+        inquiries: The inquiries that actions make.
 
     Raises:
         InvalidPackConfig: The folder cannot be written to, or the user cannot be used.
     """
-    return PackAccess(keys, _folder_of(artifacts), _user_of(run_as), max_process_bytes)
+    return PackAccess(keys, _folder_of(artifacts), _user_of(run_as), max_process_bytes, inquiries)
 
 
 def _folder_of(artifacts: str | PathLike[str] | None) -> str | None:

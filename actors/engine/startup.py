@@ -19,6 +19,7 @@ from stretto.actors.actions import (
 )
 from stretto.actors.catalogue import Catalogue, Rules, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
+from stretto.actors.engine.action_inquiries import InquiriesOfActions
 from stretto.actors.engine.action_keys import ActionKeys, KeysOfPacks
 from stretto.actors.engine.pack_access import access_for_packs
 from stretto.actors.engine.retention import FOR_EVER, Retention
@@ -218,6 +219,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             options.artifacts,
             options.run_packs_as,
             options.max_pack_process_bytes,
+            InquiriesOfActions(lambda: services.engine),
         )
         runners.give_access(access)
         answer = ActionKeys(services.keys, lambda: services.engine, services.now).answer

@@ -7,6 +7,7 @@ from stretto.actors.history.replay import READ_AT_ONCE, conductor_of, has_begun,
 from stretto.actors.journal import Entry, EntryQuery, Reader, RunAccepted
 from stretto.definitions.context import Mask, reads_keys
 from stretto.definitions.errors import StrettoError
+from stretto.definitions.model import may_ask
 
 SEALED: Final = "(sealed)"
 """Replaces a value in reports that is encrypted with a key that was not given."""
@@ -33,9 +34,9 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
 def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     """Return a mask of all known secrets of a run and of the runs above it. Raises the errors of reading them."""
     parent = None if accepted.parent is None else reader.accepted(accepted.parent.run_id)
-    may_learn = accepted.secret or reads_keys(accepted.workflow)
+    may_learn = accepted.secret or reads_keys(accepted.workflow) or may_ask(accepted.workflow)
     if parent is None and not may_learn and not reader.has_children(accepted.run_id):
-        # A run without secrets could learn only those of the runs above and below it, or of keys.
+        # A run without secrets could learn only those of the runs above and below it, of keys, or of answers.
         return Mask()
     # A run and its children share one mask, as they do in an engine.
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))

@@ -22,7 +22,7 @@ from stretto.definitions.conductor import Failure, ItemCompleted
 from stretto.definitions.context import MASK, Mask, ReadKey
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
-_TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at"})
+_TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at", "expires_at"})
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
         if entry.failure is not None:
             fields["failure"] = _failure_fields(entry.failure)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
-    for name in ("result", "failure", "expression"):
+    for name in ("result", "failure", "expression", "question", "response", "purpose"):
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}

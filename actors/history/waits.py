@@ -232,7 +232,7 @@ def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
     texts = {
         "item_in_flight": f"{what} is in flight{since}{attempt}",
         "item_to_start": f"{what} is about to start{attempt}",
-        "inquiry": f"{what} waits{since} for an answer to the inquiry {_message(wait, blockers)}",
+        "inquiry": f"{what} waits{since} for an answer to the inquiry {wait.inquiry or _message(wait, blockers)}",
         "event": f"{what} waits{since} for an event {_message(wait, blockers)!r}",
         "sub_workflow": f"{what} is run by a sub-workflow{since}",
         "thread": f"{what} waits{since} for one of {_threads(blockers)}{attempt}",

@@ -1,19 +1,21 @@
 """The part of Attune's API that actions reach: GET /api/v1/keys/REF, for the keys of the action's own pack.
 
+Actions of runs in which a task waits for an inquiry also reach POST /api/v1/inquiries, and what they have made there.
+
 It listens on the loopback address while an action that can use it runs. An action has a token of its own, which ends
 with it.
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from stretto.actors.actions import GrantedKey, PackKeys, pack_access
+from stretto.actors.actions import ActionInquiries, AskingItem, GrantedKey, PackKeys, asking_item, pack_access
+from stretto.actors.packs.inquiry_api import INQUIRIES_PATH, MAX_INQUIRY_BYTES, answer_request
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 PATH: Final = "/api/v1/keys/"
-_ASKS: Final = re.compile(r"/api/v1/inquiries(?:/|\Z)")
-"""Attune's path for the questions of actions."""
 MAX_CONNECTIONS: Final = 64
 """Connections of all actions at a time. Others are closed at once."""
 _HOST: Final = "127.0.0.1"
@@ -31,17 +31,36 @@ _TOKEN_BYTES: Final = 32
 
 @asynccontextmanager
 async def keys_access(pack: str) -> AsyncIterator[dict[str, str]]:
-    """Yield the environment variables with which a process reads the keys of its pack. A pack without keys has none."""
-    access = pack_access()
-    if access is None or not access.keys.has_any(pack):
+    """Yield the environment variables with which a process reads the keys of its pack, and makes inquiries.
+
+    A pack without keys has none, unless a task of the run waits for an inquiry.
+    """
+    access, item = pack_access(), asking_item.get()
+    if access is None or not (access.keys.has_any(pack) or (item is not None and access.inquiries is not None)):
         yield {}
         return
     api = _apis.setdefault(asyncio.get_running_loop(), KeysApi())
-    token = await api.grant(pack, access.keys)
+    token = await api.grant(Grant(pack, access.keys, item, access.inquiries))
     try:
         yield {"ATTUNE_API_URL": api.url, "ATTUNE_API_TOKEN": token}
     finally:
         api.revoke(token)
+
+
+class Grant(NamedTuple):
+    """The reach of an action's process.
+
+    Attributes:
+        pack: The pack whose keys it reads.
+        keys: The keys of all packs.
+        item: The item that makes inquiries, or None.
+        inquiries: Makes them, or None.
+    """
+
+    pack: str
+    keys: PackKeys
+    item: AskingItem | None = None
+    inquiries: ActionInquiries | None = None
 
 
 class KeysApi:
@@ -53,15 +72,15 @@ class KeysApi:
 
     def __init__(self) -> None:
         self.url = ""
-        self._grants: dict[str, tuple[str, PackKeys]] = {}
+        self._grants: dict[str, Grant] = {}
         self._opening = asyncio.Lock()
         self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
 
-    async def grant(self, pack: str, keys: PackKeys) -> str:
-        """Return a token with which the keys of a pack can be read, until it is revoked."""
+    async def grant(self, granted: Grant) -> str:
+        """Return a token with which a process reaches what is granted, until it is revoked."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._grants[token] = (pack, keys)
+        self._grants[token] = granted
         try:
             async with self._opening:
                 if self._listener is None:
@@ -98,17 +117,16 @@ class KeysApi:
         granted = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
         if granted is None:
             return _response(401, {"error": "the token is not valid; it ends with the action that has it"})
-        if _ASKS.match(request.path):
-            hint = "let the workflow ask with core.ask, and a rule for stretto.inquiry_asked deliver the question"
-            return _response(404, {"error": f"an action cannot ask people by {request.path}; {hint}"})
+        if INQUIRIES_PATH.match(request.path):
+            return await _answer_about_inquiries(request, granted)
         name = request.path.removeprefix(PATH)
         if not request.path.startswith(PATH) or "/" in name or not name:
             return _response(404, {"error": f"Stretto has only GET {PATH}REF of this API"})
         if request.method != "GET":
             return _response(405, {"error": f"an action can only read keys, got {request.method}"})
-        pack, keys = granted
+        pack = granted.pack
         try:
-            found = keys.find(pack, name)
+            found = granted.keys.find(pack, name)
         except StrettoError as error:
             return _response(500, {"error": str(error)})
         if found is None:
@@ -126,6 +144,18 @@ class _Refusing(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""
         transport.close()
+
+
+async def _answer_about_inquiries(request: "web.BaseRequest", granted: Grant) -> "web.Response":
+    """Answer a request about inquiries. The token ends with the action, and so does what it can ask."""
+    if granted.item is None or granted.inquiries is None:
+        hint = "let a task wait for it (wait_for: {inquiry: ...}), or let the workflow ask with core.ask"
+        return _response(404, {"error": f"no task of this run waits for an inquiry, so an action makes none; {hint}"})
+    if (request.content_length or 0) > MAX_INQUIRY_BYTES:
+        message = f"a request must have at most {MAX_INQUIRY_BYTES:,} bytes (MAX_INQUIRY_BYTES)"
+        return _response(413, {"error": message})
+    body = await request.read()
+    return _response(*await answer_request(granted.inquiries, granted.item, request.method, request.path, body))
 
 
 def _described(pack: str, name: str, key: GrantedKey) -> dict[str, Any]:

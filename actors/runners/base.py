@@ -84,6 +84,7 @@ class Call(msgspec.Struct, frozen=True):
         visit: The task's visit.
         index: The item's index in the visit.
         attempt: The number of the item's attempt, or 0 if no run requested the call.
+        may_ask: Whether the action can make inquiries, which tasks of its run may wait for.
     """
 
     ref: str
@@ -93,6 +94,7 @@ class Call(msgspec.Struct, frozen=True):
     visit: int = 0
     index: int = 0
     attempt: int = 0
+    may_ask: bool = False
 
 
 Done: TypeAlias = Callable[[Finished], None]

@@ -14,11 +14,13 @@ from stretto.actors.actions import (
     MAX_RETRY_AFTER_SECONDS,
     Action,
     AddressPolicy,
+    AskingItem,
     HttpSettings,
     OutputSlot,
     OutputSoFar,
     PackAccess,
     RemoteLimits,
+    asking_item,
     close_connections,
     output_slot,
     use_http_settings,
@@ -225,6 +227,9 @@ class EventLoopRunner:
     async def _outcome(self, running: _LoopCall) -> Finished:
         running.began = Began(time.time(), time.monotonic())
         call_ids.set(running.call.ids)
+        if running.call.may_ask:
+            call = running.call
+            asking_item.set(AskingItem(call.ids.run_id, call.ids.task, call.visit, call.index))
         output_slot.set(running.slot)
         if self._captures:
             print_slot.set(running.printed)

@@ -110,7 +110,13 @@ if TYPE_CHECKING:
     from stretto.actors.runs.supervisor import RunSupervisor
     from stretto.actors.runs.waiting import waiting_actions
     from stretto.actors.runs.waiting_item import WaitingItem
-    from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryChanged
+    from stretto.actors.runs.waiting_messages import (
+        AnswerInquiry,
+        CancelMadeInquiry,
+        InquiryChanged,
+        MakeInquiry,
+        ReportMadeInquiry,
+    )
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -153,7 +159,7 @@ else:
             "supervisor": "RunSupervisor",
             "waiting": "waiting_actions",
             "waiting_item": "WaitingItem",
-            "waiting_messages": "AnswerInquiry InquiryChanged",
+            "waiting_messages": "AnswerInquiry CancelMadeInquiry InquiryChanged MakeInquiry ReportMadeInquiry",
         },
     )
 
@@ -174,6 +180,7 @@ __all__ = [
     "AttachChild",
     "AttemptTimedOut",
     "BeginRun",
+    "CancelMadeInquiry",
     "CatchUpWithParent",
     "ChangeTracker",
     "ChildCancelling",
@@ -206,6 +213,7 @@ __all__ = [
     "ItemNotInFlight",
     "LastChanges",
     "LookForEvents",
+    "MakeInquiry",
     "MayNotAnswer",
     "OutputChanged",
     "OutputWatcher",
@@ -223,6 +231,7 @@ __all__ = [
     "ReportCells",
     "ReportChanges",
     "ReportItemOutput",
+    "ReportMadeInquiry",
     "ReportStatus",
     "ReportVersion",
     "RestartRun",

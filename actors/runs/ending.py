@@ -110,7 +110,7 @@ class RunEnding:
         """Return whether nothing but a resume could continue the run."""
         if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items()):
             return False
-        if self._items.waits() and not self._items.any_waits:
+        if (self._items.waits() or conductor.awaits_answers()) and not self._items.any_waits:
             return True  # people and events may take days
         return conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits)
 

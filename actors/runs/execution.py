@@ -20,8 +20,8 @@ from stretto.actors.outcome import Outcome
 from stretto.actors.runs.deadlines import deadlines_of
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight
-from stretto.actors.runs.inquiry_feed import InquiryFeed
 from stretto.actors.runs.listeners import RunListeners
+from stretto.actors.runs.made_inquiries import NONE_OPEN, MadeInquiryFeed
 from stretto.actors.runs.messages import (
     ItemEnded,
     PauseItem,
@@ -75,7 +75,7 @@ FAILED: Final = frozenset({"failed", "timed_out"})
 """The outcomes of items whose last attempt has failed."""
 
 
-class RunExecution(InquiryFeed):
+class RunExecution(MadeInquiryFeed):
     """Turns messages into events, and carries out the commands that follow from them.
 
     Its supervisor is the actor that calls it. It refers to that actor's mailbox, which forgets the actor at its end, so
@@ -85,7 +85,7 @@ class RunExecution(InquiryFeed):
     __slots__ = ("_reuses", "deadlines", "reused", "streams", "telemetry", "uses_files")
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, inbox: Mailbox[Any]) -> None:
-        self._services, self._request = services, request
+        self._services, self._request, self._open = services, request, NONE_OPEN
         self.telemetry = RunTelemetry(services, request.workflow, request.handle.id)
         self.listeners = RunListeners(engine, request, self.telemetry, services.timers, inbox)
         items = ItemsInFlight(services, request, inbox, self.telemetry)
@@ -264,6 +264,7 @@ class RunExecution(InquiryFeed):
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""
         self.unfinished = None
+        self.cancel_inquiries()
         progress = self.ending.journal_end(outcome, self.conductor, self.log)
         self.ended = True  # not before: a supervisor that fails without a journaled end has crashed
         self.ending.announce_end(progress)

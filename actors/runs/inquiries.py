@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from stretto.actors.dispatch import Deferred, ask_deferred, derived
 from stretto.actors.journal import Inquiry, InquiryEnded, Question, Requester
 from stretto.actors.runners import Began
 from stretto.actors.runs.open_wait import OpenWait
-from stretto.definitions.data import Data, encode_json, freeze
+from stretto.definitions.context import Mask
+from stretto.definitions.data import Data, FrozenDict, encode_json, freeze
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.definitions.model import Parameter, problems_of
 
@@ -109,3 +112,14 @@ def checked_answer(schema: Parameter, response: Any) -> Data:
         shown = [each.replace("'answer.", "'") for each in problems[:MAX_SHOWN_PROBLEMS]]
         raise InvalidAnswer([*shown, *([f"{more:,} more problems"] if more > 0 else [])])
     return value
+
+
+def masked_question(question: Question, mask: Mask) -> Question:
+    """Return a question as people may read it. Without secrets it is the same one: many runs wait for days."""
+    if not mask:
+        return question
+    schema = mask.data(freeze(question.schema))
+    assert isinstance(schema, FrozenDict)  # noqa: S101 - as it was
+    return msgspec.structs.replace(
+        question, prompt=mask.text(question.prompt), schema=schema, route=mask.text(question.route)
+    )

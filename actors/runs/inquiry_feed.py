@@ -1,9 +1,9 @@
 """The inquiries of one run in progress: they are recorded with the events of their items, and answered by these."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 
 from stretto.actors.dispatch import Deferred, handles
-from stretto.actors.journal import InquiryChange
+from stretto.actors.journal import Inquiry, InquiryChange
 from stretto.actors.runs.event_feed import EventFeed
 from stretto.actors.runs.inquiries import pass_answer
 from stretto.actors.runs.listeners import RunListeners
@@ -40,9 +40,13 @@ class InquiryFeed(EventFeed, ABC):
         RunEvents(self._services, self._request).inquiry_changed(change, self.log)
         self.log.tell(self.listeners.engine, InquiryChanged(self.run_id, change))
 
+    @abstractmethod
+    def answer_made(self, message: AnswerInquiry) -> Deferred | None:
+        """Settle an inquiry that an action has made. Return the reply, or None if it is none that waits."""
+
     @handles(AnswerInquiry)
     def _answer_inquiry(self, message: AnswerInquiry) -> Deferred:
-        return pass_answer(self.items, message)
+        return self.answer_made(message) or pass_answer(self.items, message)
 
     @handles(InquiryAsked)
     def _inquiry_asked(self, message: InquiryAsked) -> None:
@@ -52,4 +56,8 @@ class InquiryFeed(EventFeed, ABC):
     @handles(InquiryUnanswered)
     def _inquiry_unanswered(self, message: InquiryUnanswered) -> None:
         if not self.ended:
-            RunEvents(self._services, self._request).inquiry_unanswered(message.inquiry)
+            self.remind_of(message.inquiry)
+
+    def remind_of(self, inquiry: Inquiry) -> None:
+        """Accept the event that reminds of an inquiry."""
+        RunEvents(self._services, self._request).inquiry_unanswered(inquiry)

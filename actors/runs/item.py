@@ -151,7 +151,7 @@ class ItemActor(DispatchedActor):
             self._inline_began = Began(services.now(), services.timers.monotonic())
             self._finish(call_inline(action, rendered, ids), services.timers.monotonic())
             return
-        call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt)
+        call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt, task.may_ask)
         where = services.runners if place is None or action.runner == "inline" else place
         self._running = where.start(action, call, self._send_end, None if start.timeout is None else self._send_begin)
 

@@ -168,6 +168,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.catch_up_with_parent()
         if run.deadlines is not None and not run.ended:
             run.deadlines.recovered(conductor, replay.accepted_at)
+        if not run.ended:
+            run.recover_inquiries(conductor)
         self._resume_waits(timers, conductor)
         self._mark_restarted(outstanding, replay, conductor)
         children: dict[str, PropagatedRequest | None] = {}
@@ -179,7 +181,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
                 children[child.run_id] = self._attach(start, child, conductor)
             else:
                 self._resume_item(start, replay, conductor)
-        self._end_left_inquiries(outstanding)
+        self._end_left_inquiries(outstanding, conductor)
         run.listeners.notify_engine(RunRecovered(run.run_id, children, restarted=bool(self._restarted)))
         run.start_items()
         self._handle_early()
@@ -226,11 +228,13 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         else:
             self._run.command_start(start, None)
 
-    def _end_left_inquiries(self, outstanding: list[StartItem]) -> None:
+    def _end_left_inquiries(self, outstanding: list[StartItem], conductor: Conductor) -> None:
         """End the inquiries whose attempts ended in a commit before: the run was broken off between the two."""
         keys = {(*key_of(each), each.attempt) for each in outstanding}
+        made = {each.made.inquiry for each in conductor.inquiries_made().values()}
         for inquiry in self._source.inquiries:
-            if (inquiry.task, inquiry.visit, inquiry.index, inquiry.attempt) not in keys:
+            of_item = inquiry.task, inquiry.visit, inquiry.index, inquiry.attempt
+            if of_item not in keys and inquiry.id not in made:
                 self._run.log.inquiry(InquiryEnd(id=inquiry.id, status="cancelled", at=self._services.now()))
 
     def _wait_on(self, start: StartItem, inquiry: Inquiry | None, conductor: Conductor) -> None:

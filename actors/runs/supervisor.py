@@ -66,12 +66,15 @@ from stretto.actors.runs.messages import (
 from stretto.actors.runs.pooled_calls import waits_for_pools
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
+from stretto.actors.runs.waiting_messages import CancelMadeInquiry, MakeInquiry, ReportMadeInquiry
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
 from stretto.metrics import mask_run
 
-_ANSWERED_WHEN_DURABLE: Final = frozenset({ControlRun, ReportChanges})
+_ANSWERED_WHEN_DURABLE: Final = frozenset(
+    {ControlRun, ReportChanges, MakeInquiry, CancelMadeInquiry, ReportMadeInquiry}
+)
 _POSTPONED: Final = frozenset({*EXECUTION_HANDLERS, ReportChanges})
 """The requests that wait for the end of an unfinished event: a report would be ahead of the entry that it names."""
 
@@ -170,14 +173,14 @@ class RunSupervisor(DispatchedActor):
             run.log.flush(None, run.conductor.mask)
         run.unfinished = None
         run.ending.leave()
-        run.ending.close()
+        run.close()
         if not run.ended:
             run.ending.crash(reason)
 
     def on_stop(self) -> None:
         """Report to the engine if this actor is stopped before its run has ended."""
         run = self._run
-        run.ending.close()
+        run.close()
         if not run.ended:
             run.items.leave()
             run.ending.report_crash("the run's supervisor was stopped")

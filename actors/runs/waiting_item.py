@@ -3,18 +3,15 @@
 supervisor --AnswerInquiry--> WaitingItem --ItemEnded with the answer--> supervisor --one commit--> journal
 """
 
-import msgspec
-
 from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import ItemWait
 from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question
 from stretto.actors.runners import Began
-from stretto.actors.runs.inquiries import OpenInquiry, check_may_answer, checked_answer
+from stretto.actors.runs.inquiries import OpenInquiry, check_may_answer, checked_answer, masked_question
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import AttemptTimedOut, RunItem
 from stretto.actors.runs.waiting_messages import AnswerInquiry, InquiryAsked, InquiryUnanswered, RemindNow, WaitEnded
 from stretto.definitions.conductor import Failure
-from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, freeze
 from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.model import read_answer_schema, secret_values
@@ -50,7 +47,7 @@ class WaitingItem(ItemActor, label="ItemActor"):
         if isinstance(known, Inquiry):
             inquiry = known
         else:
-            shown = _masked(question, start.scope.facts.mask)
+            shown = masked_question(question, start.scope.facts.mask)
             inquiry = Inquiry(
                 id=services.new_run_id(), run_id=self._run_id, workflow=self._workflow, task=start.task,
                 visit=start.visit, index=start.index, attempt=start.attempt, asked_at=now,
@@ -143,14 +140,3 @@ def _shortest(timeout: float | None, ttl: float | None) -> float | None:
     """Return the seconds after which an inquiry times out, or None."""
     limits = [each for each in (timeout, None if ttl is None else ttl * SECONDS_OF_A_MINUTE) if each is not None]
     return min(limits, default=None)
-
-
-def _masked(question: Question, mask: Mask) -> Question:
-    """Return a question as people may read it. Without secrets it is the same one: many runs wait for days."""
-    if not mask:
-        return question
-    schema = mask.data(freeze(question.schema))
-    assert isinstance(schema, FrozenDict)  # noqa: S101 - as it was
-    return msgspec.structs.replace(
-        question, prompt=mask.text(question.prompt), schema=schema, route=mask.text(question.route)
-    )

@@ -9,6 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from stretto.actors.dispatch import Deferred
     from stretto.actors.journal import AuditEntries, Inquiry, InquiryChange, InquiryEnd, ItemKey, Requester
+    from stretto.definitions.data import FrozenDict
 
 
 # ---- to a run's supervisor, and to its item
@@ -52,6 +53,38 @@ class WaitEnded(msgspec.Struct, frozen=True):
     inquiry: InquiryEnd
     answer: Deferred | None = None
     audit: AuditEntries = ()
+
+
+class MakeInquiry(msgspec.Struct, frozen=True):
+    """An action asks people beside its own work. The answer is the inquiry's report, once it is durable.
+
+    `question` is the input of `core.ask` that asks the same. A `number` of 0 lets the run choose one.
+    """
+
+    item: ItemKey
+    purpose: str
+    question: FrozenDict
+    number: int = 0
+
+
+class ReportMadeInquiry(msgspec.Struct, frozen=True):
+    """Return the report of an inquiry that an action of the run has made."""
+
+    number: int
+
+
+class CancelMadeInquiry(msgspec.Struct, frozen=True):
+    """Cancel an inquiry that the same item has made. The answer is its report, once that is durable."""
+
+    item: ItemKey
+    number: int
+
+
+class MadeInquiryDue(msgspec.Struct, frozen=True):
+    """An inquiry of an action has expired, or it is time to remind of it."""
+
+    inquiry: str
+    reminds: bool = False
 
 
 # ---- to an item that waits

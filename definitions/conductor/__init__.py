@@ -10,6 +10,7 @@
     starting      tasks start                    transitions   which transitions are taken
     status        the run's status               inquiries     questions about a run; waits
     window        items start and stop           states        the state machines, as tables
+    made_inquiries  what actions ask people
                                                  steps         work that pauses
 
 Handlers are functions over a `RunState`. Each module of the left column calls only those below it.
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
         EvaluationStopped,
         Event,
         Failure,
+        InquiryMade,
+        InquirySettled,
         ItemCompleted,
         ItemPaused,
         ItemResumed,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
         RetryRequested,
         RunLate,
         RunTimedOut,
+        SettledStatus,
         SkipRequested,
         StreamFailed,
         StreamProblem,
@@ -81,6 +85,7 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.inquiries import VisitItems
     from stretto.definitions.conductor.items import ItemFailure, error_object
+    from stretto.definitions.conductor.made_inquiries import MAX_MADE_INQUIRIES, MadeInquiry, find_made
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
     from stretto.definitions.conductor.requests import check_task
     from stretto.definitions.conductor.rerun import (
@@ -113,11 +118,12 @@ else:
                 "ItemCompleted ItemPaused ItemResumed ItemsHeld ItemsRead ItemsWithdrawn PauseRequested "
                 "ResultsClosed ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
                 "StreamFailed StreamProblem TaskCancelRequested TaskPauseRequested TaskResumeRequested "
-                "TaskTimedOut RunLate"
+                "TaskTimedOut RunLate InquiryMade InquirySettled SettledStatus"
             ),
             "inputs": "masked_input",
             "inquiries": "VisitItems",
             "items": "ItemFailure error_object",
+            "made_inquiries": "MAX_MADE_INQUIRIES MadeInquiry find_made",
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
             "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file tasks_of_rerun",
@@ -131,6 +137,7 @@ else:
 __all__ = [
     "ENDED",
     "FILED_FIELDS",
+    "MAX_MADE_INQUIRIES",
     "MAX_RANGES",
     "MAX_RECORDS",
     "NO_BRANCH",
@@ -152,6 +159,8 @@ __all__ = [
     "FinishRun",
     "HoldItems",
     "IllegalTransition",
+    "InquiryMade",
+    "InquirySettled",
     "InvalidItems",
     "ItemCompleted",
     "ItemFailure",
@@ -160,6 +169,7 @@ __all__ = [
     "ItemsHeld",
     "ItemsRead",
     "ItemsWithdrawn",
+    "MadeInquiry",
     "NothingToRerun",
     "OpenResults",
     "PauseRequested",
@@ -176,6 +186,7 @@ __all__ = [
     "ReuseScope",
     "RunLate",
     "RunTimedOut",
+    "SettledStatus",
     "SkipRequested",
     "StartItem",
     "StreamCommand",
@@ -200,6 +211,7 @@ __all__ = [
     "check_task",
     "chosen_items",
     "error_object",
+    "find_made",
     "masked_input",
     "plan_reuse",
     "ranges_of",

@@ -3,12 +3,13 @@
 It reads no clock and starts nothing. Events go in, commands come out, and the same events give the same commands.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from stretto.definitions.conductor import controls, inquiries, item_events, task_controls
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.events import Event, ItemCompleted, PauseRequested, ResumeRequested
+from stretto.definitions.conductor.made_inquiries import MadeInquiry
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.states import IllegalTransition, UnknownTask
 from stretto.definitions.conductor.steps import NOTHING
@@ -202,7 +203,15 @@ class Conductor:
         """Return the keys that were read since the last call and are not recorded yet."""
         return () if self._state.keys is None else self._state.keys.take_news()
 
-    # ---- inquiries
+    # ---- questions about the run
+
+    def inquiries_made(self) -> Mapping[int, MadeInquiry]:
+        """Return the inquiries that the run's actions have made, by number."""
+        return self._state.made
+
+    def awaits_answers(self) -> bool:
+        """Return whether a task waits for the inquiry of an action."""
+        return any(visit.state == "awaiting" for visit in self._state.active.values()) if self._state.made else False
 
     def units_spent(self) -> int:
         """Return the units of work of the last event's expressions."""

@@ -3,13 +3,14 @@
 A run is determined by its definition, its parameters and its events in order: the same events give the same commands.
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import Frame, Place
 
+SettledStatus: TypeAlias = Literal["answered", "timed_out", "cancelled"]
 StreamProblem: TypeAlias = Literal["unreadable_source", "unwritable_results"]
 
 
@@ -282,6 +283,37 @@ class EvaluationStopped(msgspec.Struct, frozen=True):
     at: float
 
 
+class InquiryMade(msgspec.Struct, frozen=True):
+    """The action of an item has asked people, beside its own work. The item runs on.
+
+    `inquiry_number` is how a task's `wait_for` names the inquiry, `inquiry` is its id elsewhere. `purpose`
+    distinguishes the inquiries of one item. `question` is the input of `core.ask` that asks the same.
+    """
+
+    task: str
+    visit: int
+    index: int
+    inquiry: str
+    inquiry_number: int
+    purpose: str
+    question: FrozenDict
+    expires_at: float | None
+    at: float
+
+
+class InquirySettled(msgspec.Struct, frozen=True):
+    """An inquiry that an action has made was answered, has timed out, or was cancelled by its action.
+
+    `by` is the name of the person who answered. The `response` of a stored event is not frozen.
+    """
+
+    inquiry_number: int
+    status: SettledStatus
+    at: float
+    response: Any = None
+    by: str | None = None
+
+
 Event: TypeAlias = (
     ItemCompleted
     | ItemsWithdrawn
@@ -309,4 +341,6 @@ Event: TypeAlias = (
     | ResultsClosed
     | StreamFailed
     | EvaluationStopped
+    | InquiryMade
+    | InquirySettled
 )

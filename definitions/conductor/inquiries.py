@@ -158,9 +158,11 @@ def waits(state: RunState, task: str | None) -> list[Wait]:
     """Return what the run, or one of its tasks, waits for. Raises `UnknownTask`."""
     deadline = state.deadline.at if state.deadline is not None else None
     status = RunStatus(state.status, state.since, state.paused_from_below, deadline)
+    awaited = {key: state.made[number].made for key, number in state.awaited.items()}
     inspector = WaitInspector(
-        state.workflow, state.visits, state.arrivals, state.paused_items, status, paused_visits=paused_visits(state)
-    )
+        state.workflow, state.visits, state.arrivals, state.paused_items, status,
+        paused_visits=paused_visits(state), awaited=awaited,
+    )  # fmt: skip
     return inspector.of_run() if task is None else inspector.of_task(task)
 
 

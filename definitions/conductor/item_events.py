@@ -8,6 +8,8 @@ from stretto.definitions.conductor.commands import WaitUntil, WithdrawItems
 from stretto.definitions.conductor.events import (
     DelayElapsed,
     Failure,
+    InquiryMade,
+    InquirySettled,
     ItemCompleted,
     ItemPaused,
     ItemResumed,
@@ -20,12 +22,14 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.made_inquiries import MAX_MADE_INQUIRIES, MadeInquiry
 from stretto.definitions.conductor.outcomes import late_failure
 from stretto.definitions.conductor.pausing import is_paused, runs_items
 from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.settings import Settings
-from stretto.definitions.conductor.starting import end_delay, start_held
+from stretto.definitions.conductor.starting import end_delay, settle_inquiry, start_held
+from stretto.definitions.conductor.states import IllegalTransition
 from stretto.definitions.conductor.status import change_status
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit, retry_due
@@ -142,6 +146,22 @@ def delay_elapsed(state: RunState, event: DelayElapsed) -> None:
     end_delay(state, visit)
 
 
+# ---- inquiries of actions
+
+
+def inquiry_made(state: RunState, event: InquiryMade) -> None:
+    """Note that the action of an item has asked people. Raises `IllegalTransition` if it comes too late."""
+    visit = state.active.get((event.task, event.visit))
+    if visit is None or event.index not in visit.window:
+        raise IllegalTransition(f"cannot ask for an item of the task {event.task!r} that has ended")
+    if state.status not in {"running", "paused", "cleaning"}:
+        raise IllegalTransition(f"cannot ask people for a run that is {state.status}")
+    if len(state.made) >= MAX_MADE_INQUIRIES:
+        most = f"{MAX_MADE_INQUIRIES:,} inquiries (MAX_MADE_INQUIRIES)"
+        raise IllegalTransition(f"the actions of a run make at most {most}")
+    state.made = {**state.made, event.inquiry_number: MadeInquiry(event)}
+
+
 # ---- sub-workflows
 
 
@@ -232,4 +252,6 @@ HANDLERS: Final[Handlers] = {
     ResultsOpened: results_opened,
     ResultsClosed: results_closed,
     StreamFailed: stream_failed,
+    InquiryMade: inquiry_made,
+    InquirySettled: settle_inquiry,
 }

@@ -25,11 +25,9 @@ def _settle(visit: Visit) -> None:
     with_items = visit.task.with_items
     if isinstance(visit, StreamedVisit) and visit.problem is not None:
         visit.change("fail")
-    elif visit.state in {"delayed", "retrying", "held"}:
+    elif visit.state in {"awaiting", "delayed", "retrying", "held"}:
         visit.change("cancel")
-    elif visit.broken:
-        visit.change("fail")
-    elif visit.failures and with_items is None:
+    elif visit.broken or (visit.failures and with_items is None):
         visit.change(_event_for(visit, visit.failures[0].outcome))
     elif visit.failures and _is_cancelled(visit):
         visit.change("cancel")

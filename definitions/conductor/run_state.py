@@ -12,6 +12,7 @@ from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
 from stretto.definitions.conductor.errors import ErrorLog
 from stretto.definitions.conductor.events import PauseRequested, ResumeRequested
+from stretto.definitions.conductor.made_inquiries import NONE_MADE
 from stretto.definitions.conductor.st2_facts import reads_st2, st2_facts
 from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
@@ -43,6 +44,7 @@ _NO_ITEMS: Final[frozenset[ItemId]] = frozenset()
 """Shared: an empty set of its own would take 216 bytes of each run."""
 _NO_REQUESTS: Final[Mapping[tuple[str, int], PauseRequested | ResumeRequested]] = MappingProxyType({})
 """Shared, too."""
+_NONE_AWAITED: Final[Mapping[tuple[str, int], int]] = MappingProxyType({})
 
 
 class _Constants(NamedTuple):
@@ -75,14 +77,14 @@ class RunState:
     """Everything that one run's events change. Only this package touches its fields."""
 
     __slots__ = (
-        "active", "arrivals", "at", "begun", "broken_off", "cancelled", "commands", "context", "deadline", "due",
-        "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
-        "keys", "known_moment", "limits", "mask",
+        "active", "arrivals", "at", "awaited", "begun", "broken_off", "cancelled", "commands", "context", "deadline",
+        "due", "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
+        "keys", "known_moment", "limits", "made", "mask",
         "paused_from_below", "paused_items", "reads_keys", "run_id", "semantics", "since", "skip_delay", "skipping",
         "status", "status_table", "task_requests", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
+    def __init__(  # noqa: PLR0913, PLR0915 - what a run is made of; the keywords are optional
         self,
         workflow: Workflow,
         run_id: str,
@@ -152,6 +154,10 @@ class RunState:
         """The run was paused because all its sub-workflows are."""
         self.task_requests = _NO_REQUESTS
         """The last pause or resume of single visits. Requests to the run replace them."""
+        self.made = NONE_MADE
+        """The inquiries that actions have made, by number."""
+        self.awaited = _NONE_AWAITED
+        """The numbers of the inquiries that visits wait for, until they start."""
         self.terminal: list[tuple[int, Branch]] | tuple[()] = ()
         """The branches that have ended, each with the number of its last visit."""
         self.commands: list[Command] = []

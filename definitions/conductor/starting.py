@@ -1,9 +1,12 @@
 """Tasks start: their visits, delays and first items."""
 
+import msgspec
+
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.commands import TaskStarted, WaitUntil
-from stretto.definitions.conductor.events import Failure
+from stretto.definitions.conductor.events import Failure, InquirySettled
 from stretto.definitions.conductor.items import NO_ITEMS
+from stretto.definitions.conductor.made_inquiries import MadeInquiry, invalid_reference
 from stretto.definitions.conductor.pausing import is_paused
 from stretto.definitions.conductor.preparing import Preparation, prepare
 from stretto.definitions.conductor.retrying import expression_failure
@@ -15,10 +18,10 @@ from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit, delay_elapsed
 from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
 from stretto.definitions.context import RunKeys, Snapshot, literal_places
-from stretto.definitions.data import object_of
+from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, freeze, object_of
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Template
-from stretto.definitions.model import Task
+from stretto.definitions.model import INQUIRIES, Task
 
 
 def start_as_reached(state: RunState) -> bool:
@@ -37,13 +40,21 @@ def start_task(state: RunState, arrival: Arrival) -> None:
     """Begin a visit of a task, and start its first items or its delay."""
     task = state.workflow.tasks[arrival.task]
     snapshot = state.context.snapshot_for(arrival.branch, arrival.route)
-    if state.keys is not None:
+    if state.keys is not None and task.inquiry is None:
         snapshot = _with_keys(state, state.keys, task, snapshot)
     kind = StreamedVisit if task.with_items is not None and task.with_items.streams else Visit
     visit = kind(task, arrival, snapshot, state.at, state.semantics)
     _begin_visit(state, visit)
     if task.when is not None and not _condition_holds(state, visit, task.when):
         return
+    if task.inquiry is not None:
+        _await_inquiry(state, visit, task.inquiry)
+        return
+    _delay_or_open(state, visit)
+
+
+def _delay_or_open(state: RunState, visit: Visit) -> None:
+    task = visit.task
     if task.delay is None:
         open_visit(state, visit)
         return
@@ -57,6 +68,74 @@ def start_task(state: RunState, arrival: Arrival) -> None:
         start_delay(state, visit, delay)
     else:
         open_visit(state, visit)
+
+
+# ---- tasks that wait for the inquiry of an action
+
+
+def _await_inquiry(state: RunState, visit: Visit, inquiry: Template) -> None:
+    """Let a visit wait for the answer to an inquiry, which may have come before."""
+    try:
+        number = inquiry.evaluate(visit.snapshot, state.moment)
+    except ExpressionError as error:
+        _break_off(state, visit, error)
+        return
+    # Not `number in state.made`: true equals 1.
+    made = state.made.get(number) if type(number) is int else None
+    if made is None:
+        visit.break_off(invalid_reference(number))
+        state.ended.append(visit)
+        return
+    visit.state = "awaiting"
+    visit.since = state.at
+    state.awaited = {**state.awaited, (visit.name, visit.visit): made.made.inquiry_number}
+    if made.settled is not None:
+        _end_await(state, visit, made)
+
+
+def settle_inquiry(state: RunState, event: InquirySettled) -> None:
+    """Note how the inquiry of an action was settled, and let the visits that have waited for it start, or fail."""
+    made = state.made.get(event.inquiry_number)
+    if made is None or made.settled is not None:
+        return
+    settled = msgspec.structs.replace(event, response=freeze(event.response))
+    made = msgspec.structs.replace(made, settled=settled)
+    state.made = {**state.made, event.inquiry_number: made}
+    for key, number in state.awaited.items():
+        visit = state.active.get(key)
+        if number == event.inquiry_number and visit is not None and visit.state == "awaiting":
+            _end_await(state, visit, made)
+
+
+def _end_await(state: RunState, visit: Visit, made: MadeInquiry) -> None:
+    """Start a visit that has waited for an inquiry, hold it if the run starts nothing now, or fail it."""
+    before = state.context.look(visit.branch, visit.route).variables.get(INQUIRIES)
+    published = before if isinstance(before, FrozenDict) else EMPTY_OBJECT
+    publication = state.context.publication(visit.branch, visit.route)
+    publication.publish(INQUIRIES, object_of({**published, visit.name: made.as_data()}))
+    if made.settled is None or made.settled.status != "answered":
+        visit.change("elapse")
+        outcome = "timed_out" if made.status == "timeout" else "failed"
+        visit.break_off(made.failure(), outcome)
+        state.ended.append(visit)
+    elif may_start(state, visit):
+        visit.change("elapse")
+        _start_answered(state, visit)
+    else:
+        visit.change("hold")
+        visit.since = state.at
+
+
+def _start_answered(state: RunState, visit: Visit) -> None:
+    """Start a visit whose inquiry was answered, with a context that has the answer."""
+    state.awaited = {key: number for key, number in state.awaited.items() if key != (visit.name, visit.visit)}
+    visit.snapshot = state.context.snapshot_for(visit.branch, visit.route)
+    if state.keys is not None:
+        visit.snapshot = _with_keys(state, state.keys, visit.task, visit.snapshot)
+    _delay_or_open(state, visit)
+
+
+# ---- what a start needs
 
 
 def _with_keys(state: RunState, keys: RunKeys, task: Task, snapshot: Snapshot) -> Snapshot:
@@ -225,7 +304,10 @@ def start_held_of(state: RunState, visit: Visit) -> None:
     """Start the delay, retries and items of a visit that a pause has held."""
     if visit.state == "held":
         visit.change("release")
-        open_visit(state, visit)
+        if (visit.name, visit.visit) in state.awaited:
+            _start_answered(state, visit)
+        else:
+            open_visit(state, visit)
     elif visit.state == "running":
         for index, item in list(visit.window.items()):
             if item.state == "due":

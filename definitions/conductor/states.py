@@ -75,6 +75,10 @@ TASK: Table = {
     ("delayed", "hold"): "held",
     ("delayed", "cancel"): "cancelled",
     ("delayed", "time_out"): "timed_out",
+    ("awaiting", "elapse"): "running",
+    ("awaiting", "hold"): "held",
+    ("awaiting", "cancel"): "cancelled",
+    ("awaiting", "time_out"): "timed_out",
     ("held", "release"): "running",
     ("held", "time_out"): "timed_out",
     ("held", "cancel"): "cancelled",
@@ -90,7 +94,11 @@ TASK: Table = {
     ("retrying", "time_out"): "timed_out",
     ("retrying", "cancel"): "cancelled",
 }
-"""The states of a visit. In `held` the delay is over, but the run is paused. `retry` retries the whole visit."""
+"""The states of a visit.
+
+In `awaiting` it waits for the inquiry of an action. In `held` the delay or the wait is over, but the run is paused.
+`retry` retries the whole visit.
+"""
 
 ITEM: Table = {
     ("running", "succeeded"): "succeeded",

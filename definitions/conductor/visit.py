@@ -263,11 +263,11 @@ class Visit:
 
     # ---- the visit as a whole
 
-    def break_off(self, failure: Failure) -> None:
+    def break_off(self, failure: Failure, outcome: str = "failed") -> None:
         """Fail the visit before any item starts."""
         self.items = ()
         self.broken = True
-        self.failures.append(ItemFailure(0, 1, "failed", failure))
+        self.failures.append(ItemFailure(0, 1, outcome, failure))
 
     def skip(self) -> None:
         """Skip the visit: its `when` is false."""

@@ -6,6 +6,7 @@ item_paused       the item's sub-workflow is paused
 retry_wait        an item, or without an index the whole visit, waits for its next attempt
 retry_held        an item is ready to retry, but the run is paused
 delay             a task waits for its delay
+inquiry           a task waits for an answer to the inquiry that an action has made
 concurrency       `count` items of a visit wait for room in its window
 file              a task waits for items from a file, or for its results file
 held              a task, or `count` more items of a visit, could start if the run were not paused
@@ -26,6 +27,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.conductor.arrivals import Arrivals
+from stretto.definitions.conductor.events import InquiryMade
 from stretto.definitions.conductor.items import ItemAttempt
 from stretto.definitions.conductor.requests import check_task
 from stretto.definitions.conductor.streamed import StreamedVisit
@@ -38,7 +40,7 @@ MAX_WAITS_SHOWN: Final = 20
 
 WaitKind: TypeAlias = Literal[
     "item_in_flight", "item_stopping", "item_paused", "retry_wait", "retry_held", "delay", "concurrency", "held",
-    "join", "not_reached", "paused", "task_paused", "children_paused", "deadline", "more", "file",
+    "join", "not_reached", "paused", "task_paused", "children_paused", "deadline", "more", "file", "inquiry",
 ]  # fmt: skip
 
 
@@ -58,6 +60,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     count: int = 0
     path: str | None = None
+    inquiry: str | None = None
 
 
 class RunStatus(msgspec.Struct, frozen=True):
@@ -92,6 +95,7 @@ class WaitInspector:
         paused: Items (task, visit, index) whose sub-workflows are paused.
         status: The run's status.
         paused_visits: Visits that were paused themselves, each with the time of the request.
+        awaited: The inquiries that visits wait for.
     """
 
     def __init__(  # noqa: PLR0913 - what it looks at
@@ -103,6 +107,7 @@ class WaitInspector:
         status: RunStatus,
         *,
         paused_visits: Mapping[tuple[str, int], float],
+        awaited: Mapping[tuple[str, int], InquiryMade],
     ) -> None:
         self._workflow = workflow
         self._visits = visits
@@ -110,6 +115,7 @@ class WaitInspector:
         self._paused = paused
         self._status = status
         self._paused_visits = paused_visits
+        self._awaited = awaited
 
     def of_run(self) -> list[Wait]:
         """Return the waits of the run, task by task in the file's order, and its deadline as the last one."""
@@ -176,7 +182,12 @@ class WaitInspector:
             yield Wait(kind="task_paused", task=name, visit=number, since=self._paused_visits[name, number])
         if isinstance(visit, StreamedVisit) and visit.waits_for:
             yield Wait(kind="file", task=name, visit=number, path=visit.waits_for)
-        if visit.state == "delayed":
+        if visit.state == "awaiting":
+            made = self._awaited[name, number]
+            yield Wait(
+                kind="inquiry", task=name, visit=number, since=visit.since, until=made.expires_at, inquiry=made.inquiry
+            )
+        elif visit.state == "delayed":
             yield Wait(kind="delay", task=name, visit=number, since=visit.since, until=visit.until)
         elif visit.state == "retrying":
             yield Wait(

@@ -1,18 +1,19 @@
-"""Reads `wait_for` of a task in the native dialect: the event that the task waits for. Attune's inquiries are refused.
+"""Reads `wait_for` of a task in the native dialect: the event, or the inquiry of an action, that the task waits for.
 
+wait_for: {inquiry: "{{ task.request.inquiry_id }}"}
 wait_for: {event: payment, match: {payload.order: "{{ parameters.order }}"}, where: "payload.amount > 0", timeout: 3600}
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
-from stretto.definitions.model import Workflow
-from stretto.definitions.source import MapNode, Node, ScalarNode
+from stretto.definitions.model import INQUIRIES, Assignment, Task, Workflow
+from stretto.definitions.source import MapNode, Node
 
 WAIT_ACTION: Final = "core.wait_for"
 """The action of tasks that wait for events."""
@@ -21,8 +22,6 @@ FIELD: Final = re.compile(
     rf"(?:payload{_STEP}{{1,49}}|event\.(?:id|type|source|(?:headers|parameters){_STEP}{{1,48}}))\Z"
 )
 """A field of an event: of its payload at any depth, or of what is known of it beside the payload."""
-_MAKER: Final = re.compile(r"""\{\{\s*tasks?(?:\.([A-Za-z_]\w*)|\[\s*['"]([\w-]{1,200})['"]\s*\])""")
-"""The task at the beginning of the expression that gives the id of an inquiry."""
 _NAMES_MEMBER: Final = re.compile(r"(?!(?:payload|event)\b)[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*\Z")
 
 
@@ -51,7 +50,6 @@ def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
         reader.wrong_type(f"'wait_for' of {task.what}", node, "an object with an event, such as {event: NAME}")
         return None
     if "inquiry" in node.members:
-        _refuse_inquiry(reader, node, task)
         return None
     for name in ("action", "input"):
         if task.take(name) is not None:
@@ -75,18 +73,36 @@ def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
     return EventWait(ObjectTemplate(members, node.place), where, timeout, node.place)
 
 
-def _refuse_inquiry(reader: Reader, node: MapNode, task: Fields) -> None:
-    """Report a wait for an inquiry that an action makes, which is Attune's, with the task that has to ask."""
-    made = node.members["inquiry"]
-    named = _MAKER.match(made.text) if isinstance(made, ScalarNode) else None
-    maker = "NAME" if named is None else named[1] or named[2]
-    asks = "a task NAME" if named is None else f"the task {maker!r}"
-    answer = f"task.{maker}" if maker.isidentifier() else f"task[{maker!r}]"
-    reader.error(
-        "unsupported_field", f"{task.what} waits for an inquiry that an action makes, which is not supported",
-        node.keys["inquiry"], expected="an object with an event",
-        hint=f"let {asks} ask with core.ask and remove this wait; the answer is {answer}.result.response",
-    )  # fmt: skip
+def read_inquiry(reader: Reader, task: Fields) -> Template | None:
+    """Return what gives the number of the inquiry that a task waits for, or None. The reader collects the findings."""
+    node = next((member for member, _what in task.given("wait_for")), None)
+    if not isinstance(node, MapNode) or "inquiry" not in node.members:
+        return None
+    fields = Fields(reader, node, f"'wait_for' of {task.what}")
+    member = fields.take("inquiry")
+    fields.finish(lambda _name: None)
+    if any(True for _ in task.given("with_items")):
+        reader.error(
+            "unsupported_field", f"{task.what} has items, so it cannot wait for an inquiry", node.keys["inquiry"],
+            hint="let a task without items wait, and lead to this one",
+        )  # fmt: skip
+    if member is None:
+        return None
+    number = reader.number_template(member, f"'inquiry' of {fields.what}", Site(), least=1, integer=True)
+    return None if isinstance(number, Constant) and not isinstance(number.value, int) else number
+
+
+def check_names(reader: Reader, variables: Iterable[Assignment], tasks: Mapping[str, Task]) -> None:
+    """Report variables that have the name of the inquiries that tasks wait for."""
+    if not any(task.inquiry is not None for task in tasks.values()):
+        return
+    published = (each for task in tasks.values() for transition in task.transitions for each in transition.publish)
+    for each in (*variables, *published):
+        if each.name == INQUIRIES:
+            reader.error(
+                "reserved_name", f"the variable {each.name!r} holds the inquiries that tasks of this workflow wait for",
+                each.place, hint="give it another name",
+            )  # fmt: skip
 
 
 def _check_fields(reader: Reader, node: MapNode) -> None:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import cast, get_args
 
 from stretto.definitions.dialects.deadlines import read_deadlines, read_seconds
+from stretto.definitions.dialects.event_waits import check_names
 from stretto.definitions.dialects.native_graph import check_graph
 from stretto.definitions.dialects.native_tasks import (
     IGNORED_FIELDS,
@@ -67,6 +68,7 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
     }
     fields.finish(_explain_workflow_field)
     check_graph(reader, tasks, on_cancel)
+    check_names(reader, variables, tasks)
     return Workflow(
         ref=texts["ref"] or PurePath(reader.file).stem,
         parameters=parameters,

@@ -7,7 +7,7 @@ from typing import Literal, cast, get_args
 
 from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.dialects.deadlines import read_deadlines
-from stretto.definitions.dialects.event_waits import WAIT_ACTION, read_timeout, read_wait
+from stretto.definitions.dialects.event_waits import WAIT_ACTION, read_inquiry, read_timeout, read_wait
 from stretto.definitions.dialects.item_files import SOURCES, read_results, read_source
 from stretto.definitions.dialects.key_limits import read_key_limit
 from stretto.definitions.dialects.legacy import read_legacy
@@ -71,6 +71,8 @@ def read_tasks(reader: Reader, fields: Fields) -> dict[str, Task]:
             )  # fmt: skip
         else:
             tasks[task.name] = task
+    if any(task.inquiry is not None for task in tasks.values()):
+        return {name: replace(task, may_ask=True) for name, task in tasks.items()}
     return tasks
 
 
@@ -118,10 +120,11 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action: str | None = None
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    with_items = timeout = retry = when = runs_on = needs = where = key_limit = rate = None
+    with_items = timeout = retry = when = runs_on = needs = where = key_limit = rate = inquiry = None
     delivery = "at_least_once"
     if not parallel:
         wait = read_wait(reader, fields, site)
+        inquiry = read_inquiry(reader, fields)
         action, action_place = _action(reader, fields)
         # Only the input and the retry condition are evaluated for each item, so only they may read the item.
         for member, what in fields.given("input"):
@@ -159,6 +162,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         place=node.place,
         action_place=action_place,
         where=where,
+        inquiry=inquiry,
         deadlines=deadlines,
         with_items=with_items,
         timeout=timeout,
@@ -180,7 +184,7 @@ def _published(reader: Reader, node: Node, what: str) -> tuple[Assignment, ...]:
 
 
 def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
-    waits = any(True for _ in fields.given("wait_for"))
+    waits = any(not (isinstance(node, MapNode) and "inquiry" in node.members) for node, _ in fields.given("wait_for"))
     node = fields.take("action") if waits else fields.require("action")
     if node is None:
         return "", fields.place

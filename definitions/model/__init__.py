@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.parameters import bind, problems_of
     from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
-    from stretto.definitions.model.waiting import WAITING_ACTIONS
+    from stretto.definitions.model.waiting import INQUIRIES, WAITING_ACTIONS, may_ask
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -51,7 +51,7 @@ else:
             "parameters": "bind problems_of",
             "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
-            "waiting": "WAITING_ACTIONS",
+            "waiting": "INQUIRIES WAITING_ACTIONS may_ask",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
                 "ParameterType RateLimit Retry Share SourceKind Task Transition WithItems Workflow"
@@ -62,6 +62,7 @@ else:
 __all__ = [
     "COMMANDS",
     "EDGES",
+    "INQUIRIES",
     "NATIVE",
     "ORQUESTA",
     "ST2",
@@ -97,6 +98,7 @@ __all__ = [
     "following",
     "graph_of",
     "inputs_schema",
+    "may_ask",
     "once_per_workflow",
     "parameter_schema",
     "parameters_schema",

@@ -1,6 +1,20 @@
-"""The core actions that run no code: their items wait for a message."""
+"""The core actions whose items wait for a message, and the name of the inquiries that other tasks wait for."""
 
 from typing import Final
 
+from stretto.definitions.model.derived import once_per_workflow
+from stretto.definitions.model.workflow import Workflow
+
 WAITING_ACTIONS: Final = frozenset({"core.ask", "core.wait_for"})
 """The actions whose items wait for people or for an event."""
+INQUIRIES: Final = "inquiry"
+"""The variable that holds the inquiries for which tasks have waited: {TASK: {id, status, response, ...}}."""
+
+
+@once_per_workflow
+def may_ask(workflow: Workflow) -> bool:
+    """Return whether a run of a workflow may ask people, whose answers may be secret."""
+    return any(
+        task.may_ask or task.action == "core.ask" or task.action_expression is not None
+        for task in workflow.tasks.values()
+    )

@@ -242,6 +242,8 @@ class Task:
         action_expression: Gives the action's name at run time.
         deadlines: When a visit of it should have ended, or None.
         where: The condition on an event that ends it, if it waits for events. It reads `payload` and `event`.
+        inquiry: Gives the number of the inquiry that it waits for before it starts, or None.
+        may_ask: Whether its action can make inquiries, because a task of the workflow waits for one.
         transitions: The transitions in the file's order.
     """
 
@@ -265,6 +267,8 @@ class Task:
     action_expression: Template | None = None
     deadlines: Deadlines | None = None
     where: Template | None = None
+    inquiry: Template | None = None
+    may_ask: bool = False
     transitions: tuple[Transition, ...] = ()
 
 

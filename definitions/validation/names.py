@@ -7,7 +7,7 @@ another path, it is a warning, because such a definition can run.
 from stretto.definitions.conductor import FILED_FIELDS
 from stretto.definitions.context import NAMESPACES, RESERVED_NAMES
 from stretto.definitions.errors import Place
-from stretto.definitions.model import Task, Workflow
+from stretto.definitions.model import INQUIRIES, Task, Workflow
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.paths import Paths, published_names
 from stretto.definitions.validation.references import Reference, references_of
@@ -17,8 +17,6 @@ _VARIABLES = frozenset({"workflow", "vars", "variables"})
 _TASKS = frozenset({"task", "tasks"})
 _SYSTEM = ("workflow_start", "run_id", "workflow", "parent")
 _OF_EVENTS = frozenset({"event", "payload"})
-_INQUIRIES = "inquiry"
-"""Attune's namespace of the inquiries that tasks wait for."""
 _OWN_FIELDS = ("result", "data", "errors", "outcome")
 
 
@@ -39,6 +37,7 @@ class NameChecks:
         self._findings = findings
         self._unsure = unsure
         self._variables = dict.fromkeys(published_names(workflow))
+        self._guarded = {name: None for name, task in workflow.tasks.items() if task.inquiry is not None}
         self._tasks = {name: task for name, task in workflow.tasks.items() if "." not in name}
 
     def check(self) -> None:
@@ -93,8 +92,18 @@ class NameChecks:
         report = self._findings.error if reference.certain and not guarded else self._findings.warn
         report(code, message, place, **details)
 
+    def _check_inquiry(self, reference: Reference, place: Place, *, guarded: bool) -> None:
+        """Check that a task waits for the inquiry that is read as `inquiry.TASK`, or as `workflow.inquiry.TASK`."""
+        task = reference.path[reference.path.index(INQUIRIES) + 1 :][:1]
+        if task and task[0] not in self._guarded:
+            message = f"no task {task[0]!r} waits for an inquiry"
+            hint = self._findings.nearest(task[0], self._guarded)
+            self._report("unknown_task", reference, message, place, guarded=guarded, hint=hint)
+
     def _check_variable(self, use: Use, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
-        if name not in self._variables:
+        if name == INQUIRIES and self._guarded:
+            self._check_inquiry(reference, place, guarded=guarded)
+        elif name not in self._variables:
             if "variables" not in self._unsure:
                 self._unknown_variable(reference, name, place, guarded=guarded)
         elif use.moment == "begin" and name not in use.earlier:
@@ -126,7 +135,7 @@ class NameChecks:
             hint = f"write parameters.{name}"
         elif name in self._tasks and bare:
             hint = f"write task.{name}"
-        elif name == _INQUIRIES and bare:
+        elif name == INQUIRIES and bare:
             hint = "the answer to a question of core.ask is task.NAME.result.response, NAME being the task that asks"
         else:
             names = (*NAMESPACES, *self._variables) if bare else self._variables

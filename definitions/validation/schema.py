@@ -30,7 +30,6 @@ _TEXT: Schema = {"type": "string"}
 _ANY: Schema = {}
 _FLAG: Schema = {"type": "boolean"}
 _EXPRESSION: Schema = {"type": "string", "pattern": r"\{\{"}
-_GIVEN: Schema = {"not": {"type": "null"}}
 _CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression, with or without braces"}
 
 
@@ -54,6 +53,7 @@ def json_schema() -> Schema:
             "deadline": _object(_deadline_fields(), required=["seconds"]),
             "pool": {"anyOf": [{"type": "string", "minLength": 1}, _object(_pool_fields(), required=["pool"])]},
             "event_wait": _object(_event_wait_fields(), required=["event"]),
+            "inquiry_wait": _object({"inquiry": _or_expression(_number(1, kind="integer"))}, required=["inquiry"]),
             "rate": _object(_rate_fields(), required=["key", "limit", "per"]),
             "retry": _object(_retry_fields(), required=["count"]),
             "transition": _object(_transition_fields()),
@@ -178,12 +178,15 @@ def _task() -> Schema:
         "then": {"required": ["tasks"], "properties": dict.fromkeys(_OF_A_PLAIN_TASK, False)},
         "else": {
             "properties": {"tasks": False},
-            "if": {"properties": {"wait_for": _GIVEN}, "required": ["wait_for"]},
+            "if": {"properties": {"wait_for": {"type": "object", "required": ["event"]}}, "required": ["wait_for"]},
             "then": {"properties": {"action": False, "input": False}},
             "else": {"required": ["action"]},
         },
     }
-    return {**_object(fields, ignored=True), **parallel}
+    inquiry = {"type": "object", "required": ["inquiry"]}
+    given: Schema = {"not": {"type": "null"}}
+    both = {"properties": {"with_items": given, "wait_for": inquiry}, "required": ["with_items", "wait_for"]}
+    return {**_object(fields, ignored=True), **parallel, "not": both}
 
 
 _OF_A_PLAIN_TASK = (
@@ -199,7 +202,7 @@ def _task_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
         "input": {"type": "object"},
-        "wait_for": {"$ref": "#/$defs/event_wait"},
+        "wait_for": {"anyOf": [{"$ref": "#/$defs/event_wait"}, {"$ref": "#/$defs/inquiry_wait"}]},
         "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES), _lenient_lines()]},
         "results": _one_file(RESULTS),
         "concurrency": _or_expression(_number(1, kind="integer")),

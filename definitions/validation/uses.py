@@ -53,6 +53,7 @@ def uses_of(workflow: Workflow) -> Iterator[Use]:
 def _uses_at_start(task: Task) -> Iterator[Use]:
     templates: list[Template | None] = [
         task.when,
+        task.inquiry,
         task.delay,
         task.timeout,
         task.action_expression,

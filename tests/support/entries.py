@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from stretto.actors.journal.sql.encoding import KINDS
-from stretto.definitions.conductor import BadLine, Failure, ItemCompleted, StreamProblem
+from stretto.definitions.conductor import BadLine, Failure, ItemCompleted, SettledStatus, StreamProblem
 from stretto.definitions.context import ReadKey
 from stretto.definitions.data.frozen import freeze
 from stretto.definitions.errors import Place
@@ -68,6 +68,14 @@ FIELDS = {
     "place": PLACES,
     "expression": st.text(),
     "begun": st.booleans(),
+    "inquiry": st.text(),
+    "inquiry_number": COUNTS,
+    "purpose": st.text(),
+    "question": OBJECTS,
+    "expires_at": st.none() | TIMES,
+    "status": st.sampled_from(get_args(SettledStatus)),
+    "response": VALUES,
+    "by": st.none() | st.text(),
     "bad_lines": st.lists(st.builds(BadLine, st.text(), st.text()), max_size=3).map(tuple),
 }
 

@@ -19,6 +19,7 @@ from stretto.actors.gateway.wire import AnswerLost, RequestRefused
 from stretto.definitions.conductor import IllegalTransition
 from tests.support.daemons import serving
 from tests.support.harness import PATIENCE
+from tests.support.pack_files import write_pack
 
 QUESTIONS: Final = ("first", "second", "third")
 ASKS: Final = """
@@ -30,6 +31,38 @@ tasks:
   - {name: third, action: core.ask, input: {prompt: three, schema: {type: string}}}
 output_map: {said: ["{{ task.first.result.response }}", "{{ task.second.result.response }}", "{{ task.third.result.response }}"]}
 """  # noqa: E501 - a definition
+MADE: Final = """
+version: "1.0.0"
+ref: test.asks
+tasks:
+  - {name: first, action: tools.ask, input: {prompt: one}, next: [{do: [one]}]}
+  - name: one
+    action: core.echo
+    wait_for: {inquiry: "{{ task.first.inquiry_id }}"}
+    input: {message: "{{ inquiry.one.response }}"}
+    next: [{do: [second]}]
+  - {name: second, action: tools.ask, input: {prompt: two}, next: [{do: [two]}]}
+  - name: two
+    action: core.echo
+    wait_for: {inquiry: "{{ task.second.inquiry_id }}"}
+    input: {message: "{{ inquiry.two.response }}"}
+output_map: {said: ["{{ task.one.result }}", "{{ task.two.result }}"]}
+"""
+"""The same with inquiries that actions make."""
+_ASK: Final = """
+import json, os, sys, urllib.request
+body = {"prompt": json.load(sys.stdin)["prompt"], "response_schema": {"type": "string"}}
+request = urllib.request.Request(
+    os.environ["ATTUNE_API_URL"] + "/api/v1/inquiries", json.dumps(body).encode(),
+    {"Authorization": "Bearer " + os.environ["ATTUNE_API_TOKEN"]},
+)
+with urllib.request.urlopen(request) as response:
+    json.dump({"inquiry_id": json.load(response)["data"]["inquiry"]["id"]}, sys.stdout)
+"""
+_ASK_METADATA: Final = (
+    "ref: tools.ask\nrunner_type: python\nentry_point: ask.py\noutput_format: json\n"
+    "parameters: {prompt: {type: string, required: true}}\n"
+)
 _GONE: Final = (DaemonUnreachable, AnswerLost)
 _STARTING: Final = "engine_starting"
 """The code of refusals while a daemon is not ready yet."""
@@ -44,12 +77,14 @@ class Report:
         asked: The inquiries of each task of each run, as the store has them at the end.
         outputs: What each run has made of its answers.
         kills: How many daemons were killed.
+        tasks: The tasks that ask.
     """
 
     acknowledged: dict[str, str] = field(default_factory=dict)
     asked: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     outputs: dict[str, list[str]] = field(default_factory=dict)
     kills: int = 0
+    tasks: tuple[str, ...] = QUESTIONS
 
     @property
     def asked_again(self) -> list[tuple[str, str]]:
@@ -71,7 +106,7 @@ class Report:
         """The runs whose output is not what the store says was answered."""
         found = []
         for run, said in self.outputs.items():
-            rows = [self.asked[run, task] for task in QUESTIONS]
+            rows = [self.asked[run, task] for task in self.tasks]
             if said != [each[0]["response"] for each in rows]:
                 found.append(run)
         return found
@@ -122,7 +157,16 @@ class People:
                     self._answered.notify_all()
 
 
-def campaign(folder: Path, people: int, runs: int, kills: int, seed: int = 1) -> Report:
+def campaign(
+    folder: Path,
+    *,
+    people: int,
+    runs: int,
+    kills: int,
+    seed: int = 1,
+    store: str | None = None,
+    made: bool = False,
+) -> Report:
     """Kill daemons while people answer, and look into the store at the end.
 
     Args:
@@ -131,26 +175,31 @@ def campaign(folder: Path, people: int, runs: int, kills: int, seed: int = 1) ->
         runs: How many runs ask, three times each.
         kills: How many daemons are killed, each at a moment that is chosen.
         seed: Chooses the moments and who answers what.
+        store: The URL of the store, by default of a file in the folder.
+        made: Whether actions make the inquiries, two in each run, and other tasks wait for them.
     """
-    report, store = Report(), f"sqlite:///{folder}/store.db"
+    tasks = QUESTIONS[:2] if made else QUESTIONS
+    report, store = Report(tasks=tasks), store or f"sqlite:///{folder}/store.db"
+    write_pack(folder / "packs" / "tools", actions__ask_dot_py=_ASK, actions__ask_dot_yaml=_ASK_METADATA)
+    options = ("--store", store, "--packs", str(folder / "packs"))
     chosen = random.Random(seed)  # noqa: S311 - as above
     (folder / "definitions").mkdir(exist_ok=True)
-    (folder / "definitions" / "asks.yaml").write_text(ASKS)
+    (folder / "definitions" / "asks.yaml").write_text(MADE if made else ASKS)
     answering: People | None = None
     for number in range(kills):
-        with serving(folder, "--store", store) as served:
+        with serving(folder, *options) as served:
             if number == 0:
                 with connect(served.client.url).blocking() as engine:
                     for _ in range(runs):
                         engine.submit("test.asks")
             if answering is None:
                 answering = People(served.client.url, people, report, seed)
-            answering.have_answered((number + 1) * 3 * runs // (kills + 1))
+            answering.have_answered((number + 1) * len(tasks) * runs // (kills + 1))
             time.sleep(chosen.uniform(0.0, 0.01))  # the moment of the kill, in or between commits
             served.process.kill()
             report.kills += 1
     assert answering is not None
-    with serving(folder, "--store", store) as served, connect(served.client.url).blocking() as engine:
+    with serving(folder, *options) as served, connect(served.client.url).blocking() as engine:
         handles = [engine.handle(run["id"]) for run in engine.runs(limit=500)["runs"]]
         for handle in handles:
             outcome = handle.outcome.get(timeout=PATIENCE)
@@ -175,9 +224,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--made", action="store_true", help="inquiries that actions make, instead of core.ask")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = campaign(Path(folder), given.people, given.runs, given.kills, given.seed)
+        report = campaign(
+            Path(folder), people=given.people, runs=given.runs, kills=given.kills, seed=given.seed, made=given.made
+        )
     by = Counter(row["status"] for rows in report.asked.values() for row in rows)
     sys.stdout.write(
         f"{report.kills} kills: {len(report.acknowledged):,} answers acknowledged, {dict(by)} inquiries in the store, "

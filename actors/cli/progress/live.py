@@ -22,10 +22,11 @@ from stretto.actors.runs import RunProgressed
 
 MAX_TASKS: Final = 20
 """The most tasks that are shown, also on a tall terminal: more are not an overview."""
-_FIRST: Final = ("running", "failed", "timed_out", "held", "delayed", "cancelled", "succeeded", "skipped")
+_FIRST: Final = ("running", "failed", "timed_out", "awaiting", "held", "delayed", "cancelled", "succeeded", "skipped")
 """The statuses whose lines are kept first when there is no room for all."""
 _SYMBOLS: Final[Mapping[str, str]] = {
     "running": ">",
+    "awaiting": "?",
     "delayed": ".",
     "held": ".",
     "succeeded": "+",

@@ -18,7 +18,7 @@ _NAME: Final = 60
 def plain_line(progress: RunProgressed, stopwatch: Stopwatch) -> str:
     """Return the line. It names the tasks in progress."""
     tasks = wording.tasks_written(progress.tasks)
-    current = [name for name, task in tasks.items() if task["status"] in {"running", "delayed", "held"}]
+    current = [name for name, task in tasks.items() if task["status"] in {"running", "awaiting", "delayed", "held"}]
     elapsed = wording.duration(stopwatch.run_seconds())
     status = f"{progress.status} for {elapsed}" if elapsed else progress.status
     parts = [

@@ -14,6 +14,7 @@ _RED: Final = "color(160)"
 
 STATUS_COLOURS: Final[Mapping[str, str]] = {
     "running": _BLUE,
+    "awaiting": _BLUE,
     "delayed": _BLUE,
     "succeeded": _GREEN,
     "failed": _RED,

@@ -40,9 +40,10 @@ class TaskAct(msgspec.Struct, frozen=True):
 
 TASK_ACTS: Final[Mapping[str, TaskAct]] = {
     "resume": TaskAct(("pausing", "paused"), ("running", "paused")),
-    "pause": TaskAct(("running", "retrying", "delayed", "held"), ("running",)),
+    "pause": TaskAct(("running", "retrying", "awaiting", "delayed", "held"), ("running",)),
     "cancel": TaskAct(
-        ("running", "retrying", "delayed", "held", "pausing", "paused"), ("running", "pausing", "paused", "failing")
+        ("running", "retrying", "awaiting", "delayed", "held", "pausing", "paused"),
+        ("running", "pausing", "paused", "failing"),
     ),
 }
 """The changes that a page offers for a task."""

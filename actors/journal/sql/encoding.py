@@ -73,6 +73,8 @@ KINDS: Final[dict[str, type[Any]]] = {
     "results_closed": ResultsClosed,
     "stream_failed": StreamFailed,
     "evaluation_stopped": EvaluationStopped,
+    "inquiry_made": events.InquiryMade,
+    "inquiry_settled": events.InquirySettled,
 }
 """The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"

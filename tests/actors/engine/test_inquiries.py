@@ -225,6 +225,7 @@ def test_secret_members_of_an_answer_are_masked(
     assert answered["response"] == {"code": "******"}
     outcome_of(handle)
     assert "hush-hush" not in str(get(bench.proxy.run(handle.id)))
+    assert "hush-hush" not in str(get(bench.proxy.export(handle.id)))
     assert "hush-hush" not in str(get(bench.proxy.inquiries()))
     asked.stop()
 

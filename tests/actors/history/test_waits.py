@@ -5,8 +5,16 @@ from typing import Any, get_args
 import pytest
 
 from stretto.actors.history.waits import Blockers, PoolWait, explain_waits
-from stretto.definitions.conductor import CancelRequested, ItemPaused, TaskPauseRequested, UnknownTask, WaitKind
+from stretto.definitions.conductor import (
+    CancelRequested,
+    InquiryMade,
+    ItemPaused,
+    TaskPauseRequested,
+    UnknownTask,
+    WaitKind,
+)
 from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
+from stretto.definitions.data import object_of
 from tests.support.driving import Drive, failed, waits
 from tests.support.writing import branches, then, workflow
 
@@ -65,6 +73,13 @@ def delayed() -> Drive:
     return begun(workflow({"name": "late", "delay": 61}))
 
 
+def awaiting() -> Drive:
+    drive = begun(workflow({"name": "ask", "next": [{"do": ["late"]}]}, {"name": "late", "wait_for": {"inquiry": 7}}))
+    drive.on(InquiryMade("ask", 1, 0, "0198-abc", 7, "", object_of({"prompt": "?"}), None, drive.tick()))
+    drive.completes("ask")
+    return drive
+
+
 def joining() -> Drive:
     drive = begun(branches("all", "a", "b", "c"))
     drive.completes("b")
@@ -83,6 +98,11 @@ TEXTS: dict[str, tuple[Drive, str | None, str]] = {
     "retry_wait": (retrying(), None, f"item 0 of 'fan' waits until {LATER} for its next attempt (attempt 2)"),
     "retry_held": (retry_held(), None, "item 0 of 'fan' is ready to retry, but the run or the task is paused"),
     "delay": (delayed(), None, f"the task 'late' waits until {LATER} to start"),
+    "inquiry": (
+        awaiting(),
+        None,
+        "the task 'late' waits since 1970-01-01T00:00:02Z for an answer to the inquiry 0198-abc",
+    ),
     "concurrency": (begun(), None, "1 item waits for a place in the window of the task 'fan' (concurrency)"),
     "held": (paused(begun()), None, "the task 'fan' is ready to continue, but the run or the task is paused"),
     "join": (joining(), "end", "the task 'end' waits for a, c"),

@@ -85,14 +85,15 @@ def test_an_action_reads_the_keys_of_its_own_pack(bench: Bench) -> None:
     assert answers[1][1] == {"error": hint}
 
 
-def test_an_action_that_would_ask_people_learns_how_a_workflow_asks(bench: Bench) -> None:
-    """Attune's actions make inquiries and cancel them."""
+def test_an_action_of_a_run_in_which_no_task_waits_learns_how_a_workflow_asks(bench: Bench) -> None:
+    """Attune's actions make inquiries, and change them by their numbers."""
     set_key(bench, "a", 1, "tools")
-    calls = (["/api/v1/inquiries", "POST"], ["/api/v1/inquiries/7/cancel", "POST"], ["/api/v1/inquiriesx", "POST"])
-    made, cancelled, other = run(bench, *calls)["answers"]
-    hint = "let the workflow ask with core.ask, and a rule for stretto.inquiry_asked deliver the question"
-    assert made == [404, {"error": f"an action cannot ask people by /api/v1/inquiries; {hint}"}]
-    assert cancelled == [404, {"error": f"an action cannot ask people by /api/v1/inquiries/7/cancel; {hint}"}]
+    calls = (["/api/v1/inquiries", "POST"], ["/api/v1/inquiries/7", "PUT"], ["/api/v1/inquiriesx", "POST"])
+    made, changed, other = run(bench, *calls)["answers"]
+    assert made[0] == changed[0] == 404
+    assert made[1] == changed[1]
+    assert "wait_for: {inquiry: ...}" in made[1]["error"]
+    assert "core.ask" in made[1]["error"]
     assert "core.ask" not in other[1]["error"]
 
 

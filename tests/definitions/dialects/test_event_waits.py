@@ -96,25 +96,59 @@ def test_each_field_of_an_event_is_a_path(field: str) -> None:
     assert path.first(freeze([])) is ABSENT
 
 
-@pytest.mark.parametrize(
-    ("inquiry", "task", "answer"),
-    [
-        ("{{ task.ask_ops.inquiry_id }}", "the task 'ask_ops'", "task.ask_ops"),
-        ("{{ tasks[ 'ask-ops' ].id }}", "the task 'ask-ops'", "task['ask-ops']"),
-        ("{{ parameters.order }}", "a task NAME", "task.NAME"),
-        ("7", "a task NAME", "task.NAME"),
-    ],
-)
-def test_a_wait_for_an_inquiry_of_attune_names_the_task_that_has_to_ask(inquiry: str, task: str, answer: str) -> None:
-    """At the inquiry, and without findings that only follow from it."""
-    text = (
-        'ref: a.b\nversion: "1"\nparameters: {order: {type: integer, default: 1}}\n'
-        "tasks:\n- name: ask_ops\n  action: core.noop\n  next: [{do: [a]}]\n- name: a\n  action: core.echo\n"
-        f'  wait_for:\n    inquiry: "{inquiry}"\n  input: {{message: "{{{{ inquiry.a.response }}}}"}}\n'
-    )
+WAITS = """
+ref: a.b
+version: "1"
+parameters: {number: {type: integer, default: 1}}
+tasks:
+- {name: ask-ops, action: core.noop, next: [{do: [a]}]}
+- name: a
+  action: core.echo
+  wait_for: {inquiry: INQUIRY}
+  input: {message: "{{ READ }}"}
+"""
+
+
+def test_a_task_that_waits_for_an_inquiry_has_an_action_and_all_others_may_ask() -> None:
+    """The number is an expression, or is given."""
+    for inquiry in ("\"{{ task['ask-ops'].inquiry_id }}\"", "918"):
+        reading = read_with_findings(
+            WAITS.replace("INQUIRY", inquiry).replace("READ", "inquiry.a.response.x"), "x.yaml"
+        )
+        assert examine_reading(reading, None).findings == ()
+        assert reading.workflow is not None
+        tasks = reading.workflow.tasks
+        assert (tasks["a"].action, tasks["a"].inquiry is None) == ("core.echo", False)
+        assert all(task.may_ask for task in tasks.values())
+
+
+@pytest.mark.parametrize("inquiry", ["0", "-1", "1.5", "some", "[]", "true"])
+def test_the_number_of_an_inquiry_is_an_integer_above_0(inquiry: str) -> None:
+    """Any other value is an error at its place."""
+    text = WAITS.replace("INQUIRY", inquiry).replace("READ", "1")
     (finding,) = examine_reading(read_with_findings(text, "x.yaml"), None).findings
-    assert (finding.code, finding.place.line, finding.place.column) == ("unsupported_field", 11, 5)
-    assert finding.hint == f"let {task} ask with core.ask and remove this wait; the answer is {answer}.result.response"
+    assert (finding.code, finding.place.line, finding.place.column) == ("wrong_type", 9, 23)
+
+
+@pytest.mark.parametrize("read", ["inquiry.b.response", "workflow.inquiry.b.response", "inquiry['b'].id"])
+def test_an_inquiry_is_read_by_the_name_of_the_task_that_waits_for_it(read: str) -> None:
+    """Any other name is an error, with the nearest one."""
+    (finding,) = examine_reading(
+        read_with_findings(WAITS.replace("INQUIRY", "1").replace("READ", read), "x.yaml"), None
+    ).findings
+    assert (finding.code, finding.place.line) == ("unknown_task", 10)
+    assert finding.message == "no task 'b' waits for an inquiry"
+
+
+def test_a_wait_for_an_inquiry_has_no_other_field() -> None:
+    """It needs an action, as any task."""
+    text = WAITS.replace("{inquiry: INQUIRY}", "{inquiry: 1, timeout: 3}").replace("READ", "1")
+    (finding,) = examine_reading(read_with_findings(text, "x.yaml"), None).findings
+    assert (finding.code, finding.place.line) == ("unknown_field", 9)
+    text = WAITS.replace("INQUIRY", "1").replace("  action: core.echo\n", "").replace("READ", "1")
+    assert [each.code for each in examine_reading(read_with_findings(text, "x.yaml"), None).findings] == [
+        "missing_field"
+    ]
 
 
 def test_a_name_of_attunes_inquiries_is_reported_with_what_holds_the_answer() -> None:

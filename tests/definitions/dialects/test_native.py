@@ -474,14 +474,12 @@ def test_the_delivery_of_a_task_is_one_of_two_words() -> None:
     assert finding_of(f'version: "1"\ntasks: [{parallel}]\n').code == "unknown_field"
 
 
-def test_iterate_cache_and_wait_for_are_one_finding_each() -> None:
-    """What only follows from them is not reported: `item`, `batch_size`, and a task without an action."""
+def test_iterate_cache_is_one_finding() -> None:
+    """What only follows from it is not reported: `item` and `batch_size`."""
     text = (
         'ref: a.b\nversion: "1"\ntasks:\n'
         "  - {name: a, action: core.echo, iterate_cache: {namespace: users}, batch_size: 10, concurrency: 4, "
-        'input: {message: "{{ item }} {{ index }}"}, next: [{do: [b]}]}\n'
-        '  - {name: b, wait_for: {inquiry: "{{ task.a.result }}"}, '
-        'next: [{publish: [{r: "{{ inquiry.b.response }}"}]}]}\n'
+        'input: {message: "{{ item }} {{ index }}"}}\n'
     )
     found = examine_reading(read_with_findings(text, "x.yaml"), None).findings
-    assert [each.code for each in found] == ["unsupported_field", "unsupported_field"]
+    assert [each.code for each in found] == ["unsupported_field"]

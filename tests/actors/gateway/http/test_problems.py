@@ -49,6 +49,8 @@ NOT_ANSWERED = {
     "unwritable_results": "ends a run",
     "wrong_store_key": "ends the start",
     "wrong_type": "is a mistake in Python",
+    "invalid_inquiry": "is answered by the API of actions, with a status of its own",
+    "inquiry_differs": "is answered by the API of actions, too",
 }
 """The codes that no request is answered with, each with the reason."""
 
