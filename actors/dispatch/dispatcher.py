@@ -159,7 +159,9 @@ class Dispatcher:
             self._serve(lane, number, late)
             self._turns_began[number] = 0.0
             if late.waiting and self._ready.empty():
-                late.wake()
+                for waiter in late.waiting:  # as `wake`: a call less for each request
+                    waiter.release()
+                late.waiting.clear()
             # A sleeping thread must not keep its last actor alive.
             del lane
         forget_late_wakes()

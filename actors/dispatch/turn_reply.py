@@ -31,12 +31,6 @@ class LateWakes:
         self.waiting: list[threading.Lock] = []
         self.due = 0.0
 
-    def add(self, waiting: tuple[threading.Lock, ...]) -> None:
-        """Wake these threads later."""
-        if not self.waiting:
-            self.due = monotonic() + LATE_SECONDS
-        self.waiting += waiting
-
     def wake(self) -> None:
         """Wake all of them."""
         for waiter in self.waiting:
@@ -75,4 +69,6 @@ class TurnReply(Reply[T]):
         if late is None:
             super()._wake(waiting)
         else:
-            late.add(waiting)
+            if not late.waiting:
+                late.due = monotonic() + LATE_SECONDS
+            late.waiting += waiting
