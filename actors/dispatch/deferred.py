@@ -71,7 +71,7 @@ class SparseFuture(pykka.Future[T]):
         waiter = threading.Lock()
         waiter.acquire()
         with self._lock:
-            if self._is_set():
+            if self._result is not None or self._get_hook is not None:
                 return
             self._waiting += (waiter,)
         if waiter.acquire(timeout=-1 if timeout is None else min(max(timeout, 0.0), threading.TIMEOUT_MAX)):

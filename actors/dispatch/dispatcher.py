@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from stretto.actors.dispatch.counting import Count
 from stretto.actors.dispatch.lane import Lane
 from stretto.actors.dispatch.right_of_way import RightOfWay
-from stretto.actors.dispatch.turn_reply import forget_late_wakes, late_wakes
+from stretto.actors.dispatch.turn_reply import LateWakes, forget_late_wakes, late_wakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,11 +158,15 @@ class Dispatcher:
         for lane in iter(self._ready.get, None):
             self._serve(lane, number, late)
             self._turns_began[number] = 0.0
+            if late.waiting and self._ready.empty():
+                for waiter in late.waiting:  # as `wake`: a call less for each request
+                    waiter.release()
+                late.waiting.clear()
             # A sleeping thread must not keep its last actor alive.
             del lane
         forget_late_wakes()
 
-    def _serve(self, lane: Lane, number: int, late: list[threading.Lock]) -> None:  # noqa: C901 - a call less for each turn
+    def _serve(self, lane: Lane, number: int, late: LateWakes) -> None:  # noqa: C901 - a call less for each turn
         """Run turns of the lane's actors: some if another lane is ready, else all."""
         right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
         turns, ends_at, clock = 0, 0.0, time.monotonic
@@ -181,6 +185,7 @@ class Dispatcher:
             if not turns:
                 ends_at = began + LANE_SECONDS
             if right_of_way.taken:
+                late.wake()
                 right_of_way.wait()
             try:
                 actor = ready.get_nowait()
@@ -196,10 +201,8 @@ class Dispatcher:
                 with contextlib.suppress(BaseException):
                     actor._abandon()
             del actor
-            if late:
-                for waiter in late:
-                    waiter.release()
-                late.clear()
+            if late.waiting and clock() >= late.due:
+                late.wake()
             if left:
                 return
             turns += 1

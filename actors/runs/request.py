@@ -30,7 +30,7 @@ from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of, idempotency_of_rerun
 from stretto.actors.runs.shape import shape_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
-from stretto.definitions.data import FrozenDict
+from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.expressions import DEFAULT_LIMITS
 from stretto.definitions.model import NORMAL, Priority, Workflow, bind
@@ -77,8 +77,8 @@ def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> 
         InvalidInput: They do not fit.
         LimitExceeded: Their check was stopped.
     """
-    if not workflow.parameters and not inputs:
-        return bind(workflow, inputs)
+    if not workflow.parameters and type(inputs) is dict and not inputs:
+        return EMPTY_OBJECT  # as `bind` does
     try:
         return guard.call(bind, workflow, inputs)
     except Overran as overran:

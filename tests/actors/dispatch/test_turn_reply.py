@@ -1,4 +1,4 @@
-"""Replies whose callers go on at the end of a turn."""
+"""Replies whose callers go on when the dispatcher has nothing to do, or a little later than the answer."""
 
 import queue
 import threading
@@ -42,7 +42,7 @@ class Patient(DispatchedActor):
         return self.seen
 
 
-def test_a_caller_goes_on_at_the_end_of_the_turn_that_answers(dispatcher: Dispatcher) -> None:
+def test_a_caller_goes_on_after_the_turn_that_answers(dispatcher: Dispatcher) -> None:
     """The value is there at once; a woken thread would wait for the interpreter until the turn is over."""
     patient = Patient.start_on(dispatcher)
     reply, deferred, waiter = TurnReply[str](), Deferred(), threading.Lock()
@@ -88,6 +88,28 @@ def test_a_thread_that_takes_no_turns_wakes_callers_at_once() -> None:
     assert not waiter.locked()
 
 
-def test_an_engines_answers_wake_their_callers_at_the_end_of_a_turn() -> None:
+def test_an_engines_answers_wake_their_callers_after_the_turn() -> None:
     """A run of one task is often over by then: its client sleeps once."""
     assert isinstance(Engine._create_future(), TurnReply)
+
+
+class Restless(Patient):
+    """Has always one more turn, until its caller goes on."""
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, threading.Event):
+            if not message.is_set():
+                self.actor_ref.tell(message)
+            return None
+        return super().on_receive(message)
+
+
+def test_a_caller_goes_on_beside_turns_that_never_end(dispatcher: Dispatcher) -> None:
+    """A large fan-out may have a turn after each turn for minutes."""
+    restless = Restless.start_on(dispatcher)
+    went_on = threading.Event()
+    restless.tell(went_on)
+    for number in range(20):
+        assert restless.ask(number, timeout=PATIENCE) == number
+    went_on.set()
+    restless.stop(timeout=PATIENCE)
