@@ -4,6 +4,7 @@
 Orquesta's Jinja. Each evaluation has a new moment, as that of an item has.
 """
 
+import gc
 from itertools import repeat
 from time import process_time, thread_time
 from typing import Any, NamedTuple
@@ -120,6 +121,9 @@ def measure_expressions(rounds: int) -> Samples:
         values = [template.evaluate(scope, Moment(0.0, "perf")) for template in templates.values()]
         assert values[0] == values[1] == values[2], (name, values)
         cases.update((f"{name}, {language}", _evaluation(each, scope)) for language, each in templates.items())
+    # There is a collection before each of the many values, and what is here is no garbage.
+    gc.collect()
+    gc.freeze()
     return interleave(cases, rounds)
 
 

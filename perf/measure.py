@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 from typing import TypeAlias, TypeVar
 
 import pyperf  # type: ignore[import-untyped]
@@ -62,6 +63,25 @@ def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -
             if each:
                 for name, values in found.items():
                     samples.setdefault(f"{case}, {name}", []).extend(values)
+    return samples
+
+
+def interleave_finely(cases: Mapping[str, Callable[[], Samples]], rounds: int, parts: int) -> Samples:
+    """Run every case in short parts, as many times a round, in turn; a value is the mean of the parts of its round.
+
+    What the machine does besides for a moment meets a part of each case. Names are as those of `interleave_singly`.
+    """
+    samples: Samples = {}
+    for each in numbered(rounds):
+        gc.collect()
+        found: Samples = {}
+        for part in range(parts):
+            for case in list(cases)[:: 1 if part % 2 else -1]:
+                for name, values in cases[case]().items():
+                    found.setdefault(f"{case}, {name}", []).extend(values)
+        if each:
+            for name, values in found.items():
+                samples.setdefault(name, []).append(fmean(values))
     return samples
 
 

@@ -131,7 +131,7 @@ def measure_earlier(report: Report, effort: Effort) -> None:
     try:
         samples = earlier.measure(effort.engine_rounds)
     except earlier.NoHistory as reason:
-        report.measured["earlier run"] = Measured(None, str(reason))
+        report.measured |= dict.fromkeys(earlier.TARGETS, Measured(None, str(reason)))
         return
     report.show(earlier.table(samples), samples)
     report.measured |= earlier.targets(samples)

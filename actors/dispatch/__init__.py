@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.right_of_way import RightOfWay
     from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
     from stretto.actors.dispatch.timed_inbox import TimedInbox
+    from stretto.actors.dispatch.turn_reply import TurnReply
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -46,6 +47,7 @@ else:
             "time_guard": "Guard Overran TimeGuard Unguarded",
             "right_of_way": "RightOfWay",
             "timed_inbox": "TimedInbox",
+            "turn_reply": "TurnReply",
         },
     )
 
@@ -66,6 +68,7 @@ __all__ = [
     "TimeGuard",
     "TimedInbox",
     "Timers",
+    "TurnReply",
     "Unguarded",
     "answer",
     "answer_error",

@@ -100,8 +100,7 @@ class SparseFuture(pykka.Future[T]):
                 raise queue.Full
             super().set_get_hook(func)
             waiting, self._waiting = self._waiting, ()
-        for waiter in waiting:
-            waiter.release()
+        self._wake(waiting)
 
     def _is_set(self) -> bool:
         return self._result is not None or self._get_hook is not None
@@ -112,7 +111,11 @@ class SparseFuture(pykka.Future[T]):
                 raise queue.Full
             self._result = result
             waiting, self._waiting = self._waiting, ()
-        # After the lock, which a woken thread would have to wait for.
+        if waiting:
+            self._wake(waiting)  # after the lock, which a woken thread would have to wait for
+
+    def _wake(self, waiting: tuple[threading.Lock, ...]) -> None:
+        """Let threads go on that wait for the value."""
         for waiter in waiting:
             waiter.release()
 

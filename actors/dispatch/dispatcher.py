@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from stretto.actors.dispatch.counting import Count
 from stretto.actors.dispatch.lane import Lane
 from stretto.actors.dispatch.right_of_way import RightOfWay
+from stretto.actors.dispatch.turn_reply import forget_late_wakes, late_wakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,13 +154,15 @@ class Dispatcher:
         return max(time.monotonic() - max(began), 0.0) if all(began) else 0.0
 
     def _run(self, number: int) -> None:
+        late = late_wakes()
         for lane in iter(self._ready.get, None):
-            self._serve(lane, number)
+            self._serve(lane, number, late)
             self._turns_began[number] = 0.0
             # A sleeping thread must not keep its last actor alive.
             del lane
+        forget_late_wakes()
 
-    def _serve(self, lane: Lane, number: int) -> None:  # noqa: C901 - a call less for each turn
+    def _serve(self, lane: Lane, number: int, late: list[threading.Lock]) -> None:  # noqa: C901 - a call less for each turn
         """Run turns of the lane's actors: some if another lane is ready, else all."""
         right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
         turns, ends_at, clock = 0, 0.0, time.monotonic
@@ -193,6 +196,10 @@ class Dispatcher:
                 with contextlib.suppress(BaseException):
                     actor._abandon()
             del actor
+            if late:
+                for waiter in late:
+                    waiter.release()
+                late.clear()
             if left:
                 return
             turns += 1

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from stretto.actors.dispatch import DispatchedActor
+from stretto.actors.dispatch import DispatchedActor, TurnReply
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.startup import EngineParts, bind_gauges
 from stretto.actors.journal import MatchesClaimed, RunsClaimed
+from stretto.actors.runs import PermitPool
 from stretto.metrics import get_logger
 
 
@@ -26,6 +27,10 @@ class EngineActor(DispatchedActor):
             core.matches.find_due(MatchesClaimed())
         parts.stack.add("engine", self.actor_ref.stop)
 
+    @staticmethod
+    def _create_future() -> TurnReply[Any]:
+        return TurnReply()
+
     def on_receive(self, message: Any) -> Any:
         """Handle a message by the part whose method is marked with its type."""
         handler = self._handlers.get(type(message))
@@ -33,14 +38,21 @@ class EngineActor(DispatchedActor):
 
     def on_turn_end(self) -> None:
         """Share out the permits, once for all messages of the turn. Finish a drain."""
-        for permits in (self._services.permits, *self._services.pool_permits.values()):
-            if permits.asked:
-                self._core.runs.notify_of_permits(permits.share_out(), permits.pool)
-        if self._services.key_limits.asking:
-            for pool, changes in self._services.key_limits.share_out():
+        services = self._services
+        if services.permits.asked:
+            self._share_out(services.permits)
+        if services.pool_permits:
+            for permits in services.pool_permits.values():
+                if permits.asked:
+                    self._share_out(permits)
+        if services.key_limits.asking:
+            for pool, changes in services.key_limits.share_out():
                 self._core.runs.notify_of_permits(changes, pool)
         if self._core.admission.closed:
             self._core.shutdown.finish_if_drained()
+
+    def _share_out(self, permits: PermitPool) -> None:
+        self._core.runs.notify_of_permits(permits.share_out(), permits.pool)
 
     def on_stop(self) -> None:
         """Stop everything without a drain if the actor itself is stopped."""

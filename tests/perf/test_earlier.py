@@ -16,7 +16,7 @@ def test_an_engine_of_this_revision_answers_with_the_seconds_of_a_run(
     monkeypatch.setattr(pages, "FIGURES", tmp_path)
     for cores in (CORES, ONE_CORE):
         with runs_of(linked(), cores) as ask:
-            for work, _ in WORK.values():
+            for work, _, _ in WORK.values():
                 found = ask(work, 2)
                 assert found.keys() == {"processor", "seconds"}
                 assert all(values[0] > 0 for values in found.values())
@@ -48,8 +48,8 @@ def test_the_packages_of_a_revision_are_unpacked_once(tmp_path: Path, monkeypatc
     assert (folder / "stretto" / "actors" / "mine").exists()
 
 
-def test_a_run_is_compared_by_the_clock() -> None:
-    """On all cores. The remark has its processor time there, and on one core."""
+def test_a_run_is_compared_by_the_clock_and_by_processor_time() -> None:
+    """And by processor time, both on all cores. The remark has that on one core."""
     work = next(iter(WORK))
     kinds = ("seconds", "processor")
     samples = {
@@ -58,5 +58,22 @@ def test_a_run_is_compared_by_the_clock() -> None:
     }  # fmt: skip
     samples[f"{work}, {CORES}, {HERE}, seconds"] = [5e-5] * 3
     samples[f"{work}, {ONE_CORE}, {HERE}, processor"] = [2e-5] * 3
-    found = targets(samples)["earlier run"]
-    assert (found.value, found.remark) == (0.5, "50 us ±0%; processor time 1 x, on one core 0.2 x")
+    found = targets(samples)
+    by_clock, processor = found["earlier run"], found["earlier run, CPU"]
+    assert (by_clock.value, by_clock.remark) == (0.5, "50 us ±0%")
+    assert (processor.value, processor.remark) == (1.0, "100 us ±0%; on one core 0.2 x")
+
+
+def test_all_pairs_of_processes_have_their_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their values are those of all pairs, by the same names. This revision stands in for the earlier one."""
+    monkeypatch.setattr(pages, "FIGURES", tmp_path)
+    monkeypatch.setattr(earlier, "unpacked", lambda _revision: linked())
+    monkeypatch.setattr(earlier, "WORK", {"one": ("one", 1, 2)})
+    monkeypatch.setattr(earlier, "PAIRS", 2)
+    samples = earlier.measure(4)
+    kinds = ("seconds", "processor")
+    assert samples.keys() == {
+        f"one, {cores}, {name}, {kind}" for cores in (CORES, ONE_CORE) for name in (HERE, BEFORE) for kind in kinds
+    }
+    assert {len(values) for values in samples.values()} == {4}
+    assert earlier.table(samples).lines()

@@ -7,7 +7,17 @@ from time import time
 
 import measure
 import pytest
-from measure import DEADLINE, LEAST_ROUNDS, interleave, interleave_singly, numbered, revision, steadily, until
+from measure import (
+    DEADLINE,
+    LEAST_ROUNDS,
+    interleave,
+    interleave_finely,
+    interleave_singly,
+    numbered,
+    revision,
+    steadily,
+    until,
+)
 
 from tests.support.waiting import PATIENCE
 
@@ -25,11 +35,26 @@ def test_every_case_has_a_value_a_round() -> None:
     assert calls == ["b", "a", "a", "b", "b", "a"]
 
 
+def test_a_value_is_the_mean_of_the_parts_of_its_round() -> None:
+    """The cases take turns within the round. The first round has no value."""
+    calls: list[str] = []
+    times = iter([9.0, 9.0, 1.0, 3.0, 5.0, 9.0])
+
+    def case(name: str) -> dict[str, list[float]]:
+        calls.append(name)
+        return {"seconds": [next(times) if name == "a" else 2.0]}
+
+    cases = {"a": lambda: case("a"), "b": lambda: case("b")}
+    assert interleave_finely(cases, 2, 2) == {"a, seconds": [2.0, 7.0], "b, seconds": [2.0, 2.0]}
+    assert calls == ["b", "a", "a", "b"] * 3
+
+
 def test_a_section_past_its_deadline_has_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long section does not keep the report from being complete."""
     monkeypatch.setenv(DEADLINE, "0")
     assert len(interleave({"a": float}, 9, {"a": 1})["a"]) == LEAST_ROUNDS
     assert len(interleave_singly({"a": lambda: {"item": [1.0]}}, 9)["a, item"]) == LEAST_ROUNDS
+    assert len(interleave_finely({"a": lambda: {"item": [1.0]}}, 9, 2)["a, item"]) == LEAST_ROUNDS
     assert len(interleave({"a": float}, 2, {"a": 1})["a"]) == 2
 
 
