@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.engine.action_inquiries import ActionAsks
     from stretto.actors.engine.blocking import BlockingEngine
     from stretto.actors.engine.blocking_calls import BlockingCalls, RunNotEnded
     from stretto.actors.engine.engine import Engine
@@ -16,6 +17,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "action_inquiries": "ActionAsks",
             "blocking": "BlockingEngine",
             "blocking_calls": "BlockingCalls RunNotEnded",
             "engine": "Engine",
@@ -27,6 +29,7 @@ else:
     )
 
 __all__ = [
+    "ActionAsks",
     "BlockingCalls",
     "BlockingEngine",
     "Engine",

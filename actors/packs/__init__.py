@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stretto.actors.packs.environments import HIDDEN, Environment, environments_of, interpreter_of
     from stretto.actors.packs.errors import CannotInstallPack, CannotSetUpPack
     from stretto.actors.packs.folders import MAX_PACK_ACTIONS, examine_packs, read_packs
+    from stretto.actors.packs.inquiry_api import InvalidInquiry, question_of
     from stretto.actors.packs.installing.install import Installed, InstallOptions, install_pack, remove_pack
     from stretto.actors.packs.installing.limits import MAX_PACK_BYTES, MAX_PACK_FILES
     from stretto.actors.packs.installing.records import Origin, origin_of
@@ -40,6 +41,7 @@ else:
             "environments": "HIDDEN Environment environments_of interpreter_of",
             "errors": "CannotInstallPack CannotSetUpPack",
             "folders": "MAX_PACK_ACTIONS examine_packs read_packs",
+            "inquiry_api": "InvalidInquiry question_of",
             "installing.install": "Installed InstallOptions install_pack remove_pack",
             "installing.limits": "MAX_PACK_BYTES MAX_PACK_FILES",
             "installing.records": "Origin origin_of",
@@ -62,6 +64,7 @@ __all__ = [
     "Environment",
     "InstallOptions",
     "Installed",
+    "InvalidInquiry",
     "InvalidPackConfig",
     "Origin",
     "Pack",
@@ -80,6 +83,7 @@ __all__ = [
     "interpreter_of",
     "make_environment",
     "origin_of",
+    "question_of",
     "read_keystore",
     "read_pack_configuration",
     "read_packs",

@@ -84,7 +84,11 @@ def read_request(body: bytes) -> tuple[str, FrozenDict]:
         InvalidInquiry: The request makes none.
         LimitExceeded: It is too large.
     """
-    given = _object(body)
+    return question_of(_object(body))
+
+
+def question_of(given: Mapping[str, Any]) -> tuple[str, FrozenDict]:
+    """Return the purpose and the question of a request in Attune's fields. Raises InvalidInquiry."""
     for name in given:
         if name in _REFUSED:
             raise InvalidInquiry(f"an inquiry has no {name!r} in Stretto; {_REFUSED[name]}")

@@ -4,10 +4,17 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from stretto.actors.journal import MAX_PAGE, Requester
-from stretto.actors.rehearsal.script import Control, InquiryAnswer, Request, SentEvent
+import msgspec
+import pykka
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine import ActionAsks
+from stretto.actors.journal import MAX_PAGE, ItemKey, Requester
+from stretto.actors.packs import question_of
+from stretto.actors.rehearsal.runner import Launch
+from stretto.actors.rehearsal.script import Control, InquiryAnswer, Request, SentEvent, number_asked
 from stretto.actors.rehearsal.timeline import Timeline
-from stretto.actors.runs import Services
+from stretto.actors.runs import MakeInquiry, Services
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.rules import Event, is_engine_event
@@ -73,6 +80,23 @@ class Desk:
             self._answer(control.answer, timeline)
         elif control.event is not None:
             self._send(control.event)
+
+    def make_inquiry(self, launch: Launch, tell: Callable[[ActionAsks], object]) -> None:
+        """Make the inquiry of an action as its API does. Raises StrettoError if it is refused.
+
+        Args:
+            launch: The action.
+            tell: Sends the engine a message, and does what follows.
+        """
+        start, rule = launch.start, launch.rule
+        asked = {} if isinstance(rule.asks, msgspec.UnsetType) else rule.asks
+        purpose, question = question_of({name: value for name, value in asked.items() if name != "id"})
+        item = ItemKey(start.task, start.visit, start.index)
+        asks = ActionAsks(launch.run_id, MakeInquiry(item, purpose, question, number_asked(rule)), Deferred())
+        reply: pykka.Future[Any] = pykka.ThreadingFuture()
+        asks.answer.subscribe(reply, set())
+        tell(asks)
+        reply.get(timeout=0)
 
     def _answer(self, answer: InquiryAnswer, timeline: Timeline) -> None:
         inquiry = self._find(answer)

@@ -278,6 +278,7 @@ class Stage:
             elif end is not None:
                 completions += 1
                 self._pace.go_to(end)
+                self._ask_people(self._runner.next_launch())
                 self._runner.complete_next()
             else:
                 return
@@ -297,6 +298,15 @@ class Stage:
                 self.ask(control.request, run_id)
             else:
                 self._desk.take(control, self._timeline)
+        except StrettoError as error:
+            self._refused.append(str(error))
+
+    def _ask_people(self, launch: Launch) -> None:
+        """Make the inquiry that an action makes before it ends, if its rule has one."""
+        if not launch.rule.asks:
+            return
+        try:
+            self._desk.make_inquiry(launch, self.tell)
         except StrettoError as error:
             self._refused.append(str(error))
 

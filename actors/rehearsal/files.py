@@ -18,6 +18,7 @@ import msgspec
 
 from stretto.actors.catalogue import is_rehearsal_document, not_utf8
 from stretto.actors.locating import SUFFIXES
+from stretto.actors.packs import InvalidInquiry, question_of
 from stretto.actors.rehearsal.script import Control, InquiryAnswer, Request, Role, Rule, SentEvent, Status
 from stretto.actors.text_files import read_text
 from stretto.definitions.data import freeze
@@ -177,6 +178,9 @@ def _rule(reader: Reader, mapping: MapNode, what: str) -> Rule:
     for node, field in fields.given("input"):
         arguments = reader.mapping(node, field)
         wanted["input"] = None if arguments is None else to_data(arguments)
+    for node, field in fields.given("asks"):
+        asked = reader.mapping(node, field)
+        wanted["asks"] = None if asked is None else _asked(reader, asked, field)
     for node, field in fields.given("status"):
         wanted["status"] = reader.choice(node, field, get_args(Status))
     for node, field in fields.given("duration"):
@@ -187,6 +191,19 @@ def _rule(reader: Reader, mapping: MapNode, what: str) -> Rule:
     fields.finish(lambda _name: None)
     given = {key: value for key, value in wanted.items() if value is not None}
     return Rule(**given, result=msgspec.UNSET if result is None else to_data(result))
+
+
+def _asked(reader: Reader, mapping: MapNode, what: str) -> dict[str, Any]:
+    """Return the inquiry that an action makes, and report one that its API would refuse."""
+    given: dict[str, Any] = to_data(mapping)
+    number = given.get("id", 1)
+    if type(number) is not int or number < 1:
+        reader.wrong_type(f"'id' of {what}", mapping.members["id"], "the number of an inquiry, from 1")
+    try:
+        question_of({name: value for name, value in given.items() if name != "id"})
+    except InvalidInquiry as error:
+        reader.error("invalid_inquiry", f"{what}: {error}", mapping.place)
+    return given
 
 
 def _control(reader: Reader, node: Node, what: str) -> Control | None:

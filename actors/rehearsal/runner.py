@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.actions import Action, ActionRegistry
-from stretto.actors.rehearsal.script import Attempt, Rule, Script
+from stretto.actors.rehearsal.script import Attempt, Rule, Script, number_asked
 from stretto.actors.rehearsal.timeline import Pace, Timeline
 from stretto.actors.runners import Began, Begun, Call, Done, Finished, Running, ThreadUse
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope, Snapshot
-from stretto.definitions.data import Data, freeze
+from stretto.definitions.data import Data, freeze, object_of
 from stretto.definitions.model import CoreActions
 
 _STATUSES: Final[Mapping[str, str]] = {"timeout": "timed_out", "canceled": "cancelled"}
@@ -204,6 +204,10 @@ class ScriptedRunner:
         """Return when the next call ends, on the pace's scale, or None if nothing runs."""
         return self._running[0].ends_at if self._running else None
 
+    def next_launch(self) -> Launch:
+        """Return the launched action that ends next."""
+        return self._running[0].launch
+
     def complete_next(self) -> None:
         """End the call that ends next."""
         call = heapq.heappop(self._running)
@@ -213,6 +217,8 @@ class ScriptedRunner:
         if status is msgspec.UNSET:
             status = "failed" if launch.action == "core.fail" else "succeeded"
         result = freeze(rule.result) if rule.result is not msgspec.UNSET else None
+        if rule.asks and rule.result is msgspec.UNSET:
+            result = object_of({"inquiry_id": number_asked(rule)})
         if rule.result is msgspec.UNSET and launch.action == "core.echo":
             result = message
         error = message if launch.action == "core.fail" and isinstance(message, str) else None

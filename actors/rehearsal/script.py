@@ -42,7 +42,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     `visit` and `attempt` count from 1, `item` is an index from 0. `input` has some of the action's arguments, which
     must be equal. The action returns `result` after `duration` seconds. Without `result`, core.echo returns its message
-    and any other action null. Without `status`, core.fail fails and any other action succeeds.
+    and any other action null. `asks` is the inquiry that the action makes before it ends, in the fields of Attune's
+    request; its `id` is the number, by default 1. Such an action returns {inquiry_id} without `result`. Without
+    `status`, core.fail fails and any other action succeeds.
     """
 
     workflow: str | msgspec.UnsetType = msgspec.UNSET
@@ -56,11 +58,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | msgspec.UnsetType = msgspec.UNSET
     result: Any = msgspec.UNSET
     duration: float | None = None
+    asks: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
     def wanted(self) -> tuple[tuple[int, Any], ...]:
         """Return the keys of the rule, each as its position in an `Attempt` and the value there."""
         given = ((place, getattr(self, key)) for place, key in enumerate(KEYS))
         return tuple((place, value) for place, value in given if value is not msgspec.UNSET)
+
+
+def number_asked(rule: Rule) -> Any:
+    """Return the number of the inquiry that a rule lets an action make."""
+    return 1 if isinstance(rule.asks, msgspec.UnsetType) else rule.asks.get("id", 1)
 
 
 class InquiryAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

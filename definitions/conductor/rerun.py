@@ -47,7 +47,7 @@ class NothingToRerun(StrettoError):
 
 
 class CannotKeep(StrettoError):
-    """A task's results cannot be reused: its items came from a file, or its failure would end the rerun."""
+    """A task's results cannot be reused: its items came from a file, it would end the rerun, or it made an inquiry."""
 
     code = "cannot_keep"
 
@@ -210,6 +210,7 @@ def tasks_of_rerun(
         in_part = {name: each.visit for name, each in visits.items() if each is not None and tasks[name].with_items}
     for name in sorted(kept):
         _check_source(old, name, "its results")
+    _check_inquiries(old, again, kept)
     for name in in_part:
         _check_source(old, name, "the results of its succeeded items", "the failed tasks as a whole, or the whole run")
     return RerunTasks(kept, in_part, indexes)
@@ -270,6 +271,17 @@ def _check_source(old: OldRun, name: str, what: str, others: str = "the whole ru
     """Raise `CannotKeep` if a task that has started reads its items from a file."""
     if reads_a_file(old.workflow.tasks[name]) and old.last_visit(name) is not None:
         raise CannotKeep(f"the task {name!r} reads its items from a file, so {what} cannot be reused. Rerun {others}")
+
+
+def _check_inquiries(old: OldRun, again: Iterable[str], kept: frozenset[str]) -> None:
+    """Raise `CannotKeep` if a task that runs again waits for an inquiry that a reused task may have made."""
+    tasks = old.workflow.tasks
+    for name in sorted(each for each in again if tasks[each].inquiry is not None):
+        if any(name in reachable_from(tasks, [each]) for each in kept if old.last_visit(each) is not None):
+            raise CannotKeep(
+                f"the task {name!r} waits for an inquiry that an action of the old run has made, and the new run has "
+                "none. Rerun the whole run"
+            )
 
 
 def reads_a_file(task: Task) -> bool:

@@ -1,5 +1,6 @@
 """Rehearsed runs that wait for people and for events, with deadlines that pass."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from stretto.actors.rehearsal import (
 )
 from stretto.actors.rehearsal.script import InquiryAnswer, SentEvent
 from stretto.actors.rehearsal.transcript import outcome_of
-from stretto.definitions.dialects import read_with_findings, read_workflow
+from stretto.definitions.dialects import read_workflow
 from tests.support.paths import DOCS
 
 REHEARSER = Rehearser(scripted_catalogue(ActionRegistry.registered()))
@@ -181,51 +182,32 @@ def test_an_event_starts_the_runs_of_the_rules_that_answer_it(tmp_path: Path) ->
     ]
 
 
-def of_attune(folder: Path) -> tuple[str, Rehearser]:
-    """Return Attune's workflow of docs/attune.md, and a rehearser of what is written there in its place."""
-    page = (DOCS / "attune.md").read_text().split("## Inquiries")[1].split("## Sensors")[0]
-    theirs, workflow, rule = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    (folder / "deploy.yaml").write_text(workflow)
-    (folder / "deliver.yaml").write_text(rule)
-    (folder / "slack.yaml").write_text(
-        'ref: slack.deliver\nversion: "1"\nparameters: {prompt: {}, inquiry: {}}\n'
-        "tasks: [{name: send, action: x.send, input: {text: '{{ parameters.prompt }}'}}]\n"
-    )
-    return theirs, Rehearser(load_scripted([folder], ()).catalogue)
-
-
 @pytest.mark.parametrize(
-    ("controls", "launches"),
+    ("controls", "action", "given"),
     [
         (
             (answered(30, {"approved": True, "reason": "tests are green"}, task="request_approval"),),
-            [("x.send", {"text": "Deploy 1.2?"}), ("ops.release", {"reason": "tests are green"})],
+            "ops.release",
+            {"reason": "tests are green"},
         ),
-        (
-            (answered(30, {"approved": False, "reason": "no"}, task="request_approval"),),
-            [("x.send", {"text": "Deploy 1.2?"})],
-        ),
-        ((), [("x.send", {"text": "Deploy 1.2?"}), ("ops.give_up", {})]),
+        ((), "ops.give_up", {}),
     ],
 )
-def test_the_page_for_users_of_attune_asks_delivers_and_goes_on_with_the_answer(
-    tmp_path: Path, controls: tuple[Control, ...], launches: list[tuple[str, dict[str, str]]]
+def test_the_workflow_of_the_page_for_users_of_attune_waits_for_the_inquiry_of_its_action(
+    controls: tuple[Control, ...], action: str, given: dict[str, str]
 ) -> None:
-    """Or gives up without one after the hour."""
-    _theirs, rehearser = of_attune(tmp_path)
-    workflow = rehearser.catalogue.find("ops.deploy")
-    rehearsed = rehearser.perform(Rehearsal(workflow=workflow, inputs={"release": "1.2"}, controls=controls))
-    assert rehearsed.refused == []
-    actions = {name for name, _input in launches} | {"ops.release", "ops.give_up"}
-    done = [(each.action, dict(each.input)) for each in rehearsed.launches if each.action in actions]
-    assert done == launches
-
-
-def test_attunes_workflow_on_that_page_is_refused_with_the_task_that_has_to_ask(tmp_path: Path) -> None:
-    theirs, _rehearser = of_attune(tmp_path)
-    text = f'ref: ops.deploy\nversion: "1"\nparameters: {{release: {{type: string}}}}\n{theirs}'
-    (finding,) = read_with_findings(text, "theirs.yaml").findings
-    assert (finding.code, "the task 'request_approval'" in finding.hint) == ("unsupported_field", True)
+    """With the request that is written there. It gives up without an answer after the hour."""
+    page = (DOCS / "attune.md").read_text().split("## Inquiries")[1].split("## Sensors")[0]
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (request,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    rehearsed = REHEARSER.perform(Rehearsal(
+        workflow=read_workflow(text, "deploy.yaml"), inputs={"release": "1.2"}, controls=controls,
+        rules=(Rule(task="request_approval", asks=json.loads(request)),),
+    ))  # fmt: skip
+    assert (rehearsed.status, rehearsed.refused) == ("succeeded", [])
+    asks, then = rehearsed.launches
+    assert (asks.input["prompt"], asks.input["assigned_to"]) == ("Deploy 1.2?", "mira")
+    assert (then.action, dict(then.input)) == (action, given)
 
 
 @pytest.mark.parametrize(
@@ -241,3 +223,46 @@ def test_attunes_workflow_on_that_page_is_refused_with_the_task_that_has_to_ask(
 def test_a_control_says_once_when_it_comes_and_what_it_is(given: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         Control(**given)
+
+
+MADE = """
+tasks:
+  - {name: request, action: x.ask, retry: {count: 1, delay: 5}, next: [{when: "{{ succeeded() }}", do: [deploy]}]}
+  - name: deploy
+    action: x.deploy
+    wait_for: {inquiry: "{{ task.request.inquiry_id }}"}
+    input: {reason: "{{ inquiry.deploy.response.reason }}"}
+    next:
+      - {when: "{{ timed_out() }}", do: [late]}
+  - {name: late, action: x.late}
+"""
+ASKS = {"id": 918, "prompt": "Deploy?", "assigned_to": "mira", "timeout_seconds": 3600}
+
+
+def test_an_action_makes_the_inquiry_that_its_rule_has_and_a_task_waits_for_it() -> None:
+    """On virtual time, which passes until the answer. A second attempt asks nothing more."""
+    schema = {"response_schema": {"reason": {"type": "string"}}}
+    rules = (
+        Rule(task="request", attempt=1, status="failed", asks={**ASKS, **schema}),
+        Rule(task="request", asks={**ASKS, **schema}),
+    )
+    rehearsed = performed(MADE, *rules, controls=(answered(600, {"reason": "green"}, task="request"),))
+    assert (rehearsed.status, rehearsed.refused) == ("succeeded", [])
+    assert launched(rehearsed)[-1] == ("deploy", 600.0, "succeeded", 601.0)
+    assert rehearsed.launches[-1].input == {"reason": "green"}
+
+
+def test_an_inquiry_of_an_action_times_out_on_virtual_time() -> None:
+    """An hour after the action has asked. The task's own transition follows."""
+    rehearsed = performed(MADE, Rule(task="request", asks=ASKS))
+    assert rehearsed.status == "succeeded"
+    assert [each.facts.task for each in rehearsed.launches] == ["request", "late"]
+    assert rehearsed.launches[-1].at == 3601.0
+
+
+def test_without_an_inquiry_the_task_fails_and_a_refused_one_is_told() -> None:
+    """As the API would refuse it."""
+    rehearsed = performed(MADE, Rule(task="request", result={"inquiry_id": 918}))
+    assert (rehearsed.status, rehearsed.errors[0]["code"]) == ("failed", "inquiry_reference_invalid")
+    rehearsed = performed(MADE, Rule(task="request", asks={"prompt": ""}))
+    assert "'prompt' must be a text" in rehearsed.refused[0]

@@ -8,6 +8,7 @@ from stretto.definitions import freeze, thaw
 from stretto.definitions.conductor import (
     MAX_MADE_INQUIRIES,
     CancelRequested,
+    CannotKeep,
     IllegalTransition,
     InquiryMade,
     InquirySettled,
@@ -19,6 +20,7 @@ from stretto.definitions.conductor import (
     TaskPauseRequested,
     TaskResumeRequested,
     WaitUntil,
+    plan_reuse,
 )
 from tests.support.driving import Drive, as_data
 
@@ -233,3 +235,19 @@ def test_the_same_events_give_the_same_commands() -> None:
         second.on(event)
     assert list(map(as_data, first.commands)) == list(map(as_data, second.commands))
     assert second.conductor.status == "succeeded"
+
+
+def test_a_rerun_in_which_a_task_would_wait_for_an_inquiry_of_the_old_run_is_refused() -> None:
+    """The new run has none. If all before it runs again, it is made anew."""
+    drive = Drive(TEXT)
+    make(drive)
+    drive.completes("request", {"inquiry_id": 918})
+    settle(drive)
+    drive.fails("deploy")
+    drive.fails("refused")
+    with pytest.raises(CannotKeep, match="'deploy' waits for an inquiry"):
+        plan_reuse(drive.conductor, [], "items", chosen={"deploy": ((0, 0),)})
+    plan_reuse(drive.conductor, [], "failed_tasks")
+    drive = Drive(TEXT)
+    drive.fails("request")
+    plan_reuse(drive.conductor, [], "failed_tasks")
