@@ -22,7 +22,7 @@ class TriggersChanged(msgspec.Struct, frozen=True):
 
 
 class TriggerCounts(msgspec.Struct, frozen=True):
-    """What starts runs, and what has come.
+    """The numbers of sensors, rules and schedules, and of the events that were accepted.
 
     Attributes:
         sensors_running: The sensors that this engine runs and that are well.

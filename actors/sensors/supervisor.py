@@ -93,7 +93,7 @@ class SupervisedSensor:
 
     @property
     def status(self) -> SensorStatus:
-        """Its status, of which its surroundings are told."""
+        """Its status. Each change of it is reported."""
         return self._status
 
     @status.setter

@@ -112,7 +112,7 @@ class LiveHub:
         self._sessions: dict[str, int] = {}
         """How many clients each session has."""
         self._repeated = [Repeated(self._call_later, KEEP_ALIVE_SECONDS, self._comment)]
-        """What is done while streams are open."""
+        """They act while streams are open."""
         self._stopped = False
         self._left: asyncio.Future[None] | None = None
         self.dropped = 0
@@ -190,7 +190,7 @@ class LiveHub:
                 self._channels[run_id] = channel
             channel.users += 1
             self._open[subscription] = channel
-            await self._join(channel, subscription, last_id)
+            await _join(channel, subscription, last_id, self._source)
             self._inquiries.greet(subscription)
             if counts:
                 self._counts.join(subscription)
@@ -254,26 +254,6 @@ class LiveHub:
         """
         channel = self._channels.get(run_id)
         return None if channel is None else channel.item_states(task)
-
-    async def _join(self, channel: RunChannel, subscription: Subscription, last_id: str) -> None:
-        while not channel.ready:
-            try:
-                await channel.refresh()
-            except IllegalTransition:
-                if not channel.ready:
-                    await self._join_ended(channel.run_id, subscription)
-                    return
-        await channel.join(subscription, last_id)
-
-    async def _join_ended(self, run_id: str, subscription: Subscription) -> None:
-        """Send the outcome of a run that has ended before anyone followed it. Raises `UnknownRun`."""
-        ended = await self._source.ended(run_id)
-        if ended["status"] not in ENDED:  # it waits for its recovery, which this engine could not do
-            subscription.end(event("bye", {"reason": "the run is not in progress"}))
-            return
-        *first, last = ended_frames(run_id, ended)
-        subscription.begin(first)
-        subscription.end(last)
 
     @contextmanager
     def _admitted(self, session: str) -> Iterator[Subscription]:
@@ -384,3 +364,26 @@ class LiveHub:
                 self._drop(channel)  # its last changes are not known here
         elif isinstance(message, RunParked):
             channel.part_from(message.why)
+
+
+async def _join(channel: RunChannel, subscription: Subscription, last_id: str, source: Source) -> None:
+    """Add a client of a run to its channel."""
+    while not channel.ready:
+        try:
+            await channel.refresh()
+        except IllegalTransition:
+            if not channel.ready:
+                await _join_ended(channel.run_id, subscription, source)
+                return
+    await channel.join(subscription, last_id)
+
+
+async def _join_ended(run_id: str, subscription: Subscription, source: Source) -> None:
+    """Send the outcome of a run that has ended before anyone followed it. Raises `UnknownRun`."""
+    ended = await source.ended(run_id)
+    if ended["status"] not in ENDED:  # it waits for its recovery, which this engine could not do
+        subscription.end(event("bye", {"reason": "the run is not in progress"}))
+        return
+    *first, last = ended_frames(run_id, ended)
+    subscription.begin(first)
+    subscription.end(last)
