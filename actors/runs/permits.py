@@ -179,7 +179,8 @@ class PermitLedger:
     def forget(self, run_id: str) -> bool:
         """Return all permits of an ended run. Return whether others wait for permits, if it had any or waited."""
         held = self._held.pop(run_id, 0)
-        self._turns.forget(run_id)
+        if self._turns.finish:  # a call less for each run
+            self._turns.forget(run_id)
         if not held and run_id not in self._wanted:
             return False
         self._out -= held

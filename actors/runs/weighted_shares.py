@@ -18,13 +18,16 @@ class Turns:
 
     Args:
         weights: The weights of the runs that are not normal.
+
+    Attributes:
+        finish: The virtual times at which runs have used up what they were given.
     """
 
-    __slots__ = ("_finish", "_now", "weights")
+    __slots__ = ("_now", "finish", "weights")
 
     def __init__(self, weights: Mapping[str, int]) -> None:
         self.weights = weights
-        self._finish: dict[str, float] = {}
+        self.finish: dict[str, float] = {}
         self._now = 0.0
 
     def weight(self, run_id: str) -> int:
@@ -33,16 +36,16 @@ class Turns:
 
     def start(self, run_id: str) -> float:
         """Return the virtual time at which a run is served next: the run with the lowest one comes first."""
-        return max(self._now, self._finish.get(run_id, 0.0))
+        return max(self._now, self.finish.get(run_id, 0.0))
 
     def served(self, run_id: str, count: int) -> None:
         """Note that a run was served."""
         self._now = self.start(run_id)
-        self._finish[run_id] = self._now + count / self.weight(run_id)
+        self.finish[run_id] = self._now + count / self.weight(run_id)
 
     def forget(self, run_id: str) -> None:
         """Forget an ended run."""
-        self._finish.pop(run_id, None)
+        self.finish.pop(run_id, None)
 
     def shares(self, total: int, runs: Iterable[str]) -> dict[str, int]:
         """Return the fair share of each run: at least one, so that they may be more than there are."""

@@ -114,11 +114,11 @@ def test_an_unknown_priority_is_refused(bench: Bench) -> None:
         submit(bench, "a", "hihg")
 
 
-def test_a_priority_is_kept_by_a_restart_and_by_a_rerun(start_bench: Callable[..., Bench], store_url: str) -> None:
-    bench = start_bench(threads=1, store=store_url, store_key=None)
+def test_a_priority_is_kept_by_a_restart_and_by_a_rerun(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
+    bench = start_bench(threads=1, store=sqlite_url, store_key=None)
     run_id = submit(bench, "a", "urgent")
     bench.proxy.stop(grace=0).get(timeout=PATIENCE)
-    bench = start_bench(threads=1, store=store_url, store_key=None)
+    bench = start_bench(threads=1, store=sqlite_url, store_key=None)
     weights = bench.proxy.host.services().get(timeout=PATIENCE).weights
     while weights != {run_id: 8}:
         STOPPED.wait(0.01)
