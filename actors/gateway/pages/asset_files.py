@@ -5,8 +5,9 @@ A script is sent with all that it imports, and each file compressed once for bro
 
 import hashlib
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,18 +31,26 @@ _HEADERS: Final = {
 }
 
 
+class _Asset(NamedTuple):
+    """A file as it is sent: as it is, and compressed."""
+
+    plain: bytes
+    compressed: bytes
+
+
 class Assets:
-    """The files, read once.
+    """The files. Each is kept from its first request on, so that a daemon whose pages nobody opens keeps none.
 
     Attributes:
-        base: The path that all of them are below. It has a hash of all files.
+        base: The path that all of them are below. It has a hash of all files, and of the version that bundles them.
     """
 
     def __init__(self) -> None:
-        self._files = _read()
-        self._compressed = {name: compressed(content, BEST) for name, content in self._files.items()}
-        digest = hashlib.sha256()
-        for name, content in self._files.items():
+        self._paths = {path.name: path for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+        self._kept: dict[str, _Asset] = {}
+        digest = hashlib.sha256(metadata.version("stretto").encode())
+        for name, path in self._paths.items():
+            content = path.read_bytes()
             digest.update(f"{name} {len(content)} ".encode() + content)
         self.base = f"/assets/{digest.hexdigest()[:16]}"
 
@@ -51,15 +60,20 @@ class Assets:
 
     async def _answer(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._files:
+        if name not in self._paths:
             raise Problem("not_found", f"there is no file {name[:100]!r} of the pages")
-        kind = _TYPES[Path(name).suffix]
+        kind, asset = _TYPES[Path(name).suffix], self._asset(name)
         if not accepts_gzip(request):
-            return Response(self._files[name], headers=_HEADERS, media_type=kind)
-        return Response(self._compressed[name], headers={**_HEADERS, "content-encoding": "gzip"}, media_type=kind)
+            return Response(asset.plain, headers=_HEADERS, media_type=kind)
+        return Response(asset.compressed, headers={**_HEADERS, "content-encoding": "gzip"}, media_type=kind)
 
+    def _asset(self, name: str) -> _Asset:
+        asset = self._kept.get(name)
+        if asset is None:
+            plain = self._bundled(name) if name.endswith(".js") else self._paths[name].read_bytes()
+            asset = self._kept[name] = _Asset(plain, compressed(plain, BEST))
+        return asset
 
-def _read() -> dict[str, bytes]:
-    files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
-    scripts = {name: content.decode() for name, content in files.items() if name.endswith(".js")}
-    return files | {name: bundled(name, scripts).encode() for name in scripts}
+    def _bundled(self, name: str) -> bytes:
+        scripts = {each: path.read_text() for each, path in self._paths.items() if path.suffix == ".js"}
+        return bundled(name, scripts).encode()

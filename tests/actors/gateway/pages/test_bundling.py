@@ -1,16 +1,11 @@
 """Scripts with all that they import, as one file."""
 
-import gzip
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from stretto.actors.gateway.pages.asset_files import FOLDER, Assets
+from stretto.actors.gateway.pages.asset_files import FOLDER
 from stretto.actors.gateway.pages.bundling import CannotBundle, bundled
-from tests.actors.gateway.http.test_sessions import with_tokens
-from tests.support.browsing import Browser
 
 SCRIPTS = {path.name: path.read_text() for path in FOLDER.glob("*.js")}
 
@@ -46,23 +41,6 @@ def test_modules_run_in_the_order_in_which_they_are_imported() -> None:
      'import "./b.js";\nexport default 1;', 'import "./b.js";\nconst later = import("./b.js");'],
 )  # fmt: skip
 def test_other_forms_are_refused(text: str) -> None:
-    """At the start of the daemon, and so in each test."""
+    """Each script is bundled by the tests of the pages."""
     with pytest.raises(CannotBundle):
         bundled("a.js", {"a.js": f'import "./b.js";\n{text}\n', "b.js": "export const one = 1;\n"})
-
-
-def test_assets_are_compressed_for_those_who_accept_it(tmp_path: Path) -> None:
-    """The content is the same."""
-    base = Assets().base
-
-    async def test(_client: Any, url: str, _token: str) -> None:
-        browser = Browser(url)
-        for name in ("stretto.css", "run.js", "failed.svg"):
-            plain = await browser.send("GET", f"{base}/{name}")
-            packed = await browser.send("GET", f"{base}/{name}", accept_encoding="br, gzip")
-            assert "content-encoding" not in plain.headers
-            assert packed.headers["content-encoding"] == "gzip"
-            assert plain.headers["vary"] == packed.headers["vary"] == "accept-encoding"
-            assert gzip.decompress(packed.body) == plain.body
-
-    with_tokens(tmp_path, test)
