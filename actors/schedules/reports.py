@@ -10,7 +10,7 @@ from stretto.actors.schedules.held import Held, HeldSchedules
 from stretto.actors.schedules.payloads import shown_time
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.rules import Rule
-from stretto.definitions.schedules import Schedule, due_times
+from stretto.definitions.schedules import Once, Schedule, due_times
 from stretto.metrics import ScheduleFigures
 
 SHOWN_TIMES: Final = 5
@@ -118,13 +118,19 @@ def schedule_as_json(held: Held, now: float, elsewhere: ScheduleRow | None = Non
     is_due = status == "active"
     return {
         "schedule": rule.ref, "status": status, "daemon": None if elsewhere is None else elsewhere.owner,
-        "timing": schedule.text, "timezone": schedule.zone,
+        "timing": _timing_text(schedule), "timezone": schedule.zone,
         "jitter": schedule.jitter, "missed_policy": missed_text(schedule), "overlap_policy": schedule.overlap,
         "target": rule.target, "description": rule.description, "file": rule.file,
         **runs,
         "in_progress": len(held.running),
         "next": [each["due"] for each in next_times(rule, now, SHOWN_TIMES)] if is_due else [],
     }  # fmt: skip
+
+
+def _timing_text(schedule: Schedule) -> str:
+    """Return when a schedule is due. The text of a date has seconds since the epoch, for comparisons."""
+    timing = schedule.timing
+    return f"at {shown_time(timing.at, schedule.zone)}" if isinstance(timing, Once) else schedule.text
 
 
 def figures_of(schedules: HeldSchedules) -> ScheduleFigures:
