@@ -187,7 +187,7 @@ class OfflineRuns:
             accepted_at=self._now(), secret=old.secret, rerun=rerun,
             # This process does not know the settings of the daemon that will start it.
             limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
-            origin=old.origin, labels=old.labels if labels is None else dict(labels),
+            origin=old.origin, labels=old.labels if labels is None else dict(labels), priority=old.priority,
             requested_by=None if self._by is None else self._by.of_run,
             audit=self._asks("rerun", run_id, f"run {new_id}"),
         )  # fmt: skip

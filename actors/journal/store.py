@@ -17,6 +17,7 @@ from stretto.actors.outcome import EngineStopping
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
+from stretto.definitions.model import NORMAL, Priority
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
@@ -175,6 +176,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     rerun_task: str | None
     origin: Origin
     labels: dict[str, str]
+    priority: Priority = NORMAL
     requested_by: RequestedBy | None = None
     child_count: int
     """The number of its child runs that are stored."""

@@ -81,7 +81,7 @@ class Conducted:
         self.accepted = RunAccepted(
             run_id=self.id, workflow=workflow, parameters=bound, surroundings=surroundings, accepted_at=at,
             secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1, origin=origin,
-            labels=labels or {},
+            labels=labels or {}, priority=workflow.priority,
         )  # fmt: skip
         self._journal = RunLog(WrittenAtOnce(store), self.id, secretive=False)
         store.writer.write([self.accepted])

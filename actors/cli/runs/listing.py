@@ -61,8 +61,8 @@ def list_runs(
     it has not ended, and no process has the store open: `stretto run --resume RUN` continues it.
 
     With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task,
-    origin, labels, requested_by, child_count, parent_item}], "next"}, with the whole ids; of an interrupted run also
-    {interrupted: true}. parent_item is {task, visit, index}, or null.
+    origin, labels, priority, requested_by, child_count, parent_item}], "next"}, with the whole ids; of an interrupted
+    run also {interrupted: true}. parent_item is {task, visit, index}, or null.
     """
     children: Literal["listed", "folded"] = "listed" if everything or parent is not None else "folded"
     above = None if parent is None else find_run(source, parent)

@@ -23,6 +23,7 @@ from stretto.actors.operations import (
     WaitsAnswer,
     Why,
 )
+from stretto.definitions.model import NORMAL
 
 _COUNTS: Final = ("total", "succeeded", "failed")
 
@@ -51,9 +52,9 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task, origin,
-    labels, requested_by, child_count, parent_item, deadline, inputs, output, errors, tasks, children}, of a quarantined
-    run also {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items,
-    next}. requested_by is {who, via}, or null. parent_item is {task, visit, index}, or null.
+    labels, priority, requested_by, child_count, parent_item, deadline, inputs, output, errors, tasks, children}, of a
+    quarantined run also {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items
+    also {items, next}. requested_by is {who, via}, or null. parent_item is {task, visit, index}, or null.
     """
     shown = source.ask(Run(run), RunAnswer).run
     source.mark_interrupted([shown])
@@ -87,13 +88,18 @@ def _further_children(run: dict[str, Any]) -> str | None:
     return f"and {more:,} more: stretto runs list --parent {run['id']}" if more > 0 else None
 
 
+def _unusual(priority: str | None) -> str | None:
+    return None if priority == NORMAL else priority
+
+
 def _show_run(run: dict[str, Any], clock: Clock) -> None:
     task = f" of {run['rerun_task']}" if run.get("rerun_task") else ""
     rerun = f"{run['rerun_of']} ({run['rerun_scope']}{task})" if run["rerun_of"] else None
     show_fields(
         [
             ("run", run["id"]), ("workflow", run["workflow"]), ("status", shown_status(run)),
-            ("labels", format_labels(run.get("labels"))), ("by", _starter(run.get("requested_by"))),
+            ("labels", format_labels(run.get("labels"))), ("priority", _unusual(run.get("priority"))),
+            ("by", _starter(run.get("requested_by"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
             ("child of", run["parent"]), ("for item", item_of_parent(run)),

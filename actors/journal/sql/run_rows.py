@@ -91,7 +91,7 @@ _CHILD_COUNT: Final = (
 RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
     runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin, runs.c.requested_by, runs.c.requested_via, LABELS, _CHILD_COUNT,
-    runs.c.parent_task, runs.c.parent_visit, runs.c.parent_item,
+    runs.c.priority, runs.c.parent_task, runs.c.parent_visit, runs.c.parent_item,
 ).where(runs.c.status != PRUNED)  # fmt: skip
 """A run of a list, see `restore_run_row`."""
 
@@ -297,6 +297,7 @@ def restore_run_row(row: Any) -> RunRow:
         rerun_task=None if rerun is None else rerun.task,
         origin=row.origin,
         labels=restore_labels(row),
+        priority=restore_priority(row),
         requested_by=restore_requested_by(row),
         child_count=row.child_count,
         parent_item=None if row.parent is None else ItemKey(row.parent_task, row.parent_visit, row.parent_item),

@@ -168,6 +168,30 @@ def test_conditions_that_mean_nothing_are_refused(
     assert message in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize(("options", "line"), [(("--priority", "urgent"), "priority  urgent"), ((), None)])
+def test_a_run_shows_a_priority_that_is_not_normal(
+    url: str, store: Store, tmp_path: Path, options: tuple[str, ...], line: str | None
+) -> None:
+    """The one that `stretto run` was given."""
+    store.close()
+    workflow = tmp_path / "one.yaml"
+    workflow.write_text("version: '1'\nref: t.one\ntasks: [{name: a, action: core.noop}]\n")
+    assert CliRunner().invoke(main, ["run", str(workflow), "--store", url, *options]).exit_code == 0
+    assert listed(url)[0]["priority"] == (options or ("", "normal"))[1]
+    lines = [each for each in runs(url, "show", "@latest").stdout.splitlines() if "priority" in each]
+    assert lines == ([] if line is None else [line])
+
+
+def test_a_wrong_priority_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
+    """Before anything runs."""
+    workflow = tmp_path / "one.yaml"
+    workflow.write_text("version: '1'\nref: t.one\ntasks: [{name: a, action: core.noop}]\n")
+    result = CliRunner().invoke(main, ["run", str(workflow), "--priority", "urgnt"])
+    assert result.exit_code == 2
+    assert "priority must be one of low, normal, high, urgent, got 'urgnt'" in result.stderr
+    assert "'urgent'" in result.stderr
+
+
 def test_a_list_fits_100_columns(url: str, store: Store) -> None:
     """With every column; long refs keep their end, long labels their beginning."""
     top = Conducted(store, LONG)

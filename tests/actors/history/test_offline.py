@@ -205,6 +205,14 @@ def test_a_rerun_is_accepted(store: Store, runs: OfflineRuns) -> None:
     assert reports.show_run(store.reader, run.id) == before
 
 
+def test_a_rerun_has_the_old_runs_priority(store: Store, runs: OfflineRuns) -> None:
+    """It is shown with both."""
+    run = Conducted(store, f"priority: urgent\n{ONE}")
+    run.succeed("only")
+    again = runs.rerun(run.id, "everything")
+    assert [reports.show_run(store.reader, each)["priority"] for each in (run.id, again)] == ["urgent"] * 2
+
+
 def test_a_rerun_has_the_old_runs_origin(store: Store, runs: OfflineRuns) -> None:
     """The owner of a store gives a remote run no more rights."""
     for origin in get_args(Origin):

@@ -88,7 +88,8 @@ def test_runs_are_listed_the_newest_first_and_by_pages(store: Store) -> None:
     assert first["runs"][0] == {
         "id": runs[4].id, "workflow": "tests.one", "status": "running", "accepted_at": "1970-01-01T00:16:44.000000Z",
         "ended_at": None, "parent": None, "rerun_of": None, "rerun_scope": None, "rerun_task": None,
-        "origin": "owner", "labels": {}, "requested_by": None, "child_count": 0, "parent_item": None,
+        "origin": "owner", "labels": {}, "priority": "normal", "requested_by": None, "child_count": 0,
+        "parent_item": None,
     }  # fmt: skip
     with pytest.raises(InvalidCursor):
         reports.list_runs(store.reader, cursor="nonsense")

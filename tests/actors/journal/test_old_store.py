@@ -83,7 +83,7 @@ def test_ended_runs_are_reported_as_the_old_version_did(old_store: Path) -> None
             assert run.pop("entries") > 0
         for run in (*reports["show"], reports["export"][0]):
             assert run.pop("origin") == "owner"
-            assert (run.pop("labels"), run.pop("rerun_task")) == ({}, None)
+            assert (run.pop("labels"), run.pop("rerun_task"), run.pop("priority")) == ({}, None, "normal")
             assert run.pop("child_count") == len(run["children"])
             assert run.pop("requested_by") is None
             assert (run.pop("parent_item") is None) == (run["parent"] is None)

@@ -18,6 +18,7 @@ from stretto.actors import (
     ClientClosed,
     DaemonUnreachable,
     Engine,
+    InvalidPriority,
     Outcome,
     RemoteEngine,
     RequestRefused,
@@ -227,6 +228,15 @@ def test_a_run_from_its_submission_to_its_outcome(door: Any) -> None:
     assert again.outcome.get(timeout=PATIENCE) == outcome
     status = door.status(handle.id).get(timeout=PATIENCE)
     assert (status["status"], status["tasks"]["say"]["items"]["succeeded"]) == ("succeeded", 1)
+
+
+def test_a_run_has_the_priority_that_it_is_given(elsewhere: Any) -> None:
+    """Any other word is refused, by each door in the same words."""
+    run = elsewhere.submit("doors.greet", {"name": "Ada"}, priority="high").get(timeout=PATIENCE)
+    run.outcome.get(timeout=PATIENCE)
+    assert elsewhere.run(run.id).get(timeout=PATIENCE)["priority"] == "high"
+    with pytest.raises(InvalidPriority, match="must be one of low, normal, high, urgent, got 'hi'"):
+        elsewhere.submit("doors.greet", {"name": "Ada"}, priority="hi").get(timeout=PATIENCE)
 
 
 def test_the_states_of_a_run(remote: RemoteEngine, opened: Opened, token: str) -> None:
