@@ -19,7 +19,20 @@ _CONFIG_KEYS = frozenset({"engine", "serve"})
 _DEFINITION_KEYS = frozenset({"ref", "version", "tasks"})
 _REHEARSAL_KEYS = frozenset({"workflow", "inputs", "keys", "script", "controls", "expect"})
 RULE_KEYS = frozenset(
-    {"workflow", "action", "task", "visit", "attempt", "item", "input", "route", "status", "result", "duration"}
+    {
+        "workflow",
+        "action",
+        "task",
+        "visit",
+        "attempt",
+        "item",
+        "input",
+        "route",
+        "status",
+        "result",
+        "duration",
+        "asks",
+    }
 )
 """The keys of a rehearsal's rules."""
 

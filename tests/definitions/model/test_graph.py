@@ -62,7 +62,7 @@ def test_a_join_that_nobody_reached_does_not_wait() -> None:
     ("table", "begins", "ends"),
     [
         (RUN, {"running"}, set(ENDED)),
-        (TASK, {"running", "delayed"}, {"succeeded", "failed", "timed_out", "cancelled", "skipped"}),
+        (TASK, {"running", "delayed", "awaiting"}, {"succeeded", "failed", "timed_out", "cancelled", "skipped"}),
         (ITEM, {"running"}, {"succeeded", "failed", "timed_out", "abandoned", "cancelled", "withdrawn", "skipped"}),
     ],
     ids=["run", "task", "item"],

@@ -179,8 +179,8 @@ def test_a_client_that_leaves_while_its_stream_is_opened_leaves_no_stream(
     follow, leave, close = LiveHub.follow_engine, connections.Connection.connection_lost, Subscription.close
     closed = asyncio.Event()
 
-    async def follow_until_it_has_left(self: LiveHub, *of: Any) -> Subscription:
-        subscription = await follow(self, *of)
+    async def follow_until_it_has_left(self: LiveHub, *of: Any, **given: Any) -> Subscription:
+        subscription = await follow(self, *of, **given)
         hubs.append(self)
         is_opened.set()
         await has_left.wait()
