@@ -39,7 +39,7 @@ class _Asset(NamedTuple):
 
 
 class Assets:
-    """The files. Each is kept from its first request on, so that a daemon whose pages nobody opens keeps none.
+    """The files. Each is kept from its first request on, and a daemon keeps none before a page is opened.
 
     Attributes:
         base: The path that all of them are below. It has a hash of all files, and of the version that bundles them.
