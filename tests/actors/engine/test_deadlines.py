@@ -140,3 +140,43 @@ tasks:
     second_listener.stop()
     pages = [get(second.proxy.events(event_type=name)) for name in (DEADLINE_NEAR, DEADLINE_MISSED)]
     assert [len(page["events"]) for page in pages] == [1, 1]
+
+
+@pytest.mark.parametrize("late", [WAITS, "action: core.noop, delay: 1000"])
+def test_a_late_task_of_a_cleanup_times_out(start_bench: Callable[..., Bench], late: str) -> None:
+    """Else a cancelled run would never end."""
+    bench = start_bench()
+    text = f"""
+ref: test.cleanup
+cancellation_policy: cancel_running
+on_cancel: tidy
+tasks:
+  - {{name: a, {WAITS}}}
+  - {{name: tidy, {late}, deadline: {SOON}}}
+output_map: {{tidy: "{{{{ task.tidy.outcome }}}}"}}
+"""
+    handle = bench.submit(text)
+    get(bench.proxy.cancel(handle.id))
+    outcome = outcome_of(handle)
+    assert (outcome.status, outcome.output) == ("cancelled", {"tidy": "timed_out"})
+
+
+@pytest.mark.parametrize(("request_of_it", "status"), [("cancel", "cancelled"), ("", "failed")])
+def test_a_late_task_that_may_finish_is_stopped(
+    start_bench: Callable[..., Bench], request_of_it: str, status: str
+) -> None:
+    """In a run that is being cancelled, or is failing, items finish: until their task is late."""
+    bench = start_bench()
+    fails = "" if request_of_it else '  - {name: b, action: core.local, input: {argv: ["false"]}}\n'
+    text = f"""
+ref: test.finishing
+fail_fast: true
+tasks:
+  - {{name: a, action: core.sleep, input: {{seconds: 100000}}, deadline: 0.3}}
+{fails}"""
+    handle = bench.submit(text)
+    if request_of_it:
+        get(bench.proxy.cancel(handle.id))
+    outcome = outcome_of(handle)
+    assert outcome.status == status
+    assert {each["code"] for each in outcome.errors if each["task"] == "a"} == {"timed_out"}
