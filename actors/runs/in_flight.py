@@ -9,13 +9,12 @@ import pykka
 
 from stretto.actors.dispatch import Mailbox, Recipient
 from stretto.actors.history import ItemWait
-from stretto.actors.journal import Child, Inquiry
 from stretto.actors.pools import HERE
 from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.key_limits import KEY_PREFIX
 from stretto.actors.runs.keyed_items import KeyedItems
-from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
+from stretto.actors.runs.messages import Detach, Earlier, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.pooled_calls import pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
@@ -202,13 +201,13 @@ class ItemsInFlight(ItemsToStart):
         if self._keyed is not None:
             self._keyed.ended(key_of(start))
 
-    def start_child(self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | None = None) -> None:
-        """Start an item with a sub-workflow, or one that waits. `child` is its run or inquiry if there is one."""
+    def start_child(self, start: StartItem, preceding_end: float | None, child: Earlier = None) -> None:
+        """Start an item with a sub-workflow, or one that waits. `child` is what it had before a recovery."""
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
         self, start: StartItem, preceding_end: float | None, depth: int | None = None,
-        child: Child | Inquiry | None = None, pool: str | None = None,
+        child: Earlier = None, pool: str | None = None,
     ) -> ItemActor:  # fmt: skip
         if start.attempt > 1:
             self._telemetry.retried()

@@ -7,7 +7,7 @@ travel as they are. Annotations are not imported at run time: a message loads ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -182,14 +182,22 @@ class ReturnPermits(msgspec.Struct, frozen=True):
 # ---- to an item
 
 
+class WaitedBefore(msgspec.Struct, frozen=True):
+    """The item waited for its event before its run was recovered."""
+
+
+Earlier: TypeAlias = "Child | Inquiry | WaitedBefore | None"
+"""What an item in flight had before its run was recovered, or None if its action starts (again)."""
+
+
 class RunItem(msgspec.Struct, frozen=True):
     """Run one attempt of an item.
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
     `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
-    selects the dialect's core actions. `child` is the sub-workflow's run, or the inquiry, if it exists already.
-    `pool` is the pool in which the action runs, "" if the definition gives none that exists. `requested_by` asked for
-    the run.
+    selects the dialect's core actions. `child` is the sub-workflow's run, the inquiry, or the wait, if there is one
+    already. `pool` is the pool in which the action runs, "" if the definition gives none that exists. `requested_by`
+    asked for the run.
     """
 
     start: StartItem
@@ -199,7 +207,7 @@ class RunItem(msgspec.Struct, frozen=True):
     origin: Origin
     depth: int | None = None
     core_actions: CoreActions = "stretto"
-    child: Child | Inquiry | None = None
+    child: Earlier = None
     pool: str = "here"
     requested_by: str | None = None
 

@@ -22,7 +22,7 @@ from stretto.actors.journal import (
 )
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP
-from stretto.actors.runs.messages import BeginRun
+from stretto.actors.runs.messages import BeginRun, WaitedBefore
 from stretto.actors.runs.recovery_messages import RunRecovered, RunSettled
 from stretto.actors.runs.request import RecoverySource, RunRequest
 from stretto.actors.runs.restarted_items import MOST_FOLLOWED, describe_starts
@@ -240,7 +240,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
     def _wait_on(self, start: StartItem, inquiry: Inquiry | None, conductor: Conductor) -> None:
         """Let an item wait on for the answer to its inquiry, or for its event, or end it with its run."""
         run = self._run
-        run.items.start_child(start, None, inquiry)
+        run.items.start_child(start, None, WaitedBefore() if inquiry is None else inquiry)
         if not conductor.may_resume(start):
             run.items.send(key_of(start), STOP)
 
