@@ -15,9 +15,9 @@ from stretto.actors.journal import EventCame
 from stretto.actors.runners import Began
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.item_failures import too_large_message, unrendered_failure
-from stretto.actors.runs.messages import AttemptTimedOut, Detach, RunItem, WaitedBefore
+from stretto.actors.runs.messages import AttemptTimedOut, Detach, RunItem
 from stretto.actors.runs.open_wait import OpenWait
-from stretto.actors.runs.waiting_messages import LookBackAgain
+from stretto.actors.runs.waiting_messages import LookBackAgain, WaitedBefore
 from stretto.definitions.conductor import Failure
 from stretto.definitions.data import Data, FrozenDict, freeze, object_of, weigh
 from stretto.definitions.errors import ExpressionError, LimitExceeded

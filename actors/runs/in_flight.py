@@ -9,12 +9,13 @@ import pykka
 
 from stretto.actors.dispatch import Mailbox, Recipient
 from stretto.actors.history import ItemWait
+from stretto.actors.journal import Child, Inquiry
 from stretto.actors.pools import HERE
 from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.key_limits import KEY_PREFIX
 from stretto.actors.runs.keyed_items import KeyedItems
-from stretto.actors.runs.messages import Detach, Earlier, RunItem, StopItem, WithdrawItem
+from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.pooled_calls import pooled_tasks
 from stretto.actors.runs.pooled_items import PooledItems
@@ -35,6 +36,7 @@ from stretto.actors.runs.starting_items import (
 )
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_item import WaitingItem
+from stretto.actors.runs.waiting_messages import WaitedBefore
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
 STOP: Final = StopItem()
@@ -201,13 +203,15 @@ class ItemsInFlight(ItemsToStart):
         if self._keyed is not None:
             self._keyed.ended(key_of(start))
 
-    def start_child(self, start: StartItem, preceding_end: float | None, child: Earlier = None) -> None:
+    def start_child(
+        self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | WaitedBefore | None = None
+    ) -> None:
         """Start an item with a sub-workflow, or one that waits. `child` is what it had before a recovery."""
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
         self, start: StartItem, preceding_end: float | None, depth: int | None = None,
-        child: Earlier = None, pool: str | None = None,
+        child: Child | Inquiry | WaitedBefore | None = None, pool: str | None = None,
     ) -> ItemActor:  # fmt: skip
         if start.attempt > 1:
             self._telemetry.retried()

@@ -7,7 +7,7 @@ travel as they are. Annotations are not imported at run time: a message loads ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
-    from stretto.actors.runs.waiting_messages import WaitEnded
+    from stretto.actors.runs.waiting_messages import WaitedBefore, WaitEnded
     from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
@@ -182,14 +182,6 @@ class ReturnPermits(msgspec.Struct, frozen=True):
 # ---- to an item
 
 
-class WaitedBefore(msgspec.Struct, frozen=True):
-    """The item waited for its event before its run was recovered."""
-
-
-Earlier: TypeAlias = "Child | Inquiry | WaitedBefore | None"
-"""What an item in flight had before its run was recovered, or None if its action starts (again)."""
-
-
 class RunItem(msgspec.Struct, frozen=True):
     """Run one attempt of an item.
 
@@ -207,7 +199,7 @@ class RunItem(msgspec.Struct, frozen=True):
     origin: Origin
     depth: int | None = None
     core_actions: CoreActions = "stretto"
-    child: Earlier = None
+    child: Child | Inquiry | WaitedBefore | None = None
     pool: str = "here"
     requested_by: str | None = None
 

@@ -22,13 +22,14 @@ from stretto.actors.journal import (
 )
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP
-from stretto.actors.runs.messages import BeginRun, WaitedBefore
+from stretto.actors.runs.messages import BeginRun
 from stretto.actors.runs.recovery_messages import RunRecovered, RunSettled
 from stretto.actors.runs.request import RecoverySource, RunRequest
 from stretto.actors.runs.restarted_items import MOST_FOLLOWED, describe_starts
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.starting_items import Key, key_of
 from stretto.actors.runs.supervisor import RunSupervisor
+from stretto.actors.runs.waiting_messages import WaitedBefore
 from stretto.definitions.conductor import (
     CancelRequested,
     Conductor,

@@ -180,3 +180,29 @@ tasks:
     outcome = outcome_of(handle)
     assert outcome.status == status
     assert {each["code"] for each in outcome.errors if each["task"] == "a"} == {"timed_out"}
+
+
+@pytest.mark.parametrize("items", ["", "with_items: [1, 2], "])
+def test_a_late_task_none_of_whose_items_has_started_says_so(start_bench: Callable[..., Bench], items: str) -> None:
+    """They wait for a permit of a key. Else its run would fail without an error."""
+    bench = start_bench()
+    task = "{name: a, action: core.sleep, input: {seconds: 100000}, concurrency_key: one, limit: 1"
+    holder = bench.submit(f"ref: test.holds\ncancellation_policy: cancel_running\ntasks: [{task}}}]\n")
+    while not any(each["kind"] == "item_in_flight" for each in get(bench.proxy.why(holder.id))):
+        pass  # it has not got the permit yet
+    text = f"""
+ref: test.queues
+tasks:
+  - {task}, {items}deadline: {SOON}, next: [{{when: "{{{{ workflow.goes_on and timed_out() }}}}", do: [b]}}]}}
+  - {{name: b, action: core.noop}}
+vars: {{goes_on: GOES_ON}}
+output_map: {{errors: "{{{{ task.a.errors }}}}"}}
+"""
+    (error,) = bench.run(text.replace("GOES_ON", "false")).errors
+    message = f"the task took longer than its deadline of {SOON:g} s"
+    assert (error["code"], error["task"], error["message"], error["handled"]) == ("timed_out", "a", message, False)
+    handled = bench.run(text.replace("GOES_ON", "true"))
+    assert handled.status == "succeeded"
+    assert [each["error"]["message"] for each in handled.output["errors"]] == [message]
+    get(bench.proxy.cancel(holder.id))
+    assert outcome_of(holder).status == "cancelled"
