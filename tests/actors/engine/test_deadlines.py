@@ -203,6 +203,7 @@ output_map: {{errors: "{{{{ task.a.errors }}}}"}}
     assert (error["code"], error["task"], error["message"], error["handled"]) == ("timed_out", "a", message, False)
     handled = bench.run(text.replace("GOES_ON", "true"))
     assert handled.status == "succeeded"
+    assert handled.output is not None
     assert [each["error"]["message"] for each in handled.output["errors"]] == [message]
     get(bench.proxy.cancel(holder.id))
     assert outcome_of(holder).status == "cancelled"
