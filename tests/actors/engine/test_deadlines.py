@@ -161,27 +161,6 @@ output_map: {{tidy: "{{{{ task.tidy.outcome }}}}"}}
     assert (outcome.status, outcome.output) == ("cancelled", {"tidy": "timed_out"})
 
 
-@pytest.mark.parametrize(("request_of_it", "status"), [("cancel", "cancelled"), ("", "failed")])
-def test_a_late_task_that_may_finish_is_stopped(
-    start_bench: Callable[..., Bench], request_of_it: str, status: str
-) -> None:
-    """In a run that is being cancelled, or is failing, items finish: until their task is late."""
-    bench = start_bench()
-    fails = "" if request_of_it else '  - {name: b, action: core.local, input: {argv: ["false"]}}\n'
-    text = f"""
-ref: test.finishing
-fail_fast: true
-tasks:
-  - {{name: a, action: core.sleep, input: {{seconds: 100000}}, deadline: 0.3}}
-{fails}"""
-    handle = bench.submit(text)
-    if request_of_it:
-        get(bench.proxy.cancel(handle.id))
-    outcome = outcome_of(handle)
-    assert outcome.status == status
-    assert {each["code"] for each in outcome.errors if each["task"] == "a"} == {"timed_out"}
-
-
 @pytest.mark.parametrize("items", ["", "with_items: [1, 2], "])
 def test_a_late_task_none_of_whose_items_has_started_says_so(start_bench: Callable[..., Bench], items: str) -> None:
     """They wait for a permit of a key. Else its run would fail without an error."""
