@@ -95,6 +95,13 @@ class EventWaits:
     def add(self, wait: EventWait) -> None:
         """Let an item wait, and look for what has come since its wait began. Raises LimitExceeded."""
         with self._lock:
+            self._index.check_room(wait.type, wait.match)
+            self._index.add(wait, wait.type, wait.match)
+        self.look_back(wait)
+
+    def add_again(self, wait: EventWait) -> None:
+        """As `add`, for a wait of a recovered run: it had room before, perhaps in another engine."""
+        with self._lock:
             self._index.add(wait, wait.type, wait.match)
         self.look_back(wait)
 

@@ -17,7 +17,7 @@ from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.item_failures import too_large_message, unrendered_failure
 from stretto.actors.runs.messages import AttemptTimedOut, Detach, RunItem
 from stretto.actors.runs.open_wait import OpenWait
-from stretto.actors.runs.waiting_messages import LookBackAgain
+from stretto.actors.runs.waiting_messages import LookBackAgain, WaitedBefore
 from stretto.definitions.conductor import Failure
 from stretto.definitions.data import Data, FrozenDict, freeze, object_of, weigh
 from stretto.definitions.errors import ExpressionError, LimitExceeded
@@ -46,7 +46,9 @@ class EventWaitItem(ItemActor, label="ItemActor"):
     @property
     def waits_for(self) -> ItemWait:
         """The type of its event, which is "" before it waits."""
-        return ItemWait("event", "" if self._wait is None else self._wait.type)
+        if self._wait is None or self._request is None:
+            return ItemWait("event", "")
+        return ItemWait("event", self._request.start.scope.facts.mask.text(self._wait.type))
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:  # noqa: ARG002 - as of the base
         services, start = self._services, message.start
@@ -60,7 +62,10 @@ class EventWaitItem(ItemActor, label="ItemActor"):
         seconds = min((each for each in (start.timeout, own_timeout) if each is not None), default=None)
         self._wait = wait = EventWait(self.actor_inbox, event_type, object_of(dict(match)), start.at)
         try:
-            services.events.waits.add(wait)
+            if isinstance(message.child, WaitedBefore):
+                services.events.waits.add_again(wait)
+            else:
+                services.events.waits.add(wait)
         except LimitExceeded as error:
             self._wait = None
             self._report_failure("failed", self._failure("limit_exceeded", str(error)))

@@ -36,6 +36,7 @@ from stretto.actors.runs.starting_items import (
 )
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_item import WaitingItem
+from stretto.actors.runs.waiting_messages import WaitedBefore
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
 STOP: Final = StopItem()
@@ -202,13 +203,15 @@ class ItemsInFlight(ItemsToStart):
         if self._keyed is not None:
             self._keyed.ended(key_of(start))
 
-    def start_child(self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | None = None) -> None:
-        """Start an item with a sub-workflow, or one that waits. `child` is its run or inquiry if there is one."""
+    def start_child(
+        self, start: StartItem, preceding_end: float | None, child: Child | Inquiry | WaitedBefore | None = None
+    ) -> None:
+        """Start an item with a sub-workflow, or one that waits. `child` is what it had before a recovery."""
         self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
         self, start: StartItem, preceding_end: float | None, depth: int | None = None,
-        child: Child | Inquiry | None = None, pool: str | None = None,
+        child: Child | Inquiry | WaitedBefore | None = None, pool: str | None = None,
     ) -> ItemActor:  # fmt: skip
         if start.attempt > 1:
             self._telemetry.retried()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
-    from stretto.actors.runs.waiting_messages import WaitEnded
+    from stretto.actors.runs.waiting_messages import WaitedBefore, WaitEnded
     from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
@@ -187,9 +187,9 @@ class RunItem(msgspec.Struct, frozen=True):
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
     `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
-    selects the dialect's core actions. `child` is the sub-workflow's run, or the inquiry, if it exists already.
-    `pool` is the pool in which the action runs, "" if the definition gives none that exists. `requested_by` asked for
-    the run.
+    selects the dialect's core actions. `child` is the sub-workflow's run, the inquiry, or the wait, if there is one
+    already. `pool` is the pool in which the action runs, "" if the definition gives none that exists. `requested_by`
+    asked for the run.
     """
 
     start: StartItem
@@ -199,7 +199,7 @@ class RunItem(msgspec.Struct, frozen=True):
     origin: Origin
     depth: int | None = None
     core_actions: CoreActions = "stretto"
-    child: Child | Inquiry | None = None
+    child: Child | Inquiry | WaitedBefore | None = None
     pool: str = "here"
     requested_by: str | None = None
 

@@ -29,6 +29,7 @@ from stretto.actors.runs.restarted_items import MOST_FOLLOWED, describe_starts
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.starting_items import Key, key_of
 from stretto.actors.runs.supervisor import RunSupervisor
+from stretto.actors.runs.waiting_messages import WaitedBefore
 from stretto.definitions.conductor import (
     CancelRequested,
     Conductor,
@@ -240,7 +241,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
     def _wait_on(self, start: StartItem, inquiry: Inquiry | None, conductor: Conductor) -> None:
         """Let an item wait on for the answer to its inquiry, or for its event, or end it with its run."""
         run = self._run
-        run.items.start_child(start, None, inquiry)
+        run.items.start_child(start, None, WaitedBefore() if inquiry is None else inquiry)
         if not conductor.may_resume(start):
             run.items.send(key_of(start), STOP)
 

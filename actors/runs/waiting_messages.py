@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 # ---- to a run's supervisor, and to its item
 
 
+class WaitedBefore(msgspec.Struct, frozen=True):
+    """In `RunItem`: the item waited for its event before its run was recovered."""
+
+
 class AnswerInquiry(msgspec.Struct, frozen=True):
     """Answer the inquiry of an item. `answer` is resolved once the item's end is durable."""
 

@@ -75,7 +75,9 @@ def extend(state: RunState, event: ExtensionRequested) -> None:
             f"seconds must be a positive number up to {MAX_EXTENSION_SECONDS:,}, got {event.seconds}"
         )
     if state.deadline is None:
-        raise IllegalTransition("the run has no timeout to extend")
+        late = state.workflow.deadlines
+        hint = "" if late is None or late.seconds is None else "; its `deadline` cannot be extended"
+        raise IllegalTransition(f"the run has no timeout to extend{hint}")
     if state.status not in {"running", "paused"}:
         raise IllegalTransition(f"cannot extend the timeout of a run that is {state.status}")
     state.extension += event.seconds

@@ -130,7 +130,7 @@ def _judge(visit: Visit, followed: Followed, outcome: str, status: str) -> bool:
 
 
 def _record_failures(state: RunState, visit: Visit, outcome: str, *, handled: bool) -> None:
-    if not visit.failures and not (visit.streams and failures_as_a_whole(visit)):
+    if not visit.failures and not ((visit.streams or visit.is_late) and failures_as_a_whole(visit)):
         return
     hint = ""
     if outcome == "timed_out" and not handled and _asks_failed(visit.task):

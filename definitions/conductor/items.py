@@ -8,6 +8,7 @@ import msgspec
 from stretto.definitions.conductor.events import Failure
 from stretto.definitions.conductor.states import ITEM, advance
 from stretto.definitions.data import Data, FrozenDict, FrozenList, list_of, object_of
+from stretto.definitions.model import MAX_WAIT_SECONDS
 
 
 class Batches(Sequence[FrozenList]):
@@ -53,10 +54,6 @@ class ItemAttempt(msgspec.Struct, eq=False):
         self.change("retry", at)
         self.failed = failure
         self.until = until
-
-
-MAX_WAIT_SECONDS = 10.0 * 365 * 86_400
-"""The longest wait before a retry: ten years. It keeps an exponential backoff from overflowing."""
 
 
 class RetryPlan:

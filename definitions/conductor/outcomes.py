@@ -48,6 +48,11 @@ def late_failure(visit: Visit) -> Failure:
     return Failure("timed_out", f"the task took longer than its deadline of {seconds:g} s", retryable=False)
 
 
+def _is_late_alone(visit: Visit) -> bool:
+    """Return whether a visit has timed out at its deadline before any item failed: its items had not started."""
+    return visit.is_late and visit.state == "timed_out" and not visit.failures
+
+
 def _event_for(visit: Visit, outcome: str) -> str:
     if outcome == "timed_out" and visit.semantics.time_outs == "timed_out":
         return "time_out"
@@ -83,6 +88,8 @@ def record_of(visit: Visit) -> TaskRecord:
     """Return the value of `task.NAME` from now on."""
     errors = [_error_entry(visit, each) for each in failures_in_order(visit)] if visit.failures else []
     with_items = visit.task.with_items is not None
+    if _is_late_alone(visit):
+        errors.append(object_of({"index": None, "item": None, "error": error_object(late_failure(visit))}))
     if isinstance(visit, StreamedVisit):
         with_items = visit.results_path is None
         if visit.problem is not None:
@@ -118,6 +125,8 @@ def failures_as_a_whole(visit: Visit) -> list[ItemFailure]:
     whole = failures_in_order(visit) if visit.broken or visit.task.with_items is None else []
     if isinstance(visit, StreamedVisit) and visit.problem is not None:
         whole.insert(0, ItemFailure(0, 1, "failed", visit.problem))
+    if _is_late_alone(visit):
+        whole.append(ItemFailure(0, 1, "timed_out", late_failure(visit)))
     return whole
 
 

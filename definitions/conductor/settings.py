@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from stretto.definitions.conductor.items import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
+from stretto.definitions.conductor.items import NO_ITEMS, Batches, RetryPlan
 from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment, Scope, Template, type_name
-from stretto.definitions.model import Retry, Task
+from stretto.definitions.model import MAX_WAIT_SECONDS, Retry, Task
 
 
 class Settings:

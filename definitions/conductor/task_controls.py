@@ -69,8 +69,10 @@ def cancel_task(state: RunState, event: TaskCancelRequested) -> None:
 def time_out_task(state: RunState, event: TaskTimedOut) -> None:
     """Time a visit out that is late: its items are stopped. One that has ended meanwhile stays as it is."""
     visit = state.active.get((event.task, event.visit))
-    if visit is None or visit.ending or visit in state.ended or state.status not in {"running", "paused"}:
+    if visit is None or visit.ending or visit in state.ended or state.status in ENDED:
         return
+    if state.status in {"cancelling", "failing"} and all(item.stopping for item in visit.window.values()):
+        return  # its items are stopped already. Those that may finish are late, too
     refill_at_once(state)
     visit.is_late = True
     if not visit.window:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         read_workflow,
     )
     from stretto.definitions.dialects.computed_defaults import read_computed, with_computed_defaults
-    from stretto.definitions.dialects.event_waits import FIELD, awaited_events
+    from stretto.definitions.dialects.event_waits import FIELD, MAX_TYPE_CHARACTERS, awaited_events
     from stretto.definitions.dialects.item_files import ON_BAD_LINE, RESULTS, SOURCES
     from stretto.definitions.dialects.key_limits import MAX_KEY_LENGTH, MAX_KEY_LIMIT
     from stretto.definitions.dialects.native_tasks import (
@@ -42,7 +42,7 @@ else:
         {
             "choosing": "Reading in_order read_as_orquesta read_with_findings read_workflow",
             "computed_defaults": "read_computed with_computed_defaults",
-            "event_waits": "FIELD awaited_events",
+            "event_waits": "FIELD MAX_TYPE_CHARACTERS awaited_events",
             "item_files": "ON_BAD_LINE RESULTS SOURCES",
             "key_limits": "MAX_KEY_LENGTH MAX_KEY_LIMIT",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
@@ -68,6 +68,7 @@ __all__ = [
     "MAX_KEY_LIMIT",
     "MAX_RATE_LIMIT",
     "MAX_RATE_SECONDS",
+    "MAX_TYPE_CHARACTERS",
     "NAME",
     "NAME_RULE",
     "ON_BAD_LINE",

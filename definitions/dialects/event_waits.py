@@ -13,10 +13,12 @@ from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
 from stretto.definitions.model import INQUIRIES, Assignment, Task, Workflow
-from stretto.definitions.source import MapNode, Node
+from stretto.definitions.source import ListNode, MapNode, Node
 
 WAIT_ACTION: Final = "core.wait_for"
 """The action of tasks that wait for events."""
+MAX_TYPE_CHARACTERS: Final = 256
+"""Characters of the type of an event that a task waits for."""
 _STEP: Final = r"""(?:\.[A-Za-z_][\w-]*|\.'[^'#]*'|\."[^"#]*"|\[\s*(?:'[^'#]*'|"[^"#]*"|\d{1,9})\s*\])"""
 FIELD: Final = re.compile(
     rf"(?:payload{_STEP}{{1,49}}|event\.(?:id|type|source|(?:headers|parameters){_STEP}{{1,48}}))\Z"
@@ -59,11 +61,12 @@ def read_wait(reader: Reader, task: Fields, site: Site) -> EventWait | None:
     members: dict[str, Template] = {}
     event = fields.require("event")
     if event is not None:
-        members["event"] = reader.template(event, site)
+        members["event"] = _read_type(reader, event, site)
     for member, label in fields.given("match"):
         matched = reader.mapping(member, label)
         if matched is not None:
             _check_fields(reader, matched)
+            _check_values(reader, matched)
             members["match"] = reader.template(member, site)
     where = next((reader.condition(member, label, site) for member, label in fields.given("where")), None)
     timeout = next((read_timeout(reader, member, label) for member, label in fields.given("timeout")), None)
@@ -113,6 +116,19 @@ def _check_fields(reader: Reader, node: MapNode) -> None:
                 expected="payload.PATH, event.source, event.headers.NAME or event.parameters.NAME",
                 hint=f"write payload.{name}" if _NAMES_MEMBER.match(name) else "",
             )  # fmt: skip
+
+
+def _read_type(reader: Reader, node: Node, site: Site) -> Template:
+    event = reader.template(node, site)
+    if isinstance(event, Constant) and isinstance(event.value, str) and not 0 < len(event.value) <= MAX_TYPE_CHARACTERS:
+        reader.wrong_type("the type of an event", node, f"a text of 1 to {MAX_TYPE_CHARACTERS} characters")
+    return event
+
+
+def _check_values(reader: Reader, node: MapNode) -> None:
+    for name, member in node.members.items():
+        if isinstance(member, MapNode | ListNode):
+            reader.wrong_type(f"{name!r} of 'match'", member, "a text, a number, true, false or null")
 
 
 def read_timeout(reader: Reader, node: Node, what: str) -> Template | None:

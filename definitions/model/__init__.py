@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stretto.definitions.model.priorities import NORMAL, NORMAL_WEIGHT, PRIORITIES, Priority, weight_of
     from stretto.definitions.model.resources import Resources
     from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, ST2, CoreActions, Semantics
-    from stretto.definitions.model.waiting import INQUIRIES, WAITING_ACTIONS, may_ask
+    from stretto.definitions.model.waiting import INQUIRIES, MAX_WAIT_SECONDS, WAITING_ACTIONS, may_ask
     from stretto.definitions.model.workflow import (
         Assignment,
         Backoff,
@@ -53,7 +53,7 @@ else:
             "priorities": "NORMAL NORMAL_WEIGHT PRIORITIES Priority weight_of",
             "resources": "Resources",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA ST2 Semantics",
-            "waiting": "INQUIRIES WAITING_ACTIONS may_ask",
+            "waiting": "INQUIRIES MAX_WAIT_SECONDS WAITING_ACTIONS may_ask",
             "workflow": (
                 "Assignment Backoff CancellationPolicy DeadlinePolicy Deadlines Delivery KeyLimit OnBadLine Parameter "
                 "ParameterType RateLimit Retry Share SourceKind Task Transition WithItems Workflow"
@@ -65,6 +65,7 @@ __all__ = [
     "COMMANDS",
     "EDGES",
     "INQUIRIES",
+    "MAX_WAIT_SECONDS",
     "NATIVE",
     "NORMAL",
     "NORMAL_WEIGHT",

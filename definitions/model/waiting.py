@@ -7,6 +7,8 @@ from stretto.definitions.model.workflow import Workflow
 
 WAITING_ACTIONS: Final = frozenset({"core.ask", "core.wait_for"})
 """The actions whose items wait for people or for an event."""
+MAX_WAIT_SECONDS: Final = 10.0 * 365 * 86_400
+"""The longest timeout, delay, deadline or wait before a retry: ten years. It keeps a backoff from overflowing."""
 INQUIRIES: Final = "inquiry"
 """The variable that holds the inquiries for which tasks have waited: {TASK: {id, status, response, ...}}."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from stretto.definitions.data import FrozenDict, encode_json, object_of
 from stretto.definitions.dialects import FIELD
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.expressions import Completion, Read, Scope
+from stretto.definitions.expressions import Completion, Read, Scope, type_name
 from stretto.definitions.rules.event import Event
 from stretto.definitions.rules.payload_paths import PayloadPath, read_path
 from stretto.definitions.rules.scope import EventScope
@@ -43,7 +43,7 @@ def check_match(match: Mapping[str, Any]) -> list[str]:
         if not is_field(name)
     ]
     return problems + [
-        f"match must compare {name} with a text, a number, true, false or null, got {type(value).__name__}"
+        f"match must compare {name} with a text, a number, true, false or null, got {type_name(value)}"
         for name, value in match.items()
         if not isinstance(value, _SCALARS)
     ]
@@ -77,25 +77,26 @@ class WaitIndex(Generic[W]):
         """Return the types of events that have waits."""
         return frozenset(self.by_type)
 
+    def check_room(self, event_type: str, match: FrozenDict) -> None:
+        """Raise LimitExceeded if there are too many waits of a type without fields for another one."""
+        group = self.by_type.get(event_type, {}).get(())
+        if not match and group is not None and len(group) >= self._most_unmatched:
+            raise LimitExceeded(
+                f"at most {self._most_unmatched:,} waits for {event_type!r} may have no match "
+                "(events.max_unmatched_waits): give the task a match, such as {payload.order: 17}"
+            )
+
     def add(self, wait: W, event_type: str, match: FrozenDict) -> None:
-        """Add a wait.
+        """Add a wait, also one for which there is no room.
 
         Args:
             wait: The wait. It has a hash.
             event_type: The type of the events that it waits for.
             match: The fields and values, without problems (`check_match`).
-
-        Raises:
-            LimitExceeded: There are too many waits of the type without fields.
         """
         groups = self.by_type.get(event_type, {})
         fields = tuple(sorted(match))
         group = groups.get(fields)
-        if not fields and group is not None and len(group) >= self._most_unmatched:
-            raise LimitExceeded(
-                f"at most {self._most_unmatched:,} waits for {event_type!r} may have no match "
-                "(events.max_unmatched_waits): give the task a match, such as {payload.order: 17}"
-            )
         if group is None:
             group = groups[fields] = _Group(fields)
             self.by_type[event_type] = groups

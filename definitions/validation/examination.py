@@ -14,6 +14,7 @@ from stretto.definitions.validation.names import NameChecks
 from stretto.definitions.validation.paths import MAX_EDGES, MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
 from stretto.definitions.validation.stackstorm import check_functions
+from stretto.definitions.validation.times import check_times
 
 _BREAKS_GRAPH = frozenset(
     {
@@ -140,6 +141,7 @@ def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding],
         unsure.add("tasks")
     NameChecks(workflow, paths, findings, frozenset(unsure)).check()
     check_conditions(workflow, findings)
+    check_times(workflow, findings)
     if paths is not None:
         check_shape(workflow, paths, findings)
 

@@ -31,7 +31,16 @@ MODULES = (
     loading,
     clock,
 )
-CONTENTS = {"EventWait", "ItemCounts", "ItemChanges", "ErrorGroup", "RunChanges", "OutputWatcher", "WaitEnded"}
+CONTENTS = {
+    "EventWait",
+    "ItemCounts",
+    "ItemChanges",
+    "ErrorGroup",
+    "RunChanges",
+    "OutputWatcher",
+    "WaitEnded",
+    "WaitedBefore",
+}
 """The structs that messages and answers contain."""
 
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.registry import waiting_action
+from stretto.definitions.dialects import MAX_TYPE_CHARACTERS
 from stretto.definitions.rules import check_match
 
 MAX_TIMEOUT_SECONDS: Final = 100 * 366 * 86_400
 """A hundred years: the end of a wait has to be a date."""
-MAX_TYPE_CHARACTERS: Final = 256
-"""Characters of the type of an event."""
 
 
 def _find_problems(values: Mapping[str, Any]) -> list[str]:
@@ -18,7 +17,8 @@ def _find_problems(values: Mapping[str, Any]) -> list[str]:
         return [f"event must have 1 to {MAX_TYPE_CHARACTERS} characters (MAX_TYPE_CHARACTERS), got {len(event):,}"]
     timeout = values.get("timeout")
     if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_SECONDS:
-        return [f"timeout must be above 0 and at most {MAX_TIMEOUT_SECONDS:,} seconds (MAX_TIMEOUT_SECONDS)"]
+        most = f"{MAX_TIMEOUT_SECONDS:,} seconds (MAX_TIMEOUT_SECONDS)"
+        return [f"timeout must be above 0 and at most {most}, got {timeout:g}"]
     return check_match(values.get("match") or {})
 
 

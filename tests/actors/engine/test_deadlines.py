@@ -140,3 +140,49 @@ tasks:
     second_listener.stop()
     pages = [get(second.proxy.events(event_type=name)) for name in (DEADLINE_NEAR, DEADLINE_MISSED)]
     assert [len(page["events"]) for page in pages] == [1, 1]
+
+
+@pytest.mark.parametrize("late", [WAITS, "action: core.noop, delay: 1000"])
+def test_a_late_task_of_a_cleanup_times_out(start_bench: Callable[..., Bench], late: str) -> None:
+    """Else a cancelled run would never end."""
+    bench = start_bench()
+    text = f"""
+ref: test.cleanup
+cancellation_policy: cancel_running
+on_cancel: tidy
+tasks:
+  - {{name: a, {WAITS}}}
+  - {{name: tidy, {late}, deadline: {SOON}}}
+output_map: {{tidy: "{{{{ task.tidy.outcome }}}}"}}
+"""
+    handle = bench.submit(text)
+    get(bench.proxy.cancel(handle.id))
+    outcome = outcome_of(handle)
+    assert (outcome.status, outcome.output) == ("cancelled", {"tidy": "timed_out"})
+
+
+@pytest.mark.parametrize("items", ["", "with_items: [1, 2], "])
+def test_a_late_task_none_of_whose_items_has_started_says_so(start_bench: Callable[..., Bench], items: str) -> None:
+    """They wait for a permit of a key. Else its run would fail without an error."""
+    bench = start_bench()
+    task = "{name: a, action: core.sleep, input: {seconds: 100000}, concurrency_key: one, limit: 1"
+    holder = bench.submit(f"ref: test.holds\ncancellation_policy: cancel_running\ntasks: [{task}}}]\n")
+    while not any(each["kind"] == "item_in_flight" for each in get(bench.proxy.why(holder.id))):
+        pass  # it has not got the permit yet
+    text = f"""
+ref: test.queues
+tasks:
+  - {task}, {items}deadline: {SOON}, next: [{{when: "{{{{ workflow.goes_on and timed_out() }}}}", do: [b]}}]}}
+  - {{name: b, action: core.noop}}
+vars: {{goes_on: GOES_ON}}
+output_map: {{errors: "{{{{ task.a.errors }}}}"}}
+"""
+    (error,) = bench.run(text.replace("GOES_ON", "false")).errors
+    message = f"the task took longer than its deadline of {SOON:g} s"
+    assert (error["code"], error["task"], error["message"], error["handled"]) == ("timed_out", "a", message, False)
+    handled = bench.run(text.replace("GOES_ON", "true"))
+    assert handled.status == "succeeded"
+    assert handled.output is not None
+    assert [each["error"]["message"] for each in handled.output["errors"]] == [message]
+    get(bench.proxy.cancel(holder.id))
+    assert outcome_of(holder).status == "cancelled"

@@ -292,3 +292,36 @@ def test_an_event_that_came_in_time_counts_after_a_restart_that_did_not(
     send(second, {"order": 17, "amount": 7})
     get(second.proxy.host.recovered())
     assert outcome_of(get(second.proxy.handle(handle.id))).output == {"amount": 6, "type": "payment"}
+
+
+def test_a_wait_of_a_recovered_run_is_never_one_too_many(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
+    """It had room before: in an engine that allowed more, or in another one that has died. New waits are refused."""
+    text = "ref: test.any\ntasks: [{name: any, wait_for: {event: payment}}]\n"
+    first = start_bench(store=sqlite_url, max_unmatched_waits=2)
+    handles = [first.submit(text) for _ in range(2)]
+    for each in handles:
+        until_waiting(first, each)
+    get(first.proxy.stop())
+    second = start_bench(store=sqlite_url, max_unmatched_waits=1)
+    get(second.proxy.host.recovered())
+    again = [get(second.proxy.handle(each.id)) for each in handles]
+    for each in again:
+        until_waiting(second, each)
+    assert second.run(text).errors[0]["code"] == "limit_exceeded"
+    send(second, {})
+    assert [outcome_of(each).status for each in again] == ["succeeded", "succeeded"]
+
+
+def test_a_secret_type_of_an_event_is_masked(bench: Bench) -> None:
+    """In what the run waits for, and in the error of a wait that ends late."""
+    text = """
+ref: test.secret
+parameters: {type: {type: string, secret: true, required: true}, timeout: {type: number, default: 1000}}
+tasks:
+  - {name: a, wait_for: {event: "{{ parameters.type }}", timeout: "{{ parameters.timeout }}"}}
+"""
+    handle = bench.submit(text, {"type": "a-secret-type"})
+    (wait,) = until_waiting(bench, handle)
+    assert wait["text"].endswith(" for an event '******'")
+    late = bench.run(text, {"type": "a-secret-type", "timeout": 0.001})
+    assert late.errors[0]["message"] == "no event '******' came within 0.001 s"

@@ -60,6 +60,11 @@ def ended() -> Drive:
     ("drive", "seconds", "message"),
     [
         (Drive(workflow({"name": "a"})), 5, "the run has no timeout to extend"),
+        (
+            Drive(workflow({"name": "a"}, deadline=60)),
+            5,
+            "the run has no timeout to extend; its `deadline` cannot be extended",
+        ),
         (cancelled(), 5, "cannot extend the timeout of a run that is cancelling"),
         (ended(), 5, "cannot extend the timeout of a run that is succeeded"),
         (Drive(TIMED), 0, "seconds must be a positive number up to 315,360,000, got 0"),

@@ -14,6 +14,7 @@ from stretto.definitions.conductor import (
     TaskCancelRequested,
     TaskPauseRequested,
     TaskResumeRequested,
+    TaskTimedOut,
     UnknownTask,
     WaitUntil,
     WithdrawItems,
@@ -237,3 +238,38 @@ tasks:
     assert drive.conductor.is_active("twice", 1)
     commands = drive.on(TaskCancelRequested("twice", drive.tick(), 1))
     assert commands == [WithdrawItems("twice", 1), CancelItem("twice", 1, 0)]
+
+
+FINISHING = """
+ref: test.run
+fail_fast: true
+POLICY
+tasks:
+  - {name: slow, action: a.b, deadline: 60}
+  - {name: other, action: a.b}
+"""
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "failed"])
+def test_a_late_task_is_stopped_although_it_may_finish(ends: str) -> None:
+    """The items of a run that is being cancelled, or is failing, may finish until their task is late."""
+    drive = Drive(FINISHING.replace("POLICY", "cancellation_policy: allow_finish"))
+    if ends == "cancelled":
+        drive.cancel()
+        drive.completes("other")
+    else:
+        drive.fails("other")
+    assert CancelItem("slow", 1, 0) in drive.on(TaskTimedOut("slow", 1, drive.tick()))
+    drive.completes("slow", failure=failed("cancelled"), outcome="cancelled")
+    assert status(drive, "slow") == "timed_out"
+    assert drive.finish.status == ends
+
+
+def test_a_task_whose_items_are_stopped_already_is_not_late() -> None:
+    """It ends cancelled with its run."""
+    drive = Drive(FINISHING.replace("POLICY", "cancellation_policy: cancel_running"))
+    drive.cancel()
+    assert drive.on(TaskTimedOut("slow", 1, drive.tick())) == []
+    for name in ("slow", "other"):
+        drive.completes(name, failure=failed("cancelled"), outcome="cancelled")
+    assert status(drive, "slow") == "cancelled"
