@@ -1,5 +1,6 @@
 """Recovery of runs: those that an earlier engine left unfinished, and those whose supervisors crashed."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -103,7 +104,9 @@ class RunRecovery:
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
         recoverable = []
         for each in left:  # parents come before their children
-            run = unsupervised_run(RunHandle(each.run_id, each.workflow, SparseFuture()), each.accepted_at, each.parent)
+            # Interned: each row has a text of its own, and all runs of a workflow have the same.
+            handle = RunHandle(each.run_id, sys.intern(each.workflow), SparseFuture())
+            run = unsupervised_run(handle, each.accepted_at, each.parent)
             quarantine = quarantined.get(each.run_id) or self._quarantine.of(each.parent)
             if quarantine is None:
                 self._table.add(run)

@@ -15,6 +15,7 @@ stops when the page is full:
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
@@ -349,4 +350,10 @@ def restore_end(row: Any) -> RunEnd:
 
 def restore_limits(row: Any) -> ExpressionLimits:
     """Return the limits of a run from a row of `runs`."""
-    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)
+    return UNRECORDED_LIMITS if row.max_cost is None else _limits(row.max_cost, row.max_bytes)
+
+
+@lru_cache(maxsize=64)
+def _limits(cost: int, size: int) -> ExpressionLimits:
+    """Return limits, the same object for all runs that have the same: they change with the settings only."""
+    return ExpressionLimits(cost, size)
