@@ -47,6 +47,7 @@ from stretto.actors.runs import (
     Services,
 )
 from stretto.definitions.conductor import CancelRequested
+from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -128,7 +129,7 @@ class RunRecovery:
         if run is None or self._admission.closed:
             self._finish(accepted.run_id)
             return
-        request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
+        request = RunRequest(accepted.workflow, EMPTY_OBJECT, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
         request.origin, request.requested_by = accepted.origin, accepted.requested_by
         request.event_depth = run.event_depth = accepted.event_depth

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -89,7 +88,6 @@ def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> 
 
 NO_LABELS: Final[dict[str, str]] = {}
 """Shared: most runs have none. Nothing is added to it."""
-NO_INPUTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class RunRequest:

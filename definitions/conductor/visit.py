@@ -22,7 +22,8 @@ NONE_SKIPPED: Final[frozenset[int]] = frozenset()
 """Shared: an empty set of its own has 216 bytes, through which the garbage collector looks."""
 NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
 NONE_REQUEUED: Final[dict[int, ItemFailure]] = {}
-"""Shared, too. Nothing is added to it."""
+NONE_FAILED: Final[list[ItemFailure]] = []
+"""Shared, too. Nothing is added to them."""
 STARTS_A_PORTION: Final = 2_000
 """The items of a visit that start before their event pauses, so that other runs get their turns.
 
@@ -102,7 +103,7 @@ class Visit:
 
         self.results: list[Data] = []
         # Lists are made on demand: a visit that waits has nothing in them.
-        self.failures: list[ItemFailure] | tuple[()] = ()
+        self.failures = NONE_FAILED
         self.next_index = self.succeeded = 0
         self.skipped: set[int] | frozenset[int] = NONE_SKIPPED
         """Items that count as succeeded, without a result."""
@@ -303,7 +304,7 @@ class Visit:
         self.next_index = self.succeeded = 0
         self._pass_skipped()
         self.results = [None] * len(self.items)
-        self.failures = self.withdrawn = ()
+        self.failures, self.withdrawn = NONE_FAILED, ()
         self.taken_over = NONE_TAKEN_OVER
         self.stopped = False
         self.deciding_index = None

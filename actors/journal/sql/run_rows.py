@@ -270,11 +270,15 @@ def restore_priority(row: Any) -> Priority:
     return PRIORITIES[number]
 
 
+_ORIGINS: Final[dict[str, Origin]] = {origin: origin for origin in get_args(Origin)}
+"""Each row has a text of its own, which its run would keep."""
+
+
 def restore_origin(row: Any) -> Origin:
     """Return the origin of a row of `runs`. Any other text is damage, not an owner."""
-    if row.origin not in get_args(Origin):
+    origin = _ORIGINS.get(row.origin)
+    if origin is None:
         raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
-    origin: Origin = row.origin
     return origin
 
 
