@@ -60,7 +60,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         """The items that were in flight when the run was left, as long as they are again; the first one is last."""
         self._place = BEGINNING
         self._context = ContextTracker()
-        self._run.propagation.report_pause_again()
+        if request.parent is not None:
+            self._run.propagation.report_pause_again()
 
     def on_turn_end(self) -> None:
         """Do as every supervisor does, then report once that the restarted items have ended."""
@@ -168,7 +169,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         )  # fmt: skip
         conductor.follow_keys()
         run.note_keys(conductor)
-        run.propagation.latest = replay.requested
+        if replay.requested is not None:
+            run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.
         outstanding, timers = conductor.outstanding(), conductor.timers()
         run.streams.recover(replay.results.files, conductor.streams())
