@@ -1,5 +1,6 @@
 """Recovery of runs: those that an earlier engine left unfinished, and those whose supervisors crashed."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ from stretto.actors.runs import (
     Services,
 )
 from stretto.definitions.conductor import CancelRequested
+from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -103,7 +105,9 @@ class RunRecovery:
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
         recoverable = []
         for each in left:  # parents come before their children
-            run = unsupervised_run(RunHandle(each.run_id, each.workflow, SparseFuture()), each.accepted_at, each.parent)
+            # Interned: each row has a text of its own, and all runs of a workflow have the same.
+            handle = RunHandle(each.run_id, sys.intern(each.workflow), SparseFuture())
+            run = unsupervised_run(handle, each.accepted_at, each.parent)
             quarantine = quarantined.get(each.run_id) or self._quarantine.of(each.parent)
             if quarantine is None:
                 self._table.add(run)
@@ -125,7 +129,7 @@ class RunRecovery:
         if run is None or self._admission.closed:
             self._finish(accepted.run_id)
             return
-        request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
+        request = RunRequest(accepted.workflow, EMPTY_OBJECT, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
         request.origin, request.requested_by = accepted.origin, accepted.requested_by
         request.event_depth = run.event_depth = accepted.event_depth

@@ -60,6 +60,10 @@ class PendingRequest(Deferred):
             self.fail(run_ended_error(self.verb, status))
 
 
+_NO_REQUESTS: Final[list[weakref.ref[PendingRequest]]] = []
+"""Shared by all runs that were never asked for anything. Nothing is added to it."""
+
+
 def run_ended_error(verb: str, status: dict[str, Any]) -> IllegalTransition:
     """Return the error of a request to a run that has ended."""
     return IllegalTransition(f"cannot {verb} the run {status['id']}: it has ended ({status['status']})")
@@ -112,7 +116,8 @@ class Run:
         self.watchers: list[pykka.ActorRef[Any]] = []
         self.followers: tuple[pykka.ActorRef[Any], ...] = ()
         self.labels: Mapping[str, str] = _NO_LABELS
-        self._requests: weakref.WeakSet[PendingRequest] | None = None
+        # Not a WeakSet, of which 700 bytes stay with each run that was ever asked for something.
+        self._requests = _NO_REQUESTS
         self._undelivered: tuple[Any, ...] = ()
 
     def tell(self, message: Any) -> None:
@@ -142,14 +147,16 @@ class Run:
             answer_after_end: Returns the answer if the run ends first, in place of both.
         """
         request = PendingRequest(verb, answer_after_end)
-        if self._requests is None:
-            self._requests = weakref.WeakSet()
-        self._requests.add(request)
+        known = self._requests
+        if len(known) & (len(known) - 1) == 0:  # at 0 and powers of two: to look through them each time is quadratic
+            self._requests = [*(each for each in known if each() is not None), weakref.ref(request)]
+        else:
+            known.append(weakref.ref(request))
         return request
 
     def pending_requests(self) -> list[PendingRequest]:
         """Return the requests whose callers still wait."""
-        return list(self._requests or ())
+        return [request for each in self._requests if (request := each()) is not None]
 
     def fail_requests(self, error: Exception) -> None:
         """Answer all pending requests with an error."""

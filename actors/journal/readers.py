@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, Guard, Overran, Unguarded
+from stretto.actors.dispatch import Deferred, Guard, Overran, Recipient, Unguarded
 from stretto.actors.journal.store import Reader, StoreClosed
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -89,7 +89,7 @@ class ReadLane:
         self.read(read, answer.resolve, answer.fail)
         return answer
 
-    def tell(self, to: pykka.ActorRef[Any], read: Callable[[Reader], Any], failed: Callable[[Exception], Any]) -> None:
+    def tell(self, to: Recipient, read: Callable[[Reader], Any], failed: Callable[[Exception], Any]) -> None:
         """Send an actor the result of `read`, or the message that `failed` returns for its exception."""
 
         def send(message: Any) -> None:

@@ -54,13 +54,14 @@ class EventWaitItem(ItemActor, label="ItemActor"):
         services, start = self._services, message.start
         action = services.actions.get(ref, message.core_actions)
         action.check(inputs)
-        event_type, match, own_timeout = action.function(**inputs)
+        event_type, given, own_timeout = action.function(**inputs)
+        match = given if isinstance(given, FrozenDict) else object_of(dict(given))
         now, monotonic = services.now(), services.timers.monotonic()
         # Later attempts have their own time, and what has come since the first one began is theirs, too.
         began = min(start.at if start.began is None else start.began, now)
         self._running = OpenWait(Began(began, monotonic - (now - began)))
         seconds = min((each for each in (start.timeout, own_timeout) if each is not None), default=None)
-        self._wait = wait = EventWait(self.actor_inbox, event_type, object_of(dict(match)), start.at)
+        self._wait = wait = EventWait(self.actor_inbox, event_type, match, start.at)
         try:
             if isinstance(message.child, WaitedBefore):
                 services.events.waits.add_again(wait)

@@ -45,6 +45,8 @@ WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
     "core.ask": WaitingItem, "core.wait_for": EventWaitItem
 }  # fmt: skip
 """The actors of items that wait for messages, by their actions."""
+_NONE_RECORDED: Final[dict[Key, None]] = {}
+"""Shared by all runs in which no start is being recorded. Nothing is added to it."""
 WAITING_KINDS: Final = (WaitingItem, EventWaitItem)
 
 
@@ -88,7 +90,7 @@ class ItemsInFlight(ItemsToStart):
         self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
         self._telemetry = telemetry
-        self._being_recorded: dict[Key, None] = {}
+        self._being_recorded = _NONE_RECORDED
         self._running: dict[Key, ItemActor] = {}
         self._children: dict[Key, ItemActor] = {}
 
@@ -139,8 +141,7 @@ class ItemsInFlight(ItemsToStart):
         for _ in range(min(free, len(waiting))):
             start, preceding_end = waiting.popleft()
             if durable and tasks[start.task].delivery == "at_most_once":
-                self._being_recorded[key_of(start)] = None
-                record_first(start, preceding_end)
+                self._record(start, preceding_end, record_first)
             else:
                 self._running[start.task, start.visit, start.index] = self._start(start, preceding_end)
         if self._pooled is not None:
@@ -157,10 +158,18 @@ class ItemsInFlight(ItemsToStart):
         record_first: Callable[[StartItem, float | None], None],
     ) -> None:  # fmt: skip
         if self._services.journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
-            self._being_recorded[key_of(start)] = None
-            record_first(start, preceding_end)
+            self._record(start, preceding_end, record_first)
         else:
             self._running[key_of(start)] = self._start(start, preceding_end, pool=pool)
+
+    def _record(
+        self, start: StartItem, preceding_end: float | None, record_first: Callable[[StartItem, float | None], None]
+    ) -> None:
+        """Let an item start once its start is durable."""
+        if not self._being_recorded:
+            self._being_recorded = {}
+        self._being_recorded[key_of(start)] = None
+        record_first(start, preceding_end)
 
     def _start_rated(self, rated: RatedItems, record_first: Callable[[StartItem, float | None], None]) -> None:
         """Start the items whose time has come. An item uses its time only once it has all permits."""

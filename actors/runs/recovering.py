@@ -18,6 +18,7 @@ from stretto.actors.journal import (
     Inquiry,
     InquiryEnd,
     Reader,
+    ReplayTrace,
     RunLog,
 )
 from stretto.actors.outcome import Outcome
@@ -53,13 +54,15 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
 
     def __init__(self, services: Services, engine: Recipient, request: RunRequest, source: RecoverySource) -> None:
         super().__init__(services, engine, request)
-        self._source = source
+        self._source: RecoverySource | None = source
+        """Until the run is resumed: what it says of the run is in the conductor then."""
         self._replay: Replay | None = None
         self._restarted: list[Key] = []
         """The items that were in flight when the run was left, as long as they are again; the first one is last."""
         self._place = BEGINNING
         self._context = ContextTracker()
-        self._run.propagation.report_pause_again()
+        if request.parent is not None:
+            self._run.propagation.report_pause_again()
 
     def on_turn_end(self) -> None:
         """Do as every supervisor does, then report once that the restarted items have ended."""
@@ -77,7 +80,10 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
     @handles(BeginRun)
     def _begin_run(self, _message: BeginRun) -> None:
         """Start the replay, in place of a new run."""
-        source, accepted = self._source, self._source.accepted
+        source = self._source
+        if source is None:
+            raise RuntimeError("a run is recovered once")
+        accepted = source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
         self._replay = Replay(conductor, accepted.accepted_at, source.children, self._note_context, source.inquiries)
         self._read_entries(self._replay.entries)
@@ -93,7 +99,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             through = None if first else reader.contexts.through(run_id)
             return EntriesRead(entries, more=len(entries) == READ_AT_ONCE, contexts_through=through)
 
-        self._services.readers.tell(self.actor_ref, read, partial(not_loaded, run_id))
+        self._services.readers.tell(self.actor_inbox, read, partial(not_loaded, run_id))
 
     @handles(EntriesRead)
     def _entries_read(self, message: EntriesRead) -> None:
@@ -115,10 +121,11 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._replay = None
             with self._at(FIRST_ENTRY + replay.entries):
                 self._resume_outstanding(replay, conductor)
+            self._source = None
 
     def _feed(self, replay: Replay, entries: list[Entry]) -> Sequence[Entry]:
         """Apply entries, and return those that are left for the next turn."""
-        trace = self._source.trace
+        trace = self._trace
         if trace is None:
             return replay.feed_for_a_turn(entries)
         count = 0
@@ -128,9 +135,13 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         with trace.at(self._place):
             return [*replay.feed_for_a_turn(entries[:count]), *entries[count:]]
 
+    @property
+    def _trace(self) -> ReplayTrace | None:
+        return None if self._source is None else self._source.trace
+
     def _at(self, place: int) -> AbstractContextManager[None]:
         """Mark a place in the replay of a run that may have crashed an engine."""
-        trace = self._source.trace
+        trace = self._trace
         return nullcontext() if trace is None else trace.at(place)
 
     @handles(RunNotLoaded)
@@ -159,7 +170,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         )  # fmt: skip
         conductor.follow_keys()
         run.note_keys(conductor)
-        run.propagation.latest = replay.requested
+        if replay.requested is not None:
+            run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.
         outstanding, timers = conductor.outstanding(), conductor.timers()
         run.streams.recover(replay.results.files, conductor.streams())
@@ -199,8 +211,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             and _starts_again(each, replay, conductor)
         ]
         self._restarted = [key_of(each) for each in reversed(starts[:MOST_FOLLOWED])]
-        if starts and self._source.trace is not None:
-            self._source.trace.mark_restart(describe_starts(starts))
+        if starts and (trace := self._trace) is not None:
+            trace.mark_restart(describe_starts(starts))
 
     def _resume_waits(self, waits: list[WaitUntil], conductor: Conductor) -> None:
         """Time the run out if its deadline has passed, then set the timers of the waits that are left."""
@@ -233,7 +245,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         """End the inquiries whose attempts ended in a commit before: the run was broken off between the two."""
         keys = {(*key_of(each), each.attempt) for each in outstanding}
         made = {each.made.inquiry for each in conductor.inquiries_made().values()}
-        for inquiry in self._source.inquiries:
+        for inquiry in () if self._source is None else self._source.inquiries:
             of_item = inquiry.task, inquiry.visit, inquiry.index, inquiry.attempt
             if of_item not in keys and inquiry.id not in made:
                 self._run.log.inquiry(InquiryEnd(id=inquiry.id, status="cancelled", at=self._services.now()))

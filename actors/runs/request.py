@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pykka
@@ -86,12 +86,16 @@ def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> 
         raise LimitExceeded(f"{reason} of {overran.seconds:g} s; submit smaller inputs") from None
 
 
+NO_LABELS: Final[dict[str, str]] = {}
+"""Shared: most runs have none. Nothing is added to it."""
+
+
 class RunRequest:
     """A run to start, or to recover.
 
     Attributes:
         workflow: The definition.
-        inputs: The inputs, not bound yet.
+        inputs: The inputs, not bound yet. None any more once the run is accepted.
         handle: The run's handle.
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
@@ -145,7 +149,7 @@ class RunRequest:
         self.depth = self.event_depth = 0
         self.priority: Priority = workflow.priority
         self.origin: Origin = "owner"
-        self.labels: dict[str, str] = {}
+        self.labels = NO_LABELS
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.lane: Lane | None = None

@@ -15,6 +15,9 @@ from stretto.metrics import get_logger, shows_info
 _log = get_logger("stretto.runs")
 
 _NO_ITEMS: Final[Mapping[str, int]] = MappingProxyType({})
+_NO_VISITS: Final[dict[tuple[str, int], dict[str, int]]] = {}
+_NO_ERRORS: Final[dict[tuple[str, str], int]] = {}
+"""Shared: a run that waits has nothing in any of them. Nothing is added to them."""
 
 
 class RunTelemetry:
@@ -31,10 +34,9 @@ class RunTelemetry:
         self._run_id = run_id
         self._instruments = services.instruments.workflow(workflow.ref)
         self._began = services.timers.monotonic()
-        self._errors: dict[tuple[str, str], int] = {}
+        self._errors = _NO_ERRORS
         # Items by task and visit, each by outcome: those that have ended, and those of them that are in the metrics.
-        self._items: dict[tuple[str, int], dict[str, int]] = {}
-        self._counted: dict[tuple[str, int], dict[str, int]] = {}
+        self._items = self._counted = _NO_VISITS
         self._seconds: list[float] | tuple[()] = ()
         self._over = False
         self._retries = 0
@@ -88,11 +90,15 @@ class RunTelemetry:
             visit = completed.task, completed.visit
             items = self._items.get(visit)
             if items is None:
+                if not self._items:
+                    self._items = {}
                 items = self._items[visit] = {}
             items[outcome] = items.get(outcome, 0) + 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action or ""
             error = action, completed.failure.kind
+            if not self._errors:
+                self._errors = {}
             self._errors[error] = self._errors.get(error, 0) + 1
             _log.debug(
                 "item_failed", **self._fields(), task=completed.task, attempt=completed.attempt,
@@ -174,6 +180,8 @@ class RunTelemetry:
         self._services.instruments.item_duration.observe_many(self._seconds)
         self._seconds = ()
         for visit, items in self._items.items():
+            if not self._counted:
+                self._counted = {}
             counted = self._counted.setdefault(visit, {})
             for outcome, count in items.items():
                 more = count - counted.get(outcome, 0)
@@ -182,7 +190,7 @@ class RunTelemetry:
                     counted[outcome] = count
         for (action, kind), count in self._errors.items():
             self._services.instruments.action_errors(action, kind, count)
-        self._errors.clear()
+        self._errors = _NO_ERRORS
 
 
 def is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:

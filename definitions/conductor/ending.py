@@ -171,7 +171,7 @@ def _run_engine_commands(state: RunState, arrived: list[Arrival]) -> None:
         if arrival.task not in COMMANDS or arrival not in state.arrivals.waiting:
             continue
         state.arrivals.waiting.remove(arrival)
-        visit, number = state.visits.number(arrival.task)
+        visit, number = state.visits.number_command(arrival.task)
         state.commands.append(TaskStarted(arrival.task, visit, arrival.route))
         state.end_branch(number, arrival.branch)
         if arrival.task == "fail":

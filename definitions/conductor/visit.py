@@ -21,6 +21,9 @@ NOWHERE: Final[frozenset[str]] = frozenset()
 NONE_SKIPPED: Final[frozenset[int]] = frozenset()
 """Shared: an empty set of its own has 216 bytes, through which the garbage collector looks."""
 NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
+NONE_REQUEUED: Final[dict[int, ItemFailure]] = {}
+NONE_FAILED: Final[list[ItemFailure]] = []
+"""Shared, too. Nothing is added to them."""
 STARTS_A_PORTION: Final = 2_000
 """The items of a visit that start before their event pauses, so that other runs get their turns.
 
@@ -99,13 +102,14 @@ class Visit:
         self.window: dict[int, ItemAttempt] = {}
 
         self.results: list[Data] = []
-        self.failures: list[ItemFailure] = []
+        # Lists are made on demand: a visit that waits has nothing in them.
+        self.failures = NONE_FAILED
         self.next_index = self.succeeded = 0
         self.skipped: set[int] | frozenset[int] = NONE_SKIPPED
         """Items that count as succeeded, without a result."""
-        self.requeued: dict[int, ItemFailure] = {}
+        self.requeued = NONE_REQUEUED
         """Failed items to retry as soon as the window has room."""
-        self.withdrawn: list[int] = []
+        self.withdrawn: list[int] | tuple[()] = ()
         """Items whose place was freed before an attempt that was commanded could start."""
         self.taken_over: AbstractSet[int] = NONE_TAKEN_OVER
         """Failed items that a rerun has taken over. They do not keep others from their start."""
@@ -188,7 +192,7 @@ class Visit:
         else:
             item.state = advance(ITEM, item.state, event.outcome)
             failed = ItemFailure(event.index, event.attempt, event.outcome, event.failure, item.started_at)
-            self.failures.append(failed)
+            self._add_failure(failed)
             if event.taken_over:
                 self.taken_over = _with(self.taken_over, event.index)
             if self.semantics.failed_results == "kept":
@@ -226,14 +230,17 @@ class Visit:
     def requeue(self, index: int) -> None:
         """Retry a failed item as soon as the window has room."""
         failed = next(each for each in self.failures if each.index == index)
-        self.failures.remove(failed)
+        self.failures = [each for each in self.failures if each is not failed]
+        if not self.requeued:
+            self.requeued = {}
         self.requeued[index] = failed
         self.taken_over = self.taken_over - {index}
 
     def fail_requeued(self) -> None:
         """Turn requeued items back into failures."""
-        self.failures += self.requeued.values()
-        self.requeued = {}
+        if self.requeued:
+            self.failures = [*self.failures, *self.requeued.values()]
+            self.requeued = NONE_REQUEUED
 
     def withdraw(self, index: int) -> None:
         """Free the place of an item whose attempt never started."""
@@ -243,7 +250,10 @@ class Visit:
             return
         item.state = advance(ITEM, item.state, "withdraw")
         self._keep_failure(index, item)
-        self.withdrawn.append(index)
+        if self.withdrawn:
+            self.withdrawn.append(index)
+        else:
+            self.withdrawn = [index]
 
     def release_waiting(self) -> None:
         """Free the places of items that wait for a retry. Nothing new will start."""
@@ -259,7 +269,13 @@ class Visit:
     def _keep_failure(self, index: int, item: ItemAttempt) -> None:
         """Record the last failure of an item whose next attempt never comes."""
         if item.failed is not None:
-            self.failures.append(ItemFailure(index, item.attempt, "cancelled", item.failed, item.started_at))
+            self._add_failure(ItemFailure(index, item.attempt, "cancelled", item.failed, item.started_at))
+
+    def _add_failure(self, failed: ItemFailure) -> None:
+        if self.failures:
+            self.failures.append(failed)
+        else:
+            self.failures = [failed]
 
     # ---- the visit as a whole
 
@@ -267,7 +283,7 @@ class Visit:
         """Fail the visit before any item starts."""
         self.items = ()
         self.broken = True
-        self.failures.append(ItemFailure(0, 1, outcome, failure))
+        self._add_failure(ItemFailure(0, 1, outcome, failure))
 
     def skip(self) -> None:
         """Skip the visit: its `when` is false."""
@@ -280,7 +296,7 @@ class Visit:
         if failure is None:
             self.succeeded = 1
         else:
-            self.failures.append(ItemFailure(0, 1, "failed", failure))
+            self._add_failure(ItemFailure(0, 1, "failed", failure))
 
     def start_over(self) -> None:
         """Begin the next attempt of the whole visit. Skipped items stay skipped."""
@@ -288,7 +304,7 @@ class Visit:
         self.next_index = self.succeeded = 0
         self._pass_skipped()
         self.results = [None] * len(self.items)
-        self.failures, self.withdrawn = [], []
+        self.failures, self.withdrawn = NONE_FAILED, ()
         self.taken_over = NONE_TAKEN_OVER
         self.stopped = False
         self.deciding_index = None

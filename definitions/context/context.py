@@ -34,6 +34,8 @@ from stretto.definitions.expressions import (
 SecretNames: TypeAlias = "tuple[Map[str, Secret], Map[str, Secret]]"
 NO_SECRETS: "Map[str, Secret]" = Map()
 _NO_VARIABLES: "Map[str, Data]" = Map()
+_NO_READINGS: Final[dict[Read, tuple[Any, ...]]] = {}
+"""Shared by all snapshots whose items have read nothing together. Nothing is added to it."""
 _NO_RECORDS: "Map[str, TaskRecord]" = Map()
 
 
@@ -70,7 +72,7 @@ class Snapshot:
         self._names: dict[str, Namespace | Guarded] | None = None
         """The namespaces that expressions have read."""
         # Values that templates of a fan-out have read, for all its items.
-        self.readings: dict[Read, tuple[Any, ...]] = {}
+        self.readings = _NO_READINGS
 
     def with_keys(self, keys: ReadKeys) -> "Snapshot":
         """Return the same version with the keys that the items' inputs read."""
@@ -209,7 +211,10 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
         readings = self.snapshot.readings
         values = readings.get(read)
         if values is None:
-            values = readings[read] = read(self.snapshot)
+            values = read(self.snapshot)
+            if readings is _NO_READINGS:
+                readings = self.snapshot.readings = {}
+            readings[read] = values
         return values
 
     def known_names(self) -> Iterable[str]:

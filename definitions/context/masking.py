@@ -5,6 +5,7 @@ an expression only passes on, whole or as a passage, is not derived: its secrets
 """
 
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,6 +35,13 @@ _COMMON: Final = frozenset(
 )
 """Texts that an expression may derive from a secret without revealing it."""
 
+_NO_TEXTS: Final[dict[str, None]] = {}
+_NO_LENGTHS: Final[dict[str, dict[int, None]]] = {}
+"""Shared by all masks without secrets, which most runs have: dicts of their own would take 400 bytes of each. Nothing
+is added to them."""
+_beginning = threading.Lock()
+"""Held while a mask gets dicts of its own: two threads may add its first secrets."""
+
 
 class Mask:
     """The secrets of a run, and methods that replace them with `MASK`.
@@ -46,24 +54,32 @@ class Mask:
         base: The mask of the secrets that all runs of an engine share.
     """
 
+    __slots__ = ("_derived", "_forms", "_learned", "_lengths", "_parts", "_whole", "seen")
+
     def __init__(self, secrets: Iterable[Any] = (), base: "Mask | None" = None) -> None:
         # `_forms` are searched for within texts. `_parts` are the same in order, sorted again when there are more.
-        self._whole: dict[str, None] = {}
-        self._forms: dict[str, None] = {}
+        self._whole = self._forms = _NO_TEXTS
         self._parts: Sequence[str] = ()
-        if base:
-            self._whole, self._forms, self._parts = base.known()
         # The lengths of the forms that begin with these characters.
-        self._lengths: dict[str, dict[int, None]] = {}
-        for form in self._forms:
-            self._lengths.setdefault(form[:LEAST_LENGTH], {})[len(form)] = None
+        self._lengths = _NO_LENGTHS
         # The secrets this run has read: only they can be in its values (not a property, as each item reads it).
         # `_derived` come from its expressions, `_learned` are all of them, however short.
-        self.seen: dict[str, None] = {}
-        self._derived: dict[str, None] = {}
-        self._learned: dict[str, None] = {}
+        self.seen = self._derived = self._learned = _NO_TEXTS
+        if base:
+            self._begin()
+            self._whole, self._forms, self._parts = base.known()
+            for form in self._forms:
+                self._lengths.setdefault(form[:LEAST_LENGTH], {})[len(form)] = None
         if secrets:
             self.add(secrets)
+
+    def _begin(self) -> None:
+        """Make the dicts of a mask that gets its first secrets."""
+        with _beginning:
+            if self._whole is _NO_TEXTS:
+                self._forms, self._lengths = {}, {}
+                self.seen, self._derived, self._learned = {}, {}, {}
+                self._whole = {}  # the last one: whoever finds it finds the others
 
     def __bool__(self) -> bool:
         return bool(self._whole)
@@ -84,6 +100,8 @@ class Mask:
         found: dict[str, None] = {}
         for secret in secrets:
             _collect(secret, found)
+        if found and self._whole is _NO_TEXTS:
+            self._begin()
         for text in found:
             if text not in self._whole:
                 for form in _written(text) if len(text) >= LEAST_LENGTH else ():
@@ -128,6 +146,8 @@ class Mask:
                 continue
             if TOO_MANY in self.seen:
                 return
+            if self._whole is _NO_TEXTS:
+                self._begin()
             self._derived[text] = None
             self.see((text,) if len(self._derived) <= MAX_LEARNED else (text, TOO_MANY))
 

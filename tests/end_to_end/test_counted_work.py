@@ -222,9 +222,9 @@ def test_memory_that_stays(workflow: Path) -> None:
     assert kept <= 1.1
 
 
-MOST_OBJECTS_OF_A_RUN = 63
+MOST_OBJECTS_OF_A_RUN = 57
 """Objects of a run in progress that the garbage collector looks through in each of its passes."""
-MOST_BLOCKS_OF_A_RUN = 109
+MOST_BLOCKS_OF_A_RUN = 82
 """Blocks of memory that are allocated for it."""
 MOST_OBJECTS_OF_AN_ITEM = 34
 MOST_BLOCKS_OF_AN_ITEM = 52

@@ -1,6 +1,8 @@
 """The table of inquiries: written with the entries of their runs."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -43,6 +45,8 @@ _ROWS: Final = select(
     runs.c.requested_by,
 ).join(runs, runs.c.number == inquiries.c.run)  # fmt: skip
 _question: Final = msgspec.json.Decoder(Question, dec_hook=lambda _type, value: freeze(value))
+_SHORT_BYTES: Final = 4096
+"""Up to so many bytes of JSON, a decoded question is kept for the next row that has the same."""
 
 
 def write_inquiries(transaction: Transaction, happened: Sequence[Happened], numbers: Mapping[str, int]) -> None:
@@ -144,6 +148,12 @@ def _select(query: InquiryQuery) -> Select[Any]:
     return page.order_by(inquiries.c.number.desc())
 
 
+@lru_cache(maxsize=64)
+def _decode_short(text: str | bytes) -> Question:
+    """Return a question, the same object for all runs that ask the same: each of them keeps it while it waits."""
+    return _question.decode(text)
+
+
 def _restored(row: Any) -> StoredInquiry:
     """Return the inquiry of a row of `_ROWS`. Raises UnreadableRecord."""
     times = {name: getattr(row, name) for name in ("asked_at", "expires_at", "ended_at")}
@@ -151,12 +161,12 @@ def _restored(row: Any) -> StoredInquiry:
     if row.status not in INQUIRY_STATUSES:
         raise UnreadableRecord("the store is damaged: the status of an inquiry is unknown")
     try:
-        question = _question.decode(row.question)
+        question = (_decode_short if len(row.question) <= _SHORT_BYTES else _question.decode)(row.question)
     except DAMAGE as error:
         raise UnreadableRecord(f"an inquiry in the store is damaged: {error}") from None
     inquiry = Inquiry(
-        id=row.id, run_id=row.run_id, workflow=row.workflow, task=row.task, visit=row.visit, index=row.item,
-        attempt=row.attempt, asked_at=row.asked_at, expires_at=row.expires_at, question=question,
+        id=row.id, run_id=row.run_id, workflow=sys.intern(row.workflow), task=sys.intern(row.task), visit=row.visit,
+        index=row.item, attempt=row.attempt, asked_at=row.asked_at, expires_at=row.expires_at, question=question,
         requested_by=row.requested_by,
     )  # fmt: skip
     return StoredInquiry(row.number, inquiry, _restored_end(row))

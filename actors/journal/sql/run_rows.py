@@ -15,6 +15,7 @@ stops when the page is full:
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
@@ -269,11 +270,15 @@ def restore_priority(row: Any) -> Priority:
     return PRIORITIES[number]
 
 
+_ORIGINS: Final[dict[str, Origin]] = {origin: origin for origin in get_args(Origin)}
+"""Each row has a text of its own, which its run would keep."""
+
+
 def restore_origin(row: Any) -> Origin:
     """Return the origin of a row of `runs`. Any other text is damage, not an owner."""
-    if row.origin not in get_args(Origin):
+    origin = _ORIGINS.get(row.origin)
+    if origin is None:
         raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
-    origin: Origin = row.origin
     return origin
 
 
@@ -349,4 +354,10 @@ def restore_end(row: Any) -> RunEnd:
 
 def restore_limits(row: Any) -> ExpressionLimits:
     """Return the limits of a run from a row of `runs`."""
-    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)
+    return UNRECORDED_LIMITS if row.max_cost is None else _limits(row.max_cost, row.max_bytes)
+
+
+@lru_cache(maxsize=64)
+def _limits(cost: int, size: int) -> ExpressionLimits:
+    """Return limits, the same object for all runs that have the same: they change with the settings only."""
+    return ExpressionLimits(cost, size)

@@ -216,3 +216,25 @@ def test_a_sub_workflow_is_of_the_family_of_the_run_at_the_top() -> None:
     for run in runs:
         table.add(run)
     assert [run.family for run in runs] == ["top", "top", "top", "unknown"]
+
+
+def test_the_requests_whose_callers_wait_are_pending_and_nothing_is_kept_of_the_others() -> None:
+    run = a_run()
+    waiting = []
+    for _ in range(100):
+        waiting.append(run.add_request("pause"))
+        for _ in range(10):
+            run.add_request(None)  # its caller has gone
+    gc.collect()
+    assert run.pending_requests() == waiting
+    waiting.clear()
+    gc.collect()
+    assert run.pending_requests() == []
+    sizes = set()
+    for _ in range(10_000):
+        run.add_request(None)
+        sizes.add(len(run._requests))
+    # Forgetting them starts at the next power of two.
+    assert max(sizes) <= 2048
+    assert len(run._requests) <= 2
+    assert a_run().pending_requests() == []
