@@ -183,6 +183,7 @@ def test_no_delay_shifts_between_clocks_an_hour_apart(
         assert delayed.began_at is not None
         assert delayed.began_at - next(times_of(reader, soon[0])) >= SOON - MOST_SHIFT
 
+        assert all(before <= seconds_of(each["started_at"]) <= after for each in get(second.daemons()))
         assert before <= seconds_of(get(second.schedule("seldom"))["next"][0]) <= after + PERIOD
         events = reader.events.since(SCHEDULE_EVENT, 0.0, most=10_000).events
         ticks = [seconds_of(each.payload["due"]) for each in events]
