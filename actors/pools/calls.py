@@ -121,6 +121,6 @@ class PooledCall:
     def begins(self) -> None:
         """Take note that a worker has begun with the code."""
         if self.began is None:
-            self.began = Began(time.time(), time.monotonic())
+            self.began = Began(None, time.monotonic())
             if self.begun is not None:
                 self.begun()

@@ -38,11 +38,11 @@ class Began(msgspec.Struct, frozen=True):
     """The begin of an action's code.
 
     Attributes:
-        at: Seconds since the epoch, for people.
+        at: Seconds since the epoch by the clock of recorded times, or None where only the other is known.
         monotonic: The same moment by `time.monotonic()`, to measure from.
     """
 
-    at: float
+    at: float | None
     monotonic: float
 
 

@@ -225,7 +225,7 @@ class EventLoopRunner:
             self._end(running, await self._outcome(running))
 
     async def _outcome(self, running: _LoopCall) -> Finished:
-        running.began = Began(time.time(), time.monotonic())
+        running.began = Began(None, time.monotonic())
         call_ids.set(running.call.ids)
         if running.call.may_ask:
             call = running.call

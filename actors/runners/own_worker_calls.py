@@ -101,7 +101,7 @@ class OwnWorkerCall:
 
     def began(self) -> None:
         """Take note that the call begins."""
-        self.began_at = Began(time.time(), time.monotonic())
+        self.began_at = Began(None, time.monotonic())
         if self.begun is not None:
             self.begun()
 

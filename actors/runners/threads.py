@@ -212,7 +212,7 @@ class ThreadRunner:
         try:
             finished: Finished | None = None
             if queued.take():
-                queued.began = Began(time.time(), time.monotonic())
+                queued.began = Began(None, time.monotonic())
                 finished = run_call(
                     queued.action, queued.call, queued.printed if self._captures else None, queued.begun
                 )

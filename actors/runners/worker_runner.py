@@ -78,7 +78,7 @@ class _WorkerCall:
         return encode_call(self.action, self.call)
 
     def began(self) -> None:
-        self.began_at = Began(time.time(), time.monotonic())
+        self.began_at = Began(None, time.monotonic())
         if self.begun is not None:
             self.begun()
 

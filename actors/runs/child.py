@@ -60,15 +60,15 @@ def child_of(message: RunItem) -> Child | None:
     return message.child if isinstance(message.child, Child) else None
 
 
-def begin_of_child(known: Child | None, now: Began) -> Began:
+def begin_of_child(known: Child | None, now: float, monotonic: float) -> Began:
     """Return when the run of a sub-workflow began: at its acceptance if it is `known`, else now.
 
     For one that has ended already, the monotonic time is as long ago as it took.
     """
     if known is None:
-        return now
-    elapsed = (now.at if known.ended_at is None else known.ended_at) - known.accepted_at
-    return Began(known.accepted_at, now.monotonic - max(elapsed, 0.0))
+        return Began(now, monotonic)
+    elapsed = (now if known.ended_at is None else known.ended_at) - known.accepted_at
+    return Began(known.accepted_at, monotonic - max(elapsed, 0.0))
 
 
 def parent_of(start: StartItem, task: Task, run_id: str, workflow: str) -> ParentItem:

@@ -180,6 +180,8 @@ class ItemsInFlight(ItemsToStart):
                 queue.is_blocked = True
                 if self._pooled is None:
                     break  # so are all others
+                if pool not in HERE_OR_NONE:
+                    queue.full = pool
             elif rated.take(queue):
                 if self._pooled is not None and pool not in HERE_OR_NONE:
                     self._pooled.begin(pool, key_of(start))

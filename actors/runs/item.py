@@ -158,7 +158,7 @@ class ItemActor(DispatchedActor):
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
         start, task, services, known = message.start, message.task, self._services, child_of(message)
-        began = begin_of_child(known, Began(services.now(), self._began))
+        began = begin_of_child(known, services.now(), self._began)
         child = ChildRun(services.engine, services.new_run_id() if known is None else known.run_id, began)
         self._running = child
         if start.timeout is not None:
@@ -349,9 +349,10 @@ class ItemActor(DispatchedActor):
             self._forget_reminder()
         start, running = request.start, self._running
         began = self._inline_began if running is None else running.began
+        now = self._services.now()
         completed = ItemCompleted(
-            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now(),
-            None if began is None else began.at,
+            start.task, start.visit, start.index, start.attempt, outcome, result, failure, now,
+            None if began is None else self._recorded_begin(began, now),
             seconds if seconds is not None or began is None else max(finished_at - began.monotonic, 0.0),
         )  # fmt: skip
         # Text of a function that runs on comes too late.
@@ -363,6 +364,10 @@ class ItemActor(DispatchedActor):
         if self._watchers is not None:  # a call less for each item
             end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
+
+    def _recorded_begin(self, began: Began, now: float) -> float:
+        """Return when the action began, by the clock of recorded times. That of this machine may differ."""
+        return now - (self._services.timers.monotonic() - began.monotonic) if began.at is None else began.at
 
 
 def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The items of one run that wait until the rate of their key lets them start."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -25,15 +25,17 @@ class RateQueue:
         pool: The times of the key.
         waiting: The items that wait.
         is_blocked: Whether something else than the rate keeps the next item from its start.
+        full: The pool of workers without room for the next item, or None.
     """
 
-    __slots__ = ("is_blocked", "key", "pool", "waiting")
+    __slots__ = ("full", "is_blocked", "key", "pool", "waiting")
 
     def __init__(self, key: str, pool: RatePool) -> None:
         self.key = key
         self.pool = pool
         self.waiting: deque[Waiting] = deque()
         self.is_blocked = True
+        self.full: str | None = None
 
 
 class RatedItems:
@@ -102,7 +104,7 @@ class RatedItems:
             queue = self._queues.get(key)
             if queue is None:
                 continue
-            queue.is_blocked = False
+            queue.is_blocked, queue.full = False, None
             while count := min(queue.pool.usable(self._run_id), len(queue.waiting)):
                 yield queue, count
                 if queue.is_blocked:
@@ -153,12 +155,20 @@ class RatedItems:
                 queue.is_blocked = True  # until its items are looked at again
 
     def waits(self) -> tuple[RateWait, ...]:
-        """Return the rates that items wait for."""
+        """Return the rates that items wait for. An item waits for a pool first, if that is full."""
         now = self._services.now()
         found = []
         for queue in self._queues.values():
-            if queue.waiting:
+            if queue.waiting and queue.full is None:
                 use = queue.pool.use(self._run_id)
                 until = None if use.seconds is None else now + use.seconds
                 found.append(RateWait(queue.key, len(queue.waiting), use.limit, use.per, until))
         return tuple(found)
+
+    def waiting_for_pools(self) -> Counter[str]:
+        """Return how many items wait for each pool of workers that has no room for them."""
+        waiting = Counter[str]()
+        for queue in self._queues.values():
+            if queue.full is not None:
+                waiting[queue.full] += len(queue.waiting)
+        return waiting

@@ -1,6 +1,6 @@
 """The items of one run that wait to start: here, in pools, for permits or rates of keys, and sub-workflows."""
 
-from collections import deque
+from collections import Counter, deque
 from typing import Final, TypeAlias
 
 from stretto.actors.history import KeyWait, RateWait
@@ -105,7 +105,9 @@ class ItemsToStart:
 
     def waiting_for_pools(self) -> dict[str, int]:
         """Return how many items wait for each pool."""
-        return {} if self._pooled is None else self._pooled.waiting()
+        waiting = Counter[str]() if self._rated is None else self._rated.waiting_for_pools()
+        waiting.update({} if self._pooled is None else self._pooled.waiting())
+        return waiting
 
     def waiting_for_keys(self) -> tuple[KeyWait, ...]:
         """Return the keys whose permits items wait for."""

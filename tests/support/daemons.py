@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ class Served:
 
 
 @contextmanager
-def starting(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
+def starting(folder: Path, *arguments: str, program: Sequence[str] = STRETTO, **environment: str) -> Iterator[Served]:
     """Start a daemon on definitions and actions of a folder of its own. It may not be ready yet."""
     definitions = folder / "definitions"
     definitions.mkdir(exist_ok=True)
@@ -134,7 +134,7 @@ def starting(folder: Path, *arguments: str, **environment: str) -> Iterator[Serv
     (definitions / "echo.yaml").write_text(ECHO)
     (folder / "gate_actions.py").write_text(ACTIONS)
     command = [
-        *STRETTO, "serve", "--definitions", str(definitions), "--actions", str(folder / "gate_actions.py"),
+        *program, "serve", "--definitions", str(definitions), "--actions", str(folder / "gate_actions.py"),
         "--socket", str(folder / "run" / "s"), "--port", "0", *arguments,
     ]  # fmt: skip
     process = subprocess.Popen(
@@ -152,9 +152,9 @@ def starting(folder: Path, *arguments: str, **environment: str) -> Iterator[Serv
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
+def serving(folder: Path, *arguments: str, program: Sequence[str] = STRETTO, **environment: str) -> Iterator[Served]:
     """Run a daemon as `starting` does, once it is ready."""
-    with starting(folder, *arguments, **environment) as served:
+    with starting(folder, *arguments, program=program, **environment) as served:
         yield served.begin()
 
 

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.pools import CarrierEvents, Worker
 from stretto.actors.pools.messages import ToWorker, decode_to_worker
+from tests.support.waiting import PATIENCE
 
 
 class InProcessCarrier:
@@ -61,6 +62,7 @@ class InProcessCarrier:
         if self._worker is not None:
             self._thread.join()
             self._worker.stop()
+            self._worker._beater.join(PATIENCE)  # a worker's process ends without waiting for it
 
     def _read(self) -> None:
         assert self._worker is not None

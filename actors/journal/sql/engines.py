@@ -104,7 +104,7 @@ def register(connection: Connection, knows: str, lease: float | None) -> int:
         "version": metadata.version("stretto"),
         "knows": knows,
         "host": socket.gethostname(),
-        "opened_at": time.time(),
+        "opened_at": time.time() if lease is None else SERVER_TIME,
         "commits": 0,
         "expires_at": None if lease is None else SERVER_TIME + lease,
     }

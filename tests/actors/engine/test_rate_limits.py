@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from stretto.actors import action
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.pools import PoolOptions, pools
+from stretto.actors.pools.messages import Perform
 from tests.support.engines import Bench, outcome_of
+from tests.support.in_process_pools import InProcessCarrier
 from tests.support.waiting import PATIENCE
 
 LEASE = 3.0
@@ -28,6 +32,7 @@ tasks:
 FAST = RATED.replace("limit: 1, per: 86400, burst: 3", "limit: 10000, per: 100, burst: 10")
 
 EVEN = RATED.replace("limit: 1, per: 86400, burst: 3", "limit: 10, per: 1, burst: 1")
+IN_POOL, IN_POOL_FAST = (each.replace("tasks:", "runs_on: compute\ntasks:") for each in (RATED, FAST))
 
 
 class Starts:
@@ -200,3 +205,34 @@ def test_engines_share_a_rate(start_bench: Callable[..., Bench], postgres_url: s
     assert first.run(FAST, {"name": "b", "count": 30}).status == "succeeded"
     assert second.run(FAST, {"name": "b", "count": 30}).status == "succeeded"
     assert len(starts.items) == BURST + 60
+
+
+def test_a_rate_limits_the_items_of_a_pool(
+    start_bench: Callable[..., Bench], starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items take their turns as the pool has room. No more of them reach the worker than the rate allows."""
+    registered, carriers = ActionRegistry.registered("refuse"), list[InProcessCarrier]()
+
+    def carry(_name: str, *, slots: int, **_others: Any) -> InProcessCarrier:
+        carriers.append(InProcessCarrier(registered, slots))
+        return carriers[-1]
+
+    monkeypatch.setattr(pools, "ProcessCarrier", carry)
+    bench = start_bench(pools={"compute": PoolOptions(workers=1, slots=2)})
+    (carrier,) = carriers
+    rates = bench.proxy.host.services().get(timeout=PATIENCE).rate_limits
+    run = bench.submit(IN_POOL, {"name": "a"})
+    while "rate" in (kinds := [each["kind"] for each in waits_of(bench, run.id)]) or "pool" not in kinds:
+        time.sleep(0.01)  # its items are about to wait
+    (wait,) = (each for each in waits_of(bench, run.id) if each["kind"] == "pool")
+    assert wait["text"] == "12 items wait for a worker of compute: 0 of 1 connected"
+    assert rates.items_waiting() == 0, "no turn is lost to an item that has no place"
+    carrier.join()
+    starts.wait_for(BURST)
+    assert wait_of(bench, run.id)["count"] == 12 - BURST
+    bench.proxy.cancel(run.id).get(timeout=PATIENCE)
+    assert outcome_of(run).status == "cancelled"
+    assert bench.run(IN_POOL_FAST, {"name": "b", "count": 40}).status == "succeeded"
+    assert sorted(starts.items) == [*(("a", number) for number in range(BURST)), *(("b", each) for each in range(40))]
+    sent = [each for message in carrier.sent if isinstance(message, Perform) for each in message.sendings]
+    assert len(sent) == BURST + 40

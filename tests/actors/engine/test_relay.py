@@ -1,7 +1,8 @@
 """A request to any engine of a store reaches the engine that has the run."""
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from sqlalchemy import text
@@ -10,18 +11,28 @@ from stretto.actors.engine.engine import Engine
 from stretto.actors.engine.relay import CHANGES, REPORTS, RefusedByPeer
 from stretto.actors.journal import InquiryEnded, Requester
 from stretto.actors.journal.lease import Lease
+from stretto.actors.journal.messages import ClaimLeft
 from stretto.actors.journal.opening import share_store
+from stretto.actors.journal.sql import claims
 from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ItemNotInFlight, MayNotAnswer
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
+from tests.support.databases import administration
 from tests.support.engines import Bench, outcome_of
 from tests.support.inquiries import ASK, Asked
-from tests.support.waiting import PATIENCE
+from tests.support.recording import acceptance
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+if TYPE_CHECKING:
+    import psycopg
 
 SLEEP = "cancellation_policy: cancel_running\ntasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
 SHORT_LEASE = 4.0
+LONG_LEASE = 600.0
+"""No engine renews it during a test."""
+PORTIONS = 3
 LEASE_OF_ONE_THAT_IS_GONE = 6.0
 """Longer than it takes to stop an engine and to ask another one, and shorter than a request waits for its answer."""
 FAN_OUT = """
@@ -203,3 +214,42 @@ def test_the_output_of_an_item_in_flight_is_asked_of_its_engine(pair: tuple[Benc
     ask(second, "cancel", run.id)
     outcome_of(run)
     assert ask(second, "item_output", run.id, "a", 0)["outcome"] == "cancelled"
+
+
+def test_a_claim_of_a_portion_wakes_the_other_engines(
+    start_bench: Callable[..., Bench], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take their share of many runs at once, not at their next renewal. Counted: once for each full portion."""
+    bench = start_bench(store=postgres_url, store_lease=LONG_LEASE)
+    link: Any = bench.proxy.host.services().get(timeout=PATIENCE).journal
+    with ExitStack() as stack:
+        left = stack.enter_context(share_store(postgres_url, None, Lease(LONG_LEASE), StoreClock()))
+        other = stack.enter_context(share_store(postgres_url, None, Lease(LONG_LEASE), StoreClock()))
+        inbox, asked = Inbox.start(), Inbox.start()
+        stack.callback(asked.stop)
+        stack.callback(inbox.stop)
+        assert other.peers is not None
+        other.peers.start(asked, inbox, list)
+        heard = stack.enter_context(administration(postgres_url))
+        driver = cast("psycopg.Connection[Any]", heard.connection.driver_connection)
+        heard.exec_driver_sql("LISTEN stretto_releases")
+        # One that was cut off has left its runs, and has not notified anyone.
+        runs = [acceptance() for _ in range(PORTIONS * 2)]
+        left.writer.write(runs)
+        with left._ownership.transaction() as connection:
+            connection.execute(text("UPDATE runs SET owner = NULL"))
+        monkeypatch.setattr(claims, "CLAIMED_AT_ONCE", 2)
+        for _ in range(PORTIONS):
+            link._journal.ask(ClaimLeft(), timeout=PATIENCE)
+        notified = [each.payload for each in driver.notifies(timeout=PATIENCE, stop_after=PORTIONS)]
+        assert notified == [str(link.engine)] * PORTIONS
+        assert isinstance(messages_of(inbox).get(timeout=PATIENCE), ClaimLeft)
+        # A portion with room for more is the last one.
+        left.writer.write([last := acceptance()])
+        with left._ownership.transaction() as connection:
+            connection.execute(text("UPDATE runs SET owner = NULL WHERE id = :run"), {"run": last.run_id})
+        link._journal.ask(ClaimLeft(), timeout=PATIENCE)
+        while ask(bench, "status", last.run_id)["status"] != "succeeded":
+            pass
+        heard.exec_driver_sql("NOTIFY stretto_releases, 'end'")
+        assert [each.payload for each in driver.notifies(timeout=PATIENCE, stop_after=1)] == ["end"]

@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from stretto.actors.engine import startup
 from stretto.actors.journal.claims import Claimed, Claims, claim_all
 from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.service import OpenJournal
-from stretto.actors.journal.sql.store import share
+from stretto.actors.journal.sql import store as sql_store
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.actors.journal.store_clock import StoreClock
-from stretto.actors.outcome import RunWasParked
+from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.runs import RunEnded
 from tests.actors.journal.sql.test_schema import next_schema
+from tests.support.databases import administration
 from tests.support.engines import Bench, outcome_of
+from tests.support.inquiries import ASK, Asked
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -136,24 +137,73 @@ def test_a_fenced_engine_ends(shared: Callable[[], Bench], postgres_url: str) ->
 
 
 def test_an_upgrade_is_rolling(
-    shared: Callable[[], Bench], postgres_url: str, tmp_path: Path, ends_of: Callable[[Bench], Any]
+    shared: Callable[[], Bench],
+    postgres_url: str,
+    tmp_path: Path,
+    ends_of: Callable[[Bench], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """This version goes on beside the next one, whose tables have one column more. Each continues runs of the other.
+    """This version goes on beside the next one, which adds a column. Each has runs in progress, and continues those
+    of the other.
 
     Once all daemons are new, an old one is refused.
     """
     old = shared()
-    with share(locate(postgres_url), None, Lease(LEASE), StoreClock(), next_schema(tmp_path)) as new:
-        assert old.run(TWO).status == "succeeded"
-        left = old.submit("tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n")
-        ends = ends_of(old)
-        run = acceptance()
-        new.writer.write([run])
-        with new._ownership.transaction() as connection:
-            connection.execute(text("UPDATE runs SET owner = NULL, note = 'new' WHERE id = :run"), {"run": run.run_id})
-        message = ends.get(timeout=PATIENCE)
-        assert (message.run_id, message.outcome.status) == (run.run_id, "succeeded")
-        old.proxy.stop(grace=0).get(timeout=PATIENCE)
-        assert [each.run_id for each in new.claims.claim().unfinished] == [left.id]
-        with pytest.raises(CannotOpenStore, match="a newer Stretto has written it"):
-            shared()
+    across, inquiry = ask_on(old)
+    newer = next_schema(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(sql_store, "SCHEMA", newer)
+        new = shared()
+    assert columns_of(postgres_url, "runs") >= {"note"}, "the tables are changed while the old one has a run"
+    old.proxy.answer_inquiry(inquiry, {"continue": True}).get(timeout=PATIENCE)
+    assert outcome_of(across).status == "succeeded"
+    assert old.run(TWO).status == new.run(TWO).status == "succeeded"
+
+    asked = [ask_on(bench) for bench in (old, new)]
+    ends = ends_of(new)
+    old.proxy.stop(grace=0).get(timeout=PATIENCE)
+    for _, each in asked:
+        new.proxy.answer_inquiry(each, {"continue": True}).get(timeout=PATIENCE)
+    assert {ends.get(timeout=PATIENCE).run_id for _ in asked} == {run.id for run, _ in asked}
+
+    with pytest.raises(CannotOpenStore, match="a newer Stretto has written it"):
+        shared()
+
+
+def test_a_daemon_of_the_old_version_continues_runs_of_the_new_one(
+    shared: Callable[[], Bench],
+    postgres_url: str,
+    tmp_path: Path,
+    ends_of: Callable[[Bench], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when the new one is killed during an upgrade. What the new one has written in its column stays."""
+    old = shared()
+    with monkeypatch.context() as patched:
+        patched.setattr(sql_store, "SCHEMA", next_schema(tmp_path))
+        new = shared()
+    run, inquiry = ask_on(new)
+    with administration(postgres_url) as connection:
+        connection.execute(text("UPDATE runs SET note = 'new' WHERE id = :run"), {"run": run.id})
+    ends = ends_of(old)
+    new.proxy.stop(grace=0).get(timeout=PATIENCE)
+    old.proxy.answer_inquiry(inquiry, {"continue": True}).get(timeout=PATIENCE)
+    ended = ends.get(timeout=PATIENCE)
+    assert (ended.run_id, ended.outcome.status) == (run.id, "succeeded")
+    with administration(postgres_url) as connection:
+        assert connection.scalar(text("SELECT note FROM runs WHERE id = :run"), {"run": run.id}) == "new"
+
+
+def ask_on(bench: Bench) -> tuple[RunHandle, str]:
+    """Start a run that asks a person, and return it with its inquiry, which is durable."""
+    asked = Asked(bench)
+    run = bench.submit(ASK)
+    inquiry = asked.next().id
+    asked.stop()
+    return run, inquiry
+
+
+def columns_of(url: str, table: str) -> set[str]:
+    """Return the columns of a table."""
+    with administration(url) as connection:
+        return {each["name"] for each in inspect(connection).get_columns(table)}

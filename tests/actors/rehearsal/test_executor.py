@@ -65,6 +65,29 @@ def test_time_passes_as_the_definition_says() -> None:
     assert [each.began_at for each in ends] == [START + each.at for each in rehearsed.launches]
 
 
+def test_a_rate_lets_items_start_at_its_times() -> None:
+    """On virtual time, also in a pool, which no rehearsal has. Each attempt of an item takes its turn."""
+    rehearsed = performed(
+        "tasks:\n"
+        "  - name: a\n"
+        "    action: x.y\n"
+        "    runs_on: compute\n"
+        "    with_items: [1, 2, 3, 4]\n"
+        "    concurrency: 4\n"
+        "    retry: {count: 1, delay: 1}\n"
+        "    rate: {key: k, limit: 1, per: 3600, burst: 2}\n",
+        Rule(task="a", item=2, attempt=1, status="failed"),
+    )
+    assert rehearsed.status == "succeeded"
+    assert launched(rehearsed) == [
+        ("a", 0, 1, 0.0, "succeeded", 1.0),
+        ("a", 1, 1, 0.0, "succeeded", 1.0),
+        ("a", 2, 1, 3600.0, "failed", 3601.0),
+        ("a", 3, 1, 7200.0, "succeeded", 7201.0),
+        ("a", 2, 2, 10800.0, "succeeded", 10801.0),
+    ]
+
+
 def test_items_are_read_and_results_are_not_written(tmp_path: Path) -> None:
     """A file of items is what it is; nothing happens in a rehearsal."""
     (tmp_path / "items").write_text("".join(f"{number}\n" for number in range(600)))

@@ -224,8 +224,8 @@ def test_a_parent_that_crashes_takes_its_children_along(nested: Callable[..., Be
 def test_a_recovered_sub_workflow_began_with_its_acceptance(ended_at: float | None, began: Began) -> None:
     """One that has ended while nobody watched has taken what it took, and no clock that was set back makes it less."""
     child = Child("child", ItemKey("call", 1, 0), 1, 1000.0, ended_at)
-    assert begin_of_child(child, Began(1040.0, 500.0)) == began
-    assert begin_of_child(None, Began(1040.0, 500.0)) == Began(1040.0, 500.0)
+    assert begin_of_child(child, 1040.0, 500.0) == began
+    assert begin_of_child(None, 1040.0, 500.0) == Began(1040.0, 500.0)
 
 
 def test_a_try_took_as_long_as_its_sub_workflows_run(nested: Callable[..., Bench], sqlite_url: str) -> None:
