@@ -5,7 +5,6 @@ an expression only passes on, whole or as a passage, is not derived: its secrets
 """
 
 import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -39,8 +38,8 @@ _NO_TEXTS: Final[dict[str, None]] = {}
 _NO_LENGTHS: Final[dict[str, dict[int, None]]] = {}
 """Shared by all masks without secrets, which most runs have: dicts of their own would take 400 bytes of each. Nothing
 is added to them."""
-_beginning = threading.Lock()
-"""Held while a mask gets dicts of its own: two threads may add its first secrets."""
+_BEGUN: Final[dict[int, tuple[list[dict[str, None]], dict[str, dict[int, None]]]]] = {}
+"""The dicts of masks that are just getting their first secrets, by the id of the mask."""
 
 
 class Mask:
@@ -74,12 +73,16 @@ class Mask:
             self.add(secrets)
 
     def _begin(self) -> None:
-        """Make the dicts of a mask that gets its first secrets."""
-        with _beginning:
-            if self._whole is _NO_TEXTS:
-                self._forms, self._lengths = {}, {}
-                self.seen, self._derived, self._learned = {}, {}, {}
-                self._whole = {}  # the last one: whoever finds it finds the others
+        """Make the dicts of a mask that gets its first secrets, perhaps from two threads.
+
+        `dict.setdefault` is atomic: both get the same ones. Who comes later finds that `_whole` is set.
+        """
+        texts, lengths = _BEGUN.setdefault(id(self), ([{}, {}, {}, {}, {}], {}))
+        if self._whole is _NO_TEXTS:
+            self._lengths = lengths
+            self._forms, self.seen, self._derived, self._learned, whole = texts
+            self._whole = whole  # the last one: who finds it finds the others
+        _BEGUN.pop(id(self), None)
 
     def __bool__(self) -> bool:
         return bool(self._whole)
