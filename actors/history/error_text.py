@@ -6,6 +6,9 @@ from typing import Any, Final
 
 _SHOWN: Final = re.compile(r" \(showing \d+\)")
 """The part of a message that applies to the records, not to their lines."""
+_OF_A_CAUSE: Final = frozenset({"count", "of", "message", "item_index", "code"})
+_OF_A_PLACE: Final = frozenset({"file", "line", "column"})
+"""The fields of a record as it was written. One that has lost a field is damaged: `store check` reports it."""
 MAX_TOLERATED: Final = 3
 """Tasks that the line about a successful run's failures names."""
 
@@ -15,11 +18,11 @@ def error_lines(errors: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
     Equal errors of a task's items are one line, with the number of items.
     """
-    grouped = {(error.get("task"), error.get("visit")) for error in errors if error.get("causes")}
+    grouped = {(error.get("task"), error.get("visit")) for error in errors if _causes(error)}
     for error in errors:
         if error.get("item_index") is not None and (error.get("task"), error.get("visit")) in grouped:
             continue
-        causes: Sequence[Mapping[str, Any]] = error.get("causes") or ()
+        causes = _causes(error)
         if len(causes) == 1:
             yield _cause_line(error, causes[0])
             yield from _frame_lines(causes[0], "  ")
@@ -49,8 +52,12 @@ def tolerated_lines(errors: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"tolerated: {'; '.join(parts)}{more}"
 
 
+def _causes(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [cause for cause in error.get("causes") or () if cause.keys() >= _OF_A_CAUSE]
+
+
 def _summary(error: Mapping[str, Any]) -> str:
-    causes = error.get("causes") or ()
+    causes = _causes(error)
     if not causes:
         return str(error.get("message"))
     failed = f"{sum(cause['count'] for cause in causes):,} of {causes[0]['of']:,} items failed"
@@ -64,8 +71,8 @@ def _cause_line(error: Mapping[str, Any], cause: Mapping[str, Any]) -> str:
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    where = error.get("where")
-    return f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
+    where = error.get("where") or {}
+    return f"{where['file']}:{where['line']}:{where['column']}: " if where.keys() >= _OF_A_PLACE else ""
 
 
 def _handled(error: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from stretto.actors.history import error_lines, tolerated_lines
+from stretto.actors.history.error_text import error_line
 
 WHERE = {"file": "a.yaml", "line": 7, "column": 23}
 
@@ -70,3 +71,10 @@ def test_a_run_that_tolerated_failures_has_one_line_about_them() -> None:
     assert list(tolerated_lines([record("no luck"), *(record("down", task=each) for each in "bcde")])) == [
         "tolerated: 'a': no luck; 'b': down; 'c': down; and 2 more"
     ]
+
+
+def test_a_damaged_record_is_shown_as_far_as_it_goes() -> None:
+    """A flipped bit in the name of a field of its place, or of a cause."""
+    place = {"file": "w.yaml", "line": 1, "colunn": 2}
+    damaged = record("2 of 3 items failed", where=place, causes=[{"count": 2, "message": "no"}])
+    assert list(error_lines([damaged])) == [error_line({**damaged, "where": None})]
