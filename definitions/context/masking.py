@@ -5,7 +5,6 @@ an expression only passes on, whole or as a passage, is not derived: its secrets
 """
 
 import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -39,8 +38,6 @@ _NO_TEXTS: Final[dict[str, None]] = {}
 _NO_LENGTHS: Final[dict[str, dict[int, None]]] = {}
 """Shared by all masks without secrets, which most runs have: dicts of their own would take 400 bytes of each. Nothing
 is added to them."""
-_beginning = threading.Lock()
-"""Held while a mask gets dicts of its own: two threads may add its first secrets."""
 
 
 class Mask:
@@ -54,11 +51,12 @@ class Mask:
         base: The mask of the secrets that all runs of an engine share.
     """
 
-    __slots__ = ("_derived", "_forms", "_learned", "_lengths", "_parts", "_whole", "seen")
+    __slots__ = ("_derived", "_forms", "_learned", "_lengths", "_own", "_parts", "_whole", "seen")
 
     def __init__(self, secrets: Iterable[Any] = (), base: "Mask | None" = None) -> None:
         # `_forms` are searched for within texts. `_parts` are the same in order, sorted again when there are more.
         self._whole = self._forms = _NO_TEXTS
+        self._own: dict[str, Any] = {}
         self._parts: Sequence[str] = ()
         # The lengths of the forms that begin with these characters.
         self._lengths = _NO_LENGTHS
@@ -75,11 +73,11 @@ class Mask:
 
     def _begin(self) -> None:
         """Make the dicts of a mask that gets its first secrets."""
-        with _beginning:
-            if self._whole is _NO_TEXTS:
-                self._forms, self._lengths = {}, {}
-                self.seen, self._derived, self._learned = {}, {}, {}
-                self._whole = {}  # the last one: whoever finds it finds the others
+        # By `setdefault`, which is atomic: of two threads that add the first secrets, both get the same dicts.
+        own = self._own.setdefault
+        self._forms, self._lengths = own("forms", {}), own("lengths", {})
+        self.seen, self._derived, self._learned = own("seen", {}), own("derived", {}), own("learned", {})
+        self._whole = own("whole", {})  # the last one: a thread that finds it finds the others
 
     def __bool__(self) -> bool:
         return bool(self._whole)
