@@ -63,8 +63,7 @@ class Visit:
     def __init__(
         self, task: Task, arrival: Arrival, snapshot: Snapshot, started_at: float, semantics: Semantics
     ) -> None:
-        self.task = task
-        self.name = task.name
+        self.task, self.name = task, task.name
         self.semantics = semantics
         self.visit = 0
         """Its number among the visits of its task."""
@@ -103,14 +102,13 @@ class Visit:
         self.window: dict[int, ItemAttempt] = {}
 
         self.results: list[Data] = []
-        self.failures = NONE_FAILED
+        self.failures, self.withdrawn = NONE_FAILED, NONE_WITHDRAWN
+        """`withdrawn` are items whose place was freed before an attempt that was commanded could start."""
         self.next_index = self.succeeded = 0
         self.skipped: set[int] | frozenset[int] = NONE_SKIPPED
         """Items that count as succeeded, without a result."""
         self.requeued = NONE_REQUEUED
         """Failed items to retry as soon as the window has room."""
-        self.withdrawn = NONE_WITHDRAWN
-        """Items whose place was freed before an attempt that was commanded could start."""
         self.taken_over: AbstractSet[int] = NONE_TAKEN_OVER
         """Failed items that a rerun has taken over. They do not keep others from their start."""
 
@@ -173,8 +171,8 @@ class Visit:
         self.prepared = [*self.prepared, prepared]
         self.results.append(None)
         self.deciding_index = 0
-        self.window[index] = ItemAttempt(at, self.attempt, at)
-        return self.start(index, self.window[index])
+        self.window[index] = item = ItemAttempt(at, self.attempt, at)
+        return self.start(index, item)
 
     # ---- items end
 
@@ -229,10 +227,9 @@ class Visit:
 
     def requeue(self, index: int) -> None:
         """Retry a failed item as soon as the window has room."""
-        failed = next(each for each in self.failures if each.index == index)
-        self.failures.remove(failed)
         self.requeued = self.requeued or {}
-        self.requeued[index] = failed
+        self.requeued[index] = failed = next(each for each in self.failures if each.index == index)
+        self.failures.remove(failed)
         self.taken_over = self.taken_over - {index}
 
     def fail_requeued(self) -> None:
