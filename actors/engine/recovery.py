@@ -105,7 +105,6 @@ class RunRecovery:
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
         recoverable = []
         for each in left:  # parents come before their children
-            # Interned: each row has a text of its own, and all runs of a workflow have the same.
             handle = RunHandle(each.run_id, sys.intern(each.workflow), SparseFuture())
             run = unsupervised_run(handle, each.accepted_at, each.parent)
             quarantine = quarantined.get(each.run_id) or self._quarantine.of(each.parent)

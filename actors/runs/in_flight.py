@@ -141,7 +141,9 @@ class ItemsInFlight(ItemsToStart):
         for _ in range(min(free, len(waiting))):
             start, preceding_end = waiting.popleft()
             if durable and tasks[start.task].delivery == "at_most_once":
-                self._record(start, preceding_end, record_first)
+                self._being_recorded = self._being_recorded or {}
+                self._being_recorded[key_of(start)] = None
+                record_first(start, preceding_end)
             else:
                 self._running[start.task, start.visit, start.index] = self._start(start, preceding_end)
         if self._pooled is not None:
@@ -158,18 +160,11 @@ class ItemsInFlight(ItemsToStart):
         record_first: Callable[[StartItem, float | None], None],
     ) -> None:  # fmt: skip
         if self._services.journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
-            self._record(start, preceding_end, record_first)
+            self._being_recorded = self._being_recorded or {}
+            self._being_recorded[key_of(start)] = None
+            record_first(start, preceding_end)
         else:
             self._running[key_of(start)] = self._start(start, preceding_end, pool=pool)
-
-    def _record(
-        self, start: StartItem, preceding_end: float | None, record_first: Callable[[StartItem, float | None], None]
-    ) -> None:
-        """Let an item start once its start is durable."""
-        if not self._being_recorded:
-            self._being_recorded = {}
-        self._being_recorded[key_of(start)] = None
-        record_first(start, preceding_end)
 
     def _start_rated(self, rated: RatedItems, record_first: Callable[[StartItem, float | None], None]) -> None:
         """Start the items whose time has come. An item uses its time only once it has all permits."""

@@ -95,7 +95,7 @@ class RunRequest:
 
     Attributes:
         workflow: The definition.
-        inputs: The inputs, not bound yet. None any more once the run is accepted.
+        inputs: The inputs, not bound yet.
         handle: The run's handle.
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.

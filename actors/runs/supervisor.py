@@ -69,7 +69,7 @@ from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.waiting_messages import CancelMadeInquiry, MakeInquiry, ReportMadeInquiry
 from stretto.definitions.conductor import Conductor, IllegalTransition
-from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
+from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
 from stretto.metrics import mask_run
 
@@ -203,12 +203,10 @@ class RunSupervisor(DispatchedActor):
         conductor = self._make_conductor(parameters, accepted_at)
         if not run.log.durable and not request.audit:
             request.accepted.resolve(request.handle)
-            request.inputs = EMPTY_OBJECT
             self._start_conducting(_RECORDED)
             return
         needs = needs_of(self._services, request)
         accepted = request.acceptance(parameters, accepted_at, needs, secret=bool(conductor.mask))
-        request.inputs = EMPTY_OBJECT  # the parameters have them
         run.log.accept(accepted, (self.actor_inbox, _RECORDED), (request.accepted, request.handle))
 
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:

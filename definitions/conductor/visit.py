@@ -23,6 +23,7 @@ NONE_SKIPPED: Final[frozenset[int]] = frozenset()
 NONE_TAKEN_OVER: Final[AbstractSet[int]] = frozenset()
 NONE_REQUEUED: Final[dict[int, ItemFailure]] = {}
 NONE_FAILED: Final[list[ItemFailure]] = []
+NONE_WITHDRAWN: Final[list[int]] = []
 """Shared, too. Nothing is added to them."""
 STARTS_A_PORTION: Final = 2_000
 """The items of a visit that start before their event pauses, so that other runs get their turns.
@@ -62,8 +63,7 @@ class Visit:
     def __init__(
         self, task: Task, arrival: Arrival, snapshot: Snapshot, started_at: float, semantics: Semantics
     ) -> None:
-        self.task = task
-        self.name = task.name
+        self.task, self.name = task, task.name
         self.semantics = semantics
         self.visit = 0
         """Its number among the visits of its task."""
@@ -102,15 +102,13 @@ class Visit:
         self.window: dict[int, ItemAttempt] = {}
 
         self.results: list[Data] = []
-        # Lists are made on demand: a visit that waits has nothing in them.
-        self.failures = NONE_FAILED
+        self.failures, self.withdrawn = NONE_FAILED, NONE_WITHDRAWN
+        """`withdrawn` are items whose place was freed before an attempt that was commanded could start."""
         self.next_index = self.succeeded = 0
         self.skipped: set[int] | frozenset[int] = NONE_SKIPPED
         """Items that count as succeeded, without a result."""
         self.requeued = NONE_REQUEUED
         """Failed items to retry as soon as the window has room."""
-        self.withdrawn: list[int] | tuple[()] = ()
-        """Items whose place was freed before an attempt that was commanded could start."""
         self.taken_over: AbstractSet[int] = NONE_TAKEN_OVER
         """Failed items that a rerun has taken over. They do not keep others from their start."""
 
@@ -173,8 +171,8 @@ class Visit:
         self.prepared = [*self.prepared, prepared]
         self.results.append(None)
         self.deciding_index = 0
-        self.window[index] = ItemAttempt(at, self.attempt, at)
-        return self.start(index, self.window[index])
+        self.window[index] = item = ItemAttempt(at, self.attempt, at)
+        return self.start(index, item)
 
     # ---- items end
 
@@ -192,7 +190,7 @@ class Visit:
         else:
             item.state = advance(ITEM, item.state, event.outcome)
             failed = ItemFailure(event.index, event.attempt, event.outcome, event.failure, item.started_at)
-            self._add_failure(failed)
+            _fail(self, failed)
             if event.taken_over:
                 self.taken_over = _with(self.taken_over, event.index)
             if self.semantics.failed_results == "kept":
@@ -229,18 +227,15 @@ class Visit:
 
     def requeue(self, index: int) -> None:
         """Retry a failed item as soon as the window has room."""
-        failed = next(each for each in self.failures if each.index == index)
-        self.failures = [each for each in self.failures if each is not failed]
-        if not self.requeued:
-            self.requeued = {}
-        self.requeued[index] = failed
+        self.requeued = self.requeued or {}
+        self.requeued[index] = failed = next(each for each in self.failures if each.index == index)
+        self.failures.remove(failed)
         self.taken_over = self.taken_over - {index}
 
     def fail_requeued(self) -> None:
         """Turn requeued items back into failures."""
         if self.requeued:
-            self.failures = [*self.failures, *self.requeued.values()]
-            self.requeued = NONE_REQUEUED
+            self.failures, self.requeued = [*self.failures, *self.requeued.values()], NONE_REQUEUED
 
     def withdraw(self, index: int) -> None:
         """Free the place of an item whose attempt never started."""
@@ -250,10 +245,8 @@ class Visit:
             return
         item.state = advance(ITEM, item.state, "withdraw")
         self._keep_failure(index, item)
-        if self.withdrawn:
-            self.withdrawn.append(index)
-        else:
-            self.withdrawn = [index]
+        self.withdrawn = self.withdrawn or []
+        self.withdrawn.append(index)
 
     def release_waiting(self) -> None:
         """Free the places of items that wait for a retry. Nothing new will start."""
@@ -269,13 +262,7 @@ class Visit:
     def _keep_failure(self, index: int, item: ItemAttempt) -> None:
         """Record the last failure of an item whose next attempt never comes."""
         if item.failed is not None:
-            self._add_failure(ItemFailure(index, item.attempt, "cancelled", item.failed, item.started_at))
-
-    def _add_failure(self, failed: ItemFailure) -> None:
-        if self.failures:
-            self.failures.append(failed)
-        else:
-            self.failures = [failed]
+            _fail(self, ItemFailure(index, item.attempt, "cancelled", item.failed, item.started_at))
 
     # ---- the visit as a whole
 
@@ -283,7 +270,7 @@ class Visit:
         """Fail the visit before any item starts."""
         self.items = ()
         self.broken = True
-        self._add_failure(ItemFailure(0, 1, outcome, failure))
+        _fail(self, ItemFailure(0, 1, outcome, failure))
 
     def skip(self) -> None:
         """Skip the visit: its `when` is false."""
@@ -296,7 +283,7 @@ class Visit:
         if failure is None:
             self.succeeded = 1
         else:
-            self._add_failure(ItemFailure(0, 1, "failed", failure))
+            _fail(self, ItemFailure(0, 1, "failed", failure))
 
     def start_over(self) -> None:
         """Begin the next attempt of the whole visit. Skipped items stay skipped."""
@@ -304,7 +291,7 @@ class Visit:
         self.next_index = self.succeeded = 0
         self._pass_skipped()
         self.results = [None] * len(self.items)
-        self.failures, self.withdrawn = NONE_FAILED, ()
+        self.failures, self.withdrawn = NONE_FAILED, NONE_WITHDRAWN
         self.taken_over = NONE_TAKEN_OVER
         self.stopped = False
         self.deciding_index = None
@@ -358,6 +345,11 @@ class Visit:
     def ending(self) -> bool:
         """Whether no item runs any more and the visit waits for its results file."""
         return False
+
+
+def _fail(visit: Visit, failed: ItemFailure) -> None:
+    visit.failures = visit.failures or []
+    visit.failures.append(failed)
 
 
 def _added(to: set[int] | frozenset[int], index: int) -> set[int]:

@@ -38,8 +38,6 @@ _NO_TEXTS: Final[dict[str, None]] = {}
 _NO_LENGTHS: Final[dict[str, dict[int, None]]] = {}
 """Shared by all masks without secrets, which most runs have: dicts of their own would take 400 bytes of each. Nothing
 is added to them."""
-_BEGUN: Final[dict[int, tuple[list[dict[str, None]], dict[str, dict[int, None]]]]] = {}
-"""The dicts of masks that are just getting their first secrets, by the id of the mask."""
 
 
 class Mask:
@@ -53,11 +51,12 @@ class Mask:
         base: The mask of the secrets that all runs of an engine share.
     """
 
-    __slots__ = ("_derived", "_forms", "_learned", "_lengths", "_parts", "_whole", "seen")
+    __slots__ = ("_derived", "_forms", "_learned", "_lengths", "_own", "_parts", "_whole", "seen")
 
     def __init__(self, secrets: Iterable[Any] = (), base: "Mask | None" = None) -> None:
         # `_forms` are searched for within texts. `_parts` are the same in order, sorted again when there are more.
         self._whole = self._forms = _NO_TEXTS
+        self._own: dict[str, Any] = {}
         self._parts: Sequence[str] = ()
         # The lengths of the forms that begin with these characters.
         self._lengths = _NO_LENGTHS
@@ -73,16 +72,12 @@ class Mask:
             self.add(secrets)
 
     def _begin(self) -> None:
-        """Make the dicts of a mask that gets its first secrets, perhaps from two threads.
-
-        `dict.setdefault` is atomic: both get the same ones. Who comes later finds that `_whole` is set.
-        """
-        texts, lengths = _BEGUN.setdefault(id(self), ([{}, {}, {}, {}, {}], {}))
-        if self._whole is _NO_TEXTS:
-            self._lengths = lengths
-            self._forms, self.seen, self._derived, self._learned, whole = texts
-            self._whole = whole  # the last one: who finds it finds the others
-        _BEGUN.pop(id(self), None)
+        """Make the dicts of a mask that gets its first secrets."""
+        # By `setdefault`, which is atomic: of two threads that add the first secrets, both get the same dicts.
+        own = self._own.setdefault
+        self._forms, self._lengths = own("forms", {}), own("lengths", {})
+        self.seen, self._derived, self._learned = own("seen", {}), own("derived", {}), own("learned", {})
+        self._whole = own("whole", {})  # the last one: a thread that finds it finds the others
 
     def __bool__(self) -> bool:
         return bool(self._whole)
