@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pykka
 
@@ -45,6 +45,7 @@ WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
     "core.ask": WaitingItem, "core.wait_for": EventWaitItem
 }  # fmt: skip
 """The actors of items that wait for messages, by their actions."""
+RecordFirst: TypeAlias = Callable[[StartItem, float | None], None]
 _NONE_RECORDED: Final[dict[Key, None]] = {}
 """Shared by all runs in which no start is being recorded. Nothing is added to it."""
 WAITING_KINDS: Final = (WaitingItem, EventWaitItem)
@@ -117,7 +118,7 @@ class ItemsInFlight(ItemsToStart):
 
     # ---- items that start
 
-    def start_permitted(self, record_first: Callable[[StartItem, float | None], None]) -> None:
+    def start_permitted(self, record_first: RecordFirst) -> None:
         """Start all items with a sub-workflow, and the others as far as permits allow.
 
         Args:
@@ -141,32 +142,27 @@ class ItemsInFlight(ItemsToStart):
         for _ in range(min(free, len(waiting))):
             start, preceding_end = waiting.popleft()
             if durable and tasks[start.task].delivery == "at_most_once":
-                self._being_recorded = self._being_recorded or {}
-                self._being_recorded[key_of(start)] = None
-                record_first(start, preceding_end)
-            else:
+                self._start_one(start, preceding_end, None, record_first)
+            else:  # a call less for each item
                 self._running[start.task, start.visit, start.index] = self._start(start, preceding_end)
         if self._pooled is not None:
             self._start_pooled(self._pooled, record_first)
         if self._rated is not None:
             self._start_rated(self._rated, record_first)
 
-    def _start_pooled(self, pooled: PooledItems, record_first: Callable[[StartItem, float | None], None]) -> None:
+    def _start_pooled(self, pooled: PooledItems, record_first: RecordFirst) -> None:
         for start, preceding_end, pool in pooled.take_permitted():
-            self._start_or_record(start, preceding_end, pool, record_first)
+            self._start_one(start, preceding_end, pool, record_first)
 
-    def _start_or_record(
-        self, start: StartItem, preceding_end: float | None, pool: str | None,
-        record_first: Callable[[StartItem, float | None], None],
-    ) -> None:  # fmt: skip
+    def _start_one(self, start: StartItem, preceding_end: float | None, pool: str | None, record: RecordFirst) -> None:
         if self._services.journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
             self._being_recorded = self._being_recorded or {}
             self._being_recorded[key_of(start)] = None
-            record_first(start, preceding_end)
+            record(start, preceding_end)
         else:
             self._running[key_of(start)] = self._start(start, preceding_end, pool=pool)
 
-    def _start_rated(self, rated: RatedItems, record_first: Callable[[StartItem, float | None], None]) -> None:
+    def _start_rated(self, rated: RatedItems, record_first: RecordFirst) -> None:
         """Start the items whose time has come. An item uses its time only once it has all permits."""
         for queue, count in rated.due():
             start, preceding_end = queue.waiting[0]
@@ -180,7 +176,7 @@ class ItemsInFlight(ItemsToStart):
             elif rated.take(queue):
                 if self._pooled is not None and pool not in HERE_OR_NONE:
                     self._pooled.begin(pool, key_of(start))
-                self._start_or_record(start, preceding_end, pool, record_first)
+                self._start_one(start, preceding_end, pool, record_first)
 
     def _has_permit(self, pool: str, count: int) -> bool:
         """Return whether one of `count` items may start now. If not, they wait for permits."""

@@ -349,10 +349,13 @@ class ItemActor(DispatchedActor):
             self._forget_reminder()
         start, running = request.start, self._running
         began = self._inline_began if running is None else running.began
-        now = self._services.now()
+        now, began_at = self._services.now(), None
+        if began is not None:  # by the clock of recorded times: that of this machine may differ
+            began_at = began.at
+            if began_at is None:
+                began_at = now - (self._services.timers.monotonic() - began.monotonic)
         completed = ItemCompleted(
-            start.task, start.visit, start.index, start.attempt, outcome, result, failure, now,
-            None if began is None else self._recorded_begin(began, now),
+            start.task, start.visit, start.index, start.attempt, outcome, result, failure, now, began_at,
             seconds if seconds is not None or began is None else max(finished_at - began.monotonic, 0.0),
         )  # fmt: skip
         # Text of a function that runs on comes too late.
@@ -364,10 +367,6 @@ class ItemActor(DispatchedActor):
         if self._watchers is not None:  # a call less for each item
             end_watching(self._watchers)
         self._stop()  # at once: later messages come too late
-
-    def _recorded_begin(self, began: Began, now: float) -> float:
-        """Return when the action began, by the clock of recorded times. That of this machine may differ."""
-        return now - (self._services.timers.monotonic() - began.monotonic) if began.at is None else began.at
 
 
 def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def late_failure(visit: Visit) -> Failure:
 
 
 def _is_late_alone(visit: Visit) -> bool:
-    """Return whether a visit has timed out at its deadline before any item failed: its items had not started."""
-    return visit.is_late and visit.state == "timed_out" and not visit.failures
+    """Return whether a late visit has timed out at its deadline before any item failed: none had started."""
+    return visit.state == "timed_out" and not visit.failures
 
 
 def _event_for(visit: Visit, outcome: str) -> str:
@@ -88,7 +88,7 @@ def record_of(visit: Visit) -> TaskRecord:
     """Return the value of `task.NAME` from now on."""
     errors = [_error_entry(visit, each) for each in failures_in_order(visit)] if visit.failures else []
     with_items = visit.task.with_items is not None
-    if _is_late_alone(visit):
+    if visit.is_late and _is_late_alone(visit):
         errors.append(object_of({"index": None, "item": None, "error": error_object(late_failure(visit))}))
     if isinstance(visit, StreamedVisit):
         with_items = visit.results_path is None
@@ -125,7 +125,7 @@ def failures_as_a_whole(visit: Visit) -> list[ItemFailure]:
     whole = failures_in_order(visit) if visit.broken or visit.task.with_items is None else []
     if isinstance(visit, StreamedVisit) and visit.problem is not None:
         whole.insert(0, ItemFailure(0, 1, "failed", visit.problem))
-    if _is_late_alone(visit):
+    if visit.is_late and _is_late_alone(visit):
         whole.append(ItemFailure(0, 1, "timed_out", late_failure(visit)))
     return whole
 
