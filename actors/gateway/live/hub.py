@@ -29,8 +29,8 @@ MAX_IDLE_CHANNELS: Final = 64
 """Runs without clients whose last frames are kept for those that reconnect."""
 KEEP_ALIVE_SECONDS: Final = 15.0
 """The time between two comments to all clients that wait."""
-CHECK_SECONDS: Final = 1.0
-"""The time between two looks for streams whose time is over, while any are open."""
+CHECK_SECONDS: Final = 5.0
+"""The time between two looks for streams whose time is over, while any are open. Nothing else wakes an idle daemon."""
 
 
 class TooManyStreams(StrettoError):

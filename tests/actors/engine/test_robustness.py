@@ -13,7 +13,7 @@ from stretto.actors import ActionFailed, Engine, action
 from stretto.actors.actions.core import local
 from stretto.actors.engine.run_table import Run
 from stretto.definitions.conductor import IllegalTransition
-from stretto.definitions.errors import InvalidInput, UnknownWorkflow
+from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -96,7 +96,14 @@ def test_a_deep_input_of_a_failed_item_is_shown_as_text(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("setting", ["delay: 10000000000", "timeout: 1e30"])
-def test_a_wait_without_end_is_refused_and_no_clock_dies_of_it(bench: Bench, setting: str) -> None:
+def test_a_wait_without_end_is_refused(bench: Bench, setting: str) -> None:
+    """With the definition, if it is written there."""
+    with pytest.raises(InvalidDefinition, match="longer than ten years"):
+        bench.run(f"tasks: [{{name: nap, action: core.sleep, {setting}, input: {{seconds: 1000}}}}]\n")
+
+
+@pytest.mark.parametrize("setting", ["delay: '{{ 10000000000 }}'", "timeout: '{{ 1e30 }}'"])
+def test_a_rendered_wait_without_end_is_refused_and_no_clock_dies_of_it(bench: Bench, setting: str) -> None:
     """Seconds are bounded; timers of other runs go on."""
     outcome = bench.run(f"tasks: [{{name: nap, action: core.sleep, {setting}, input: {{seconds: 1000}}}}]\n")
     assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "expression_error")
