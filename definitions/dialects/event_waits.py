@@ -24,6 +24,8 @@ FIELD: Final = re.compile(
     rf"(?:payload{_STEP}{{1,49}}|event\.(?:id|type|source|(?:headers|parameters){_STEP}{{1,48}}))\Z"
 )
 """A field of an event: of its payload at any depth, or of what is known of it beside the payload."""
+_NAME: Final = re.compile(r"[A-Za-z_]")
+"""In an expression that may read something of the run. A number that is written there is of no inquiry of it."""
 _NAMES_MEMBER: Final = re.compile(r"(?!(?:payload|event)\b)[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*\Z")
 
 
@@ -91,8 +93,14 @@ def read_inquiry(reader: Reader, task: Fields) -> Template | None:
         )  # fmt: skip
     if member is None:
         return None
-    number = reader.number_template(member, f"'inquiry' of {fields.what}", Site(), least=1, integer=True)
-    return None if isinstance(number, Constant) and not isinstance(number.value, int) else number
+    what = f"'inquiry' of {fields.what}"
+    number = reader.number_template(member, what, Site(), least=1, integer=True)
+    if number is None or (isinstance(number, Constant) and not isinstance(number.value, int)):
+        return None
+    if not any(_NAME.search(each.source) for each in number.expressions()):
+        reader.wrong_type(what, member, "an expression that reads the number of the inquiry, which its action returned")
+        return None
+    return number
 
 
 def check_names(reader: Reader, variables: Iterable[Assignment], tasks: Mapping[str, Task]) -> None:

@@ -113,9 +113,12 @@ tasks:
 """
 
 
+NUMBER = '"{{ parameters.number }}"'
+
+
 def test_a_task_that_waits_for_an_inquiry_has_an_action_and_all_others_may_ask() -> None:
-    """The number is an expression, or is given."""
-    for inquiry in ("\"{{ task['ask-ops'].inquiry_id }}\"", "918"):
+    """The number is an expression that reads it."""
+    for inquiry in ("\"{{ task['ask-ops'].inquiry_id }}\"", NUMBER):
         reading = read_with_findings(
             WAITS.replace("INQUIRY", inquiry).replace("READ", "inquiry.a.response.x"), "x.yaml"
         )
@@ -126,9 +129,9 @@ def test_a_task_that_waits_for_an_inquiry_has_an_action_and_all_others_may_ask()
         assert all(task.may_ask for task in tasks.values())
 
 
-@pytest.mark.parametrize("inquiry", ["0", "-1", "1.5", "some", "[]", "true"])
-def test_the_number_of_an_inquiry_is_an_integer_above_0(inquiry: str) -> None:
-    """Any other value is an error at its place."""
+@pytest.mark.parametrize("inquiry", ["0", "-1", "1.5", "some", "[]", "true", "1", "'{{ 1 }}'"])
+def test_the_number_of_an_inquiry_is_read_from_the_run(inquiry: str) -> None:
+    """Any other value is an error at its place: a number that is written there is of no inquiry of the run."""
     text = WAITS.replace("INQUIRY", inquiry).replace("READ", "1")
     (finding,) = examine_reading(read_with_findings(text, "x.yaml"), None).findings
     assert (finding.code, finding.place.line, finding.place.column) == ("wrong_type", 9, 23)
@@ -138,7 +141,7 @@ def test_the_number_of_an_inquiry_is_an_integer_above_0(inquiry: str) -> None:
 def test_an_inquiry_is_read_by_the_name_of_the_task_that_waits_for_it(read: str) -> None:
     """Any other name is an error, with the nearest one."""
     (finding,) = examine_reading(
-        read_with_findings(WAITS.replace("INQUIRY", "1").replace("READ", read), "x.yaml"), None
+        read_with_findings(WAITS.replace("INQUIRY", NUMBER).replace("READ", read), "x.yaml"), None
     ).findings
     assert (finding.code, finding.place.line) == ("unknown_task", 10)
     assert finding.message == "no task 'b' waits for an inquiry"
@@ -146,10 +149,10 @@ def test_an_inquiry_is_read_by_the_name_of_the_task_that_waits_for_it(read: str)
 
 def test_a_wait_for_an_inquiry_has_no_other_field() -> None:
     """It needs an action, as any task."""
-    text = WAITS.replace("{inquiry: INQUIRY}", "{inquiry: 1, timeout: 3}").replace("READ", "1")
+    text = WAITS.replace("{inquiry: INQUIRY}", f"{{inquiry: {NUMBER}, timeout: 3}}").replace("READ", "1")
     (finding,) = examine_reading(read_with_findings(text, "x.yaml"), None).findings
     assert (finding.code, finding.place.line) == ("unknown_field", 9)
-    text = WAITS.replace("INQUIRY", "1").replace("  action: core.echo\n", "").replace("READ", "1")
+    text = WAITS.replace("INQUIRY", NUMBER).replace("  action: core.echo\n", "").replace("READ", "1")
     assert [each.code for each in examine_reading(read_with_findings(text, "x.yaml"), None).findings] == [
         "missing_field"
     ]
