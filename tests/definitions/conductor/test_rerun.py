@@ -140,9 +140,10 @@ def test_a_rerun_of_chosen_items_performs_these_and_takes_over_all_others(
     }
     taken_over = {item for item in ended if item[2] not in chosen.get(item[0], ())}
     assert not set(again.performed) & taken_over
-    assert {item for item in again.performed if item[0] in chosen and item[0] not in below} >= {
-        (task, 1, index) for task, indexes in chosen.items() if task not in below for index in indexes
-    }
+    if all(ended[item].failure is None for item in taken_over):  # else the run fails, and what is delayed never begins
+        assert {item for item in again.performed if item[0] in chosen and item[0] not in below} >= {
+            (task, 1, index) for task, indexes in chosen.items() if task not in below for index in indexes
+        }
     results = {(each.task, each.visit, each.index): each for each in again.completions()}
     for item in taken_over & results.keys():
         assert (results[item].outcome, results[item].result) == (ended[item].outcome, ended[item].result)
