@@ -18,7 +18,9 @@ from stretto.definitions.model import Workflow
 
 Key: TypeAlias = tuple[str, int, int]
 Waiting: TypeAlias = tuple[StartItem, float | None]
-Refused: TypeAlias = deque[tuple[StartItem, str, str]]
+Refusal: TypeAlias = tuple[StartItem, str, str]
+"""An item without a key, with the code and the message of its failure."""
+Refused: TypeAlias = deque[Refusal]
 
 
 class InvalidKey(StrettoError):
@@ -53,6 +55,17 @@ def key_of_item(services: Services, key: Template, what: str, start: StartItem, 
         found = f"{len(value):,} characters" if isinstance(value, str) else type(value).__name__
         raise InvalidKey(f"{what} must be a text of 1 to {MAX_KEY_LENGTH} characters, got {found}")
     return value
+
+
+def key_or_refusal(services: Services, key: Template, what: str, start: StartItem, run_id: str) -> str | Refusal:
+    """Return the key of an item, see `key_of_item`, or why the item has none."""
+    try:
+        return key_of_item(services, key, what, start, run_id)
+    except InvalidKey as error:
+        return start, error.code, str(error)
+    except (ExpressionError, Overran) as error:
+        failure = unrendered_failure(error, services, {"run_id": run_id, "task": start.task})
+        return start, failure.kind, failure.message
 
 
 class _KeyQueue:
@@ -105,14 +118,9 @@ class KeyedItems:
         limit = self._workflow.tasks[start.task].key_limit
         if limit is None:
             raise ValueError(f"the task {start.task!r} has no concurrency_key")
-        try:
-            key = key_of_item(self._services, limit.key, "concurrency_key", start, self._run_id)
-        except InvalidKey as error:
-            self._refused.append((start, error.code, str(error)))
-            return
-        except (ExpressionError, Overran) as error:
-            failure = unrendered_failure(error, self._services, {"run_id": self._run_id, "task": start.task})
-            self._refused.append((start, failure.kind, failure.message))
+        key = key_or_refusal(self._services, limit.key, "concurrency_key", start, self._run_id)
+        if not isinstance(key, str):
+            self._refused.append(key)
             return
         queue = self._queues.get(key)
         pool = self._limits.join(self._run_id, key, limit.limit)

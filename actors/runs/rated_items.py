@@ -4,14 +4,13 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from stretto.actors.dispatch import Overran, Recipient
+from stretto.actors.dispatch import Recipient
 from stretto.actors.history import RateWait
-from stretto.actors.runs.item_failures import unrendered_failure
-from stretto.actors.runs.keyed_items import InvalidKey, Refused, key_of_item
+from stretto.actors.runs.keyed_items import Refused, key_or_refusal
 from stretto.actors.runs.rate_limits import RATE_PREFIX, RatePool
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
-from stretto.definitions.errors import ExpressionError, LimitExceeded
+from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.model import Workflow
 
 Waiting: TypeAlias = tuple[StartItem, float | None]
@@ -72,15 +71,14 @@ class RatedItems:
         rate = self._workflow.tasks[start.task].rate
         if rate is None:
             raise ValueError(f"the task {start.task!r} has no rate")
-        try:
-            key = key_of_item(self._services, rate.key, "key of a rate", start, self._run_id)
-            pool = self._limits.join(self._run_id, key, rate)
-        except (InvalidKey, LimitExceeded) as error:
-            self._refused.append((start, error.code, str(error)))
+        key = key_or_refusal(self._services, rate.key, "key of a rate", start, self._run_id)
+        if not isinstance(key, str):
+            self._refused.append(key)
             return
-        except (ExpressionError, Overran) as error:
-            failure = unrendered_failure(error, self._services, {"run_id": self._run_id, "task": start.task})
-            self._refused.append((start, failure.kind, failure.message))
+        try:
+            pool = self._limits.join(self._run_id, key, rate)
+        except LimitExceeded as error:
+            self._refused.append((start, error.code, str(error)))
             return
         queue = self._queues.get(key)
         if queue is None:

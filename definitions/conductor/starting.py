@@ -1,5 +1,7 @@
 """Tasks start: their visits, delays and first items."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from stretto.definitions.conductor.branches import NO_BRANCH
@@ -118,12 +120,8 @@ def _end_await(state: RunState, visit: Visit, made: MadeInquiry) -> None:
         outcome = "timed_out" if made.status == "timeout" else "failed"
         visit.break_off(made.failure(), outcome)
         state.ended.append(visit)
-    elif may_start(state, visit):
-        visit.change("elapse")
-        _start_answered(state, visit)
     else:
-        visit.change("hold")
-        visit.since = state.at
+        _start_or_hold(state, visit, _start_answered)
 
 
 def _start_answered(state: RunState, visit: Visit) -> None:
@@ -244,9 +242,13 @@ def start_delay(state: RunState, visit: Visit, seconds: float) -> None:
 
 def end_delay(state: RunState, visit: Visit) -> None:
     """Start a visit after its delay, or hold it if the run starts nothing now."""
+    _start_or_hold(state, visit, open_visit)
+
+
+def _start_or_hold(state: RunState, visit: Visit, start: Callable[[RunState, Visit], None]) -> None:
     if may_start(state, visit):
         visit.change("elapse")
-        open_visit(state, visit)
+        start(state, visit)
     else:
         visit.change("hold")
         visit.since = state.at
