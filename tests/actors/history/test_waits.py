@@ -74,9 +74,10 @@ def delayed() -> Drive:
 
 
 def awaiting() -> Drive:
-    drive = begun(workflow({"name": "ask", "next": [{"do": ["late"]}]}, {"name": "late", "wait_for": {"inquiry": 7}}))
+    late = {"name": "late", "wait_for": {"inquiry": "{{ task.ask.inquiry_id }}"}}
+    drive = begun(workflow({"name": "ask", "next": [{"do": ["late"]}]}, late))
     drive.on(InquiryMade("ask", 1, 0, "0198-abc", 7, "", object_of({"prompt": "?"}), None, drive.tick()))
-    drive.completes("ask")
+    drive.completes("ask", {"inquiry_id": 7})
     return drive
 
 
