@@ -16,7 +16,6 @@ from stretto.actors.pools.ray_carrier import RayCarrier, RayPlace
 from stretto.actors.pools.worker_code import WorkerCode
 from stretto.actors.settings import (
     BEAT_SECONDS,
-    HERE,
     MAX_CACHE_BYTES,
     MAX_POOL_SLOTS,
     MAX_POOL_WORKERS,
@@ -27,6 +26,8 @@ from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import Resources
 
 NO_OPTIONS: Final[Mapping[str, "PoolOptions"]] = {}
+HERE: Final = "here"
+"""The daemon's own threads and processes: the pool of all that names no other one."""
 ONE_CPU: Final = Resources(cpus=1.0)
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from stretto.actors.settings.model import ServeSettings, Settings
     from stretto.actors.settings.pool import (
         BEAT_SECONDS,
-        HERE,
         MAX_CACHE_BYTES,
         MAX_POOL_SLOTS,
         MAX_POOL_WORKERS,
@@ -42,7 +41,7 @@ else:
         {
             "carriers": "carrier_problem",
             "model": "ServeSettings Settings",
-            "pool": "BEAT_SECONDS HERE MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings",
+            "pool": "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings",
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
             "sensors": (
                 "MAX_EVENTS_PER_SECOND MAX_LINE_BYTES MAX_LOG_BYTES MAX_SENSORS MAX_SENSOR_PROCESSES STOP_SECONDS "
@@ -54,7 +53,6 @@ else:
 
 __all__ = [
     "BEAT_SECONDS",
-    "HERE",
     "MAX_CACHE_BYTES",
     "MAX_EVENTS_PER_SECOND",
     "MAX_LINE_BYTES",
