@@ -204,9 +204,10 @@ def start_parts(options: EngineOptions) -> EngineParts:
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
-            keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, runs_on=options.runs_on, pool_permits=pool_permits,
+            keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now,
             events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
+            runs_on=options.runs_on,
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
