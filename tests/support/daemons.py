@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,14 @@ class Served:
             if self.log[-1]["event"] == event:
                 return self.log[-1]
         raise AssertionError(f"none of {lines} lines tells {event}: {self.log[-lines:]}")
+
+    def take_log(self) -> list[str]:
+        """Return the lines of the log that have come since this or `wait_for` was called, without waiting."""
+        lines = []
+        with suppress(queue.Empty):
+            while (line := self._lines.get_nowait()) is not None:
+                lines.append(line.strip())
+        return lines
 
     def read_to_the_end(self) -> None:
         """Take the rest of the log of a daemon that has ended."""
