@@ -3,7 +3,7 @@
 The only exceptions are actions of a daemon that was fenced and has not noticed it, as docs/scaling.md says.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -75,8 +75,8 @@ class DealsWithoutTheOthers(PermitRows):
         return None if share is None else share._replace(held=need.in_use + need.wanted)
 
 
-def machine(daemon: type[Daemon] = Daemon, rows: type[PermitRows] = PermitRows) -> Callable[[], PermitMachine]:
-    """Return what makes a machine in which a rule is left out."""
+def machine(daemon: type[Daemon] = Daemon, rows: type[PermitRows] = PermitRows) -> type[PermitMachine]:
+    """Return a machine in which a rule is left out."""
 
     class Mutant(PermitMachine):
         daemon_class = daemon
@@ -96,7 +96,7 @@ def machine(daemon: type[Daemon] = Daemon, rows: type[PermitRows] = PermitRows) 
     ],
     ids=lambda each: "" if isinstance(each, str) else f"{each.daemon_class.__name__}, {each.rows_class.__name__}",
 )
-def test_each_rule_is_needed(mutant: Callable[[], PermitMachine], broken: str) -> None:
+def test_each_rule_is_needed(mutant: type[PermitMachine], broken: str) -> None:
     with pytest.raises(AssertionError, match=broken):
         run_state_machine_as_test(mutant, settings=TO_BE_BROKEN)
 

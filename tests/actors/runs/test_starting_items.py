@@ -112,11 +112,11 @@ def test_the_queue_of_a_run_without_waiting_items_is_shared(waiting: Waiting) ->
 
 @pytest.mark.parametrize("task", ALL)
 def test_a_run_with_any_such_item_waits(waiting: Waiting, task: str) -> None:
-    assert not waiting.items.any_waits
+    found = [waiting.items.any_waits]
     waiting.add(task)
-    assert waiting.items.any_waits
+    found.append(waiting.items.any_waits)
     waiting.items.withdraw(task, 1)
-    assert not waiting.items.any_waits
+    assert [*found, waiting.items.any_waits] == [False, True, False]
 
 
 def test_an_item_waits_in_the_pool_that_its_task_names(waiting: Waiting) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import math
 import queue
 import random
+import re
 import shutil
 import signal
 import sys
@@ -74,6 +75,7 @@ if os.environ.get("STRETTO_SHARED_UNFENCED"):
     )
     engines.forget_fenced.__code__ = (lambda connection: None).__code__
 """
+_REASON: Final = re.compile(r"'reason': '([^']*)', 'event': 'store_lost'")
 WORKFLOW = f"""
 version: "1.0.0"
 ref: shared.work
@@ -137,7 +139,8 @@ class Sharing:
             self.daemons.append(self._stack.enter_context(starting))
         # The server may have ended its connection: a line of its log is a message then.
         except (AssertionError, ValueError, queue.Empty) as error:
-            self.figures.not_started.append(f"after {time.monotonic() - began:.1f} s: {error!r}"[-2000:])
+            reasons = _REASON.findall(str(error))
+            self.figures.not_started.append(f"after {time.monotonic() - began:.1f} s: {reasons or repr(error)}")
         else:
             self.figures.starts.append(time.monotonic() - began)
 
@@ -170,11 +173,10 @@ class Sharing:
     def kill(self) -> None:
         """Kill a daemon that has a run in progress, and wait until others have all its runs, and that run goes on."""
         self.figures.count("kill")
-        daemon = self._choices.choice(self.daemons)
         with closing(open_reader(self._url, None)) as reader:
+            daemon, newest = self._owner()
             process = f"process {daemon.process.pid} on"
             number = next((each.number for each in reader.daemons() if each.name.startswith(process)), None)
-            newest = self.submit(daemon)
             others = [each for each in self.daemons if each is not daemon and each.process.poll() is None]
             survivors = [Watched(each, each.folder.name) for each in others]
             daemon.signal(signal.SIGKILL)
@@ -201,6 +203,15 @@ class Sharing:
                 notes = tuple(line for each in survivors for line in each.notes())
                 taken = msgspec.structs.replace(taken, notes=notes)
             self.figures.take_overs.append(taken)
+
+    def _owner(self) -> tuple[Served, str | None]:
+        """Return a daemon that has accepted a run, and the run. One that was frozen before may accept none."""
+        daemons = self._choices.sample(self.daemons, len(self.daemons))
+        for daemon in daemons:
+            run = self.submit(daemon)
+            if run is not None:
+                return daemon, run
+        return daemons[0], None
 
     @staticmethod
     def _goes_on(reader: Reader, run: str, recorded: int) -> bool:

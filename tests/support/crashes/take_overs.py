@@ -123,13 +123,15 @@ class Watched:
 
     def notes(self) -> Iterable[str]:
         """Yield what it did: its time on a processor, the time that it waited for one, and its log."""
-        ran, waited = _scheduled(self._daemon.process.pid)
-        passed, code = time.monotonic() - self._began, self._daemon.process.poll()
-        state = "running" if code is None else f"ended with {code}"
-        yield (
-            f"{self._name}, process {self._daemon.process.pid}, {state}: in {passed:.2f} s it ran for "
-            f"{ran - self._ran:.2f} s, and its threads waited {waited - self._waited:.2f} s for a processor"
-        )
+        code, who = self._daemon.process.poll(), f"{self._name}, process {self._daemon.process.pid}"
+        if code is None:
+            ran, waited = _scheduled(self._daemon.process.pid)
+            yield (
+                f"{who}: in {time.monotonic() - self._began:.2f} s it ran for {ran - self._ran:.2f} s, and its threads "
+                f"waited {waited - self._waited:.2f} s for a processor"
+            )
+        else:
+            yield f"{who}: ended with {code}"
         yield from (f"  {line}" for line in self._daemon.take_log())
 
 
