@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -212,7 +213,8 @@ class RunRequests:
         """Cancel a run. See `Engine.cancel`."""
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id, by)
-        return self.control(run_id, "cancel", "cancel", by, CancelRequested)
+        name = None if by is None or by.is_program else by.of_run.who
+        return self.control(run_id, "cancel", "cancel", by, partial(CancelRequested, by=name))
 
     def preview_cancel(self, run_id: str) -> Deferred:
         """Return what a cancellation would stop. See `Engine.preview_cancel`."""

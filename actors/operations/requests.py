@@ -9,6 +9,7 @@ import msgspec
 
 from stretto.actors.journal import MAX_PAGE, PAGE, RerunScope, check_rerun
 from stretto.actors.operations.base import Index, NotedRequest, Request
+from stretto.definitions.model import Priority
 
 MAX_FILE_CHARACTERS: Final = 4096
 """The most characters of the name of a definition's file."""
@@ -135,6 +136,7 @@ class Runs(Request, frozen=True, tag="runs"):
     parent: str | None = None
     id_prefix: str | None = None
     by: str | None = None
+    priority: Priority | None = None
 
 
 class FindRun(Request, frozen=True, tag="find_run"):

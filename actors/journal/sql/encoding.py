@@ -255,6 +255,8 @@ class _Shape:
         self._members = tuple(field.name for field in members)
         # A member that was added later has a default, and is written only if it differs from it.
         self._defaults = {field.name: field.default for field in members if field.default is not msgspec.NODEFAULT}
+        # The rows of before have no body if none was needed then.
+        self._no_body = b"{}" if len(self._defaults) == len(members) else b""
         typed = [
             (field.name, field.type, self._defaults[field.name])
             if field.name in self._defaults
@@ -271,13 +273,13 @@ class _Shape:
         for name, default in self._defaults.items():
             if written[name] == default:
                 del written[name]
-        body = encode_json(written) if self._members else None
+        body = encode_json(written) if written else None
         return Columns(self._kind, **given, body=body)
 
     def entry(self, columns: Columns) -> Entry:
         fields = {name: getattr(columns, column) for name, column in self._in_columns.items()}
         if self._members:
-            body = self._decoder.decode(columns.body or b"")
+            body = self._decoder.decode(columns.body or self._no_body)
             fields |= {name: getattr(body, name) for name in self._members}
         entry: Entry = self._type(**fields)
         return entry
