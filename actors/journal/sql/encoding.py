@@ -111,12 +111,21 @@ def words_of(kind: str) -> tuple[str, ...]:
     return (COMPLETED, FAILED) if kind == COMPLETED else (kind,)
 
 
-def encode_entry(entry: Entry) -> Columns:
-    """Return an entry's columns. Raises UnicodeEncodeError for a text with a lone surrogate."""
+def encode_entry(entry: Entry, shared: "tuple[Any, bytes] | None" = None) -> Columns:
+    """Return an entry's columns. Raises UnicodeEncodeError for a text with a lone surrogate.
+
+    Args:
+        entry: The entry.
+        shared: A result and its text, which is not encoded again.
+    """
     if type(entry) is not ItemCompleted:
         return _SHAPE_OF[type(entry)].columns(entry)
     if entry.failure is None:
-        kind, body = COMPLETED, None if entry.result is None else encode_json(entry.result)
+        kind, result = COMPLETED, entry.result
+        if shared is not None and result is shared[0]:
+            body: bytes | None = shared[1]
+        else:
+            body = None if result is None else encode_json(result)
     else:
         kind, body = (
             FAILED,
