@@ -94,13 +94,11 @@ def _unusual(priority: str | None) -> str | None:
 
 
 def _canceller(cancelled: dict[str, Any] | None, clock: Clock) -> str | None:
-    """Return when a run was cancelled, and by whom."""
+    """Return who has cancelled a run, and when."""
     if cancelled is None:
         return None
-    at = clock.format(cancelled["at"]) or ""
-    if cancelled["late"]:
-        return f"{at} at its deadline"
-    return f"{at} by {cancelled['by']}" if cancelled["by"] else at
+    who = "its deadline" if cancelled["late"] else cancelled["by"] or "a request"
+    return f"{who} (cancelled {clock.format(cancelled['at'])})"
 
 
 def _show_run(run: dict[str, Any], clock: Clock) -> None:
@@ -113,7 +111,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("by", _starter(run.get("requested_by"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
-            ("cancelled", _canceller(run.get("cancelled"), clock)),
+            ("ended by", _canceller(run.get("cancelled"), clock)),
             ("child of", run["parent"]), ("for item", item_of_parent(run)),
             ("rerun of", rerun), ("origin", run["origin"]),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
