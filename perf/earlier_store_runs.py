@@ -29,7 +29,7 @@ def fan_out(proxy: Any, items: int) -> None:
 def main() -> None:
     """Answer until the input ends."""
     workflows, store, key, lease = sys.argv[1:]
-    shared = {"store_lease": float(lease)} if lease else {}
+    shared: dict[str, Any] = {"store_lease": float(lease)} if lease else {}
     with tempfile.TemporaryDirectory() as folder:
         copy(Path(workflows) / f"{WORKFLOW}.yaml", folder)
         proxy = Engine.start(definitions=[folder], store=store, store_key=key, metrics_port=0, **shared).proxy()

@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from stretto.actors.history.plain import time_as_json
-from stretto.actors.journal import EntryQuery, Reader, RunAccepted, RunRow
+from stretto.actors.journal import EntryQuery, Reader, RunAccepted, RunRow, time_as_json
 from stretto.definitions.conductor import CancelRequested
 
 MOST_ENTRIES_BEHIND: Final = 10_000

@@ -3,8 +3,8 @@
 import pytest
 
 from stretto.actors.history import reports
-from stretto.actors.history.plain import time_as_json
 from stretto.actors.history.run_ends import MOST_ENTRIES_BEHIND, cancel_of
+from stretto.actors.journal import time_as_json
 from stretto.actors.journal.sql.store import Store
 from stretto.definitions.conductor import CancelRequested, ConcurrencyRequested
 from tests.support.conducted import Conducted
@@ -62,10 +62,10 @@ def test_only_a_cancelled_run_is_searched_and_only_its_last_entries(
     """However many entries it has."""
     assert MOST_ENTRIES_BEHIND > 1024, "the items in flight"
     monkeypatch.setattr("stretto.actors.history.run_ends.MOST_ENTRIES_BEHIND", 2)
-    entries = [CancelRequested(1001.0, "mira"), *(ConcurrencyRequested("probe", 2, 1002.0) for _ in range(2))]
+    mira, others = CancelRequested(1001.0, "mira"), [ConcurrencyRequested("probe", 2, 1002.0)] * 2
     for number, status in ((2, "cancelling"), (3, "cancelling"), (2, "running")):
         new = acceptance()
-        store.writer.write([new, happening(new.run_id, *entries[:number], status=status)])
+        store.writer.write([new, happening(new.run_id, mira, *others[: number - 1], status=status)])
         row = store.reader.run(new.run_id)
         assert row is not None
         assert (cancel_of(store.reader, row) is not None) == ((number, status) == (2, "cancelling"))
