@@ -22,6 +22,10 @@ from stretto.actors.journal import new_key, open_store
 sys.path.append(str(Path(__file__).parent.parent))
 from tests.support.postgres_server import NoPostgres, PostgresServer
 
+__all__ = [
+    "OFF", "POSTGRES", "SQLITE", "NoPostgres", "Places", "engines_side_by_side", "files", "places", "running_server",
+    "size",
+]  # fmt: skip
 OFF, SQLITE, POSTGRES = "no store", "SQLite", "PostgreSQL"
 SETTINGS = {"listen_addresses": ""}
 """A new PostgreSQL server's own settings hold: fsync and synchronous_commit are on."""

@@ -1,6 +1,7 @@
 """What a commit of a fan-out costs PostgreSQL, counted: sharing a store adds no statement and hardly a byte."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -44,11 +45,16 @@ def test_a_commit_of_entries_is_two_statements_and_their_rows(postgres_url: str,
             store.writer.write([happening(run.run_id, *entries, first=first)])
 
         commit(0)  # statements are prepared, and the number of the run is known
-        before, rows = written(postgres_url), store.writer.rows_written
+        rows = store.writer.rows_written
         with counting(Engine) as counted:
             for number in range(1, COMMITS + 1):
                 commit(number)
         statements: Counter[Any] = Counter(" ".join(each.split()[:3]) for each in counted.statements)
         assert statements == {"UPDATE engines SET": COMMITS, "INSERT INTO entries": COMMITS}
         assert store.writer.rows_written - rows == COMMITS * PORTION
-        assert (written(postgres_url) - before) / (COMMITS * PORTION) <= BYTES_OF_AN_ENTRY
+        positions = [written(postgres_url)]
+        for number in range(COMMITS + 1, 2 * COMMITS + 1):
+            commit(number)
+            positions.append(written(postgres_url))
+    # Others may write the log, too, and so does the server itself now and then.
+    assert min(end - begin for begin, end in pairwise(positions)) <= PORTION * BYTES_OF_AN_ENTRY
