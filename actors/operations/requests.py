@@ -15,8 +15,6 @@ MAX_FILE_CHARACTERS: Final = 4096
 """The most characters of the name of a definition's file."""
 MAX_WAIT_SECONDS: Final = 60
 """How long a request may wait for the end of a run."""
-
-
 MAX_GROUP_CHARACTERS: Final = 100
 """The most characters of the id of a group of failures in a request."""
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]

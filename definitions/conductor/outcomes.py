@@ -43,8 +43,9 @@ def _settle(visit: Visit) -> None:
 
 def late_failure(visit: Visit) -> Failure:
     """Return the failure of a visit, or of an item of it, that was stopped at the visit's deadline."""
-    kind = "cancelled" if visit.was_late else "timed_out"
-    return Failure(kind, lateness(visit), retryable=False)
+    if visit.was_late:
+        return Failure("cancelled", lateness(visit), retryable=False)
+    return Failure("timed_out", lateness(visit), retryable=False)
 
 
 def lateness(visit: Visit) -> str:

@@ -80,9 +80,8 @@ class Visit:
         self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
-        self.cancelling = self.cancel_requested = self.is_late = False  # the run, the task itself, by its deadline
-        self.was_late = False
-        """It was cancelled by its deadline."""
+        self.cancelling = self.cancel_requested = False  # the run, the task itself
+        self.is_late = self.was_late = False  # it times out at its deadline, or was cancelled at it
         self.stopped = False
         """No further item starts."""
         self.broken = False
