@@ -20,7 +20,7 @@ MAX_NEWS_BYTES: Final = 32 * 1024
 """Bytes of one piece of news. The watcher asks for what is larger."""
 
 WatchKind: TypeAlias = Literal["end", "changes", "whole", "nothing"]
-"""What a watcher wants: the end, changes as well, the whole state before these changes, or nothing any more."""
+"""A watcher wants the end, changes as well, the whole state before these changes, or nothing from now on."""
 
 
 class WatchedRun(NamedTuple):

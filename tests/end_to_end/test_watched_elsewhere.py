@@ -107,6 +107,23 @@ def test_a_watched_run_of_a_killed_daemon_is_watched_at_the_one_that_continues_i
     assert watching.handle.outcome.get(timeout=PATIENCE).status == "cancelled"
 
 
+def test_a_watched_run_of_a_drained_daemon_is_watched_at_the_next_one(
+    tmp_path: Path, postgres_url: str, stack: ExitStack
+) -> None:
+    owner = daemon(stack, tmp_path / "owner", postgres_url)
+    run_id = submit(owner)
+    watching = Watching(postgres_url, run_id)
+    stack.callback(watching.stop)
+    watching.until("running")
+    daemon(stack, tmp_path / "taker", postgres_url)
+    of_runs = {each["runs"]: each["daemon"] for each in watching.engine.daemons().get(timeout=PATIENCE)}
+    watching.engine.drain_daemon(of_runs[1]).get(timeout=PATIENCE)
+    watching.change("pause", "pausing", "paused")
+    watching.engine.cancel(run_id).get(timeout=PATIENCE)
+    assert watching.handle.outcome.get(timeout=PATIENCE).status == "cancelled"
+    assert owner.process.poll() is None
+
+
 def test_a_watched_run_is_watched_after_a_restart_of_the_server(tmp_path: Path, stack: ExitStack) -> None:
     server = PostgresServer()
     stack.callback(server.remove)

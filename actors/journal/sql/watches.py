@@ -53,9 +53,9 @@ class Watches:
         self._lock = threading.Lock()
         self._watched: dict[str, WatchKind] = {}
         self._new: dict[str, WatchKind] = {}
-        """What was not sent yet."""
+        """Watches that were not sent yet."""
         self._due: WatchKind | None = None
-        """What is asked for of all runs with changes at the next look, or None if only what is new is sent."""
+        """The kind that all watches of changes are sent as at the next look, or None if only new ones are sent."""
         self._news: deque[tuple[int, str, bytes]] = deque()
         self._has_claimed = False
         self._parts: dict[str, list[str]] = {}

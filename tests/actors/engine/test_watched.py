@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +14,7 @@ from sqlalchemy import text
 from stretto.actors.engine import watched
 from stretto.actors.engine.run_states import RunState, decode_news, state_after
 from stretto.actors.engine.watched import NEWS_SECONDS
-from stretto.actors.journal import PeerWatches, RunsClaimed, RunsLooked
-from stretto.actors.journal.engine_messages import EngineMessages
+from stretto.actors.journal import PeerWatches, RunsLooked
 from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.watches import Watches
 from stretto.actors.runs import LastChanges, RunChanged, RunChanges, RunEnded
@@ -60,10 +58,12 @@ async def odd(n: int) -> int:
 """
 
 
-@pytest.fixture
-def actions(tmp_path: Path) -> str:
-    (tmp_path / "watched_actions.py").write_text(ACTIONS)
-    return str(tmp_path / "watched_actions.py")
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return one file for all tests: a process has each action once."""
+    path = tmp_path_factory.mktemp("actions") / "watched_actions.py"
+    path.write_text(ACTIONS)
+    return str(path)
 
 
 @pytest.fixture
@@ -106,16 +106,16 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int, str, by
 class Taken:
     """Messages of a type that any engine is sent from now on: `wait` for the next ones."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, sender: type, name: str, kind: type) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
         self.messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        send = getattr(sender, name)
+        send = SqlPeers._tell
 
-        def note(first: Any, message: Any) -> None:
-            send(first, message)
+        def note(actor: Any, message: Any) -> None:
+            send(actor, message)
             if isinstance(message, kind):
                 self.messages.put(message)
 
-        monkeypatch.setattr(sender, name, staticmethod(note) if name == "_tell" else note)
+        monkeypatch.setattr(SqlPeers, "_tell", staticmethod(note))
 
     def wait(self, accepts: Callable[[Any], bool] = lambda _message: True) -> Any:
         while not accepts(message := self.messages.get(timeout=PATIENCE)):
@@ -125,17 +125,12 @@ class Taken:
 
 @pytest.fixture
 def watches_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
-    return Taken(monkeypatch, SqlPeers, "_tell", PeerWatches)
+    return Taken(monkeypatch, PeerWatches)
 
 
 @pytest.fixture
 def looks_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
-    return Taken(monkeypatch, SqlPeers, "_tell", RunsLooked)
-
-
-@pytest.fixture
-def claims_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
-    return Taken(monkeypatch, EngineMessages, "send", RunsClaimed)
+    return Taken(monkeypatch, RunsLooked)
 
 
 def get(answer: Any) -> Any:
@@ -295,16 +290,14 @@ def test_a_run_that_is_not_watched_is_not_followed(
 
 
 def test_the_watches_of_an_engine_that_is_gone_end(
-    shared: Callable[..., Bench],
-    published: list[tuple[float, int, str, bytes]],
-    watches_taken: Taken,
+    shared: Callable[..., Bench], published: list[tuple[float, int, str, bytes]]
 ) -> None:
     """It renews them no more. The next watch of any engine finds that."""
     first = shared()
     run, other = first.submit(HELD), first.submit(HELD)
     first.proxy.actor_ref.tell(PeerWatches(1000, 0.0, {run.id: "changes", other.id: "end"}))
     first.proxy.actor_ref.tell(PeerWatches(1001, 0.0, {}))
-    watches_taken.wait(lambda message: message.watcher == 1001)
+    get(first.proxy.runs_in_progress())  # it has taken both
     before = len(published)
     for each in (run, other):
         get(first.proxy.cancel(each.id))
@@ -408,22 +401,3 @@ def test_connections_that_are_cut_are_replaced(
     get(first.proxy.cancel(run.id))
     follower.to_the_end()
     assert outcome_of(handle).status == "cancelled"
-
-
-def test_a_drained_engines_run_is_watched_at_the_next_one(
-    shared: Callable[..., Bench], new_inbox: Callable[[], Any], actions: str, claims_taken: Taken
-) -> None:
-    """The watcher cannot take the run: it lacks an action. The engine that can says that it has claimed runs."""
-    first, second, third = shared(600, actions=actions), shared(600, actions=actions), shared(600)
-    run = first.submit(FAN_OUT, {"count": 3})
-    follower = Follower(third, run.id, new_inbox())
-    handle = get(third.proxy.handle(run.id))
-    daemons = {each["runs"]: each["daemon"] for each in get(third.proxy.daemons())}
-    get(third.proxy.drain_daemon(daemons[1]))
-    claims_taken.wait(lambda message: bool(message.claimed.unfinished))
-    get(second.proxy.pause(run.id))
-    follower.until(lambda state: state.status in {"pausing", "paused"})
-    get(second.proxy.resume(run.id))
-    get(second.proxy.skip_item(run.id, "first", 0))
-    assert follower.to_the_end().status == "failed"
-    assert outcome_of(handle).status == "failed"
