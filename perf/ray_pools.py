@@ -1,12 +1,12 @@
 """Items in pools on Ray and on processes beside the engine's own threads and plain Ray batches, in turns.
 
-    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py cost [ITEMS] [ROUNDS] [SECONDS]
+    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py cost [ITEMS] [ROUNDS] [SECONDS] [WORKERS]
     PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py counts
     PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py memory [ITEMS]
 
 `cost` prints microseconds an item: for a function that does nothing, and for one that computes a millisecond. It begins
 no further round SECONDS after its start, so that it fits into a quiet moment. The CPU time is that of the daemon, and
-that of all processes: workers, gateways and Ray's own.
+that of all processes: workers, gateways and Ray's own. With fewer workers than cores, the daemon has a core of its own.
 
 `counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run. `memory` prints the
 memory of the daemon before, at most during, and after a fan-out over a file of items, 1,000,000 by default.
@@ -96,17 +96,18 @@ def plain(actors: list[Any], kind: str, items: int) -> None:
 class Bed:
     """An engine with a pool on Ray and one on processes."""
 
-    def __init__(self, address: str, folder: Path) -> None:
+    def __init__(self, address: str, folder: Path, workers: int) -> None:
         self.folder = folder
-        options = {"workers": WORKERS, "slots": 2, "actions": (ACTIONS,)}
+        self.workers = workers
+        options = {"workers": workers, "slots": 2, "actions": (ACTIONS,)}
         self.engine = Engine.start(
-            actions=[ACTIONS], threads=WORKERS, max_items_in_flight=2_000,
+            actions=[ACTIONS], threads=workers, max_items_in_flight=2_000,
             pools={
                 "ray": PoolOptions(ray=RayPlace(address=address, cpus=0.5), **options),  # type: ignore[arg-type]
                 "processes": PoolOptions(**options),  # type: ignore[arg-type]
             },
         ).proxy()  # fmt: skip
-        while any(len(pool["workers"]) < WORKERS for pool in self.pools().values()):
+        while any(len(pool["workers"]) < workers for pool in self.pools().values()):
             time.sleep(0.2)
 
     def pools(self) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def cpu_of_children() -> float:
 
 def cost(bed: Bed, items: int, rounds: int, until: float) -> None:
     """Print the table of costs."""
-    actors = [ray.remote(Plain).options(num_cpus=0.5).remote() for _ in range(WORKERS)]
+    actors = [ray.remote(Plain).options(num_cpus=0.5).remote() for _ in range(bed.workers)]
     few = items // 5
     ways: dict[str, tuple[Callable[[], object], int]] = {
         "nothing: plain Ray batches of 100": (lambda: plain(actors, "echo", items), items),
@@ -229,7 +230,7 @@ def resident(name: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
 
-def main(what: str, items: int | None = None, rounds: int = 5, seconds: int = 60) -> None:
+def main(what: str, items: int | None = None, rounds: int = 5, seconds: int = 60, workers: int = WORKERS) -> None:
     """Start Ray and an engine, and measure."""
     until = time.monotonic() + seconds
     configure_logging("ERROR")
@@ -240,7 +241,7 @@ def main(what: str, items: int | None = None, rounds: int = 5, seconds: int = 60
         f"--temp-dir={folder}/ray",
     )  # fmt: skip
     try:
-        bed = Bed(f"127.0.0.1:{port}", folder)
+        bed = Bed(f"127.0.0.1:{port}", folder, workers)
         if what == "cost":
             ray.init(address=f"127.0.0.1:{port}", log_to_driver=False, logging_level="ERROR")
             cost(bed, items or 10_000, rounds, until)

@@ -83,7 +83,7 @@ def test_a_daemon_without_rays_head_is_ready_says_what_it_lacks_and_goes_on(
             handle = engine.submit("test.fan")
             wait_until(daemon, lambda: starts.exists() and len(starts.read_text().splitlines()) == ITEMS)
             cluster.head.kill()
-            wait_until(daemon, lambda: lack(daemon) and f"8 {LACKS}" in why(daemon, handle.id))
+            wait_until(daemon, lambda: bool(lack(daemon)) and f"8 {LACKS}" in why(daemon, handle.id))
             wait_until(daemon, lambda: "the gateway to Ray" in lack(daemon))
             assert f"{LACKS}: the gateway to Ray at {cluster.address} has ended" in why(daemon, handle.id)
             cluster.start_head()
