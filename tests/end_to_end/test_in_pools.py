@@ -27,7 +27,7 @@ LOCAL: Final = (
 )  # fmt: skip
 ON_RAY: Final = (
     "test_captured_output.py::test_the_text_of_an_item_is_shown_while_it_runs_and_after_its_end",
-    "test_captured_output.py::test_secrets_are_masked",
+    "test_captured_output.py::test_secrets_are_masked", "test_captured_output.py::test_a_daemons_items_are_followed",
     "test_controls.py::test_a_paused_run_starts_nothing", "test_controls.py::test_cancel_stops_what_runs",
     "test_controls.py::test_commands_out_of_time_die",
     "test_controls.py::test_an_action_that_crashes_fails_its_item_only",
