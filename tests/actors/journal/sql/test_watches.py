@@ -126,8 +126,8 @@ def test_an_idle_watched_run_costs_two_statements_a_renewal(
     finally:
         event.remove(Engine, "before_cursor_execute", executed)
     assert set(counted) == set(SORTS)
-    assert max(counted.values()) <= RENEWALS + 1
-    assert told.empty() or isinstance(told.get(), RunsLooked)
+    looks = RENEWALS + told.qsize()  # the thread may be ahead of this one
+    assert max(counted.values()) <= looks + 1
 
 
 def test_an_owner_gets_a_watch_again_after_its_connection_was_cut(
