@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from daemons import Daemon, daemon
-from measure import Samples, interleave_singly, ratio
+from measure import Samples, interleave_finely, interleave_singly, ratio
 from report import Measured, Table, timing
 from targets import of_ratio
 
@@ -29,7 +29,9 @@ SIZES = (10_000, 100_000)
 """Items of the fan-outs."""
 TASKS = 300
 REPEATED = 4
-"""Small fan-outs and chains in a round, one after the other."""
+"""Small fan-outs in a round, one after the other."""
+CHAINS = 8
+"""Followed chains in a round, in turn with as many that no one follows: one takes some 25 ms of the processor."""
 MEMORY_STREAMS = 250
 """Streams of which the memory is measured: as many are opened before."""
 OPENS = '  - {name: opens, action: perf.gate, input: {pipe: "{{ parameters.pipe }}"}, next: [{do: [first]}]}\n'
@@ -179,7 +181,7 @@ def _runs() -> Iterator[tuple[Daemon, GatedRuns]]:
 
 
 def measure(rounds: int) -> Samples:
-    """Run followed fan-outs and chains in turn with those that no one follows."""
+    """Run followed fan-outs in turn with those that no one follows."""
     with _runs() as (_, runs):
         cases: dict[str, Callable[[], Samples]] = {}
         for items in SIZES:
@@ -188,9 +190,16 @@ def measure(rounds: int) -> Samples:
                 cases[name] = runs.case("perf.followed", items, streams, times)
         last = runs.last_bytes()
         cases[FLOOR] = lambda: floor(last)
-        for name, streams in zip(CHAINED, (0, 1), strict=True):
-            cases[name] = runs.case("perf.followed_chain", 1, streams, REPEATED)
         return interleave_singly(cases, rounds)
+
+
+def measure_chains(rounds: int) -> Samples:
+    """Run followed chains in turn with those that no one follows. A value is the median of the chains of a round."""
+    with _runs() as (_, runs):
+        cases = {
+            name: runs.case("perf.followed_chain", 1, streams, 1) for name, streams in zip(CHAINED, (0, 1), strict=True)
+        }
+        return interleave_finely(cases, rounds, CHAINS)
 
 
 def memory() -> float:
@@ -208,13 +217,14 @@ def memory() -> float:
 
 
 def table(samples: Samples) -> Table:
-    """Show `measure`."""
+    """Show `measure` and `measure_chains`."""
     made = Table(
         "Runs that event streams follow",
         ["", "processor time", "ratio"],
         f"A daemon without a store. The streams are connections to its port, from another process. {REPEATED} fan-outs "
-        f"of {SIZES[0]:,} items or chains, or one fan-out of {SIZES[1]:,}: the daemon's processor time from their "
-        "first item up to the end of the last connection. The bare sockets are of a process without Stretto that sends "
+        f"of {SIZES[0]:,} items, one of {SIZES[1]:,}, or a chain, which is the median of {CHAINS}: the daemon's "
+        "processor time from their first item up to the end of the last connection. The bare sockets are of a process "
+        "without Stretto that sends "
         f"each the last bytes of a stream and closes it, {REPEATED} times. Their ratio is the one that {STREAMS} "
         f"streams of {SIZES[0]:,} items would have if Stretto itself took no time.",
     )
