@@ -1,5 +1,6 @@
 """A real daemon for tests: `stretto serve` as a process, its log, and a gate at which its actions wait."""
 
+import contextlib
 import json
 import os
 import queue
@@ -24,6 +25,8 @@ from tests.support.harness import PATIENCE
 
 MOST_LINES = 10_000
 """Lines of a log in which an event is looked for: a daemon that logs without end tells it no more."""
+SHOWN_LINES = 100
+"""Lines of a log that the report of a failed test has."""
 STRETTO = [sys.executable, "-m", "stretto.actors.cli"]
 
 ACTIONS = """
@@ -94,6 +97,13 @@ class Served:
         while (line := self._lines.get(timeout=PATIENCE)) is not None:
             self.log.append(json.loads(line))
 
+    def show(self) -> None:
+        """Print the end of the log of a daemon that has ended, for the report of a test that failed."""
+        lines = [f"{json.dumps(each)}\n" for each in self.log]
+        while not self._lines.empty():
+            lines.append(self._lines.get() or "")
+        sys.stderr.writelines(lines[-SHOWN_LINES:])
+
     def begin(self) -> "Served":
         """Wait until it is ready."""
         self.url = self.wait_for("ready")["url"]
@@ -141,14 +151,13 @@ def starting(folder: Path, *arguments: str, program: Sequence[str] = STRETTO, **
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "STRETTO__SERVE__WATCH": "false", **environment}
     )
     served = Served(process, folder)
-    try:
-        yield served
-    finally:
-        if process.poll() is None:
-            process.kill()
-        served.ended()
+    with contextlib.ExitStack() as stack:
         assert process.stderr is not None
-        process.stderr.close()
+        stack.callback(process.stderr.close)
+        stack.push(lambda kind, _error, _trace: served.show() if kind is not None else None)
+        stack.callback(served.ended)
+        stack.callback(process.kill)  # does nothing if it has ended
+        yield served
 
 
 @contextmanager
