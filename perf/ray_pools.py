@@ -1,21 +1,28 @@
 """Items in pools on Ray and on processes beside the engine's own threads and plain Ray batches, in turns.
 
-    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py cost [ITEMS] [ROUNDS]
+    PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py cost [ITEMS] [ROUNDS] [SECONDS] [WORKERS]
     PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py counts
     PYTHONPATH=$PWD/docs/examples:$PWD/perf python perf/ray_pools.py memory [ITEMS]
 
-`cost` prints microseconds an item, the least of the rounds: for a function that does nothing, and for one that computes
-a millisecond. `counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run.
-`memory` prints the memory of the daemon before, at most during, and after a fan-out over a file of items, 1,000,000 by
-default.
+`cost` prints microseconds an item: for a function that does nothing, and for one that computes a millisecond. It begins
+no further round SECONDS after its start, so that it fits into a quiet moment. The CPU time is that of the daemon, and
+that of all processes: workers, gateways and Ray's own. With fewer workers than cores, the daemon has a core of its own.
+
+`counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run. `memory` prints the
+memory of the daemon before, at most during, and after a fan-out over a file of items, 1,000,000 by default.
 """
 
+import contextlib
+import os
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import Any, Final, NamedTuple
 
 import ray
 from demo_ray import Node, free_port
@@ -25,13 +32,11 @@ from stretto.actors import Engine
 from stretto.actors.pools import PoolOptions, RayPlace
 from stretto.metrics import configure_logging
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 ACTIONS = "ray_pool_actions"
 WORKERS = 2
 BATCH = 100
 NUMBERS_OF_A_MEGABYTE = 130_000
+TICKS: Final = os.sysconf("SC_CLK_TCK")
 LOOPS_OF_A_MILLISECOND = loops_of_a_millisecond()
 FLOW = """
 version: "1.0"
@@ -74,9 +79,9 @@ class Plain:
         return [compute(LOOPS_OF_A_MILLISECOND) for _ in range(count)]
 
 
-def plain(actors: list[Any], kind: str, items: int) -> float:
-    """Return the seconds of plain batches, two in flight at each actor."""
-    began, sent = time.perf_counter(), 0
+def plain(actors: list[Any], kind: str, items: int) -> None:
+    """Run plain batches, two in flight at each actor."""
+    sent = 0
     pending: list[Any] = []
     while sent < items or pending:
         while sent < items and len(pending) < 2 * len(actors):
@@ -86,74 +91,95 @@ def plain(actors: list[Any], kind: str, items: int) -> float:
             sent += BATCH
         done, pending = ray.wait(pending)
         ray.get(done)
-    return time.perf_counter() - began
 
 
 class Bed:
     """An engine with a pool on Ray and one on processes."""
 
-    def __init__(self, address: str, folder: Path) -> None:
+    def __init__(self, address: str, folder: Path, workers: int) -> None:
         self.folder = folder
-        options = {"workers": WORKERS, "slots": 2, "actions": (ACTIONS,)}
+        self.workers = workers
+        options = {"workers": workers, "slots": 2, "actions": (ACTIONS,)}
         self.engine = Engine.start(
-            actions=[ACTIONS], threads=WORKERS, max_items_in_flight=2_000,
+            actions=[ACTIONS], threads=workers, max_items_in_flight=2_000,
             pools={
                 "ray": PoolOptions(ray=RayPlace(address=address, cpus=0.5), **options),  # type: ignore[arg-type]
                 "processes": PoolOptions(**options),  # type: ignore[arg-type]
             },
         ).proxy()  # fmt: skip
-        while any(len(pool["workers"]) < WORKERS for pool in self.pools().values()):
+        while any(len(pool["workers"]) < workers for pool in self.pools().values()):
             time.sleep(0.2)
 
     def pools(self) -> dict[str, Any]:
         """Return the reports of the pools by name."""
         return {pool["pool"]: pool for pool in self.engine.pools().get()}
 
-    def run(self, pool: str, what: tuple[str, str], items: int, megabytes: int = 0) -> tuple[float, float]:
-        """Run a fan-out. Return its seconds, and those of this process's CPU."""
+    def run(self, pool: str, what: tuple[str, str], items: int, megabytes: int = 0) -> None:
+        """Run a fan-out."""
         file = self.folder / "flow.yaml"
         file.write_text(FLOW.format(action=what[0], pool=pool, input=what[1]))
-        began, cpu = time.perf_counter(), time.process_time()
         handle = self.engine.submit(
             str(file), {"count": items, "table": list(range(megabytes * NUMBERS_OF_A_MEGABYTE))}
         ).get()
         outcome = handle.outcome.get()
         assert outcome.status == "succeeded", outcome.errors[:2]
-        return time.perf_counter() - began, time.process_time() - cpu
 
 
-def cost(bed: Bed, items: int, rounds: int) -> None:
+class Cost(NamedTuple):
+    """Microseconds an item: on the clock, of this process's CPU, and of the CPU of all processes."""
+
+    wall: float
+    own: float
+    all: float
+
+
+def cost_of(work: Callable[[], object], items: int) -> Cost:
+    """Do some work, and return its cost."""
+    began, own, everything = time.perf_counter(), time.process_time(), cpu_of_children()
+    work()
+    wall, own = time.perf_counter() - began, time.process_time() - own
+    return Cost(*(1e6 * seconds / items for seconds in (wall, own, own + cpu_of_children() - everything)))
+
+
+def cpu_of_children() -> float:
+    """Return the seconds of CPU time that all processes below this one have taken."""
+    seconds, processes = 0.0, [os.getpid()]
+    for process in processes:
+        for tasks in Path(f"/proc/{process}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                processes += [int(child) for child in tasks.read_text().split()]
+    for process in processes[1:]:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            seconds += (int(fields[11]) + int(fields[12])) / TICKS
+    return seconds
+
+
+def cost(bed: Bed, items: int, rounds: int, until: float) -> None:
     """Print the table of costs."""
-    actors = [ray.remote(Plain).options(num_cpus=0.5).remote() for _ in range(WORKERS)]
+    actors = [ray.remote(Plain).options(num_cpus=0.5).remote() for _ in range(bed.workers)]
     few = items // 5
-    ways: dict[str, Callable[[], tuple[float, float]]] = {
-        "nothing: plain Ray batches of 100": lambda: (plain(actors, "echo", items) / items, 0.0),
-        **{
-            f"nothing: {pool}": lambda pool=pool: per(bed.run(pool, ECHO, items), items)  # type: ignore[misc]
-            for pool in ("here", "processes", "ray")
-        },
-        "1 ms: plain Ray batches of 100": lambda: (plain(actors, "compute", few) / few, 0.0),
-        **{
-            f"1 ms: {pool}": lambda pool=pool: per(bed.run(pool, COMPUTE, few), few)  # type: ignore[misc]
-            for pool in ("processes", "ray")
-        },
+    ways: dict[str, tuple[Callable[[], object], int]] = {
+        "nothing: plain Ray batches of 100": (lambda: plain(actors, "echo", items), items),
+        **{f"nothing: {pool}": (partial(bed.run, pool, ECHO, items), items) for pool in ("here", "processes", "ray")},
+        "1 ms: plain Ray batches of 100": (lambda: plain(actors, "compute", few), few),
+        **{f"1 ms: {pool}": (partial(bed.run, pool, COMPUTE, few), few) for pool in ("processes", "ray")},
     }
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for way in ways.values():
-        way()  # warm
-    for _ in range(rounds):
-        for name, way in ways.items():
-            found[name].append(way())
-    print(f"{items:,} items ({few:,} of 1 ms), {rounds} rounds, us an item: least (all), CPU of the daemon")
-    for name, values in found.items():
-        shown = " ".join(f"{seconds * 1e6:.1f}" for seconds, _ in values)
-        least, cpu = min(each[0] for each in values), min(each[1] for each in values)
-        print(f"{name:34} {least * 1e6:8.1f}  ({shown})  {cpu * 1e6:6.1f}")
-
-
-def per(figures: tuple[float, float], items: int) -> tuple[float, float]:
-    """Return the figures of one item."""
-    return figures[0] / items, figures[1] / items
+    found: dict[str, list[Cost]] = {name: [] for name in ways}
+    for work, _ in ways.values():
+        work()  # warm
+    while rounds and time.monotonic() < until:
+        rounds -= 1
+        for name, (work, count) in ways.items():
+            found[name].append(cost_of(work, count))
+    print(
+        f"{items:,} items ({few:,} of 1 ms), us an item: least and median (all); median CPU of the daemon, and of all"
+    )
+    for name, costs in found.items():
+        wall, own, everything = ([each[place] for each in costs] for place in range(3))
+        shown = " ".join(f"{each:.1f}" for each in wall)
+        cpu = f"{median(own):5.1f} {median(everything):7.1f}"
+        print(f"{name:34} {min(wall):7.1f} {median(wall):7.1f}  ({shown})  {cpu}")
 
 
 def counts(bed: Bed) -> None:
@@ -204,8 +230,9 @@ def resident(name: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
 
-def main(what: str, items: int | None = None, rounds: int = 5) -> None:
+def main(what: str, items: int | None = None, rounds: int = 5, seconds: int = 60, workers: int = WORKERS) -> None:
     """Start Ray and an engine, and measure."""
+    until = time.monotonic() + seconds
     configure_logging("ERROR")
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     port = free_port()
@@ -214,10 +241,10 @@ def main(what: str, items: int | None = None, rounds: int = 5) -> None:
         f"--temp-dir={folder}/ray",
     )  # fmt: skip
     try:
-        bed = Bed(f"127.0.0.1:{port}", folder)
+        bed = Bed(f"127.0.0.1:{port}", folder, workers)
         if what == "cost":
             ray.init(address=f"127.0.0.1:{port}", log_to_driver=False, logging_level="ERROR")
-            cost(bed, items or 10_000, rounds)
+            cost(bed, items or 10_000, rounds, until)
             ray.shutdown()
         elif what == "memory":
             memory(bed, items or 1_000_000)

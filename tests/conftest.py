@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions, as an engine does
 from tests.support.chromium import close_chromium
+from tests.support.cut_links import link
 from tests.support.daemons import gate
 from tests.support.databases import (
     durable_url,
@@ -30,6 +31,7 @@ __all__ = [
     "empty_postgres_url",
     "gate",
     "keyless",
+    "link",
     "postgres_server",
     "postgres_template",
     "postgres_url",

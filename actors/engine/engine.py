@@ -9,11 +9,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Unpack
 
 from stretto.actors.actions import (
+    DEFAULT_INQUIRY_LIMITS,
     DEFAULT_REMOTE_LIMITS,
     MAX_HTTP_CONNECTIONS,
     MAX_PROCESS_BYTES,
     MAX_RETRY_AFTER_SECONDS,
     AddressPolicy,
+    InquiryLimits,
     RemoteLimits,
     RenderedCommands,
 )
@@ -115,6 +117,7 @@ class Engine(  # each subject is a file of its own in methods/
         retain_event_days: float | None = None,
         max_unmatched_waits: int = MAX_UNMATCHED_WAITS,
         max_match_units: int = MAX_MATCH_UNITS,
+        inquiry_limits: InquiryLimits = DEFAULT_INQUIRY_LIMITS,
         protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
@@ -168,6 +171,7 @@ class Engine(  # each subject is a file of its own in methods/
             retain_event_days: The days that events stay in the store, with what rules answered. None is no limit.
             max_unmatched_waits: How many items may wait for events of one type without `match`.
             max_match_units: The units of work, each about 0.1 us, of all rules that one event is matched with.
+            inquiry_limits: The limits on what the actions of runs ask people.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             key_limits: The bounds of the key-value store.
@@ -192,6 +196,7 @@ class Engine(  # each subject is a file of its own in methods/
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             retention=Retention(retain_days, retain_runs, retain_audit_days, retain_event_days),
             max_unmatched_waits=max_unmatched_waits, max_match_units=max_match_units,
+            inquiry_limits=inquiry_limits,
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, files_shared=files_shared,
             files_host=files_host, max_threads_left_behind=max_threads_left_behind,

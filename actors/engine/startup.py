@@ -14,6 +14,7 @@ import structlog
 
 from stretto.actors.actions import (
     AddressPolicy,
+    InquiryLimits,
     RemoteLimits,
     RenderedCommands,
 )
@@ -101,6 +102,7 @@ class EngineOptions:
     retention: Retention
     max_unmatched_waits: int
     max_match_units: int
+    inquiry_limits: InquiryLimits
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -203,6 +205,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
+            max_made_inquiries=options.inquiry_limits.max_made,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now,
             events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
@@ -212,7 +215,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             options.artifacts,
             options.run_packs_as,
             options.max_pack_process_bytes,
-            InquiriesOfActions(lambda: services.engine),
+            InquiriesOfActions(lambda: services.engine, options.inquiry_limits.max_bytes),
         )
         runners.give_access(access)
         answer = ActionKeys(services.keys, lambda: services.engine, services.now).answer

@@ -344,8 +344,8 @@ class Pool:
         self._scheduler.drain(worker)
 
     def _lose(self, worker: str, reason: str) -> None:
+        self._carrier.discard(worker)  # first, so that a pool without a worker always says why
         self._scheduler.gone(worker, reason)
-        self._carrier.discard(worker)
 
     def _send(self, worker: str, message: ToWorker) -> None:
         data = encode(message)

@@ -141,6 +141,7 @@ class RayCarrier:
         with self._lock:
             child, line = self._child, self._lines.pop(worker, None)
         if child is not None and line is not None:
+            self._trouble = self._trouble or f"the last worker at {self._place.address} does not answer"
             child.outgoing.put(encode_pipe(Discard(worker)))
 
     def stop(self) -> None:
@@ -191,7 +192,8 @@ class RayCarrier:
                 message = decode_to_daemon(data)
                 if isinstance(message, Connected):
                     too_late.cancel()
-                    connected, self._trouble = time.monotonic(), None
+                    connected = time.monotonic()
+                    self._trouble = f"Ray at {self._place.address} has not started a worker yet"
                     _log.info("pool_gateway_connected", pool=self._pool, nodes=message.nodes)
                 elif isinstance(message, Trouble):
                     reason = message.text
@@ -205,7 +207,10 @@ class RayCarrier:
         return 0.0 if connected is None else time.monotonic() - connected
 
     def _ended(self, code: int, reason: str) -> None:
-        self._trouble = reason or f"the gateway to Ray has ended with exit code {code}, and is started again"
+        address = self._place.address
+        self._trouble = (
+            reason or f"the gateway to Ray at {address} has ended with exit code {code}, and is started again"
+        )
         with self._lock:
             self._child = None
             lost, self._lines = list(self._lines), {}
@@ -219,6 +224,8 @@ class RayCarrier:
         if events is None:
             return
         if isinstance(message, Gone):
+            if message.text:
+                self._trouble = f"the last worker at {self._place.address} has ended: {message.text}"
             with self._lock:
                 known = self._lines.pop(message.worker, None)
             if known is not None:
@@ -228,20 +235,25 @@ class RayCarrier:
         elif isinstance(message, Started):
             self._expect(message.worker)
         elif isinstance(message, Received):
-            with self._lock:
-                line = self._lines.get(message.worker)
-            if line is None:
-                return  # the pool has lost the worker
-            try:
-                data = line.incoming.add(message.part)
-            except InvalidMessage as error:
-                _log.error("pool_worker_invalid", pool=self._pool, worker=message.worker, reason=str(error))
-                events.closed(message.worker, "garbage")
-                return
-            if data is None:
-                events.heard(message.worker)
-            else:
-                events.received(message.worker, data)
+            self._receive(message, events)
+
+    def _receive(self, message: Received, events: CarrierEvents) -> None:
+        with self._lock:
+            line = self._lines.get(message.worker)
+        if line is None:
+            return  # the pool has lost the worker
+        try:
+            data = line.incoming.add(message.part)
+        except InvalidMessage as error:
+            self._trouble = f"the last worker at {self._place.address} has sent what is not a message: {error}"
+            _log.error("pool_worker_invalid", pool=self._pool, worker=message.worker, reason=str(error))
+            events.closed(message.worker, "garbage")
+            return
+        self._trouble = None
+        if data is None:
+            events.heard(message.worker)
+        else:
+            events.received(message.worker, data)
 
     def _expect(self, worker: str) -> None:
         """Make the lines of a worker that the gateway starts."""

@@ -7,6 +7,7 @@ gateway --deliver(parts)--> RayWorker --> Worker --> the runners of a daemon
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -53,6 +54,8 @@ class RayWorker:
         self._inbox = ThreadPoolExecutor(1, thread_name_prefix="stretto-pool-inbox")
         self._worker = Worker(registry, self._send, name=name, process=os.getpid(), slots=slots, labels=labels)
         forward_logs(self._worker.logged)
+        if keys is not None:
+            _write_nowhere()
         self._worker.join()
         threading.Thread(target=self._end, name="stretto-pool-end", daemon=True).start()
 
@@ -116,3 +119,16 @@ class RayWorker:
         self._wake()
         time.sleep(LAST_WORDS_SECONDS)
         os._exit(0)
+
+
+def _write_nowhere() -> None:
+    """Drop what this process writes outside of its calls: Ray keeps that in files, and it may have secrets of runs.
+
+    The runners capture what calls print. Threads that an action starts and commands that inherit its streams are none.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

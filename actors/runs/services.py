@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.actions import ActionRegistry
+from stretto.actors.actions import MAX_MADE_INQUIRIES, ActionRegistry
 from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.events import EventIntake
 from stretto.actors.files import FileThreads, FileWork
@@ -59,6 +59,7 @@ class Services:
         guard: Breaks off evaluations that take too long.
         max_result_bytes: The bound on the size of one action's result.
         max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
+        max_made_inquiries: The bound on the inquiries that the actions of one run make.
         keys: The key-value store, as of the last change.
         events: Accepts events, and matches them with the rules in force.
         waiting_items: The actors of items that wait for people or events, by their actions. None are the real ones.
@@ -90,6 +91,7 @@ class Services:
     guard: Guard = field(default_factory=Unguarded)
     max_result_bytes: int = MAX_RESULT_BYTES
     max_output_bytes: int = MAX_OUTPUT_BYTES
+    max_made_inquiries: int = MAX_MADE_INQUIRIES
     keys: HeldKeys = field(default_factory=HeldKeys)
     events: EventIntake = field(default_factory=EventIntake)
     waiting_items: "Mapping[str, type[ItemActor]] | None" = None

@@ -15,6 +15,7 @@ from stretto.actors.actions import (
     MAX_REMOTE_OUTPUT_BYTES,
     MAX_RETRY_AFTER_SECONDS,
 )
+from stretto.actors.settings.inquiries import InquirySettings
 from stretto.actors.settings.keys import KvSettings
 from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
@@ -29,8 +30,7 @@ THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PACK_WORKERS = 16
 MAX_PACK_ACTIONS = 5_000
-LEAST_PROCESS_BYTES = 64 * 1024 * 1024
-"""An interpreter of Python starts in half of it."""
+LEAST_PROCESS_BYTES = 64 * 1024 * 1024  # An interpreter of Python starts in half of it.
 WORKER_CALLS = 10_000
 WORKER_IDLE_SECONDS = 60.0
 POOL_SLOTS = 16
@@ -374,6 +374,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
     events: EventSettings = EventSettings()
+    inquiries: InquirySettings = InquirySettings()
     sensors: SensorSettings = SensorSettings()
     kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -1,6 +1,5 @@
 """A real daemon for tests: `stretto serve` as a process, its log, and a gate at which its actions wait."""
 
-import contextlib
 import json
 import os
 import queue
@@ -12,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ from tests.support.harness import PATIENCE
 
 MOST_LINES = 10_000
 """Lines of a log in which an event is looked for: a daemon that logs without end tells it no more."""
-SHOWN_LINES = 100
-"""Lines of a log that the report of a failed test has."""
 STRETTO = [sys.executable, "-m", "stretto.actors.cli"]
 
 ACTIONS = """
@@ -62,6 +59,8 @@ tasks: [{name: echo, action: core.echo, input: {message: "{{ parameters.n }}"}}]
 output_map: {said: "{{ task.echo.result }}"}
 """
 
+_WRITTEN_LINES = 200
+
 
 class Served:
     """A daemon, its log, and ways to reach it."""
@@ -92,17 +91,24 @@ class Served:
                 return self.log[-1]
         raise AssertionError(f"none of {lines} lines tells {event}: {self.log[-lines:]}")
 
+    def take_log(self) -> list[str]:
+        """Return the lines of the log that have come since this or `wait_for` was called, without waiting."""
+        lines = []
+        with suppress(queue.Empty):
+            while (line := self._lines.get_nowait()) is not None:
+                lines.append(line.strip())
+        return lines
+
     def read_to_the_end(self) -> None:
         """Take the rest of the log of a daemon that has ended."""
         while (line := self._lines.get(timeout=PATIENCE)) is not None:
             self.log.append(json.loads(line))
 
-    def show(self) -> None:
-        """Print the end of the log of a daemon that has ended, for the report of a test that failed."""
-        lines = [f"{json.dumps(each)}\n" for each in self.log]
-        while not self._lines.empty():
-            lines.append(self._lines.get() or "")
-        sys.stderr.writelines(lines[-SHOWN_LINES:])
+    def write_log(self) -> None:
+        """Write the end of the log of a daemon that has ended: the report of a failed test then has the cause."""
+        self._lines.put(None)  # its end may have been read already
+        rest = [line.rstrip() for line in iter(self._lines.get, None)]
+        sys.stdout.write("\n".join([*map(json.dumps, self.log), *rest][-_WRITTEN_LINES:]) + "\n")
 
     def begin(self) -> "Served":
         """Wait until it is ready."""
@@ -151,13 +157,22 @@ def starting(folder: Path, *arguments: str, program: Sequence[str] = STRETTO, **
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "STRETTO__SERVE__WATCH": "false", **environment}
     )
     served = Served(process, folder)
-    with contextlib.ExitStack() as stack:
-        assert process.stderr is not None
-        stack.callback(process.stderr.close)
-        stack.push(lambda kind, _error, _trace: served.show() if kind is not None else None)
-        stack.callback(served.ended)
-        stack.callback(process.kill)  # does nothing if it has ended
+    try:
         yield served
+    except BaseException:
+        _end(process, served)
+        served.write_log()
+        raise
+    finally:
+        _end(process, served)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def _end(process: subprocess.Popen[str], served: Served) -> None:
+    if process.poll() is None:
+        process.kill()
+    served.ended()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -133,3 +134,36 @@ def wait_for_file(text: str, mark: str) -> str:
     while not Path(mark).exists():
         time.sleep(0.01)
     return text
+
+
+@action("pooled.note_and_wait")
+def note_and_wait(text: str, starts: str, mark: str) -> str:
+    """Append the text to a file, wait for another file, and return the text."""
+    with Path(starts).open("a") as file:
+        file.write(f"{text}\n")
+    while not Path(mark).exists():
+        time.sleep(0.01)
+    return text
+
+
+@action("pooled.leak")
+def leak(text: str, mark: str) -> str:
+    """Write a text in each way that a function has, wait for a file, and return more of the text."""
+    _write_everywhere(text)
+    thread = threading.Thread(target=_write_everywhere, args=(text,))
+    thread.start()
+    thread.join()
+    while not Path(mark).exists():
+        time.sleep(0.01)
+    return text * 20_000
+
+
+def _write_everywhere(text: str) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.write(f"{text}\n")
+        stream.flush()
+    logging.getLogger("ops").error("by logging: %s", text)
+    structlog.get_logger("ops").error("by structlog", text=text)
+    for descriptor in (1, 2):
+        os.write(descriptor, f"{text}\n".encode())
+    subprocess.run(["/bin/sh", "-c", 'echo "$TEXT"; echo "$TEXT" >&2'], env={"TEXT": text}, check=True)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -24,11 +24,18 @@ OBJECT_STORE_BYTES: Final = 100 * 1024 * 1024
 
 
 class RayNode:
-    """The processes of one node, with those of the workers on it."""
+    """The processes of one node, with those of the workers on it.
 
-    def __init__(self, *arguments: str, cpus: int, environment: dict[str, str]) -> None:
+    Args:
+        arguments: Those of `ray start`.
+        cpus: The node's CPUs, as Ray counts them.
+        environment: More variables of its processes.
+        inside: What begins the command, to run it in a network of its own.
+    """
+
+    def __init__(self, *arguments: str, cpus: int, environment: dict[str, str], inside: Sequence[str] = ()) -> None:
         command = [
-            sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", *arguments,
+            *inside, sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", *arguments,
             f"--num-cpus={cpus}", f"--object-store-memory={OBJECT_STORE_BYTES}", "--disable-usage-stats",
             "--min-worker-port=0", "--max-worker-port=0",
             f"--dashboard-agent-listen-port={free_port()}", "--block",
@@ -77,9 +84,15 @@ class RayCluster:
     Args:
         cpus: The CPUs of the head's node, as Ray counts them.
         environment: More variables of its processes.
+        port: The port of the head, or None for a free one.
+        host: The address of the head.
     """
 
-    def __init__(self, cpus: int = 2, environment: dict[str, str] | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, cpus: int = 2, environment: dict[str, str] | None = None, port: int | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:  # fmt: skip
+        self.host = host
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._environment = environment or {}
         self.port = port or free_port()
@@ -89,18 +102,18 @@ class RayCluster:
     @property
     def address(self) -> str:
         """The address of the head."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start_head(self, cpus: int = 2) -> None:
         """Start the head, also again."""
         self.head = RayNode(
-            "--head", "--include-dashboard=false", "--node-ip-address=127.0.0.1", f"--port={self.port}",
+            "--head", "--include-dashboard=false", f"--node-ip-address={self.host}", f"--port={self.port}",
             f"--temp-dir={self.folder}", cpus=cpus, environment=self._environment,
         )  # fmt: skip
 
-    def add_node(self, cpus: int = 2, *arguments: str) -> RayNode:
+    def add_node(self, cpus: int = 2, *arguments: str, inside: Sequence[str] = ()) -> RayNode:
         """Start another node."""
-        node = RayNode(f"--address={self.address}", *arguments, cpus=cpus, environment=self._environment)
+        node = RayNode(f"--address={self.address}", *arguments, cpus=cpus, environment=self._environment, inside=inside)
         self.nodes.append(node)
         return node
 

@@ -64,3 +64,13 @@ def test_help_and_validation_load_nothing_of_the_gateway(tmp_path: Path) -> None
     """Neither its libraries nor those of TLS."""
     workflow = str(write_workflow(tmp_path, "quick", QUICK))
     assert modules_after(("--help",), ("serve", "--help"), ("validate", workflow), report=OF_THE_GATEWAY) == "[]"
+
+
+def test_help_and_validation_load_no_room_that_a_daemon_needs(tmp_path: Path) -> None:
+    """What runs definitions stays unloaded."""
+    workflow = str(write_workflow(tmp_path, "quick", QUICK))
+    report = "print(*sorted({name.split('.')[2] for name in sys.modules if name.startswith('stretto.actors.')}))"
+    assert modules_after(("--help",), report=report) == "cli"
+    assert modules_after(("serve", "--help"), report=report) == "cli"
+    rooms = set(modules_after(("validate", workflow), report=report).split())
+    assert rooms <= {"actions", "catalogue", "cli", "locating", "settings", "text_files"}

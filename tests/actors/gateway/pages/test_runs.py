@@ -121,6 +121,12 @@ def test_the_list_has_its_filters_in_its_address(tmp_path: Path) -> None:
         assert re.search(r"Failed\s*<b>1</b>", await text_of(browser, "/?since=24h"))
         assert "No run matches" in await text_of(browser, "/?workflow=test.none")
         assert "did you mean" in await text_of(browser, "/?workflw=a", 400)
+        urgent = await start(client, "test.echo", to_the_end=True, priority="urgent")
+        page = await text_of(browser, "/?priority=urgent")
+        assert shown(page) == [urgent]
+        assert "<option selected>urgent</option>" in page
+        assert shown(await text_of(browser, "/?priority=normal")) == [running, failed, ended]
+        assert "did you mean &#39;high&#39;?" in await text_of(browser, "/?priority=hihg", 400)
         await text_of(browser, "/?cursor=nonsense", 422)
         await asyncio.to_thread(client.ask, Pause(running))
 
@@ -319,7 +325,8 @@ def test_filters_are_those_of_the_address() -> None:
     assert filters.url(status="") == "/?q=a+b"
     assert filters.url(cursor="d") == "/?status=failed&q=a+b&cursor=d"
     assert Filters(cursor="c").url() == "/"
-    for wrong in (("since", "2h"), ("label", "env"), ("limit", "5")):
+    assert filters_of([("priority", "high ")]).priority == "high"
+    for wrong in (("since", "2h"), ("label", "env"), ("limit", "5"), ("priority", "hihg")):
         with pytest.raises(Problem) as refused:
             filters_of([wrong])
         assert refused.value.code == "bad_request"
