@@ -119,6 +119,42 @@ def test_the_daemon_freezes_what_it_has_loaded(tmp_path: Path) -> None:
     assert found[4] is True
 
 
+BUILDERS = """
+import gc, sys, threading
+from stretto.actors.daemon.collector import count_oldest
+
+sys.setswitchinterval(1e-6)
+failed, over = [], threading.Event()
+
+def build():
+    try:
+        while not over.is_set():
+            tuple(number for number in range(300))
+    except SystemError as error:
+        failed.append(error)
+
+builders = [threading.Thread(target=build) for _ in range(3)]
+for each in builders:
+    each.start()
+for _ in range(150):
+    gc.collect()  # the unfinished tuples are among the oldest objects then
+    count_oldest()
+    if failed:
+        break
+over.set()
+for each in builders:
+    each.join()
+print(failed)
+"""
+
+
+def test_objects_are_counted_beside_threads_that_build_tuples() -> None:
+    """No reference to an unfinished tuple is left when another thread goes on: it would end in a SystemError."""
+    command = [sys.executable, "-c", BUILDERS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert done.stdout == "[]\n"
+
+
 class Heap:
     """The items in flight and the resident memory that a collector sees."""
 
