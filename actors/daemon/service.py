@@ -173,7 +173,7 @@ class Daemon:
             files_read=self._settings.files.read, files_write=self._settings.files.write,
             files_shared=self._settings.files.shared, files_host=self._settings.files.host,
             sensors=_sensor_limits(self._settings.sensors),
-            pools=pool_options(self._settings.pools, engine.actions),
+            pools=pool_options(self._settings.pools, engine.actions), runs_on=engine.runs_on,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()

@@ -38,7 +38,7 @@ from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, start_actor, start_parts
 from stretto.actors.journal import DEFAULT_KEY_LIMITS, MAX_OUTPUT_BYTES, KeyLimits
 from stretto.actors.packs import MAX_PACK_ACTIONS, Source
-from stretto.actors.pools import NO_OPTIONS, PoolOptions
+from stretto.actors.pools import HERE, NO_OPTIONS, PoolOptions
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
 from stretto.actors.sensors import SensorLimits
@@ -128,6 +128,7 @@ class Engine(  # each subject is a file of its own in methods/
         artifacts: str | PathLike[str] | None = None,
         run_packs_as: str | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
+        runs_on: str = HERE,
         sensors: SensorLimits | None = None,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
@@ -182,12 +183,14 @@ class Engine(  # each subject is a file of its own in methods/
             artifacts: The folder of files that actions of Attune's packs leave for others.
             run_packs_as: The user as whom processes of packs run. With None they run as this process does.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
+            runs_on: The pool of tasks that name none. By default they run here.
             sensors: The bounds of the sensors that the engine runs. None runs none.
 
         Raises:
             CannotLoadActions, UnknownWorkflow: Actions cannot be imported, or a folder of definitions does not exist.
             InvalidDefinition, InvalidPackConfig: Packs are invalid (with every finding), or reject the configuration.
             CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
+            UnknownPool: `runs_on` is none of the pools.
             ValueError: A setting is out of range.
         """
         parts = start_parts(EngineOptions(
@@ -209,7 +212,7 @@ class Engine(  # each subject is a file of its own in methods/
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
-            max_http_connections=max_http_connections, pools=pools, sensors=sensors,
+            max_http_connections=max_http_connections, pools=pools, runs_on=runs_on, sensors=sensors,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 

@@ -63,4 +63,5 @@ class EngineSettings(TypedDict, total=False):
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
+    runs_on: str
     sensors: SensorLimits | None

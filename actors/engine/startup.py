@@ -49,7 +49,7 @@ from stretto.actors.journal import (
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
-from stretto.actors.pools import CallPolicy, PoolOptions, Pools, known_pools
+from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools, known_pools, unknown_pool_error
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.actors.schedules import BeginSchedules
@@ -113,6 +113,7 @@ class EngineOptions:
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
+    runs_on: str
     sensors: SensorLimits | None
 
 
@@ -209,6 +210,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now,
             events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
+            runs_on=options.runs_on,
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
@@ -370,6 +372,8 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    if options.runs_on != HERE and options.runs_on not in options.pools:
+        raise unknown_pool_error(options.runs_on, (HERE, *options.pools))
     _check_life(options.worker_life)
     options.retention.check()
 

@@ -15,7 +15,7 @@ from stretto.actors.history import ItemMaps
 from stretto.actors.journal import MAX_OUTPUT_BYTES, NoJournal, NoReaders, Readers, SharedLink
 from stretto.actors.kv import HeldKeys
 from stretto.actors.outcome import new_run_id
-from stretto.actors.pools import Pools
+from stretto.actors.pools import HERE, Pools
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.key_limits import KeyLimits
 from stretto.actors.runs.permits import PermitPool
@@ -51,6 +51,7 @@ class Services:
         readers: Read from the store.
         permits: Limit the items in flight.
         pools: The pools in which tasks with `runs_on` run. None runs all items here, as rehearsals do.
+        runs_on: The pool of tasks that name none.
         pool_permits: Limit the items in flight in each of them.
         key_limits: Limit the items in flight with a common key.
         rate_limits: Limit the starts of items with a common key.
@@ -84,6 +85,7 @@ class Services:
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     pools: Pools | None = None
+    runs_on: str = HERE
     pool_permits: Mapping[str, PermitPool] = field(default_factory=dict)
     key_limits: KeyLimits = field(default_factory=KeyLimits)
     files: FileWork = field(default_factory=FileThreads)

@@ -60,7 +60,7 @@ from stretto.actors import action
 
 @action("shared.note")
 async def note(label: str) -> str:
-    descriptor = os.open(os.environ["STRETTO_SHARED_EFFECTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    descriptor = os.open(os.path.join(os.path.dirname(__file__), "effects"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, (label + "\\n").encode())
     os.close(descriptor)
     await asyncio.sleep(0.05)
@@ -119,7 +119,6 @@ class Sharing:
         self._choices = random.Random(seed)  # noqa: S311 - no secret
         self._environment = {"STRETTO__ENGINE__STORE_LEASE": str(LEASE_SECONDS)}
         self._effects = folder / "effects"
-        self._environment["STRETTO_SHARED_EFFECTS"] = str(self._effects)
         if not fenced:
             self._environment["STRETTO_SHARED_UNFENCED"] = "1"
         (folder / "shared_actions.py").write_text(ACTIONS)
