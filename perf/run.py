@@ -262,7 +262,7 @@ def measure_many(report: Report, effort: Effort) -> None:
     samples = pooled(watched.measure, effort.engine_rounds, 1)
     report.show(watched.table(samples), samples)
     report.measured["watched chain"] = watched.target(samples)
-    samples = pooled(streams.measure, effort.store_rounds, 1)
+    samples = pooled(streams.measure, effort.store_rounds, 1) | pooled(streams.measure_chains, effort.store_rounds, 1)
     report.show(streams.table(samples), samples)
     report.measured |= streams.targets(samples)
 

@@ -59,7 +59,7 @@ tasks: [{name: echo, action: core.echo, input: {message: "{{ parameters.n }}"}}]
 output_map: {said: "{{ task.echo.result }}"}
 """
 
-_WRITTEN_LINES = 200
+_WRITTEN_LINES = 2000
 
 
 class Served:

@@ -24,6 +24,8 @@ CLAIMS: Final = "stretto_claims"
 """The channel on which engines say that they have claimed runs of others."""
 LEAST_WATCH_SECONDS: Final = 5.0
 """The least time that a watch lasts without a renewal."""
+MAX_WAITING_NEWS: Final = 1000
+"""News that wait for the store. Of more, the oldest are dropped: the watchers find the gaps, and ask again."""
 PAYLOAD_BYTES: Final = 7800
 """Bytes of a notification. PostgreSQL takes less than 8,000."""
 
@@ -56,7 +58,7 @@ class Watches:
         """Watches that were not sent yet."""
         self._due: WatchKind | None = None
         """The kind that all watches of changes are sent as at the next look, or None if only new ones are sent."""
-        self._news: deque[tuple[int, str, bytes]] = deque()
+        self._news: deque[tuple[int, str, bytes]] = deque(maxlen=MAX_WAITING_NEWS)
         self._has_claimed = False
         self._parts: dict[str, list[str]] = {}
         """The parts of news that have come, by the run. For the thread."""

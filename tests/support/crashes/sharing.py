@@ -47,6 +47,8 @@ ITEMS: Final = 12
 RUNS_A_FAULT: Final = 2
 LONGEST_SECONDS: Final = 300.0
 """How long a take-over may take, and the runs until they have ended after the last fault."""
+MOST_NOT_STARTED: Final = 5
+"""After so many daemons in a row that do not start, something else is wrong."""
 FAULTS_A_LINE: Final = 10
 """After how many faults the campaign says how far it is."""
 LOOK_SECONDS: Final = 0.02
@@ -71,7 +73,7 @@ if os.environ.get("STRETTO_SHARED_UNFENCED"):
     table = engines.engines
     engines._RENEW = (
         update(table).where(table.c.number == bindparam("ours"))
-        .values(commits=table.c.commits + 1, expires_at=engines._EXPIRY).returning(engines._SERVER_TIME)
+        .values(commits=table.c.commits + 1, expires_at=engines._EXPIRY).returning(engines.SERVER_TIME)
     )
     engines.forget_fenced.__code__ = (lambda connection: None).__code__
 """
@@ -120,7 +122,7 @@ class Sharing:
         if not fenced:
             self._environment["STRETTO_SHARED_UNFENCED"] = "1"
         (folder / "shared_actions.py").write_text(ACTIONS)
-        self._started = 0
+        self._started = self._not_started = 0
         self.daemons: list[Served] = []
         while len(self.daemons) < DAEMONS:
             self._start()
@@ -138,10 +140,13 @@ class Sharing:
             self.daemons.append(self._stack.enter_context(starting))
         # The server may have ended its connection: a line of its log is a message then.
         except (AssertionError, ValueError, queue.Empty) as error:
+            self._not_started += 1
+            promise(self._not_started < MOST_NOT_STARTED, f"daemons do not start: {error!r}")
             reasons = _REASON.findall(str(error))
             self.figures.not_started.append(f"after {time.monotonic() - began:.1f} s: {reasons or repr(error)}")
         else:
             self.figures.starts.append(time.monotonic() - began)
+            self._not_started = 0
 
     def replace_ended(self) -> None:
         """Start a daemon for each one that was killed, or has found that it was fenced."""

@@ -16,7 +16,7 @@ from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
 from stretto.actors.journal.sql import run_rows, run_search
-from stretto.actors.operations import CreateEnterCode, CreateToken, Pause, Runs, Status, Submit, Watch
+from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Pause, Run, Runs, Status, Submit, Watch
 from tests.support.browsing import Browser
 from tests.support.gateways import with_port
 
@@ -301,6 +301,22 @@ def test_a_viewer_looks_and_a_restricted_one_sees_its_own(tmp_path: Path) -> Non
         left = await viewer.submit("/leave", csrf=viewer.csrf)
         assert (left.status, left.headers["location"]) == (303, "/enter")
         assert (await viewer.open("/")).status == 303
+
+    with_runs(tmp_path, test)
+
+
+def test_a_cancelled_run_shows_who_has_cancelled_it(tmp_path: Path) -> None:
+    """As the history does."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.sleep")
+        browser = await entered(client, url)
+        assert "<dt>Cancelled</dt>" not in await text_of(browser, f"/runs/{run}")
+        await asyncio.to_thread(client.ask, Cancel(run))
+        shown_run: Any = await asyncio.to_thread(client.ask, Run(run))
+        who = shown_run.run["cancelled"]["by"]
+        page = await text_of(browser, f"/runs/{run}")
+        assert re.search(rf"<dt>Cancelled</dt><dd>.* by {re.escape(who)}</dd>", page)
 
     with_runs(tmp_path, test)
 

@@ -12,7 +12,7 @@ from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.sql.watches import PAYLOAD_BYTES, Watches, channel_of
+from stretto.actors.journal.sql.watches import MAX_WAITING_NEWS, PAYLOAD_BYTES, Watches, channel_of
 from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.journal.watches import MAX_NEWS_BYTES, PeerNews, PeerWatches, RunsLooked, WatchedRun
 from tests.support.recording import acceptance
@@ -126,8 +126,8 @@ def test_an_idle_watched_run_costs_two_statements_a_renewal(
     finally:
         event.remove(Engine, "before_cursor_execute", executed)
     assert set(counted) == set(SORTS)
-    assert max(counted.values()) <= RENEWALS + 1
-    assert told.empty() or isinstance(told.get(), RunsLooked)
+    looks = RENEWALS + told.qsize()  # the thread may be ahead of this one
+    assert max(counted.values()) <= looks + 1
 
 
 def test_an_owner_gets_a_watch_again_after_its_connection_was_cut(
@@ -212,6 +212,14 @@ def test_news_without_one_of_their_parts_are_dropped() -> None:
     for lost in range(len(parts)):
         assert not any(to.take(*part) for at, part in enumerate(parts) if at != lost)
     assert [each for part in parts if (each := to.take(*part))] == [PeerNews("r", bytes(range(200)) * 100)]
+
+
+def test_news_that_wait_are_bounded() -> None:
+    """The oldest are dropped. The watcher finds the gap."""
+    of = watches()
+    for each in range(MAX_WAITING_NEWS + 5):
+        of.publish(2, f"r{each}", b"news")
+    assert [payload.split()[1] for _, payload in sent(of)] == [f"r{each}" for each in range(5, MAX_WAITING_NEWS + 5)]
 
 
 @pytest.mark.parametrize(
