@@ -84,13 +84,12 @@ def pytest_sessionfinish() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show how many requests were drawn for each role, and how many calls of tests were in the pool of `--pool`."""
-    calls: list[int] = []
     for report in terminalreporter.getreports("passed"):
         for name, count in report.user_properties:
             if report.when == "call" and name == DRAWN:
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {count:,} requests")
-            if report.when == "teardown" and name == POOL_CALLS:
-                calls.append(count)
+    ends = (report for report in terminalreporter.getreports("") if report.when == "teardown")
+    calls = [count for report in ends for name, count in report.user_properties if name == POOL_CALLS]
     if calls:
         terminalreporter.write_line(f"{sum(calls):,} calls in the pool, of {len(calls)} tests with an engine of theirs")
 

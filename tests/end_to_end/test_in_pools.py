@@ -14,16 +14,16 @@ from tests.support.waiting import PATIENCE
 pytestmark = pytest.mark.own_process("it runs tests with pools itself")
 FOLDER: Final = "tests/end_to_end"
 LOCAL: Final = (
-    "test_captured_output.py", "test_controls.py", "test_isolated_functions.py", "test_packs.py",
-    "test_packs_of_others.py", "test_remote_engine.py", "test_stored_runs.py",
+    "test_captured_output.py", "test_controls.py", "test_isolated_functions.py",
     "test_crashes.py::test_an_item_whose_completion_nobody_was_told",
     "test_crashes.py::test_an_item_that_is_performed_at_most_once",
     "test_daemon.py::test_500_items_in_flight_are_drained",
-    "test_daemon.py::test_runs_that_outlast_the_drain_are_abandoned",
     "test_engines.py::test_a_supervisor_that_crashes_fails_its_run_only",
     "test_engines.py::test_stop_without_grace_abandons", "test_examples.py::test_1000_customers_are_posted",
-    "test_fan_out.py::test_never_more_items_than_the_window",
-    "test_fan_out.py::test_an_action_cannot_change_what_others_see",
+    "test_fan_out.py::test_an_action_cannot_change_what_others_see", "test_packs.py::test_a_secret_is_nowhere_in_clear",
+    "test_remote_engine.py::test_an_outcome_survives_the_daemon",
+    "test_stored_runs.py::test_a_run_that_outlasts_its_daemon_is_controlled_in_its_store",
+    "test_stored_runs.py::test_a_fan_out_is_controlled_while_it_runs",
 )  # fmt: skip
 ON_RAY: Final = (
     "test_captured_output.py::test_the_text_of_an_item_is_shown_while_it_runs_and_after_its_end",
