@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.choices import UnknownStatus
     from stretto.actors.history.contexts import UnknownPath
     from stretto.actors.history.entries import UnknownKind
+    from stretto.actors.history.priorities import InvalidPriority
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.deletion import RunNeeded
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from stretto.actors.runs.item_output import ItemNotInFlight
     from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
-    from stretto.actors.runs.priorities import InvalidPriority
     from stretto.actors.schedules.held import UnknownSchedule
     from stretto.actors.schedules.reports import ScheduleDisabled, ScheduleElsewhere
     from stretto.actors.sensors.program import SensorLimits
@@ -88,6 +88,7 @@ else:
             "gateway.remote.blocking": "BlockingRemoteEngine",
             "gateway.remote.engine": "RemoteEngine connect",
             "gateway.wire": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
+            "history.priorities": "InvalidPriority",
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",
             "journal.deletion": "RunNeeded",
@@ -108,7 +109,6 @@ else:
             "runs.inquiries": "InvalidAnswer MayNotAnswer",
             "runs.item_output": "ItemNotInFlight",
             "runs.labels": "InvalidLabels",
-            "runs.priorities": "InvalidPriority",
             "runs.messages": "RunProgressed",
             "schedules.held": "UnknownSchedule",
             "schedules.reports": "ScheduleDisabled ScheduleElsewhere",

@@ -22,6 +22,7 @@ import counts
 import crowd
 import dialects
 import earlier
+import earlier_stores
 import engine
 import garbage
 import gets
@@ -45,6 +46,7 @@ import watched
 import web
 from measure import in_fresh_process, machine, pooled, until
 from report import Measured, Report, seconds_table
+from stores import NoPostgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,20 @@ def measure_earlier(report: Report, effort: Effort) -> None:
         return
     report.show(earlier.table(samples), samples)
     report.measured |= earlier.targets(samples)
+
+
+def measure_earlier_stores(report: Report, effort: Effort) -> None:
+    """Durable fan-outs on PostgreSQL beside those of the code before daemons shared a store."""
+    if effort.stores != "all":
+        report.measured |= dict.fromkeys(earlier_stores.TARGETS, Measured(None, "not measured quickly"))
+        return
+    try:
+        samples = earlier_stores.measure(effort.engine_rounds)
+    except (earlier.NoHistory, NoPostgres) as reason:
+        report.measured |= dict.fromkeys(earlier_stores.TARGETS, Measured(None, str(reason)))
+        return
+    report.show(earlier_stores.table(samples), samples)
+    report.measured |= earlier_stores.targets(samples)
 
 
 def measure_scale(report: Report, effort: Effort) -> None:
@@ -246,7 +262,7 @@ def measure_many(report: Report, effort: Effort) -> None:
     samples = pooled(watched.measure, effort.engine_rounds, 1)
     report.show(watched.table(samples), samples)
     report.measured["watched chain"] = watched.target(samples)
-    samples = pooled(streams.measure, effort.store_rounds, 1)
+    samples = pooled(streams.measure, effort.store_rounds, 1) | pooled(streams.measure_chains, effort.store_rounds, 1)
     report.show(streams.table(samples), samples)
     report.measured |= streams.targets(samples)
 
@@ -308,6 +324,7 @@ TARGETED: dict[str, Section] = {
     "starts": measure_starts,
     "publishing": measure_publishing,
     "graphs": measure_graphs,
+    "earlier stores": measure_earlier_stores,
 }
 """What the targets are about, but for what takes a minute by itself. Those come last that lose least by `QUICK`."""
 SECTIONS: dict[str, Section] = TARGETED | {

@@ -7,7 +7,7 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,10 @@ from stretto.actors.journal import new_key, open_store
 sys.path.append(str(Path(__file__).parent.parent))
 from tests.support.postgres_server import NoPostgres, PostgresServer
 
+__all__ = [
+    "OFF", "POSTGRES", "SQLITE", "NoPostgres", "Places", "engines_side_by_side", "files", "places", "running_server",
+    "size",
+]  # fmt: skip
 OFF, SQLITE, POSTGRES = "no store", "SQLite", "PostgreSQL"
 SETTINGS = {"listen_addresses": ""}
 """A new PostgreSQL server's own settings hold: fsync and synchronous_commit are on."""
@@ -43,15 +47,24 @@ class Places:
 
     def new(self) -> dict[str, str]:
         """Make an empty store of each kind, its tables there; return their URLs by the kind."""
-        name = f"stretto_{os.getpid()}_{next(_numbers)}"
-        urls = {SQLITE: f"sqlite:///{self.folder / name}.db"}
+        urls = {SQLITE: f"sqlite:///{self.folder / _new_name()}.db"}
         if self.server is not None:
-            with _server(self.server) as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name}")
-            urls[POSTGRES] = make_url(self.server).set(database=name).render_as_string()
+            urls[POSTGRES] = self.database()
         for url in urls.values():
             open_store(url, None).close()
         return urls
+
+    def database(self) -> str:
+        """Make an empty database of the PostgreSQL server, without tables; return its URL."""
+        assert self.server is not None
+        name = _new_name()
+        with _server(self.server) as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        return make_url(self.server).set(database=name).render_as_string()
+
+
+def _new_name() -> str:
+    return f"stretto_{os.getpid()}_{next(_numbers)}"
 
 
 @contextmanager
@@ -68,6 +81,18 @@ def places() -> Iterator[Places]:
             server.start()
             url = server.url()
         yield stack.enter_context(files(url))
+
+
+@contextmanager
+def running_server(settings: Mapping[str, str]) -> Iterator[tuple[Places, int]]:
+    """Give places on a PostgreSQL server with these settings, and the id of its process. Raises `NoPostgres`."""
+    server = PostgresServer({**SETTINGS, **settings})
+    try:
+        server.start()
+        with files(server.url()) as made:
+            yield made, int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+    finally:
+        server.remove()
 
 
 @contextmanager

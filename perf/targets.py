@@ -99,6 +99,14 @@ FEW: Mapping[str, Target] = {
     "submit, SQLite": Target("a run of one task, submit to outcome, SQLite", "at most", 3, "ms", "no store"),
     "earlier run": Target("a run of one task, no store, in turn", "at most", 0.6, "x", "the revision f3da086"),
     "earlier run, CPU": Target("the same, processor time", "at most", 0.6, "x", "the revision f3da086"),
+    "shared store": Target(
+        "fan-out of 10,000, PostgreSQL, CPU with that of the server",
+        "at most",
+        1.05,
+        "x",
+        "the code before daemons shared a store",
+    ),
+    "shared store, lease": Target("the same, by a daemon that shares its store", "at most", 1.05, "x", "the same"),
     "many runs": Target("1,000 runs of 10 items at once, items/s", "at least", 0.4, "x", "one run of 10,000"),
     "fairness": Target(
         "runs whose end the last-submitted run's start waited for", "at most", 0, "runs", "20 large runs before it"

@@ -24,6 +24,7 @@ from tests.support.paths import ROOT, TESTS
 from tests.support.ray_clusters import ray_cluster
 from tests.support.restoring import restored_logging
 from tests.support.stores import keyless, store, store_url
+from tests.support.suite_pool import POOL_CALLS
 
 __all__ = [
     "bench",
@@ -47,6 +48,15 @@ __all__ = [
 # How long an example takes depends on what else the machine does.
 settings.register_profile("stretto", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("stretto")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for end-to-end tests whose items run in a pool."""
+    parser.addoption(
+        "--pool",
+        choices=("local", "ray"),
+        help="run what may leave the daemon in a pool of workers: of this machine, or on Ray",
+    )
 
 
 def pytest_configure() -> None:
@@ -73,18 +83,30 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show how many requests were drawn for each role."""
+    """Show how many requests were drawn for each role, and how many calls of tests were in the pool of `--pool`."""
+    calls: list[int] = []
     for report in terminalreporter.getreports("passed"):
         for name, count in report.user_properties:
             if report.when == "call" and name == DRAWN:
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {count:,} requests")
+            if report.when == "teardown" and name == POOL_CALLS:
+                calls.append(count)
+    if calls:
+        terminalreporter.write_line(f"{sum(calls):,} calls in the pool, of {len(calls)} tests with an engine of theirs")
 
 
 SLOW = tuple(line for line in (TESTS / "slow_tests.txt").read_text().splitlines() if line and not line.startswith("#"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests, which `make test-fast` leaves out. Raises UsageError for a file or folder that is gone."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the slow tests, which `make test-fast` leaves out. Raises UsageError for a file or folder that is gone.
+
+    With `--pool` skip the tests of what cannot be in a pool.
+    """
+    for item in items if config.getoption("--pool") else ():
+        own = item.get_closest_marker("own_process")
+        if own is not None:
+            item.add_marker(pytest.mark.skip(reason=f"not in a pool: {own.args[0]}"))
     for each in SLOW:
         if not (ROOT / each.split("::")[0]).exists():
             raise pytest.UsageError(f"slow_tests.txt names {each}, which does not exist")

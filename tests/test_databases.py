@@ -7,7 +7,7 @@ from tests.support.databases import started_server
 from tests.support.postgres_server import NoPostgres
 
 
-def absent() -> None:
+def absent(**_options: object) -> None:
     raise NoPostgres("there is no initdb")
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from stretto.actors.cli import main
 from stretto.actors.gateway.exposure import check_exposure
 from stretto.actors.settings import read_settings
 from stretto.actors.settings.model import PORT
+from stretto.definitions.errors import StrettoError
 from tests.support.paths import ROOT
 from tests.support.ray_clusters import free_port
 from tests.support.waiting import PATIENCE
@@ -51,6 +53,8 @@ SETTINGS: Final = {
     "compose": (DEPLOY / "compose" / "stretto.yaml").read_text(),
     "kubernetes": config_maps()["stretto.yaml"],
 }
+SITE: Final = {"STRETTO__SERVE__BEHIND_PROXY": "10.1.2.3,10.1.2.4"}
+"""The variables of the pods that the operator fills in."""
 DEPLOYMENT: Final = of_kind("Deployment")[0]
 POD: Final = DEPLOYMENT["spec"]["template"]["spec"]
 
@@ -66,10 +70,29 @@ def test_the_settings_are_accepted_and_their_port_is_the_daemons(where: str, tmp
     """They listen where other containers reach them, and are guarded as the daemon demands."""
     file = tmp_path / "stretto.yaml"
     file.write_text(SETTINGS[where])
-    serve = read_settings(str(file), {}).settings.serve
+    serve = read_settings(str(file), SITE if where == "kubernetes" else {}).settings.serve
     assert (serve.port, serve.host) == (PORT, "0.0.0.0")
     check_exposure(serve, stored=True)
     assert instruction("EXPOSE") == str(PORT)
+
+
+def test_the_daemons_believe_the_proxy_alone(tmp_path: Path) -> None:
+    """In Kubernetes the operator names it. Without a name no pod starts, so that nobody deploys a guess."""
+    file = tmp_path / "stretto.yaml"
+    file.write_text(SETTINGS["kubernetes"])
+    with pytest.raises(StrettoError, match=r"serve\.behind_proxy"):
+        check_exposure(read_settings(str(file), {}).settings.serve, stored=True)
+    assert read_settings(str(file), SITE).settings.serve.behind_proxy == ("10.1.2.3", "10.1.2.4")
+    (container,) = POD["containers"]
+    (variable,) = [each for each in container["env"] if each["name"] in SITE]
+    reference = variable["valueFrom"]["configMapKeyRef"]
+    assert "optional" not in reference
+    command = f"kubectl create configmap {reference['name']} --from-literal={reference['key']}={SITE[variable['name']]}"
+    assert command in (DEPLOY / "kubernetes" / "stretto.yaml").read_text()
+    proxy = ip_address(COMPOSE["services"]["proxy"]["networks"]["default"]["ipv4_address"])
+    assert yaml.safe_load(SETTINGS["compose"])["serve"]["behind_proxy"] == [str(proxy)]
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    assert proxy in ip_network(network["subnet"])
 
 
 def test_daemons_have_more_time_to_end_than_they_drain(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ async def _look_at_every_page(client: Client, url: str) -> None:
     linked: set[str] = set()
     graphs = TaskGraphs(lambda _layouts: nothing)
     for route in Pages(nothing, nothing, nothing, nothing, graphs, nothing, nothing).routes():
-        if "GET" in (route.methods or ()) and not route.path.startswith("/assets/"):
+        if "GET" in route.methods and not route.path.startswith("/assets/"):
             path = route.path
             for name, value in (fields | ({"ref": "core.noop"} if path.startswith("/actions") else {})).items():
                 path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)

@@ -13,10 +13,15 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.actions.access_of_packs import (
+        DEFAULT_INQUIRY_LIMITS,
+        MAX_INQUIRY_BYTES,
+        MAX_MADE_INQUIRIES,
         MAX_PROCESS_BYTES,
+        MOST_INQUIRY_BYTES,
         ActionInquiries,
         AskingItem,
         GrantedKey,
+        InquiryLimits,
         PackAccess,
         PackKeys,
         asking_item,
@@ -111,7 +116,8 @@ else:
             "loading": "load_actions",
             "output": "WINDOW_BYTES OutputSlot OutputSoFar OutputWatchers output_slot",
             "access_of_packs": (
-                "MAX_PROCESS_BYTES ActionInquiries AskingItem GrantedKey PackAccess PackKeys asking_item "
+                "DEFAULT_INQUIRY_LIMITS MAX_INQUIRY_BYTES MAX_MADE_INQUIRIES MAX_PROCESS_BYTES MOST_INQUIRY_BYTES "
+                "ActionInquiries AskingItem GrantedKey InquiryLimits PackAccess PackKeys asking_item "
                 "max_process_bytes pack_access use_pack_access"
             ),
             "filling": "Fill KeyRead ReadKey",
@@ -125,13 +131,17 @@ else:
 __all__ = [
     "ANY",
     "COMMAND_SECONDS",
+    "DEFAULT_INQUIRY_LIMITS",
     "DEFAULT_REMOTE_LIMITS",
     "LINK_LOCAL_AND_METADATA",
     "MAX_HTTP_CONNECTIONS",
+    "MAX_INQUIRY_BYTES",
+    "MAX_MADE_INQUIRIES",
     "MAX_PROCESS_BYTES",
     "MAX_REMOTE_HOSTS",
     "MAX_REMOTE_OUTPUT_BYTES",
     "MAX_RETRY_AFTER_SECONDS",
+    "MOST_INQUIRY_BYTES",
     "NOT_STARTED",
     "NO_PASSWORD_FOR_SUDO",
     "OUT_OF_REACH",
@@ -151,6 +161,7 @@ __all__ = [
     "Fill",
     "GrantedKey",
     "HttpSettings",
+    "InquiryLimits",
     "InvalidAction",
     "InvalidActionInput",
     "KeyRead",

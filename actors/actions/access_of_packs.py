@@ -36,6 +36,27 @@ class PackKeys(Protocol):
         """Return a pack's key, or None. Raises `StrettoError` if its value cannot be read."""
 
 
+MAX_MADE_INQUIRIES: Final = 1_000
+MAX_INQUIRY_BYTES: Final = 128 * 1024
+MOST_INQUIRY_BYTES: Final = 1024 * 1024
+"""The bound on `InquiryLimits.max_bytes`: the listener reads no larger request."""
+
+
+class InquiryLimits(NamedTuple):
+    """The limits on what the actions of runs ask people.
+
+    Attributes:
+        max_made: The inquiries that the actions of one run make.
+        max_bytes: The bytes of a request of an action about an inquiry.
+    """
+
+    max_made: int = MAX_MADE_INQUIRIES
+    max_bytes: int = MAX_INQUIRY_BYTES
+
+
+DEFAULT_INQUIRY_LIMITS: Final = InquiryLimits()
+
+
 class AskingItem(NamedTuple):
     """The item whose action makes an inquiry: the run, the task, its visit, and the index in it."""
 
@@ -46,7 +67,13 @@ class AskingItem(NamedTuple):
 
 
 class ActionInquiries(Protocol):
-    """The inquiries of actions. Each method returns an inquiry's report, and may raise `StrettoError`."""
+    """The inquiries of actions. Each method returns an inquiry's report, and may raise `StrettoError`.
+
+    Attributes:
+        max_bytes: The bytes of a request at most.
+    """
+
+    max_bytes: int
 
     async def make(self, item: AskingItem, purpose: str, question: FrozenDict) -> dict[str, Any]:
         """Ask people, unless an attempt of the item has done so before. `question` is the input of `core.ask`."""

@@ -118,10 +118,20 @@ class Collector:
     def _collect(self) -> None:
         began = perf_counter()
         found = gc.collect()
-        self._frozen += len(gc.get_objects(generation=2))  # all that are not frozen yet are there now
+        self._frozen += count_oldest()  # all that are not frozen yet are there now
         gc.freeze()
         self._base = self._resident()
         _log.debug("garbage_collected", seconds=perf_counter() - began, found=found, frozen=self._frozen)
+
+
+def count_oldest() -> int:
+    """Return how many objects the oldest generation has.
+
+    The list of them must be gone before another thread goes on. It refers also to a tuple that such a thread is
+    building, and `tuple(...)` raises `SystemError` if its tuple has a second reference when it is complete. Between
+    the three calls that these objects make of each other no thread can be changed, unlike between expressions.
+    """
+    return next(map(len, map(gc.get_objects, (2,))))
 
 
 def resident_bytes() -> int:

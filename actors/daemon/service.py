@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import pykka
 
 from stretto.actors.access import local_caller
-from stretto.actors.actions import AddressPolicy, RemoteLimits
+from stretto.actors.actions import AddressPolicy, InquiryLimits, RemoteLimits
 from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
@@ -167,12 +167,13 @@ class Daemon:
             retain_event_days=self._settings.events.retain_days,
             max_unmatched_waits=self._settings.events.max_unmatched_waits,
             max_match_units=self._settings.events.max_match_units,
+            inquiry_limits=InquiryLimits(self._settings.inquiries.max_made, self._settings.inquiries.max_bytes),
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             key_limits=KeyLimits(kv.max_bytes, kv.max_keys, kv.max_value_bytes),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
             files_shared=self._settings.files.shared, files_host=self._settings.files.host,
             sensors=_sensor_limits(self._settings.sensors),
-            pools=pool_options(self._settings.pools, engine.actions),
+            pools=pool_options(self._settings.pools, engine.actions), runs_on=engine.runs_on,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()

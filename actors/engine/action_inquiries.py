@@ -30,10 +30,12 @@ class InquiriesOfActions:
 
     Args:
         engine: Returns the engine's actor.
+        max_bytes: The bytes of a request at most.
     """
 
-    def __init__(self, engine: Callable[[], pykka.ActorRef[Any]]) -> None:
+    def __init__(self, engine: Callable[[], pykka.ActorRef[Any]], max_bytes: int) -> None:
         self._engine = engine
+        self.max_bytes = max_bytes
 
     async def make(self, item: AskingItem, purpose: str, question: FrozenDict) -> dict[str, Any]:
         """Ask people, unless an attempt of the item has done so before."""

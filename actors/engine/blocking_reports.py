@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from stretto.actors.journal import PAGE, GivenItems, InquiryStatus, RerunScope, Scope
+from stretto.definitions.model import Priority
 
 
 class BlockingReports:
@@ -74,12 +75,14 @@ class BlockingReports:
         parent: str | None = None,
         id_prefix: str | None = None,
         by: str | None = None,
+        priority: Priority | None = None,
     ) -> dict[str, Any]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         page: dict[str, Any] = self._get(
             self.proxy.runs(
                 status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
                 cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix, by=by,
+                priority=priority,
             )
         )  # fmt: skip
         return page

@@ -38,6 +38,7 @@ from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.engine.tasks import TaskQueries
 from stretto.actors.engine.trigger_counts import EngineTriggers
+from stretto.actors.engine.watched import WatchedRuns
 from stretto.actors.journal import ReplayTrace
 from stretto.actors.runs import RememberedKeys
 
@@ -71,7 +72,7 @@ class EngineCore:
         keys = RememberedKeys()
         self.submissions = Submissions(services, engine, definitions, runs, admission, keys)
         self.reruns = Reruns(services, engine, table, runs, admission, keys)
-        elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay)
+        elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay, peers)
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
@@ -129,6 +130,7 @@ class EngineCore:
                 RunUsers(table),
                 SharedEvents(services, engine, peers),
                 elsewhere,
+                WatchedRuns(services, engine, table, runs, self.requests, peers),
                 self.requests,
                 giving_up,
                 RelayedRequests(services, engine, peers, recovery),

@@ -1,13 +1,13 @@
-"""Runs of other engines that someone follows here: the engine looks in the store whether they have changed or ended.
+"""Runs of other engines that someone follows here. Their engines send news, so nothing polls.
 
-    follower --changes--> owner's status, by a request
-    timer --> the store: last entry and status --> RunChanged, RunEnded
+    follower --changes--> owner's status, by a request     the first state
+    owner --PeerNews--> RunChanged, RunEnded               later ones
+    the store --RunsLooked--> the same                     at each renewal of the lease, if news were lost
 
-Only runs that someone follows or waits for are looked at, all of them together twice a second.
+However many follow a run here, it is watched once.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -15,18 +15,27 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, answer, answer_error, derived, handles, settle_with
+from stretto.actors.engine.followed import Followed, tell_progress
 from stretto.actors.engine.relay import Elsewhere, Relay
+from stretto.actors.engine.run_states import News, RunState, changes_between, decode_news, state_after
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import ended_outcome, reports
-from stretto.actors.journal import EngineLink, Reader
-from stretto.actors.outcome import Outcome, RunHandle, RunWasParked
-from stretto.actors.runs import FollowRun, RunChanged, RunChanges, RunEnded, RunProgressed, Services, WatchRun
+from stretto.actors.journal import EngineLink, PeerNews, Peers, Reader, RunsLooked, WatchedRun, WatchKind
+from stretto.actors.outcome import Outcome, RunHandle, RunWasParked, UnknownRun
+from stretto.actors.runs import (
+    FollowRun,
+    LastChanges,
+    RunChanged,
+    RunChanges,
+    RunEnded,
+    RunParked,
+    Services,
+    WatchRun,
+)
 from stretto.definitions.conductor import ENDED
 from stretto.definitions.errors import LimitExceeded, StrettoError
 
-LOOK_SECONDS: Final = 0.5
-"""The time between two looks at the runs of other engines that someone follows here."""
 MAX_FOLLOWED_ELSEWHERE: Final = 1000
 """Runs of other engines that are followed here at a time."""
 AWAIT_SECONDS: Final = 600.0
@@ -39,34 +48,15 @@ class AwaitElsewhere(msgspec.Struct, frozen=True):
     handle: RunHandle
 
 
-class LookElsewhere(msgspec.Struct, frozen=True):
-    """To the engine: look at the runs of other engines that are followed."""
+class EndedElsewhere(msgspec.Struct, frozen=True):
+    """To the engine: the end of another engine's run, as the store has it. None if it cannot be read now."""
 
-
-class SeenElsewhere(msgspec.Struct, frozen=True):
-    """To the engine: the last entry, the status and, once it has ended, the outcome and tasks of each run."""
-
-    runs: Mapping[str, "tuple[int, str, tuple[Outcome, dict[str, Any]] | None]"]
-
-
-class _Followed:
-    """A run of another engine, and who follows it."""
-
-    def __init__(self, until: float) -> None:
-        self.until = until
-        self.seen: tuple[int, str] | None = None
-        self.followers: dict[pykka.ActorRef[Any], RunChanges | None] = {}
-        self.watchers: list[pykka.ActorRef[Any]] = []
-        self.handles: list[RunHandle] = []
-
-    def is_wanted(self, now: float) -> bool:
-        """Return whether anyone still follows the run or waits for its end."""
-        self.watchers = [each for each in self.watchers if each.is_alive()]
-        return bool(self.followers or self.watchers or self.handles) or now < self.until
+    run_id: str
+    end: tuple[Outcome, dict[str, Any]] | None
 
 
 class RunsElsewhere:
-    """Followers of runs that other engines have."""
+    """Followers of runs that other engines have. It is a listener to the ends of runs once there is one."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - where runs may be
         self,
@@ -76,6 +66,7 @@ class RunsElsewhere:
         table: RunTable,
         runs: RunSupervision,
         relay: Relay,
+        peers: Peers | None,
     ) -> None:
         self._services = services
         self._link = link
@@ -83,41 +74,73 @@ class RunsElsewhere:
         self._table = table
         self._runs = runs
         self._relay = relay
-        self._followed: dict[str, _Followed] = {}
-        self._looking = False
+        self._peers = peers
+        self._followed: dict[str, Followed] = {}
+        self._listens = False
 
     # ---- those who follow a run
 
-    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Elsewhere | None:
-        """Return what asks for the changes of another engine's run since a follower's last question."""
-        ask = self._relay.to(run_id, "status")
-        if ask is None or self._table.get(run_id) is not None:
+    def follow(self, run_id: str, follower: pykka.ActorRef[Any]) -> Elsewhere | None:
+        """Add a follower of another engine's run. Return what answers it. None if no other engine can have the run."""
+        if not self._may_have(run_id):
             return None
-        followed = self._follow(run_id)
+        followed = self._follow(run_id, "changes")
         followed.followers.setdefault(follower)
+        followed.asked.add(follower)
+        return _answered
+
+    def known_changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> RunChanges | None:
+        """Return the changes of another engine's run by its news, or None if these do not say its state."""
+        followed = self._followed.get(run_id)
+        if followed is None or followed.state is None or self._table.get(run_id) is not None:
+            return None
+        state, known = followed.state, followed.followers.get(follower)
+        if known is not None and known.number > state.number:  # the news are older than what it was answered
+            state = known
+        followed.asked.add(follower)
+        followed.followers[follower] = state
+        return changes_between(run_id, known if known is not None and known.number == since else None, state)
+
+    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Elsewhere | None:
+        """Return what asks another engine for the changes of its run since a follower's last question."""
+        ask = self._relay.to(run_id, "status")
+        if ask is None or not self._may_have(run_id):
+            return None
+        followed = self._follow(run_id, "changes")
+        followed.followers.setdefault(follower)
+        followed.asked.add(follower)
         known = followed.followers[follower]
 
-        def keep(changes: RunChanges) -> RunChanges:
-            followed.followers[follower] = changes
-            return _since(changes, known if known is not None and known.number == since else None)
+        def keep(number: int, status: dict[str, Any]) -> RunChanges:
+            state = RunState(status["workflow"], number, status["status"], status["tasks"], {})
+            if follower in followed.followers:
+                followed.followers[follower] = state
+            return changes_between(run_id, known if known is not None and known.number == since else None, state)
 
-        return lambda: derived(derived(ask(), partial(self._numbered, run_id)), keep)
+        def ask_owner() -> Deferred:
+            # The number first: the state may be a later one, which does no harm.
+            number = self._services.readers.ask_deferred(lambda reader: reader.last_entry(run_id))
+            return derived(number, lambda number: derived(ask(), partial(keep, number)))
+
+        return ask_owner
 
     def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower."""
         followed = self._followed.get(run_id)
         if followed is not None:
             followed.followers.pop(follower, None)
+            followed.asked.discard(follower)
+            self._drop_unwanted(run_id, followed)
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Elsewhere | None:
         """Return what sends an actor the progress of another engine's run from now on."""
         ask = self._relay.to(run_id, "status")
-        if ask is None or self._table.get(run_id) is not None:
+        if ask is None or not self._may_have(run_id):
             return None
-        followed = self._follow(run_id)
+        followed = self._follow(run_id, "changes")
         if watcher not in followed.watchers:
             followed.watchers.append(watcher)
-        return lambda: derived(ask(), lambda status: _tell_progress([watcher], status))
+        return lambda: derived(ask(), lambda status: tell_progress([watcher], status))
 
     def has(self, run_id: str, reader: Reader) -> bool:
         """Return whether another engine has a run. Called on a reader's thread."""
@@ -134,27 +157,14 @@ class RunsElsewhere:
     def _await_outcome(self, message: AwaitElsewhere) -> None:
         handle = message.handle
         try:
-            self._follow(handle.id).handles.append(handle)
+            self._follow(handle.id, "end").handles.append(handle)
         except LimitExceeded as error:  # the engine would end with it
             answer_error(handle.outcome, error)
 
     def await_end(self, run_id: str) -> None:
         """Send `RunEnded` of another engine's run to all who listen to ends. Raises `LimitExceeded`."""
-        self._follow(run_id)
-
-    def _follow(self, run_id: str) -> _Followed:
-        now = self._services.timers.monotonic()
-        followed = self._followed.get(run_id)
-        if followed is None:
-            if len(self._followed) >= MAX_FOLLOWED_ELSEWHERE:
-                raise LimitExceeded(
-                    f"{MAX_FOLLOWED_ELSEWHERE:,} runs of other daemons are followed here, no more may be "
-                    "(MAX_FOLLOWED_ELSEWHERE): ask the run's daemon"
-                )
-            followed = self._followed[run_id] = _Followed(now)
-        followed.until = now + AWAIT_SECONDS
-        self._schedule()
-        return followed
+        if self._may_have(run_id):
+            self._follow(run_id, "end").until = self._services.timers.monotonic() + AWAIT_SECONDS
 
     def close(self) -> None:
         """Fail the handles of runs that have not ended, as the engine ends."""
@@ -162,52 +172,142 @@ class RunsElsewhere:
             for handle in followed.handles:
                 answer_error(handle.outcome, RunWasParked(f"the engine ended before the run {run_id}"))
 
-    # ---- looking
+    def _may_have(self, run_id: str) -> bool:
+        """Return whether another engine may have a run."""
+        return self._peers is not None and self._table.get(run_id) is None
 
-    def _schedule(self) -> None:
-        if not self._looking:
-            self._looking = True
-            self._services.timers.remind_after(LOOK_SECONDS, self._engine, LookElsewhere())
+    def _follow(self, run_id: str, kind: WatchKind) -> Followed:
+        followed = self._followed.get(run_id)
+        if followed is None:
+            if len(self._followed) >= MAX_FOLLOWED_ELSEWHERE:
+                raise LimitExceeded(
+                    f"{MAX_FOLLOWED_ELSEWHERE:,} runs of other daemons are followed here, no more may be "
+                    "(MAX_FOLLOWED_ELSEWHERE): ask the run's daemon"
+                )
+            followed = self._followed[run_id] = Followed("end")
+            if kind == "end":
+                self._watch(run_id, kind)
+        if kind == "changes" != followed.kind:
+            followed.kind, followed.is_lacking = kind, True
+            self._watch(run_id, "whole")
+        if not self._listens:
+            self._listens = True
+            self._runs.add_listener(self)
+        return followed
 
-    @handles(LookElsewhere)
-    def _look(self, _message: LookElsewhere) -> None:
-        """Read all runs that someone still follows, on a reader's thread."""
-        self._looking = False
-        now = self._services.timers.monotonic()
-        self._followed = {run_id: each for run_id, each in self._followed.items() if each.is_wanted(now)}
-        if self._followed:
-            self._looking = True
-            self._services.readers.tell(self._engine, partial(_read, tuple(self._followed)), lambda _error: _NOTHING)
+    def _watch(self, run_id: str, kind: WatchKind) -> None:
+        if self._peers is not None:
+            self._peers.watches.watch(run_id, kind)
 
-    @handles(SeenElsewhere)
-    def _take(self, message: SeenElsewhere) -> None:
-        self._looking = False
-        for run_id, (entry, status, end) in message.runs.items():
-            followed = self._followed.get(run_id)
-            if followed is None:
-                continue
-            if end is not None:
-                self._end(run_id, self._followed.pop(run_id), *end)
-            elif self._table.get(run_id) is not None:
-                self._hand_over(run_id, followed)
-            elif followed.seen != (entry, status):
-                followed.seen = entry, status
-                self._notify(run_id, followed)
-        if self._followed:
-            self._schedule()
+    def _drop_unwanted(self, run_id: str, followed: Followed) -> bool:
+        """Watch a run for as much as someone still wants, and return whether that is nothing."""
+        if followed.is_wanted(self._services.timers.monotonic()):
+            if followed.kind == "changes" and not followed.followers and not followed.watchers:
+                followed.kind, followed.state = "end", None
+                self._watch(run_id, "end")
+            return False
+        self._drop(run_id)
+        return True
 
-    def _notify(self, run_id: str, followed: _Followed) -> None:
+    def _drop(self, run_id: str) -> None:
+        self._followed.pop(run_id, None)
+        if self._peers is not None:
+            self._peers.watches.unwatch(run_id)
+
+    # ---- news
+
+    @handles(PeerNews)
+    def _take(self, message: PeerNews) -> None:
+        run_id, followed = message.run_id, self._followed.get(message.run_id)
+        news = decode_news(run_id, message.body)
+        if followed is None or news is None:
+            return
+        followed.has_news = True
+        if self._continue(run_id, followed, news):
+            self._notify(run_id, followed)
+        if news.ended:
+            self._read_end(run_id, followed)
+
+    def _continue(self, run_id: str, followed: Followed, news: News) -> bool:
+        """Take over the state that news make, and return whether it is another one."""
+        changes, before = news.changes, followed.state
+        is_next, followed.news = news.number == followed.news + 1, news.number
+        if changes is None:
+            if not news.ended:  # it was too much: who follows the run asks its engine
+                followed.state, followed.is_lacking = None, False
+            return not news.ended
+        if before is not None and changes.number < before.number:  # of an engine that has the run no more
+            return False
+        if changes.since is not None and (before is None or not is_next):
+            if not followed.is_lacking and not news.ended:
+                followed.is_lacking = True
+                self._watch(run_id, "whole")
+            return False
+        followed.state, followed.is_lacking = state_after(before, changes), False
+        if news.ended:
+            self._tell_last(run_id, followed, followed.state)
+        return not news.ended
+
+    def _notify(self, run_id: str, followed: Followed) -> None:
         """Notify those who follow a run that has changed."""
-        for follower in tuple(followed.followers):
+        state = followed.state
+        for follower in tuple(followed.asked):
+            known = followed.followers.get(follower)
+            if state is not None and known is not None and state.number < known.number:
+                continue  # the next news are later than what it knows
+            followed.asked.discard(follower)
             try:
                 follower.tell(RunChanged(run_id))
             except pykka.ActorDeadError:
-                del followed.followers[follower]
-        ask = self._relay.to(run_id, "status") if followed.watchers else None
+                followed.followers.pop(follower, None)
+        if not followed.watchers:
+            return
+        if state is not None:
+            tell_progress(followed.watchers, {"id": run_id, "status": state.status, "tasks": state.tasks})
+            return
+        ask = self._relay.to(run_id, "status")
         if ask is not None:
-            settle_with(ask(), partial(_tell_progress, tuple(followed.watchers)), lambda _error: None)
+            settle_with(ask(), partial(tell_progress, tuple(followed.watchers)), lambda _error: None)
 
-    def _hand_over(self, run_id: str, followed: _Followed) -> None:
+    def _tell_last(self, run_id: str, followed: Followed, state: RunState) -> None:
+        """Send the followers the last changes. The end follows."""
+        for follower, known in followed.followers.items():
+            if known is not None and known.number <= state.number:
+                with contextlib.suppress(pykka.ActorDeadError):
+                    follower.tell(LastChanges(changes_between(run_id, known, state)))
+
+    # ---- at each renewal
+
+    @handles(RunsLooked)
+    def _looked(self, message: RunsLooked) -> None:
+        """Compare what the store says with what the news have said."""
+        for run_id, row in message.runs.items():
+            followed = self._followed.get(run_id)
+            if followed is None or self._drop_unwanted(run_id, followed):
+                continue
+            if row is None:  # it was deleted, or there never was one
+                for handle in followed.handles:
+                    answer_error(handle.outcome, UnknownRun(f"there is no run {run_id!r} in the store"))
+                self._drop(run_id)
+            elif row.status in ENDED:
+                self._read_end(run_id, followed)
+            elif self._table.get(run_id) is not None:
+                self._hand_over(run_id, followed)
+            elif message.renewed:
+                self._repair(run_id, followed, row)
+
+    def _repair(self, run_id: str, followed: Followed, row: WatchedRun) -> None:
+        """Ask again for the state of a run that has changed without news."""
+        seen, state = (row.last_entry, row.status), followed.state
+        is_known = state is not None and (state.number, state.status) == seen
+        if followed.kind == "changes" and not is_known and not followed.has_news and followed.seen not in {None, seen}:
+            followed.state, followed.is_lacking = None, True
+            self._notify(run_id, followed)
+        if followed.is_lacking:
+            self._watch(run_id, "whole")
+        followed.seen, followed.has_news = seen, False
+
+    def _hand_over(self, run_id: str, followed: Followed) -> None:
         """Let the followers of a run that this engine has claimed follow its supervisor."""
         run = self._table.get(run_id)
         if run is None:
@@ -218,53 +318,53 @@ class RunsElsewhere:
         for watcher in followed.watchers:
             run.watchers.append(watcher)
             run.tell(WatchRun(watcher))
+        followed.state, followed.asked = None, set(followed.followers)
         self._notify(run_id, followed)
-        followed.followers, followed.watchers = {}, []
+        followed.followers, followed.watchers, followed.kind = {}, [], "end"
 
-    def _end(self, run_id: str, followed: _Followed, outcome: Outcome, tasks: dict[str, Any]) -> None:
+    # ---- the end
+
+    def tell(self, message: RunEnded | RunParked) -> None:
+        """Take the end of a run that this engine has claimed, in the engine's turn."""
+        followed = self._followed.get(message.run_id)
+        if followed is not None and isinstance(message, RunEnded):
+            for handle in followed.handles:
+                answer(handle.outcome, message.outcome)
+            self._drop(message.run_id)
+
+    def _read_end(self, run_id: str, followed: Followed) -> None:
+        """Read the end of a run, unless that is being done."""
+        if not followed.is_ending:
+            followed.is_ending = True
+            failed = EndedElsewhere(run_id, None)
+            self._services.readers.tell(self._engine, partial(_read_end, run_id), lambda _error: failed)
+
+    @handles(EndedElsewhere)
+    def _end(self, message: EndedElsewhere) -> None:
+        followed = self._followed.get(message.run_id)
+        if followed is None:
+            return
+        if message.end is None:  # the next look finds it again
+            followed.is_ending = False
+            return
+        outcome, tasks = message.end
+        self._drop(message.run_id)
         for handle in followed.handles:
             answer(handle.outcome, outcome)
-        _tell_progress(followed.watchers, {"id": run_id, "status": outcome.status, "tasks": tasks})
-        if self._table.ended(run_id) is None:  # else this engine had it at its end
-            self._runs.notify_listeners(RunEnded(run_id, outcome, tasks))
-
-    def _numbered(self, run_id: str, status: dict[str, Any]) -> Deferred:
-        """Return a run's whole state, as of its last entry. The state of each item is not known here."""
-
-        def read(reader: Reader) -> RunChanges:
-            return RunChanges(
-                run_id, status["workflow"], reader.last_entry(run_id), None, status["status"], status["tasks"], {}, ()
-            )
-
-        return self._services.readers.ask_deferred(read)
+        tell_progress(followed.watchers, {"id": message.run_id, "status": outcome.status, "tasks": tasks})
+        if self._table.ended(message.run_id) is None:  # else this engine had it at its end
+            self._runs.notify_listeners(RunEnded(message.run_id, outcome, tasks))
 
 
-_NOTHING: Final = SeenElsewhere({})
+def _read_end(run_id: str, reader: Reader) -> EndedElsewhere:
+    row, end = reader.run(run_id), None
+    if row is not None and row.status in ENDED:
+        with contextlib.suppress(StrettoError):  # its end cannot be read without the key
+            end = ended_outcome(reader, run_id), reports.status_of(reader, run_id)["tasks"]
+    return EndedElsewhere(run_id, end)
 
 
-def _read(run_ids: tuple[str, ...], reader: Reader) -> SeenElsewhere:
-    """Read the present state of runs, without their entries. A run that was deleted is left out."""
-    seen: dict[str, tuple[int, str, tuple[Outcome, dict[str, Any]] | None]] = {}
-    for run_id in run_ids:
-        row = reader.run(run_id)
-        if row is not None:
-            end = None
-            if row.status in ENDED:
-                with contextlib.suppress(StrettoError):  # its end cannot be read without the key
-                    end = ended_outcome(reader, run_id), reports.status_of(reader, run_id)["tasks"]
-            seen[run_id] = reader.last_entry(run_id), row.status, end
-    return SeenElsewhere(seen)
-
-
-def _since(changes: RunChanges, known: RunChanges | None) -> RunChanges:
-    """Return the changes since those that a follower knows, or all of the state."""
-    if known is None:
-        return changes
-    tasks = {name: task for name, task in changes.tasks.items() if known.tasks.get(name) != task}
-    return msgspec.structs.replace(changes, since=known.number, tasks=tasks)
-
-
-def _tell_progress(watchers: Iterable[pykka.ActorRef[Any]], status: dict[str, Any]) -> None:
-    for watcher in watchers:
-        with contextlib.suppress(pykka.ActorDeadError):
-            watcher.tell(RunProgressed(status["id"], status["status"], status["tasks"]))
+def _answered() -> Deferred:
+    nothing = Deferred()
+    nothing.resolve(None)
+    return nothing

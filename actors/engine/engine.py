@@ -9,11 +9,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Unpack
 
 from stretto.actors.actions import (
+    DEFAULT_INQUIRY_LIMITS,
     DEFAULT_REMOTE_LIMITS,
     MAX_HTTP_CONNECTIONS,
     MAX_PROCESS_BYTES,
     MAX_RETRY_AFTER_SECONDS,
     AddressPolicy,
+    InquiryLimits,
     RemoteLimits,
     RenderedCommands,
 )
@@ -36,7 +38,7 @@ from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, start_actor, start_parts
 from stretto.actors.journal import DEFAULT_KEY_LIMITS, MAX_OUTPUT_BYTES, KeyLimits
 from stretto.actors.packs import MAX_PACK_ACTIONS, Source
-from stretto.actors.pools import NO_OPTIONS, PoolOptions
+from stretto.actors.pools import HERE, NO_OPTIONS, PoolOptions
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND, PACK_WORKERS
 from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
 from stretto.actors.sensors import SensorLimits
@@ -115,6 +117,7 @@ class Engine(  # each subject is a file of its own in methods/
         retain_event_days: float | None = None,
         max_unmatched_waits: int = MAX_UNMATCHED_WAITS,
         max_match_units: int = MAX_MATCH_UNITS,
+        inquiry_limits: InquiryLimits = DEFAULT_INQUIRY_LIMITS,
         protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         key_limits: KeyLimits = DEFAULT_KEY_LIMITS,
@@ -125,6 +128,7 @@ class Engine(  # each subject is a file of its own in methods/
         artifacts: str | PathLike[str] | None = None,
         run_packs_as: str | None = None,
         pools: Mapping[str, PoolOptions] = NO_OPTIONS,
+        runs_on: str = HERE,
         sensors: SensorLimits | None = None,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
@@ -168,6 +172,7 @@ class Engine(  # each subject is a file of its own in methods/
             retain_event_days: The days that events stay in the store, with what rules answered. None is no limit.
             max_unmatched_waits: How many items may wait for events of one type without `match`.
             max_match_units: The units of work, each about 0.1 us, of all rules that one event is matched with.
+            inquiry_limits: The limits on what the actions of runs ask people.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             key_limits: The bounds of the key-value store.
@@ -178,12 +183,14 @@ class Engine(  # each subject is a file of its own in methods/
             artifacts: The folder of files that actions of Attune's packs leave for others.
             run_packs_as: The user as whom processes of packs run. With None they run as this process does.
             pools: The pools of workers by name, in which tasks with `runs_on` run.
+            runs_on: The pool of tasks that name none. By default they run here.
             sensors: The bounds of the sensors that the engine runs. None runs none.
 
         Raises:
             CannotLoadActions, UnknownWorkflow: Actions cannot be imported, or a folder of definitions does not exist.
             InvalidDefinition, InvalidPackConfig: Packs are invalid (with every finding), or reject the configuration.
             CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
+            UnknownPool: `runs_on` is none of the pools.
             ValueError: A setting is out of range.
         """
         parts = start_parts(EngineOptions(
@@ -192,6 +199,7 @@ class Engine(  # each subject is a file of its own in methods/
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             retention=Retention(retain_days, retain_runs, retain_audit_days, retain_event_days),
             max_unmatched_waits=max_unmatched_waits, max_match_units=max_match_units,
+            inquiry_limits=inquiry_limits,
             check_digests=check_digests, store_key=store_key, store_lease=store_lease,
             files_read=files_read, files_write=files_write, files_shared=files_shared,
             files_host=files_host, max_threads_left_behind=max_threads_left_behind,
@@ -204,7 +212,7 @@ class Engine(  # each subject is a file of its own in methods/
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             key_limits=key_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
-            max_http_connections=max_http_connections, pools=pools, sensors=sensors,
+            max_http_connections=max_http_connections, pools=pools, runs_on=runs_on, sensors=sensors,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 

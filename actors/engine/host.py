@@ -21,7 +21,7 @@ from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.engine.trigger_counts import EngineTriggers, TriggerCounts
 from stretto.actors.history import KeptReports, accepted_run, item_result, item_values, map_items, run_inputs
 from stretto.actors.journal import Requester
-from stretto.actors.runs import Services
+from stretto.actors.runs import RunChanges, Services
 from stretto.definitions.dialects import awaited_events
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class EngineHost:
         """Send an actor nothing more of a run."""
         self._following.unfollow(run_id, follower)
 
-    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Deferred:
+    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> RunChanges | Deferred:
         """Answer with what has changed in a run since a follower's last question, once that is durable.
 
         Args:

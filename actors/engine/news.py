@@ -19,6 +19,7 @@ from stretto.actors.runs import (
     OutputChanged,
     OutputWatcher,
     ReportChanges,
+    RunChanges,
     RunEnded,
     RunNews,
     RunStatusChanged,
@@ -102,7 +103,7 @@ class RunFollowing:
         run = self._table.get(run_id)
         if run is not None and follower not in run.followers:
             run.followers += (follower,)
-        elsewhere = self._elsewhere.changes(run_id, follower, None)
+        elsewhere = self._elsewhere.follow(run_id, follower)
         return self._requests.send(run_id, "follow", FollowRun(follower), elsewhere)
 
     def output(  # noqa: PLR0913, PLR0917 - as of `EngineHost.follow_output`
@@ -124,8 +125,11 @@ class RunFollowing:
             run.followers = tuple(each for each in run.followers if each != follower)
             run.tell(UnfollowRun(follower))
 
-    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Deferred:
+    def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> RunChanges | Deferred:
         """Return what has changed since a follower's last question."""
+        known = self._elsewhere.known_changes(run_id, follower, since)
+        if known is not None:
+            return known
         elsewhere = self._elsewhere.changes(run_id, follower, since)
         return self._requests.send(run_id, "follow", ReportChanges(follower, since), elsewhere)
 

@@ -190,6 +190,7 @@ class RelayedRequests:
         if self._peers is not None:
             if message.claimed.more:  # the others take their share of many runs
                 self._peers.released()
+            self._peers.watches.claimed()
             self._peers.look()
 
     @handles(PeerAsked)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -212,7 +213,7 @@ class RunRequests:
         """Cancel a run. See `Engine.cancel`."""
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id, by)
-        return self.control(run_id, "cancel", "cancel", by, CancelRequested)
+        return self.control(run_id, "cancel", "cancel", by, partial(CancelRequested, by=_name_of(by)))
 
     def preview_cancel(self, run_id: str) -> Deferred:
         """Return what a cancellation would stop. See `Engine.preview_cancel`."""
@@ -385,3 +386,8 @@ def _target(run_id: str, arguments: tuple[Any, ...]) -> str:
 def not_remembered_error(run_id: str) -> UnknownRun:
     """Return the error of a run that an engine without a store does not know."""
     return UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
+
+
+def _name_of(by: Requester | None) -> str | None:
+    """Return the name that a run records of who asks, or None for a program in this process."""
+    return None if by is None or by.is_program else by.of_run.who

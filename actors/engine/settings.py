@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TypeAlias, TypedDict
 
-from stretto.actors.actions import AddressPolicy, RemoteLimits, RenderedCommands
+from stretto.actors.actions import AddressPolicy, InquiryLimits, RemoteLimits, RenderedCommands
 from stretto.actors.journal import KeyLimits
 from stretto.actors.packs import Source
 from stretto.actors.pools import PoolOptions
@@ -52,6 +52,7 @@ class EngineSettings(TypedDict, total=False):
     retain_runs: int | None
     max_unmatched_waits: int
     max_match_units: int
+    inquiry_limits: InquiryLimits
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -62,4 +63,5 @@ class EngineSettings(TypedDict, total=False):
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
+    runs_on: str
     sensors: SensorLimits | None

@@ -14,6 +14,7 @@ import structlog
 
 from stretto.actors.actions import (
     AddressPolicy,
+    InquiryLimits,
     RemoteLimits,
     RenderedCommands,
 )
@@ -48,7 +49,7 @@ from stretto.actors.journal import (
 from stretto.actors.kv import HeldKeys, KeySnapshot
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
-from stretto.actors.pools import CallPolicy, PoolOptions, Pools, known_pools
+from stretto.actors.pools import HERE, CallPolicy, PoolOptions, Pools, known_pools, unknown_pool_error
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.actors.schedules import BeginSchedules
@@ -101,6 +102,7 @@ class EngineOptions:
     retention: Retention
     max_unmatched_waits: int
     max_match_units: int
+    inquiry_limits: InquiryLimits
     protected: Paths
     expression_limits: ExpressionLimits
     key_limits: KeyLimits
@@ -111,6 +113,7 @@ class EngineOptions:
     artifacts: str | PathLike[str] | None
     run_packs_as: str | None
     pools: Mapping[str, PoolOptions]
+    runs_on: str
     sensors: SensorLimits | None
 
 
@@ -203,16 +206,18 @@ def start_parts(options: EngineOptions) -> EngineParts:
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
+            max_made_inquiries=options.inquiry_limits.max_made,
             keys=HeldKeys(KeySnapshot.of(keys)), pools=pools, pool_permits=pool_permits,
             now=time.time if journal is None else journal.now,
             events=EventIntake(link, Matcher(guard, most_units=options.max_match_units), waits),
+            runs_on=options.runs_on,
         )  # fmt: skip
         access = access_for_packs(
             KeysOfPacks(services.keys, services.now),
             options.artifacts,
             options.run_packs_as,
             options.max_pack_process_bytes,
-            InquiriesOfActions(lambda: services.engine),
+            InquiriesOfActions(lambda: services.engine, options.inquiry_limits.max_bytes),
         )
         runners.give_access(access)
         answer = ActionKeys(services.keys, lambda: services.engine, services.now).answer
@@ -367,6 +372,8 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    if options.runs_on != HERE and options.runs_on not in options.pools:
+        raise unknown_pool_error(options.runs_on, (HERE, *options.pools))
     _check_life(options.worker_life)
     options.retention.check()
 

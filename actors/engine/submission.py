@@ -12,7 +12,7 @@ from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import find_by_key
+from stretto.actors.history import checked_priority, find_by_key
 from stretto.actors.journal import Idempotency, Link, Origin, Reader, Requester, RequestKey, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import EngineStopping, RunHandle
@@ -23,7 +23,6 @@ from stretto.actors.runs import (
     bind_inputs,
     checked_key,
     checked_labels,
-    checked_priority,
     idempotency_of,
 )
 from stretto.definitions.errors import StrettoError, UnknownWorkflow

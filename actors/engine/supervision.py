@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, answer_error, handles
+from stretto.actors.dispatch import Deferred, Recipient, answer_error, handles
 from stretto.actors.engine.effective_definitions import EffectiveDefinitions, RunStart
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.history import stored_handle
@@ -56,7 +56,7 @@ class RunSupervision:
         self._engine = engine.actor_inbox
         self._definitions = definitions
         self._table = table
-        self._listeners: list[pykka.ActorRef[Any]] = []
+        self._listeners: list[Recipient] = []
 
     # ---- runs begin
 
@@ -205,8 +205,8 @@ class RunSupervision:
         self._table.remove(run_id)
         self._services.forget_permits(run_id)
 
-    def add_listener(self, listener: pykka.ActorRef[Any]) -> None:
-        """Send `RunEnded` and `RunParked` of every run to an actor."""
+    def add_listener(self, listener: Recipient) -> None:
+        """Send `RunEnded` and `RunParked` of every run to an actor, or to a part of the engine."""
         self._listeners.append(listener)
 
     def notify_listeners(self, message: RunEnded | RunParked) -> None:

@@ -16,7 +16,8 @@ import pykka
 
 from stretto.actors.dispatch import Recipient
 from stretto.actors.journal import EventCame, EventReader, EventsSince, NoJournal, Reader
-from stretto.definitions.data import FrozenDict
+from stretto.definitions.data import Data, FrozenDict, freeze
+from stretto.definitions.expressions import Moment
 from stretto.definitions.rules import MAX_UNMATCHED_WAITS, Event, WaitIndex
 
 LOOKED_AT_ONCE: Final = 500
@@ -89,6 +90,8 @@ class EventWaits:
         self._lock = threading.Lock()
         self._new: dict[str, list[EventWait]] = {}
         """The waits by type that have not looked back. A type that is being looked at has an entry."""
+        self._last: tuple[Event, Data] | None = None
+        """The last event that has ended an item, with the item's result."""
         self._portions: dict[str, _Portion] = {}
         """The portions by type whose events are not handled yet."""
 
@@ -145,6 +148,13 @@ class EventWaits:
             for wait in found:
                 if event.at >= wait.since:
                     _send(wait, EventCame(event))
+
+    def result_of(self, event: Event) -> Data:
+        """Return the result of the items that an event ends: one value, however many they are."""
+        last = self._last
+        if last is None or last[0] is not event:
+            self._last = last = event, _result(event)
+        return last[1]
 
     # ---- events of the past
 
@@ -231,6 +241,13 @@ class _Portion:
         self.waits = waits
         self.left = left
         self.last = last
+
+
+def _result(event: Event) -> Data:
+    return freeze({
+        "event": event.id, "type": event.type, "at": Moment(event.at).now(), "source": event.source,
+        "payload": event.payload, "headers": event.headers,
+    })  # fmt: skip
 
 
 def _begin_of(waits: Sequence[EventWait]) -> float:

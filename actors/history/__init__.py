@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         token_as_json,
     )
     from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_prune, preview_rerun
+    from stretto.actors.history.priorities import InvalidPriority, checked_priority
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, ended_outcome, outcome_for_parent
     from stretto.actors.history.reports import UnknownItem
@@ -96,6 +97,7 @@ else:
             "outputs": "ended_output",
             "plain": ("kept_report pruned token_as_json"),
             "previews": "count_cancelled preview_cancel preview_prune preview_rerun",
+            "priorities": "InvalidPriority checked_priority",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay ended_outcome outcome_for_parent",
             "reports": "UnknownItem",
@@ -116,6 +118,7 @@ __all__ = [
     "RUNS_PATH",
     "Blockers",
     "EntriesRead",
+    "InvalidPriority",
     "ItemInput",
     "ItemMaps",
     "ItemWait",
@@ -137,6 +140,7 @@ __all__ = [
     "UnknownVisit",
     "WrittenResults",
     "accepted_run",
+    "checked_priority",
     "checked_statuses",
     "context_value",
     "count_cancelled",

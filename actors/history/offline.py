@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 Request: TypeAlias = Callable[[float], Event]
 """Makes the event of a request at a time in seconds since the epoch."""
 
+_BY_ENGINES: Final = frozenset({"at", "by", "late", "visit"})
+"""The fields of requests that no client gives."""
 _PROPAGATED: Final = (CancelRequested, PauseRequested, ResumeRequested)
 """Requests that a run propagates to its sub-workflows."""
 
@@ -123,8 +125,10 @@ class OfflineRuns:
         """
         collected, now = _Collected(), self._now()
         event = request(now)
+        if isinstance(event, CancelRequested) and self._by is not None:
+            event = structs.replace(event, by=self._by.of_run.who)
         self._handle(run_id, event, collected)
-        *fields, _at = structs.astuple(event)
+        fields = [value for name, value in structs.asdict(event).items() if name not in _BY_ENGINES]
         collected.record(Audited(self._asks(operation, " ".join(map(str, (run_id, *fields))))))
         self._store.writer.write(collected.writes)
 

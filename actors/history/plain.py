@@ -18,7 +18,7 @@ from stretto.actors.journal import (
     TokenRecord,
     time_as_json,
 )
-from stretto.definitions.conductor import Failure, ItemCompleted
+from stretto.definitions.conductor import CancelRequested, Failure, ItemCompleted
 from stretto.definitions.context import MASK, Mask, ReadKey
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -125,6 +125,8 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
             del fields["taken_over"]
         if entry.failure is not None:
             fields["failure"] = _failure_fields(entry.failure)
+    if isinstance(entry, CancelRequested):
+        fields = {name: value for name, value in fields.items() if value}
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure", "expression", "question", "response", "purpose"):
         if fields.get(name) is not None:

@@ -21,7 +21,9 @@ from stretto.actors.history.plain import (
     run_as_json,
     task_as_json,
 )
+from stretto.actors.history.priorities import checked_priority
 from stretto.actors.history.replay import replay
+from stretto.actors.history.run_ends import cancel_of, deadline_of
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
 from stretto.actors.journal import (
     MAX_PAGE,
@@ -42,7 +44,7 @@ from stretto.actors.outcome import MOST_AMBIGUOUS, UnknownRun, chosen_run, ends_
 from stretto.definitions.conductor import check_task
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import Priority, Workflow
 
 MAX_CHILDREN: Final = 100
 """The children of a run that its report names. Lists of runs have all of them, in pages."""
@@ -71,15 +73,18 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     parent: str | None = None,
     id_prefix: str | None = None,
     by: str | None = None,
+    priority: Priority | None = None,
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
-    The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `UnknownStatus`, `StoreUnavailable`.
+    The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `InvalidPriority`, `UnknownStatus`, or
+    `StoreUnavailable`.
     """
     query = RunQuery(
         status=checked_statuses(status),
         workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
         parent=parent, id_prefix=id_prefix, requested_by=by, cursor=cursor, limit=_page(limit),
+        priority=None if priority is None else checked_priority(priority),
     )  # fmt: skip
     page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
@@ -124,6 +129,7 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     `entries` is the number of its entries.
     `quarantine` is {run, at, reason}, only if the run, or one above it, is quarantined.
     The deadline is None if the run has none, or has ended, or is on its way to its end.
+    `cancelled` is {at, by, late} of the request that it be cancelled, or None. With `late`, its deadline has passed.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)
@@ -132,7 +138,8 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     return {
         **run_as_json(row),
         **({} if quarantine is None else {"quarantine": quarantine_as_json(quarantine)}),
-        "deadline": time_as_json(None if read is None else _deadline(reader, row, read[0])),
+        "deadline": time_as_json(None if read is None else deadline_of(reader, row, read[0])),
+        "cancelled": cancel_of(reader, row),
         "inputs": SEALED if read is None else read[1].data(read[0].parameters),
         "output": None if end is None else end.output,
         "errors": [] if end is None else end.errors,
@@ -330,14 +337,6 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     }  # fmt: skip
     del head["entries"]  # the export has them all, not their number
     return head, (entry_as_json(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
-
-
-def _deadline(reader: Reader, row: RunRow, accepted: RunAccepted) -> float | None:
-    # Not by a replay, which would take as long as the run's history is.
-    timeout = accepted.workflow.timeout
-    if timeout is None or row.status not in {"running", "pausing", "paused"}:
-        return None
-    return accepted.accepted_at + timeout + reader.extension(row.id)
 
 
 def _definition(workflow: Workflow, mask: Mask) -> dict[str, Any]:

@@ -228,6 +228,15 @@ if TYPE_CHECKING:
         Unrecordable,
     )
     from stretto.actors.journal.times import time_as_json
+    from stretto.actors.journal.watches import (
+        MAX_NEWS_BYTES,
+        PeerNews,
+        PeerWatches,
+        RunsLooked,
+        RunWatches,
+        WatchedRun,
+        WatchKind,
+    )
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -283,6 +292,7 @@ else:
             "limits": "KeyNeed KeyShare",
             "rates": "MAX_LEAD_SECONDS RateNeed RatePortion portion_of",
             "peers": "PeerAnswer PeerAsked PeerRequest Peers RequestUnanswered",
+            "watches": "MAX_NEWS_BYTES PeerNews PeerWatches RunsLooked RunWatches WatchedRun WatchKind",
             "queries": (
                 "EntryQuery HOUR_SECONDS InvalidCursor ItemQuery MAX_PAGE MOST_SEARCHED NO_PARENT OUTCOMES PAGE "
                 "RunQuery STATUSES"
@@ -311,11 +321,11 @@ else:
 __all__ = [
     "ANSWER_PATH", "ATTEMPTS_SHIFT", "BEGIN", "BEGINNING", "CODES", "CONTEXT_ENTRIES", "DAMAGED", "DEFAULT_KEY_LIMITS",
     "DONE", "FIRST_ENTRY", "HOUR_SECONDS", "INQUIRY_STATUSES", "ITEM_STATES", "LINK_VIA", "LOADING", "MAX_LEAD_SECONDS",
-    "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS", "MAX_SESSIONS", "MOST_ITEMS",
-    "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_NEEDS", "NO_PARENT", "OUTCOMES", "PAGE", "QUARANTINED", "RESTARTED",
-    "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted", "AccessChange",
-    "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries", "AuditEntry",
-    "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
+    "MAX_NEWS_BYTES", "MAX_NOTE", "MAX_OUTPUT_BYTES", "MAX_PAGE", "MAX_PENDING", "MAX_PERSON_CHARACTERS",
+    "MAX_SESSIONS", "MOST_ITEMS", "MOST_SEARCHED", "NOTHING_CLAIMED", "NO_NEEDS", "NO_PARENT", "OUTCOMES", "PAGE",
+    "QUARANTINED", "RESTARTED", "SCOPES", "SKIP_REQUEST", "STATE_BITS", "STATUSES", "TASKS", "VARIABLES", "Accepted",
+    "AccessChange", "AccessReader", "AccessWriter", "AddEnterCode", "AddSession", "AddToken", "Answers", "AuditEntries",
+    "AuditEntry", "AuditPage", "AuditQuery", "AuditRing", "AuditRow", "Audited", "CannotOpenStore", "Child", "Claimed",
     "ContextTracker", "DeleteRun", "DueMatches", "EndSession", "Ending", "EngineDrains", "EngineLink", "Enter",
     "EnterCodeRecord", "Entry", "EntryQuery", "EventAccepted", "EventCame", "EventLink", "EventPage", "EventQuery",
     "EventReader", "EventRow", "EventsSince", "GivenItems", "Happened", "Idempotency", "InFile", "InquiriesInMemory",
@@ -325,18 +335,18 @@ __all__ = [
     "KeyPlace", "KeyReader", "KeyShare", "Keyring", "KeysRead", "Link", "Match", "MatchFailed", "MatchKey", "MatchRow",
     "MatchesClaimed", "MatchesDue", "Needs", "NewEvents", "NoJournal", "NoReaders", "NoStore", "NoteSessionUse",
     "NoteTokenUse", "Notifications", "OpenJournal", "Origin", "OutputsInMemory", "ParentItem", "PeerAnswer",
-    "PeerAsked", "PeerRequest", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns", "PutKey", "Quarantine",
-    "Question", "RateNeed", "RatePortion", "Reader", "Readers", "ReadingStopped", "RecordEntry", "RemoveKey",
-    "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun", "RerunScope",
+    "PeerAsked", "PeerNews", "PeerRequest", "PeerWatches", "Peers", "Prune", "PruneAudit", "PruneEvents", "PruneRuns",
+    "PutKey", "Quarantine", "Question", "RateNeed", "RatePortion", "Reader", "Readers", "ReadingStopped", "RecordEntry",
+    "RemoveKey", "ReplayTrace", "RequestKey", "RequestUnanswered", "RequestedBy", "Requester", "Rerun", "RerunScope",
     "ResultsWritten", "RevokeToken", "RunAccepted", "RunExists", "RunLog", "RunNeeded", "RunQuery", "RunRow",
-    "RunUnrecordable", "RunsClaimed", "RunsReleased", "ScheduleLink", "ScheduleMoved", "ScheduleReader", "ScheduleRow",
-    "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord", "SharedLink", "Store", "StoreClosed",
-    "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable", "StoredDaemon", "StoredInquiry",
-    "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord", "Unclaimed", "Unfinished",
-    "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable", "Write", "asked_by",
-    "attempts_in_cell", "backup", "changed_names", "check", "check_rerun", "claim_all", "describe_needs",
-    "digest_of_link", "files_of", "finish_upgrade", "is_in_use", "keyring_for", "lacking_needs", "locate", "need",
-    "new_event_id", "new_key", "new_link_code", "open_journal", "open_reader", "open_store", "origin_of_rerun",
-    "path_of_link", "portion_of", "read_key_file", "task_value", "time_as_json", "unknown_inquiry_error",
-    "unknown_key_error", "unpacked", "upgrade",
+    "RunUnrecordable", "RunWatches", "RunsClaimed", "RunsLooked", "RunsReleased", "ScheduleLink", "ScheduleMoved",
+    "ScheduleReader", "ScheduleRow", "ScheduleState", "Scope", "SecretsLearned", "SensorLink", "SessionRecord",
+    "SharedLink", "Store", "StoreClosed", "StoreFacts", "StoreGone", "StoreInUse", "StoreLost", "StoreUnavailable",
+    "StoredDaemon", "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord",
+    "Unclaimed", "Unfinished", "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable",
+    "WatchKind", "WatchedRun", "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check",
+    "check_rerun", "claim_all", "describe_needs", "digest_of_link", "files_of", "finish_upgrade", "is_in_use",
+    "keyring_for", "lacking_needs", "locate", "need", "new_event_id", "new_key", "new_link_code", "open_journal",
+    "open_reader", "open_store", "origin_of_rerun", "path_of_link", "portion_of", "read_key_file", "task_value",
+    "time_as_json", "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch import Deferred
     from stretto.actors.journal.limits import KeyUser
     from stretto.actors.journal.rates import RateUser
+    from stretto.actors.journal.watches import RunWatches
 
 MAX_WAITING_REQUESTS: Final = 1000
 """Requests of one engine to others that wait for their answers."""
@@ -70,13 +71,17 @@ class RequestUnanswered(StrettoError):
 class Peers(Protocol):
     """The other engines of the store. Thread-safe."""
 
+    @property
+    def watches(self) -> RunWatches:
+        """The runs of others that this one watches, and its news for others."""
+
     def start(
         self, engine: pykka.ActorRef[Any], journal: pykka.ActorRef[Any], keys_changed: Callable[[], object]
     ) -> None:
         """Begin to listen.
 
         Args:
-            engine: Gets `PeerAsked` for each request.
+            engine: Gets `PeerAsked` for each request, and the messages of `watches`.
             journal: Gets `ClaimLeft` when another engine has given up runs.
             keys_changed: Called on the thread of the peers when the key-value store may have changed.
         """

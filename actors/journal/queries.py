@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.errors import StrettoError
+from stretto.definitions.model import Priority
 
 Children: TypeAlias = Literal["listed", "folded"]
 """Whether the runs of sub-workflows are listed and counted, or are a part of their parents."""
@@ -52,6 +53,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only runs whose ids begin so."""
     requested_by: str | None = None
     """Only runs that this token or user has started."""
+    priority: Priority | None = None
+    """Only runs of this priority."""
     cursor: str | None = None
     """The `next` of the previous page."""
     limit: int = PAGE

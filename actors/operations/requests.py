@@ -9,13 +9,12 @@ import msgspec
 
 from stretto.actors.journal import MAX_PAGE, PAGE, RerunScope, check_rerun
 from stretto.actors.operations.base import Index, NotedRequest, Request
+from stretto.definitions.model import Priority
 
 MAX_FILE_CHARACTERS: Final = 4096
 """The most characters of the name of a definition's file."""
 MAX_WAIT_SECONDS: Final = 60
 """How long a request may wait for the end of a run."""
-
-
 MAX_GROUP_CHARACTERS: Final = 100
 """The most characters of the id of a group of failures in a request."""
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
@@ -135,6 +134,7 @@ class Runs(Request, frozen=True, tag="runs"):
     parent: str | None = None
     id_prefix: str | None = None
     by: str | None = None
+    priority: Priority | None = None
 
 
 class FindRun(Request, frozen=True, tag="find_run"):

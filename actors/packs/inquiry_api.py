@@ -10,8 +10,6 @@ from stretto.definitions.data import FrozenDict, freeze
 from stretto.definitions.errors import LimitExceeded, NotData, StrettoError, nearest
 
 INQUIRIES_PATH: Final = re.compile(r"/api/v1/inquiries(?:/(.*))?\Z", re.DOTALL)
-MAX_INQUIRY_BYTES: Final = 128 * 1024
-"""Bytes of a request that makes an inquiry. A question itself has at most `MAX_QUESTION_BYTES`."""
 MAX_PURPOSE: Final = 200
 """Characters of the purpose of an inquiry."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}\Z")
@@ -61,14 +59,14 @@ async def answer_request(inquiries: ActionInquiries, item: AskingItem, method: s
         if not rest:
             if method != "POST":
                 return Answered(405, {"error": f"an action makes inquiries with POST, got {method}"})
-            purpose, question = read_request(body)
+            purpose, question = read_request(body, inquiries.max_bytes)
             return Answered(201, _shown(await inquiries.make(item, purpose, question)))
         if not _NUMBER.match(rest):
             return Answered(404, {"error": f"an action reaches inquiries by their numbers, got {rest[:100]!r}"})
         if method == "GET":
             return Answered(200, _shown(await inquiries.report(item, int(rest))))
         if method == "PUT":
-            _check_cancels(_object(body))
+            _check_cancels(_object(body, inquiries.max_bytes))
             return Answered(200, _shown(await inquiries.cancel(item, int(rest))))
         return Answered(405, {"error": f"an action reads an inquiry with GET and cancels it with PUT, got {method}"})
     except (InvalidActionInput, InvalidInquiry) as error:
@@ -77,14 +75,18 @@ async def answer_request(inquiries: ActionInquiries, item: AskingItem, method: s
         return Answered(_STATUSES.get(error.code, 500), {"error": str(error)})
 
 
-def read_request(body: bytes) -> tuple[str, FrozenDict]:
+def read_request(body: bytes, max_bytes: int) -> tuple[str, FrozenDict]:
     """Return the purpose of a request that makes an inquiry, and its question as the input of `core.ask`.
+
+    Args:
+        body: The request. A question itself has at most `MAX_QUESTION_BYTES`.
+        max_bytes: The bound on its bytes.
 
     Raises:
         InvalidInquiry: The request makes none.
         LimitExceeded: It is too large.
     """
-    return question_of(_object(body))
+    return question_of(_object(body, max_bytes))
 
 
 def question_of(given: Mapping[str, Any]) -> tuple[str, FrozenDict]:
@@ -118,11 +120,14 @@ def question_of(given: Mapping[str, Any]) -> tuple[str, FrozenDict]:
     return purpose, freeze(question)  # type: ignore[return-value]  # an object stays one
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_INQUIRY_BYTES:
-        raise LimitExceeded(
-            f"a request must have at most {MAX_INQUIRY_BYTES:,} bytes (MAX_INQUIRY_BYTES), got {len(body):,}"
-        )
+def too_large(size: int, max_bytes: int) -> str:
+    """Return why a request with so many bytes is refused."""
+    return f"a request must have at most {max_bytes:,} bytes (inquiries.max_bytes), got {size:,}"
+
+
+def _object(body: bytes, max_bytes: int) -> dict[str, Any]:
+    if len(body) > max_bytes:
+        raise LimitExceeded(too_large(len(body), max_bytes))
     try:
         given = json.loads(body)
         freeze(given)

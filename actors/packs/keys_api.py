@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from stretto.actors.actions import ActionInquiries, AskingItem, GrantedKey, PackKeys, asking_item, pack_access
-from stretto.actors.packs.inquiry_api import INQUIRIES_PATH, MAX_INQUIRY_BYTES, answer_request
+from stretto.actors.packs.inquiry_api import INQUIRIES_PATH, answer_request, too_large
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
 
@@ -151,9 +151,9 @@ async def _answer_about_inquiries(request: "web.BaseRequest", granted: Grant) ->
     if granted.item is None or granted.inquiries is None:
         hint = "let a task wait for it (wait_for: {inquiry: ...}), or let the workflow ask with core.ask"
         return _response(404, {"error": f"no task of this run waits for an inquiry, so an action makes none; {hint}"})
-    if (request.content_length or 0) > MAX_INQUIRY_BYTES:
-        message = f"a request must have at most {MAX_INQUIRY_BYTES:,} bytes (MAX_INQUIRY_BYTES)"
-        return _response(413, {"error": message})
+    size, most = request.content_length or 0, granted.inquiries.max_bytes
+    if size > most:
+        return _response(413, {"error": too_large(size, most)})
     body = await request.read()
     return _response(*await answer_request(granted.inquiries, granted.item, request.method, request.path, body))
 

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,9 +68,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
         packs: Folders of the packs with their other actions.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep_output_from_ray()
     configure_logging("WARNING")
-    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - Ray prints there what the daemon logs in its own form
-        os.dup2(nothing.fileno(), 1)
     connection = socket.socket(fileno=channel)
     connected = threading.Event()
     threading.Thread(target=_end_with_daemon, args=(connection, connected), daemon=True).start()
@@ -89,6 +89,14 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
         asyncio.run(gateway.run(workers))
     finally:
         ray.shutdown()
+
+
+def _keep_output_from_ray() -> None:
+    """Let what Ray's own code writes go nowhere: the daemon's log has one form. Python's errors stay on stderr."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a descriptor is needed
+        for descriptor in (1, 2):
+            os.dup2(nothing.fileno(), descriptor)
 
 
 def _end_with_daemon(connection: socket.socket, connected: threading.Event) -> None:

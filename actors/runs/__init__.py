@@ -93,7 +93,6 @@ if TYPE_CHECKING:
         WatchRun,
     )
     from stretto.actors.runs.permits import Grant, PermitPool
-    from stretto.actors.runs.priorities import InvalidPriority, checked_priority
     from stretto.actors.runs.recovering import RecoveringSupervisor
     from stretto.actors.runs.recovery_messages import (
         PauseElapsed,
@@ -141,7 +140,6 @@ else:
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
-            "priorities": "InvalidPriority checked_priority",
             "looking": "PreviewCancel ReportCells",
             "messages": (
                 "AbandonRun AttachChild AttemptTimedOut BeginRun CatchUpWithParent ChildCancelling ChildEnded "
@@ -209,7 +207,6 @@ __all__ = [
     "InquiryChanged",
     "InvalidAnswer",
     "InvalidLabels",
-    "InvalidPriority",
     "ItemActor",
     "ItemChanges",
     "ItemCounts",
@@ -272,7 +269,6 @@ __all__ = [
     "check_may_answer",
     "checked_key",
     "checked_labels",
-    "checked_priority",
     "conflict_error",
     "count_items",
     "idempotency_of",

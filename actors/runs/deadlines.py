@@ -104,7 +104,7 @@ class RunDeadlines:
         if message.warns or deadlines.policy == "warn":
             return None
         if message.task is None:
-            return ControlRun(RunLate if deadlines.policy == "fail" else CancelRequested)
+            return ControlRun(RunLate if deadlines.policy == "fail" else partial(CancelRequested, late=True))
         if deadlines.policy == "fail":
             return ControlRun(TaskTimedOut, (message.task, message.visit))
         return ControlRun(partial(TaskCancelRequested, visit=message.visit), (message.task,))

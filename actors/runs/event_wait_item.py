@@ -19,7 +19,7 @@ from stretto.actors.runs.messages import AttemptTimedOut, Detach, RunItem
 from stretto.actors.runs.open_wait import OpenWait
 from stretto.actors.runs.waiting_messages import LookBackAgain, WaitedBefore
 from stretto.definitions.conductor import Failure
-from stretto.definitions.data import Data, FrozenDict, freeze, object_of, weigh
+from stretto.definitions.data import Data, FrozenDict, object_of, weigh
 from stretto.definitions.errors import ExpressionError, LimitExceeded
 from stretto.definitions.expressions import Moment
 from stretto.definitions.rules import Event, WhereScope
@@ -138,7 +138,7 @@ class EventWaitItem(ItemActor, label="ItemActor"):
     def _end_with(self, event: Event) -> None:
         if self._request is None:
             return
-        result, most = _result(event), self._services.max_result_bytes
+        result, most = self._services.events.waits.result_of(event), self._services.max_result_bytes
         if weigh(result) > most:
             message = too_large_message(weigh(result), most)
             self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
@@ -179,11 +179,3 @@ class EventWaitItem(ItemActor, label="ItemActor"):
         wait, self._wait = self._wait, None
         if wait is not None:
             self._services.events.waits.remove(wait)
-
-
-def _result(event: Event) -> Data:
-    """Return the result of an item that an event ends."""
-    return freeze({
-        "event": event.id, "type": event.type, "at": Moment(event.at).now(), "source": event.source,
-        "payload": event.payload, "headers": event.headers,
-    })  # fmt: skip

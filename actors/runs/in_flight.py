@@ -17,7 +17,7 @@ from stretto.actors.runs.key_limits import KEY_PREFIX
 from stretto.actors.runs.keyed_items import KeyedItems
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
-from stretto.actors.runs.pooled_calls import pooled_tasks
+from stretto.actors.runs.pooled_calls import tasks_with_actions, tasks_with_pools
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.rate_limits import RATE_PREFIX
 from stretto.actors.runs.rated_items import RatedItems
@@ -71,7 +71,8 @@ class ItemsInFlight(ItemsToStart):
         self._workflow = request.workflow
         self._waiting = NONE_WAIT
         self._children_waiting = NONE_WAIT
-        self._pooled_tasks = NO_TASKS if services.pools is None else pooled_tasks(request.workflow)
+        may_leave = tasks_with_pools if services.runs_on == HERE else tasks_with_actions
+        self._pooled_tasks = NO_TASKS if services.pools is None else may_leave(request.workflow)
         self._fixed_pools = {} if self._pooled_tasks else NO_POOLS
         self._pooled = None
         if services.pools is not None and self._pooled_tasks:

@@ -197,8 +197,8 @@ class KeyedItems:
         if paused != self._paused:
             self._paused = paused
             self._look_at_all()
-        asks = False
-        for key in self._changed:
+        asks, changed, self._changed = False, self._changed, {}
+        for key in changed:
             queue = self._queues.get(key)
             if queue is None:
                 continue
@@ -209,7 +209,8 @@ class KeyedItems:
             if not queue.waiting and not queue.admitted and queue.pool.is_unused_by(self._run_id):
                 del self._queues[key]
                 self._limits.leave(self._run_id, key)
-        self._changed.clear()
+            elif queue.waiting and queue.permits.usable > queue.admitted:
+                self._changed[key] = None  # nothing could start in this turn: the journal had no room
         return asks
 
     def waits(self) -> tuple[KeyWait, ...]:

@@ -95,6 +95,9 @@ class MadeInquiryFeed(InquiryFeed, ABC):
                     f"{message.purpose!r} before, and with other fields"
                 )
             return self._report_made(found, conductor)
+        if len(conductor.inquiries_made()) >= self._services.max_made_inquiries:
+            most = f"{self._services.max_made_inquiries:,} inquiries (inquiries.max_made)"
+            raise IllegalTransition(f"the actions of a run make at most {most}")
         question, now = Question(**action.function(**message.question)), self._now()
         identity = self._services.new_run_id()
         made = InquiryMade(

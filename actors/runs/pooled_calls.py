@@ -24,19 +24,25 @@ TIMEOUT_GRACE_SECONDS: Final = 10.0
 
 
 @once_per_workflow
-def pooled_tasks(workflow: Workflow) -> frozenset[str]:
-    """Return the tasks whose items may run in a pool."""
+def tasks_with_pools(workflow: Workflow) -> frozenset[str]:
+    """Return the tasks whose definition names a pool."""
     return frozenset(name for name, task in workflow.tasks.items() if task.runs_on is not None)
+
+
+@once_per_workflow
+def tasks_with_actions(workflow: Workflow) -> frozenset[str]:
+    """Return the tasks whose items may run in a pool that is the default."""
+    return frozenset(name for name, task in workflow.tasks.items() if task.action is not None)
 
 
 def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: str) -> str:
     """Return the pool in which an item runs: `HERE`, another one, or `NO_POOL`.
 
-    Actions that no worker can have stay here whatever the definition says. So do those of packs, unless the pool has
-    packs.
+    A task that names none runs in the default pool. Actions that no worker can have stay here whatever the definition
+    says. So do those of packs, unless the pool has packs.
     """
     task = workflow.tasks[start.task]
-    if services.pools is None or task.runs_on is None:
+    if services.pools is None or (task.runs_on is None and services.runs_on == HERE):
         return HERE
     ref = start.prepared.action if start.prepared is not None else task.action or ""
     action = services.actions.find(ref, workflow.semantics.core_actions)
@@ -55,14 +61,14 @@ def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: st
 def named_pool(services: Services, workflow: Workflow, start: StartItem, run_id: str, known: dict[str, str]) -> str:
     """Return what `pool_of` does. The pool of a task without expressions for it is added to the known ones."""
     pool = pool_of(services, workflow, start, run_id)
-    if start.prepared is None and isinstance(workflow.tasks[start.task].runs_on, Constant):
+    if start.prepared is None and isinstance(workflow.tasks[start.task].runs_on, Constant | None):
         known[start.task] = pool
     return pool
 
 
 def _named(services: Services, task: Task, start: StartItem, run_id: str) -> Data:
     if task.runs_on is None:
-        return HERE
+        return services.runs_on
     if isinstance(task.runs_on, Constant):
         return task.runs_on.value
     limits = start.scope.facts.limits

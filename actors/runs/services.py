@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.actions import ActionRegistry
+from stretto.actors.actions import MAX_MADE_INQUIRIES, ActionRegistry
 from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.events import EventIntake
 from stretto.actors.files import FileThreads, FileWork
@@ -15,7 +15,7 @@ from stretto.actors.history import ItemMaps
 from stretto.actors.journal import MAX_OUTPUT_BYTES, NoJournal, NoReaders, Readers, SharedLink
 from stretto.actors.kv import HeldKeys
 from stretto.actors.outcome import new_run_id
-from stretto.actors.pools import Pools
+from stretto.actors.pools import HERE, Pools
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.key_limits import KeyLimits
 from stretto.actors.runs.permits import PermitPool
@@ -51,6 +51,7 @@ class Services:
         readers: Read from the store.
         permits: Limit the items in flight.
         pools: The pools in which tasks with `runs_on` run. None runs all items here, as rehearsals do.
+        runs_on: The pool of tasks that name none.
         pool_permits: Limit the items in flight in each of them.
         key_limits: Limit the items in flight with a common key.
         rate_limits: Limit the starts of items with a common key.
@@ -59,6 +60,7 @@ class Services:
         guard: Breaks off evaluations that take too long.
         max_result_bytes: The bound on the size of one action's result.
         max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
+        max_made_inquiries: The bound on the inquiries that the actions of one run make.
         keys: The key-value store, as of the last change.
         events: Accepts events, and matches them with the rules in force.
         waiting_items: The actors of items that wait for people or events, by their actions. None are the real ones.
@@ -83,6 +85,7 @@ class Services:
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     pools: Pools | None = None
+    runs_on: str = HERE
     pool_permits: Mapping[str, PermitPool] = field(default_factory=dict)
     key_limits: KeyLimits = field(default_factory=KeyLimits)
     files: FileWork = field(default_factory=FileThreads)
@@ -90,6 +93,7 @@ class Services:
     guard: Guard = field(default_factory=Unguarded)
     max_result_bytes: int = MAX_RESULT_BYTES
     max_output_bytes: int = MAX_OUTPUT_BYTES
+    max_made_inquiries: int = MAX_MADE_INQUIRIES
     keys: HeldKeys = field(default_factory=HeldKeys)
     events: EventIntake = field(default_factory=EventIntake)
     waiting_items: "Mapping[str, type[ItemActor]] | None" = None

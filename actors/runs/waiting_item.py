@@ -40,11 +40,12 @@ class WaitingItem(ItemActor, label="ItemActor"):
         action = services.actions.get(ref, message.core_actions)
         action.check(inputs)
         question = Question(**action.function(**inputs))
-        known = message.child
+        # A run that was left before the commit of its question has not asked, and asks now.
+        known = message.child if isinstance(message.child, Inquiry) else None
         now, monotonic = services.now(), services.timers.monotonic()
-        asked_at = known.asked_at if isinstance(known, Inquiry) else now
+        asked_at = now if known is None else known.asked_at
         seconds = _shortest(start.timeout, question.ttl)
-        if isinstance(known, Inquiry):
+        if known is not None:
             inquiry = known
         else:
             shown = masked_question(question, start.scope.facts.mask)

@@ -15,15 +15,14 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.settings.carriers import carrier_problem
-    from stretto.actors.settings.model import (
+    from stretto.actors.settings.model import ServeSettings, Settings
+    from stretto.actors.settings.pool import (
         BEAT_SECONDS,
         MAX_CACHE_BYTES,
         MAX_POOL_SLOTS,
         MAX_POOL_WORKERS,
         POOL_SLOTS,
         PoolSettings,
-        ServeSettings,
-        Settings,
     )
     from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
     from stretto.actors.settings.sensors import (
@@ -41,10 +40,8 @@ else:
         __name__,
         {
             "carriers": "carrier_problem",
-            "model": (
-                "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings ServeSettings "
-                "Settings"
-            ),
+            "model": "ServeSettings Settings",
+            "pool": "BEAT_SECONDS MAX_CACHE_BYTES MAX_POOL_SLOTS MAX_POOL_WORKERS POOL_SLOTS PoolSettings",
             "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
             "sensors": (
                 "MAX_EVENTS_PER_SECOND MAX_LINE_BYTES MAX_LOG_BYTES MAX_SENSORS MAX_SENSOR_PROCESSES STOP_SECONDS "

@@ -15,7 +15,9 @@ from stretto.actors.actions import (
     MAX_REMOTE_OUTPUT_BYTES,
     MAX_RETRY_AFTER_SECONDS,
 )
+from stretto.actors.settings.inquiries import InquirySettings
 from stretto.actors.settings.keys import KvSettings
+from stretto.actors.settings.pool import HERE, PoolSettings
 from stretto.actors.settings.sensors import SensorSettings
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 from stretto.definitions.rules import MAX_MATCH_UNITS, MAX_UNMATCHED_WAITS
@@ -29,16 +31,9 @@ THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PACK_WORKERS = 16
 MAX_PACK_ACTIONS = 5_000
-LEAST_PROCESS_BYTES = 64 * 1024 * 1024
-"""An interpreter of Python starts in half of it."""
+LEAST_PROCESS_BYTES = 64 * 1024 * 1024  # An interpreter of Python starts in half of it.
 WORKER_CALLS = 10_000
 WORKER_IDLE_SECONDS = 60.0
-POOL_SLOTS = 16
-MAX_POOLS = 64
-MAX_POOL_WORKERS = 1_000
-MAX_POOL_SLOTS = 1_024
-MAX_CACHE_BYTES = 256 * 1024 * 1024
-BEAT_SECONDS = 5.0
 PORT = 8420
 MAX_REQUESTS_OF_A_CLIENT = 64
 DRAIN_SECONDS = 30.0
@@ -86,6 +81,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         worker_calls: How many calls a kept process takes, of either kind. Then a new one takes its place.
         worker_idle_seconds: How many seconds it is kept without a call.
         dispatchers: How many threads run the engine's actors.
+        runs_on: The pool of tasks that name none, or `here`, the daemon itself.
     """
 
     definitions: Texts = ()
@@ -128,6 +124,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         WORKER_IDLE_SECONDS
     )
     dispatchers: Count = 1
+    runs_on: Annotated[str, Meta(min_length=1, description="the name of a pool, or here")] = HERE
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,52 +302,6 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_match_units: Count = MAX_MATCH_UNITS
 
 
-class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One pool of the section `pools`, by its name: workers in which tasks with `runs_on` run.
-
-    Attributes:
-        carrier: Where the workers are: processes on this machine, or actors on a Ray cluster.
-        workers: How many there are.
-        slots: How many calls each runs at a time.
-        actions: Modules and files of the actions that they can run.
-        packs: Folders of the packs whose actions they can run, as they are on their machines.
-        beat: The seconds between two beats of a worker. One that misses three is lost.
-        max_cache_bytes: How many bytes of large shared values a worker keeps.
-        address: The address of the Ray cluster's head.
-        insecure: Whether a cluster elsewhere may be used without Ray's token authentication.
-        key_file: The file with the pool's key, here and on each node.
-        cpus: The CPUs that Ray reserves for a worker.
-        gpus: The GPUs that Ray reserves for a worker.
-        memory: The bytes of memory that Ray reserves for a worker.
-        labels: The labels that a worker's node must have.
-    """
-
-    carrier: Annotated[Literal["processes", "ray"], Meta(description="processes or ray")] = "processes"
-    workers: Annotated[
-        int, Meta(ge=1, le=MAX_POOL_WORKERS, description=f"a whole number from 1 to {MAX_POOL_WORKERS:,}")
-    ] = 1
-    slots: Annotated[int, Meta(ge=1, le=MAX_POOL_SLOTS, description=f"a whole number from 1 to {MAX_POOL_SLOTS:,}")] = (
-        POOL_SLOTS
-    )
-    actions: Texts = ()
-    packs: Texts = ()
-    beat: Annotated[float, Meta(ge=0.1, le=3_600, description="a number of seconds from 0.1 to 3600")] = BEAT_SECONDS
-    max_cache_bytes: Count = MAX_CACHE_BYTES
-    address: Annotated[
-        Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")] | None,
-        Meta(description="the address of a Ray cluster's head as HOST:PORT"),
-    ] = None
-    insecure: Annotated[bool, Meta(description="true or false")] = False
-    key_file: Annotated[str | None, Meta(description="the path of a file, or null")] = None
-    cpus: Annotated[float, Meta(ge=0, le=1_024, description="a number from 0 to 1024")] = 1.0
-    gpus: Annotated[float, Meta(ge=0, le=64, description="a number from 0 to 64")] = 0.0
-    memory: Annotated[int, Meta(ge=0, description="a whole number of bytes, at least 0")] = 0
-    labels: Annotated[
-        dict[Annotated[str, Meta(min_length=1, max_length=63)], Annotated[str, Meta(max_length=63)]],
-        Meta(max_length=64, description="at most 64 texts by name"),
-    ] = {}
-
-
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -374,6 +325,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     files: FilesSettings = FilesSettings()
     audit: AuditSettings = AuditSettings()
     events: EventSettings = EventSettings()
+    inquiries: InquirySettings = InquirySettings()
     sensors: SensorSettings = SensorSettings()
     kv: KvSettings = KvSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -1,15 +1,15 @@
 """Reading of the section `pools`, whose members have names of the operator's own."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from stretto.actors.settings.carriers import carrier_problem
-from stretto.actors.settings.model import MAX_POOLS, PoolSettings
-from stretto.definitions.errors import nearest
+from stretto.actors.settings.pool import HERE, MAX_POOLS, PoolSettings
+from stretto.definitions.errors import names_there, nearest
 from stretto.definitions.source import MapNode, Node, kind_of, to_data
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
@@ -47,7 +47,7 @@ def read_pools(root: MapNode, environment: Mapping[str, str], problems: list[str
     pools: dict[str, NamedPool] = {}
     for name, member in node.members.items():
         line = f"{node.place.file}:{node.keys[name].line}"
-        if not _NAME.match(name) or name == "here":
+        if not _NAME.match(name) or name == HERE:
             expected = "a name of a-z, 0-9 and - that begins with a letter and is not `here`"
             problems.append(f"{line}: a pool must have {expected}, got {name!r}")
         elif not isinstance(member, MapNode):
@@ -59,6 +59,19 @@ def read_pools(root: MapNode, environment: Mapping[str, str], problems: list[str
                 problems.append(f"{line}: the pool {name}: {problem}")
             pools[name] = NamedPool(found, line)
     return pools
+
+
+def default_pool_problem(name: str, pools: Iterable[str]) -> str | None:
+    """Return why tasks cannot run in this pool if they name none, or None.
+
+    Args:
+        name: The setting `engine.runs_on`.
+        pools: The names of the pools.
+    """
+    known = (HERE, *pools)
+    if name in known:
+        return None
+    return f"engine.runs_on: there is no pool {name!r}; {nearest(name, known) or names_there(known)}"
 
 
 def _pool(name: str, node: MapNode, problems: list[str]) -> PoolSettings:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
-from stretto.actors.settings.pools import read_pools
+from stretto.actors.settings.pool import HERE
+from stretto.actors.settings.pools import default_pool_problem, read_pools
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import Finding, StrettoError, nearest
 from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data
@@ -117,6 +118,9 @@ def read_settings(
         origins[f"{each.section}.{each.key}"] = each.place
     pools = {} if root is None else read_pools(root, environment, problems)
     origins.update({f"pools.{name}": pool.place for name, pool in pools.items()})
+    no_default = default_pool_problem(values["engine"].get("runs_on", HERE), pools)
+    if no_default is not None:
+        problems.append(f"{origins['engine.runs_on']}: {no_default}")
     if problems:
         raise InvalidSettings(problems)
     settings = msgspec.convert(values, Settings)

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.inquiries import VisitItems
     from stretto.definitions.conductor.items import ItemFailure, error_object
-    from stretto.definitions.conductor.made_inquiries import MAX_MADE_INQUIRIES, MadeInquiry, find_made
+    from stretto.definitions.conductor.made_inquiries import MadeInquiry, find_made
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
     from stretto.definitions.conductor.requests import check_task
     from stretto.definitions.conductor.rerun import (
@@ -123,7 +123,7 @@ else:
             "inputs": "masked_input",
             "inquiries": "VisitItems",
             "items": "ItemFailure error_object",
-            "made_inquiries": "MAX_MADE_INQUIRIES MadeInquiry find_made",
+            "made_inquiries": "MadeInquiry find_made",
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
             "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file tasks_of_rerun",
@@ -137,7 +137,6 @@ else:
 __all__ = [
     "ENDED",
     "FILED_FIELDS",
-    "MAX_MADE_INQUIRIES",
     "MAX_RANGES",
     "MAX_RECORDS",
     "NO_BRANCH",

@@ -55,12 +55,16 @@ def resume(state: RunState, _event: ResumeRequested) -> None:
         start_held(state)
 
 
-def cancel(state: RunState, _event: CancelRequested) -> None:
+def cancel(state: RunState, event: CancelRequested) -> None:
     """Cancel the run: nothing new starts, and running items finish or stop as its policy says."""
     already = state.status in {"cancelling", "cleaning"}
     change_status(state, "cancel")
     if already:
         return
+    late = state.workflow.deadlines
+    if event.late and late is not None:
+        message = f"the run took longer than its deadline of {late.seconds or 0:g} s, and was cancelled"
+        state.errors.of_run("run_timed_out", message, late.place)
     for visit in state.active.values():
         visit.cancelling = True
     start_nothing_more(state)

@@ -1,7 +1,7 @@
 """A visit ends: it is retried as a whole, or its transitions are taken and its outcome changes the run."""
 
 from stretto.definitions.conductor.commands import TaskEnded, TaskStarted
-from stretto.definitions.conductor.outcomes import close, count_outcomes, failures_as_a_whole, record_of
+from stretto.definitions.conductor.outcomes import close, count_outcomes, failures_as_a_whole, lateness, record_of
 from stretto.definitions.conductor.preparing import prepare
 from stretto.definitions.conductor.retrying import visit_wants_retry
 from stretto.definitions.conductor.run_state import RunState
@@ -130,9 +130,9 @@ def _judge(visit: Visit, followed: Followed, outcome: str, status: str) -> bool:
 
 
 def _record_failures(state: RunState, visit: Visit, outcome: str, *, handled: bool) -> None:
-    if not visit.failures and not ((visit.streams or visit.is_late) and failures_as_a_whole(visit)):
+    if not visit.failures and not ((visit.streams or visit.is_late or visit.was_late) and failures_as_a_whole(visit)):
         return
-    hint = ""
+    hint = f"; {lateness(visit)}" if visit.was_late and visit.failures else ""
     if outcome == "timed_out" and not handled and _asks_failed(visit.task):
         hint = "; failed() is false after a timeout: write failed() or timed_out()"
     state.errors.of_task(visit, hint, route_details(state, visit), handled=handled)

@@ -73,7 +73,7 @@ class ErrorLog:
         expression: str | None = None,
         details: Details = NO_DETAILS,
     ) -> None:
-        """Record an error that fails the run."""
+        """Record an error that ends the run."""
         self._add(self._record(code, message, place, task=task, expression=expression, handled=False, **details))
 
     def of_expression(self, error: ExpressionError, task: str | None = None, details: Details = NO_DETAILS) -> None:

@@ -128,9 +128,14 @@ class ResumeRequested(msgspec.Struct, frozen=True):
 
 
 class CancelRequested(msgspec.Struct, frozen=True):
-    """Cancel the run."""
+    """Cancel the run.
+
+    `by` is the token or user that asks for it, if that is known. With `late`, the run's own deadline asks for it.
+    """
 
     at: float
+    by: str | None = None
+    late: bool = False
 
 
 class TaskPauseRequested(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
-from stretto.definitions.conductor.made_inquiries import MAX_MADE_INQUIRIES, MadeInquiry
+from stretto.definitions.conductor.made_inquiries import MadeInquiry
 from stretto.definitions.conductor.outcomes import late_failure
 from stretto.definitions.conductor.pausing import is_paused, runs_items
 from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
@@ -156,9 +156,6 @@ def inquiry_made(state: RunState, event: InquiryMade) -> None:
         raise IllegalTransition(f"cannot ask for an item of the task {event.task!r} that has ended")
     if state.status not in {"running", "paused", "cleaning"}:
         raise IllegalTransition(f"cannot ask people for a run that is {state.status}")
-    if len(state.made) >= MAX_MADE_INQUIRIES:
-        most = f"{MAX_MADE_INQUIRIES:,} inquiries (MAX_MADE_INQUIRIES)"
-        raise IllegalTransition(f"the actions of a run make at most {most}")
     state.made = {**state.made, event.inquiry_number: MadeInquiry(event)}
 
 

@@ -11,8 +11,6 @@ from stretto.definitions.conductor.events import Failure, InquiryMade, InquirySe
 from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.expressions import type_name
 
-MAX_MADE_INQUIRIES: Final = 1_000
-"""The inquiries that the actions of one run make."""
 _STATUSES: Final = {"answered": "responded", "timed_out": "timeout"}
 """The statuses that Attune names otherwise."""
 

@@ -43,14 +43,21 @@ def _settle(visit: Visit) -> None:
 
 def late_failure(visit: Visit) -> Failure:
     """Return the failure of a visit, or of an item of it, that was stopped at the visit's deadline."""
+    if visit.was_late:
+        return Failure("cancelled", lateness(visit), retryable=False)
+    return Failure("timed_out", lateness(visit), retryable=False)
+
+
+def lateness(visit: Visit) -> str:
+    """Return that a visit has missed its deadline, for people."""
     late = visit.task.deadlines
     seconds = 0 if late is None or late.seconds is None else late.seconds
-    return Failure("timed_out", f"the task took longer than its deadline of {seconds:g} s", retryable=False)
+    return f"the task took longer than its deadline of {seconds:g} s"
 
 
 def _is_late_alone(visit: Visit) -> bool:
-    """Return whether a late visit has timed out at its deadline before any item failed: none had started."""
-    return visit.state == "timed_out" and not visit.failures
+    """Return whether a late visit was ended by its deadline before any item failed: none had started."""
+    return visit.state == ("cancelled" if visit.was_late else "timed_out") and not visit.failures
 
 
 def _event_for(visit: Visit, outcome: str) -> str:
@@ -88,7 +95,7 @@ def record_of(visit: Visit) -> TaskRecord:
     """Return the value of `task.NAME` from now on."""
     errors = [_error_entry(visit, each) for each in failures_in_order(visit)] if visit.failures else []
     with_items = visit.task.with_items is not None
-    if visit.is_late and _is_late_alone(visit):
+    if (visit.is_late or visit.was_late) and _is_late_alone(visit):
         errors.append(object_of({"index": None, "item": None, "error": error_object(late_failure(visit))}))
     if isinstance(visit, StreamedVisit):
         with_items = visit.results_path is None
@@ -125,8 +132,8 @@ def failures_as_a_whole(visit: Visit) -> list[ItemFailure]:
     whole = failures_in_order(visit) if visit.broken or visit.task.with_items is None else []
     if isinstance(visit, StreamedVisit) and visit.problem is not None:
         whole.insert(0, ItemFailure(0, 1, "failed", visit.problem))
-    if visit.is_late and _is_late_alone(visit):
-        whole.append(ItemFailure(0, 1, "timed_out", late_failure(visit)))
+    if (visit.is_late or visit.was_late) and _is_late_alone(visit):
+        whole.append(ItemFailure(0, 1, visit.state, late_failure(visit)))
     return whole
 
 

@@ -61,6 +61,7 @@ def cancel_task(state: RunState, event: TaskCancelRequested) -> None:
     ]
     refill_at_once(state)
     for visit in visits:
+        visit.was_late = event.visit is not None
         _cancel_visit(state, visit)
     if state.paused_from_below:
         resume_from_below(state)

@@ -57,7 +57,7 @@ class Visit:
         "deciding_index", "ended_at", "failures", "followed", "is_final", "is_late", "items", "max_failures", "name",
         "next_index", "number", "prepared", "requeued", "results", "retry", "route", "semantics", "since", "skipped",
         "snapshot", "started_at", "state", "stopped", "succeeded", "taken_over", "task", "timeout", "until", "visit",
-        "window", "withdrawn",
+        "was_late", "window", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,8 @@ class Visit:
         self.ended_at: float | None = None
         self.since = self.until = started_at
         """Begin and end of a delay of the whole visit."""
-        self.cancelling = self.cancel_requested = self.is_late = False  # the run, the task itself, by its deadline
+        self.cancelling = self.cancel_requested = False  # the run, the task itself
+        self.is_late = self.was_late = False  # it times out at its deadline, or was cancelled at it
         self.stopped = False
         """No further item starts."""
         self.broken = False

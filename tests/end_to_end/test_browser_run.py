@@ -1,6 +1,7 @@
 """The page of a run in a real browser: the graph, the map of items, the panel of an item, and what they cost."""
 
-import threading
+import contextlib
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from stretto.actors import action
 from stretto.actors.gateway.pages.asset_files import Assets
 from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Submit, Watch
 from tests.support.chromium import needs_chromium
+from tests.support.daemons import Gate
 from tests.support.gateways import Opened, opened_gateway
 
 if TYPE_CHECKING:
@@ -20,10 +22,9 @@ pytestmark = needs_chromium
 ITEMS: Final = 300
 HELD: Final = 200
 """The first item that waits until the test lets it go."""
-LET_GO: Final = threading.Event()
 DEFINITIONS: Final = {
     "test.probes": f"tasks: [{{name: check, action: test.probe, with_items: '{{{{ range({ITEMS}) | list }}}}', "
-    "concurrency: 20, input: {index: '{{ item }}'}}]\n",
+    "concurrency: 20, input: {index: '{{ item }}', gate: GATE}}]\n",
     "test.divides": "tasks: [{name: first, action: core.noop, next: [{do: [divide]}]}, {name: divide, "
     "with_items: [1, 0, 2, 0], action: core.echo, input: {message: '{{ 1 / item }}'}}]\n",
     "test.script": "tasks: [{name: script, action: core.local, input: {cmd: 'echo begun; read -r line; echo over'}}]\n",
@@ -42,24 +43,35 @@ VIOLATIONS: Final = (
 
 
 @action("test.probe")
-def probe(index: int) -> int:
-    """Fail for some items, and wait for the test at others."""
+def probe(index: int, gate: str) -> int:
+    """Fail for some items, and wait at others while the test listens."""
     if index >= HELD:
-        LET_GO.wait()
+        with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+            connection.connect(gate)
+            connection.recv(1)
     return 1 // (index % 50)
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """A gate at which items wait until it is closed."""
+    gate = Gate(tmp_path_factory.mktemp("gate") / "gate")
+    yield gate
+    gate.close()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory, gate: Gate) -> Iterator[Opened]:
     """A gateway with a store and the definitions."""
     folder = tmp_path_factory.mktemp("run_page")
     (folder / "definitions").mkdir()
     for ref, text in DEFINITIONS.items():
-        (folder / "definitions" / f"{ref}.yaml").write_text(f'version: "1.0.0"\nref: {ref}\n{text}')
+        definition = f'version: "1.0.0"\nref: {ref}\n{text}'.replace("GATE", str(gate.path))
+        (folder / "definitions" / f"{ref}.yaml").write_text(definition)
     store = f"sqlite:///{folder}/runs.db"
     with opened_gateway(folder, store=store, definitions=str(folder / "definitions"), threads=30) as opened:
         yield opened
-        LET_GO.set()
+        gate.close()
 
 
 @pytest.fixture
@@ -151,7 +163,7 @@ def test_a_group_of_failures_is_lit_in_the_map(page: "Page", daemon: Opened) -> 
     assert "group" not in page.url
 
 
-def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened) -> None:
+def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened, gate: Gate) -> None:
     """Counts, marks and failures change in place; arrows move, f finds the next failed item, Enter opens it."""
     run = start(daemon, "test.probes", to_the_end=False)
     page.goto(f"{daemon.url}/runs/{run}")
@@ -173,7 +185,7 @@ def test_the_map_is_moved_in_and_follows_the_run(page: "Page", daemon: Opened) -
     assert page.locator("#tip").text_content() == f"{ITEMS - 1} · waiting"
     canvas = page.locator("#marks canvas")
     before = canvas.screenshot()
-    LET_GO.set()
+    gate.close()
     page.locator("#status").get_by_text("Failed").wait_for()
     chips.get_by_text("Failed 6").wait_for()
     assert canvas.screenshot() != before

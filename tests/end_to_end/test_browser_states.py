@@ -233,10 +233,10 @@ def test_every_page_is_among_the_states() -> None:
     unseen = [
         route.path
         for route in routes
-        if "GET" in (route.methods or ())
+        if "GET" in route.methods
         and not route.path.startswith("/assets/")
         and route.path not in {"/runs", MENU_PATH}  # one leads to another, one is text for a script
-        and not any(route.path_regex.fullmatch(path) for path in paths)
+        and not any(route.made().path_regex.fullmatch(path) for path in paths)
     ]
     assert unseen == []
 

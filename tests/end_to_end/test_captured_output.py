@@ -44,6 +44,9 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
         yield gate
 
 
+A_MOMENT = "tasks: [{name: a, action: core.sleep, input: {seconds: 0.05}}]\n"
+
+
 def output(bench: Bench, run: str, task: str = "t", index: int = 0) -> dict[str, Any]:
     report: dict[str, Any] = bench.proxy.item_output(run, task, index).get(timeout=PATIENCE)
     return report
@@ -59,7 +62,8 @@ def test_the_text_of_an_item_is_shown_while_it_runs_and_after_its_end(
         f"- {{name: u, action: say.plain, input: {{text: two, {gate.input}}}}}\n"
     )
     assert gate.tell.line() == "here"
-    report = output(bench, run.id)
+    while not (report := output(bench, run.id))["stdout"]:  # a worker of a pool sends it within half a second
+        assert bench.run(A_MOMENT).status == "succeeded"
     assert (report["stdout"], report["outcome"], report["attempt"]) == ("one\n", None, 1)
     gate.go.give("on")
     assert gate.tell.line() == "here"
@@ -163,6 +167,7 @@ def test_the_newest_part_of_an_attempt_is_kept(start: Callable[..., Bench]) -> N
     assert report["stdout"].endswith("x\nWARNING say: logged\n")
 
 
+@pytest.mark.own_process("a worker captures whatever it runs: its text has to come back")
 def test_an_embedded_engine_captures_only_on_request(
     start_bench: Callable[..., Bench], capsys: pytest.CaptureFixture[str]
 ) -> None:

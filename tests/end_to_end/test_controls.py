@@ -12,7 +12,7 @@ import pytest
 from stretto.actors import RunProgressed, action
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import AttemptTimedOut
-from tests.support.harness import PATIENCE, Gate, Inbox, fifo, running_engine, watched, write_workflow
+from tests.support.harness import PATIENCE, Inbox, fifo, opened_gate, running_engine, watched, write_workflow
 
 GATED = """
 parameters: {{gate: {{type: string}}, numbers: {{type: array}}}}
@@ -70,9 +70,8 @@ def test_a_paused_run_starts_nothing(
     tmp_path: Path, watcher: pykka.ActorRef[Inbox], told: queue.SimpleQueue[Any]
 ) -> None:
     """While a run is paused what runs ends, nothing starts; resumed, it goes on to its end, all results in order."""
-    gate = Gate("pause")
     workflow = write_workflow(tmp_path, "gated", GATED.format(policy="allow_finish"))
-    with running_engine() as bed:
+    with opened_gate(tmp_path / "gate") as gate, running_engine() as bed:
         run = bed.submit(workflow, {"gate": gate.name, "numbers": [0, 1, 2, 3, 4, 5]}, watcher)
         assert gate.arrivals(2) == {0, 1}
         bed.engine.pause(run.id).get(timeout=PATIENCE)
@@ -92,9 +91,8 @@ def test_a_paused_run_starts_nothing(
 
 def test_cancel_lets_what_runs_finish(tmp_path: Path) -> None:
     """With allow_finish, the items in flight of a cancelled run end as they would, and no other item or task starts."""
-    gate = Gate("cancel")
     workflow = write_workflow(tmp_path, "gated", GATED.format(policy="allow_finish"))
-    with running_engine() as bed:
+    with opened_gate(tmp_path / "gate") as gate, running_engine() as bed:
         run = bed.submit(workflow, {"gate": gate.name, "numbers": [0, 1, 2, 3, 4, 5]})
         assert gate.arrivals(2) == {0, 1}
         bed.engine.cancel(run.id).get(timeout=PATIENCE)
@@ -119,9 +117,8 @@ def test_cancel_lets_what_runs_finish(tmp_path: Path) -> None:
 
 def test_cancel_stops_what_runs(tmp_path: Path) -> None:
     """With cancel_running, the items in flight of a cancelled run are cancelled where they wait."""
-    gate = Gate("stop")
     workflow = write_workflow(tmp_path, "gated", GATED.format(policy="cancel_running"))
-    with running_engine() as bed:
+    with opened_gate(tmp_path / "gate") as gate, running_engine() as bed:
         run = bed.submit(workflow, {"gate": gate.name, "numbers": [0, 1, 2, 3, 4, 5]})
         assert gate.arrivals(2) == {0, 1}
         bed.engine.cancel(run.id).get(timeout=PATIENCE)
@@ -198,7 +195,7 @@ tasks:
   - name: wait
     action: gate.pass
     timeout: 0.05
-    input: {gate: timeout, number: 7}
+    input: {gate: GATE, number: 7}
     next:
       - when: "{{ timed_out() }}"
         publish: [{outcome: "{{ task.wait.outcome }}"}]
@@ -207,9 +204,8 @@ tasks:
     action: core.noop
 output_map: {outcome: "{{ workflow.outcome }}"}
 """
-    gate = Gate("timeout")
-    workflow = write_workflow(tmp_path, "timeout", text)
-    with running_engine() as bed:
+    with opened_gate(tmp_path / "gate") as gate, running_engine() as bed:
+        workflow = write_workflow(tmp_path, "timeout", text.replace("GATE", gate.name))
         outcome = bed.run(workflow)
         assert (outcome.status, outcome.output) == ("succeeded", {"outcome": "timed_out"})
         assert gate.cancelled.get(timeout=PATIENCE) == 7

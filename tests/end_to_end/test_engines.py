@@ -12,7 +12,16 @@ from stretto.actors import action
 from stretto.actors.outcome import EngineStopping, UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
-from tests.support.harness import PATIENCE, Gate, examples_engine, fifo, running_engine, scrape, watched, write_workflow
+from tests.support.harness import (
+    PATIENCE,
+    examples_engine,
+    fifo,
+    opened_gate,
+    running_engine,
+    scrape,
+    watched,
+    write_workflow,
+)
 
 DOUBLE = """
 parameters: {numbers: {type: array}}
@@ -80,6 +89,7 @@ async def visit(number: int) -> int:
     return number
 
 
+@pytest.mark.own_process("max_items_in_flight bounds the items of the engine itself; each pool has permits of its own")
 def test_items_in_flight_are_bounded_over_all_runs(tmp_path: Path) -> None:
     """With max_items_in_flight=10, six runs that want 48 at once have exactly 10 in flight, and never one more.
 
@@ -124,8 +134,11 @@ tasks:
 """
     crashing_workflow = write_workflow(tmp_path, "crashing", text)
     other_workflow = write_workflow(tmp_path, "other", text)
-    gate, other_gate = Gate("crashing"), Gate("other")
-    with running_engine(crashes=1) as bed:
+    with (
+        opened_gate(tmp_path / "gate") as gate,
+        opened_gate(tmp_path / "other_gate") as other_gate,
+        running_engine(crashes=1) as bed,
+    ):
         run = bed.submit(crashing_workflow, {"gate": gate.name})
         other = bed.submit(other_workflow, {"gate": other_gate.name})
         assert gate.arrivals(2) == other_gate.arrivals(2) == {0, 1}
@@ -148,9 +161,8 @@ tasks:
 
 def test_stop_drains(tmp_path: Path) -> None:
     """A stopping engine takes no more runs, waits for those in progress, and answers when nothing is left of it."""
-    gate = Gate("drain")
     workflow = write_workflow(tmp_path, "pass", ONE_GATE)
-    with running_engine() as bed:
+    with opened_gate(tmp_path / "gate") as gate, running_engine() as bed:
         run = bed.submit(workflow, {"gate": gate.name, "number": 1})
         gate.arrivals(1)
         stopped = bed.engine.stop()
@@ -166,7 +178,6 @@ def test_stop_drains(tmp_path: Path) -> None:
 
 def test_stop_without_grace_abandons(tmp_path: Path) -> None:
     """An engine that is stopped with grace=0 ends what runs, processes too, and its runs fail with engine_stopped."""
-    gate = Gate("abandon")
     text = """
 parameters: {fifo: {type: string}}
 tasks:
@@ -175,7 +186,7 @@ tasks:
     input: {cmd: 'echo $$ > "$TOLD"; sleep 1000', env: {TOLD: "{{ parameters.fifo }}"}}
 """
     sleeper, passer = write_workflow(tmp_path, "sleeper", text), write_workflow(tmp_path, "pass", ONE_GATE)
-    with running_engine() as bed, fifo(tmp_path / "told") as told:
+    with opened_gate(tmp_path / "gate") as gate, running_engine() as bed, fifo(tmp_path / "told") as told:
         runs = [
             bed.submit(sleeper, {"fifo": str(told.path)}),
             bed.submit(passer, {"gate": gate.name, "number": 1}),
@@ -273,6 +284,7 @@ def test_a_run_that_has_ended_cannot_be_changed(tmp_path: Path) -> None:
         assert status["tasks"]["double"]["items"] == {"total": 3, "succeeded": 3, "failed": 0, "running": 0}
 
 
+@pytest.mark.own_process("it waits for a thread of the engine, in a function that is made by the test")
 def test_a_plain_function_in_flight_is_waited_for(tmp_path: Path) -> None:
     """An engine that is stopped while a plain function runs waits for the function's end, and leaves no thread."""
     entered: queue.SimpleQueue[None] = queue.SimpleQueue()

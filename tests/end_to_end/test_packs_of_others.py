@@ -167,6 +167,7 @@ def test_an_action_that_returns_false_fails(tickets: Bench) -> None:
     assert "tickets.close returned False" in outcome.errors[0]["message"]
 
 
+@pytest.mark.own_process("an action of a pack cannot read its pack's keys on a worker")
 def test_an_action_of_an_attune_pack_reads_its_key_and_calls_a_server(
     start_bench: Callable[..., Bench], server: Tickets, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """A project from `stretto init` to its daemon, and the packaged unit's command, typed as a user types them."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -8,6 +9,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from stretto.actors.cli import main
 from tests.support.daemons import STRETTO, Served
 from tests.support.harness import PATIENCE
 from tests.support.paths import DOCS
@@ -28,9 +32,18 @@ def stretto(folder: Path, line: str, code: int = 0, /, **variables: str) -> subp
     return done
 
 
+def here(folder: Path, line: str, code: int = 0, /, **variables: str) -> Result:
+    """Run a command in a folder as `stretto` does, in the test's process: some tests have many."""
+    ours = dict.fromkeys(name for name in os.environ if name.startswith("STRETTO"))
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(main, shlex.split(line), env={**ours, **variables})
+    assert done.exit_code == code, done.output
+    return done
+
+
 def listed(folder: Path, line: str, **variables: str) -> list[str]:
     """Return the workflows of the runs that a command lists, the newest first."""
-    rows: list[dict[str, Any]] = json.loads(stretto(folder, f"{line} --json", **variables).stdout)["runs"]
+    rows: list[dict[str, Any]] = json.loads(here(folder, f"{line} --json", **variables).stdout)["runs"]
     return [row["workflow"] for row in rows]
 
 
@@ -75,14 +88,14 @@ def test_a_new_project_passes_validate_and_rehearse_and_runs(tmp_path: Path) -> 
 
 def test_variables_name_the_daemon_and_the_store(tmp_path: Path) -> None:
     """An option wins over a variable, the daemon's variable over the store's. `run` of a file is local."""
-    stretto(tmp_path, "init project")
+    here(tmp_path, "init project")
     project = tmp_path / "project"
     served = serve(project, "serve --definitions definitions --packs packs", STRETTO_STORE="sqlite:///served.db")
     daemon, store = served.client.url, f"sqlite:///{project}/other.db"
-    stretto(project, f"run hello.greet --daemon {daemon}")
+    here(project, f"run hello.greet --daemon {daemon}")
     one = "definitions/greet.yaml --packs packs"
-    stretto(project, f"run {one} --store {store}")
-    stretto(project, f"run {one} --store {store}")
+    here(project, f"run {one} --store {store}")
+    here(project, f"run {one} --store {store}")
     assert (project / "served.db").exists()
     both = {"STRETTO_DAEMON": daemon, "STRETTO_STORE": store}
     assert len(listed(project, "runs list", STRETTO_DAEMON=daemon)) == 1
@@ -90,10 +103,10 @@ def test_variables_name_the_daemon_and_the_store(tmp_path: Path) -> None:
     assert len(listed(project, "runs list", **both)) == 1
     assert len(listed(project, f"runs list --store {store}", **both)) == 2
     assert len(listed(project, f"runs list --daemon {daemon}", STRETTO_DAEMON="unix:///nowhere")) == 1
-    assert "/nowhere" in stretto(project, "runs list", 3, STRETTO_DAEMON="unix:///nowhere").stderr
-    refused = stretto(project, "runs list --store-key x", 2, **both)
+    assert "/nowhere" in here(project, "runs list", 3, STRETTO_DAEMON="unix:///nowhere").stderr
+    refused = here(project, "runs list --store-key x", 2, **both)
     assert "--store-key requires --store or $STRETTO_STORE" in refused.stderr
-    stretto(project, f"run {one}", **both)
+    here(project, f"run {one}", **both)
     assert (len(listed(project, "runs list", **both)), len(listed(project, f"runs list --store {store}"))) == (1, 2)
     stop(served)
 

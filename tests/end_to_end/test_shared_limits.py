@@ -23,19 +23,20 @@ import asyncio, os
 from stretto.actors import action
 
 def note(line):
-    descriptor = os.open(os.environ["STRETTO_NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(descriptor, f"{line} {os.getpid()}\\n".encode())
+    descriptor = os.open(os.path.join(os.path.dirname(__file__), "notes"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, f"{line}\\n".encode())
     os.close(descriptor)
 
 @action("limited.hold")
-async def hold() -> None:
-    note("begin")
+async def hold(daemon: str) -> None:
+    note(f"begin {daemon}")
     await asyncio.sleep(0.1)
-    note("end")
+    note(f"end {daemon}")
 """
 WORKFLOW = f"""
 version: "1.0.0"
 ref: limited.work
+parameters: {{daemon: {{type: string}}}}
 tasks:
   - name: work
     action: limited.hold
@@ -43,6 +44,7 @@ tasks:
     concurrency: {ITEMS}
     concurrency_key: database
     limit: {LIMIT}
+    input: {{daemon: "{{{{ parameters.daemon }}}}"}}
 """
 
 
@@ -52,31 +54,30 @@ def started(folder: Path, name: str, url: str, stack: ExitStack) -> Served:
     (place / "definitions").mkdir(parents=True)
     (place / "definitions" / "work.yaml").write_text(WORKFLOW)
     (folder / "limited_actions.py").write_text(ACTIONS)
-    environment = {"STRETTO__ENGINE__STORE_LEASE": str(LEASE_SECONDS), "STRETTO_NOTES": str(folder / "notes")}
-    actions = str(folder / "limited_actions.py")
-    return stack.enter_context(serving(place, "--store", url, "--actions", actions, **environment))
+    actions, lease = str(folder / "limited_actions.py"), {"STRETTO__ENGINE__STORE_LEASE": str(LEASE_SECONDS)}
+    return stack.enter_context(serving(place, "--store", url, "--actions", actions, **lease))
 
 
 def submit(daemon: Served) -> str:
-    accepted = daemon.client.ask(Submit("limited.work", {}))
+    accepted = daemon.client.ask(Submit("limited.work", {"daemon": daemon.folder.name}))
     assert isinstance(accepted, Accepted)
     return accepted.run
 
 
 def lines_of(notes: Path) -> list[tuple[str, str]]:
-    """Return the notes of items: "begin" or "end", and the process."""
+    """Return the notes of items: "begin" or "end", and the daemon that has accepted the run."""
     lines = notes.read_text().splitlines() if notes.exists() else []
-    return [(word, process) for word, process in map(str.split, lines)]
+    return [(word, daemon) for word, daemon in map(str.split, lines)]
 
 
 def most_at_once(lines: list[tuple[str, str]], killed: str, before: int) -> int:
     """Return how many items ran at once. A killed daemon wrote nothing after `before` lines: its items end there."""
     running: Counter[str] = Counter()
     most = 0
-    for number, (word, process) in enumerate(lines):
+    for number, (word, daemon) in enumerate(lines):
         if number == before:
             running.pop(killed, None)
-        running[process] += 1 if word == "begin" else -1
+        running[daemon] += 1 if word == "begin" else -1
         most = max(most, sum(running.values()))
     return most
 
@@ -87,9 +88,8 @@ def test_daemons_share_a_limit_also_when_one_is_killed(tmp_path: Path, postgres_
     with ExitStack() as stack, closing(open_reader(postgres_url, None)) as reader:
         first, second = (started(tmp_path, name, postgres_url, stack) for name in ("d1", "d2"))
         runs = [submit(daemon) for daemon in (first, second) * RUNS]
-        both = {str(first.process.pid), str(second.process.pid)}
         deadline = time.monotonic() + PATIENCE
-        while {process for _, process in lines_of(notes)} != both:
+        while {daemon for _, daemon in lines_of(notes)} != {"d1", "d2"}:
             assert time.monotonic() < deadline, "one of the daemons runs no item"
             time.sleep(0.01)
         first.signal(signal.SIGKILL)
@@ -100,5 +100,5 @@ def test_daemons_share_a_limit_also_when_one_is_killed(tmp_path: Path, postgres_
             time.sleep(0.1)
         assert [row.status for run in runs if (row := reader.run(run))] == ["succeeded"] * len(runs)
     lines = lines_of(notes)
-    assert most_at_once(lines, str(first.process.pid), before) == LIMIT
+    assert most_at_once(lines, "d1", before) == LIMIT
     assert [word for word, _ in lines].count("end") >= ITEMS * len(runs)

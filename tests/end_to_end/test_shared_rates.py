@@ -23,20 +23,22 @@ import os, time
 from stretto.actors import action
 
 @action("rated.note")
-def note() -> None:
-    descriptor = os.open(os.environ["STRETTO_NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(descriptor, f"{time.time()} {os.getpid()}\\n".encode())
+def note(daemon: str) -> None:
+    descriptor = os.open(os.path.join(os.path.dirname(__file__), "notes"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, f"{time.time()} {daemon}\\n".encode())
     os.close(descriptor)
 """
 WORKFLOW = f"""
 version: "1.0.0"
 ref: rated.work
+parameters: {{daemon: {{type: string}}}}
 tasks:
   - name: work
     action: rated.note
     with_items: "{{{{ range({ITEMS}) }}}}"
     concurrency: {ITEMS}
     rate: {{key: api, limit: 10, per: {10 * INTERVAL}, burst: {BURST}}}
+    input: {{daemon: "{{{{ parameters.daemon }}}}"}}
 """
 
 
@@ -46,21 +48,20 @@ def started(folder: Path, name: str, url: str, stack: ExitStack) -> Served:
     (place / "definitions").mkdir(parents=True)
     (place / "definitions" / "work.yaml").write_text(WORKFLOW)
     (folder / "rated_actions.py").write_text(ACTIONS)
-    environment = {"STRETTO__ENGINE__STORE_LEASE": str(LEASE_SECONDS), "STRETTO_NOTES": str(folder / "notes")}
-    actions = str(folder / "rated_actions.py")
-    return stack.enter_context(serving(place, "--store", url, "--actions", actions, **environment))
+    actions, lease = str(folder / "rated_actions.py"), {"STRETTO__ENGINE__STORE_LEASE": str(LEASE_SECONDS)}
+    return stack.enter_context(serving(place, "--store", url, "--actions", actions, **lease))
 
 
 def submit(daemon: Served) -> str:
-    accepted = daemon.client.ask(Submit("rated.work", {}))
+    accepted = daemon.client.ask(Submit("rated.work", {"daemon": daemon.folder.name}))
     assert isinstance(accepted, Accepted)
     return accepted.run
 
 
 def notes_of(notes: Path) -> list[tuple[float, str]]:
-    """Return the notes of items: when each has started, and the process."""
+    """Return the notes of items: when each has started, and the daemon that has accepted the run."""
     lines = notes.read_text().splitlines() if notes.exists() else []
-    return sorted((float(at), process) for at, process in map(str.split, lines))
+    return sorted((float(at), daemon) for at, daemon in map(str.split, lines))
 
 
 def test_daemons_share_a_rate_also_when_one_is_killed(tmp_path: Path, postgres_url: str) -> None:
@@ -74,9 +75,8 @@ def test_daemons_share_a_rate_also_when_one_is_killed(tmp_path: Path, postgres_u
         first, second = (started(tmp_path, name, postgres_url, stack) for name in ("d1", "d2"))
         began = time.time()
         runs = [submit(daemon) for daemon in (first, second) * RUNS]
-        both = {str(first.process.pid), str(second.process.pid)}
         deadline = time.monotonic() + PATIENCE
-        while {process for _, process in notes_of(notes)} != both:
+        while {daemon for _, daemon in notes_of(notes)} != {"d1", "d2"}:
             assert time.monotonic() < deadline, "one of the daemons starts no item"
             time.sleep(0.01)
         first.signal(signal.SIGKILL)

@@ -4,13 +4,16 @@
 that are not fenced.
 """
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from stretto.actors.journal.opening import open_reader
-from tests.support.crashes.sharing import Sharing
+from tests.support.crashes.sharing import ACTIONS, Sharing
 from tests.support.waiting import PATIENCE
 
 
@@ -40,3 +43,12 @@ def test_a_fenced_daemon_ends_with_exit_code_1(tmp_path: Path, postgres_url: str
             time.sleep(0.1)
         frozen.signal(signal.SIGCONT)
         assert frozen.process.wait(PATIENCE) == 1
+
+
+def test_the_fence_can_be_taken_out() -> None:
+    """Else daemons of a campaign with `--unfenced` would not start, and the campaign would show nothing."""
+    asserting = "assert 'fenced_by' not in str(engines._RENEW)\nassert engines.forget_fenced(None) is None\n"
+    environment = {**os.environ, "STRETTO_SHARED_UNFENCED": "1"}
+    command = [sys.executable, "-c", ACTIONS + asserting]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert not done.returncode, done.stderr

@@ -166,6 +166,7 @@ def test_a_deadline_is_extended_in_a_daemon_and_in_its_store(tmp_path: Path) -> 
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
         assert deadline("--store", store) - first == timedelta(seconds=60)
         served.signal(signal.SIGTERM)
+        served.wait_for("draining")
         served.signal(signal.SIGTERM)
         assert served.ended() == 0
     assert stretto("runs", "extend", "@latest", 60, "--store", store).exit_code == 0

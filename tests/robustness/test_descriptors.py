@@ -9,7 +9,7 @@ from stretto.actors.operations import Definitions, DefinitionsAnswer
 from tests.support.daemons import serving
 from tests.support.harness import PATIENCE
 
-CLIENTS = 200
+CLIENTS = 60
 FREE = 10
 MOST_LINES = 10
 

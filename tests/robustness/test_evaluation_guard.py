@@ -24,7 +24,7 @@ from stretto.actors.outcome import RunWasParked
 from stretto.definitions.conductor import EvaluationStopped, ResumeRequested
 from stretto.definitions.expressions import evaluation_of, scope
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
-from tests.support.harness import PATIENCE, Bed, Gate, Inbox, running_engine, write_workflow
+from tests.support.harness import PATIENCE, Bed, Inbox, opened_gate, running_engine, write_workflow
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ output_map: {said: "{% for i in [1] %}{{ now() }}{% endfor %}"}
 BESIDE_OTHERS = """
 tasks:
   - {name: quick, action: core.noop, next: [{when: "now() == 1", do: after}]}
-  - {name: slow, action: gate.pass, with_items: [1, 2], concurrency: 2, input: {gate: beside, number: "{{ item }}"}}
+  - {name: slow, action: gate.pass, with_items: [1, 2], concurrency: 2, input: {gate: GATE, number: "{{ item }}"}}
   - {name: child, action: tests.child}
   - {name: after, action: core.noop}
 """
@@ -82,16 +82,16 @@ CHILD = """
 version: "1.0.0"
 ref: tests.child
 cancellation_policy: cancel_running
-tasks: [{name: slow, action: gate.pass, input: {gate: beside, number: 3}}]
+tasks: [{name: slow, action: gate.pass, input: {gate: GATE, number: 3}}]
 """
 AFTER_A_RESUME = """
 tasks:
-  - {name: first, action: gate.pass, input: {gate: held, number: 1}, next: [{do: after}]}
+  - {name: first, action: gate.pass, input: {gate: GATE, number: 1}, next: [{do: after}]}
   - {name: after, action: core.noop, with_items: "{{ [now()] }}"}
 """
 AFTER_A_GATE = """
 vars: {when: "{{ now() }}"}
-tasks: [{name: wait, action: gate.pass, input: {gate: recovered, number: 1}}]
+tasks: [{name: wait, action: gate.pass, input: {gate: GATE, number: 1}}]
 """
 ORQUESTA = """
 version: "1.0"
@@ -224,15 +224,15 @@ def test_an_item_fails_and_its_run_may_handle_that(bed: Bed, tmp_path: Path) -> 
 def test_items_in_flight_and_sub_workflows_are_stopped(url: str, tmp_path: Path) -> None:
     """The run that is broken off starts none of them again."""
     (tmp_path / "definitions").mkdir()
-    (tmp_path / "definitions" / "child.yaml").write_text(CHILD)
-    gate = Gate("beside")
-    file = write_workflow(tmp_path, "beside", BESIDE_OTHERS)
-    with endless_now(), running_engine(store=url, definitions=str(tmp_path / "definitions")) as bed:
-        run = bed.submit(file)
-        outcome = run.outcome.get(timeout=PATIENCE)
-        assert outcome.status == "failed"
-        assert "limit_exceeded" in {error["code"] for error in outcome.errors}
-        bed.census.wait_until_gone("RunSupervisor", "ItemActor")
+    with opened_gate(tmp_path / "gate") as gate:
+        (tmp_path / "definitions" / "child.yaml").write_text(CHILD.replace("GATE", gate.name))
+        file = write_workflow(tmp_path, "beside", BESIDE_OTHERS.replace("GATE", gate.name))
+        with endless_now(), running_engine(store=url, definitions=str(tmp_path / "definitions")) as bed:
+            run = bed.submit(file)
+            outcome = run.outcome.get(timeout=PATIENCE)
+            assert outcome.status == "failed"
+            assert "limit_exceeded" in {error["code"] for error in outcome.errors}
+            bed.census.wait_until_gone("RunSupervisor", "ItemActor")
     assert gate.cancelled.qsize() <= 3
     assert replayed(url, run.id)[0].errors == outcome.errors
     assert check(url, None) == []
@@ -262,9 +262,9 @@ def test_a_request_that_is_broken_off_is_answered(url: str, tmp_path: Path) -> N
     """Its caller is told to look at the run, which fails. A replay drops the request: the run no longer allows it."""
     progress: queue.SimpleQueue[Any] = queue.SimpleQueue()
     watcher = Inbox.start(progress)
-    gate = Gate("held")
-    with endless_now(), running_engine(store=url) as bed:
-        run = bed.submit(write_workflow(tmp_path, "held", AFTER_A_RESUME), watcher=watcher)
+    with opened_gate(tmp_path / "gate") as gate, endless_now(), running_engine(store=url) as bed:
+        file = write_workflow(tmp_path, "held", AFTER_A_RESUME.replace("GATE", gate.name))
+        run = bed.submit(file, watcher=watcher)
         gate.arrivals(1)
         bed.engine.pause(run.id).get(timeout=PATIENCE)
         gate.let_go(1)
@@ -282,21 +282,21 @@ def test_a_request_that_is_broken_off_is_answered(url: str, tmp_path: Path) -> N
 
 def test_a_break_in_recovery_fails_nothing(url: str, tmp_path: Path) -> None:
     """The run is parked, and the engine is ready. The next engine, whose replay is quick, finishes the run."""
-    gate = Gate("recovered")
-    with running_engine(store=url) as bed:
-        run = bed.submit(write_workflow(tmp_path, "recovered", AFTER_A_GATE))
-        gate.arrivals(1)
-    with endless_now(), running_engine(store=url) as bed:
-        handle = bed.engine.handle(run.id).get(timeout=PATIENCE)
-        bed.engine.host.recovered().get(timeout=PATIENCE)
-        with pytest.raises(RunWasParked, match=r"its replay was broken off: .*recovered\.yaml:.*took longer"):
-            handle.outcome.get(timeout=PATIENCE)
-        assert bed.metrics().value("evaluations_stopped_total") == 1
-        assert bed.engine.runs_in_progress().get(timeout=PATIENCE) == 0
-    Gate("recovered").let_go(1)
-    with running_engine(store=url) as bed:
-        handle = bed.engine.handle(run.id).get(timeout=PATIENCE)
-        assert handle.outcome.get(timeout=PATIENCE).status == "succeeded"
+    with opened_gate(tmp_path / "gate") as gate:
+        with running_engine(store=url) as bed:
+            run = bed.submit(write_workflow(tmp_path, "recovered", AFTER_A_GATE.replace("GATE", gate.name)))
+            gate.arrivals(1)
+        with endless_now(), running_engine(store=url) as bed:
+            handle = bed.engine.handle(run.id).get(timeout=PATIENCE)
+            bed.engine.host.recovered().get(timeout=PATIENCE)
+            with pytest.raises(RunWasParked, match=r"its replay was broken off: .*recovered\.yaml:.*took longer"):
+                handle.outcome.get(timeout=PATIENCE)
+            assert bed.metrics().value("evaluations_stopped_total") == 1
+            assert bed.engine.runs_in_progress().get(timeout=PATIENCE) == 0
+        gate.let_go(1)
+        with running_engine(store=url) as bed:
+            handle = bed.engine.handle(run.id).get(timeout=PATIENCE)
+            assert handle.outcome.get(timeout=PATIENCE).status == "succeeded"
 
 
 def test_a_reader_is_broken_off_and_reads_on(url: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ tasks: [{name: echo, action: core.echo, input: {message: "{{ parameters.n }}"}}]
 output_map: {said: "{{ task.echo.result }}"}
 """
 
+_WRITTEN_LINES = 2000
+
 
 class Served:
     """A daemon, its log, and ways to reach it."""
@@ -89,10 +91,24 @@ class Served:
                 return self.log[-1]
         raise AssertionError(f"none of {lines} lines tells {event}: {self.log[-lines:]}")
 
+    def take_log(self) -> list[str]:
+        """Return the lines of the log that have come since this or `wait_for` was called, without waiting."""
+        lines = []
+        with suppress(queue.Empty):
+            while (line := self._lines.get_nowait()) is not None:
+                lines.append(line.strip())
+        return lines
+
     def read_to_the_end(self) -> None:
         """Take the rest of the log of a daemon that has ended."""
         while (line := self._lines.get(timeout=PATIENCE)) is not None:
             self.log.append(json.loads(line))
+
+    def write_log(self) -> None:
+        """Write the end of the log of a daemon that has ended: the report of a failed test then has the cause."""
+        self._lines.put(None)  # its end may have been read already
+        rest = [line.rstrip() for line in iter(self._lines.get, None)]
+        sys.stdout.write("\n".join([*map(json.dumps, self.log), *rest][-_WRITTEN_LINES:]) + "\n")
 
     def begin(self) -> "Served":
         """Wait until it is ready."""
@@ -143,12 +159,20 @@ def starting(folder: Path, *arguments: str, program: Sequence[str] = STRETTO, **
     served = Served(process, folder)
     try:
         yield served
+    except BaseException:
+        _end(process, served)
+        served.write_log()
+        raise
     finally:
-        if process.poll() is None:
-            process.kill()
-        served.ended()
+        _end(process, served)
         assert process.stderr is not None
         process.stderr.close()
+
+
+def _end(process: subprocess.Popen[str], served: Served) -> None:
+    if process.poll() is None:
+        process.kill()
+    served.ended()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stretto.actors.journal.opening import open_store
-from tests.support.postgres_server import NoPostgres, PostgresServer
+from tests.support.postgres_server import NoPostgres, PostgresServer, memory
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -77,7 +77,7 @@ def durable_url(request: pytest.FixtureRequest) -> str:
 def started_server() -> PostgresServer:
     """Start a server, to be removed by the caller; the test is skipped where there is none, and fails in CI."""
     try:
-        server = PostgresServer()
+        server = PostgresServer(parent=memory())
     except NoPostgres as absent:
         reason = f"PostgreSQL is left out: {absent}; install it, or set {SERVER} to the URL of a server"
         if os.environ.get("CI"):

@@ -76,6 +76,7 @@ FIELDS = {
     "status": st.sampled_from(get_args(SettledStatus)),
     "response": VALUES,
     "by": st.none() | st.text(),
+    "late": st.booleans(),
     "bad_lines": st.lists(st.builds(BadLine, st.text(), st.text()), max_size=3).map(tuple),
 }
 

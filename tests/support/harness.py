@@ -4,12 +4,14 @@ Nothing here sleeps or looks again and again: tests wait for futures, queues and
 """
 
 import asyncio
-import concurrent.futures
+import contextlib
 import json
 import logging
 import os
 import queue
 import select
+import selectors
+import socket
 import threading
 import urllib.request
 from collections import Counter
@@ -195,22 +197,28 @@ class Inbox(pykka.ThreadingActor):
 
 
 class Gate:
-    """Where the action `gate.pass` waits until the test lets it go."""
+    """Where the action `gate.pass` waits, in whatever process, until the test lets it go.
 
-    _open_ones: dict[str, "Gate"] = {}  # noqa: RUF012 - actions find their gate by its name
+    Args:
+        path: The path of its socket.
+    """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
         self.cancelled: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._ways: dict[int, concurrent.futures.Future[None]] = {}
-        Gate._open_ones[name] = self
-
-    @classmethod
-    def named(cls, name: str) -> "Gate":
-        """Return the gate of that name."""
-        return cls._open_ones[name]
+        self._waiting: dict[int, socket.socket] = {}
+        self._let_go: set[int] = set()
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.name)
+        self._listener.listen(1024)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._end, self._ended = socket.socketpair()
+        self._selector.register(self._ended, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def arrivals(self, count: int) -> set[int]:
         """Return the numbers of the next `count` that arrive."""
@@ -223,28 +231,75 @@ class Gate:
 
     def let_go(self, *numbers: int) -> None:
         """Let these go on, also if they have not arrived yet."""
-        for number in numbers:
-            self._way(number).set_result(None)
-
-    async def go_through(self, number: int) -> None:
-        """Arrive, and wait to be let go."""
-        self._arrived.put(number)
-        try:
-            await asyncio.wrap_future(self._way(number))
-        except asyncio.CancelledError:
-            self.cancelled.put(number)
-            raise
-
-    def _way(self, number: int) -> concurrent.futures.Future[None]:
         with self._lock:
-            return self._ways.setdefault(number, concurrent.futures.Future())
+            self._let_go.update(numbers)
+            for number in numbers:
+                self._release(number)
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._end.close()
+        self._thread.join()
+        for key in list(self._selector.get_map().values()):
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.close()
+        self._selector.close()
+
+    def _release(self, number: int) -> None:
+        connection = self._waiting.get(number)
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+
+    def _serve(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._ended:
+                    return
+                assert isinstance(key.fileobj, socket.socket)
+                if key.fileobj is self._listener:
+                    self._selector.register(self._listener.accept()[0], selectors.EVENT_READ)
+                else:
+                    self._heard(key.fileobj)
+
+    def _heard(self, connection: socket.socket) -> None:
+        data = connection.recv(64)
+        with self._lock:
+            if data:
+                number = int(data)
+                self._waiting[number] = connection
+                self._arrived.put(number)
+                if number in self._let_go:
+                    self._release(number)
+                return
+            self._selector.unregister(connection)
+            connection.close()
+            for number in [each for each, its in self._waiting.items() if its is connection]:
+                del self._waiting[number]
+                if number not in self._let_go:
+                    self.cancelled.put(number)
 
 
 @action("gate.pass")
 async def pass_gate(gate: str, number: int) -> int:
     """Wait at a gate, and return the number."""
-    await Gate.named(gate).go_through(number)
+    reader, writer = await asyncio.open_unix_connection(gate)
+    try:
+        writer.write(str(number).encode())
+        await reader.read()
+    finally:
+        writer.close()
     return number
+
+
+@contextmanager
+def opened_gate(path: Path) -> Iterator[Gate]:
+    """Make a gate, and close it again."""
+    gate = Gate(path)
+    try:
+        yield gate
+    finally:
+        gate.close()
 
 
 class Fifo:

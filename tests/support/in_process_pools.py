@@ -62,9 +62,36 @@ class InProcessCarrier:
         if self._worker is not None:
             self._thread.join()
             self._worker.stop()
-            self._worker._beater.join(PATIENCE)  # a worker's process ends without waiting for it
+            # A worker's process ends without waiting for them.
+            for thread in (self._worker._beater, self._worker._flusher, self._worker._outputs._thread):
+                if thread.ident is not None:
+                    thread.join(PATIENCE)
 
     def _read(self) -> None:
         assert self._worker is not None
         for data in iter(self._inbox.get, None):
             self._worker.receive(data)
+            self._received()
+
+    def _received(self) -> None:
+        """Take note that the worker has handled a message."""
+
+
+class WorkerHere(InProcessCarrier):
+    """Carries messages to a worker in this process, which joins at once."""
+
+    def __init__(self, actions: ActionRegistry, slots: int) -> None:
+        super().__init__(actions, slots)
+        self._welcomed = threading.Event()
+
+    def start(self, events: CarrierEvents) -> None:
+        """Let the worker join."""
+        super().start(events)
+        self.join()
+
+    def wait_for_welcome(self) -> None:
+        """Return when the worker has all its threads."""
+        assert self._welcomed.wait(PATIENCE)
+
+    def _received(self) -> None:
+        self._welcomed.set()

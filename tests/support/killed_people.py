@@ -68,6 +68,8 @@ _ASK_METADATA: Final = (
 )
 _GONE: Final = (DaemonUnreachable, AnswerLost, RunWasParked, pykka.ActorDeadError)
 """The last two are of a daemon that has lost its lease, and ends."""
+_PAUSE_SECONDS: Final = 0.02
+"""How long people wait before they look again. Without it, they take the processor from the daemon that starts."""
 _STARTING: Final = "engine_starting"
 """The code of refusals while a daemon is not ready yet."""
 
@@ -146,15 +148,18 @@ class People:
                 try:
                     waiting = engine.inquiries(status="pending", limit=50)["inquiries"]
                     if not waiting:
+                        self._over.wait(_PAUSE_SECONDS)
                         continue
                     inquiry, said = chosen.choice(waiting)["id"], said + 1
                     answer = f"{number}-{said}"
                     engine.answer_inquiry(inquiry, answer)
                 except (*_GONE, InquiryEnded, IllegalTransition):
+                    self._over.wait(_PAUSE_SECONDS)
                     continue
                 except RequestRefused as refused:
                     if refused.code != _STARTING:
                         raise
+                    self._over.wait(_PAUSE_SECONDS)
                     continue
                 with self._answered:
                     self._report.acknowledged[inquiry] = answer

@@ -19,6 +19,10 @@ SETTINGS = {
     "max_connections": "60",
     "autovacuum": "off",
 }
+MEMORY = Path("/dev/shm")  # noqa: S108 - a server makes a folder of its own there
+"""Where files are only in memory, on Linux."""
+ROOM = 4 * 2**30
+"""The bytes that must be free there: several processes of tests have a server each."""
 
 
 class NoPostgres(Exception):
@@ -38,13 +42,18 @@ def find_programs() -> Path:
 
 
 class PostgresServer:
-    """A server in a temporary folder, reached by a UNIX socket in it; as another user when this one is root."""
+    """A server in a temporary folder, reached by a UNIX socket in it; as another user when this one is root.
 
-    def __init__(self, settings: Mapping[str, str] = SETTINGS) -> None:
-        """Take what differs from the settings that a new server has. Raises `NoPostgres`."""
+    Args:
+        settings: What differs from the settings that a new server has.
+        parent: Where the folder is made, if not where all temporary folders are.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = SETTINGS, parent: Path | None = None) -> None:
+        """Make the folder. Raises `NoPostgres`."""
         self._settings = settings
         self._programs = find_programs()
-        self.folder = Path(tempfile.mkdtemp(prefix="stretto-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="stretto-pg-", dir=parent))
         self._user = _unprivileged() if os.getuid() == 0 else None
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
@@ -92,6 +101,15 @@ class PostgresServer:
                 group=None if self._user is None else self._user.pw_gid,
                 extra_groups=None if self._user is None else [],
             )
+
+
+def memory() -> Path | None:
+    """Return the folder whose files are only in memory, or None if there is no room or no such folder.
+
+    A database is a folder of 300 files. On a disk, it takes longer to make and remove them than a test runs.
+    """
+    free = shutil.disk_usage(MEMORY).free if os.access(MEMORY, os.W_OK) else 0
+    return MEMORY if free >= ROOM else None
 
 
 def _unprivileged() -> pwd.struct_passwd:

@@ -12,6 +12,7 @@ from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment
 from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.journal import OUTCOMES, STATUSES
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
+from stretto.definitions.model import PRIORITIES, Priority
 
 INTERRUPTED: Final = "interrupted"
 
@@ -32,6 +33,7 @@ INTERRUPTED: Final = "interrupted"
 )  # fmt: skip
 @click.option("--search", metavar="TEXT", help="Only runs with TEXT in the workflow's ref or in a label.")
 @click.option("--by", metavar="NAME", help="Only runs that this token or user has started.")
+@click.option("--priority", type=click.Choice(PRIORITIES), help="Only runs of this priority.")
 @click.option("--parent", metavar="RUN", help="Only the runs of this run's sub-workflows.")
 @click.option("--all", "everything", is_flag=True, help="List the runs of sub-workflows, too.")
 @LIMIT
@@ -48,6 +50,7 @@ def list_runs(
     labels: dict[str, str] | None,
     search: str | None,
     by: str | None,
+    priority: Priority | None,
     parent: str | None,
     everything: bool,
     limit: int,
@@ -67,7 +70,8 @@ def list_runs(
     children: Literal["listed", "folded"] = "listed" if everything or parent is not None else "folded"
     above = None if parent is None else find_run(source, parent)
     query = Runs(
-        list(statuses) or None, workflow, since, labels, search, children, cursor, limit, until, above, by=by
+        list(statuses) or None, workflow, since, labels, search, children, cursor, limit, until, above, by=by,
+        priority=priority,
     )  # fmt: skip
     page = source.ask(query, RunsAnswer)
     source.mark_interrupted(page.runs)

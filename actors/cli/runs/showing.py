@@ -52,9 +52,10 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task, origin,
-    labels, priority, requested_by, child_count, parent_item, deadline, inputs, output, errors, tasks, children}, of a
-    quarantined run also {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items
-    also {items, next}. requested_by is {who, via}, or null. parent_item is {task, visit, index}, or null.
+    labels, priority, requested_by, child_count, parent_item, deadline, cancelled, inputs, output, errors, tasks,
+    children}, of a quarantined run also {quarantine: {run, at, reason}}, of an interrupted run also {interrupted:
+    true}, with --items also {items, next}. requested_by is {who, via}, cancelled {at, by, late}, parent_item {task,
+    visit, index}, or null.
     """
     shown = source.ask(Run(run), RunAnswer).run
     source.mark_interrupted([shown])
@@ -92,6 +93,14 @@ def _unusual(priority: str | None) -> str | None:
     return None if priority == NORMAL else priority
 
 
+def _canceller(cancelled: dict[str, Any] | None, clock: Clock) -> str | None:
+    """Return who has cancelled a run, and when."""
+    if cancelled is None:
+        return None
+    who = "its deadline" if cancelled["late"] else cancelled["by"] or "a request"
+    return f"{who} (cancelled {clock.format(cancelled['at'])})"
+
+
 def _show_run(run: dict[str, Any], clock: Clock) -> None:
     task = f" of {run['rerun_task']}" if run.get("rerun_task") else ""
     rerun = f"{run['rerun_of']} ({run['rerun_scope']}{task})" if run["rerun_of"] else None
@@ -102,6 +111,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("by", _starter(run.get("requested_by"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
+            ("ended by", _canceller(run.get("cancelled"), clock)),
             ("child of", run["parent"]), ("for item", item_of_parent(run)),
             ("rerun of", rerun), ("origin", run["origin"]),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),

@@ -9,6 +9,7 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.actor import EngineActor
 from stretto.actors.history import count_runs, reports
 from stretto.actors.journal import PAGE
+from stretto.definitions.model import Priority
 
 
 class RunMethods(EngineActor):
@@ -95,6 +96,7 @@ class RunMethods(EngineActor):
         parent: str | None = None,
         id_prefix: str | None = None,
         by: str | None = None,
+        priority: Priority | None = None,
     ) -> Deferred:
         """Return a page of stored runs, the newest first: those that match all arguments.
 
@@ -111,17 +113,20 @@ class RunMethods(EngineActor):
             parent: Only the runs of this run's sub-workflows. "none" leaves out those of all sub-workflows.
             id_prefix: Only runs whose ids begin so.
             by: Only runs that this token or user has started.
+            priority: Only runs of this priority. A page looks at 20,000 runs at most: it may be empty, with a `next`.
 
         Returns:
             {runs: [...], next}. `next` is the cursor of the next page, or None.
 
         Raises:
             InvalidCursor: No page has this cursor.
+            InvalidPriority: There is no such priority.
             UnknownStatus: There is no such status of runs.
         """
         return self._core.store.read(
             reports.list_runs, status=status, workflow=workflow, since=since, labels=labels, search=search,
             children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix, by=by,
+            priority=priority,
         )  # fmt: skip
 
     def run_counts(

@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
 
 from stretto.actors.gateway.http.cross_site import check_origin
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
 from stretto.actors.gateway.http.proxies import Proxies
-from stretto.actors.gateway.http.routing import RouteTable
+from stretto.actors.gateway.http.routing import LazyRoute, RouteTable
 from stretto.actors.operations import EVENTS
 from stretto.definitions.errors import nearest
 from stretto.metrics import HttpInstruments, get_logger, request_id
@@ -82,7 +81,7 @@ class Application:
 
     def __init__(  # noqa: PLR0913 - each judges, answers or counts something else
         self,
-        routes: Sequence[Route],
+        routes: Sequence[LazyRoute],
         paths: Sequence[str],
         *,
         hosts: Hosts,

@@ -1,22 +1,20 @@
 """The endpoints of the operations: a request is read, allowed, asked of the engine, and answered."""
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 import pykka
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route as HttpRoute
 
 from stretto.actors.access import Access, Caller, require
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.api_endpoints import ApiEndpoints
 from stretto.actors.gateway.http.application import MORE_HEADERS, Application
 from stretto.actors.gateway.http.bodies import LOGIN, RequestMemory
 from stretto.actors.gateway.http.callers import Senders
@@ -29,10 +27,10 @@ from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.hooks import HookEndpoints
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
-from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.request_rates import RequestRates
 from stretto.actors.gateway.http.restrictions import Restrictions, hiding_runs
+from stretto.actors.gateway.http.routing import LazyRoute
 from stretto.actors.gateway.http.run_graphs import RunGraphs
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.starting import Starting
@@ -52,7 +50,6 @@ from stretto.actors.operations import (
     ListRoutes,
     Request,
     Route,
-    RoutesAnswer,
     ask,
     body_of,
     events,
@@ -77,13 +74,6 @@ PIECE_BYTES: Final = 256 * 1024
 """Bytes of a large value that are sent at once."""
 WITH_SLASHES: Final = ("ref", "rule", "schedule", "sensor", "url")
 """The names in paths that may have slashes."""
-_LISTED: Final[list[dict[str, str | None]]] = [
-    {
-        "method": route.method, "path": API + route.path, "role": route.role,
-        "summary": (inspect.getdoc(route.request) or "").partition("\n")[0],
-    }
-    for route in ROUTES
-]  # fmt: skip
 A = TypeVar("A", bound=msgspec.Struct)
 _Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream | LateAnswer]]
 
@@ -131,8 +121,8 @@ class Endpoints:
         self._memory = RequestMemory()
         self._in_flight = in_flight
         self._rates = rates
-        self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        about_api = ApiEndpoints(self._workers)
         self._hooks = HookEndpoints(services, self._memory, self._workers)
         self._starting = Starting(engine)
         self._definitions = DefinitionEndpoints(engine, self._workers, self._starting)
@@ -148,8 +138,8 @@ class Endpoints:
         """The answers to requests that no engine method answers. They can be asked for without HTTP, too."""
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
-            requests.DescribeApi: self._describe_api,
-            ListRoutes: self._list_routes,
+            requests.DescribeApi: about_api.document,
+            ListRoutes: about_api.routes,
             requests.OutcomeOf: self._outcome,
             requests.RunInputs: self._inputs,
             requests.RunOutput: self._output,
@@ -165,7 +155,7 @@ class Endpoints:
             events.SendEvent: self._hooks.send,
         }
 
-    def routes(self) -> list[HttpRoute]:
+    def routes(self) -> list[LazyRoute]:
         """Return a route for each path, which has all its methods."""
         by_place: dict[str, dict[str, list[Route]]] = {}
         for route in sorted(ROUTES, key=_order):
@@ -186,13 +176,13 @@ class Endpoints:
         self._starting.close()
         self._workers.shutdown()
 
-    def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
+    def _route(self, path: str, routes: dict[str, list[Route]]) -> LazyRoute:
         async def answer(http: HttpRequest) -> Stream | Response | CountedAnswer:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         for name in WITH_SLASHES:
             path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
-        return HttpRoute(API + path, answer, methods=list(routes))
+        return LazyRoute(API + path, answer, tuple(routes))
 
     async def _answer(self, routes: list[Route], http: HttpRequest) -> Stream | Response | CountedAnswer:
         role = routes[0].role  # all of them have the same
@@ -306,12 +296,6 @@ class Endpoints:
         workflow = await self._starting.find(request.workflow, caller)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         return Described(workflow.ref, types)
-
-    async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
-        return Response(self._description, route.status, media_type=route.media_type)
-
-    async def _list_routes(self, route: Route, _request: ListRoutes, _caller: Caller) -> Response:
-        return _json(route, RoutesAnswer(metadata.version("stretto"), f"{API}/openapi.json", _LISTED))
 
     async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> LateAnswer:
         async def make() -> Response | None:

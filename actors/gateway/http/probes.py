@@ -8,8 +8,8 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
+from stretto.actors.gateway.http.routing import LazyRoute
 from stretto.metrics import get_logger
 from stretto.metrics.exposition import METRICS_PATH, expose
 
@@ -31,7 +31,7 @@ def probe_routes(
     probes: Mapping[str, Probe],
     check_reader: Callable[[Request], object],
     scraped: Callable[[], object],
-) -> list[Route]:
+) -> list[LazyRoute]:
     """Return the routes of the metrics and of the probes.
 
     Args:
@@ -56,8 +56,8 @@ def probe_routes(
         return Response(body, headers=dict(headers))
 
     return [
-        Route(METRICS_PATH, metrics, methods=["GET"]),
-        *(Route(path, _endpoint(probe, check_reader), methods=["GET"]) for path, probe in probes.items()),
+        LazyRoute(METRICS_PATH, metrics),
+        *(LazyRoute(path, _endpoint(probe, check_reader)) for path, probe in probes.items()),
     ]
 
 

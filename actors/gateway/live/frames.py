@@ -33,16 +33,14 @@ class Part(msgspec.Struct, frozen=True):
     field: str
     name: str
     value: msgspec.Raw
-
-    @property
-    def size(self) -> int:
-        """The bytes that it takes in a frame."""
-        return len(bytes(self.value)) + len(_encode(self.name)) + 2
+    size: int
+    """The bytes that it takes in a frame."""
 
 
 def part(field: str, name: str, value: Any) -> Part:
     """Return a part, its value encoded."""
-    return Part(field, name, msgspec.Raw(_encode(value)))
+    text = _encode(value)
+    return Part(field, name, msgspec.Raw(text), len(text) + len(_encode(name)) + 2)
 
 
 def event(name: str, data: Any, identity: str | None = None) -> bytes:
@@ -64,11 +62,11 @@ def events(name: str, head: dict[str, Any], parts: Iterable[Part]) -> Iterator[t
         if each.size > _ROOM:
             data["left_out"] = data.get("left_out", 0) + 1
             continue
-        if size + each.size > _ROOM:
-            yield name, data
-            name, data, size = "changes", dict(head), 0
-        data.setdefault(each.field, {})[each.name] = each.value
         size += each.size
+        if size > _ROOM:
+            yield name, data
+            name, data, size = "changes", dict(head), each.size
+        data.setdefault(each.field, {})[each.name] = each.value
     yield name, data
 
 

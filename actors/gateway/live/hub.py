@@ -287,7 +287,7 @@ class LiveHub:
         """Forget a client that has left."""
         channel = self._open.pop(subscription)
         if isinstance(channel, RunChannel):
-            channel.subscriptions.discard(subscription)
+            channel.subscriptions.pop(subscription, None)
             channel.users -= 1
             if not channel.users:
                 self._rest(channel)

@@ -62,7 +62,8 @@ class RunChannel:
 
     def __init__(self, run_id: str, source: Source, memory: RingMemory, call_later: CallLater) -> None:
         self.run_id = run_id
-        self.subscriptions: set[Subscription] = set()
+        self.subscriptions: dict[Subscription, None] = {}
+        """Those that frames are sent to, in the order in which they came: their connections lie together then."""
         self.users = 0
         """Clients that follow the run, or are about to."""
         self.over = False
@@ -114,7 +115,7 @@ class RunChannel:
         if not self._following:
             subscription.end(event("bye", {"reason": "the run is not followed here any more"}))
             return
-        self.subscriptions.add(subscription)
+        self.subscriptions[subscription] = None
 
     @property
     def ready(self) -> bool:
@@ -305,7 +306,7 @@ class RunChannel:
         self._become_ready(StreamInterrupted(reason))
 
     def _end_all(self, *frames: bytes) -> None:
-        subscriptions, self.subscriptions = self.subscriptions, set()
+        subscriptions, self.subscriptions = self.subscriptions, {}
         last = b"".join(frames)
         for each in subscriptions:
             each.end(last)
@@ -344,7 +345,7 @@ class RunChannel:
             for each in tuple(self.subscriptions):
                 each.put(frame.data)
                 if each.ended:
-                    self.subscriptions.discard(each)
+                    self.subscriptions.pop(each, None)
 
 
 class StreamInterrupted(StrettoError):

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from stretto.actors.gateway.http.compression import BEST, accepts_gzip, compressed
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.routing import LazyRoute
 from stretto.actors.gateway.pages.bundling import bundled
 
 FOLDER: Final = Path(__file__).parent / "assets"
@@ -54,9 +54,9 @@ class Assets:
             digest.update(f"{name} {len(content)} ".encode() + content)
         self.base = f"/assets/{digest.hexdigest()[:16]}"
 
-    def route(self) -> Route:
+    def route(self) -> LazyRoute:
         """Return the route of all files."""
-        return Route(f"{self.base}/{{name}}", self._answer, methods=["GET"])
+        return LazyRoute(f"{self.base}/{{name}}", self._answer)
 
     async def _answer(self, request: Request) -> Response:
         name = request.path_params["name"]

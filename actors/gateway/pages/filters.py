@@ -54,8 +54,10 @@ def read_filters(kind: type[F], query: Iterable[tuple[str, str]]) -> F:
 
 
 def chosen(name: str, value: str, values: Iterable[str]) -> str:
-    """Return the value of a filter if it is "" or one of some. Raises `Problem` otherwise."""
+    """Return the value of a filter if it is "" or one of some. Raises `Problem`, with the nearest one, otherwise."""
     known = tuple(values)
     if value and value not in known:
-        raise Problem("bad_request", f"`{name}` must be one of {', '.join(known)}, got {value[:100]!r}")
+        hint = nearest(value, known)
+        given = f"got {value[:100]!r}" + (f"; {hint}" if hint else "")
+        raise Problem("bad_request", f"`{name}` must be one of {', '.join(known)}, {given}")
     return value

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from stretto.actors.access import Caller, Forbidden, Unauthenticated, csrf_token, may, require
 from stretto.actors.gateway.http.asking import Asker
@@ -16,6 +15,7 @@ from stretto.actors.gateway.http.callers import Senders
 from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.item_values import ItemValues
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.routing import LazyRoute
 from stretto.actors.gateway.http.sessions import ENTER_PATH, NEXT, Sessions
 from stretto.actors.gateway.pages.actions import ACTIONS_PATH, ActionsPage
 from stretto.actors.gateway.pages.answer import ANSWER_ROUTE, AnswerPage
@@ -98,19 +98,19 @@ class Pages:
         self.errors = ErrorPages(self._renderer, self._viewer_if_known)
         """The pages of refusals."""
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[LazyRoute]:
         """Return the routes of all pages."""
         runs = RunsPage(self._renderer, self._asker)
         several = SeveralPage(self._renderer, self._asker)
         enter = EnterPage(self._renderer, self._sessions, self._memory)
         return [
             self._assets.route(),
-            Route(ENTER_PATH, enter.answer, methods=["GET", "POST"]),
-            Route(ANSWER_ROUTE, AnswerPage(self._renderer, self._asker, self._memory).answer, methods=["GET", "POST"]),
-            Route("/problems/{code}", self.errors.explain, methods=["GET"]),
-            Route("/keys", self._keys, methods=["GET"]),
+            LazyRoute(ENTER_PATH, enter.answer, ("GET", "POST")),
+            LazyRoute(ANSWER_ROUTE, AnswerPage(self._renderer, self._asker, self._memory).answer, ("GET", "POST")),
+            LazyRoute("/problems/{code}", self.errors.explain),
+            LazyRoute("/keys", self._keys),
             self._route("/", runs.show),
-            Route("/runs", _to_runs, methods=["GET"]),
+            LazyRoute("/runs", _to_runs),
             self._route(SEVERAL_PATH, several.ask, several.act),
             self._route("/runs/{run}", OverviewPage(self._renderer, self._asker, self._graphs, self._values).show),
             *self._tabs(),
@@ -120,7 +120,7 @@ class Pages:
             self._route(LEAVE_PATH, None, self._leave),
         ]
 
-    def _console(self) -> list[Route]:
+    def _console(self) -> list[LazyRoute]:
         """Return the routes of the pages about the daemon and what it offers."""
         schedules = SchedulesPage(self._renderer, self._asker)
         sensors = SensorsPage(self._renderer, self._asker)
@@ -145,7 +145,7 @@ class Pages:
             self._route(f"{TOKENS_PATH}/{{token}}/revoke", tokens.ask_to_revoke, tokens.revoke),
         ]
 
-    def _triggers(self) -> list[Route]:
+    def _triggers(self) -> list[LazyRoute]:
         """Return the routes of events and of the rules that answer them. The refs of rules may have slashes."""
         rules, events = RulesPage(self._renderer, self._asker), EventsPage(self._renderer, self._asker)
         return [
@@ -157,7 +157,7 @@ class Pages:
             self._route(f"{EVENTS_PATH}/{{event}}/replay", None, events.replay),
         ]
 
-    def _tabs(self) -> list[Route]:
+    def _tabs(self) -> list[LazyRoute]:
         """Return the routes of the pages of a run besides its overview."""
         renderer, asker = self._renderer, self._asker
         shown = {
@@ -170,7 +170,7 @@ class Pages:
         }
         return [self._route(f"/runs/{{run}}/{name}", show) for name, show in shown.items()]
 
-    def _controls(self) -> list[Route]:
+    def _controls(self) -> list[LazyRoute]:
         """Return the routes of the forms that change a run."""
         controls, rerun = RunControls(self._renderer, self._asker), RerunPage(self._renderer, self._asker)
         tasks = TaskControls(self._renderer, self._asker)
@@ -185,7 +185,7 @@ class Pages:
             self._route("/runs/{run}/rerun", rerun.ask, rerun.rerun),
         ]
 
-    def _catalogue(self) -> list[Route]:
+    def _catalogue(self) -> list[LazyRoute]:
         """Return the routes of definitions, whose refs may have slashes."""
         one = f"{DEFINITIONS_PATH}/{{ref:path}}"
         definition = DefinitionPage(self._renderer, self._asker)
@@ -196,7 +196,9 @@ class Pages:
             self._route(one, definition.show),
         ]
 
-    def _route(self, path: str, show: _Shown | None, send: _Sent | None = None, form: FormBounds = SMALL_FORM) -> Route:
+    def _route(
+        self, path: str, show: _Shown | None, send: _Sent | None = None, form: FormBounds = SMALL_FORM
+    ) -> LazyRoute:
         """Return the route of a page for who is logged in, of the form that is sent to it, or of both."""
 
         async def answer(request: Request) -> Response:
@@ -216,8 +218,8 @@ class Pages:
             assert send is not None  # noqa: S101 - the route has no other method
             return await send(request, caller, fields)
 
-        methods = [*(["GET"] if show else []), *(["POST"] if send else [])]
-        return Route(path, answer, methods=methods)
+        methods = (*(["GET"] if show else []), *(["POST"] if send else []))
+        return LazyRoute(path, answer, methods)
 
     def _seen(self, answer: _Answered) -> _Sent:
         """Return what takes a form and answers with a page of its own."""

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.pages.filters import chosen
 from stretto.actors.gateway.pages.last_day import LastDays
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
@@ -28,6 +29,7 @@ from stretto.actors.operations import (
     StatusAnswer,
 )
 from stretto.definitions.errors import StrettoError, nearest
+from stretto.definitions.model import PRIORITIES
 
 ROWS: Final = 50
 """Runs of a page."""
@@ -42,6 +44,8 @@ _PERIODS: Final[Mapping[str, tuple[str, float]]] = {
     "24h": ("last 24 h", 86_400.0),
     "7d": ("last 7 days", 604_800.0),
 }
+_VALUES: Final[Mapping[str, tuple[str, ...]]] = {"since": tuple(_PERIODS), "priority": PRIORITIES}
+"""The filters that have one of a few values."""
 _WITH: Final[Mapping[str, list[str]]] = {"paused": ["pausing", "paused"]}
 """The statuses that a filter lists, if they are several."""
 _IN_PROGRESS: Final = frozenset({"running", "pausing", "paused", "failing", "cancelling", "cleaning"})
@@ -56,6 +60,7 @@ class Filters(msgspec.Struct, frozen=True):
         label: NAME=VALUE.
         since: A key of the periods.
         by: Who started the runs.
+        priority: One of `PRIORITIES`.
         parent: A run: the list has those of its sub-workflows.
         q: A text in the workflow's ref or in a label.
         cursor: Where the page begins.
@@ -66,6 +71,7 @@ class Filters(msgspec.Struct, frozen=True):
     label: str = ""
     since: str = ""
     by: str = ""
+    priority: str = ""
     parent: str = ""
     q: str = ""
     cursor: str = ""
@@ -131,10 +137,10 @@ class RunsPage:
             )
         return self._renderer.page(
             "runs.html", viewer, path="/", rows=rows, older=older, filters=filters, statuses=STATUSES,
-            periods=_PERIODS, has_store=has_store, counts=counts, last_day=last_day,
+            periods=_PERIODS, priorities=PRIORITIES, has_store=has_store, counts=counts, last_day=last_day,
             origin=f"{request.url.scheme}://{request.url.netloc}", workflows=caller.workflows,
             known=await self._known(rows, caller),
-            searched=MOST_SEARCHED if filters.q and older and len(rows) < ROWS else 0,
+            searched=MOST_SEARCHED if (filters.q or filters.priority) and older and len(rows) < ROWS else 0,
         )  # fmt: skip
 
     async def _known(self, rows: list[Row], caller: Caller) -> Known:
@@ -176,8 +182,8 @@ def filters_of(query: list[tuple[str, str]]) -> Filters:
         if name not in known:
             hint = nearest(name, known)
             raise Problem("bad_request", f"the list has no filter {name[:100]!r}" + (f"; {hint}" if hint else ""))
-        if name == "since" and value and value not in _PERIODS:
-            raise Problem("bad_request", f"`since` must be one of {', '.join(_PERIODS)}, got {value[:100]!r}")
+        if name in _VALUES:
+            chosen(name, value.strip(), _VALUES[name])
         if name == "label" and value and "=" not in value:
             raise Problem("bad_request", f"`label` must be NAME=VALUE, got {value[:100]!r}")
     return Filters(**{name: value.strip() for name, value in query})
@@ -198,4 +204,5 @@ def _query(filters: Filters) -> Runs:
         since=time.time() - _PERIODS[filters.since][1] if filters.since else None, search=filters.q or None,
         children="listed" if filters.parent else "folded", cursor=filters.cursor or None, limit=ROWS,
         parent=filters.parent or None, by=filters.by or None,
+        priority=next((each for each in PRIORITIES if each == filters.priority), None),
     )  # fmt: skip

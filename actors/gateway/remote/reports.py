@@ -53,6 +53,7 @@ from stretto.actors.operations import (
     Why,
     events,
 )  # fmt: skip
+from stretto.definitions.model import Priority
 
 
 class RemoteReports:
@@ -122,15 +123,17 @@ class RemoteReports:
         parent: str | None = None,
         id_prefix: str | None = None,
         by: str | None = None,
+        priority: Priority | None = None,
     ) -> pykka.Future[dict[str, Any]]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         wanted = None if labels is None else dict(labels)
         return self._calls.send(
             lambda: Runs(
-                listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix, by
+                listed(status), workflow, since, wanted, search, children, cursor, limit, until, parent, id_prefix, by,
+                priority,
             ),
             msgspec.structs.asdict,
-        )
+        )  # fmt: skip
 
     def keys(
         self,

@@ -111,12 +111,21 @@ def words_of(kind: str) -> tuple[str, ...]:
     return (COMPLETED, FAILED) if kind == COMPLETED else (kind,)
 
 
-def encode_entry(entry: Entry) -> Columns:
-    """Return an entry's columns. Raises UnicodeEncodeError for a text with a lone surrogate."""
+def encode_entry(entry: Entry, shared: "tuple[Any, bytes] | None" = None) -> Columns:
+    """Return an entry's columns. Raises UnicodeEncodeError for a text with a lone surrogate.
+
+    Args:
+        entry: The entry.
+        shared: A result and its text, which is not encoded again.
+    """
     if type(entry) is not ItemCompleted:
         return _SHAPE_OF[type(entry)].columns(entry)
     if entry.failure is None:
-        kind, body = COMPLETED, None if entry.result is None else encode_json(entry.result)
+        kind, result = COMPLETED, entry.result
+        if shared is not None and result is shared[0]:
+            body: bytes | None = shared[1]
+        else:
+            body = None if result is None else encode_json(result)
     else:
         kind, body = (
             FAILED,
@@ -255,6 +264,8 @@ class _Shape:
         self._members = tuple(field.name for field in members)
         # A member that was added later has a default, and is written only if it differs from it.
         self._defaults = {field.name: field.default for field in members if field.default is not msgspec.NODEFAULT}
+        # The rows of before have no body if none was needed then.
+        self._no_body = b"{}" if len(self._defaults) == len(members) else b""
         typed = [
             (field.name, field.type, self._defaults[field.name])
             if field.name in self._defaults
@@ -271,13 +282,13 @@ class _Shape:
         for name, default in self._defaults.items():
             if written[name] == default:
                 del written[name]
-        body = encode_json(written) if self._members else None
+        body = encode_json(written) if written else None
         return Columns(self._kind, **given, body=body)
 
     def entry(self, columns: Columns) -> Entry:
         fields = {name: getattr(columns, column) for name, column in self._in_columns.items()}
         if self._members:
-            body = self._decoder.decode(columns.body or b"")
+            body = self._decoder.decode(columns.body or self._no_body)
             fields |= {name: getattr(body, name) for name in self._members}
         entry: Entry = self._type(**fields)
         return entry

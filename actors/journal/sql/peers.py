@@ -1,7 +1,8 @@
 """The other engines of a store in PostgreSQL, over a connection of its own that also listens for notifications.
 
 The thread sleeps until it is notified, is asked for something, or the lease is to be renewed. It inserts requests and
-sends notifications outside of the journal's transactions. Answers are written inside of them.
+sends notifications outside of the journal's transactions. Answers are written inside of them. News of watched runs
+(`watches`) need no statement of the engine that gets them.
 """
 
 import contextlib
@@ -45,6 +46,7 @@ from stretto.actors.journal.sql.requests import (
     state_of_keys,
 )
 from stretto.actors.journal.sql.shared_keys import PERMITS, SharedKeys
+from stretto.actors.journal.sql.watches import CLAIMS, Watches, channel_of
 from stretto.actors.journal.store import StoreClosed, StoreUnavailable
 from stretto.definitions.errors import LimitExceeded, StrettoError
 from stretto.metrics import get_logger
@@ -100,6 +102,10 @@ class SqlPeers:
         self._keys_changed: Callable[[], object] | None = None
         self._keys_seen: tuple[int, int] | None = None
         self._keys = SharedKeys(engine, self._look_seconds, self.look)
+        self.watches = Watches(engine, self._wake)
+        self._look_due = True
+        """Whether to look for requests and changed keys."""
+        self._next_look = 0.0
         self._wake_reader, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._thread = threading.Thread(target=self._run, name="stretto-peers", daemon=True)
@@ -135,7 +141,7 @@ class SqlPeers:
 
     def answered(self, request: PeerRequest) -> None:
         """Notify the asker of an answer that is durable."""
-        self._notifications.append((_channel_of(request.asker), ""))
+        self._notifications.append((channel_of(request.asker), ""))
         self.look()
 
     def retry(self, request: PeerRequest) -> None:
@@ -171,7 +177,11 @@ class SqlPeers:
         self._keys.take_times(keys)
 
     def look(self) -> None:
-        """Wake the thread."""
+        """Look for requests and changed keys now."""
+        self._look_due = True
+        self._wake()
+
+    def _wake(self) -> None:
         # A full pipe wakes it as well. The actor that asks must not wait for a thread that waits for the store.
         with self._lock, contextlib.suppress(BlockingIOError):
             if self._waker >= 0:
@@ -206,36 +216,64 @@ class SqlPeers:
                 if retry == _FIRST_RETRY_SECONDS:
                     _log.warning("peers_unreachable", reason=str(store_error(error, self._store)))
                 self._expire(None)
-                self._sleep([], retry)
+                self._wait([], retry)
                 retry = min(2 * retry, _LAST_RETRY_SECONDS)
 
     def _serve(self, connection: Connection) -> None:
-        for channel in (_channel_of(self._number), _RELEASES, _KEYS, PERMITS):
+        for channel in (channel_of(self._number), _RELEASES, _KEYS, CLAIMS, PERMITS):
             connection.execute(text(f"LISTEN {channel}"))
         forget_requests(connection)
         forget_past_rates(connection)
         driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        self._next_look = 0.0
+        self.watches.begin_again()
         while not self._stopped:
+            if time.monotonic() >= self._next_look:
+                self._next_look = time.monotonic() + self._look_seconds
+                self._look_due = True
+                self.watches.renew()
+            self._look_at_watches(connection)
             self._send(connection)
-            more = self._receive(connection)
-            self._look_at_keys(connection)
+            if self._look_due:
+                self._look_due = False  # before the look: one that is asked for meanwhile is another one
+                if self._receive(connection):
+                    self._look_due = True
+                self._look_at_keys(connection)
             self._expire(connection)
             self._notifications.extend(self._keys.look(connection))
             # One that came while a statement was executed is not seen on the socket any more.
             came = list(driver.notifies(timeout=0))
-            if any(each.channel == _RELEASES and each.payload != str(self._number) for each in came):
-                self._tell(self._journal, ClaimLeft())
             for each in came:
-                if each.channel == PERMITS:
-                    self._keys.permits_changed(each.payload)
-            if not came and not more:
+                self._notified(each.channel, each.payload)
+            if not came:
                 self._sleep([driver.fileno()], self._seconds_to_next())
         self._send(connection)
 
+    def _notified(self, channel: str, payload: str) -> None:
+        if self.watches.are_notified(channel, payload):
+            message = self.watches.take(channel, payload)
+            if message is not None:
+                self._tell(self._engine, message)
+            return
+        self._look_due = True
+        if channel == _RELEASES and payload != str(self._number):
+            self._tell(self._journal, ClaimLeft())
+        elif channel == PERMITS:
+            self._keys.permits_changed(payload)
+
+    def _look_at_watches(self, connection: Connection) -> None:
+        looked, notifications = self.watches.look(connection, self._look_seconds)
+        self._notifications.extend(notifications)
+        if looked is not None:
+            self._tell(self._engine, looked)
+
     def _sleep(self, descriptors: list[int], seconds: float) -> None:
         """Sleep until something comes, or so many seconds."""
-        if self._new or self._notifications or self._keys.any or self._stopped:
+        if self._look_due or self._new or self._notifications or self._keys.any or self.watches.any or self._stopped:
             seconds = 0
+        self._wait(descriptors, seconds)
+
+    def _wait(self, descriptors: list[int], seconds: float) -> None:
         poll = select.poll()  # select.select fails from the descriptor 1024 on
         for each in (*descriptors, self._wake_reader):
             poll.register(each, select.POLLIN)
@@ -244,8 +282,7 @@ class SqlPeers:
             os.read(self._wake_reader, 65536)
 
     def _seconds_to_next(self) -> float:
-        deadlines = [asked.deadline for asked in self._waiting.values()]
-        return max(0.0, min([self._look_seconds, *(each - time.monotonic() for each in deadlines)]))
+        return max(0.0, min([self._next_look, *(each.deadline for each in self._waiting.values())]) - time.monotonic())
 
     def _send(self, connection: Connection) -> None:
         """Insert the requests of this engine, and send its notifications."""
@@ -260,7 +297,7 @@ class SqlPeers:
             run_id, engine = asked.row["run"], asked.row["engine"]
             receiver = engine if run_id is None else receiver_of(connection, run_id)
             if receiver is not None:
-                notify(connection, _channel_of(receiver))
+                notify(connection, channel_of(receiver))
         while self._notifications:
             notify(connection, *self._notifications.popleft())
 
@@ -324,11 +361,6 @@ class SqlPeers:
             f"no other daemon has answered the request within {self._patience:.0f} seconds. It may still take effect: "
             "check the run, then try again"
         )
-
-
-def _channel_of(engine: int) -> str:
-    """Return the channel of an engine. One with the same number in another schema looks once too often."""
-    return f"stretto_{engine}"
 
 
 def _stopping_error() -> StoreClosed:

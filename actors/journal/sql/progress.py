@@ -10,10 +10,15 @@ from stretto.actors.journal.records import Ending, Happened
 from stretto.actors.journal.sql.encoding import ALWAYS_SECRET, encode_entry
 from stretto.actors.journal.sql.insertion import Row
 from stretto.actors.journal.sql.transaction import Transaction, recording
+from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import encode_json
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
 """Bytes of bodies that one insertion has at most, except for its last row: they are copies of results in memory."""
+
+
+SHARED_BYTES: Final = 16 * 1024
+"""Bytes of a result whose text is kept for the next entry: an event may end a thousand waits."""
 
 
 class ProgressWriter:
@@ -48,12 +53,15 @@ class ProgressWriter:
         """Yield the rows of entries in portions of some PORTION_BYTES. One loop, which runs for every item."""
         portion: list[Row] = []
         size = 0
+        shared: tuple[Any, bytes] | None = None
         for each in happened:
             run, secret = numbers[each.run_id], each.secret
             with recording(each.run_id):
                 for number, entry in enumerate(each.entries, each.first):
-                    *columns, body = encode_entry(entry)
+                    *columns, body = encode_entry(entry, shared)
                     if body is not None:
+                        if len(body) >= SHARED_BYTES and type(entry) is ItemCompleted and entry.failure is None:
+                            shared = entry.result, body
                         if secret or columns[0] in ALWAYS_SECRET:
                             body = encrypt(body, self._keyring)
                         size += len(body)

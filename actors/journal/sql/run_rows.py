@@ -11,6 +11,7 @@ stops when the page is full:
     "folded", `parent`             runs_at_top, runs_by_parent
     `status`, `workflow`           runs_by_status (of each status, then together), runs_by_workflow
     `labels`                       run_labels_by_value, for the first label; the others are looked up by run
+    `priority`                     none of its own: a page looks at MOST_SEARCHED runs, as that of a search
 """
 
 import re
@@ -120,11 +121,11 @@ def select_runs(query: RunQuery, ask: Ask) -> Listing:
         ask: Executes the statements that find the workflows and labels with the text to search for.
     """
     statuses = (query.status,) if isinstance(query.status, str) else query.status
-    if query.search is not None and not query.labels:
+    if query.search is not None and not query.labels and query.priority is None:
         matches = find_matches(searchable(query.search), ask)
         if matches is not None:
             return Listing(_newest(_pages_of_matches(query, statuses, matches)))
-    floor = None if query.search is None else _floor(query, ask)
+    floor = None if query.search is None and query.priority is None else _floor(query, ask)
     if statuses is None or len(statuses) == 1 or query.labels:
         page, number = _joined_to_labels(RUN_ROW, query)
         page = _above(_filtered(page, query, number), number, floor)
@@ -142,7 +143,7 @@ def select_runs(query: RunQuery, ask: Ask) -> Listing:
 
 
 def _floor(query: RunQuery, ask: Ask) -> int | None:
-    """Return the number of the newest run behind those that a page of a search looks at, or None if there is none."""
+    """Return the number of the newest run that a page with no index for its query does not look at, or None."""
     if query.cursor is None:
         (newest,) = ask(select(func.coalesce(func.max(runs.c.number), 0).label("number")))
         above = newest.number + 1
@@ -206,14 +207,24 @@ def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
         page = page.where(runs.c.accepted_at >= query.since, number > last_before(query.since - CLOCK_STEP_SECONDS))
     if query.until is not None:
         page = page.where(runs.c.accepted_at < query.until, number < _first_since(query.until + CLOCK_STEP_SECONDS))
-    if query.requested_by is not None:
-        page = page.where(runs.c.requested_by == searchable(query.requested_by))
+    page = _asked_for(page, query)
     if query.id_prefix is not None:
         page = page.where(_has_prefix(query.id_prefix.lower()))
     if query.search is not None:
         page = page.where(_contains(searchable(query.search)))
     if query.cursor is not None:
         page = page.where(number < decode_cursor("runs", query.cursor))
+    return page
+
+
+def _asked_for(page: Select[Any], query: RunQuery) -> Select[Any]:
+    """Return the runs that were started as a query says: by whom, and with which priority."""
+    if query.requested_by is not None:
+        page = page.where(runs.c.requested_by == searchable(query.requested_by))
+    if query.priority == NORMAL:
+        page = page.where(runs.c.priority.is_(None))
+    elif query.priority is not None:
+        page = page.where(runs.c.priority == PRIORITIES.index(query.priority))
     return page
 
 

@@ -1,5 +1,6 @@
 """`stretto rehearse`, as it is called."""
 
+import contextlib
 import json
 import os
 import pty
@@ -50,12 +51,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def stretto(folder: Path, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder."""
-    environment = {**os.environ, "NO_COLOR": ""}
-    return subprocess.run(
-        [STRETTO, "rehearse", *arguments], cwd=folder, input=given, capture_output=True, text=True, check=False,
-        env=environment,
-    )  # fmt: skip
+    """Run the command in a folder, in the test's process."""
+    command = ["rehearse", *arguments]
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(main, command, input=given, env={"NO_COLOR": ""})
+    return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
 
 
 def test_a_workflow_is_rehearsed_and_told(folder: Path) -> None:

@@ -137,7 +137,7 @@ def test_runs_are_listed_by_label_time_and_text(url: str, store: Store) -> None:
     store.writer.write(
         [
             acceptance("old", accepted_at=1000.0, labels={"team": "web"}),
-            acceptance("new", accepted_at=90_000.0, labels={"team": "web", "env": "prod"}),
+            acceptance("new", accepted_at=90_000.0, labels={"team": "web", "env": "prod"}, priority="high"),
         ]
     )
     assert ids(url, "--label", "team=web") == ["new", "old"]
@@ -146,6 +146,7 @@ def test_runs_are_listed_by_label_time_and_text(url: str, store: Store) -> None:
     assert ids(url, "--since", "1h") == []
     assert ids(url, "--by", "nobody") == []
     assert ids(url, "--search", "PROD") == ["new"]
+    assert (ids(url, "--priority", "high"), ids(url, "--priority", "normal")) == (["new"], ["old"])
     assert ids(url, "--search", "tests.pro", "--label", "team=web", "--since", "1970-01-01T00:00:00Z") == ["new", "old"]
     assert listed(url)[0]["labels"] == {"env": "prod", "team": "web"}
     assert "env=prod team=web" in runs(url, "list").stdout
@@ -155,6 +156,7 @@ def test_runs_are_listed_by_label_time_and_text(url: str, store: Store) -> None:
     ("arguments", "message"),
     [
         (("--since", "yesterday"), "or a duration before now such as 2h, got 'yesterday'"),
+        (("--priority", "hihg"), "'hihg' is not one of 'low', 'normal', 'high', 'urgent'"),
         (("--label", "team"), "a label must be KEY=VALUE, got 'team'"),
         (("--label", "a=1", "--label", "a=2"), "the label 'a' must have one value, got '1' and '2'"),
     ],

@@ -234,6 +234,11 @@ def test_a_run_is_controlled_without_a_daemon(kept: Kept) -> None:
         assert (result.exit_code, result.output) == (0, "")
         assert kept.status(kept.running) == status
     assert kept.told("cancel", kept.running.id) == {"run": kept.running.id, "done": "cancel"}
+    cancelled = kept.told("show", kept.running.id)["cancelled"]
+    assert (bool(cancelled["by"]), cancelled["late"]) == (True, False)
+    assert f"ended by  {cancelled['by']} (cancelled " in kept.runs("show", kept.running.id).stdout
+    history = kept.told("history", kept.running.id, "--kind", "cancel_requested")["entries"]
+    assert [each.get("by") for each in history] == [cancelled["by"]] * 2
 
 
 def test_a_fan_out_is_controlled_without_a_daemon(kept: Kept) -> None:

@@ -5,15 +5,17 @@ import gc
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from stretto.actors.daemon import collector
 from stretto.actors.daemon.collector import THRESHOLDS, Collector, resident_bytes
 from tests.support.daemons import serving
+from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE
 
 ITEMS = 20_000
@@ -117,6 +119,42 @@ def test_the_daemon_freezes_what_it_has_loaded(tmp_path: Path) -> None:
     assert found[4] is True
 
 
+BUILDERS = """
+import gc, sys, threading
+from stretto.actors.daemon.collector import count_oldest
+
+sys.setswitchinterval(1e-6)
+failed, over = [], threading.Event()
+
+def build():
+    try:
+        while not over.is_set():
+            tuple(number for number in range(300))
+    except SystemError as error:
+        failed.append(error)
+
+builders = [threading.Thread(target=build) for _ in range(3)]
+for each in builders:
+    each.start()
+for _ in range(150):
+    gc.collect()  # the unfinished tuples are among the oldest objects then
+    count_oldest()
+    if failed:
+        break
+over.set()
+for each in builders:
+    each.join()
+print(failed)
+"""
+
+
+def test_objects_are_counted_beside_threads_that_build_tuples() -> None:
+    """No reference to an unfinished tuple is left when another thread goes on: it would end in a SystemError."""
+    command = [sys.executable, "-c", BUILDERS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert done.stdout == "[]\n"
+
+
 class Heap:
     """The items in flight and the resident memory that a collector sees."""
 
@@ -141,8 +179,13 @@ class Heap:
         return Collector(self.in_flight, first_check=0.001, resident=lambda: self.resident)
 
 
-@pytest.fixture
-def heap() -> Iterator[Heap]:
+Work: TypeAlias = Callable[[Heap], Coroutine[Any, Any, None]]
+ALONE: dict[str, Work] = {}
+"""What tests do in processes of their own, by the names of the tests."""
+
+
+@contextmanager
+def watched_heap() -> Iterator[Heap]:
     before = gc.get_threshold()
     made = Heap()
     gc.disable()  # only what the test and its collector ask for is collected
@@ -154,106 +197,106 @@ def heap() -> Iterator[Heap]:
     assert gc.get_freeze_count() == 0
 
 
-def in_a_loop(work: Any) -> None:
-    """Run a coroutine that has to end in time."""
-    asyncio.run(asyncio.wait_for(work, PATIENCE))
+def alone(work: Work) -> Callable[[], None]:
+    """Make a test of a coroutine that has to end in time, in an interpreter of its own.
+
+    It examines all objects and freezes none at its end. A process of tests has millions, which are frozen.
+    """
+    name = work.__name__
+    ALONE[name] = work
+
+    def test() -> None:
+        command = [sys.executable, "-c", f"from {__name__} import run_here; run_here({name!r})"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * PATIENCE)
+        assert done.returncode == 0, done.stderr
+
+    test.__doc__ = work.__doc__
+    return test
 
 
-def test_a_start_does_not_wait_for_a_collection(heap: Heap) -> None:
+def run_here(name: str) -> None:
+    """Run what a test does in this process."""
+    with watched_heap() as heap:
+        asyncio.run(asyncio.wait_for(ALONE[name](heap), PATIENCE))
+
+
+@alone
+async def test_a_start_does_not_wait_for_a_collection(heap: Heap) -> None:
     """What is loaded is frozen at once. Garbage among it is collected when no item is in flight."""
-
-    async def work() -> None:
-        with heap.collector().running():
-            assert heap.full.empty()
-            assert gc.get_freeze_count() > 10_000
-            assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
-            heap.items = 0
-            assert await heap.full.get() == 0
-
-    in_a_loop(work())
+    with heap.collector().running():
+        assert heap.full.empty()
+        assert gc.get_freeze_count() > 10_000
+        assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
+        heap.items = 0
+        assert await heap.full.get() == 0
 
 
-def test_a_collection_waits_for_the_items_in_flight(heap: Heap) -> None:
+@alone
+async def test_a_collection_waits_for_the_items_in_flight(heap: Heap) -> None:
     """It examines only what is newer than the last one."""
-
-    async def work() -> None:
+    heap.items = 0
+    with heap.collector().running():
+        await heap.full.get()
+        heap.items = 1
+        while not heap.checks.empty():
+            heap.checks.get_nowait()
+        gc.collect(1)
+        assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
+        assert heap.full.empty()
         heap.items = 0
-        with heap.collector().running():
-            await heap.full.get()
-            heap.items = 1
-            while not heap.checks.empty():
-                heap.checks.get_nowait()
-            gc.collect(1)
-            assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
-            assert heap.full.empty()
-            heap.items = 0
-            assert await heap.full.get() > 0
-
-    in_a_loop(work())
+        assert await heap.full.get() > 0
 
 
-def test_a_collection_that_memory_needs_does_not_wait(heap: Heap) -> None:
+@alone
+async def test_a_collection_that_memory_needs_does_not_wait(heap: Heap) -> None:
     """Cyclic garbage of actions is bounded, although items are always in flight."""
-
-    async def work() -> None:
-        with heap.collector().running():
-            heap.resident += 2**30
-            assert await heap.full.get() == 0
-            heap.resident += 2**31
-            gc.collect(1)
-            assert await heap.full.get() > 0
-
-    in_a_loop(work())
+    with heap.collector().running():
+        heap.resident += 2**30
+        assert await heap.full.get() == 0
+        heap.resident += 2**31
+        gc.collect(1)
+        assert await heap.full.get() > 0
 
 
-def test_a_reload_examines_the_frozen_objects(heap: Heap) -> None:
+@alone
+async def test_a_reload_examines_the_frozen_objects(heap: Heap) -> None:
     """The replaced definitions are among them."""
-
-    async def work() -> None:
-        heap.items = 0
-        collector = heap.collector()
-        with collector.running():
-            await heap.full.get()
-            collector.definitions_replaced()
-            assert await heap.full.get() == 0
-
-    in_a_loop(work())
+    heap.items = 0
+    collector = heap.collector()
+    with collector.running():
+        await heap.full.get()
+        collector.definitions_replaced()
+        assert await heap.full.get() == 0
 
 
-def test_the_frozen_objects_are_examined_when_they_have_doubled(heap: Heap) -> None:
+@alone
+async def test_the_frozen_objects_are_examined_when_they_have_doubled(heap: Heap) -> None:
     """They are not counted at each collection, which would take longer than the collection."""
-
-    async def work() -> None:
-        heap.items = 0
-        with heap.collector().running():
-            await heap.full.get()
-            gc.collect(1)
-            frozen = await heap.full.get()
-            assert frozen > 0
-            kept = [[number] for number in range(2 * frozen)]
-            gc.collect(1)
-            assert await heap.full.get() >= frozen
-            del kept  # they are frozen by now, and counted
-            gc.collect(1)
-            assert await heap.full.get() == 0
-
-    in_a_loop(work())
+    heap.items = 0
+    with heap.collector().running():
+        await heap.full.get()
+        gc.collect(1)
+        frozen = await heap.full.get()
+        assert frozen > 0
+        kept = [[number] for number in range(2 * frozen)]
+        gc.collect(1)
+        assert await heap.full.get() >= frozen
+        del kept  # they are frozen by now, and counted
+        gc.collect(1)
+        assert await heap.full.get() == 0
 
 
-def test_a_collection_does_not_count_the_frozen_objects(heap: Heap, monkeypatch: pytest.MonkeyPatch) -> None:
+@alone
+async def test_a_collection_does_not_count_the_frozen_objects(heap: Heap) -> None:
     """Python walks through all of them."""
     counted: list[int] = []
-    monkeypatch.setattr(collector, "gc", CountedCollector(counted))
-
-    async def work() -> None:
-        heap.items = 0
-        with heap.collector().running():
+    heap.items = 0
+    with pytest.MonkeyPatch.context() as patch, heap.collector().running():
+        patch.setattr(collector, "gc", CountedCollector(counted))
+        await heap.full.get()
+        for _ in range(3):
+            gc.collect(1)
             await heap.full.get()
-            for _ in range(3):
-                gc.collect(1)
-                await heap.full.get()
-
-    in_a_loop(work())
     assert counted == []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stretto.actors import RunHandle, RunWasParked
+from stretto.actors.actions import InquiryLimits
 from stretto.actors.journal import InquiryEnded, Requester, new_key
 from stretto.actors.runs import InvalidAnswer, MayNotAnswer
 from stretto.actors.runs.run_events import INQUIRY_ASKED, INQUIRY_ENDED, INQUIRY_REMINDER
@@ -197,11 +198,24 @@ def test_what_cannot_be_asked_is_refused_by_name(start_bench: Callable[..., Benc
     for error, words in zip(
         errors,
         ("prompt", "prompt", "'mira'", "links", "run of the action", "timeout_seconds", "above 0", "one of them",
-         "MAX_PURPOSE", "'wrong'", "MAX_QUESTION_BYTES", "MAX_INQUIRY_BYTES", "object"),
+         "MAX_PURPOSE", "'wrong'", "MAX_QUESTION_BYTES", "inquiries.max_bytes", "object"),
         strict=False,
     ):  # fmt: skip
         assert words in error
     assert output["said"] == {"code": "inquiry_reference_invalid"}  # the action has returned no number
+
+
+def test_what_actions_ask_is_bounded_by_the_settings(start_bench: Callable[..., Bench], pack: Path) -> None:
+    """The number of inquiries of a run, however they are spread over its items, and the bytes of a request."""
+    bench = start_bench(packs=pack, inquiry_limits=InquiryLimits(max_made=1, max_bytes=2_000))
+    handle = bench.submit(workflow(post(prompt="x" * 2_000), post(purpose="a"), post(purpose="a"), post(purpose="b")))
+    asked = Asked(bench)
+    get(bench.proxy.answer_inquiry(asked.next().id, {"approved": True}, by=person("mira")))
+    output = output_of(handle)
+    assert [status for status, _ in output["answers"]] == [413, 201, 201, 409]
+    assert "at most 2,000 bytes (inquiries.max_bytes), got" in output["answers"][0][1]["error"]
+    assert "at most 1 inquiries (inquiries.max_made)" in output["answers"][3][1]["error"]
+    asked.stop()
 
 
 def test_an_action_cancels_its_inquiry_when_it_cannot_deliver_it(asking: tuple[Bench, Asked]) -> None:

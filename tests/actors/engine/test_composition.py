@@ -23,6 +23,7 @@ from stretto.actors.engine.schedules import EngineSchedules
 from stretto.actors.engine.sensors import EngineSensors
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
+from stretto.actors.engine.watched import WatchedRuns
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
@@ -30,7 +31,7 @@ PARTS = (
     EngineSensors,
     RunSupervision, EngineNews, Children, MatchStarts, EngineSchedules, RunRecovery, RecoveryQueue, Release, Reruns,
     EngineInquiries, Pruning, RunUsers, Shutdown, RunsElsewhere, GivingUp, RelayedRequests,
-    SharedEvents, RunRequests,
+    SharedEvents, RunRequests, WatchedRuns,
 )  # fmt: skip
 
 SUBJECTS = Engine.__bases__

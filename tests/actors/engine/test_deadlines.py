@@ -62,9 +62,9 @@ tasks: [{{name: a, {WAITS}}}]
     name, facts = listener.next()
     assert name == DEADLINE_MISSED
     assert (facts["workflow"], facts["task"], facts["seconds"], facts["policy"]) == ("test.late", None, SOON, policy)
-    if policy == "fail":
-        error = next(each for each in outcome.errors if each["code"] == "run_timed_out")
-        assert error["message"] == f"the run took longer than its deadline of {SOON:g} s"
+    error = next(each for each in outcome.errors if each["code"] == "run_timed_out")
+    cancelled = ", and was cancelled" if policy == "cancel" else ""
+    assert error["message"] == f"the run took longer than its deadline of {SOON:g} s{cancelled}"
 
 
 def test_a_run_is_warned_of_and_goes_on(heard: tuple[Bench, Listener]) -> None:
@@ -99,6 +99,18 @@ output_map: {{a: "{{{{ task.a.outcome }}}}", b: "{{{{ task.b.outcome }}}}"}}
     ended = bench.run(text)
     assert ended.output == {"a": outcome, "b": "succeeded"}
     assert ended.status == "succeeded"
+
+
+@pytest.mark.parametrize("items", ["", "with_items: [1, 2], ", "delay: 1000, "])
+def test_errors_say_which_deadline_has_cancelled_a_task(start_bench: Callable[..., Bench], items: str) -> None:
+    """Also if none of its items had started."""
+    text = f"""
+ref: test.late
+tasks: [{{name: a, {WAITS}, {items}deadline: {{seconds: {SOON}, policy: cancel}}}}]
+"""
+    first, *_ = start_bench().run(text).errors
+    assert (first["code"], first["task"]) == ("cancelled", "a")
+    assert f"the task took longer than its deadline of {SOON:g} s" in first["message"]
 
 
 def test_a_task_that_ends_in_time_is_not_late(heard: tuple[Bench, Listener]) -> None:

@@ -11,6 +11,9 @@ import pytest
 
 from stretto.actors import RunHandle, RunWasParked
 from stretto.actors.dispatch import Overran
+from stretto.actors.events import waits
+from stretto.actors.journal.sql import encoding
+from stretto.definitions.rules import Event
 from tests.support.engines import Bench, outcome_of
 from tests.support.events import answer_of, event
 from tests.support.waiting import PATIENCE
@@ -325,3 +328,37 @@ tasks:
     assert wait["text"].endswith(" for an event '******'")
     late = bench.run(text, {"type": "a-secret-type", "timeout": 0.001})
     assert late.errors[0]["message"] == "no event '******' came within 0.001 s"
+
+
+def test_an_event_that_ends_many_waits_is_one_value_for_all(
+    start_bench: Callable[..., Bench], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its result is made once, however many runs and items get it, and its payload is decoded by none of them."""
+    made: list[Any] = []
+
+    def noting(event: Event) -> Any:
+        result = make_result(event)
+        made.append(result)
+        return result
+
+    make_result = waits._result
+    monkeypatch.setattr(waits, "_result", noting)
+    decoded: list[Any] = []
+    monkeypatch.setattr(encoding, "decode_json", decoded.append)
+    bench = start_bench(store=sqlite_url)
+    text = """
+ref: test.many
+tasks:
+  - name: paid
+    with_items: [1, 2, 3, 4, 5]
+    concurrency: 5
+    wait_for: {event: payment, match: {payload.order: 17}}
+output_map: {seen: "{{ task.paid.result | length }}"}
+"""
+    handles = [bench.submit(text) for _ in range(10)]
+    for each in handles:
+        until_waiting(bench, each, 5)
+    send(bench, {"order": 17, "amount": 6, "rows": ["x" * 1000] * 100})
+    assert [outcome_of(each).output for each in handles] == [{"seen": 5}] * 10
+    assert len(made) == 1
+    assert decoded == []

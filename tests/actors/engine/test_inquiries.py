@@ -1,7 +1,9 @@
 """Runs that ask people: they wait without a thread, survive the engine, and get one answer."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,29 @@ def test_an_inquiry_survives_its_engine(start_bench: Callable[..., Bench], durab
     assert [(each["who"], each["target"]) for each in entries if each["operation"] == "answer_inquiry"] == [
         ("mira", f"{handle.id} {inquiry.id}")
     ]
+
+
+def test_a_run_that_was_left_before_its_question_was_stored_asks_it(
+    start_bench: Callable[..., Bench], sqlite_url: str
+) -> None:
+    """A kill between the start of a task and the commit of its question leaves nothing to answer in the store."""
+    first = start_bench(store=sqlite_url)
+    asked = Asked(first)
+    handle = first.submit(ASK)
+    asked.next()
+    get(first.proxy.stop())
+    asked.stop()
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("DELETE FROM inquiries")
+        connection.commit()
+    second = start_bench(store=sqlite_url)
+    get(second.proxy.host.recovered())
+    again = Asked(second)
+    pending = get(second.proxy.inquiries(status="pending"))["inquiries"]
+    inquiry = pending[0]["id"] if pending else again.next().id
+    again.stop()
+    get(second.proxy.answer_inquiry(inquiry, YES, by=person("mira")))
+    assert output_of(get(second.proxy.handle(handle.id)))["answer"] == YES
 
 
 def test_a_run_says_what_it_waits_for(asking: tuple[Bench, Asked]) -> None:

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from stretto.actors.catalogue import load_library
 from stretto.actors.journal.messages import ClaimLeft
 from stretto.actors.runs import RunEnded
 from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.data import thaw
+from tests.support.databases import administration
 from tests.support.engines import Bench
+from tests.support.inquiries import Asked
+from tests.support.pack_files import CODE, write_pack
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 if TYPE_CHECKING:
@@ -25,6 +30,15 @@ tasks:
     action: core.sleep
     with_items: {{lines: {path}}}
     input: {{seconds: 1000}}
+"""
+ASKING_FIRST = """
+tasks:
+  - name: approve
+    action: core.ask
+    input: {prompt: "Deploy?"}
+    next: [{do: greet}]
+  - {name: greet, action: tools.greet}
+output_map: {said: "{{ task.greet.result }}"}
 """
 CALLING = "tasks: [{name: call, action: needs.child}]\n"
 CHILD = "version: '1.0.0'\nref: needs.child\ntasks: [{name: wait, action: core.sleep, input: {seconds: 1000}}]\n"
@@ -135,3 +149,39 @@ def test_a_run_waits_for_an_engine_with_its_workflows(shared: Callable[..., Benc
     assert claim(second) == 0
     assert "no_daemon" not in [kind for kind, _ in waits(second, run.id)]
     ask(second, "cancel", run.id)
+
+
+def test_a_run_continues_with_the_actions_of_its_next_engine(
+    shared: Callable[..., Bench], tmp_path: Path, ends_of: Callable[[Bench], Any]
+) -> None:
+    """Also if their code differs. Its definition stays that of its start: see docs/decisions/0014."""
+    first, second = (
+        shared(packs=[write_pack(tmp_path / said / "tools", actions__greet_dot_py=CODE.replace("hello", said)).parent])
+        for said in ("before", "after")
+    )
+    asked = Asked(first)
+    run = first.submit(ASKING_FIRST)
+    inquiry = asked.next()
+    asked.stop()
+    ask(first, "stop", grace=0)
+    assert claim(second) == 0
+    ends = ends_of(second)
+    ask(second, "answer_inquiry", inquiry.id, {"continue": True})
+    ended = ends.get(timeout=PATIENCE)
+    assert (ended.run_id, ended.outcome.status) == (run.id, "succeeded")
+    assert thaw(ended.outcome.output) == {"said": {"said": "after"}}
+
+
+def test_an_engine_leaves_a_run_with_a_need_that_it_does_not_know(
+    shared: Callable[..., Bench], postgres_url: str
+) -> None:
+    """A later version can keep runs from engines that could not read them in this way."""
+    first, second = shared(), shared()
+    run = first.submit("tasks: [{name: wait, action: core.sleep, input: {seconds: 1000}}]\n")
+    with administration(postgres_url) as connection:
+        connection.execute(text("UPDATE runs SET needs = :needs"), {"needs": '["language 2"]'})
+    ask(first, "stop", grace=0)
+    assert claim(second) == 1
+    assert waits(second, run.id) == [
+        ("no_daemon", "no daemon can take the run: it needs language 2. Start a daemon that has it")
+    ]

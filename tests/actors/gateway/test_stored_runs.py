@@ -94,6 +94,9 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
         mine = await ask(client, requests.Runs(by=page.runs[0]["requested_by"]["who"]), answers.RunsAnswer)
         assert [each["id"] for each in mine.runs] == [failing, first]
         assert (await ask(client, requests.Runs(by="nobody"), answers.RunsAnswer)).runs == []
+        normal = await ask(client, requests.Runs(priority="normal"), answers.RunsAnswer)
+        assert [each["id"] for each in normal.runs] == [failing, first]
+        assert (await ask(client, requests.Runs(priority="high"), answers.RunsAnswer)).runs == []
         run = (await ask(client, requests.Run(first), answers.RunAnswer)).run
         assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
         items = await ask(client, requests.Items(first, limit=2), answers.ItemsAnswer)

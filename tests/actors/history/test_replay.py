@@ -32,6 +32,7 @@ from stretto.definitions.dialects import read_workflow
 from tests.support.conducted import Conducted
 from tests.support.drawn_workflows import workflows, write_child
 from tests.support.engines import Bench, outcome_of
+from tests.support.examples import examples
 from tests.support.recording import acceptance, completed, data, failed, happening
 from tests.support.waiting import PATIENCE
 
@@ -45,7 +46,7 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
     readers = bench.proxy.host.services().get(timeout=PATIENCE).readers
 
     @given(text=workflows(), requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=2))
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=examples(60))
     def check(text: str, requests: list[str]) -> None:
         run = bench.proxy.submit(read_workflow(text, "law.yaml")).get(timeout=PATIENCE)
         for request in (*requests, "resume"):

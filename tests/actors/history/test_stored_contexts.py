@@ -22,6 +22,7 @@ from tests.actors.history.test_contexts import BRANCHED, TWO
 from tests.support.conducted import Conducted
 from tests.support.drawn_workflows import workflows, write_child
 from tests.support.engines import Bench, outcome_of
+from tests.support.examples import examples
 from tests.support.stores import store, store_url
 from tests.support.waiting import PATIENCE
 
@@ -126,7 +127,7 @@ def test_any_run_of_an_engine_has_the_versions_of_its_replay(
         text=workflows(), behind=st.integers(-1, 6), place=st.integers(0, 1000),
         requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=2),
     )  # fmt: skip
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=examples(60))
     def check(text: str, behind: int, place: int, requests: list[str]) -> None:
         store_behind(monkeypatch, behind)
         run = bench.proxy.submit(read_workflow(text, "law.yaml")).get(timeout=PATIENCE)

@@ -87,6 +87,8 @@ def test_ended_runs_are_reported_as_the_old_version_did(old_store: Path) -> None
             assert run.pop("child_count") == len(run["children"])
             assert run.pop("requested_by") is None
             assert (run.pop("parent_item") is None) == (run["parent"] is None)
+            requests = [each["at"] for each in reports["export"] if each.get("type") == "cancel_requested"]
+            assert run.pop("cancelled") == ({"at": requests[0], "by": None, "late": False} if requests else None)
     assert found == without_what_is_new(expected("reports.json"))
 
 

@@ -331,6 +331,7 @@ def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
         ("GET", "/keys?scope=null", b"", "`scope` must not be null: leave it out"),
         ("GET", "/runs?limit=1&limit=2", b"", "'limit' is given twice"),
         ("GET", "/runs?label=x", b"", "`label` must be NAME=VALUE, got 'x'"),
+        ("GET", "/runs?priority=hihg", b"", "got 'hihg'; did you mean 'high'?"),
         ("GET", "/runs?since=yesterday", b"", "`since` must be an instant as in RFC 3339, got 'yesterday'"),
         ("GET", "/runs?since=nan", b"", "`since` must be an instant as in RFC 3339, got 'nan'"),
         ("GET", "/runs?since=-inf", b"", "`since` must be an instant as in RFC 3339, got '-inf'"),

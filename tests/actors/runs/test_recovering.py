@@ -34,6 +34,7 @@ from stretto.definitions.dialects import read_workflow
 from tests.support.conducted import Conducted
 from tests.support.drawn_workflows import workflows, write_child
 from tests.support.engines import Bench, outcome_of
+from tests.support.examples import examples
 from tests.support.recording import completed, happening
 from tests.support.waiting import PATIENCE
 
@@ -491,7 +492,9 @@ def test_a_sub_workflow_that_has_ended_gives_its_parent_what_came_of_it(
 
 
 @settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=examples(25),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
     text=workflows(),

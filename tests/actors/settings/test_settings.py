@@ -274,6 +274,20 @@ def test_pools_have_names_of_the_operators_own(tmp_path: Path) -> None:
     assert effective.origins["pools.edge"] == f"{file}:3"
 
 
+def test_the_default_pool_is_one_of_the_pools(tmp_path: Path) -> None:
+    """The daemon itself is one, too. Another name is refused, with the nearest one."""
+    pools = "pools: {compute: {}}\n"
+    for name in ("compute", "here"):
+        file = write(tmp_path, f"engine: {{runs_on: {name}}}\n{pools}")
+        assert read_settings(file, {}).settings.engine.runs_on == name
+    file = write(tmp_path, pools)
+    with pytest.raises(InvalidSettings) as raised:
+        read_settings(file, {"STRETTO__ENGINE__RUNS_ON": "compite"})
+    assert raised.value.problems == (
+        "the variable STRETTO__ENGINE__RUNS_ON: engine.runs_on: there is no pool 'compite'; did you mean 'compute'?",
+    )
+
+
 def test_wrong_pools_are_refused_with_their_places(tmp_path: Path) -> None:
     """All at once, as other settings are."""
     text = "pools:\n  here: {}\n  A: {}\n  compute: {workrs: 2, slots: 0}\n  list: []\n"

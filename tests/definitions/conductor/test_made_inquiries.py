@@ -6,7 +6,6 @@ import pytest
 
 from stretto.definitions import freeze, thaw
 from stretto.definitions.conductor import (
-    MAX_MADE_INQUIRIES,
     CancelRequested,
     CannotKeep,
     IllegalTransition,
@@ -139,13 +138,10 @@ def test_an_inquiry_is_settled_once_and_one_that_is_unknown_settles_nothing() ->
     assert drive.conductor.inquiries_made()[918].status == "timeout"
 
 
-def test_an_item_that_has_ended_makes_no_inquiry_and_a_run_makes_a_bounded_number() -> None:
+def test_an_item_that_has_ended_makes_no_inquiry() -> None:
     """Neither does a run that fails already."""
     drive = Drive(TEXT)
-    for number in range(1, MAX_MADE_INQUIRIES + 1):
-        make(drive, number)
-    with pytest.raises(IllegalTransition, match="MAX_MADE_INQUIRIES"):
-        make(drive, MAX_MADE_INQUIRIES + 1)
+    make(drive)
     drive.completes("request", {"inquiry_id": 918})
     with pytest.raises(IllegalTransition, match="has ended"):
         make(drive)

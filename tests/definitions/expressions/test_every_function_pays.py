@@ -3,6 +3,7 @@
 A new one is called here with operands of many kinds, without a word in this file.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -83,7 +84,15 @@ def variables(size: int) -> dict[str, Any]:
     }
 
 
-SCOPES: dict[int, Scope] = {size: evaluating.snapshot_of(variables(size)) for size in (SMALL, LARGE)}
+NAMES = frozenset(variables(SMALL))
+
+
+@functools.cache
+def scope_of(size: int) -> Scope:
+    """Return a scope with the variables. Only a process that runs these tests makes the large ones."""
+    return evaluating.snapshot_of(variables(size))
+
+
 VALUES = ["B", "L", "S", "R", "P", "O", "D", "E", "I", "J", "N", "V", "1.5", "(@L|list)", "dict(@O)"]
 MORE = [
     "",
@@ -117,7 +126,7 @@ def units(text: str, language: str) -> int | None:
     for size in (SMALL, LARGE):
         moment = Moment(0.0, "seed")
         try:
-            template.evaluate(SCOPES[size], moment)
+            template.evaluate(scope_of(size), moment)
         except ExpressionError as error:
             if error.code != "limit_exceeded":
                 return None
@@ -127,7 +136,7 @@ def units(text: str, language: str) -> int | None:
 
 def marked(arguments: str) -> str:
     """Return arguments with the variables marked."""
-    return ", ".join(f"@{each}" if each in variables(SMALL) else each for each in arguments.split(", "))
+    return ", ".join(f"@{each}" if each in NAMES else each for each in arguments.split(", "))
 
 
 def calls(kind: str, name: str) -> Iterator[str]:

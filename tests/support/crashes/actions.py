@@ -19,7 +19,7 @@ from tests.support.crashes.effects import Effect, lines_of
 from tests.support.crashes.faults import Trap
 
 _PATH = Path(os.environ[effects.VARIABLE])
-_TRAP = Trap(Path(os.environ[faults.VARIABLE]))
+_TRAP = Trap(Path(os.environ[faults.VARIABLE]), Path(os.environ[faults.DAEMON]))
 
 
 class _Performances:

@@ -20,6 +20,17 @@ from tests.support.crashes.workflows import write_workflows
 from tests.support.harness import PATIENCE
 from tests.support.paths import ROOT
 
+_ACTIONS: Final = """
+import os
+
+folder = os.path.dirname(__file__)
+os.environ.update(
+    {effects}=os.path.join(folder, "effects"), {fault}=os.path.join(folder, "fault"),
+    {process}=os.path.join(folder, "process"),
+)
+import tests.support.crashes.actions
+"""
+"""A worker on Ray does not have the daemon's environment."""
 _BAD: Final = {"warning", "error", "critical"}
 
 
@@ -36,6 +47,9 @@ class Place:
         self.effects = folder / "effects"
         self.log = folder / "log"
         self.fault = folder / "fault"
+        self.process = folder / "process"
+        self.actions = folder / "crash_actions.py"
+        self.actions.write_text(_ACTIONS.format(effects=effects.VARIABLE, fault=faults.VARIABLE, process=faults.DAEMON))
         self.editions = 0
         self.edition_at_start = 0
         self.has_begun = False
@@ -70,16 +84,12 @@ class Daemon:
         self._told: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         command = [
             sys.executable, "-m", "stretto.actors.cli", "serve", "--store", place.store,
-            "--definitions", str(place.folder / "definitions"), "--actions", "tests.support.crashes.actions",
+            "--definitions", str(place.folder / "definitions"), "--actions", str(place.actions),
             "--socket", str(socket), "--port", "0", "--no-watch",
         ]  # fmt: skip
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            effects.VARIABLE: str(place.effects),
-            faults.VARIABLE: str(place.fault),
-        }
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+        place.process.write_text(str(self._process.pid))
         self._reader = threading.Thread(target=self._read, args=(place.log,))
         self._reader.start()
 

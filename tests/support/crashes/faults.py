@@ -29,6 +29,8 @@ from stretto.definitions.conductor import (
 
 VARIABLE: Final = "STRETTO_CRASH_FAULT"
 """The environment variable with the file's path."""
+DAEMON: Final = "STRETTO_CRASH_DAEMON"
+"""That with the path of the file with the daemon's process id."""
 
 Moment: TypeAlias = Literal["before_transaction", "before_commit", "after_commit", "before_effect", "after_effect"]
 """`after_commit`: what was written is durable, and nobody has been told."""
@@ -55,10 +57,16 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Trap:
-    """Ends this process where a file says so; to be asked at every moment that may be meant."""
+    """Ends the daemon where a file says so; to be asked at every moment that may be meant.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file with the fault.
+        daemon: The file with the id of the daemon's process, which is another one in a worker of a pool.
+    """
+
+    def __init__(self, path: Path, daemon: Path) -> None:
         self._path = path
+        self._daemon = daemon
         self._lock = threading.Lock()
         self._seen = 0
         self._fault: Fault | None = None
@@ -74,7 +82,10 @@ class Trap:
             self._left -= 1
             if not self._left:
                 # The interpreter's lock is held meanwhile: no other thread goes on in Python.
-                os.kill(os.getpid(), signal.SIGKILL)
+                daemon = int(self._daemon.read_text())
+                os.kill(daemon, signal.SIGKILL)
+                if daemon != os.getpid():
+                    os.kill(os.getpid(), signal.SIGKILL)
 
     def _look(self) -> None:
         try:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
@@ -180,6 +181,32 @@ def test_connections_are_closed_some_at_a_time(monkeypatch: pytest.MonkeyPatch) 
         assert closed == [2, 4, 5]
         for each in streams:
             await each.read()
+
+    run(test)
+
+
+def test_sockets_are_closed_in_as_few_calls_as_their_numbers_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket of someone else between them stays open."""
+    ranges: list[tuple[int, int]] = []
+    close = os.closerange
+
+    def counted(first: int, end: int) -> None:
+        ranges.append((first, end))
+        close(first, end)
+
+    async def test(sockets: StreamSockets) -> None:
+        streams = [Stream(sockets) for _ in range(6)]
+        others = socket.socketpair()  # they have the numbers of the connections that `Stream` has closed
+        numbers = sorted(each.outlet._socket.fileno() for each in streams)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "closerange", counted)
+            sockets.close_all(each.outlet for each in reversed(streams))
+        assert [number for first, end in ranges for number in range(first, end)] == numbers
+        assert all(end < following for (_, end), (following, _) in pairwise(ranges))
+        others[0].send(b"open")
+        assert others[1].recv(9) == b"open"
+        for each in (*others, *(stream.client for stream in streams)):
+            each.close()
 
     run(test)
 

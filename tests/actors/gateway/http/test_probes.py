@@ -30,9 +30,8 @@ def test_a_probe_says_how_it_is() -> None:
     async def unwell() -> Check:
         return Check(well=False, reason="starting")
 
-    router = Router(
-        probe_routes(CollectorRegistry(), {"/healthz": well, "/readyz": unwell}, lambda _request: None, bool)
-    )
+    routes = probe_routes(CollectorRegistry(), {"/healthz": well, "/readyz": unwell}, lambda _request: None, bool)
+    router = Router([route.made() for route in routes])
     assert asyncio.run(get(router, "/healthz")) == (200, b"fine\n")
     assert asyncio.run(get(router, "/readyz")) == (503, b"starting\n")
 
@@ -45,6 +44,7 @@ def test_a_scrape_that_fails_is_told() -> None:
             raise RuntimeError("no")
 
     scrapes: list[int] = []
-    router = Router(probe_routes(Broken(), {}, lambda _request: None, lambda: scrapes.append(1)))
+    routes = probe_routes(Broken(), {}, lambda _request: None, lambda: scrapes.append(1))
+    router = Router([route.made() for route in routes])
     assert asyncio.run(get(router, "/metrics")) == (500, b"the scrape failed; see Stretto's log\n")
     assert scrapes == [1]

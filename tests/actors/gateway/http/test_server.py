@@ -160,7 +160,8 @@ def test_the_end_of_an_answer_waits_for_no_acknowledgement() -> None:
 
 
 LOADED_LATER = (
-    "sqlalchemy", "alembic", "cryptography", "stretto.actors.rehearsal.executor", "stretto.definitions.drawing.layout"
+    "sqlalchemy", "alembic", "cryptography", "stretto.actors.rehearsal.executor", "stretto.definitions.drawing.layout",
+    "stretto.actors.gateway.http.openapi",
 )  # fmt: skip
 
 

@@ -176,9 +176,8 @@ def serve(
     asyncio.run(main())
 
 
-def test_a_run_is_followed_to_its_end(bench: Bench) -> None:
-    """The stream ends behind the outcome, and the connection is as it was."""
-    run_id = bench.submit(HELD).id
+def follow_to_the_end(bench: Bench, run_id: str) -> None:
+    """Follow a run of HELD by a stream of an engine, and cancel it there."""
 
     async def test(listener: Listener) -> None:
         client = Client(lambda _task: None)
@@ -198,6 +197,17 @@ def test_a_run_is_followed_to_its_end(bench: Bench) -> None:
         }
 
     serve(bench, test)
+
+
+def test_a_run_is_followed_to_its_end(bench: Bench) -> None:
+    """The stream ends behind the outcome, and the connection is as it was."""
+    follow_to_the_end(bench, bench.submit(HELD).id)
+
+
+def test_a_run_of_another_engine_is_followed_to_its_end(start_bench: Callable[..., Bench], postgres_url: str) -> None:
+    """By the same events, with the states of single items."""
+    first, second = (start_bench(store=postgres_url, store_lease=600) for _ in range(2))
+    follow_to_the_end(second, first.submit(HELD).id)
 
 
 def test_a_client_continues_from_its_last_id(bench: Bench) -> None:

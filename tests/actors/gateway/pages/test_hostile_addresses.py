@@ -25,7 +25,7 @@ ADDRESSES: Final = (
     "/assets/REF/page.js",
     "/REF",
 )
-FILTERS: Final = ("q", "workflow", "label", "by", "parent", "status", "since", "cursor")
+FILTERS: Final = ("q", "workflow", "label", "by", "priority", "parent", "status", "since", "cursor")
 TABS: Final = (
     "", "/items", "/timeline", "/context", "/history", "/values", "/definition", "/cancel", "/adjust", "/rerun",
 )  # fmt: skip

@@ -16,7 +16,7 @@ from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
 from stretto.actors.journal.sql import run_rows, run_search
-from stretto.actors.operations import CreateEnterCode, CreateToken, Pause, Runs, Status, Submit, Watch
+from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Pause, Run, Runs, Status, Submit, Watch
 from tests.support.browsing import Browser
 from tests.support.gateways import with_port
 
@@ -121,6 +121,12 @@ def test_the_list_has_its_filters_in_its_address(tmp_path: Path) -> None:
         assert re.search(r"Failed\s*<b>1</b>", await text_of(browser, "/?since=24h"))
         assert "No run matches" in await text_of(browser, "/?workflow=test.none")
         assert "did you mean" in await text_of(browser, "/?workflw=a", 400)
+        urgent = await start(client, "test.echo", to_the_end=True, priority="urgent")
+        page = await text_of(browser, "/?priority=urgent")
+        assert shown(page) == [urgent]
+        assert "<option selected>urgent</option>" in page
+        assert shown(await text_of(browser, "/?priority=normal")) == [running, failed, ended]
+        assert "did you mean &#39;high&#39;?" in await text_of(browser, "/?priority=hihg", 400)
         await text_of(browser, "/?cursor=nonsense", 422)
         await asyncio.to_thread(client.ask, Pause(running))
 
@@ -299,6 +305,22 @@ def test_a_viewer_looks_and_a_restricted_one_sees_its_own(tmp_path: Path) -> Non
     with_runs(tmp_path, test)
 
 
+def test_a_cancelled_run_shows_who_has_cancelled_it(tmp_path: Path) -> None:
+    """As the history does."""
+
+    async def test(client: Client, url: str) -> None:
+        run = await start(client, "test.sleep")
+        browser = await entered(client, url)
+        assert "<dt>Cancelled</dt>" not in await text_of(browser, f"/runs/{run}")
+        await asyncio.to_thread(client.ask, Cancel(run))
+        shown_run: Any = await asyncio.to_thread(client.ask, Run(run))
+        who = shown_run.run["cancelled"]["by"]
+        page = await text_of(browser, f"/runs/{run}")
+        assert re.search(rf"<dt>Cancelled</dt><dd>.* by {re.escape(who)}</dd>", page)
+
+    with_runs(tmp_path, test)
+
+
 def test_without_a_store_the_list_says_so(tmp_path: Path) -> None:
     """The page of a run shows what the engine knows."""
 
@@ -319,7 +341,8 @@ def test_filters_are_those_of_the_address() -> None:
     assert filters.url(status="") == "/?q=a+b"
     assert filters.url(cursor="d") == "/?status=failed&q=a+b&cursor=d"
     assert Filters(cursor="c").url() == "/"
-    for wrong in (("since", "2h"), ("label", "env"), ("limit", "5")):
+    assert filters_of([("priority", "high ")]).priority == "high"
+    for wrong in (("since", "2h"), ("label", "env"), ("limit", "5"), ("priority", "hihg")):
         with pytest.raises(Problem) as refused:
             filters_of([wrong])
         assert refused.value.code == "bad_request"

@@ -17,7 +17,15 @@ from stretto.actors.journal.records import (
 )
 from stretto.actors.journal.sql.encoding import COLUMN_OF, KINDS, Columns, decode_data, decode_entry, encode_entry
 from stretto.actors.journal.sql.tables import entries
-from stretto.definitions.conductor import BadLine, Event, Failure, ItemCompleted, ItemsRead, ItemsWithdrawn
+from stretto.definitions.conductor import (
+    BadLine,
+    CancelRequested,
+    Event,
+    Failure,
+    ItemCompleted,
+    ItemsRead,
+    ItemsWithdrawn,
+)
 from stretto.definitions.data.frozen import MAX_DEPTH, Data, FrozenDict, FrozenList, freeze, weigh
 from tests.support.entries import COMPLETIONS, ENTRIES, same
 from tests.support.evaluating import frozen_list
@@ -33,7 +41,7 @@ STORED_MEMBERS = {
     "delay_elapsed": "",
     "pause_requested": "",
     "resume_requested": "",
-    "cancel_requested": "",
+    "cancel_requested": "by late",
     "run_timed_out": "",
     "task_pause_requested": "",
     "task_resume_requested": "",
@@ -129,6 +137,15 @@ def test_other_entries_have_members_for_what_has_no_column() -> None:
     """The body names what it holds."""
     assert encode_entry(ItemsWithdrawn("probe", 1, (4, 5), 2.0)).body == b'{"indexes":[4,5]}'
     assert encode_entry(SecretsLearned(("hunter2",))) == Columns("secrets_learned", body=b'{"texts":["hunter2"]}')
+
+
+def test_a_request_without_a_name_has_no_body() -> None:
+    """As before names were kept."""
+    row = encode_entry(CancelRequested(1.0))
+    assert row.body is None
+    assert decode_entry(row) == CancelRequested(1.0)
+    named = encode_entry(CancelRequested(1.0, "mira"))
+    assert (named.body, decode_entry(named)) == (b'{"by":"mira"}', CancelRequested(1.0, "mira"))
 
 
 def test_bad_lines_are_written_if_there_are_any() -> None:

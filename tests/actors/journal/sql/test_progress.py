@@ -8,12 +8,14 @@ from sqlalchemy import Connection, create_engine
 
 from stretto.actors.journal.encryption import StoreKeyMissing, is_encrypted
 from stretto.actors.journal.records import Ending, Happened, SecretsLearned, TaskState
+from stretto.actors.journal.sql import encoding
 from stretto.actors.journal.sql.acceptance import Acceptance
-from stretto.actors.journal.sql.progress import ProgressWriter
+from stretto.actors.journal.sql.progress import SHARED_BYTES, ProgressWriter
 from stretto.actors.journal.sql.tables import metadata
 from stretto.actors.journal.sql.transaction import Transaction
 from stretto.actors.journal.store import Unrecordable
 from stretto.definitions.conductor import PauseRequested
+from stretto.definitions.data import decode_json, encode_json
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening
 from tests.support.stores import KEYRING
@@ -51,6 +53,28 @@ def test_entries_are_numbered_from_where_each_record_begins(ledger: Ledger) -> N
         happening("a", completed(0), completed(1)), happening("b", completed(0)), happening("a", completed(2), first=2)
     )
     assert sorted(ledger.rows("run, number, item", "entries")) == [(1, 0, 0), (1, 1, 1), (1, 2, 2), (2, 0, 0)]
+
+
+def test_a_large_result_that_many_items_share_is_encoded_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An equal one that is another object is encoded by itself, and each text is encrypted where that is due."""
+    encoded: list[Any] = []
+
+    def counting(value: Any) -> bytes:
+        encoded.append(value)
+        return encode_json(value)
+
+    monkeypatch.setattr(encoding, "encode_json", counting)
+    result, equal = (data({"text": "x" * SHARED_BYTES}) for _ in range(2))
+    small = data({"text": "y"})
+    entries = [completed(index, each) for index, each in enumerate([result] * 20 + [equal] * 2 + [small] * 2)]
+    ledger.write(happening("a", *entries), happening("b", completed(0, equal)))
+    assert [len(each["text"]) for each in encoded] == [SHARED_BYTES, SHARED_BYTES, 1, 1]
+    assert all(each is other for each, other in zip(encoded, (result, equal, small, small), strict=True))
+    bodies = [body for (body,) in ledger.rows("body", "entries ORDER BY run, number")]
+    assert [decode_json(body) for body in bodies] == [result] * 20 + [equal] * 2 + [small] * 2 + [equal]
+    ledger.write(*(happening(run, completed(50, result), first=50, secret=run == "b") for run in "ab"))
+    (clear,), (hidden,) = ledger.rows("body", "entries WHERE number = 50 ORDER BY run")
+    assert (is_encrypted(clear), is_encrypted(hidden)) == (False, True)
 
 
 def test_what_is_said_last_of_a_run_and_a_visit_holds(ledger: Ledger) -> None:

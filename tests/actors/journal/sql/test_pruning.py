@@ -19,6 +19,7 @@ from stretto.actors.journal.store import Prune, StoreUnavailable
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
+from tests.support.examples import examples
 from tests.support.recording import acceptance, completed, data, happening, probing
 from tests.support.stores import KEYRING, rows_of, store, store_url
 
@@ -225,7 +226,9 @@ FORESTS = st.lists(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(forest=FORESTS, limit=st.integers(1, 5))
 def test_everything_goes_but_what_is_needed(forest: list[tuple[bool, str, int]], limit: int) -> None:

@@ -12,10 +12,12 @@ from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
+from stretto.actors.journal.sql import run_rows
 from stretto.actors.journal.sql.run_rows import rerun_scope, restore_rerun
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import ends_of_ids
 from stretto.definitions.data.frozen import EMPTY_LIST, EMPTY_OBJECT
+from stretto.definitions.model import PRIORITIES
 from tests.support.counted_sql import counting
 from tests.support.recording import acceptance, happening, probing
 
@@ -129,6 +131,34 @@ def test_runs_are_listed_by_who_started_them(store: Store) -> None:
     assert listed(store, requested_by="mira") == ["2", "0"]
     assert listed(store, requested_by="mira", limit=1) == ["2"]
     assert listed(store, requested_by="mir") == []
+
+
+def test_runs_are_listed_by_priority(store: Store) -> None:
+    """Also together with a status, a label and a text."""
+    for number, priority in enumerate(PRIORITIES * 2):
+        labels = {"of": "even" if number % 2 == 0 else "odd"}
+        store.writer.write([acceptance(str(number), priority=priority, labels=labels)])
+    assert [listed(store, priority=each) for each in PRIORITIES] == [["4", "0"], ["5", "1"], ["6", "2"], ["7", "3"]]
+    assert listed(store, priority="urgent", labels={"of": "odd"}, search="odd") == ["7", "3"]
+    assert listed(store, priority="urgent", search="even") == []
+    assert listed(store, priority="low", status=("running", "failed"), children="folded") == ["4", "0"]
+    first = store.reader.runs(RunQuery(priority="normal", limit=1))
+    assert [row.id for row in first.runs] == ["5"]
+    assert listed(store, priority="normal", limit=1, cursor=first.next) == ["1"]
+
+
+def test_a_page_of_a_rare_priority_looks_at_some_runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no index: the next page goes on behind them, until all runs were looked at."""
+    monkeypatch.setattr(run_rows, "MOST_SEARCHED", 2)
+    store.writer.write([acceptance(str(number), priority="urgent" if number == 1 else "normal") for number in range(5)])
+    for others in ({}, {"status": ("running", "failed")}, {"search": "probe"}):
+        cursor: str | None = None
+        found = []
+        for _ in range(3):
+            page = store.reader.runs(RunQuery(priority="urgent", cursor=cursor, **others))
+            cursor = page.next
+            found.append([row.id for row in page.runs])
+        assert (found, cursor) == ([[], ["1"], []], None), others
 
 
 def test_runs_are_searched_for_a_text(store: Store) -> None:

@@ -72,7 +72,7 @@ def test_a_record_without_memory_is_refused_and_others_are_written(
     run, other = acceptance(), acceptance()
     store.writer.write([run, other])
 
-    def starved(_entry: object) -> None:
+    def starved(_entry: object, _shared: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(progress, "encode_entry", starved)

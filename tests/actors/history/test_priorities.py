@@ -1,8 +1,8 @@
-"""The priority that a client asks for."""
+"""The priorities that clients ask for."""
 
 import pytest
 
-from stretto.actors.runs.priorities import InvalidPriority, checked_priority
+from stretto.actors.history.priorities import InvalidPriority, checked_priority
 
 
 def test_a_priority_is_one_of_four() -> None:

@@ -1,4 +1,4 @@
-"""The priority that a client asks for."""
+"""The priority that a client asks for: of a new run, or of the runs of a list."""
 
 from stretto.definitions.errors import StrettoError, nearest
 from stretto.definitions.model import PRIORITIES, Priority

@@ -1,0 +1,407 @@
+"""Runs that other engines watch: each is followed once, its news are few, and they end with the watch."""
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from stretto.actors.engine import watched
+from stretto.actors.engine.run_states import RunState, decode_news, state_after
+from stretto.actors.engine.watched import NEWS_SECONDS
+from stretto.actors.journal import PeerWatches, RunsLooked
+from stretto.actors.journal.sql.peers import SqlPeers
+from stretto.actors.journal.sql.watches import Watches
+from stretto.actors.runs import LastChanges, RunChanged, RunChanges, RunEnded
+from tests.support.counted_sql import counting
+from tests.support.databases import administration
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+if TYPE_CHECKING:
+    import pykka
+
+LEASE = 3.0
+HELD = """
+cancellation_policy: cancel_running
+tasks:
+  - {name: a, action: core.sleep, input: {seconds: 1000}, next: [{do: b}]}
+  - {name: b, action: core.noop}
+"""
+FAN_OUT = """
+parameters: {count: {type: integer}}
+tasks:
+  - name: first
+    action: core.sleep
+    input: {seconds: 1000}
+    next: [{do: work}]
+  - name: work
+    action: test.odd
+    with_items: "{{ range(parameters.count) }}"
+    concurrency: 10
+    max_failures: 100%
+    input: {n: "{{ item }}"}
+"""
+ACTIONS = """
+from stretto.actors import action
+
+@action("test.odd")
+async def odd(n: int) -> int:
+    if n % 7 == 0:
+        raise ValueError(f"{n} is a multiple of seven")
+    return n
+"""
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return one file for all tests: a process has each action once."""
+    path = tmp_path_factory.mktemp("actions") / "watched_actions.py"
+    path.write_text(ACTIONS)
+    return str(path)
+
+
+@pytest.fixture
+def shared(start_bench: Callable[..., Bench], postgres_url: str) -> Callable[..., Bench]:
+    """Return what starts one more engine of a store."""
+
+    def start(lease: float = 30, **settings: Any) -> Bench:
+        return start_bench(store=postgres_url, store_lease=lease, **settings)
+
+    return start
+
+
+@pytest.fixture
+def new_inbox() -> Iterator[Callable[[], "pykka.ActorRef[Inbox]"]]:
+    started: list[pykka.ActorRef[Inbox]] = []
+
+    def start() -> "pykka.ActorRef[Inbox]":
+        started.append(Inbox.start())
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int, str, bytes]]:
+    """Return the news of all engines: when, for which engine, of which run, and what."""
+    sent: list[tuple[float, int, str, bytes]] = []
+    publish = Watches.publish
+
+    def note(self: Watches, watcher: int, run_id: str, body: bytes) -> None:
+        sent.append((time.monotonic(), watcher, run_id, body))
+        publish(self, watcher, run_id, body)
+
+    monkeypatch.setattr(Watches, "publish", note)
+    return sent
+
+
+class Taken:
+    """Messages of a type that any engine is sent from now on: `wait` for the next ones."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+        self.messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        send = SqlPeers._tell
+
+        def note(actor: Any, message: Any) -> None:
+            send(actor, message)
+            if isinstance(message, kind):
+                self.messages.put(message)
+
+        monkeypatch.setattr(SqlPeers, "_tell", staticmethod(note))
+
+    def left(self) -> list[Any]:
+        """Return the messages that have come since the last one that was waited for."""
+        return [self.messages.get() for _ in range(self.messages.qsize())]
+
+    def wait(self, accepts: Callable[[Any], bool] = lambda _message: True) -> Any:
+        while not accepts(message := self.messages.get(timeout=PATIENCE)):
+            pass
+        return message
+
+
+@pytest.fixture
+def watches_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
+    return Taken(monkeypatch, PeerWatches)
+
+
+@pytest.fixture
+def looks_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
+    return Taken(monkeypatch, RunsLooked)
+
+
+def get(answer: Any) -> Any:
+    return answer.get(timeout=PATIENCE)
+
+
+class Follower:
+    """Follows a run as live streams do, and puts its states together."""
+
+    def __init__(self, bench: Bench, run_id: str, inbox: "pykka.ActorRef[Inbox]") -> None:
+        self._host = bench.proxy.host
+        self._run_id = run_id
+        self._inbox = inbox
+        self._messages = messages_of(inbox)
+        get(self._host.subscribe_to_ends(inbox))
+        get(self._host.follow(run_id, inbox))
+        self.state: RunState | None = None
+        self.ended: RunEnded | None = None
+        self.ask()
+
+    def ask(self) -> None:
+        self._take(
+            get(self._host.changes(self._run_id, self._inbox, None if self.state is None else self.state.number))
+        )
+
+    def _take(self, changes: RunChanges) -> None:
+        assert self.state is None or changes.number >= self.state.number
+        self.state = state_after(self.state, changes)
+
+    def step(self) -> None:
+        """Take the next message."""
+        message = self._messages.get(timeout=PATIENCE)
+        if isinstance(message, RunChanged):
+            try:
+                self.ask()
+            except Exception:  # noqa: BLE001 - it has ended: that is the next message
+                return
+        elif isinstance(message, LastChanges):
+            self._take(message.changes)
+        elif isinstance(message, RunEnded) and message.run_id == self._run_id:
+            self.ended = message
+
+    def until(self, accepts: Callable[[RunState], bool]) -> RunState:
+        """Follow the run to a state."""
+        while self.state is None or not accepts(self.state):
+            assert self.ended is None
+            self.step()
+        return self.state
+
+    def to_the_end(self) -> RunState:
+        """Follow the run to its end."""
+        while self.ended is None:
+            self.step()
+        assert self.state is not None
+        return self.state
+
+
+def test_a_follower_at_another_engine_comes_to_the_same_state(
+    shared: Callable[..., Bench], new_inbox: Callable[[], Any], actions: str
+) -> None:
+    """With the states of single items, which no row of the store has while they run."""
+    first, second = shared(actions=actions), shared(actions=actions)
+    run = first.submit(FAN_OUT, {"count": 500})
+    here, there = Follower(first, run.id, new_inbox()), Follower(second, run.id, new_inbox())
+    get(first.proxy.skip_item(run.id, "first", 0))
+    states = here.to_the_end(), there.to_the_end()
+    assert states[0].items["work"].states == states[1].items["work"].states
+    assert Counter(states[1].items["work"].states or b"") == {3: 428, 4: 72}
+    assert states[0].tasks == states[1].tasks
+    assert here.ended is not None
+    assert there.ended is not None
+    assert there.ended.outcome == here.ended.outcome
+    assert there.ended.tasks == here.ended.tasks
+
+
+def test_many_followers_are_one_watch_and_no_read(
+    shared: Callable[..., Bench],
+    new_inbox: Callable[[], Any],
+    published: list[tuple[float, int, str, bytes]],
+    watches_taken: Taken,
+) -> None:
+    """The news say what has changed. Neither the store nor the owner is asked."""
+    first, second = shared(600), shared(600)
+    run = first.submit(HELD)
+    followers = [Follower(second, run.id, new_inbox()) for _ in range(20)]
+    handle = get(second.proxy.handle(run.id))
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    for each in followers:
+        each.until(lambda state: state.status == "running" and bool(published))
+    reader = get(second.proxy.host.services()).readers._reader
+    before = len(published)
+    with counting(reader._engine) as counted:
+        get(first.proxy.pause(run.id))
+        for each in followers:
+            each.until(lambda state: state.status in {"pausing", "paused"})
+        assert counted.statements == []
+    assert 1 <= len(published) - before <= 2
+    get(first.proxy.cancel(run.id))
+    for each in followers:
+        each.to_the_end()
+    assert outcome_of(handle).status == "cancelled"
+    assert watches_taken.left() == []
+
+
+def test_news_come_at_most_four_times_a_second(
+    shared: Callable[..., Bench],
+    new_inbox: Callable[[], Any],
+    published: list[tuple[float, int, str, bytes]],
+    actions: str,
+) -> None:
+    """However often the run changes. The end is sent at once."""
+    first, second = shared(actions=actions), shared(actions=actions)
+    run = first.submit(FAN_OUT, {"count": 3000})
+    follower = Follower(second, run.id, new_inbox())
+    get(first.proxy.skip_item(run.id, "first", 0))
+    follower.to_the_end()
+    times = [at for at, *_ in published]
+    assert all(later - earlier >= NEWS_SECONDS * 0.99 for earlier, later in pairwise(times[:-1]))
+    last = decode_news(run.id, published[-1][3])
+    assert last is not None
+    assert last.ended
+
+
+def test_a_run_whose_end_is_awaited_sends_its_end_only(
+    shared: Callable[..., Bench], published: list[tuple[float, int, str, bytes]], watches_taken: Taken
+) -> None:
+    first, second = shared(), shared()
+    run = first.submit(HELD)
+    handle = get(second.proxy.handle(run.id))
+    assert watches_taken.wait().runs == {run.id: "end"}
+    get(first.proxy.pause(run.id))
+    get(first.proxy.resume(run.id))
+    get(first.proxy.skip_item(run.id, "a", 0))
+    assert outcome_of(handle).status == "succeeded"
+    assert len(published) == 1
+
+
+def test_a_run_that_is_not_watched_is_not_followed(
+    shared: Callable[..., Bench],
+    new_inbox: Callable[[], Any],
+    published: list[tuple[float, int, str, bytes]],
+    watches_taken: Taken,
+) -> None:
+    """When the last one leaves, the owner is notified at once."""
+    first, second = shared(), shared()
+    run = first.submit(HELD)
+    inbox = new_inbox()
+    Follower(second, run.id, inbox)
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    get(second.proxy.host.unfollow(run.id, inbox))
+    watches_taken.wait(lambda message: message.runs == {run.id: "nothing"})
+    before = len(published)
+    get(first.proxy.pause(run.id))
+    get(first.proxy.cancel(run.id))
+    assert outcome_of(run).status == "cancelled"
+    assert len(published) == before
+
+
+def test_the_watches_of_an_engine_that_is_gone_end(
+    shared: Callable[..., Bench], published: list[tuple[float, int, str, bytes]]
+) -> None:
+    """It renews them no more. The next watch of any engine finds that."""
+    first = shared()
+    run, other = first.submit(HELD), first.submit(HELD)
+    first.proxy.actor_ref.tell(PeerWatches(1000, 0.0, {run.id: "changes", other.id: "end"}))
+    first.proxy.actor_ref.tell(PeerWatches(1001, 0.0, {}))
+    get(first.proxy.runs_in_progress())  # it has taken both
+    before = len(published)
+    for each in (run, other):
+        get(first.proxy.cancel(each.id))
+        assert outcome_of(each).status == "cancelled"
+    assert len(published) == before
+
+
+def test_an_idle_watched_run_is_not_read(
+    shared: Callable[..., Bench], new_inbox: Callable[[], Any], looks_taken: Taken, watches_taken: Taken
+) -> None:
+    """Renewals read the rows of all watched runs by one statement of the peers' thread. No reader is asked."""
+    first, second = shared(LEASE), shared(LEASE)
+    run = first.submit(HELD)
+    follower = Follower(second, run.id, new_inbox())
+    get(second.proxy.handle(run.id))
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    follower.until(lambda state: state.status == "running")
+    reader = get(second.proxy.host.services()).readers._reader
+    looks_taken.wait(lambda message: message.renewed)
+    with counting(reader._engine) as counted:
+        for _ in range(3):
+            message = looks_taken.wait(lambda message: message.renewed)
+            assert list(message.runs) == [run.id]
+        read = [each for each in counted.statements if "FROM runs" in each or "FROM tasks" in each]
+    assert read == []
+    get(first.proxy.cancel(run.id))
+    follower.to_the_end()
+
+
+def test_lost_news_are_repaired_at_the_renewal(
+    shared: Callable[..., Bench],
+    new_inbox: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    watches_taken: Taken,
+    looks_taken: Taken,
+) -> None:
+    """The store says that the run has changed, or has ended."""
+    first, second = shared(LEASE), shared(LEASE)
+    run = first.submit(HELD)
+    follower = Follower(second, run.id, new_inbox())
+    handle = get(second.proxy.handle(run.id))
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    for _ in range(2):
+        looks_taken.wait(lambda message: message.renewed)
+    monkeypatch.setattr(Watches, "publish", lambda *_news: None)
+    get(first.proxy.pause(run.id))
+    follower.until(lambda state: state.status in {"pausing", "paused"})
+    get(first.proxy.cancel(run.id))
+    follower.to_the_end()
+    assert outcome_of(handle).status == "cancelled"
+
+
+def test_a_gap_in_the_news_is_closed_at_once(
+    shared: Callable[..., Bench], new_inbox: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, watches_taken: Taken
+) -> None:
+    """The next news have a number that does not follow. No renewal comes in the time of this test."""
+    first, second = shared(600), shared(600)
+    run = first.submit(HELD)
+    follower = Follower(second, run.id, new_inbox())
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    follower.until(lambda state: state.status == "running" and "a" in state.tasks)
+    lost = threading.Event()
+
+    def lose(*_news: Any, **_more: Any) -> bytes:
+        lost.set()
+        return b""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "encode_news", lose)
+        get(first.proxy.pause(run.id))
+        assert lost.wait(PATIENCE)
+    get(first.proxy.resume(run.id))
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    get(first.proxy.skip_item(run.id, "a", 0))
+    assert follower.to_the_end().tasks["b"]["status"] == "succeeded"
+
+
+def test_connections_that_are_cut_are_replaced(
+    shared: Callable[..., Bench],
+    new_inbox: Callable[[], Any],
+    postgres_url: str,
+    watches_taken: Taken,
+    looks_taken: Taken,
+) -> None:
+    """The connections that listen end, and with them what was sent meanwhile."""
+    first, second = shared(), shared()
+    run = first.submit(HELD)
+    follower = Follower(second, run.id, new_inbox())
+    handle = get(second.proxy.handle(run.id))
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    with administration(postgres_url) as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database()"
+            )
+        )
+    get(first.proxy.pause(run.id))
+    looks_taken.wait(lambda message: message.renewed)
+    follower.until(lambda state: state.status in {"pausing", "paused"})
+    get(first.proxy.cancel(run.id))
+    follower.to_the_end()
+    assert outcome_of(handle).status == "cancelled"
