@@ -208,17 +208,19 @@ def test_two_engines_in_one_process(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         write_workflow(folder, name, DOUBLE)
+    begin = write_workflow(tmp_path, "begin", "tasks: [{name: only, action: core.local, input: {cmd: 'true'}}]\n")
     with running_engine(definitions=str(tmp_path / "first")) as first:
+        assert first.run(begin).status == "succeeded"  # if it has a pool, that has all its threads now
         with running_engine(definitions=str(tmp_path / "second")) as second:
             assert first.engine.workflows().get(timeout=PATIENCE) == ("first",)
             assert second.engine.workflows().get(timeout=PATIENCE) == ("second",)
             assert second.run("second", {"numbers": [1, 2]}).output == {"numbers": [2, 4]}
             url = second.engine.metrics_url.get(timeout=PATIENCE)
             assert scrape(url).by("runs_total", "workflow") == {"second": 1}
-            assert first.metrics().by("runs_total", "workflow") == {}
+            assert first.metrics().by("runs_total", "workflow") == {"begin": 1}
             second.engine.stop().get(timeout=PATIENCE)
         assert first.run("first", {"numbers": [3]}).output == {"numbers": [6]}
-        assert first.metrics().by("runs_total", "workflow") == {"first": 1}
+        assert first.metrics().by("runs_total", "workflow") == {"begin": 1, "first": 1}
 
 
 def test_an_unknown_workflow_is_refused() -> None:
