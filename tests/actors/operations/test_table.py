@@ -101,6 +101,6 @@ def test_a_requests_fields_are_a_calls_arguments() -> None:
         (),
         {
             "status": None, "workflow": None, "since": None, "labels": None, "search": None, "children": "listed",
-            "cursor": None, "limit": 3, "until": None, "parent": None, "id_prefix": None, "by": None,
+            "cursor": None, "limit": 3, "until": None, "parent": None, "id_prefix": None, "by": None, "priority": None,
         },
     )  # fmt: skip

@@ -6,26 +6,32 @@ from typing import Any
 
 import pytest
 
+from stretto.actors import action
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.pools import Pool, PoolOptions, UnknownPool
 from stretto.actors.pools import pools as pools_module
 from stretto.definitions.errors import InvalidDefinition
-from tests.support import pool_actions  # noqa: F401 - registers its actions
 from tests.support.engines import Bench
 from tests.support.in_process_pools import WorkerHere
 
-GREET = "action: pooled.greet, input: {text: hello}"
+GREET = "action: roaming.greet, input: {text: hello}"
 ORQUESTA = """version: 1.0
 tasks:
   greet:
-    action: pooled.greet
+    action: roaming.greet
     input: {text: hello}
     next: [{do: again}]
   again:
     with: <% list(a, b) %>
-    action: pooled.greet
+    action: roaming.greet
     input: {text: <% item() %>}
 """
+
+
+@action("roaming.greet")
+def greet(text: str) -> str:
+    """Return the text."""
+    return text
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def test_a_task_that_names_no_pool_runs_in_the_default_one(bench: Bench, sent: l
     others = f"{{name: b, {GREET}, runs_on: edge}}, {{name: c, {GREET}, runs_on: \"{{{{ 'here' }}}}\"}}"
     tasks = f"[{{name: a, {GREET}}}, {others}]"
     assert bench.run(f"tasks: {tasks}\n").status == "succeeded"
-    assert sorted(sent) == [("compute", "pooled.greet"), ("edge", "pooled.greet")]
+    assert sorted(sent) == [("compute", "roaming.greet"), ("edge", "roaming.greet")]
 
 
 def test_a_workflow_may_stay_here(bench: Bench, sent: list[tuple[str, str]]) -> None:
@@ -71,7 +77,7 @@ def test_a_definition_of_another_dialect_runs_in_the_default_pool(bench: Bench, 
     path.write_text(ORQUESTA)
     outcome = bench.proxy.submit(str(path)).get().outcome.get()
     assert outcome.status == "succeeded", outcome.errors
-    assert sent == [("compute", "pooled.greet")] * 3
+    assert sent == [("compute", "roaming.greet")] * 3
 
 
 def test_what_never_leaves_stays(
@@ -88,13 +94,13 @@ def test_what_never_leaves_stays(
         "{name: c, action: core.local, input: {cmd: 'echo there'}, next: [{do: [d]}]}, {name: d, action: test.child}]"
     )
     assert bench.run(f"tasks: {tasks}\n").status == "succeeded"
-    assert sent == [("compute", "core.local"), ("compute", "pooled.greet")]
+    assert sent == [("compute", "core.local"), ("compute", "roaming.greet")]
 
 
 def test_an_unknown_action_is_refused_as_ever(bench: Bench) -> None:
     """A worker may have it, but a wrong name is likelier. Whoever means that names the pool."""
-    with pytest.raises(InvalidDefinition, match=r"there is no action 'pooled\.greeet'"):
-        bench.submit("tasks: [{name: a, action: pooled.greeet}]\n")
+    with pytest.raises(InvalidDefinition, match=r"there is no action 'roaming\.greeet'"):
+        bench.submit("tasks: [{name: a, action: roaming.greeet}]\n")
 
 
 def test_an_unknown_default_pool_is_refused(start_bench: Callable[..., Bench]) -> None:
