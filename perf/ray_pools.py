@@ -34,6 +34,8 @@ from stretto.metrics import configure_logging
 
 ACTIONS = "ray_pool_actions"
 WORKERS = 2
+SLOTS = 1
+"""As many calls as an actor of plain Ray runs at a time."""
 BATCH = 100
 NUMBERS_OF_A_MEGABYTE = 130_000
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -99,7 +101,7 @@ class Bed:
     def __init__(self, address: str, folder: Path, workers: int) -> None:
         self.folder = folder
         self.workers = workers
-        options = {"workers": workers, "slots": 2, "actions": (ACTIONS,)}
+        options = {"workers": workers, "slots": SLOTS, "actions": (ACTIONS,)}
         self.engine = Engine.start(
             actions=[ACTIONS], threads=workers, max_items_in_flight=2_000,
             pools={
