@@ -70,11 +70,12 @@ class SuitePool:
         """Return the arguments of an engine, with the pool."""
         if "pools" in settings:
             return settings
-        actions = (*self._modules(), *as_list(settings.get("actions", ())))
+        actions = (*self._modules(), *map(_from_anywhere, as_list(settings.get("actions", ()))))
+        packs = tuple(str(Path(each).absolute()) for each in as_list(settings.get("packs", ())))
         place = None
         if self._cluster is not None:
             place = RayPlace(address=self._cluster.address, cpus=CPUS, key_file=str(self._key))
-        pool = PoolOptions(slots=SLOTS, actions=actions, packs=tuple(as_list(settings.get("packs", ()))), ray=place)
+        pool = PoolOptions(slots=SLOTS, actions=actions, packs=packs, ray=place)
         return {**settings, "pools": {NAME: pool}, "runs_on": NAME}
 
     def _modules(self) -> tuple[str, ...]:
@@ -87,6 +88,11 @@ class SuitePool:
         registry = ActionRegistry.registered()
         having = {registry.get(ref).function.__module__ for ref in registry.refs()}
         return tuple(sorted(name for name in having & (seen | {self.module.__name__}) if name.startswith(OF_TESTS)))
+
+
+def _from_anywhere(module_or_path: str) -> str:
+    """Return a module, or the path of a file as a worker in another folder finds it."""
+    return str(Path(module_or_path).absolute()) if module_or_path.endswith(".py") else module_or_path
 
 
 @contextlib.contextmanager
