@@ -34,8 +34,8 @@ from stretto.metrics import configure_logging
 
 ACTIONS = "ray_pool_actions"
 WORKERS = 2
-SLOTS = 1
-"""As many calls as an actor of plain Ray runs at a time."""
+SLOTS: Final = {"": 2, "_one_slot": 1}
+"""The calls that a worker runs at a time, by the end of the pool's name. An actor of plain Ray runs one."""
 BATCH = 100
 NUMBERS_OF_A_MEGABYTE = 130_000
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -101,12 +101,13 @@ class Bed:
     def __init__(self, address: str, folder: Path, workers: int) -> None:
         self.folder = folder
         self.workers = workers
-        options = {"workers": workers, "slots": SLOTS, "actions": (ACTIONS,)}
+        options = {"workers": workers, "actions": (ACTIONS,)}
+        place = RayPlace(address=address, cpus=0.3)
         self.engine = Engine.start(
             actions=[ACTIONS], threads=workers, max_items_in_flight=2_000,
             pools={
-                "ray": PoolOptions(ray=RayPlace(address=address, cpus=0.5), **options),  # type: ignore[arg-type]
-                "processes": PoolOptions(**options),  # type: ignore[arg-type]
+                **{f"ray{end}": PoolOptions(ray=place, slots=slots, **options) for end, slots in SLOTS.items()},  # type: ignore[arg-type]
+                **{f"processes{end}": PoolOptions(slots=slots, **options) for end, slots in SLOTS.items()},  # type: ignore[arg-type]
             },
         ).proxy()  # fmt: skip
         while any(len(pool["workers"]) < workers for pool in self.pools().values()):
@@ -159,13 +160,14 @@ def cpu_of_children() -> float:
 
 def cost(bed: Bed, items: int, rounds: int, until: float) -> None:
     """Print the table of costs."""
-    actors = [ray.remote(Plain).options(num_cpus=0.5).remote() for _ in range(bed.workers)]
+    actors = [ray.remote(Plain).options(num_cpus=0.3).remote() for _ in range(bed.workers)]
     few = items // 5
+    computing = ("processes_one_slot", "ray_one_slot", "processes", "ray")
     ways: dict[str, tuple[Callable[[], object], int]] = {
         "nothing: plain Ray batches of 100": (lambda: plain(actors, "echo", items), items),
         **{f"nothing: {pool}": (partial(bed.run, pool, ECHO, items), items) for pool in ("here", "processes", "ray")},
         "1 ms: plain Ray batches of 100": (lambda: plain(actors, "compute", few), few),
-        **{f"1 ms: {pool}": (partial(bed.run, pool, COMPUTE, few), few) for pool in ("processes", "ray")},
+        **{f"1 ms: {pool}": (partial(bed.run, pool, COMPUTE, few), few) for pool in computing},
     }
     found: dict[str, list[Cost]] = {name: [] for name in ways}
     for work, _ in ways.values():
