@@ -126,7 +126,7 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
         if entry.failure is not None:
             fields["failure"] = _failure_fields(entry.failure)
     if isinstance(entry, CancelRequested):
-        fields = {name: value for name, value in fields.items() if value}
+        fields = {name: value for name, value in fields.items() if value or name == "at"}
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure", "expression", "question", "response", "purpose"):
         if fields.get(name) is not None:
