@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from stretto.actors.actions import MAX_INQUIRY_BYTES, MAX_MADE_INQUIRIES, MOST_INQUIRY_BYTES
+from stretto.actors.settings.common_types import Count
 
 LEAST_INQUIRY_BYTES = 1024
 
@@ -18,7 +19,7 @@ class InquirySettings(msgspec.Struct, frozen=True, kw_only=True):
         max_bytes: The bytes of an action's request about an inquiry.
     """
 
-    max_made: Annotated[int, Meta(ge=1, description="a whole number, at least 1")] = MAX_MADE_INQUIRIES
+    max_made: Count = MAX_MADE_INQUIRIES
     max_bytes: Annotated[
         int,
         Meta(

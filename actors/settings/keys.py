@@ -1,15 +1,12 @@
 """The settings of the key-value store."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
+
+from stretto.actors.settings.common_types import Count
 
 MAX_KV_BYTES = 16 * 1024 * 1024
 MAX_KEYS = 10_000
 MAX_VALUE_BYTES = 1024 * 1024
-
-Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 
 
 class KvSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from stretto.actors.actions import (
     MAX_REMOTE_OUTPUT_BYTES,
     MAX_RETRY_AFTER_SECONDS,
 )
+from stretto.actors.settings.common_types import Count, Texts
 from stretto.actors.settings.inquiries import InquirySettings
 from stretto.actors.settings.keys import KvSettings
 from stretto.actors.settings.pool import HERE, PoolSettings
@@ -40,13 +41,11 @@ DRAIN_SECONDS = 30.0
 HEADER_NAME = r"^[A-Za-z0-9-]{1,64}$"
 """A header that a proxy may name users in: letters, digits and hyphens."""
 
-Texts = Annotated[tuple[str, ...], Meta(description="a list of texts")]
 Networks = Annotated[tuple[str, ...], Meta(description="a list of addresses or networks, such as 10.0.0.0/8")]
 Folders = Annotated[
     tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="a list of folders, each with a path")
 ]
 Days = Annotated[Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")]
-Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 File = Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")]
 Text = Annotated[str, Meta(description="a text")]
 

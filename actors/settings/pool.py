@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stretto.actors.settings.common_types import Count, Texts
+
 HERE = "here"
 """The daemon itself: the pool of what runs in none."""
 POOL_SLOTS = 16
@@ -13,9 +15,6 @@ MAX_POOL_WORKERS = 1_000
 MAX_POOL_SLOTS = 1_024
 MAX_CACHE_BYTES = 256 * 1024 * 1024
 BEAT_SECONDS = 5.0
-
-Texts = Annotated[tuple[str, ...], Meta(description="a list of texts")]
-Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,14 +5,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from stretto.actors.settings.common_types import Count
+
 MAX_SENSORS = 100
 MAX_LINE_BYTES = 1024 * 1024
 MAX_EVENTS_PER_SECOND = 100
 MAX_LOG_BYTES = 256 * 1024
 MAX_SENSOR_PROCESSES = 64
 STOP_SECONDS = 5.0
-
-Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 
 
 class SensorSettings(msgspec.Struct, frozen=True, kw_only=True):
