@@ -26,7 +26,7 @@ from stretto.actors.history import (
     reports,
     run_version,
 )  # fmt: skip
-from stretto.actors.journal import EngineLink, Reader, Requester, asked_by
+from stretto.actors.journal import EngineLink, Reader, Requester, asked_by, client_of
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import (
     ControlRun,
@@ -213,7 +213,7 @@ class RunRequests:
         """Cancel a run. See `Engine.cancel`."""
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id, by)
-        return self.control(run_id, "cancel", "cancel", by, partial(CancelRequested, by=_name_of(by)))
+        return self.control(run_id, "cancel", "cancel", by, _cancel_asked_by(by))
 
     def preview_cancel(self, run_id: str) -> Deferred:
         """Return what a cancellation would stop. See `Engine.preview_cancel`."""
@@ -388,6 +388,7 @@ def not_remembered_error(run_id: str) -> UnknownRun:
     return UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
 
 
-def _name_of(by: Requester | None) -> str | None:
-    """Return the name that a run records of who asks, or None for a program in this process."""
-    return None if by is None or by.is_program else by.of_run.who
+def _cancel_asked_by(by: Requester | None) -> Callable[[float], CancelRequested]:
+    """Return what makes the event of a cancel at a time. It records the client that asks."""
+    client = client_of(by)
+    return partial(CancelRequested, by=None if client is None else client.of_run.who)

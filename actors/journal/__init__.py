@@ -34,7 +34,16 @@ if TYPE_CHECKING:
         SessionRecord,
         TokenRecord,
     )
-    from stretto.actors.journal.audit import DONE, MAX_NOTE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
+    from stretto.actors.journal.audit import (
+        DONE,
+        MAX_NOTE,
+        AuditEntries,
+        AuditEntry,
+        RequestedBy,
+        Requester,
+        asked_by,
+        client_of,
+    )
     from stretto.actors.journal.audit_ring import AuditRing
     from stretto.actors.journal.claims import NOTHING_CLAIMED, Claimed, claim_all
     from stretto.actors.journal.context_log import (
@@ -246,7 +255,7 @@ else:
                 "AuditQuery AuditRow EndSession Enter EnterCodeRecord MAX_SESSIONS NoteSessionUse NoteTokenUse "
                 "PruneAudit RevokeToken SessionRecord TokenRecord"
             ),
-            "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by",
+            "audit": "AuditEntries AuditEntry DONE MAX_NOTE RequestedBy Requester asked_by client_of",
             "audit_ring": "AuditRing",
             "claims": "NOTHING_CLAIMED Claimed claim_all",
             "context_log": ("BEGIN CONTEXT_ENTRIES ContextTracker StoredName TASKS VARIABLES changed_names task_value"),
@@ -345,8 +354,8 @@ __all__ = [
     "StoredDaemon", "StoredInquiry", "StoredKey", "StoredName", "Suspicion", "Suspicions", "TaskRow", "TokenRecord",
     "Unclaimed", "Unfinished", "UnknownEvent", "UnknownInquiry", "UnknownKey", "UnreadableRecord", "Unrecordable",
     "WatchKind", "WatchedRun", "Write", "asked_by", "attempts_in_cell", "backup", "changed_names", "check",
-    "check_rerun", "claim_all", "describe_needs", "digest_of_link", "files_of", "finish_upgrade", "is_in_use",
-    "keyring_for", "lacking_needs", "locate", "need", "new_event_id", "new_key", "new_link_code", "open_journal",
-    "open_reader", "open_store", "origin_of_rerun", "path_of_link", "portion_of", "read_key_file", "task_value",
-    "time_as_json", "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
+    "check_rerun", "claim_all", "client_of", "describe_needs", "digest_of_link", "files_of", "finish_upgrade",
+    "is_in_use", "keyring_for", "lacking_needs", "locate", "need", "new_event_id", "new_key", "new_link_code",
+    "open_journal", "open_reader", "open_store", "origin_of_rerun", "path_of_link", "portion_of", "read_key_file",
+    "task_value", "time_as_json", "unknown_inquiry_error", "unknown_key_error", "unpacked", "upgrade",
 ]  # fmt: skip

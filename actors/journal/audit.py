@@ -108,6 +108,11 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
         return RequestedBy(_storable(self.who), _storable(self.via))
 
 
+def client_of(by: Requester | None) -> Requester | None:
+    """Return who asks, or None for a program in the engine's own process."""
+    return None if by is None or by.is_program else by
+
+
 def asked_by(by: Requester | None, operation: str, target: str, at: float, result: str = DONE) -> AuditEntries:
     """Return the entry of a change, or none if no one asked for it: see `Requester.asks`."""
     return () if by is None else by.asks(operation, target, at, result)

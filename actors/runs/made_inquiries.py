@@ -24,6 +24,7 @@ from stretto.actors.journal import (
     RequestedBy,
     StoredInquiry,
     UnknownInquiry,
+    client_of,
 )
 from stretto.actors.runs.inquiries import check_may_answer, checked_answer, masked_question
 from stretto.actors.runs.inquiry_feed import InquiryFeed
@@ -205,7 +206,7 @@ class MadeInquiryFeed(InquiryFeed, ABC):
             raise LimitExceeded(f"the check of the answer was stopped after {overran.seconds:g} s") from None
         # Before the answer is journaled: the log records what the mask has learned first.
         conductor.mask.see(secret_values(schema, response))
-        person = None if by is None or by.is_program else by
+        person = client_of(by)
         audit = () if by is None else by.asks("answer_inquiry", f"{self.run_id} {message.inquiry}", self._now())
         self._settle(
             waiting, "answered", response, None if person is None else person.name,

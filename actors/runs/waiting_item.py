@@ -5,7 +5,7 @@ supervisor --AnswerInquiry--> WaitingItem --ItemEnded with the answer--> supervi
 
 from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import ItemWait
-from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question
+from stretto.actors.journal import Inquiry, InquiryEnd, InquiryEnded, InquiryStatus, Question, client_of
 from stretto.actors.runners import Began
 from stretto.actors.runs.inquiries import OpenInquiry, check_may_answer, checked_answer, masked_question
 from stretto.actors.runs.item import ItemActor
@@ -94,7 +94,8 @@ class WaitingItem(ItemActor, label="ItemActor"):
     def _result(self, running: OpenInquiry, response: Data) -> Data:
         """Return the item's result: StackStorm's, and who has answered."""
         question, message = running.question, self._answered
-        by = None if message is None or message.by is None or message.by.is_program else message.by.name
+        client = None if message is None else client_of(message.by)
+        by = None if client is None else client.name
         return freeze({
             "response": response, "schema": question.schema, "route": question.route, "users": list(question.users),
             "roles": list(question.roles), "ttl": question.ttl or 0, "inquiry": running.inquiry.id, "answered_by": by,
@@ -130,7 +131,8 @@ class WaitingItem(ItemActor, label="ItemActor"):
         message, now = self._answered, self._services.now()
         if message is None:
             return WaitEnded(InquiryEnd(id=inquiry.id, status=_STATUSES.get(outcome, "cancelled"), at=now))
-        by = None if message.by is None or message.by.is_program else message.by.of_run
+        client = client_of(message.by)
+        by = None if client is None else client.of_run
         response = request.start.scope.facts.mask.data(self._response)
         end = InquiryEnd(id=inquiry.id, status="answered", at=now, by=by, response=response)
         audit = () if message.by is None else message.by.asks("answer_inquiry", f"{inquiry.run_id} {inquiry.id}", now)
