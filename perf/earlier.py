@@ -9,12 +9,13 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from time import time
+from typing import TypeAlias
 
 import pages
 from measure import Samples, interleave_finely, until
@@ -34,6 +35,8 @@ PAIRS = 3
 """Of engines: each process has its own figures, by where its objects are and on which processors its threads run."""
 MOST_SECONDS = 36.0
 """Of the rounds of all pairs together."""
+Asked: TypeAlias = tuple[int, Callable[[str], tuple[float, ...]]]
+"""The id of a process, and what sends it a line and returns the numbers of its answer."""
 
 
 class NoHistory(Exception):
@@ -68,29 +71,38 @@ def linked() -> Path:
 
 
 @contextmanager
-def runs_of(folder: Path, cores: str) -> Iterator[Callable[[str, int], Samples]]:
-    """Run an engine of a revision in a process of its own. Yield what asks it for runs."""
+def asked_process(command: Sequence[object], environment: Mapping[str, str]) -> Iterator[Asked]:
+    """Run a program that answers each line with numbers. Yield its process id, and what asks it."""
     with subprocess.Popen(
-        [sys.executable, str(WORKER), str(pages.ROOT / "perf" / "workflows")],
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+        list(map(str, command)), env=os.environ | environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         asked, answers = process.stdin, process.stdout
         assert asked is not None
         assert answers is not None
+
+        def ask(line: str) -> tuple[float, ...]:
+            asked.write(f"{line}\n")
+            asked.flush()
+            return tuple(map(float, answers.readline().split()))
+
+        yield process.pid, ask
+        asked.close()
+
+
+@contextmanager
+def runs_of(folder: Path, cores: str) -> Iterator[Callable[[str, int], Samples]]:
+    """Run an engine of a revision in a process of its own. Yield what asks it for runs."""
+    command = [sys.executable, WORKER, pages.ROOT / "perf" / "workflows"]
+    with asked_process(command, {"PYTHONPATH": str(folder)}) as (process, answer):
         if cores == ONE_CORE:
-            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
+            os.sched_setaffinity(process, {max(os.sched_getaffinity(0))})
 
         def ask(work: str, runs: int) -> Samples:
-            asked.write(f"{work} {runs}\n")
-            asked.flush()
-            processor, seconds = answers.readline().split()
-            return {"processor": [float(processor)], "seconds": [float(seconds)]}
+            processor, seconds = answer(f"{work} {runs}")
+            return {"processor": [processor], "seconds": [seconds]}
 
         yield ask
-        asked.close()
 
 
 def measure(rounds: int) -> Samples:

@@ -5,15 +5,13 @@
 The revision is unpacked as by `earlier`. Each engine has a process and a database of its own, on one server.
 """
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import time
 
-from earlier import linked, unpacked
+from earlier import asked_process, linked, unpacked
 from engines import ITEMS
 from measure import Samples, interleave_finely, until
 from pages import ROOT
@@ -47,28 +45,17 @@ def fan_outs_of(folder: Path, place: tuple[str, Path], lease: str, server: int) 
         lease: The engine's lease in seconds, or "".
         server: The id of the server's process.
     """
-    with subprocess.Popen(
-        [sys.executable, str(WORKER), str(ROOT / "perf" / "workflows"), *map(str, place), lease],
-        env=os.environ | NO_COMPILED_PART | {"PYTHONPATH": str(folder)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        asked, answers = process.stdin, process.stdout
-        assert asked is not None
-        assert answers is not None
+    command = [sys.executable, WORKER, ROOT / "perf" / "workflows", *place, lease]
+    with asked_process(command, NO_COMPILED_PART | {"PYTHONPATH": str(folder)}) as (_, answer):
 
         def ask() -> Samples:
             before = processor_seconds_below(server)
-            asked.write(f"{ITEMS}\n")
-            asked.flush()
-            processor, seconds = map(float, answers.readline().split())
+            processor, seconds = answer(str(ITEMS))
             at_server = (processor_seconds_below(server) - before) / ITEMS
             found = {"processor": processor, "seconds": seconds, "server": at_server, "both": processor + at_server}
             return {kind: [value] for kind, value in found.items()}
 
         yield ask
-        asked.close()
 
 
 def measure(rounds: int) -> Samples:
