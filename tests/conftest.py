@@ -23,16 +23,20 @@ from tests.support.engines import bench, start_bench
 from tests.support.paths import ROOT, TESTS
 from tests.support.ray_clusters import ray_cluster
 from tests.support.restoring import restored_logging
+from tests.support.shared_stores import join_store
 from tests.support.stores import keyless, store, store_url
 from tests.support.suite_pool import POOL_CALLS
+from tests.support.waiting import new_inbox
 
 __all__ = [
     "bench",
     "durable_url",
     "empty_postgres_url",
     "gate",
+    "join_store",
     "keyless",
     "link",
+    "new_inbox",
     "postgres_server",
     "postgres_template",
     "postgres_url",

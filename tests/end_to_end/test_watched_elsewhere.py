@@ -64,6 +64,12 @@ class Watching:
                 getattr(self.engine, method)(self.run_id).get(timeout=PATIENCE)
         self.until(*statuses)
 
+    def pause_and_cancel(self) -> None:
+        """Wait for the news of both, and for the outcome."""
+        self.change("pause", "pausing", "paused")
+        self.engine.cancel(self.run_id).get(timeout=PATIENCE)
+        assert self.handle.outcome.get(timeout=PATIENCE).status == "cancelled"
+
     def stop(self) -> None:
         self.engine.stop(grace=0).get(timeout=PATIENCE)
         self._inbox.stop()
@@ -102,9 +108,7 @@ def test_a_watched_run_of_a_killed_daemon_is_watched_at_the_one_that_continues_i
     watching.until("running")
     daemon(stack, tmp_path / "taker", postgres_url)
     owner.signal(signal.SIGKILL)
-    watching.change("pause", "pausing", "paused")
-    watching.engine.cancel(run_id).get(timeout=PATIENCE)
-    assert watching.handle.outcome.get(timeout=PATIENCE).status == "cancelled"
+    watching.pause_and_cancel()
 
 
 def test_a_watched_run_of_a_drained_daemon_is_watched_at_the_next_one(
@@ -118,9 +122,7 @@ def test_a_watched_run_of_a_drained_daemon_is_watched_at_the_next_one(
     daemon(stack, tmp_path / "taker", postgres_url)
     of_runs = {each["runs"]: each["daemon"] for each in watching.engine.daemons().get(timeout=PATIENCE)}
     watching.engine.drain_daemon(of_runs[1]).get(timeout=PATIENCE)
-    watching.change("pause", "pausing", "paused")
-    watching.engine.cancel(run_id).get(timeout=PATIENCE)
-    assert watching.handle.outcome.get(timeout=PATIENCE).status == "cancelled"
+    watching.pause_and_cancel()
     assert owner.process.poll() is None
 
 
@@ -136,6 +138,4 @@ def test_a_watched_run_is_watched_after_a_restart_of_the_server(tmp_path: Path, 
     watching.until("running")
     server.halt()
     server.resume()
-    watching.change("pause", "pausing", "paused")
-    watching.engine.cancel(run_id).get(timeout=PATIENCE)
-    assert watching.handle.outcome.get(timeout=PATIENCE).status == "cancelled"
+    watching.pause_and_cancel()

@@ -5,10 +5,12 @@ import json
 import os
 import queue
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pykka
+import pytest
 
 PATIENCE = 180
 """Seconds after which a test gives up waiting; nothing is ever waited for that long unless it is broken."""
@@ -25,6 +27,23 @@ class Inbox(pykka.ThreadingActor):
 
     def on_receive(self, message: Any) -> None:
         self.told.put(message)
+
+
+NewInbox: TypeAlias = Callable[[], "pykka.ActorRef[Inbox]"]
+
+
+@pytest.fixture
+def new_inbox() -> Iterator[NewInbox]:
+    """Return what starts an actor that keeps its messages."""
+    started: list[pykka.ActorRef[Inbox]] = []
+
+    def start() -> "pykka.ActorRef[Inbox]":
+        started.append(Inbox.start())
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
 
 
 def messages_of(inbox: "pykka.ActorRef[Inbox]") -> "queue.SimpleQueue[Any]":

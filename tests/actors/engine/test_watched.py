@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -74,19 +74,6 @@ def shared(start_bench: Callable[..., Bench], postgres_url: str) -> Callable[...
         return start_bench(store=postgres_url, store_lease=lease, **settings)
 
     return start
-
-
-@pytest.fixture
-def new_inbox() -> Iterator[Callable[[], "pykka.ActorRef[Inbox]"]]:
-    started: list[pykka.ActorRef[Inbox]] = []
-
-    def start() -> "pykka.ActorRef[Inbox]":
-        started.append(Inbox.start())
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from sqlalchemy import text
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.messages import ClaimLeft
-from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.peers import MAX_WAITING_REQUESTS, PeerAnswer, PeerAsked, PeerRequest, RequestUnanswered
 from stretto.actors.journal.records import Audited, Ending
 from stretto.actors.journal.sql import peers as module
@@ -24,52 +23,16 @@ from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.requests import insert_request, read_requests, write_answers
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreClosed, StoreLost
-from stretto.actors.journal.store_clock import StoreClock
 from stretto.definitions.data import EMPTY_LIST
 from stretto.definitions.errors import LimitExceeded
 from tests.support.recording import acceptance, happening
-from tests.support.waiting import PATIENCE, Inbox, messages_of
-
-LEASE = 30.0
-NewInbox = Callable[[], "pykka.ActorRef[Inbox]"]
-
-
-@pytest.fixture
-def join(postgres_url: str) -> Iterator[Callable[[], Store]]:
-    """Return what opens the store for one more engine."""
-    opened: list[Store] = []
-
-    def open_one() -> Store:
-        opened.append(share_store(postgres_url, None, Lease(LEASE), StoreClock()))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def new_inbox() -> Iterator[NewInbox]:
-    """Return what starts an actor that keeps its messages."""
-    started: list[pykka.ActorRef[Inbox]] = []
-
-    def start() -> "pykka.ActorRef[Inbox]":
-        started.append(Inbox.start())
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
+from tests.support.shared_stores import LEASE, peers_of
+from tests.support.waiting import PATIENCE, Inbox, NewInbox, messages_of
 
 
 @pytest.fixture
 def inbox(new_inbox: NewInbox) -> "pykka.ActorRef[Inbox]":
     return new_inbox()
-
-
-def peers_of(store: Store) -> SqlPeers:
-    assert isinstance(store.peers, SqlPeers)
-    return store.peers
 
 
 def value_of(answer: Deferred) -> Any:
@@ -90,10 +53,10 @@ def answer(store: Store, request: PeerRequest, body: bytes) -> None:
 
 
 def test_the_engine_of_a_run_is_asked_and_answers(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     """The row is deleted with the answer's arrival."""
-    owner, asker = join(), join()
+    owner, asker = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     peers_of(owner).start(inbox, new_inbox(), list)
     peers_of(asker).start(new_inbox(), new_inbox(), list)
@@ -108,9 +71,9 @@ def test_the_engine_of_a_run_is_asked_and_answers(
 
 
 def test_an_engine_is_asked_by_its_number(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
-    first, second = join(), join()
+    first, second = join_store(), join_store()
     peers_of(first).start(inbox, new_inbox(), list)
     peers_of(second).start(new_inbox(), new_inbox(), list)
     answered = peers_of(second).ask("drain", b"{}", engine=first.engine)
@@ -119,10 +82,10 @@ def test_an_engine_is_asked_by_its_number(
 
 
 def test_a_request_waits_for_the_engine_that_claims_the_run(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     """An engine that has claimed it looks again. It answers although it was asked before it had the run."""
-    gone, asker, taker = join(), join(), join()
+    gone, asker, taker = join_store(), join_store(), join_store()
     gone.writer.write([run := acceptance()])
     for store in (asker, taker):
         peers_of(store).start(inbox if store is taker else new_inbox(), new_inbox(), list)
@@ -135,10 +98,10 @@ def test_a_request_waits_for_the_engine_that_claims_the_run(
 
 
 def test_any_engine_answers_for_a_run_that_has_ended(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     """Its own engine may be gone."""
-    owner, asker = join(), join()
+    owner, asker = join_store(), join_store()
     owner.writer.write(
         [
             run := acceptance(),
@@ -152,10 +115,10 @@ def test_any_engine_answers_for_a_run_that_has_ended(
 
 
 def test_the_late_answer_of_a_fenced_engine_is_refused(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     """It is in the transaction that counts the commit."""
-    owner, asker = join(), join()
+    owner, asker = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     peers_of(owner).start(inbox, new_inbox(), list)
     peers_of(asker).start(new_inbox(), new_inbox(), list)
@@ -170,10 +133,13 @@ def test_the_late_answer_of_a_fenced_engine_is_refused(
 
 
 def test_a_lost_notification_is_repaired_at_the_renewal(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", monkeypatch: pytest.MonkeyPatch, new_inbox: NewInbox
+    join_store: Callable[[], Store],
+    inbox: "pykka.ActorRef[Inbox]",
+    monkeypatch: pytest.MonkeyPatch,
+    new_inbox: NewInbox,
 ) -> None:
     monkeypatch.setattr(module, "notify", lambda *_: None)
-    owner, asker = join(), join()
+    owner, asker = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     for store in (owner, asker):
         peers_of(store)._look_seconds = 0.05
@@ -184,10 +150,10 @@ def test_a_lost_notification_is_repaired_at_the_renewal(
 
 
 def test_engines_are_told_at_once_of_runs_that_were_given_up(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     """They claim them without waiting for their next renewal. The one that has given them up does not."""
-    stopping, other = join(), join()
+    stopping, other = join_store(), join_store()
     own = new_inbox()
     peers_of(stopping).start(asked := new_inbox(), own, list)
     peers_of(other).start(new_inbox(), inbox, list)
@@ -199,9 +165,9 @@ def test_engines_are_told_at_once_of_runs_that_were_given_up(
     assert messages_of(own).empty()
 
 
-def test_a_request_without_an_answer_fails_in_time(join: Callable[[], Store], new_inbox: NewInbox) -> None:
+def test_a_request_without_an_answer_fails_in_time(join_store: Callable[[], Store], new_inbox: NewInbox) -> None:
     """Its row is deleted: no engine performs it later."""
-    store = join()
+    store = join_store()
     peers = peers_of(store)
     peers._patience = 0.05
     peers.start(new_inbox(), new_inbox(), list)
@@ -213,8 +179,8 @@ def test_a_request_without_an_answer_fails_in_time(join: Callable[[], Store], ne
         assert connection.scalar(text("SELECT count(*) FROM requests")) == 0
 
 
-def test_requests_that_wait_are_bounded_and_fail_at_the_end(join: Callable[[], Store]) -> None:
-    peers = peers_of(join())  # whose thread has not started
+def test_requests_that_wait_are_bounded_and_fail_at_the_end(join_store: Callable[[], Store]) -> None:
+    peers = peers_of(join_store())  # whose thread has not started
     waiting = [peers.ask("drain", b"{}", engine=1000) for _ in range(MAX_WAITING_REQUESTS)]
     with pytest.raises(LimitExceeded, match=r"1,000 requests to other daemons wait .*MAX_WAITING_REQUESTS"):
         value_of(peers.ask("drain", b"{}", engine=1000))
@@ -225,10 +191,10 @@ def test_requests_that_wait_are_bounded_and_fail_at_the_end(join: Callable[[], S
 
 
 def test_a_connection_that_is_cut_is_replaced(
-    join: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
+    join_store: Callable[[], Store], inbox: "pykka.ActorRef[Inbox]", new_inbox: NewInbox
 ) -> None:
     """Requests that wait go on waiting."""
-    owner, asker = join(), join()
+    owner, asker = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     peers_of(asker).start(new_inbox(), new_inbox(), list)
     answered = peers_of(asker).ask("pause", b"{}", run_id=run.run_id)
@@ -272,9 +238,9 @@ def test_who_asks_does_not_wait_for_a_thread_that_waits_for_the_store(unconnecte
     unconnected._sleep([], 60)  # it is woken
 
 
-def test_requests_of_engines_that_are_gone_are_forgotten(join: Callable[[], Store], new_inbox: NewInbox) -> None:
+def test_requests_of_engines_that_are_gone_are_forgotten(join_store: Callable[[], Store], new_inbox: NewInbox) -> None:
     """If they are answered, or nobody can answer them. A request about a run waits for the run's engine."""
-    gone, store = join(), join()
+    gone, store = join_store(), join_store()
     with store._ownership.transaction() as connection:
         row = {"kind": "pause", "body": b"{}", "run": None, "engine": gone.engine}
         answered, _, waiting = [
@@ -293,10 +259,12 @@ def test_requests_of_engines_that_are_gone_are_forgotten(join: Callable[[], Stor
         assert connection.scalars(text("SELECT number FROM requests")).all() == [waiting]
 
 
-def test_requests_are_read_in_portions_of_bytes(join: Callable[[], Store], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_read_in_portions_of_bytes(
+    join_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that is larger than a portion is read alone. What was delivered is not read again."""
     monkeypatch.setattr(requests, "REQUEST_BYTES_AT_ONCE", 100)
-    owner, asker = join(), join()
+    owner, asker = join_store(), join_store()
     with owner._ownership.transaction() as connection:
         numbers = [
             insert_request(

@@ -2,66 +2,35 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
 
-from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.opening import share_store
-from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.sql.watches import MAX_WAITING_NEWS, PAYLOAD_BYTES, Watches, channel_of
-from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.journal.watches import MAX_NEWS_BYTES, PeerNews, PeerWatches, RunsLooked, WatchedRun
 from tests.support.recording import acceptance
-from tests.support.waiting import PATIENCE, Inbox, messages_of
+from tests.support.shared_stores import LEASE, peers_of
+from tests.support.waiting import PATIENCE, NewInbox, messages_of
 
-if TYPE_CHECKING:
-    import pykka
-
-LEASE = 30.0
 RENEWALS = 5
 SORTS = "pg_notify", "FROM requests", "FROM kv", "FROM runs"
 """The statements of a look, each with what it is known by."""
 
 
 @pytest.fixture
-def join(postgres_url: str) -> Iterator[Callable[[], Store]]:
-    """Return what opens the store for one more engine."""
-    opened: list[Store] = []
-
-    def open_one() -> Store:
-        opened.append(share_store(postgres_url, None, Lease(LEASE), StoreClock()))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[[Store], Any]]:
+def start(new_inbox: NewInbox) -> Callable[[Store], Any]:
     """Return what starts the peers of a store, waits until they listen, and returns the messages to its engine."""
-    started: list[pykka.ActorRef[Inbox]] = []
 
     def begin(store: Store) -> Any:
-        started.extend((Inbox.start(), Inbox.start()))
-        assert store.peers is not None
-        listens = threading.Event()
-        store.peers.start(started[-2], started[-1], listens.set)
+        engine, listens = new_inbox(), threading.Event()
+        peers_of(store).start(engine, new_inbox(), listens.set)
         assert listens.wait(PATIENCE)
-        return messages_of(started[-2])
+        return messages_of(engine)
 
-    yield begin
-    for each in started:
-        each.stop()
-
-
-def peers_of(store: Store) -> SqlPeers:
-    assert isinstance(store.peers, SqlPeers)
-    return store.peers
+    return begin
 
 
 def next_of(messages: Any, kind: type) -> Any:
@@ -79,9 +48,9 @@ def sent(of: Watches) -> list[tuple[str, str]]:
 
 
 def test_a_watch_reaches_the_engine_of_the_run_and_news_come_back(
-    join: Callable[[], Store], start: Callable[[Store], Any]
+    join_store: Callable[[], Store], start: Callable[[Store], Any]
 ) -> None:
-    owner, watcher = join(), join()
+    owner, watcher = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     asked, told = start(owner), start(watcher)
     peers_of(watcher).watches.watch(run.run_id, "whole")
@@ -98,10 +67,10 @@ def test_a_watch_reaches_the_engine_of_the_run_and_news_come_back(
 
 
 def test_an_idle_watched_run_costs_two_statements_a_renewal(
-    join: Callable[[], Store], start: Callable[[Store], Any]
+    join_store: Callable[[], Store], start: Callable[[Store], Any]
 ) -> None:
     """One reads the rows of all watched runs, one notifies their engine. The others are made without a watch, too."""
-    owner, watcher = join(), join()
+    owner, watcher = join_store(), join_store()
     runs = [acceptance(), acceptance()]
     owner.writer.write(runs)
     peers = peers_of(watcher)
@@ -131,10 +100,10 @@ def test_an_idle_watched_run_costs_two_statements_a_renewal(
 
 
 def test_an_owner_gets_a_watch_again_after_its_connection_was_cut(
-    join: Callable[[], Store], start: Callable[[Store], Any]
+    join_store: Callable[[], Store], start: Callable[[Store], Any]
 ) -> None:
-    """Whoever has lost notifications asks for the whole state."""
-    owner, watcher = join(), join()
+    """An engine that has lost notifications asks for the whole state."""
+    owner, watcher = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     asked, told = start(owner), start(watcher)
     peers_of(watcher).watches.watch(run.run_id, "whole")
@@ -153,9 +122,9 @@ def test_an_owner_gets_a_watch_again_after_its_connection_was_cut(
 
 
 def test_watchers_look_at_once_when_another_engine_has_claimed_runs(
-    join: Callable[[], Store], start: Callable[[Store], Any]
+    join_store: Callable[[], Store], start: Callable[[Store], Any]
 ) -> None:
-    owner, watcher = join(), join()
+    owner, watcher = join_store(), join_store()
     owner.writer.write([run := acceptance()])
     asked, told = start(owner), start(watcher)
     peers_of(watcher).watches.watch(run.run_id, "end")
@@ -167,9 +136,9 @@ def test_watchers_look_at_once_when_another_engine_has_claimed_runs(
 
 
 def test_runs_that_do_not_exist_or_are_of_this_engine_are_looked_at_only(
-    join: Callable[[], Store], start: Callable[[Store], Any]
+    join_store: Callable[[], Store], start: Callable[[Store], Any]
 ) -> None:
-    store = join()
+    store = join_store()
     store.writer.write([run := acceptance()])
     told = start(store)
     for run_id in (run.run_id, "a" * 32):
