@@ -15,7 +15,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, answer, answer_error, derived, handles, settle_with
-from stretto.actors.engine.followed import Followed, tell_progress
+from stretto.actors.engine.followed import Followed, send_progress
 from stretto.actors.engine.relay import Elsewhere, Relay
 from stretto.actors.engine.run_states import News, RunState, changes_between, decode_news, state_after
 from stretto.actors.engine.run_table import RunTable
@@ -140,7 +140,7 @@ class RunsElsewhere:
         followed = self._follow(run_id, "changes")
         if watcher not in followed.watchers:
             followed.watchers.append(watcher)
-        return lambda: derived(ask(), lambda status: tell_progress([watcher], status))
+        return lambda: derived(ask(), lambda status: send_progress([watcher], status))
 
     def has(self, run_id: str, reader: Reader) -> bool:
         """Return whether another engine has a run. Called on a reader's thread."""
@@ -236,7 +236,7 @@ class RunsElsewhere:
             if not news.ended:  # it was too much: who follows the run asks its engine
                 followed.state, followed.is_lacking = None, False
             return not news.ended
-        if before is not None and changes.number < before.number:  # of an engine that has the run no more
+        if before is not None and changes.number < before.number:  # of an engine that had the run before
             return False
         if changes.since is not None and (before is None or not is_next):
             if not followed.is_lacking and not news.ended:
@@ -245,7 +245,7 @@ class RunsElsewhere:
             return False
         followed.state, followed.is_lacking = state_after(before, changes), False
         if news.ended:
-            self._tell_last(run_id, followed, followed.state)
+            self._send_last(run_id, followed, followed.state)
         return not news.ended
 
     def _notify(self, run_id: str, followed: Followed) -> None:
@@ -263,13 +263,13 @@ class RunsElsewhere:
         if not followed.watchers:
             return
         if state is not None:
-            tell_progress(followed.watchers, {"id": run_id, "status": state.status, "tasks": state.tasks})
+            send_progress(followed.watchers, {"id": run_id, "status": state.status, "tasks": state.tasks})
             return
         ask = self._relay.to(run_id, "status")
         if ask is not None:
-            settle_with(ask(), partial(tell_progress, tuple(followed.watchers)), lambda _error: None)
+            settle_with(ask(), partial(send_progress, tuple(followed.watchers)), lambda _error: None)
 
-    def _tell_last(self, run_id: str, followed: Followed, state: RunState) -> None:
+    def _send_last(self, run_id: str, followed: Followed, state: RunState) -> None:
         """Send the followers the last changes. The end follows."""
         for follower, known in followed.followers.items():
             if known is not None and known.number <= state.number:
@@ -351,7 +351,7 @@ class RunsElsewhere:
         self._drop(message.run_id)
         for handle in followed.handles:
             answer(handle.outcome, outcome)
-        tell_progress(followed.watchers, {"id": message.run_id, "status": outcome.status, "tasks": tasks})
+        send_progress(followed.watchers, {"id": message.run_id, "status": outcome.status, "tasks": tasks})
         if self._table.ended(message.run_id) is None:  # else this engine had it at its end
             self._runs.notify_listeners(RunEnded(message.run_id, outcome, tasks))
 

@@ -50,7 +50,7 @@ class Followed:
         return bool(self.followers or self.watchers or self.handles) or now < self.until
 
 
-def tell_progress(watchers: Iterable[pykka.ActorRef[Any]], status: dict[str, Any]) -> None:
+def send_progress(watchers: Iterable[pykka.ActorRef[Any]], status: dict[str, Any]) -> None:
     """Send actors the status of a run, as `Engine.status` returns it."""
     for watcher in watchers:
         with contextlib.suppress(pykka.ActorDeadError):

@@ -1,7 +1,7 @@
 """The state of another engine's run, put together from its news, and the news as bytes.
 
-News have numbers: each continues the one before it, unless it is the whole state. Messages of errors are not in them,
-because everybody who may connect to the database can listen to notifications.
+News have numbers: each continues the one before it, unless it is the whole state. Messages of errors are left out:
+anyone who can connect to the database can listen to notifications.
 """
 
 import zlib

@@ -77,7 +77,7 @@ class RunWatches(Protocol):
         """Watch a run of another engine until `unwatch`: `PeerNews` comes, and `RunsLooked` at each renewal."""
 
     def unwatch(self, run_id: str) -> None:
-        """Watch a run no more."""
+        """Stop watching a run."""
 
     def publish(self, watcher: int, run_id: str, body: bytes) -> None:
         """Send another engine news of a run that it watches, at most MAX_NEWS_BYTES."""

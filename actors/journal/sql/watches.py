@@ -76,7 +76,7 @@ class Watches:
         self._wake()
 
     def unwatch(self, run_id: str) -> None:
-        """Watch a run no more."""
+        """Stop watching a run."""
         with self._lock:
             if self._watched.pop(run_id, None) is None:
                 return
@@ -161,7 +161,7 @@ class Watches:
                 return PeerWatches(int(watcher), float(seconds), {each[1:]: _KINDS[each[0]] for each in tokens})
             run_id, at, count, text = rest.split(" ")
             return self._joined_news(run_id, int(at), int(count), text)
-        except (ValueError, LookupError):  # everybody who may connect to the database can send notifications
+        except (ValueError, LookupError):  # anyone who can connect to the database can send notifications
             _log.warning("notification_not_understood", size=len(payload))
             return None
 
