@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stretto.actors.outcome import RunHandle
 
 NewsTaken: TypeAlias = Literal["changed", "unchanged", "lacking"]
-"""What news have done to the state of a run. It is lacking if the whole state is to be asked for."""
+"""The effect of news on the state of a run. It is lacking if the whole state is to be asked for."""
 
 
 class Followed:

@@ -146,7 +146,7 @@ class ErrorGroup(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What tells the group from the others of its run."""
+        """The part that differs between the groups of a run."""
         return self.task, self.kind, self.message, str(self.where)
 
 
