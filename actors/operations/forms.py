@@ -113,7 +113,8 @@ def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: b
     """
     pairs = list(query)
     for name, value in (pair for route in routes for pair in _selecting(route)):
-        if other := next((given for key, given in pairs if key == name and given != value), None):
+        other = next((given for key, given in pairs if key == name and given != value), value)
+        if other != value:
             raise BadRequest(f"`{name}` must be {value}, got {other[:100]!r}")
     selected = [route for route in routes if route.selector and all(pair in pairs for pair in _selecting(route))] or [
         route for route in routes if not route.selector
@@ -121,12 +122,13 @@ def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: b
     if len(selected) == 1:
         return selected[0]
     fields = [set(route.request.__struct_fields__) for route in selected]
-    deciding = set.union(*fields) - set.intersection(*fields)  # a member of all of them decides nothing
+    known: set[str] = set().union(*fields)
+    deciding = known - fields[0].intersection(*fields)  # a member of all of them decides nothing
     given = _members(body).keys() & deciding
     if len(given) > 1:
         raise BadRequest(f"give only one of {' and '.join(map(repr, sorted(given)))} in a request")
     if not given:
-        _check_known(_members(body), list(set.union(*fields)), Places([], [], [], []))
+        _check_known(_members(body), sorted(known), Places([], [], [], []))
         raise BadRequest(f"give {' or '.join(map(repr, sorted(deciding)))}")
     return next(route for route, names in zip(selected, fields, strict=True) if given & names)
 
