@@ -10,11 +10,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from stretto.actors.journal.encryption import new_key
@@ -26,7 +28,17 @@ from tests.support.waiting import PATIENCE
 DEPLOY: Final = DOCS / "deploy"
 COMPOSE: Final = DEPLOY / "compose"
 KUBERNETES: Final = DEPLOY / "kubernetes"
-SOCKET: Final = "/var/lib/stretto/stretto.sock"
+STATE: Final = "/var/lib/stretto"
+"""The folder of the image in which a daemon may write."""
+MOUNTED: Final = 0o2777
+"""The mode of that folder where it is a volume of Kubernetes: the daemon's group may write there, and so may others."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder whose path is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="st") as name:
+        yield Path(name)
 
 
 def commands_of(manifest: Path, prefix: str) -> list[list[str]]:
@@ -44,25 +56,28 @@ def settings_of_the_pods() -> str:
 class Container:
     """What is a container there: its settings with the places of this machine, and its commands."""
 
-    def __init__(self, folder: Path, settings: str, store: str, **variables: str) -> None:
+    def __init__(self, folder: Path, settings: str, **engine: str) -> None:
         self.port = free_port()
-        self.socket = folder / "own" / "s"
-        key = folder / "store.key"
-        key.write_text(new_key())
-        key.chmod(0o600)
+        self.variables = {"PATH": os.environ["PATH"], "STRETTO_CONFIG": str(folder / "stretto.yaml")}
+        self._state = folder / "v"
+        self._state.mkdir()
+        self._state.chmod(MOUNTED)
+        self.key = folder / "store.key"
+        self.key.write_text(new_key())
+        self.key.chmod(0o600)
         (folder / "definitions").mkdir()
-        given = yaml.safe_load(settings)
-        given["engine"].update(definitions=[str(folder / "definitions")], store=store, store_key=str(key))
-        given["serve"].update(port=self.port, socket=str(self.socket))
+        given = yaml.safe_load(settings.replace(STATE, str(self._state)))
+        given["engine"].update(definitions=[str(folder / "definitions")], **engine)
+        given["serve"]["port"] = self.port
+        if "store_key" in given["engine"]:
+            given["engine"]["store_key"] = str(self.key)
         if "behind_proxy" in given["serve"]:
             given["serve"]["behind_proxy"] = ["127.0.0.1"]
-        config = folder / "stretto.yaml"
-        config.write_text(json.dumps(given))
-        self.variables = {"PATH": os.environ["PATH"], "STRETTO_CONFIG": str(config), **variables}
+        (folder / "stretto.yaml").write_text(json.dumps(given))
 
     def command(self, *arguments: str) -> list[str]:
-        """Return a command of the image, whose socket is this one."""
-        places = (each.replace(SOCKET, str(self.socket)) for each in arguments)
+        """Return a command of the image, with the places of this machine."""
+        places = (each.replace(STATE, str(self._state)) for each in arguments)
         return [sys.executable, "-m", "stretto.actors.cli", *places]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -103,9 +118,9 @@ def role_of(port: int, token: str, **headers: str) -> str:
     return role
 
 
-def test_compose_starts_as_its_first_lines_say(postgres_url: str, tmp_path: Path) -> None:
+def test_compose_starts_as_its_first_lines_say(postgres_url: str, tmp_path: Path, folder: Path) -> None:
     """Without the first token no daemon starts. With it the proxy leads to them, and a daemon makes the next one."""
-    container = Container(tmp_path, (COMPOSE / "stretto.yaml").read_text(), postgres_url)
+    container = Container(folder, (COMPOSE / "stretto.yaml").read_text(), store=postgres_url)
     refused = container.run("serve")
     assert (refused.returncode, "no token is valid: make one first" in refused.stderr) == (2, True)
     (first,) = commands_of(COMPOSE / "compose.yaml", "docker compose run --rm stretto-1")
@@ -119,25 +134,26 @@ def test_compose_starts_as_its_first_lines_say(postgres_url: str, tmp_path: Path
         assert role_of(port, container.run(*second).stdout.strip()) == "viewer"
 
 
-def test_the_pods_start_as_the_first_lines_of_their_manifest_say(postgres_url: str, tmp_path: Path) -> None:
+def test_the_pods_start_as_the_first_lines_of_their_manifest_say(postgres_url: str, folder: Path) -> None:
     """The job makes the first token, without the key of the store, which it does not mount."""
-    container = Container(tmp_path, settings_of_the_pods(), postgres_url, STRETTO__SERVE__BEHIND_PROXY="127.0.0.1")
+    container = Container(folder, settings_of_the_pods(), store=postgres_url)
+    container.variables["STRETTO__SERVE__BEHIND_PROXY"] = "127.0.0.1"
     assert container.run("serve").returncode == 2
     job = yaml.safe_load((KUBERNETES / "token.yaml").read_text())
     assert f"job/{job['metadata']['name']}" in (KUBERNETES / "stretto.yaml").read_text()
     (made,) = job["spec"]["template"]["spec"]["containers"]
-    (tmp_path / "store.key").rename(tmp_path / "elsewhere")
+    container.key.rename(folder / "elsewhere")
     token = container.run(*made["args"]).stdout.strip()
-    (tmp_path / "elsewhere").rename(tmp_path / "store.key")
+    (folder / "elsewhere").rename(container.key)
     (second,) = commands_of(KUBERNETES / "stretto.yaml", "kubectl exec deploy/stretto -- stretto")
     with container.serving():
         assert role_of(container.port, token, Host="stretto:8420") == "admin"
         assert role_of(container.port, container.run(*second).stdout.strip(), Host="stretto:8420") == "viewer"
 
 
-def test_the_image_answers_through_its_published_port(tmp_path: Path) -> None:
+def test_the_image_answers_through_its_published_port(folder: Path) -> None:
     """A client calls 127.0.0.1, and arrives at another address of the container. The URL of the pages is that, too."""
-    container = Container(tmp_path, (DEPLOY / "stretto.yaml").read_text(), f"sqlite:///{tmp_path}/s.db")
+    container = Container(folder, (DEPLOY / "stretto.yaml").read_text())
     (opened,) = commands_of(DEPLOY / "Dockerfile", "docker exec stretto stretto")
     with container.serving():
         link = container.run(*opened).stdout.strip()
