@@ -18,7 +18,11 @@ from tests.support.recording import completed, failed
 
 NO_MASK = Mask()
 
-OPTIONAL = {CancelRequested: {"by", "late"}, TaskCancelRequested: {"by"}, ItemCompleted: {"taken_over"}}
+OPTIONAL: dict[type, set[str]] = {
+    CancelRequested: {"by", "late"},
+    TaskCancelRequested: {"by"},
+    ItemCompleted: {"taken_over"},
+}
 """The fields that entries lack which need none."""
 
 
@@ -36,7 +40,7 @@ def test_every_entry_becomes_json(entry: Entry) -> None:
     assert list(shown)[:2] == ["number", "type"]
     assert msgspec.json.decode(msgspec.json.encode(shown))["number"] == 7
     if not isinstance(entry, SecretsLearned):
-        optional = OPTIONAL.get(type(entry), frozenset())
+        optional = OPTIONAL.get(type(entry), set())
         left_out = {name for name in optional if not getattr(entry, name, True)}
         assert {"number", "type", *entry.__struct_fields__} - left_out == set(shown)
 
