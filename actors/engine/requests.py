@@ -213,7 +213,7 @@ class RunRequests:
         """Cancel a run. See `Engine.cancel`."""
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id, by)
-        return self.control(run_id, "cancel", "cancel", by, _cancel_asked_by(by))
+        return self.control(run_id, "cancel", "cancel", by, asked_by_client(CancelRequested, by))
 
     def preview_cancel(self, run_id: str) -> Deferred:
         """Return what a cancellation would stop. See `Engine.preview_cancel`."""
@@ -388,7 +388,7 @@ def not_remembered_error(run_id: str) -> UnknownRun:
     return UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
 
 
-def _cancel_asked_by(by: Requester | None) -> Callable[[float], CancelRequested]:
-    """Return what makes the event of a cancel at a time. It records the client that asks."""
+def asked_by_client(event: Callable[..., Event], by: Requester | None) -> Callable[..., Event]:
+    """Return what makes a request's event, which records the client that asks."""
     client = client_of(by)
-    return partial(CancelRequested, by=None if client is None else client.of_run.who)
+    return partial(event, by=None if client is None else client.of_run.who)

@@ -297,7 +297,8 @@ def _explained_end(reader: Reader, row: RunRow, task: str | None) -> list[dict[s
         if accepted is not None:
             check_task(accepted.workflow, task)
     end = reader.end(row.id)
-    return explain_end(row.status, time_as_json(row.ended_at), () if end is None else end.errors, task)
+    errors = () if end is None else end.errors
+    return explain_end(row.status, time_as_json(row.ended_at), errors, task, cancel_of(reader, row))
 
 
 def show_definition(reader: Reader, run_id: str, now: Callable[[str], str | None] | None = None) -> dict[str, Any]:

@@ -227,7 +227,7 @@ class Pool:
         workers = {"connected": 0, "draining": 0}
         for each in list(scheduler.workers.values()):
             workers["draining" if each.draining else "connected"] += 1
-        lost = dict.fromkeys(REASONS, 0) | self.notes.losses()
+        lost = {**dict.fromkeys(REASONS, 0), **self.notes.losses()}
         return PoolFigures(
             name=self.name, workers=workers, slots=scheduler.slots, in_flight=scheduler.in_flight,
             waiting=self._waiting, batches=counts["batches"], items_sent=counts["items_sent"],

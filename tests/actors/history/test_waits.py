@@ -200,7 +200,11 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
             ["rate"],
             "2 items wait for the rate of 'k' (5 in 1 second)",
         ),
-        (Blockers(rates=(RateWait("k", 2, 5, 2.5, None),)), ["rate"], "(5 in 2.5 seconds)"),
+        (
+            Blockers(rates=(RateWait("k", 2, 5, 2.5, None),)),
+            ["rate"],
+            "2 items wait for the rate of 'k' (5 in 2.5 seconds)",
+        ),
         (
             Blockers(pools=(PoolWait("eu-edge", 3, 0, 2),)),
             ["pool"],
