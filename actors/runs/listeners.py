@@ -132,6 +132,8 @@ class RunListeners:
         self, message: ReportChanges, status: str, run_id: str, conductor: Conductor, number: int
     ) -> RunChanges:
         """Return what has changed since a follower's last question. The next change notifies it again."""
+        if message.follower is None:
+            return ChangeTracker(run_id).report(conductor, status, number, None)
         self.follow(message.follower)
         followers = self.followers or {}
         tracker = followers[message.follower] = followers[message.follower] or ChangeTracker(run_id)
