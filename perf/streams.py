@@ -34,6 +34,9 @@ REPEATED = 4
 """Small fan-outs in a round, one after the other."""
 CHAINS = 8
 """Followed chains in a round, in turn with as many that no one follows: one takes some 25 ms of the processor."""
+SETTLED_SECONDS = 0.05
+"""Time for what a daemon does behind an answer: the last steps of opened streams, which are not to count, and what the
+engine does behind a run's outcome, which is to count in each case. It drops the run's items."""
 MEMORY_STREAMS = 250
 """Streams of which the memory is measured: as many are opened before."""
 OPENS = '  - {name: opens, action: perf.gate, input: {pipe: "{{ parameters.pipe }}"}, next: [{do: [first]}]}\n'
@@ -118,7 +121,7 @@ class GatedRuns:
     def case(self, workflow: str, items: int, streams: int, times: int) -> Callable[[], Samples]:
         """Return a case: runs one after the other. It returns the daemon's seconds of the processor, and its loop's.
 
-        Those from the opening of the gate count, up to the outcome, and the end of the last connection.
+        Those from the opening of the gate count, up to the outcome, the end of the last connection, and the idle daemon.
         """
 
         def measured() -> Samples:
@@ -126,11 +129,12 @@ class GatedRuns:
             for _ in range(times):
                 run_id = self.begun(workflow, items)
                 readers = Readers.of(self._daemon, run_id, streams) if streams else None
-                self._daemon.ask("GET", "/me")  # behind the last steps of the opened streams
+                sleep(SETTLED_SECONDS)
                 began, of_loop_before = self._daemon.processor_seconds, self._daemon.loop_seconds
                 self.finished(run_id)
                 if readers is not None:
                     readers.ended()
+                sleep(SETTLED_SECONDS)
                 seconds += self._daemon.processor_seconds - began
                 of_loop += self._daemon.loop_seconds - of_loop_before
             return {"processor": [seconds], "loop": [of_loop]}
