@@ -121,7 +121,7 @@ class GatedRuns:
     def case(self, workflow: str, items: int, streams: int, times: int) -> Callable[[], Samples]:
         """Return a case: runs one after the other. It returns the daemon's seconds of the processor, and its loop's.
 
-        Those from the opening of the gate count, up to the outcome, the end of the last connection, and the idle daemon.
+        Those from the opening of the gate count, up to the end of the last connection, when the daemon is idle again.
         """
 
         def measured() -> Samples:
