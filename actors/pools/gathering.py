@@ -1,5 +1,6 @@
 """Gathers what a worker reports of its calls, so that many ends travel in one message."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -30,7 +31,7 @@ class Gatherer:
         self._ends: deque[End] = deque()
         self._ready = threading.Event()
         self._due = threading.Event()
-        self._since = 0.0
+        self._since = math.inf
 
     @property
     def has_ends(self) -> bool:
@@ -59,10 +60,10 @@ class Gatherer:
             left: How many calls at hand have not ended.
         """
         self._ends.append(end)
+        self._wake()
         ends = len(self._ends)
         if not left or ends >= MAX_GATHERED or (ends >= left and time.monotonic() - self._since >= GATHER_SECONDS):
             self._due.set()
-        self._wake()
 
     def hurry(self) -> None:
         """Let the thread that sends go on at once."""
@@ -77,7 +78,8 @@ class Gatherer:
         """
         self._ready.wait()
         self._ready.clear()
-        self._since = time.monotonic()
+        if self._since == math.inf:
+            self._since = time.monotonic()
         self._due.wait(BUSY_GATHER_SECONDS if is_busy() else GATHER_SECONDS)
         self._due.clear()
 
@@ -91,6 +93,7 @@ class Gatherer:
         ends = list(_taken(self._ends))
         begun = tuple(each for each in _taken(self._begun) if is_open(each))
         records = tuple(_taken(self._records))
+        self._since = math.inf
         if begun:
             yield Begun(engine, begun)
         if records:
@@ -100,6 +103,8 @@ class Gatherer:
 
     def _wake(self) -> None:
         """Wake the thread that sends. A look costs less than a second call."""
+        if self._since == math.inf:
+            self._since = time.monotonic()  # the thread that sends may run much later
         if not self._ready.is_set():
             self._ready.set()
 
