@@ -115,11 +115,15 @@ def test_ends_are_gathered_however_late_the_thread_that_sends_begins(monkeypatch
         has_begun.set()
         return False
 
+    def send() -> list[ToPool]:
+        gathered.wait(is_busy)
+        return list(gathered.messages(ENGINE, lambda _number: False))
+
     with ThreadPoolExecutor() as sender:
-        sent = sender.submit(lambda: (gathered.wait(is_busy), list(gathered.messages(ENGINE, lambda _number: False))))
+        sent = sender.submit(send)
         assert has_begun.wait(PATIENCE)
         gathered.ended(ends[8], left=0)
-        assert sent.result()[1] == [Ended(ENGINE, tuple(ends))]
+        assert sent.result() == [Ended(ENGINE, tuple(ends))]
 
 
 @pytest.mark.parametrize(("slots_are_busy", "sent"), [(False, 1), (True, 8)])
