@@ -27,9 +27,11 @@ import stretto.actors
 import stretto.definitions
 import stretto.metrics
 from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE
 
 PROGRAM: Final = [sys.executable, "-m", "stretto.actors.cli"]
-"""How the command of a program begins that can be forked."""
+SCRIPT: Final = str(Path(sys.executable).with_name("stretto"))
+"""The other way in which a command of Stretto begins."""
 _LEFT_OUT: Final = ("__main__", "ray", "migrations")
 """Parts of the names of modules that are not imported: they run something, or need Ray."""
 _KEPT: Final = 1 << 20
@@ -52,21 +54,53 @@ class ForkedProgram(subprocess.Popen[Any]):
         if not _can_be_forked(given):
             usual(args, *more)
             return
-        command, environment = [os.fspath(each) for each in args], dict(given["env"] or os.environ)
+        command, environment = _words_of(args) or [], dict(given["env"] or os.environ)
         streams = (given["p2cread"], given["c2pwrite"], given["errwrite"])
         # Those of this process, unless others are given.
         passed = [own if stream == -1 else stream for own, stream in enumerate(streams)]
-        self.pid = _forks.fork(command[len(PROGRAM) :], given["cwd"] or Path.cwd(), environment, passed)
+        self.pid = _forks.fork(command, given["cwd"] or Path.cwd(), environment, passed)
         self._child_created = True
         self._close_pipe_fds(*(given[name] for name in _PIPES))  # type: ignore[attr-defined]
 
 
+def run_program(
+    command: Sequence[object], *, text: str | None = None, cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run a program of Stretto to its end.
+
+    Args:
+        command: Its command.
+        text: What its standard input has. None is that of the tests.
+        cwd: Its folder, if it is not that of the tests.
+        environment: All of its environment, if it is not that of the tests.
+    """
+    given = None if text is None else subprocess.PIPE
+    with ForkedProgram(
+        list(map(str, command)), stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        env=environment,
+    ) as process:  # fmt: skip
+        try:
+            stdout, stderr = process.communicate(text, timeout=PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def _words_of(command: Sequence[Any]) -> list[str] | None:
+    """Return the words of a command of Stretto, or None if it is another one."""
+    words = [] if isinstance(command, str) else [os.fspath(each) for each in command]
+    for beginning in (PROGRAM, [SCRIPT]):
+        if words[: len(beginning)] == beginning:
+            return words
+    return None
+
+
 def _can_be_forked(given: Mapping[str, Any]) -> bool:
-    command = given["args"]
     return (
         sys.platform == "linux"
-        and not isinstance(command, str)
-        and list(command[: len(PROGRAM)]) == PROGRAM
+        and _words_of(given["args"]) is not None
         and not any(given.get(name) for name in _NOT_HERE)
         and given.get("process_group", -1) in {-1, None}
     )
@@ -81,10 +115,10 @@ class _Forks:
         self._socket: socket.socket | None = None
 
     def fork(
-        self, arguments: Sequence[str], folder: str | Path, environment: Mapping[str, str], streams: list[int]
+        self, command: Sequence[str], folder: str | Path, environment: Mapping[str, str], streams: list[int]
     ) -> int:
         """Fork a program, and return its process id. It is a child of this process."""
-        request = {"arguments": arguments, "folder": str(Path(folder).absolute()), "environment": dict(environment)}
+        request = {"command": command, "folder": str(Path(folder).absolute()), "environment": dict(environment)}
         with self._lock:
             asked = self._started()
             # The process between the program and the one that forks it ends at once. Its child is then ours.
@@ -200,8 +234,12 @@ def _run(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     from stretto.actors.cli import __file__ as face
     from stretto.actors.cli import main
 
-    sys.argv = [face.replace("__init__", "__main__"), *request["arguments"]]
-    globals()["__package__"] = "stretto.actors.cli"  # of which usage messages make the program's name
+    sys.argv = request["command"]
+    if sys.argv[: len(PROGRAM)] == PROGRAM:
+        sys.argv[: len(PROGRAM)] = [face.replace("__init__", "__main__")]
+        globals()["__package__"] = "stretto.actors.cli"  # of which usage messages make the program's name
+    else:
+        globals()["__package__"] = None
     try:
         main()
     except SystemExit as error:
