@@ -57,6 +57,7 @@ SITE: Final = {"STRETTO__SERVE__BEHIND_PROXY": "10.1.2.3,10.1.2.4"}
 """The variables of the pods that the operator fills in."""
 DEPLOYMENT: Final = of_kind("Deployment")[0]
 POD: Final = DEPLOYMENT["spec"]["template"]["spec"]
+JOB: Final = of_kind("Job")[0]["spec"]["template"]["spec"]
 
 
 def instruction(name: str) -> str:
@@ -109,10 +110,11 @@ def test_the_image_runs_as_a_user_of_its_own() -> None:
     """So do the pods, with a file system that they cannot write, but for their state."""
     user = instruction("USER").partition(":")[0]
     assert int(user) >= 1_000
-    for each in (POD, *(group["template"]["spec"] for group in ray_groups())):
+    for each in (POD, JOB, *(group["template"]["spec"] for group in ray_groups())):
         assert (each["securityContext"]["runAsNonRoot"], each["securityContext"]["runAsUser"]) == (True, int(user))
-    (container,) = POD["containers"]
-    assert container["securityContext"]["readOnlyRootFilesystem"]
+    for pod in (POD, JOB):
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
 def ray_groups() -> Iterator[dict[str, Any]]:
@@ -139,7 +141,7 @@ def test_all_files_that_are_copied_and_mounted_exist() -> None:
 
 def test_volumes_of_pods_are_mounted_and_mounts_have_volumes() -> None:
     """A misspelled name is found by the cluster only when the pod starts."""
-    for pod in (POD, *(group["template"]["spec"] for group in ray_groups())):
+    for pod in (POD, JOB, *(group["template"]["spec"] for group in ray_groups())):
         volumes = {each["name"] for each in pod.get("volumes", ())}
         containers = (*pod.get("initContainers", ()), *pod["containers"])
         mounts = {mount["name"] for each in containers for mount in each.get("volumeMounts", ())}

@@ -35,7 +35,11 @@ MODULES_OF_FACES: Final = {
         "reports",
     ): "its functions have the names of the engine's methods",
     ("actors.engine.methods.runs", "actors.history", "reports"): "its functions have the names of the engine's methods",
-    ("actors.engine.elsewhere", "actors.history", "reports"): "its functions have the names of the engine's methods",
+    (
+        "actors.engine.ended_elsewhere",
+        "actors.history",
+        "reports",
+    ): "its functions have the names of the engine's methods",
     ("actors.engine.queries", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.engine.requests", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.cli.runs.stored", "actors.history", "reports"): "its functions have the names of the command's",

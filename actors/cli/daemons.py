@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.runs.options import NOTE, print_json, with_runs
-from stretto.actors.cli.runs.tables import show_table
+from stretto.actors.cli.runs.options import NOTE, UTC, print_json, with_runs
+from stretto.actors.cli.runs.tables import show_fields, show_table
+from stretto.actors.cli.runs.times import Clock
 from stretto.actors.operations import Daemon, DaemonAnswer, Daemons, DaemonsAnswer, Done, DrainDaemon
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def daemons() -> None:
 
 
 @daemons.command("list")
+@UTC
 @with_runs
-def list_(source: "Source", *, as_json: bool) -> None:
+def list_(source: "Source", *, utc: bool, as_json: bool) -> None:
     """List the daemons with their states and numbers of runs.
 
     With --json: [{daemon, name, host, version, started_at, lease_left, state, runs, lacks, here}].
@@ -36,16 +38,18 @@ def list_(source: "Source", *, as_json: bool) -> None:
         print_json(found)
         return
     headings = ("DAEMON", "STATE", "RUNS", "LEASE", "VERSION", "STARTED", "PROCESS")
-    show_table(headings, [_row(each) for each in found], elastic=("PROCESS", "VERSION"), width=_WIDTH)
+    clock = Clock(utc=utc)
+    show_table(headings, [_row(each, clock) for each in found], elastic=("PROCESS", "VERSION"), width=_WIDTH)
     for each in found:
         for lacked in each["lacks"]:
-            click.echo(f"daemon {each['daemon']} lacks {lacked['text']}: {_runs(lacked['runs'])} without a daemon")
+            click.echo(f"daemon {each['daemon']} lacks {_lacked(lacked)}")
 
 
 @daemons.command()
 @click.argument("number", type=click.IntRange(min=1))
+@UTC
 @with_runs
-def show(source: "Source", *, number: int, as_json: bool) -> None:
+def show(source: "Source", *, number: int, utc: bool, as_json: bool) -> None:
     """Show the daemon with a number.
 
     With --json: the daemon as in `list --json`.
@@ -54,8 +58,14 @@ def show(source: "Source", *, number: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for name, value in found.items():
-        click.echo(f"{name}: {_shown(name, value)}")
+    started = Clock(utc=utc).format(found["started_at"])
+    show_fields(
+        [
+            ("daemon", found["daemon"]), ("process", _process(found)), ("version", found["version"]),
+            ("started", started), ("lease", _lease(found)), ("state", found["state"]),
+            ("runs", f"{found['runs']:,}"), *(("lacks", _lacked(each)) for each in found["lacks"]),
+        ]
+    )  # fmt: skip
 
 
 @daemons.command()
@@ -74,21 +84,23 @@ def drain(source: "Source", *, number: int, note: str | None, as_json: bool) -> 
         print_json({"daemon": number})
 
 
-def _row(daemon: dict[str, Any]) -> tuple[str, ...]:
-    here = " (asked)" if daemon["here"] else ""
+def _row(daemon: dict[str, Any], clock: Clock) -> tuple[str, ...]:
     return (
-        str(daemon["daemon"]), daemon["state"], f"{daemon['runs']:,}", _shown("lease_left", daemon["lease_left"]),
-        daemon["version"], _shown("started_at", daemon["started_at"]), f"{daemon['name']}{here}",
+        str(daemon["daemon"]), daemon["state"], f"{daemon['runs']:,}", _lease(daemon), daemon["version"],
+        clock.format(daemon["started_at"]), _process(daemon),
     )  # fmt: skip
 
 
-def _runs(number: int) -> str:
-    return "it is needed by 1 run" if number == 1 else f"it is needed by {number:,} runs"
+def _process(daemon: dict[str, Any]) -> str:
+    """Return the name of a daemon's process, and whether it is the one that answers."""
+    return f"{daemon['name']} (asked)" if daemon["here"] else str(daemon["name"])
 
 
-def _shown(name: str, value: Any) -> str:
-    if name == "lease_left":
-        return "none" if value is None else f"{value:.1f} s"
-    if name == "lacks":
-        return "; ".join(f"{each['text']} ({each['runs']:,} runs)" for each in value) or "nothing"
-    return str(value)
+def _lease(daemon: dict[str, Any]) -> str:
+    """Return how long the lease lasts: a store in a file has none."""
+    return "none" if daemon["lease_left"] is None else f"{daemon['lease_left']:.1f} s"
+
+
+def _lacked(lacked: dict[str, Any]) -> str:
+    needed = "1 run" if lacked["runs"] == 1 else f"{lacked['runs']:,} runs"
+    return f"{lacked['text']}: it is needed by {needed} without a daemon"

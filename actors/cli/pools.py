@@ -102,4 +102,6 @@ def _find(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
         if pool["pool"] == name:
             return pool
     names = [pool["pool"] for pool in found]
-    raise click.UsageError(f"there is no pool {name!r}; {nearest(name, names) or names_there(names)}")
+    raise click.UsageError(
+        f"there is no pool {name!r}; {nearest(name, names) or names_there(names) or 'there is none'}"
+    )

@@ -275,8 +275,9 @@ def ask_method(actor: pykka.ActorRef[Any], method: str, *arguments: Any, **keywo
 def ask_method_deferred(
     actor: pykka.ActorRef[Any], method: str, dead_error: Exception, *arguments: Any, **keywords: Any
 ) -> Deferred:
-    """Call a method of an actor by its name, without waiting. See `ask_deferred`."""
-    return ask_deferred(actor.actor_inbox, ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords), dead_error)
+    """Call a method of an actor by its name or path, without waiting. See `ask_deferred`."""
+    path = tuple(method.split("."))
+    return ask_deferred(actor.actor_inbox, ProxyCall(attr_path=path, args=arguments, kwargs=keywords), dead_error)
 
 
 def forward(value: Any, answer: Deferred) -> None:

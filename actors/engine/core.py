@@ -95,7 +95,8 @@ class EngineCore:
         )
         self.daemons = EngineDaemons(services, parts.link, engine, relay)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, giving_up, sensors, parts.stack)
-        following = RunFollowing(table, self.requests, elsewhere)
+        watched = WatchedRuns(services, engine, table, runs, self.requests, peers)
+        following = RunFollowing(table, self.requests, elsewhere, watched)
         self.host = EngineHost(
             services,
             definitions,
@@ -130,7 +131,7 @@ class EngineCore:
                 RunUsers(table),
                 SharedEvents(services, engine, peers),
                 elsewhere,
-                WatchedRuns(services, engine, table, runs, self.requests, peers),
+                watched,
                 self.requests,
                 giving_up,
                 RelayedRequests(services, engine, peers, recovery),

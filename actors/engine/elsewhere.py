@@ -1,13 +1,13 @@
 """Runs of other engines that someone follows here. Their engines send news, so nothing polls.
 
-    follower --changes--> owner's status, by a request     the first state
+    follower --changes--> owner: live_state                the first state, by a request
     owner --PeerNews--> RunChanged, RunEnded               later ones
+    here --new ids--> owner: error_groups                  texts of errors, which are not in news
     the store --RunsLooked--> the same                     at each renewal of the lease, if news were lost
 
 However many follow a run here, it is watched once.
 """
 
-import contextlib
 from functools import partial
 from typing import Any, Final
 
@@ -15,17 +15,18 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, answer, answer_error, derived, handles, settle_with
+from stretto.actors.engine.ended_elsewhere import EndedElsewhere, read_end
 from stretto.actors.engine.followed import Followed, send_progress
+from stretto.actors.engine.named_errors import groups_from_json
+from stretto.actors.engine.owners_state import TextsAnswered, ask_texts, owners_state
 from stretto.actors.engine.relay import Elsewhere, Relay
-from stretto.actors.engine.run_states import News, RunState, changes_between, decode_news, state_after
+from stretto.actors.engine.run_states import decode_news, state_from_json
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import ended_outcome, reports
 from stretto.actors.journal import EngineLink, PeerNews, Peers, Reader, RunsLooked, WatchedRun, WatchKind
-from stretto.actors.outcome import Outcome, RunHandle, RunWasParked, UnknownRun
+from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun
 from stretto.actors.runs import (
     FollowRun,
-    LastChanges,
     RunChanged,
     RunChanges,
     RunEnded,
@@ -34,7 +35,7 @@ from stretto.actors.runs import (
     WatchRun,
 )
 from stretto.definitions.conductor import ENDED
-from stretto.definitions.errors import LimitExceeded, StrettoError
+from stretto.definitions.errors import LimitExceeded
 
 MAX_FOLLOWED_ELSEWHERE: Final = 1000
 """Runs of other engines that are followed here at a time."""
@@ -46,13 +47,6 @@ class AwaitElsewhere(msgspec.Struct, frozen=True):
     """To the engine: someone waits for the end of another engine's run."""
 
     handle: RunHandle
-
-
-class EndedElsewhere(msgspec.Struct, frozen=True):
-    """To the engine: the end of another engine's run, as the store has it. None if it cannot be read now."""
-
-    run_id: str
-    end: tuple[Outcome, dict[str, Any]] | None
 
 
 class RunsElsewhere:
@@ -94,35 +88,28 @@ class RunsElsewhere:
         followed = self._followed.get(run_id)
         if followed is None or followed.state is None or self._table.get(run_id) is not None:
             return None
-        state, known = followed.state, followed.followers.get(follower)
+        state, known = followed.state, followed.followers.setdefault(follower)
         if known is not None and known.number > state.number:  # the news are older than what it was answered
             state = known
         followed.asked.add(follower)
-        followed.followers[follower] = state
-        return changes_between(run_id, known if known is not None and known.number == since else None, state)
+        return followed.changes_for(follower, run_id, since, state)
 
     def changes(self, run_id: str, follower: pykka.ActorRef[Any], since: int | None) -> Elsewhere | None:
         """Return what asks another engine for the changes of its run since a follower's last question."""
-        ask = self._relay.to(run_id, "status")
-        if ask is None or not self._may_have(run_id):
+        ask, ask_status = self._relay.to(run_id, "live_state"), self._relay.to(run_id, "status")
+        if ask is None or ask_status is None or not self._may_have(run_id):
             return None
         followed = self._follow(run_id, "changes")
         followed.followers.setdefault(follower)
         followed.asked.add(follower)
-        known = followed.followers[follower]
 
-        def keep(number: int, status: dict[str, Any]) -> RunChanges:
-            state = RunState(status["workflow"], number, status["status"], status["tasks"], {})
-            if follower in followed.followers:
-                followed.followers[follower] = state
-            return changes_between(run_id, known if known is not None and known.number == since else None, state)
+        def answered(value: dict[str, Any]) -> RunChanges:
+            groups = groups_from_json(value["errors"])
+            followed.errors.add_texts(groups)
+            state = state_from_json(value, {each.key: each for each in groups.values()})
+            return followed.changes_for(follower, run_id, since, state)
 
-        def ask_owner() -> Deferred:
-            # The number first: the state may be a later one, which does no harm.
-            number = self._services.readers.ask_deferred(lambda reader: reader.last_entry(run_id))
-            return derived(number, lambda number: derived(ask(), partial(keep, number)))
-
-        return ask_owner
+        return partial(owners_state, ask, ask_status, self._services.readers, run_id, answered)
 
     def unfollow(self, run_id: str, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower."""
@@ -203,7 +190,8 @@ class RunsElsewhere:
         """Watch a run for as much as someone still wants, and return whether that is nothing."""
         if followed.is_wanted(self._services.timers.monotonic()):
             if followed.kind == "changes" and not followed.followers and not followed.watchers:
-                followed.kind, followed.state = "end", None
+                followed.kind = "end"
+                followed.forget_state()
                 self._watch(run_id, "end")
             return False
         self._drop(run_id)
@@ -223,30 +211,28 @@ class RunsElsewhere:
         if followed is None or news is None:
             return
         followed.has_news = True
-        if self._continue(run_id, followed, news):
-            self._notify(run_id, followed)
+        taken = followed.continue_by(news)
+        if taken == "lacking":
+            self._watch(run_id, "whole")
         if news.ended:
+            if taken == "changed" and not news.more_errors:
+                followed.send_last(run_id)
             self._read_end(run_id, followed)
+        elif taken == "changed":
+            self._notify(run_id, followed)
+        else:
+            ask_texts(self._engine, self._relay, run_id, followed)
 
-    def _continue(self, run_id: str, followed: Followed, news: News) -> bool:
-        """Take over the state that news make, and return whether it is another one."""
-        changes, before = news.changes, followed.state
-        is_next, followed.news = news.number == followed.news + 1, news.number
-        if changes is None:
-            if not news.ended:  # it was too much: who follows the run asks its engine
-                followed.state, followed.is_lacking = None, False
-            return not news.ended
-        if before is not None and changes.number < before.number:  # of an engine that had the run before
-            return False
-        if changes.since is not None and (before is None or not is_next):
-            if not followed.is_lacking and not news.ended:
-                followed.is_lacking = True
-                self._watch(run_id, "whole")
-            return False
-        followed.state, followed.is_lacking = state_after(before, changes), False
-        if news.ended:
-            self._send_last(run_id, followed, followed.state)
-        return not news.ended
+    @handles(TextsAnswered)
+    def _take_texts(self, message: TextsAnswered) -> None:
+        followed = message.followed
+        followed.errors.answered(message.names, groups_from_json(message.groups))
+        if self._followed.get(message.run_id) is not followed or followed.is_ending:
+            return
+        if followed.use_errors() == "changed":
+            self._notify(message.run_id, followed)
+        else:
+            ask_texts(self._engine, self._relay, message.run_id, followed)
 
     def _notify(self, run_id: str, followed: Followed) -> None:
         """Notify those who follow a run that has changed."""
@@ -268,13 +254,6 @@ class RunsElsewhere:
         ask = self._relay.to(run_id, "status")
         if ask is not None:
             settle_with(ask(), partial(send_progress, tuple(followed.watchers)), lambda _error: None)
-
-    def _send_last(self, run_id: str, followed: Followed, state: RunState) -> None:
-        """Send the followers the last changes. The end follows."""
-        for follower, known in followed.followers.items():
-            if known is not None and known.number <= state.number:
-                with contextlib.suppress(pykka.ActorDeadError):
-                    follower.tell(LastChanges(changes_between(run_id, known, state)))
 
     # ---- at each renewal
 
@@ -301,7 +280,8 @@ class RunsElsewhere:
         seen, state = (row.last_entry, row.status), followed.state
         is_known = state is not None and (state.number, state.status) == seen
         if followed.kind == "changes" and not is_known and not followed.has_news and followed.seen not in {None, seen}:
-            followed.state, followed.is_lacking = None, True
+            followed.forget_state()
+            followed.is_lacking = True
             self._notify(run_id, followed)
         if followed.is_lacking:
             self._watch(run_id, "whole")
@@ -318,7 +298,8 @@ class RunsElsewhere:
         for watcher in followed.watchers:
             run.watchers.append(watcher)
             run.tell(WatchRun(watcher))
-        followed.state, followed.asked = None, set(followed.followers)
+        followed.forget_state()
+        followed.asked = set(followed.followers)
         self._notify(run_id, followed)
         followed.followers, followed.watchers, followed.kind = {}, [], "end"
 
@@ -337,7 +318,9 @@ class RunsElsewhere:
         if not followed.is_ending:
             followed.is_ending = True
             failed = EndedElsewhere(run_id, None)
-            self._services.readers.tell(self._engine, partial(_read_end, run_id), lambda _error: failed)
+            lacks_last = bool(followed.followers) and not followed.has_last
+            read = partial(read_end, run_id, lacks_last=lacks_last)
+            self._services.readers.tell(self._engine, read, lambda _error: failed)
 
     @handles(EndedElsewhere)
     def _end(self, message: EndedElsewhere) -> None:
@@ -349,19 +332,13 @@ class RunsElsewhere:
             return
         outcome, tasks = message.end
         self._drop(message.run_id)
+        if message.last is not None:
+            followed.send_last(message.run_id, message.last)
         for handle in followed.handles:
             answer(handle.outcome, outcome)
         send_progress(followed.watchers, {"id": message.run_id, "status": outcome.status, "tasks": tasks})
         if self._table.ended(message.run_id) is None:  # else this engine had it at its end
             self._runs.notify_listeners(RunEnded(message.run_id, outcome, tasks))
-
-
-def _read_end(run_id: str, reader: Reader) -> EndedElsewhere:
-    row, end = reader.run(run_id), None
-    if row is not None and row.status in ENDED:
-        with contextlib.suppress(StrettoError):  # its end cannot be read without the key
-            end = ended_outcome(reader, run_id), reports.status_of(reader, run_id)["tasks"]
-    return EndedElsewhere(run_id, end)
 
 
 def _answered() -> Deferred:

@@ -171,6 +171,18 @@ class EngineHost:
         """
         return self._following.changes(run_id, follower, since)
 
+    def live_state(self, run_id: str) -> Deferred:
+        """Answer with the whole state of a run of this engine, for another one. See `WatchedRuns`.
+
+        Raises:
+            UnknownRun, IllegalTransition: There is no such run, or it has ended.
+        """
+        return self._following.live_state(run_id)
+
+    def error_groups(self, run_id: str, names: Sequence[str]) -> list[Any]:
+        """Return groups of errors that news of a run have named, for another engine. See `WatchedRuns`."""
+        return self._following.error_groups(run_id, names)
+
     def await_end(self, run_id: str) -> None:
         """Send `RunEnded` of a run to all who listen to ends, also if another engine of the store has it."""
         self._following.await_end(run_id)

@@ -13,6 +13,7 @@ from stretto.actors.dispatch import Deferred, handles
 from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.run_table import Run, RunTable
+from stretto.actors.engine.watched import WatchedRuns
 from stretto.actors.runs import (
     FollowRun,
     ItemCounts,
@@ -93,10 +94,12 @@ class EngineNews:
 class RunFollowing:
     """Requests of those who follow one run. See `EngineHost`."""
 
-    def __init__(self, table: RunTable, requests: RunRequests, elsewhere: RunsElsewhere) -> None:
+    def __init__(self, table: RunTable, requests: RunRequests, elsewhere: RunsElsewhere, watched: WatchedRuns) -> None:
         self._table = table
         self._requests = requests
         self._elsewhere = elsewhere
+        self.live_state = watched.live_state
+        self.error_groups = watched.error_groups
 
     def follow(self, run_id: str, follower: pykka.ActorRef[Any]) -> Deferred:
         """Add a follower, of this supervisor of the run and of those after it."""

@@ -61,6 +61,9 @@ _OF_INQUIRIES: Final = frozenset({"answer_inquiry"})
 REPORTS: Final = frozenset({"status", "why", "preview_cancel", "item_output"})
 """The methods of `Engine` that report on a run in progress and can be relayed."""
 
+OF_WATCHES: Final = frozenset({"live_state", "error_groups"})
+"""The methods of `EngineHost` that those ask who follow a run."""
+
 Elsewhere: TypeAlias = Callable[[], Deferred]
 """Asks the engine that has a run."""
 
@@ -196,7 +199,7 @@ class RelayedRequests:
     @handles(PeerAsked)
     def _asked(self, message: PeerAsked) -> None:
         request = message.request
-        if request.kind not in CHANGES | REPORTS:
+        if request.kind not in CHANGES | REPORTS | OF_WATCHES:
             error = IllegalTransition(f"cannot {request.kind} the run {request.run_id}: its daemon is an older Stretto")
             self._failed(request, error)
             return
@@ -204,7 +207,8 @@ class RelayedRequests:
         by = {"by": _answering(request, body.by)} if request.kind in CHANGES else {}
         stopping = StoreClosed("the engine is being stopped")
         of_run = () if request.run_id is None or request.kind in _OF_INQUIRIES else (request.run_id,)
-        answer = ask_method_deferred(self._engine, request.kind, stopping, *of_run, *body.arguments, **by)
+        method = f"host.{request.kind}" if request.kind in OF_WATCHES else request.kind
+        answer = ask_method_deferred(self._engine, method, stopping, *of_run, *body.arguments, **by)
         settle_with(answer, lambda value: self._performed(request, value), lambda error: self._failed(request, error))
 
     def _performed(self, request: PeerRequest, value: Any) -> None:

@@ -16,6 +16,7 @@ from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
 from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import (
+    KeptReports,
     explain_end_of_tasks,
     kept_report,
     map_items,
@@ -87,6 +88,7 @@ class RunRequests:
         self._table = table
         self._quarantine = quarantine
         self._release = release
+        self._kept = KeptReports()
 
     def status(self, run_id: str) -> dict[str, Any] | Deferred:
         """Return a run's status. See `Engine.status`."""
@@ -151,9 +153,8 @@ class RunRequests:
         return _ENDED
 
     def _stored_cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
-        maps = self._services.item_maps
         return self._services.readers.ask_deferred(
-            lambda reader: map_items(reader, run_id, task, visit, known=known, maps=maps)
+            lambda reader: map_items(reader, run_id, task, visit, known=known, maps=self._services.item_maps)
         )
 
     def _ended_output(self, run_id: str, task: str, index: int, attempt: int | None) -> dict[str, Any] | Deferred:
@@ -213,7 +214,7 @@ class RunRequests:
         """Cancel a run. See `Engine.cancel`."""
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id, by)
-        return self.control(run_id, "cancel", "cancel", by, _cancel_asked_by(by))
+        return self.control(run_id, "cancel", "cancel", by, asked_by_client(CancelRequested, by))
 
     def preview_cancel(self, run_id: str) -> Deferred:
         """Return what a cancellation would stop. See `Engine.preview_cancel`."""
@@ -299,7 +300,7 @@ class RunRequests:
         def read(reader: Reader) -> "dict[str, Any] | _Elsewhere":
             row = reader.run(run_id)
             if verb is None or row is None:
-                status: dict[str, Any] = reports.status_of(reader, run_id)
+                status: dict[str, Any] = reports.status_of(reader, run_id, kept=self._kept)
                 return status
             if row.status in ENDED:
                 raise run_ended_error(verb, {"id": run_id, "status": row.status})
@@ -388,7 +389,7 @@ def not_remembered_error(run_id: str) -> UnknownRun:
     return UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
 
 
-def _cancel_asked_by(by: Requester | None) -> Callable[[float], CancelRequested]:
-    """Return what makes the event of a cancel at a time. It records the client that asks."""
+def asked_by_client(event: Callable[..., Event], by: Requester | None) -> Callable[..., Event]:
+    """Return what makes a request's event, which records the client that asks."""
     client = client_of(by)
-    return partial(CancelRequested, by=None if client is None else client.of_run.who)
+    return partial(event, by=None if client is None else client.of_run.who)

@@ -3,18 +3,22 @@
     PeerWatches --> the run's supervisor --RunChanged--> engine --ReportChanges--> supervisor --RunChanges--> news
 
 News of a run are sent at most four times a second, all that has changed at a time, and once more at its end. They are
-what is durable. A run that no other engine watches is not followed.
+what is durable. A run that no other engine watches is not followed. An engine asks for the state that its first client
+gets (`live_state`), and for the texts of errors (`named_errors`).
 """
 
 import contextlib
+import secrets
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles, settle_with
+from stretto.actors.dispatch import Deferred, derived, handles, settle_with
+from stretto.actors.engine.named_errors import NamedErrors
 from stretto.actors.engine.requests import RunRequests
-from stretto.actors.engine.run_states import encode_news
+from stretto.actors.engine.run_states import encode_news, state_after, state_as_json
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.journal import Peers, PeerWatches
@@ -49,7 +53,8 @@ class _NewsDue(msgspec.Struct, frozen=True):
 class _Watched:
     """A run that other engines watch."""
 
-    def __init__(self) -> None:
+    def __init__(self, errors: NamedErrors) -> None:
+        self.errors = errors
         self.watchers: dict[int, float] = {}
         """When the watch of each engine ends, unless it is renewed."""
         self.following: set[int] = set()
@@ -88,6 +93,25 @@ class WatchedRuns:
         self._peers = peers
         self._watched: dict[str, _Watched] = {}
         self._listens = False
+        self._key = secrets.token_bytes(16)
+
+    # ---- questions of engines that watch
+
+    def live_state(self, run_id: str) -> Deferred:
+        """Return the state of a run as plain data, `errors` included. See `state_from_json`, `groups_from_json`."""
+        answer = self._requests.send(run_id, "follow", ReportChanges(None, None))
+        return derived(answer, self._state_as_json)
+
+    def _state_as_json(self, changes: RunChanges) -> dict[str, Any]:
+        errors = NamedErrors(self._key).first(changes.errors)
+        return {**state_as_json(state_after(None, changes)), "errors": errors}
+
+    def error_groups(self, run_id: str, names: Sequence[str]) -> list[Any]:
+        """Return groups of errors of a run by their ids. See `groups_from_json`."""
+        watched = self._watched.get(run_id)
+        return [] if watched is None else watched.errors.named(names)
+
+    # ---- watches
 
     @handles(PeerWatches)
     def _watch(self, message: PeerWatches) -> None:
@@ -103,7 +127,7 @@ class WatchedRuns:
             if kind == "nothing":
                 self._unwatch(run_id, message.watcher)
             elif self._table.get(run_id) is not None:
-                watched = self._watched.setdefault(run_id, _Watched())
+                watched = self._watched.setdefault(run_id, _Watched(NamedErrors(self._key)))
                 watched.watchers[message.watcher] = now + message.seconds
                 if kind == "end":
                     watched.following.discard(message.watcher)
@@ -180,8 +204,8 @@ class WatchedRuns:
             watched.stale = True
         else:
             watched.number = changes.number
-        watched.news += 1
-        self._publish(message.run_id, watched.following, encode_news(watched.news, changes))
+        self._send_news(message.run_id, watched, changes)
+        watched.stale = watched.stale or watched.errors.has_more
         watched.resting = True
         self._services.timers.remind_after(NEWS_SECONDS, self._engine, _NewsDue(message.run_id))
 
@@ -192,6 +216,15 @@ class WatchedRuns:
             watched.resting = False
             if watched.stale:
                 self._news_due(message.run_id, watched)
+
+    def _send_news(self, run_id: str, watched: _Watched, changes: RunChanges | None, *, ended: bool = False) -> None:
+        """Send changes to all who want them."""
+        if changes is not None:
+            watched.errors.update(changes)
+        watched.news += 1
+        errors = watched.errors.take()
+        body = encode_news(watched.news, changes, errors, ended=ended, more_errors=watched.errors.has_more)
+        self._publish(run_id, watched.following, body)
 
     # ---- the end
 
@@ -206,8 +239,7 @@ class WatchedRuns:
         watched = self._watched.pop(message.run_id, None)
         if watched is None or isinstance(message, RunParked):
             return
-        watched.news += 1
-        self._publish(message.run_id, watched.following, encode_news(watched.news, watched.last, ended=True))
+        self._send_news(message.run_id, watched, watched.last, ended=True)
         ends = watched.watchers.keys() - watched.following
         self._publish(message.run_id, ends, encode_news(watched.news, None, ended=True))
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         not_loaded,
         stored_handle,
     )
+    from stretto.actors.history.masks import mask_of, unless_sealed
     from stretto.actors.history.needs import missing_needs, needs_wait, no_daemon_error
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
@@ -93,6 +94,7 @@ else:
                 "EntriesRead OldRunRead KeyKnown RunLoaded RunNotLoaded find_by_key load load_reuse_plan not_loaded "
                 "stored_handle"
             ),
+            "masks": "mask_of unless_sealed",
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": ("kept_report pruned token_as_json"),
@@ -169,6 +171,7 @@ __all__ = [
     "load",
     "load_reuse_plan",
     "map_items",
+    "mask_of",
     "missing_needs",
     "needs_wait",
     "no_daemon_error",
@@ -194,5 +197,6 @@ __all__ = [
     "token_as_json",
     "tolerated_lines",
     "unless_large",
+    "unless_sealed",
     "with_states",
 ]

@@ -7,7 +7,11 @@ from stretto.actors.history.error_text import error_lines, tolerated_lines
 
 
 def explain_end(
-    status: str, at: str | None, errors: Sequence[Mapping[str, Any]], task: str | None = None
+    status: str,
+    at: str | None,
+    errors: Sequence[Mapping[str, Any]],
+    task: str | None = None,
+    cancelled: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return how a run ended.
 
@@ -16,14 +20,18 @@ def explain_end(
         at: When it ended, as RFC 3339 in UTC, or None if that is not known.
         errors: The run's error records.
         task: The only task to explain, or None for all of them.
+        cancelled: {at, by, late} of the request that cancelled the run, or None.
 
     Returns:
         A list of {kind, text, ...}: `ended` with the status and the time, then `error` for each error. Errors that
-        the run handled are left out if others failed it.
+        the run handled are left out if others failed it. `ended` of a cancelled run has `cancelled`, if that is known.
     """
-    ended = {"kind": "ended", "text": f"the run {_ended(status)}" + (f" at {at}" if at else ""), "status": status}
+    text = f"the run {_ended(status)}{_canceller(cancelled)}" + (f" at {at}" if at else "")
+    ended: dict[str, Any] = {"kind": "ended", "text": text, "status": status}
     if at is not None:
         ended["since"] = at
+    if cancelled is not None:
+        ended["cancelled"] = cancelled
     concerned = [error for error in errors if task is None or error.get("task") == task]
     unhandled = [error for error in concerned if not error.get("handled")]
     lines = tolerated_lines(concerned) if status == "succeeded" else error_lines(unhandled or concerned)
@@ -44,6 +52,13 @@ def explain_end_of_tasks(
 
 def _ended(status: str) -> str:
     return "was cancelled" if status == "cancelled" else status
+
+
+def _canceller(cancelled: Mapping[str, Any] | None) -> str:
+    if cancelled is None:
+        return ""
+    who = "its deadline" if cancelled["late"] else cancelled["by"]
+    return f" by {who}" if who else ""
 
 
 def _items(count: int) -> str:

@@ -54,6 +54,7 @@ from stretto.definitions.conductor import (
     PropagatedRequest,
     ResumeItems,
     ResumeRequested,
+    TaskCancelRequested,
     TaskEnded,
     TaskStarted,
 )
@@ -125,7 +126,7 @@ class OfflineRuns:
         """
         collected, now = _Collected(), self._now()
         event = request(now)
-        if isinstance(event, CancelRequested) and self._by is not None:
+        if isinstance(event, CancelRequested | TaskCancelRequested) and self._by is not None:
             event = structs.replace(event, by=self._by.of_run.who)
         self._handle(run_id, event, collected)
         fields = [value for name, value in structs.asdict(event).items() if name not in _BY_ENGINES]

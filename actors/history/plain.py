@@ -18,7 +18,7 @@ from stretto.actors.journal import (
     TokenRecord,
     time_as_json,
 )
-from stretto.definitions.conductor import CancelRequested, Failure, ItemCompleted
+from stretto.definitions.conductor import CancelRequested, Failure, ItemCompleted, TaskCancelRequested
 from stretto.definitions.context import MASK, Mask, ReadKey
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -127,6 +127,8 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
             fields["failure"] = _failure_fields(entry.failure)
     if isinstance(entry, CancelRequested):
         fields = {name: value for name, value in fields.items() if value or name == "at"}
+    if isinstance(entry, TaskCancelRequested) and not entry.by:
+        del fields["by"]
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure", "expression", "question", "response", "purpose"):
         if fields.get(name) is not None:

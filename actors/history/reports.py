@@ -10,6 +10,7 @@ from msgspec import structs
 
 from stretto.actors.history.choices import checked_outcomes, checked_statuses
 from stretto.actors.history.ends import explain_end
+from stretto.actors.history.kept_reports import KeptReports
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
 from stretto.actors.history.plain import (
     audit_as_json,
@@ -23,6 +24,7 @@ from stretto.actors.history.plain import (
 )
 from stretto.actors.history.priorities import checked_priority
 from stretto.actors.history.replay import replay
+from stretto.actors.history.replayed_tasks import replayed_tasks
 from stretto.actors.history.run_ends import cancel_of, deadline_of
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
 from stretto.actors.journal import (
@@ -149,19 +151,19 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     }
 
 
-def status_of(reader: Reader, run_id: str) -> dict[str, Any]:
+def status_of(reader: Reader, run_id: str, *, kept: KeptReports | None = None) -> dict[str, Any]:
     """Return {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
 
-    A fan-out that may start items also has `window` {concurrency, max_failures}.
+    A fan-out that may start items also has `window` {concurrency, max_failures}. The tasks of a run in progress are
+    those of a replay, which is kept in `kept` until the run has a new entry.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)
-    accepted = unless_sealed(lambda: reader.accepted(run_id))
     tasks = None
-    if accepted is not None and row.ended_at is None and reader.quarantine(run_id) is None:
-        replayed = unless_sealed(lambda: replay(reader, accepted))
-        tasks = None if replayed is None else replayed[0].tasks()
+    if row.ended_at is None and reader.quarantine(run_id) is None:
+        tasks = replayed_tasks(reader, run_id, kept)
     if tasks is None:
+        accepted = unless_sealed(lambda: reader.accepted(run_id))
         names = () if accepted is None else accepted.workflow.tasks
         tasks = _tasks_of(reader.tasks(run_id), names)
     return {"id": run_id, "workflow": row.workflow, "status": row.status, "tasks": tasks}
@@ -297,7 +299,8 @@ def _explained_end(reader: Reader, row: RunRow, task: str | None) -> list[dict[s
         if accepted is not None:
             check_task(accepted.workflow, task)
     end = reader.end(row.id)
-    return explain_end(row.status, time_as_json(row.ended_at), () if end is None else end.errors, task)
+    errors = () if end is None else end.errors
+    return explain_end(row.status, time_as_json(row.ended_at), errors, task, cancel_of(reader, row))
 
 
 def show_definition(reader: Reader, run_id: str, now: Callable[[str], str | None] | None = None) -> dict[str, Any]:

@@ -109,20 +109,28 @@ def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: b
         body: The body.
 
     Raises:
-        BadRequest: The body has members of several of them.
+        BadRequest: The body has members of several of them, or of none, or the query another value of a selector.
     """
     pairs = list(query)
+    for name, value in (pair for route in routes for pair in _selecting(route)):
+        other = next((given for key, given in pairs if key == name and given != value), value)
+        if other != value:
+            raise BadRequest(f"`{name}` must be {value}, got {other[:100]!r}")
     selected = [route for route in routes if route.selector and all(pair in pairs for pair in _selecting(route))] or [
         route for route in routes if not route.selector
     ]
     if len(selected) == 1:
         return selected[0]
     fields = [set(route.request.__struct_fields__) for route in selected]
-    given = _members(body).keys() - set.intersection(*fields)  # a member of all of them decides nothing
-    meant = [route for route, names in zip(selected, fields, strict=True) if given & names]
-    if len(meant) > 1:
+    known: set[str] = set().union(*fields)
+    deciding = known - fields[0].intersection(*fields)  # a member of all of them decides nothing
+    given = _members(body).keys() & deciding
+    if len(given) > 1:
         raise BadRequest(f"give only one of {' and '.join(map(repr, sorted(given)))} in a request")
-    return meant[0] if meant else selected[0]
+    if not given:
+        _check_known(_members(body), sorted(known), Places([], [], [], []))
+        raise BadRequest(f"give {' or '.join(map(repr, sorted(deciding)))}")
+    return next(route for route, names in zip(selected, fields, strict=True) if given & names)
 
 
 def request_of(

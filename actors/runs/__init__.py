@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.changes import MAX_CHANGES, ChangeTracker, count_items
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.error_groups import ErrorGroups
     from stretto.actors.runs.event_messages import (
         DueFound,
         DueUnread,
@@ -127,6 +128,7 @@ else:
             ),
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
+            "error_groups": "ErrorGroups",
             "event_messages": "DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue",
             "event_wait_item": "EventWaitItem",
             "file_rules": "FileRules",
@@ -193,6 +195,7 @@ __all__ = [
     "DueFound",
     "DueUnread",
     "ErrorGroup",
+    "ErrorGroups",
     "EventWaitItem",
     "EventsLookedAt",
     "EventsUnread",

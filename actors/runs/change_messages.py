@@ -40,10 +40,11 @@ class UnfollowRun(msgspec.Struct, frozen=True):
 class ReportChanges(msgspec.Struct, frozen=True):
     """Answer with what has changed since entry `since`, once that is durable.
 
-    The answer is complete if `since` is not the entry of the last answer to the same follower.
+    The answer is complete if `since` is not the entry of the last answer to the same follower. Without a follower it is
+    complete, and adds no follower.
     """
 
-    follower: ActorRef[Any]
+    follower: ActorRef[Any] | None
     since: int | None
 
 
@@ -142,6 +143,11 @@ class ErrorGroup(msgspec.Struct, frozen=True):
     where: dict[str, Any] | None
     count: int
     first: int
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """The part that differs between the groups of a run."""
+        return self.task, self.kind, self.message, str(self.where)
 
 
 class RunChanges(msgspec.Struct, frozen=True):

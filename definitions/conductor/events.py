@@ -155,12 +155,13 @@ class TaskResumeRequested(msgspec.Struct, frozen=True):
 class TaskCancelRequested(msgspec.Struct, frozen=True):
     """Stop the items of a task's active visits. The visits end cancelled, and the run goes on from there.
 
-    With `visit`, that visit is late, and only it is stopped.
+    With `visit`, that visit is late, and only it is stopped. `by` is the token or user that asks, if that is known.
     """
 
     task: str
     at: float
     visit: int | None = None
+    by: str | None = None
 
 
 class RunLate(msgspec.Struct, frozen=True):

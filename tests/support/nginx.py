@@ -1,10 +1,10 @@
-"""The real nginx for tests, with the configuration of docs/nginx.conf."""
+"""The real nginx for tests, with the configurations of docs/."""
 
 import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,25 +44,39 @@ def program() -> str:
 
 @contextmanager
 def reverse_proxy(folder: Path, files: Files, daemon: str) -> Iterator[int]:
-    """Run nginx before a daemon's port. Yields the port that nginx serves.
+    """Run nginx with TLS before a daemon's port, as docs/nginx.conf has it. Yields the port that nginx serves.
 
     Args:
         folder: Where nginx writes.
         files: The certificate.
         daemon: The daemon's URL.
     """
+    here = {
+        "listen 443 ssl;": "listen 127.0.0.1:{port} ssl;",
+        "127.0.0.1:8420": daemon.removeprefix("http://"),
+        "/etc/nginx/stretto.pem": str(files.cert),
+        "/etc/nginx/stretto.key": str(files.key),
+    }
+    with configured_proxy(folder, DOCS / "nginx.conf", here) as port:
+        yield port
+
+
+@contextmanager
+def configured_proxy(folder: Path, config: Path, here: Mapping[str, str]) -> Iterator[int]:
+    """Run nginx with a configuration. Yields the port that nginx serves.
+
+    Args:
+        folder: Where nginx writes.
+        config: The file with the servers.
+        here: What stands in it once, and what stands here instead. `{port}` in it is the port.
+    """
     nginx = program()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-        servers = (DOCS / "nginx.conf").read_text()
-        for written, here in (
-            ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-            ("127.0.0.1:8420", daemon.removeprefix("http://")),
-            ("/etc/nginx/stretto.pem", str(files.cert)),
-            ("/etc/nginx/stretto.key", str(files.key)),
-        ):
+        servers = config.read_text()
+        for written, instead in here.items():
             assert servers.count(written) == 1, written
-            servers = servers.replace(written, here)
+            servers = servers.replace(written, instead.replace("{port}", str(port)))
         user = "user root;" if os.getuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(user=user, servers=servers))
         # It takes the listening socket over, so that nobody has to wait for it.

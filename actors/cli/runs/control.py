@@ -15,10 +15,12 @@ from stretto.actors.operations import (
     CONTROLS,
     TASK_CONTROLS,
     Accepted,
+    Cancel,
     ControlRequest,
     DeleteRun,
     Done,
     PreviewAnswer,
+    PreviewCancel,
     PreviewPrune,
     PreviewRerun,
     Prune,
@@ -88,7 +90,7 @@ def rerun(
     fields = run, scope, task, items_of(chosen), error_group
     if dry_run:
         preview = source.ask(PreviewRerun(*fields), PreviewAnswer).preview
-        text = f"{preview['tasks']:,} tasks with {preview['items']:,} items would run again"
+        text = f"{_counted(preview['tasks'], 'task')} with {_counted(preview['items'], 'item')} would run again"
         print_json(preview) if as_json else click.echo(text)
         return
     new = source.ask(Rerun(*fields, labels=labels, note=note), Accepted).run
@@ -135,13 +137,13 @@ def prune(
         if as_json:
             print_json({"would_delete": found})
         else:
-            click.echo("1 run would be deleted" if found == 1 else f"{found:,} runs would be deleted")
+            click.echo(f"{_counted(found, 'run')} would be deleted")
         return
     deleted = source.ask(Prune(older_than, keep, note=note), Pruned).runs
     if as_json:
         print_json({"deleted": deleted})
     else:
-        click.echo("1 run deleted" if deleted == 1 else f"{deleted:,} runs deleted")
+        click.echo(f"{_counted(deleted, 'run')} deleted")
 
 
 @click.command()
@@ -175,6 +177,11 @@ def _command_of(control: RunControl) -> click.Command:
     of_task = TASK_CONTROLS.get(control.command)
 
     def change(source: Source, *, run: str, note: str | None, as_json: bool, **given: Any) -> None:
+        if given.get("dry_run"):
+            if given["only"] is not None:
+                raise click.UsageError("--dry-run counts what a cancellation of the whole run stops: leave out --task")
+            _preview_cancel(source, run, as_json=as_json)
+            return
         values = {name: given[name] for name, _ in fields}
         request: Callable[..., ControlRequest] = control.request
         if of_task is not None and given["only"] is not None:
@@ -187,9 +194,28 @@ def _command_of(control: RunControl) -> click.Command:
     if of_task is not None:
         described = f"Only the task TASK: {(of_task.__doc__ or '').partition(': ')[2]}"
         command = click.option("--task", "only", metavar="TASK", help=described)(command)
+    if control.request is Cancel:
+        command = click.option("--dry-run", is_flag=True, help="Only show what a cancellation would stop.")(command)
     for name, kind in reversed(fields):
         command = click.argument(name, type=kind)(command)
     return click.command(control.command, help=cleandoc(control.request.__doc__ or ""))(RUN(command))
+
+
+def _preview_cancel(source: Source, run: str, *, as_json: bool) -> None:
+    """Print what a cancellation of a run would stop."""
+    preview = source.ask(PreviewCancel(run), PreviewAnswer).preview
+    if as_json:
+        print_json(preview)
+        return
+    done = "be stopped" if preview["policy"] == "cancel_running" else "finish"
+    click.echo(
+        f"{_counted(preview['items'], 'item')} in flight would {done}, {preview['not_started']:,} would not start "
+        f"({preview['policy']})"
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _argument_of(field: msgspec.inspect.Field) -> "tuple[str, click.ParamType[Any]]":

@@ -159,7 +159,7 @@ def items(
 
 def show_items(page: ItemsAnswer, clock: Clock) -> None:
     """Print a page of items."""
-    headings = ("TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "TOOK", "ERROR")
+    headings = ("TASK", "VISIT", "ITEM", "ATTEMPT", "OUTCOME", "AT", "TOOK", "ERROR")
     show_table(
         headings,
         [
@@ -193,7 +193,7 @@ def show_cursor(cursor: str | None, empty: str | None) -> None:
 def _show_item(item: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
-            ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("try", item["attempt"]),
+            ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("attempt", item["attempt"]),
             ("outcome", item["outcome"]), ("began", clock.format(item.get("began_at")) or "-"),
             ("ended", clock.format(item["at"])), ("took", _took(item)),
         ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from stretto.actors.engine.actor import EngineActor
+from stretto.actors.engine.requests import asked_by_client
 from stretto.actors.journal import Requester
 from stretto.definitions.conductor import events
 
@@ -37,7 +38,9 @@ class ControlMethods(EngineActor):
 
     def cancel_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
         """Cancel a task of a run: its items are stopped, and it ends cancelled. The run goes on as after a failure."""
-        return self._core.requests.control(run_id, "change", "cancel_task", by, events.TaskCancelRequested, task)
+        return self._core.requests.control(
+            run_id, "change", "cancel_task", by, asked_by_client(events.TaskCancelRequested, by), task
+        )
 
     def pause_task(self, run_id: str, task: str, *, by: Requester | None = None) -> Any:
         """Pause a task of a run: running items finish, and nothing new starts in it. Its sub-workflows pause, too."""

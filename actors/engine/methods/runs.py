@@ -58,7 +58,8 @@ class RunMethods(EngineActor):
         """Return why a run, or one of its tasks, is waiting, or how and where an ended run ended.
 
         Returns:
-            A list of {kind, text, ...}. Of an ended run: `ended`, and an `error` for each of its errors.
+            A list of {kind, text, ...}. Of an ended run: `ended`, and an `error` for each of its errors. `ended` of a
+            cancelled one has {at, by, late} of that request as `cancelled`, if there is a store.
 
         Raises:
             UnknownTask: The workflow has no such task.

@@ -1,12 +1,12 @@
 """A run as a client puts it together: the whole state, and the difference that a report makes to it."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 from msgspec import structs
 
-from stretto.actors.gateway.live.frames import Part, part
+from stretto.actors.gateway.live.frames import Part
 from stretto.actors.runs import (
     MAX_CHANGES,
     ErrorGroup,
@@ -23,9 +23,6 @@ MAX_RANGES_BYTES: Final = 16 * 1024
 """Bytes of the ranges of one task in a frame. Longer ones are sent as "many"."""
 MANY: Final = "many"
 """Sent in place of the items of a task if too many have changed: fetch the states of all."""
-
-
-_Key: TypeAlias = tuple[str, str, str, str]
 
 
 class Items(msgspec.Struct):
@@ -60,7 +57,7 @@ class RunModel:
         self.status = ""
         self.tasks: dict[str, dict[str, Any]] = {}
         self.items: dict[str, Items] = {}
-        self._errors: dict[_Key, ErrorGroup] = {}
+        self._errors: dict[tuple[str, str, str, str], ErrorGroup] = {}
 
     def apply(self, changes: RunChanges) -> Delta:
         """Take a report, complete or not, and return what it changes here."""
@@ -104,19 +101,18 @@ class RunModel:
 
     def _vanished(self, groups: tuple[ErrorGroup, ...]) -> Iterator[ErrorGroup]:
         """Yield the groups that a complete report does not have, as empty ones."""
-        present = set(map(_key, groups))
+        present = {each.key for each in groups}
         for key, group in self._errors.items():
             if key not in present:
                 yield structs.replace(group, count=0)
 
     def _apply_errors(self, groups: Iterable[ErrorGroup]) -> Iterator[ErrorGroup]:
         for group in groups:
-            key = _key(group)
-            if self._errors.get(key) != group:
-                self._errors[key] = group
+            if self._errors.get(group.key) != group:
+                self._errors[group.key] = group
                 yield group
             if not group.count:
-                self._errors.pop(key, None)
+                self._errors.pop(group.key, None)
 
     def errors(self) -> list[ErrorGroup]:
         """Return the groups of errors of each task's last visit."""
@@ -127,13 +123,13 @@ class RunModel:
     def whole(self) -> Iterator[Part]:
         """Yield the whole state."""
         for name, report in self.tasks.items():
-            yield part("tasks", name, report)
+            yield Part("tasks", name, report)
         for name, items in self.items.items():
             states = items.states
             if states is None:
-                yield part("items", name, MANY)
+                yield Part("items", name, MANY)
             elif any(states):
-                yield part("items", name, self._ranges(states))
+                yield Part("items", name, self._ranges(states))
 
     @staticmethod
     def _ranges(states: bytes) -> dict[str, Ranges] | str:
@@ -142,13 +138,9 @@ class RunModel:
     def changed(self, delta: Delta) -> Iterator[Part]:
         """Yield the parts that have changed."""
         for name in delta.tasks:
-            yield part("tasks", name, self.tasks[name])
+            yield Part("tasks", name, self.tasks[name])
         for name, ranges in delta.items.items():
-            yield part("items", name, MANY if ranges is None else _bounded(ranges))
-
-
-def _key(group: ErrorGroup) -> _Key:
-    return group.task, group.kind, group.message, str(group.where)
+            yield Part("items", name, MANY if ranges is None else _bounded(ranges))
 
 
 def _bounded(ranges: dict[str, Ranges]) -> dict[str, Ranges] | str:

@@ -108,3 +108,5 @@ def test_a_daemon_without_pools_says_how_to_make_them(tmp_path: Path) -> None:
         daemon = ("--daemon", opened.client.url)
         assert pools("list", *daemon).stderr == "no pools: the section `pools` of the settings makes them\n"
         assert json.loads(pools("list", "--json", *daemon).stdout) == []
+        for arguments in (("show", "compute"), ("drain", "compute")):
+            assert "there is no pool 'compute'; there is none\n" in pools(*arguments, *daemon, code=2).stderr

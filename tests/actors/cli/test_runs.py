@@ -124,10 +124,10 @@ def test_long_lists_are_paged(kept: Kept) -> None:
 
 
 def test_items_are_listed(kept: Kept) -> None:
-    """Each try on a line, an error's text on that line whatever it holds, and no secret."""
+    """Each attempt on a line, an error's text on that line whatever it holds, and no secret."""
     result = kept.runs("items", kept.failed.id, "--utc")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "TOOK", "ERROR"]
+    assert lines[0].split() == ["TASK", "VISIT", "ITEM", "ATTEMPT", "OUTCOME", "AT", "TOOK", "ERROR"]
     assert len(lines) == 4
     assert "no answer with ?[31m******" in lines[2]
     assert [line[lines[0].index("TOOK") :][:6].strip() for line in lines[1:]] == ["-", "-", "0.25 s"]
@@ -239,6 +239,20 @@ def test_a_run_is_controlled_without_a_daemon(kept: Kept) -> None:
     assert f"ended by  {cancelled['by']} (cancelled " in kept.runs("show", kept.running.id).stdout
     history = kept.told("history", kept.running.id, "--kind", "cancel_requested")["entries"]
     assert [each.get("by") for each in history] == [cancelled["by"]] * 2
+
+
+def test_a_cancellation_is_only_counted_if_asked_so(kept: Kept) -> None:
+    """Nothing is written: the run goes on."""
+    result = kept.runs("cancel", kept.running.id, "--dry-run")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "1 item in flight would finish, 0 would not start (allow_finish)\n",
+    )
+    told = kept.told("cancel", kept.running.id, "--dry-run")
+    assert told == {"policy": "allow_finish", "tasks": 1, "items": 1, "not_started": 0}
+    assert kept.status(kept.running) == "running"
+    refused = kept.runs("cancel", kept.running.id, "--dry-run", "--task", "probe")
+    assert (refused.exit_code, "leave out --task" in refused.stderr) == (2, True)
 
 
 def test_a_fan_out_is_controlled_without_a_daemon(kept: Kept) -> None:

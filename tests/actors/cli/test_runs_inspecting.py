@@ -88,7 +88,7 @@ def test_items_are_listed_in_their_order(kept: Kept) -> None:
 def test_a_rerun_is_only_counted_if_asked_so(kept: Kept) -> None:
     """Nothing is written: there is no other run."""
     result = kept.runs("rerun", "--failed-items", "--dry-run")
-    assert result.stdout == "1 tasks with 2 items would run again\n"
+    assert result.stdout == "1 task with 2 items would run again\n"
     assert kept.told("rerun", "--dry-run") == {"tasks": 1, "items": 3}
     listed = CliRunner().invoke(main, ["runs", "list", "--json", "--store", kept.url])
     assert len(json.loads(listed.stdout)["runs"]) == 1

@@ -288,3 +288,25 @@ def test_a_retention_is_not_negative(start_bench: Callable[..., Bench]) -> None:
     """As for runs."""
     with pytest.raises(ValueError, match="retain_audit_days must be at least 0, got -1"):
         start_bench(retain_audit_days=-1)
+
+
+def test_the_end_and_the_history_of_a_run_name_who_has_cancelled(
+    start_bench: Callable[..., Bench], tmp_path: Any
+) -> None:
+    """The run, or one of its tasks. A program that has the engine has no name."""
+    bench = start_bench(store=f"sqlite:///{tmp_path}/cancelled.db")
+    for by, named, said in ((MIRA, {"by": "mira"}, " by mira"), (None, {}, "")):
+        run, other = bench.submit(FAN_OUT), bench.submit(FAN_OUT)
+        get(bench.proxy.cancel_task(other.id, "wait", by=by))
+        outcome_of(other)
+        page = get(bench.proxy.history(other.id, kind="task_cancel_requested"))
+        at = page["entries"][0]["at"]
+        number = page["entries"][0]["number"]
+        assert page["entries"] == [
+            {"number": number, "type": "task_cancel_requested", "task": "wait", "at": at, "visit": None, **named}
+        ]
+        get(bench.proxy.cancel(run.id, by=by))
+        assert outcome_of(run).status == "cancelled"
+        ended = get(bench.proxy.why(run.id))[0]
+        assert ended["text"] == f"the run was cancelled{said} at {ended['since']}"
+        assert ended["cancelled"] == get(bench.proxy.run(run.id))["cancelled"]

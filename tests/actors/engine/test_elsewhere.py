@@ -135,3 +135,31 @@ def test_a_run_that_is_claimed_goes_on_being_followed(
         if isinstance(message, RunChanged):
             host.changes(run.id, inbox, None)
     assert message.outcome.status == "succeeded"
+
+
+def test_the_status_of_an_unchanged_run_of_another_engine_reads_no_entries(
+    pair: tuple[Bench, Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was replayed once, and is again when the run has changed."""
+    first, second = pair
+    run = first.submit(PAUSED)
+    reader = get(second.proxy.host.services()).readers._reader
+    read: list[int] = []
+    entries = type(reader).entries
+
+    def count(self: Any, *arguments: Any) -> Any:
+        found = entries(self, *arguments)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(type(reader), "entries", count)
+    while get(second.proxy.status(run.id))["tasks"]["a"]["status"] != "running":
+        pass
+    read.clear()
+    before = get(second.proxy.status(run.id))
+    assert [get(second.proxy.status(run.id)) for _ in range(5)] == [before] * 5
+    assert read == []
+    get(first.proxy.pause(run.id))
+    assert get(second.proxy.status(run.id))["status"] in {"pausing", "paused"}
+    assert sum(read) >= 1
+    get(first.proxy.cancel(run.id))

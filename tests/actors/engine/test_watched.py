@@ -1,30 +1,25 @@
 """Runs that other engines watch: each is followed once, its news are few, and they end with the watch."""
 
-import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from stretto.actors.engine import watched
-from stretto.actors.engine.run_states import RunState, decode_news, state_after
+from stretto.actors.engine.run_states import decode_news
 from stretto.actors.engine.watched import NEWS_SECONDS
 from stretto.actors.journal import PeerWatches, RunsLooked
-from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.watches import Watches
-from stretto.actors.runs import LastChanges, RunChanged, RunChanges, RunEnded
 from tests.support.counted_sql import counting
 from tests.support.databases import administration
 from tests.support.engines import Bench, outcome_of
-from tests.support.waiting import PATIENCE, Inbox, messages_of
-
-if TYPE_CHECKING:
-    import pykka
+from tests.support.run_followers import Follower, Taken
+from tests.support.waiting import PATIENCE
 
 LEASE = 3.0
 HELD = """
@@ -90,30 +85,6 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int, str, by
     return sent
 
 
-class Taken:
-    """Messages of a type that any engine is sent from now on: `wait` for the next ones."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
-        self.messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        send = SqlPeers._tell
-
-        def note(actor: Any, message: Any) -> None:
-            send(actor, message)
-            if isinstance(message, kind):
-                self.messages.put(message)
-
-        monkeypatch.setattr(SqlPeers, "_tell", staticmethod(note))
-
-    def left(self) -> list[Any]:
-        """Return the messages that have come since the last one that was waited for."""
-        return [self.messages.get() for _ in range(self.messages.qsize())]
-
-    def wait(self, accepts: Callable[[Any], bool] = lambda _message: True) -> Any:
-        while not accepts(message := self.messages.get(timeout=PATIENCE)):
-            pass
-        return message
-
-
 @pytest.fixture
 def watches_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
     return Taken(monkeypatch, PeerWatches)
@@ -126,57 +97,6 @@ def looks_taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
 
 def get(answer: Any) -> Any:
     return answer.get(timeout=PATIENCE)
-
-
-class Follower:
-    """Follows a run as live streams do, and puts its states together."""
-
-    def __init__(self, bench: Bench, run_id: str, inbox: "pykka.ActorRef[Inbox]") -> None:
-        self._host = bench.proxy.host
-        self._run_id = run_id
-        self._inbox = inbox
-        self._messages = messages_of(inbox)
-        get(self._host.subscribe_to_ends(inbox))
-        get(self._host.follow(run_id, inbox))
-        self.state: RunState | None = None
-        self.ended: RunEnded | None = None
-        self.ask()
-
-    def ask(self) -> None:
-        self._take(
-            get(self._host.changes(self._run_id, self._inbox, None if self.state is None else self.state.number))
-        )
-
-    def _take(self, changes: RunChanges) -> None:
-        assert self.state is None or changes.number >= self.state.number
-        self.state = state_after(self.state, changes)
-
-    def step(self) -> None:
-        """Take the next message."""
-        message = self._messages.get(timeout=PATIENCE)
-        if isinstance(message, RunChanged):
-            try:
-                self.ask()
-            except Exception:  # noqa: BLE001 - it has ended: that is the next message
-                return
-        elif isinstance(message, LastChanges):
-            self._take(message.changes)
-        elif isinstance(message, RunEnded) and message.run_id == self._run_id:
-            self.ended = message
-
-    def until(self, accepts: Callable[[RunState], bool]) -> RunState:
-        """Follow the run to a state."""
-        while self.state is None or not accepts(self.state):
-            assert self.ended is None
-            self.step()
-        return self.state
-
-    def to_the_end(self) -> RunState:
-        """Follow the run to its end."""
-        while self.ended is None:
-            self.step()
-        assert self.state is not None
-        return self.state
 
 
 def test_a_follower_at_another_engine_comes_to_the_same_state(

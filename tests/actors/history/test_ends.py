@@ -10,6 +10,16 @@ def test_why_of_a_run_that_succeeded_or_was_cancelled_says_that() -> None:
     texts = [each["text"] for each in explain_end("succeeded", "2026-01-01T00:00:00Z", [tolerated])]
     assert texts == ["the run succeeded at 2026-01-01T00:00:00Z", "tolerated: 'a': no luck"]
     assert [each["text"] for each in explain_end("cancelled", None, [])] == ["the run was cancelled"]
+    request = {"at": "2026-01-01T00:00:00Z", "by": "ann", "late": False}
+    assert explain_end("cancelled", "2026-01-01T00:00:02Z", [], cancelled=request) == [
+        {
+            "kind": "ended", "text": "the run was cancelled by ann at 2026-01-01T00:00:02Z", "status": "cancelled",
+            "since": "2026-01-01T00:00:02Z", "cancelled": request,
+        }
+    ]  # fmt: skip
+    late, unknown = {**request, "by": None, "late": True}, {**request, "by": None}
+    texts = [explain_end("cancelled", None, [], cancelled=each)[0]["text"] for each in (late, unknown)]
+    assert texts == ["the run was cancelled by its deadline", "the run was cancelled"]
     errors = [tolerated, {**tolerated, "task": "b", "handled": False}]
     assert [each["text"] for each in explain_end("failed", None, errors)] == [
         "the run failed",

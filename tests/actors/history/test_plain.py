@@ -9,7 +9,7 @@ from stretto.actors.history.plain import entry_as_json, failure_as_json, run_as_
 from stretto.actors.journal.records import Entry, SecretsLearned
 from stretto.actors.journal.store import RunRow, TaskRow
 from stretto.actors.journal.times import time_as_json
-from stretto.definitions.conductor import CancelRequested, Failure, RetryDue
+from stretto.definitions.conductor import CancelRequested, Failure, ItemCompleted, RetryDue, TaskCancelRequested
 from stretto.definitions.context.masking import MASK, Mask
 from stretto.definitions.data.frozen import freeze
 from stretto.definitions.errors import Place
@@ -17,6 +17,13 @@ from tests.support.entries import ENTRIES
 from tests.support.recording import completed, failed
 
 NO_MASK = Mask()
+
+OPTIONAL: dict[type, set[str]] = {
+    CancelRequested: {"by", "late"},
+    TaskCancelRequested: {"by"},
+    ItemCompleted: {"taken_over"},
+}
+"""The fields that entries lack which need none."""
 
 
 def test_times_are_to_the_microsecond_in_utc() -> None:
@@ -33,7 +40,7 @@ def test_every_entry_becomes_json(entry: Entry) -> None:
     assert list(shown)[:2] == ["number", "type"]
     assert msgspec.json.decode(msgspec.json.encode(shown))["number"] == 7
     if not isinstance(entry, SecretsLearned):
-        optional = {"by", "late"} if isinstance(entry, CancelRequested) else {"taken_over"}
+        optional = OPTIONAL.get(type(entry), set())
         left_out = {name for name in optional if not getattr(entry, name, True)}
         assert {"number", "type", *entry.__struct_fields__} - left_out == set(shown)
 

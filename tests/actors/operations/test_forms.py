@@ -350,6 +350,8 @@ def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
         ),
         ("POST", "/runs/r/pause", b'{"note":"' + b"x" * 1001 + b'"}', "expected `str` of length <= 1000 at `note`"),
         ("POST", "/runs/r/cancel?x=1", b"", "POST /api/v1/runs/{run}/cancel takes no query, got 'x'"),
+        ("POST", "/runs/r/cancel?dry_run=true", b"", "`dry_run` must be 1, got 'true'"),
+        ("GET", "/runs/r/tasks/t/items/0/output?follow=0", b"", "`follow` must be 1, got '0'"),
         ("POST", "/runs", b"", "missing required field `workflow`"),
         ("POST", "/runs", b"{", "the body must be a JSON object"),
         ("POST", "/runs", b"[]", "the body must be a JSON object"),
@@ -360,6 +362,13 @@ def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
         ("POST", "/runs/r/rerun", b'{"run":"other"}', "there is no 'run' here"),
         ("POST", "/runs/r/rerun", b'{"scope":"failed_tasks","task":"t"}', "a task needs the scope failed_items"),
         ("PATCH", "/runs/r/tasks/t", b'{"concurrency":"3"}', "expected `int`, got `str`"),
+        ("PATCH", "/runs/r/tasks/t", b'{"note":"why"}', "give 'concurrency' or 'max_failures'"),
+        (
+            "PATCH",
+            "/runs/r/tasks/t",
+            b'{"max_failres":3}',
+            "there is no 'max_failres' here; did you mean 'max_failures'?",
+        ),
     ],
 )
 def test_what_is_no_request_is_refused(method: str, target: str, body: bytes, told: str) -> None:

@@ -16,7 +16,7 @@ from stretto.actors.gateway.pages.grouping import MOST_GROUPS, like_errors, like
 from stretto.actors.gateway.pages.progress import Progress, progress_of
 from stretto.actors.gateway.pages.runs import Filters, filters_of
 from stretto.actors.journal.sql import run_rows, run_search
-from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Pause, Run, Runs, Status, Submit, Watch
+from stretto.actors.operations import Cancel, CreateEnterCode, CreateToken, Pause, Run, Runs, Status, Submit, Watch, Why
 from tests.support.browsing import Browser
 from tests.support.gateways import with_port
 
@@ -317,6 +317,8 @@ def test_a_cancelled_run_shows_who_has_cancelled_it(tmp_path: Path) -> None:
         who = shown_run.run["cancelled"]["by"]
         page = await text_of(browser, f"/runs/{run}")
         assert re.search(rf"<dt>Cancelled</dt><dd>.* by {re.escape(who)}</dd>", page)
+        reasons: Any = await asyncio.to_thread(client.ask, Why(run))
+        assert f" by {who}" in reasons.reasons[0]["text"]
 
     with_runs(tmp_path, test)
 

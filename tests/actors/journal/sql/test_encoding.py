@@ -45,7 +45,7 @@ STORED_MEMBERS = {
     "run_timed_out": "",
     "task_pause_requested": "",
     "task_resume_requested": "",
-    "task_cancel_requested": "",
+    "task_cancel_requested": "by",
     "concurrency_requested": "concurrency",
     "skip_requested": "",
     "retry_requested": "",
