@@ -26,6 +26,8 @@ from tests.support.harness import PATIENCE
 MOST_LINES = 10_000
 """Lines of a log in which an event is looked for: a daemon that logs without end tells it no more."""
 STRETTO = PROGRAM
+NEW_INTERPRETER = [sys.executable, "-c", "from stretto.actors.cli import main; main()"]
+"""The beginning of a command that is not forked, for tests of a daemon's memory, descriptors and forks."""
 
 ACTIONS = """
 import asyncio
