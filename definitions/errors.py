@@ -100,6 +100,20 @@ class StrettoError(Exception):
     code = "error"
 
 
+class LimitReached(StrettoError):
+    """As much is there as may be.
+
+    Attributes:
+        setting: The name of the limit: that of its setting, or of its constant. It is empty in a client.
+        most: What it allows, or None in a client.
+    """
+
+    def __init__(self, message: str, setting: str = "", most: int | None = None) -> None:
+        self.setting = setting
+        self.most = most
+        super().__init__(message)
+
+
 class InvalidDefinition(StrettoError):
     """A definition has errors; `findings` lists all of them in the file's order."""
 

@@ -79,6 +79,9 @@ def _examined_by(daemon: AskedDaemon, paths: tuple[str, ...]) -> "dict[Path, tup
     for name in paths:
         try:
             text = read_text(Path(name))
+        except IsADirectoryError:
+            message = f"{name!r} is a folder, and a daemon is sent the text of files: name them, or leave out --daemon"
+            raise click.UsageError(message) from None
         except OSError as error:
             raise click.UsageError(f"cannot read the definition {name!r}: {error.strerror}") from None
         except UnicodeDecodeError as error:

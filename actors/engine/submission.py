@@ -25,14 +25,14 @@ from stretto.actors.runs import (
     checked_labels,
     idempotency_of,
 )
-from stretto.definitions.errors import StrettoError, UnknownWorkflow
+from stretto.definitions.errors import LimitReached, StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
 
 
-class TooManyRuns(StrettoError):
+class TooManyRuns(LimitReached):
     """The engine has as many runs in progress as it may have. Retry when some have ended."""
 
     code = "too_many_runs"
@@ -90,7 +90,9 @@ class Admission:
         if len(self._table) >= self._max_runs:
             raise TooManyRuns(
                 f"{len(self._table):,} runs are in progress, at most {self._max_runs:,} may be (engine.max_runs): "
-                "submit it again when some have ended"
+                "submit it again when some have ended",
+                "engine.max_runs",
+                self._max_runs,
             )
 
 

@@ -176,7 +176,8 @@ def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
         yield {"kind": "key", "text": text, "count": wait.items, "key": wait.key}
     for rate in blockers.rates:
         until = "" if rate.until is None else f" until {_time(rate.until)}"
-        text = f"{_items(rate.items)} for the rate of {rate.key!r} ({rate.limit:,} in {rate.per:,g} seconds){until}"
+        per = "1 second" if rate.per == 1 else f"{rate.per:,g} seconds"
+        text = f"{_items(rate.items)} for the rate of {rate.key!r} ({rate.limit:,} in {per}){until}"
         found = {"kind": "rate", "text": text, "count": rate.items, "key": rate.key}
         yield found if rate.until is None else {**found, "until": _time(rate.until)}
     for each in blockers.pools:

@@ -3,11 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from stretto.metrics import get_logger
 
 _log = get_logger(__name__)
+
+REASONS: Final = ("closed", "silent", "garbage", "left", "gateway")
+"""Why workers are lost. The metrics have a counter of each from the start, so that its first increase is seen."""
 
 
 class PoolNotes:

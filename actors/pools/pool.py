@@ -17,7 +17,7 @@ from stretto.actors.pools.announcing import announced_action
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.carrier import Carrier
 from stretto.actors.pools.messages import InvalidMessage, Joined, ToPool, ToWorker, Welcome, decode_to_pool, encode
-from stretto.actors.pools.notes import PoolNotes
+from stretto.actors.pools.notes import REASONS, PoolNotes
 from stretto.actors.pools.scheduler import NO_RESOURCES, Scheduler
 from stretto.actors.pools.values import Inputs
 from stretto.actors.runners import Begun, Call, Done, Running
@@ -227,11 +227,12 @@ class Pool:
         workers = {"connected": 0, "draining": 0}
         for each in list(scheduler.workers.values()):
             workers["draining" if each.draining else "connected"] += 1
+        lost = {**dict.fromkeys(REASONS, 0), **self.notes.losses()}
         return PoolFigures(
             name=self.name, workers=workers, slots=scheduler.slots, in_flight=scheduler.in_flight,
             waiting=self._waiting, batches=counts["batches"], items_sent=counts["items_sent"],
             bytes_sent=counts["bytes_sent"], bytes_received=counts["bytes_received"],
-            values_put=counts["values_put"], late_ends=counts["late_ends"], lost=self.notes.losses(),
+            values_put=counts["values_put"], late_ends=counts["late_ends"], lost=lost,
         )  # fmt: skip
 
     def drain(self, worker: str | None) -> int:

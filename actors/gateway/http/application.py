@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from stretto.actors.gateway.http.cross_site import check_origin
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.gateway.http.problems import Problem, problem_of, written
+from stretto.actors.gateway.http.problems import Limit, Problem, problem_of, written
 from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.http.routing import LazyRoute, RouteTable
 from stretto.actors.operations import EVENTS
@@ -200,7 +200,8 @@ def _check_head(scope: Scope) -> None:
     size = sum(len(name) + len(value) for name, value in headers)
     if size > MAX_HEADER_BYTES:
         detail = f"the headers must have at most {MAX_HEADER_BYTES:,} bytes together (MAX_HEADER_BYTES), got {size:,}"
-        raise Problem("headers_too_large", detail, {"connection": "close"})
+        limit = Limit("MAX_HEADER_BYTES", MAX_HEADER_BYTES, size)
+        raise Problem("headers_too_large", detail, {"connection": "close"}, limit)
 
 
 def _of_the_router(error: BaseException) -> Problem | None:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 
-from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.problems import Limit, Problem
 from stretto.actors.operations import JSON
 
 REQUEST_SECONDS: Final = 10.0
@@ -66,6 +66,7 @@ class RequestMemory:
                             "limit_exceeded",
                             f"this request must have at most {most.bytes:,} bytes ({most.name})",
                             {"connection": "close"},
+                            Limit(most.name, most.bytes),
                         )
                     more = max(len(received) + len(chunk) - UNCOUNTED_BYTES, 0) - counted
                     self._take(more)
@@ -73,7 +74,8 @@ class RequestMemory:
                     received += chunk
         except TimeoutError:
             detail = f"a request must be sent within {REQUEST_SECONDS:g} s (REQUEST_SECONDS)"
-            raise Problem("request_timeout", detail, {"connection": "close"}) from None
+            limit = Limit("REQUEST_SECONDS", REQUEST_SECONDS)
+            raise Problem("request_timeout", detail, {"connection": "close"}, limit) from None
         except ClientDisconnect:
             raise Problem("bad_request", "the client left before the end of its request") from None
         finally:
@@ -89,6 +91,7 @@ class RequestMemory:
                 f"the requests being received must have at most {MAX_REQUESTS_BYTES:,} bytes together "
                 "(MAX_REQUESTS_BYTES); send the request again",
                 {"connection": "close"},
+                Limit("MAX_REQUESTS_BYTES", MAX_REQUESTS_BYTES),
             )
         self.used += count
 
@@ -114,4 +117,5 @@ def _check_containers(body: bytes | bytearray) -> None:
     count = body.count(b"[") + body.count(b"{")  # those in texts as well: a request near the bound is no usual one
     if count > MAX_REQUEST_CONTAINERS:
         detail = f"a request must have at most {MAX_REQUEST_CONTAINERS:,} lists and objects (MAX_REQUEST_CONTAINERS)"
-        raise Problem("limit_exceeded", f"{detail}, got {count:,}")
+        limit = Limit("MAX_REQUEST_CONTAINERS", MAX_REQUEST_CONTAINERS, count)
+        raise Problem("limit_exceeded", f"{detail}, got {count:,}", limit=limit)

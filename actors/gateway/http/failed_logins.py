@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
-from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.problems import Limit, Problem
 from stretto.metrics import get_logger
 
 MAX_FAILED_LOGINS: Final = 10
@@ -47,6 +47,7 @@ class FailedLogins:
                 f"an address may fail to {self._act} {MAX_FAILED_LOGINS} times in {FAILED_LOGINS_SECONDS:g} s "
                 f"(MAX_FAILED_LOGINS): try again in {math.ceil(left)} s",
                 {"retry-after": str(math.ceil(left))},
+                Limit("MAX_FAILED_LOGINS", MAX_FAILED_LOGINS),
             )
 
     def add(self, address: str) -> None:

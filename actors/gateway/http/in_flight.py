@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.actors.access import Caller
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.gateway.http.problems import RETRY_AFTER_SECONDS, Problem
+from stretto.actors.gateway.http.problems import RETRY_AFTER_SECONDS, Limit, Problem
 
 
 class RequestsInFlight:
@@ -40,6 +40,7 @@ class RequestsInFlight:
                 f"{self._most} requests of this client are being answered, as many as may be "
                 "(serve.max_requests_of_a_client): send it again when one of them is",
                 {"retry-after": str(RETRY_AFTER_SECONDS)},
+                Limit("serve.max_requests_of_a_client", self._most),
             )
         self._counts[client] += 1
 

@@ -53,6 +53,10 @@ _PROBLEM: Final = {
     "description": "Why a request is refused (RFC 9457). `code` is stable, `instance` is the request's id.",
     "properties": {
         "type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT, "instance": _TEXT, "code": _TEXT,
+        "limit": {"type": "number", "description": "The most that is allowed, if a limit was reached."},
+        "setting": {"type": "string", "description": "The name of that limit: of its setting, or of its constant."},
+        "value": {"type": "number", "description": "The amount in the request, if it is known."},
+        "retry_after": {"type": "integer", "description": "After how many seconds the request may be sent again."},
         "findings": {"type": "array", "items": {"$ref": "#/components/schemas/Finding"}},
     },
     "required": ["type", "title", "status", "detail", "instance", "code"],

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pykka
 
 from stretto.actors.outcome import AmbiguousRun
 from stretto.actors.runs import InvalidAnswer
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, StrettoError
+from stretto.definitions.errors import ExpressionError, InvalidDefinition, InvalidInput, LimitReached, StrettoError
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -107,6 +107,20 @@ STATUSES: Final[Mapping[str, int]] = {
 """The HTTP status of each code that an operation may answer with."""
 
 
+class Limit(NamedTuple):
+    """A limit that a request has reached.
+
+    Attributes:
+        setting: Its name: that of its setting, or of its constant.
+        most: What is allowed.
+        value: What the request has, if that is known.
+    """
+
+    setting: str
+    most: float
+    value: float | None = None
+
+
 class Problem(Exception):
     """A request is refused by the gateway itself.
 
@@ -114,12 +128,16 @@ class Problem(Exception):
         code: A key of `STATUSES`.
         detail: What is wrong, and what to do.
         headers: Headers that belong to the status.
+        limit: The limit that was reached, if one was.
     """
 
-    def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, headers: Mapping[str, str] | None = None, limit: Limit | None = None
+    ) -> None:
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
+        self.limit = limit
         super().__init__(detail)
 
 
@@ -131,6 +149,8 @@ def problem_of(error: BaseException) -> Problem | None:
         return Problem("engine_stopped", "the daemon is stopping")
     if isinstance(error, InvalidDefinition):
         return Problem(error.code, "the definition cannot be used")
+    if isinstance(error, LimitReached):
+        return Problem(error.code, str(error), limit=None if error.most is None else Limit(error.setting, error.most))
     if isinstance(error, StrettoError) and error.code in STATUSES:
         return Problem(error.code, str(error))
     return None
@@ -154,11 +174,16 @@ def written(problem: Problem, request_id: str, cause: BaseException) -> tuple[in
         "code": problem.code,
     }
     body |= _details_of(cause)
+    if (limit := problem.limit) is not None:
+        body |= {"limit": limit.most, "setting": limit.setting}
+        body |= {} if limit.value is None else {"value": limit.value}
     headers = {"content-type": MEDIA_TYPE, **problem.headers}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
     if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
+    if "retry-after" in headers:
+        body["retry_after"] = int(headers["retry-after"])
     return status, headers, encode_json(body)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from stretto.actors import rehearsal
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.files import RehearsedFiles
-from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.problems import Limit, Problem
 from stretto.actors.operations import Definition, Rehearse
 from stretto.actors.packs import read_pack_configuration
 from stretto.actors.runs import Services
@@ -54,7 +54,8 @@ class LongWork:
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns. Raises `Problem` if too much is waiting."""
         if self._waiting >= self._most:
-            raise Problem("busy", f"{self._most} definitions are waiting to be read ({self._limit}); try again")
+            detail = f"{self._most} definitions are waiting to be read ({self._limit}); try again"
+            raise Problem("busy", detail, limit=Limit(self._limit, self._most))
         self._waiting += 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, work)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from stretto.actors.access import Caller
-from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.problems import Limit, Problem
 
 MAX_CLIENTS: Final = 10_000
 """Clients whose budgets are remembered. The one that has sent nothing for the longest time is forgotten."""
@@ -63,4 +63,5 @@ class RequestRates:
             f"a client may send {self._most:g} requests a second (serve.max_requests_per_second): "
             f"send it again in {seconds} s",
             {"retry-after": str(seconds), "ratelimit-policy": self._policy.decode(), "ratelimit": limit},
+            Limit("serve.max_requests_per_second", self._most),
         )

@@ -19,7 +19,7 @@ from stretto.actors.gateway.live.source import FollowedItem, Message, Source
 from stretto.actors.gateway.live.subscription import Subscription
 from stretto.actors.runs import InquiryChanged, LastChanges, OutputChanged, RunChanged, RunEnded, RunNews, RunParked
 from stretto.definitions.conductor import ENDED, IllegalTransition
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.errors import LimitReached, StrettoError
 
 MAX_STREAMS: Final = 500
 """Streams of a daemon."""
@@ -33,7 +33,7 @@ CHECK_SECONDS: Final = 5.0
 """The time between two looks for streams whose time is over, while any are open. Nothing else wakes an idle daemon."""
 
 
-class TooManyStreams(StrettoError):
+class TooManyStreams(LimitReached):
     """The daemon, or the client's session, has as many streams open as it may have."""
 
     code = "too_many_streams"
@@ -262,13 +262,17 @@ class LiveHub:
             raise HubStopped("the daemon is stopping: it opens no more streams")
         if len(self._open) >= self._max_streams:
             raise TooManyStreams(
-                f"{len(self._open)} streams are open, at most {self._max_streams} may be (MAX_STREAMS)"
+                f"{len(self._open)} streams are open, at most {self._max_streams} may be (MAX_STREAMS)",
+                "MAX_STREAMS",
+                self._max_streams,
             )
         others = self._sessions.get(session, 0) if session else 0
         if others >= self._max_session_streams:
             raise TooManyStreams(
                 f"{others} streams of this session are open, at most {self._max_session_streams} may "
-                "be (MAX_SESSION_STREAMS): close a page"
+                "be (MAX_SESSION_STREAMS): close a page",
+                "MAX_SESSION_STREAMS",
+                self._max_session_streams,
             )
         subscription = Subscription(session)
         self._open[subscription] = None

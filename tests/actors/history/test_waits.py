@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from stretto.actors.history.waits import Blockers, PoolWait, explain_waits
+from stretto.actors.history.waits import Blockers, PoolWait, RateWait, explain_waits
 from stretto.definitions.conductor import (
     CancelRequested,
     InquiryMade,
@@ -194,6 +194,16 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
             Blockers(permits=1234),
             ["permits"],
             "the engine's max_items_in_flight is reached: 1,234 of the run's items wait",
+        ),
+        (
+            Blockers(rates=(RateWait("k", 2, 5, 1.0, None),)),
+            ["rate"],
+            "2 items wait for the rate of 'k' (5 in 1 second)",
+        ),
+        (
+            Blockers(rates=(RateWait("k", 2, 5, 2.5, None),)),
+            ["rate"],
+            "2 items wait for the rate of 'k' (5 in 2.5 seconds)",
         ),
         (
             Blockers(pools=(PoolWait("eu-edge", 3, 0, 2),)),

@@ -130,6 +130,7 @@ def test_a_worker_that_sends_garbage_is_lost_and_its_calls_go_elsewhere(
     carrier.deliver(Ended(ENGINE, (End(batch.sendings[0].number, "succeeded", b'"done"', 1.0),)), "w-2")
     assert ends.get(timeout=PATIENCE).result == "done"
     assert pool.notes.losses() == {"garbage": 1}
+    assert pool.figures().lost == {"closed": 0, "silent": 0, "garbage": 1, "left": 0, "gateway": 0}
 
 
 def test_the_capacity_is_two_batches_of_each_worker(

@@ -86,6 +86,9 @@ def test_validate(daemon: tuple[str, str], tmp_path: Path) -> None:
     (finding,) = json.loads(run("validate", "--json", str(bad), *daemon, code=1).stdout)
     assert (finding["file"], finding["line"], finding["severity"]) == (str(bad), 3, "error")
     assert "cannot read the definition" in run("validate", str(tmp_path / "none.yaml"), *daemon, code=2).stderr
+    assert (
+        "is a folder, and a daemon is sent the text of files" in run("validate", str(tmp_path), *daemon, code=2).stderr
+    )
 
 
 def test_rehearse(daemon: tuple[str, str], tmp_path: Path) -> None:

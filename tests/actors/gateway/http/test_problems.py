@@ -10,9 +10,11 @@ import pytest
 
 import stretto.actors
 import stretto.definitions
-from stretto.actors.gateway.http.problems import STATUSES, Problem, problem_of, written
+from stretto.actors import TooManyRuns
+from stretto.actors.gateway.http.problems import STATUSES, Limit, Problem, problem_of, written
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, StrettoError
+from tests.support.paths import DOCS
 
 NOT_ANSWERED = {
     "action_failed": "ends an item",
@@ -107,6 +109,37 @@ def test_what_passes_may_be_tried_again(code: str, retry: str | None) -> None:
     """A client is told when."""
     _, headers, _ = written(Problem(code, "x"), "id", RuntimeError())
     assert headers.get("retry-after") == retry
+
+
+@pytest.mark.parametrize(
+    ("error", "members"),
+    [
+        (Problem("busy", "x"), {"retry_after": 1}),
+        (
+            Problem("limit_exceeded", "x", limit=Limit("MAX_REQUEST_CONTAINERS", 500_000, 500_001)),
+            {"limit": 500_000, "setting": "MAX_REQUEST_CONTAINERS", "value": 500_001},
+        ),
+        (TooManyRuns("x", "engine.max_runs", 7), {"limit": 7, "setting": "engine.max_runs", "retry_after": 1}),
+        (TooManyRuns("as a client has it"), {"retry_after": 1}),
+        (UnknownRun("x"), {}),
+    ],
+)
+def test_a_limit_and_when_to_try_again_are_members(error: Exception, members: dict[str, object]) -> None:
+    """A program need not read the text."""
+    problem = problem_of(error)
+    assert problem is not None
+    told = msgspec.json.decode(written(problem, "id", error)[2])
+    assert {name: told[name] for name in ("limit", "setting", "value", "retry_after") if name in told} == members
+
+
+def test_the_documents_have_every_code() -> None:
+    """By its status."""
+    text = (DOCS / "api.md").read_text()
+    table = text[text.index("| Status | Codes |") :].partition("\n\n")[0]
+    rows = re.findall(r"^\| ([0-9, ]+) \| (.*) \|$", table, re.MULTILINE)
+    found = {code: row[0].split(", ") for row in rows for code in re.findall(r"`([a-z_]+)`", row[1])}
+    assert found.keys() == STATUSES.keys()
+    assert all(str(status) in found[code] for code, status in STATUSES.items())
 
 
 def test_findings_are_objects() -> None:
