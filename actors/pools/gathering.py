@@ -1,5 +1,6 @@
 """Gathers what a worker reports of its calls, so that many ends travel in one message."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -15,8 +16,9 @@ MAX_RECORDS: Final = 1_000
 """How many log records wait to be sent. More are dropped."""
 GATHER_SECONDS: Final = 0.02
 """How long the ends of calls are gathered for one message, while others run."""
-BUSY_GATHER_SECONDS: Final = 0.1
-"""How long while calls wait for a slot: the worker has enough to do, and each message costs it half a millisecond."""
+BUSY_GATHER_SECONDS: Final = 0.2
+"""The least time between two messages while calls wait for a slot: the worker has enough to do, and a message over Ray
+costs a millisecond of processor time."""
 MAX_GATHERED: Final = 500
 """So many ends are sent at once."""
 
@@ -25,21 +27,27 @@ class Gatherer:
     """Keeps begins, log records and ends until the next message. Any thread may add some; one thread sends."""
 
     def __init__(self) -> None:
-        self._begun: deque[int] = deque()
+        self._begun: deque[tuple[int, float]] = deque()
         self._records: deque[Record] = deque()
         self._ends: deque[End] = deque()
         self._ready = threading.Event()
         self._due = threading.Event()
         self._since = 0.0
+        self._sent = -math.inf
 
     @property
     def has_ends(self) -> bool:
         """Whether ends wait to be sent."""
         return bool(self._ends)
 
-    def begun(self, number: int) -> None:
-        """Add the begin of a call."""
-        self._begun.append(number)
+    def begun(self, number: int, at: float) -> None:
+        """Add the begin of a call. It is sent if the call has run for a moment: the end of a quick one says it, too.
+
+        Args:
+            number: The number of the sending.
+            at: The moment, by `time.monotonic()`.
+        """
+        self._begun.append((number, at))
         self._wake()
 
     def logged(self, record: Record) -> None:
@@ -78,8 +86,17 @@ class Gatherer:
         self._ready.wait()
         self._ready.clear()
         self._since = time.monotonic()
-        self._due.wait(BUSY_GATHER_SECONDS if is_busy() else GATHER_SECONDS)
+        self._due.wait(self.pause(self._since, is_busy=is_busy()))
         self._due.clear()
+
+    def pause(self, now: float, *, is_busy: bool) -> float:
+        """Return for how long what comes from now on is gathered, unless something makes its message due.
+
+        Args:
+            now: The moment, by `time.monotonic()`.
+            is_busy: Whether calls wait for a slot.
+        """
+        return max(self._sent + BUSY_GATHER_SECONDS - now, GATHER_SECONDS) if is_busy else GATHER_SECONDS
 
     def messages(self, engine: int, is_open: Callable[[int], bool]) -> Iterator[Begun | Logged | Ended]:
         """Remove what is there, and yield it as messages.
@@ -89,14 +106,28 @@ class Gatherer:
             is_open: Returns whether a call has not ended. The end of one that has says that it has begun.
         """
         ends = list(_taken(self._ends))
-        begun = tuple(each for each in _taken(self._begun) if is_open(each))
+        begun = tuple(self._taken_begun(is_open))
         records = tuple(_taken(self._records))
+        if begun or records or ends:
+            self._sent = time.monotonic()
         if begun:
             yield Begun(engine, begun)
         if records:
             yield Logged(engine, records)
         for portion in portions(ends):
             yield Ended(engine, portion)
+
+    def _taken_begun(self, is_open: Callable[[int], bool]) -> Iterator[int]:
+        """Remove and yield the begins of open calls. Those of the last moment stay until the next message."""
+        quick = time.monotonic() - GATHER_SECONDS
+        for number, at in _taken(self._begun):
+            if not is_open(number):
+                continue
+            if at <= quick:
+                yield number
+            else:
+                self._begun.append((number, at))
+                self._wake()
 
     def _wake(self) -> None:
         """Wake the thread that sends. A look costs less than a second call."""

@@ -1,6 +1,6 @@
 """The gateway of a pool to a Ray cluster: the only process that imports Ray. It never sees what messages say.
 
-daemon --a socket--> Gateway --deliver, poll--> RayWorker on each node
+daemon --a socket--> Gateway --deliver, stream--> RayWorker on each node
 """
 
 import asyncio
@@ -42,6 +42,8 @@ from stretto.metrics import configure_logging
 
 STOP_SECONDS: Final = 2.0
 """How long a worker has to stop its calls before Ray ends its process."""
+WAIT_BYTES: Final = 64 * 1024
+"""The gateway waits until a worker has taken so many bytes. Ray answers no smaller delivery, which costs it less."""
 _HEAD: Final = struct.Struct(">I")
 
 
@@ -129,8 +131,10 @@ class Gateway:
         self._key_file: str | None = place["key_file"]
         self._labels = dict(place["labels"])
         wanted = {"num_cpus": place["cpus"], "num_gpus": place["gpus"], "memory": place["memory"]}
+        # Each group has one thread, and keeps the order of the calls. Ray's own events of each call are of no use here.
+        actor_class = ray.remote(concurrency_groups={"deliver": 1, "stream": 1}, enable_task_events=False)(RayWorker)
         # max_task_retries is 0: Ray must never send a message twice.
-        self._actor_class = ray.remote(RayWorker).options(
+        self._actor_class = actor_class.options(
             **{name: value for name, value in wanted.items() if value or name == "num_cpus"},
             label_selector=self._labels, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD",
         )  # fmt: skip
@@ -224,18 +228,31 @@ class _Worker:
             ray.kill(self._actor, no_restart=True)
 
     async def _receive(self) -> None:
-        while parts := await self._actor.poll.remote():
-            for part in parts:
-                await self._gateway.send(Received(self.name, _checked(part)))
+        """Take what the worker sends until it has stopped: then its stream is empty."""
+        stream = self._actor.stream.options(num_returns="streaming", concurrency_group="stream")
+        received = True
+        while received:
+            received = False
+            async for answer in stream.remote():
+                received = True
+                for part in await answer:
+                    await self._gateway.send(Received(self.name, _checked(part)))
 
     async def _deliver(self) -> None:
+        """Deliver what the daemon sends. The next large delivery waits until the worker has taken the one before."""
+        method = self._actor.deliver
+        waiting = method.options(concurrency_group="deliver")
+        quick = method.options(concurrency_group="deliver", num_returns=0)
         while True:
             parts = [await self.outgoing.get()]
             size = len(parts[0])
             while not self.outgoing.empty() and size < MAX_PART_BYTES:
                 parts.append(self.outgoing.get_nowait())
                 size += len(parts[-1])
-            await self._actor.deliver.remote(parts)
+            if size < WAIT_BYTES:
+                quick.remote(parts)
+            else:
+                await waiting.remote(parts)
 
 
 async def _awaited(reference: Any) -> Any:

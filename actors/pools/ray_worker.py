@@ -1,23 +1,22 @@
-"""A worker of a pool on Ray: an actor, which a gateway asks for messages and gives some. It does not import Ray.
+"""A worker of a pool on Ray: an actor that takes messages from a gateway and sends some. It does not import Ray.
 
-gateway --deliver(parts)--> RayWorker --> Worker --> the runners of a daemon
-        <---poll() = parts--'
+gateway --deliver(parts)----------> RayWorker --> Worker --> the runners of a daemon
+        <--stream() yields parts--'
+
+Its methods run on threads, each in a group of its own: a coroutine, or a call for each answer, would cost Ray twice the
+processor time.
 """
 
-import asyncio
-import contextlib
 import os
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from stretto.actors.journal import read_key_file
 from stretto.actors.pools.call_log import forward_logs
-from stretto.actors.pools.messages import InvalidMessage
 from stretto.actors.pools.parts import MAX_PART_BYTES, Incoming, Outgoing, line_from, line_to
 from stretto.actors.pools.serving import Worker
 from stretto.actors.pools.worker_code import WorkerCode
@@ -25,6 +24,9 @@ from stretto.metrics import configure_logging, get_logger
 
 LAST_WORDS_SECONDS: Final = 2.0
 """A worker that has stopped lives so much longer, so that its last messages are asked for."""
+
+STREAM_MESSAGES: Final = 1_000
+"""A stream ends after so many, and the gateway asks for the next one: Ray keeps a note of each until the end."""
 
 _log = get_logger(__name__)
 
@@ -49,9 +51,7 @@ class RayWorker:
         self._incoming = Incoming(line_to(name), keys)
         self._outgoing = Outgoing(line_from(name), keys)
         self._parts: deque[bytes] = deque()
-        self._ready: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._lock = threading.Lock()
-        self._inbox = ThreadPoolExecutor(1, thread_name_prefix="stretto-pool-inbox")
+        self._changed = threading.Condition()
         self._worker = Worker(registry, self._send, name=name, process=os.getpid(), slots=slots, labels=labels)
         forward_logs(self._worker.logged)
         if keys is not None:
@@ -59,42 +59,40 @@ class RayWorker:
         self._worker.join()
         threading.Thread(target=self._end, name="stretto-pool-end", daemon=True).start()
 
-    async def deliver(self, parts: Sequence[bytes]) -> None:
-        """Take parts of messages. Returns when they have been taken, so that the next ones come behind them."""
-        await asyncio.get_running_loop().run_in_executor(self._inbox, self._take, parts)
+    def deliver(self, parts: Sequence[bytes]) -> None:
+        """Take parts of messages. Ray calls it in the order of the calls, one after the other.
 
-    async def poll(self) -> list[bytes]:
-        """Return the next parts, as soon as there are any. An empty list means that the worker has stopped."""
-        if self._ready is None:
-            self._ready = asyncio.get_running_loop(), asyncio.Event()
-        event = self._ready[1]
-        while True:
-            event.clear()
-            parts = self._next()
-            if parts or self._worker.has_stopped:
-                return parts
-            await event.wait()
-
-    async def stop(self) -> None:
-        """Stop the calls and the commands of the worker."""
-        await asyncio.get_running_loop().run_in_executor(None, self._worker.stop)
-
-    def _take(self, parts: Sequence[bytes]) -> None:
+        A failure stops the worker: the gateway does not wait for an answer.
+        """
         for part in parts:
             self._worker.heard()
             try:
                 data = self._incoming.add(part)
                 if data is not None:
                     self._worker.receive(data)
-            except (InvalidMessage, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a worker that has not taken a message is of no use
                 _log.error("pool_message_invalid", reason=str(error))
                 self._worker.stop()
                 return
 
+    def stream(self) -> Iterator[list[bytes]]:
+        """Yield parts as soon as there are any. A stream without any means that the worker has stopped."""
+        for _ in range(STREAM_MESSAGES):
+            parts = self._next()
+            if not parts:
+                return
+            yield parts
+
+    def stop(self) -> None:
+        """Stop the calls and the commands of the worker."""
+        self._worker.stop()
+
     def _next(self) -> list[bytes]:
+        """Wait for parts, and return them, or an empty list if the worker has stopped."""
         parts: list[bytes] = []
         size = 0
-        with self._lock:
+        with self._changed:
+            self._changed.wait_for(lambda: self._parts or self._worker.has_stopped)
             while self._parts and (not parts or size + len(self._parts[0]) <= MAX_PART_BYTES):
                 part = self._parts.popleft()
                 size += len(part)
@@ -102,21 +100,16 @@ class RayWorker:
         return parts
 
     def _send(self, data: bytes) -> None:
-        with self._lock:
+        with self._changed:
             self._parts.extend(self._outgoing.parts(data))
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._ready is not None:
-            loop, event = self._ready
-            with contextlib.suppress(RuntimeError):  # the loop is closed, because the process ends
-                loop.call_soon_threadsafe(event.set)
+            self._changed.notify()
 
     def _end(self) -> None:
         """End the process behind the worker."""
         self._worker.wait()
         self._worker.stop()
-        self._wake()
+        with self._changed:
+            self._changed.notify()
         time.sleep(LAST_WORDS_SECONDS)
         os._exit(0)
 

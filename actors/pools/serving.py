@@ -233,7 +233,7 @@ class Worker:
 
     def _began(self, work: Work) -> None:
         work.began = time.monotonic()
-        self._gathered.begun(work.sending.number)
+        self._gathered.begun(work.sending.number, work.began)
         if work.head.timeout is not None:
             number, seconds = work.sending.number, work.head.timeout
             text = f"it took longer than {seconds:g} s"

@@ -1,5 +1,6 @@
 """The changes of a run since a follower's last question, made from the conductor's state when it asks."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from stretto.actors.runs.change_messages import ErrorGroup, ItemChanges, ItemCounts, RunChanges
@@ -33,7 +34,14 @@ class ChangeTracker:
         """The entry of the last report, or None before the first."""
         return self._number
 
-    def report(self, conductor: Conductor, status: str, number: int, since: int | None) -> RunChanges:
+    def report(
+        self,
+        conductor: Conductor,
+        status: str,
+        number: int,
+        since: int | None,
+        reports: Mapping[str, dict[str, Any]] | None = None,
+    ) -> RunChanges:
         """Return what has changed since the last report, or everything if `since` is not its entry.
 
         Args:
@@ -41,6 +49,7 @@ class ChangeTracker:
             status: The run's status.
             number: The run's last entry.
             since: The entry that the follower knows, or None if it knows nothing.
+            reports: Those of all tasks, if they are made anyway.
         """
         if since is None or since != self._number:
             since = None
@@ -53,14 +62,13 @@ class ChangeTracker:
             visit = conductor.last_visit(name)
             if self._settled.get(name) == (0 if visit is None else visit.visit):
                 continue
-            report = conductor.task(name)
+            report = reports[name] if reports is not None else conductor.task(name)
             if report != self._tasks.get(name):
                 tasks[name] = self._tasks[name] = report
             if visit is None:
                 self._settled[name] = 0
                 continue
-            changed = self._changed_items(visit)
-            if changed is not None:
+            if visit.task.with_items is not None and (changed := self._changed_items(visit)) is not None:
                 items[name] = changed
             if visit.failures or name in self._errors:
                 errors += self._errors.setdefault(name, ErrorGroups()).changed(visit, conductor.mask)
@@ -71,8 +79,6 @@ class ChangeTracker:
         return RunChanges(self._run_id, workflow, number, since, status, tasks, items, tuple(errors))
 
     def _changed_items(self, visit: Visit) -> ItemChanges | None:
-        if visit.task.with_items is None:
-            return None
         known_visit, known = self._items.get(visit.name, (0, b""))
         states = states_of(visit)
         if known_visit == visit.visit and states == known:

@@ -88,8 +88,8 @@ class RunEnding:
                 RunEvents(self._services, request).run_ended(masked, self.parameters, conductor.mask, log)
             if log.durable:
                 log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
-            if self._listeners:
-                for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log)):
+            if self._listeners.followers:
+                for follower, last in self._listeners.last_changes(conductor, last_entry(conductor, log), tasks):
                     log.tell(follower, last)
         inputs = RunInputs(request.workflow, self.parameters, request.origin, request.labels, request.priority)
         log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, outcome, log.in_memory))

@@ -8,7 +8,7 @@ ready for it: not before it has handled the last one, and not more often than ea
 A follower is notified once, and asks for the changes itself (`change_messages`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pykka
@@ -32,7 +32,7 @@ class RunListeners:
     """Sends messages to the engine, and to the watchers and followers of one run."""
 
     __slots__ = (
-        "_asked", "_busy", "_current", "_followers", "_supervisor", "_telemetry", "_timers", "engine", "watchers",
+        "_busy", "_current", "_supervisor", "_telemetry", "_timers", "asked", "engine", "followers", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -52,16 +52,12 @@ class RunListeners:
         """The watchers that have not handled the last report yet, or a moment ago."""
         self._current: frozenset[pykka.ActorRef[Any]] = _NOBODY
         """The watchers whose last report has the run's present state."""
-        self._followers: dict[pykka.ActorRef[Any], ChangeTracker | None] | None = (
+        self.followers: dict[pykka.ActorRef[Any], ChangeTracker | None] | None = (
             dict.fromkeys(request.followers) or None
         )
         """The followers, each with what it knows once it has asked. Most runs have none."""
-        self._asked: frozenset[pykka.ActorRef[Any]] = frozenset(request.followers) or _NOBODY
+        self.asked: frozenset[pykka.ActorRef[Any]] = frozenset(request.followers) or _NOBODY
         """The followers that are to be notified of the next change: they have asked since the last one."""
-
-    def __bool__(self) -> bool:
-        """Return whether anyone hears of the run's progress."""
-        return bool(self.watchers or self._followers)
 
     def notify_engine(self, message: Any) -> None:
         """Send a message to the engine."""
@@ -86,7 +82,7 @@ class RunListeners:
             if changed:
                 self._current = _NOBODY
             self._report_progress(run_id, conductor, status)
-        if changed and self._asked:
+        if changed:
             self._notify_followers(run_id)
 
     def _report_progress(self, run_id: str, conductor: Conductor, status: str) -> None:
@@ -120,17 +116,17 @@ class RunListeners:
 
     def follow(self, follower: pykka.ActorRef[Any]) -> None:
         """Add a follower, which asks for the run's state itself."""
-        self._followers = self._followers or {}
-        if follower not in self._followers:
-            self._followers[follower] = None
-            self._asked |= {follower}
+        self.followers = self.followers or {}
+        if follower not in self.followers:
+            self.followers[follower] = None
+            self.asked |= {follower}
 
     def unfollow(self, follower: pykka.ActorRef[Any]) -> None:
         """Remove a follower."""
-        if self._followers is not None:
-            self._followers.pop(follower, None)
-            self._followers = self._followers or None
-        self._asked -= {follower}
+        if self.followers is not None:
+            self.followers.pop(follower, None)
+            self.followers = self.followers or None
+        self.asked -= {follower}
 
     def changes(
         self, message: ReportChanges, status: str, run_id: str, conductor: Conductor, number: int
@@ -139,25 +135,36 @@ class RunListeners:
         if message.follower is None:
             return ChangeTracker(run_id).report(conductor, status, number, None)
         self.follow(message.follower)
-        followers = self._followers or {}
+        followers = self.followers or {}
         tracker = followers[message.follower] = followers[message.follower] or ChangeTracker(run_id)
-        self._asked |= {message.follower}
+        self.asked |= {message.follower}
         return tracker.report(conductor, status, number, message.since)
 
     def _notify_followers(self, run_id: str) -> None:
         """Notify the followers of a change that have asked since the last one."""
-        asked, self._asked = self._asked, _NOBODY
+        asked, self.asked = self.asked, _NOBODY
         for follower in asked:
             try:
                 follower.tell(RunChanged(run_id))
             except pykka.ActorDeadError:
                 self.unfollow(follower)
 
-    def last_changes(self, conductor: Conductor, number: int) -> Iterator[tuple[pykka.ActorRef[Any], LastChanges]]:
-        """Yield the changes of an ended run since each follower's last question, for those that have asked."""
-        for follower, tracker in (self._followers or {}).items():
+    def last_changes(
+        self, conductor: Conductor, number: int, reports: Mapping[str, dict[str, Any]]
+    ) -> Iterator[tuple[pykka.ActorRef[Any], LastChanges]]:
+        """Yield the changes of an ended run since each follower's last question, for those that have asked.
+
+        Args:
+            conductor: The run's conductor.
+            number: The run's last entry.
+            reports: The reports of all its tasks.
+        """
+        for follower, tracker in (self.followers or {}).items():
             if tracker is not None:
-                yield follower, LastChanges(tracker.report(conductor, conductor.status, number, tracker.number))
+                yield (
+                    follower,
+                    LastChanges(tracker.report(conductor, conductor.status, number, tracker.number, reports)),
+                )
 
     # ---- watchers that have ended
 

@@ -152,9 +152,9 @@ class RunSupervisor(DispatchedActor):
                 run.listeners.notify_engine(change)
         if run.ending.parks_when_idle and run.unfinished is None and run.ending.is_idle(conductor):
             self._park()
-        if run.listeners:
+        if run.listeners.watchers or (self._changed and run.listeners.asked):
             run.listeners.end_turn(run.run_id, conductor, run.status, changed=self._changed)
-            self._changed = False
+        self._changed = False
 
     def _report_status(self, conductor: Conductor, status: str) -> None:
         """Report a change of the run's status to those who listen to the engine, once it is durable."""

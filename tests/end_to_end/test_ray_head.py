@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from click.testing import CliRunner
@@ -41,7 +42,9 @@ def cluster() -> Iterator[RayCluster]:
 
 def wait_until(daemon: Served, is_so: Callable[[], bool]) -> None:
     """Let the daemon run other items until something is so."""
+    limit = monotonic() + PATIENCE
     while not is_so():
+        assert monotonic() < limit, daemon.probe("/readyz")
         assert daemon.run("test.echo", "n=1").returncode == 0
 
 
@@ -76,8 +79,9 @@ def test_a_daemon_without_rays_head_is_ready_says_what_it_lacks_and_goes_on(
     }  # fmt: skip
     config = tmp_path / "stretto.yaml"
     config.write_text(json.dumps({"pools": {"compute": pool}}))
-    # Ray's own time without a head is a minute.
-    with serving(tmp_path, "--config", str(config), RAY_gcs_rpc_server_reconnect_timeout_s="10") as daemon:
+    # Ray's own time without a head is a minute. This cluster has no token, also if that of the whole suite has one.
+    own = {"RAY_gcs_rpc_server_reconnect_timeout_s": "10", "RAY_AUTH_MODE": "disabled"}
+    with serving(tmp_path, "--config", str(config), **own) as daemon:
         wait_until(daemon, lambda: not lack(daemon))
         with connect(daemon.client.url).blocking() as engine:
             handle = engine.submit("test.fan")

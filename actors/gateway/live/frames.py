@@ -28,19 +28,11 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A member of a frame: `field`[`name`] = value. Its JSON text is made once."""
+    """A member of a frame: `field`[`name`] = value."""
 
     field: str
     name: str
-    value: msgspec.Raw
-    size: int
-    """The bytes that it takes in a frame."""
-
-
-def part(field: str, name: str, value: Any) -> Part:
-    """Return a part, its value encoded."""
-    text = _encode(value)
-    return Part(field, name, msgspec.Raw(text), len(text) + len(_encode(name)) + 2)
+    value: Any
 
 
 def event(name: str, data: Any, identity: str | None = None) -> bytes:
@@ -49,7 +41,7 @@ def event(name: str, data: Any, identity: str | None = None) -> bytes:
     return b"%sevent: %s\ndata: %s\n\n" % (first.encode(), name.encode(), _encode(data))
 
 
-def events(name: str, head: dict[str, Any], parts: Iterable[Part]) -> Iterator[tuple[str, dict[str, Any]]]:
+def events(name: str, head: dict[str, Any], parts: Iterable[Part]) -> Iterator[tuple[str, msgspec.Raw]]:
     """Distribute parts over as many events as they need.
 
     Args:
@@ -57,17 +49,25 @@ def events(name: str, head: dict[str, Any], parts: Iterable[Part]) -> Iterator[t
         head: The members that each event has.
         parts: The other members. One that fits in no frame is left out, and counted in `left_out`.
     """
-    data, size = dict(head), 0
+    for text in _portions(head, tuple(parts)):
+        yield name, msgspec.Raw(text)
+        name = "changes"
+
+
+def _portions(head: dict[str, Any], parts: tuple[Part, ...]) -> Iterator[bytes]:
+    """Yield the texts of events, as few as halving leads to. Most reports are one: their parts are encoded together."""
+    data = dict(head)
     for each in parts:
-        if each.size > _ROOM:
-            data["left_out"] = data.get("left_out", 0) + 1
-            continue
-        size += each.size
-        if size > _ROOM:
-            yield name, data
-            name, data, size = "changes", dict(head), each.size
         data.setdefault(each.field, {})[each.name] = each.value
-    yield name, data
+    text = _encode(data)
+    if len(text) <= _ROOM:
+        yield text
+    elif len(parts) == 1:
+        yield _encode({**head, "left_out": 1})
+    else:
+        middle = len(parts) // 2
+        yield from _portions(head, parts[:middle])
+        yield from _portions(head, parts[middle:])
 
 
 def grouped(head: dict[str, Any], field: str, members: Iterable[Any]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from stretto.actors.gateway.live.frames import Part, part
+from stretto.actors.gateway.live.frames import Part
 from stretto.actors.runs import (
     MAX_CHANGES,
     ErrorGroup,
@@ -123,13 +123,13 @@ class RunModel:
     def whole(self) -> Iterator[Part]:
         """Yield the whole state."""
         for name, report in self.tasks.items():
-            yield part("tasks", name, report)
+            yield Part("tasks", name, report)
         for name, items in self.items.items():
             states = items.states
             if states is None:
-                yield part("items", name, MANY)
+                yield Part("items", name, MANY)
             elif any(states):
-                yield part("items", name, self._ranges(states))
+                yield Part("items", name, self._ranges(states))
 
     @staticmethod
     def _ranges(states: bytes) -> dict[str, Ranges] | str:
@@ -138,9 +138,9 @@ class RunModel:
     def changed(self, delta: Delta) -> Iterator[Part]:
         """Yield the parts that have changed."""
         for name in delta.tasks:
-            yield part("tasks", name, self.tasks[name])
+            yield Part("tasks", name, self.tasks[name])
         for name, ranges in delta.items.items():
-            yield part("items", name, MANY if ranges is None else _bounded(ranges))
+            yield Part("items", name, MANY if ranges is None else _bounded(ranges))
 
 
 def _bounded(ranges: dict[str, Ranges]) -> dict[str, Ranges] | str:

@@ -8,7 +8,7 @@ of the run, no retry of a whole visit. In any other case the client gets the who
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from stretto.actors.gateway.live.frames import Part, part
+from stretto.actors.gateway.live.frames import Part
 from stretto.actors.gateway.live.model import MANY, RunModel
 from stretto.actors.runs import MAX_CHANGES, ranges_of
 
@@ -66,11 +66,11 @@ def _is_small(states: bytes | None) -> bool:
 def _parts(model: RunModel, named: dict[str, set[int]]) -> Iterator[Part]:
     for name, report in model.tasks.items():
         if report["status"] != "not_started":
-            yield part("tasks", name, report)
+            yield Part("tasks", name, report)
     for name, items in model.items.items():
         states = items.states
         if states is None:
-            yield part("items", name, MANY)
+            yield Part("items", name, MANY)
             continue
         indexes = named.get(name, set())
         if _is_small(states):
@@ -78,7 +78,7 @@ def _parts(model: RunModel, named: dict[str, set[int]]) -> Iterator[Part]:
             indexes = set(range(_SMALL))
         else:
             indexes = indexes | {index for code in _UNSETTLED for index in _indexes(states, code)}
-        yield part("items", name, ranges_of(states, sorted(indexes)) if len(indexes) <= MAX_CHANGES else MANY)
+        yield Part("items", name, ranges_of(states, sorted(indexes)) if len(indexes) <= MAX_CHANGES else MANY)
 
 
 def _indexes(states: bytes, code: int) -> Iterator[int]:

@@ -327,7 +327,7 @@ class RunChannel:
     def _frames(
         self, name: str, parts: Iterable[Part], errors: Iterable[ErrorGroup], *, identified: bool = True
     ) -> list[Frame]:
-        made: list[tuple[str, dict[str, Any]]] = list(events(name, self._head(), parts))
+        made: list[tuple[str, Any]] = list(events(name, self._head(), parts))
         made += [("errors", data) for data in grouped({"run": self.run_id}, "groups", errors)]
         identities: list[str | None] = [None] * len(made)
         if name == "hello":

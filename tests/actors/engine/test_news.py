@@ -101,20 +101,20 @@ def test_a_follower_that_never_asks_costs_one_message(bench: Bench, inbox: pykka
 
 
 def test_a_follower_that_was_notified_costs_a_turn_nothing(bench: Bench, inbox: pykka.ActorRef[Inbox]) -> None:
-    """Neither a list of those to notify, nor one of watchers that there are none of."""
+    """Neither a list of those to notify, nor one of watchers that there are none of: it does not ask for them."""
     looked: list[str] = []
 
     def noting(name: str) -> Callable[..., None]:
         inner = getattr(RunListeners, name)
 
-        def noted(*given: Any) -> None:
+        def noted(*given: Any, **named: Any) -> None:
             looked.append(name)
-            inner(*given)
+            inner(*given, **named)
 
         return noted
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_report_progress", "_notify_followers"):
+        for name in ("end_turn", "_report_progress", "_notify_followers"):
             patch.setattr(RunListeners, name, noting(name))
         handle = bench.submit(HELD)
         bench.proxy.host.follow(handle.id, inbox).get(timeout=PATIENCE)
@@ -123,7 +123,23 @@ def test_a_follower_that_was_notified_costs_a_turn_nothing(bench: Bench, inbox: 
             bench.proxy.resume(handle.id).get(timeout=PATIENCE)
         bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
         outcome_of(handle)
-    assert looked == ["_notify_followers"]
+    assert looked == ["end_turn", "_notify_followers"]
+
+
+def test_the_end_of_a_followed_run_makes_no_report_again(bench: Bench, inbox: pykka.ActorRef[Inbox]) -> None:
+    """Its last changes have the reports that the engine gets anyway."""
+    handle = bench.submit(HELD)
+    until_running(bench, handle.id, inbox)
+    reports: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Conductor, "task", lambda _self, name: reports.append(name))
+        bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+        outcome_of(handle)
+        messages = messages_of(inbox)
+        while not isinstance(last := messages.get(timeout=PATIENCE), LastChanges):
+            pass
+    assert last.changes.tasks["second"]["status"] == "cancelled"
+    assert reports == []
 
 
 def test_questions_are_all_that_a_chain_of_300_tasks_pays_for(bench: Bench, inbox: pykka.ActorRef[Inbox]) -> None:

@@ -1,7 +1,7 @@
 """How long a fan-out takes with the batches that a pool makes, in virtual time: workers must neither wait nor end late.
 
-Each worker computes one call after the other, and reports ends as `Gatherer` does: after a tenth of a second while
-calls wait, and sooner if that is most of what it has. A message takes two milliseconds.
+Each worker computes one call after the other, and reports ends as `Gatherer` does: five times a second while calls
+wait, and sooner if that is most of what it has. A message takes two milliseconds.
 """
 
 import heapq
@@ -33,12 +33,17 @@ class Simulated:
         self.running = 0
         self.ends: list[int] = []
         self.since = 0.0
+        self.sent = -BUSY_GATHER_SECONDS
         self.gatherings = 0
 
     @property
     def must_report(self) -> bool:
         """Whether its ends are enough to be sent before their time."""
         return not self.running or len(self.ends) >= MAX_GATHERED
+
+    def gathers(self, now: float) -> float:
+        """Return for how long it gathers ends from now on."""
+        return max(self.sent + BUSY_GATHER_SECONDS - now, GATHER_SECONDS) if self.waiting else GATHER_SECONDS
 
     def is_nearly_done(self, now: float) -> bool:
         """Return whether the ends gathered for some time are as many as the calls left."""
@@ -53,6 +58,9 @@ class FanOut:
         seconds: How long each computes.
         speeds: The speeds of the workers.
         concurrency: How many items are in flight at most.
+
+    Attributes:
+        messages: How many were sent, there and back.
     """
 
     def __init__(self, items: int, seconds: float, speeds: tuple[float, ...], concurrency: int = 1_000) -> None:
@@ -63,6 +71,7 @@ class FanOut:
         self._order = count()
         self._started = self._ended = 0
         self._took = 0.0
+        self.messages = 0
 
     def seconds(self) -> float:
         """Run it. Return its seconds: the pool knows how long a call takes from earlier ones."""
@@ -91,6 +100,7 @@ class FanOut:
         self._room.sent.clear()
 
     def _send(self, now: float, name: str, numbers: list[int]) -> None:
+        self.messages += 1
         self._at(now + MESSAGE_SECONDS, lambda then: self._arrive(then, name, numbers))
 
     def _arrive(self, now: float, name: str, numbers: list[int]) -> None:
@@ -105,8 +115,7 @@ class FanOut:
         if not worker.ends:
             worker.since = now
             gathering = worker.gatherings
-            seconds = BUSY_GATHER_SECONDS if worker.waiting else GATHER_SECONDS
-            self._at(now + seconds, lambda then: self._report(then, name, gathering))
+            self._at(now + worker.gathers(now), lambda then: self._report(then, name, gathering))
         self._at(now + self._seconds / worker.speed, lambda then: self._end(then, name))
 
     def _end(self, now: float, name: str) -> None:
@@ -122,6 +131,8 @@ class FanOut:
         if gathering != worker.gatherings or not worker.ends:
             return
         worker.gatherings += 1
+        worker.sent = now
+        self.messages += 1
         numbers, worker.ends = worker.ends, []
         self._at(now + MESSAGE_SECONDS, lambda then: self._take(then, name, numbers))
 

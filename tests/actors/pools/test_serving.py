@@ -1,6 +1,7 @@
 """A worker without a process: what it sends of calls that end together, early or with too much."""
 
 import threading
+import time
 from collections.abc import Iterator
 from queue import SimpleQueue
 
@@ -9,6 +10,7 @@ import pytest
 from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.pools import Worker, gathering, work
 from stretto.actors.pools.messages import (
+    Begun,
     Drain,
     End,
     Ended,
@@ -22,7 +24,8 @@ from stretto.actors.pools.messages import (
     decode_to_pool,
     encode,
 )
-from stretto.actors.runners import Begun, Call, Done, Finished, PrintSlot, Runners, Running, append_printed
+from stretto.actors.runners import Begun as Begins
+from stretto.actors.runners import Call, Done, Finished, PrintSlot, Runners, Running, append_printed
 from stretto.definitions.data import encode_json
 from tests.support.waiting import PATIENCE
 
@@ -116,6 +119,30 @@ def test_ends_of_a_busy_worker_travel_once_they_are_half_of_its_calls(
     assert len(message.ends) == sent
 
 
+def test_the_begin_of_a_call_is_sent_once_it_has_run_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a quick one says that it has begun. So quick calls cause no messages but those of their ends."""
+    gathered = gathering.Gatherer()
+    gathered.begun(1, at=time.monotonic() - 2 * gathering.GATHER_SECONDS)
+    gathered.begun(2, at=time.monotonic() + PATIENCE)
+    gathered.begun(3, at=time.monotonic() - 2 * gathering.GATHER_SECONDS)
+    assert list(gathered.messages(ENGINE, {1, 2}.__contains__)) == [Begun(ENGINE, (1,))]
+    monkeypatch.setattr(gathering, "GATHER_SECONDS", -2 * PATIENCE)  # the moment is over
+    gathered.wait(lambda: False)
+    assert list(gathered.messages(ENGINE, {2}.__contains__)) == [Begun(ENGINE, (2,))]
+
+
+def test_a_busy_worker_sends_its_first_message_soon_and_the_next_one_later() -> None:
+    """Each message costs processor time, which the calls of a busy worker need. An idle one does not wait for long."""
+    gathered, now = gathering.Gatherer(), time.monotonic()
+    soon, later = gathering.GATHER_SECONDS, gathering.BUSY_GATHER_SECONDS
+    assert gathered.pause(now, is_busy=True) == soon
+    gathered.ended(End(1, "succeeded", b"1", 0.1), left=16)
+    assert len(list(gathered.messages(ENGINE, lambda _number: False))) == 1
+    assert later <= gathered.pause(now, is_busy=True) < later + PATIENCE
+    assert gathered.pause(now, is_busy=False) == soon
+    assert gathered.pause(time.monotonic() + later, is_busy=True) == soon
+
+
 def test_a_result_that_no_message_can_carry_fails_its_call(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others come back."""
     monkeypatch.setattr(work, "MAX_END_BYTES", 1_000)
@@ -135,7 +162,7 @@ def test_what_a_quick_call_prints_is_not_lost(line: Line, monkeypatch: pytest.Mo
     """Its end may come before the worker knows that it runs."""
     start = Runners.start
 
-    def start_and_wait(runners: Runners, action: Action, call: Call, done: Done, begun: Begun) -> Running:
+    def start_and_wait(runners: Runners, action: Action, call: Call, done: Done, begun: Begins) -> Running:
         has_ended = threading.Event()
 
         def end(finished: Finished) -> None:
