@@ -9,7 +9,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from stretto.actors.gateway.http.origins import Origins
-from stretto.actors.operations import Request, requests
+from stretto.actors.operations import History, Request
 
 _CURSORS: Final = {"cursor", "after"}
 """The parameters that continue a list."""
@@ -38,7 +38,7 @@ class Listed(Response):
         """
         if self._next is None:
             return
-        cursor = "after" if isinstance(request, requests.History) else "cursor"
+        cursor = "after" if isinstance(request, History) else "cursor"
         others = [(name, value) for name, value in query if name not in _CURSORS]
         path = http.scope["raw_path"].decode("ascii")
         self.headers["link"] = f'<{origins.link(f"{path}?{urlencode([*others, (cursor, self._next)])}")}>; rel="next"'
