@@ -332,7 +332,7 @@ class RunsElsewhere:
             return
         outcome, tasks = message.end
         self._drop(message.run_id)
-        if message.last is not None:
+        if message.last is not None and not followed.has_last:
             followed.send_last(message.run_id, message.last)
         for handle in followed.handles:
             answer(handle.outcome, outcome)

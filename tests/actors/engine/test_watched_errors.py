@@ -10,7 +10,7 @@ import pytest
 from stretto.actors.engine import named_errors, relay
 from stretto.actors.engine.named_errors import MAX_NEWS_GROUPS, KnownErrors, NamedErrors, groups_from_json
 from stretto.actors.engine.run_states import ErrorCount, News, decode_news, encode_news
-from stretto.actors.journal import MAX_NEWS_BYTES
+from stretto.actors.journal import MAX_NEWS_BYTES, PeerNews, RunsLooked, WatchedRun
 from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.watches import Watches
 from stretto.actors.runs import ErrorGroup, RunChanges
@@ -179,6 +179,31 @@ def test_errors_are_known_at_the_end_without_any_news(
     there.to_the_end()
     assert seen(there) == ERRORS | {("it was cancelled", 1)}
     assert there.model.items["work"].states is None
+
+
+def test_last_changes_that_come_while_the_end_is_read_are_sent_once(
+    pair: tuple[Bench, Bench], new_inbox: NewInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the store has found the end first. Without the changes the states of items are not known."""
+    first, second = pair
+    run = first.submit(WORKFLOW, {"kinds": KINDS})
+    get(first.proxy.skip_item(run.id, "first", 0))
+    held(Follower(first, run.id, new_inbox()))
+    there = Follower(second, run.id, new_inbox())
+    actor = second.proxy.actor_ref
+
+    def deliver(_watches: Watches, _watcher: int, run_id: str, body: bytes) -> None:
+        news = decode_news(run_id, body)
+        if news is not None and news.ended:
+            actor.tell(RunsLooked({run_id: WatchedRun(None, "succeeded", 100)}, renewed=False))
+        actor.tell(PeerNews(run_id, body))
+
+    there.until(lambda state: bool(state.errors))
+    monkeypatch.setattr(Watches, "publish", deliver)
+    get(first.proxy.skip_item(run.id, "held", 0))
+    there.to_the_end()
+    assert Counter(there.model.items["work"].states or b"") == {3: 2, 4: 6}
+    assert seen(there) == ERRORS
 
 
 def test_the_run_of_an_older_stretto_is_followed_by_its_status(

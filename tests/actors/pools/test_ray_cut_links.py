@@ -1,6 +1,7 @@
 """A Ray node in a network of its own, whose link is cut in the middle of a fan-out, and mended."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +42,15 @@ LONGER_THAN_THE_TEST = {
     "RAY_health_check_failure_threshold": "3600",  # a head without its node
 }
 """How long Ray waits before it says that a node is gone."""
+AFTER_SECONDS = {
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "3600",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "500",
+    "RAY_health_check_failure_threshold": "12",
+}
+"""The same, so that a test can wait for it. It is longer than three beats."""
+MOST_SECONDS = 30.0
+"""Until the items of a node that is cut off are at other workers: three beats, and what a busy machine takes."""
 
 
 class Cluster:
@@ -48,11 +58,12 @@ class Cluster:
 
     Args:
         link: The link.
+        patience: How long Ray waits for nodes, as variables of its processes.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, patience: dict[str, str]) -> None:
         self.link = link
-        self.ray = RayCluster(cpus=1, environment=LONGER_THAN_THE_TEST, host=link.here)
+        self.ray = RayCluster(cpus=1, environment=patience, host=link.here)
         try:
             self.node = self.ray.add_node(1, f"--node-ip-address={link.there}", inside=link.inside)
         except BaseException:
@@ -136,7 +147,15 @@ class Fan:
 @pytest.fixture
 def cluster(link: Link) -> Iterator[Cluster]:
     """A cluster with a node behind the link."""
-    cluster = Cluster(link)
+    cluster = Cluster(link, LONGER_THAN_THE_TEST)
+    yield cluster
+    cluster.ray.stop()
+
+
+@pytest.fixture
+def impatient_cluster(link: Link) -> Iterator[Cluster]:
+    """The same, on which Ray gives a silent node up after some seconds."""
+    cluster = Cluster(link, AFTER_SECONDS)
     yield cluster
     cluster.ray.stop()
 
@@ -167,3 +186,23 @@ def test_items_of_a_cut_off_node_that_must_not_run_twice_may_have_run(
     assert codes == {"may_have_run": lost, "items_failed": 1}
     fan.mend()
     assert set(fan.starts().values()) == {1}
+
+
+def test_a_node_that_stays_cut_off_is_lost_after_three_beats_and_replaced(
+    impatient_cluster: Cluster, start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """Its items do not wait until Ray gives the node up. The next worker may, which starts on another node."""
+    fan = Fan(start_bench, impatient_cluster, tmp_path)
+    handle = fan.begin("at_least_once")
+    began = time.monotonic()
+    lost = fan.cut()
+    fan.wait_until(lambda: fan.starts().total() == ITEMS + lost)
+    seconds = time.monotonic() - began
+    assert fan.pool.notes.losses() == {"silent": 1}
+    assert 2 * BEAT <= seconds < MOST_SECONDS, "the last beat may be as old as a beat when the link is cut"
+    fan.go_on()
+    outcome = outcome_of(handle)
+    assert outcome.output == {"texts": TEXTS}, outcome.errors
+    spare = impatient_cluster.ray.add_node(1, f"--node-ip-address={impatient_cluster.link.here}")
+    fan.wait_until(lambda: fan.pool.connected == 2)
+    assert {each["process"] for each in fan.pool.report()["workers"]} & set(spare.processes())
