@@ -69,9 +69,9 @@ def batch_size(mean: float | None, slots: int, left: int, workers: int, in_fligh
     """
     most = largest_batch(mean, slots, workers)
     # Near the end no worker must have much while others have nothing.
-    fair = left // (2 * workers * BATCHES_IN_FLIGHT)
+    share = (left + in_flight) // (workers * BATCHES_IN_FLIGHT)
+    fair = share // 2
     quick = 0
     if mean is not None:
-        share = (left + in_flight) // (workers * BATCHES_IN_FLIGHT)
         quick = min(share, int(QUICK_SECONDS * slots / max(mean, 1e-6)))
     return max(1, min(most, max(fair, quick, slots if left >= slots * workers else 1)))

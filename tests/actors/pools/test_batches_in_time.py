@@ -159,3 +159,11 @@ def test_many_workers_wait_for_one_batch_at_the_end_at_most(items: int, millisec
     seconds = milliseconds / 1_000
     took = FanOut(items, seconds, (1.0,) * 8).seconds()
     assert took < items * seconds / 8 + BATCH_SECONDS, took
+
+
+@pytest.mark.parametrize(("items", "milliseconds", "most"), [(2_500, 1.0, 80), (10_000, 1.0, 200), (2_000, 5.0, 60)])
+def test_busy_workers_send_and_get_few_messages(items: int, milliseconds: float, most: int) -> None:
+    """On Ray each takes a millisecond of processor time from the calls that compute. The last batches are small."""
+    fan_out = FanOut(items, milliseconds / 1_000, (1.0, 1.0))
+    fan_out.seconds()
+    assert fan_out.messages <= most
