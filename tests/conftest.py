@@ -20,6 +20,7 @@ from tests.support.databases import (
 )
 from tests.support.drawn_requests import DRAWN
 from tests.support.engines import bench, start_bench
+from tests.support.forked_programs import close_forks
 from tests.support.paths import ROOT, TESTS
 from tests.support.ray_clusters import ray_cluster
 from tests.support.restoring import restored_logging
@@ -82,8 +83,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """End the browser that the tests of this process share."""
+    """End what the tests of this process share: a browser, and the process that forks programs."""
     close_chromium()
+    close_forks()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

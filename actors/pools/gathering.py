@@ -32,7 +32,7 @@ class Gatherer:
         self._ends: deque[End] = deque()
         self._ready = threading.Event()
         self._due = threading.Event()
-        self._since = 0.0
+        self._since = math.inf
         self._sent = -math.inf
 
     @property
@@ -67,10 +67,10 @@ class Gatherer:
             left: How many calls at hand have not ended.
         """
         self._ends.append(end)
+        self._wake()
         ends = len(self._ends)
         if not left or ends >= MAX_GATHERED or (ends >= left and time.monotonic() - self._since >= GATHER_SECONDS):
             self._due.set()
-        self._wake()
 
     def hurry(self) -> None:
         """Let the thread that sends go on at once."""
@@ -85,8 +85,10 @@ class Gatherer:
         """
         self._ready.wait()
         self._ready.clear()
-        self._since = time.monotonic()
-        self._due.wait(self.pause(self._since, is_busy=is_busy()))
+        now = time.monotonic()
+        if self._since == math.inf:
+            self._since = now
+        self._due.wait(self.pause(now, is_busy=is_busy()))
         self._due.clear()
 
     def pause(self, now: float, *, is_busy: bool) -> float:
@@ -108,6 +110,7 @@ class Gatherer:
         ends = list(_taken(self._ends))
         begun = tuple(self._taken_begun(is_open))
         records = tuple(_taken(self._records))
+        self._since = math.inf
         if begun or records or ends:
             self._sent = time.monotonic()
         if begun:
@@ -131,6 +134,8 @@ class Gatherer:
 
     def _wake(self) -> None:
         """Wake the thread that sends. A look costs less than a second call."""
+        if self._since == math.inf:
+            self._since = time.monotonic()  # the thread that sends may run much later
         if not self._ready.is_set():
             self._ready.set()
 

@@ -17,6 +17,7 @@ from stretto.definitions.context.masking import MASK
 from tests.support import printing_actions
 from tests.support.daemons import STRETTO, serving
 from tests.support.engines import Bench, outcome_of
+from tests.support.forked_programs import ForkedProgram, run_program
 from tests.support.waiting import PATIENCE, Fifo
 
 
@@ -190,9 +191,7 @@ output_map: {done: true}
 
 
 def stretto(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*STRETTO, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    return run_program([*STRETTO, *arguments], cwd=folder)
 
 
 def test_standard_output_of_run_has_json_only(tmp_path: Path) -> None:
@@ -223,7 +222,7 @@ def test_a_daemons_items_are_followed(tmp_path: Path, gate: Gate) -> None:
         run = started.stdout.strip()
         assert gate.tell.line() == "here", started
         command = [*STRETTO, "runs", "output", run, "t", "--follow", "--daemon", daemon.client.url]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        with ForkedProgram(command, stdout=subprocess.PIPE, text=True) as following:
             assert following.stdout is not None
             assert following.stdout.readline() == "one\n"
             gate.go.give("on")

@@ -18,6 +18,7 @@ from stretto.actors.operations import answers
 from stretto.actors.operations.answers import Accepted, Ended
 from stretto.actors.operations.requests import Definition, Status, Submit, Watch
 from tests.support.daemons import ECHO, STRETTO, Gate, serving
+from tests.support.forked_programs import ForkedProgram, run_program
 from tests.support.harness import PATIENCE, scrape
 
 
@@ -107,7 +108,7 @@ def test_100_runs_at_once_are_all_answered(tmp_path: Path) -> None:
 
         def process(number: int) -> Any:
             command = [*STRETTO, "run", "test.echo", f"n={number}", "--json", "--daemon", daemon.client.url]
-            run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+            run = run_program(command)
             assert run.returncode == 0, run.stderr
             return json.loads(run.stdout)["output"]["said"]
 
@@ -126,9 +127,7 @@ def test_run_at_a_daemon_as_here(tmp_path: Path) -> None:
     echo.write_text(ECHO)
     with serving(tmp_path) as daemon:
         for arguments in ([echo, "n=3"], [failing], [wrong], [echo, "n=x"], [echo, "m=1"], [tmp_path / "none.yaml"]):
-            here = subprocess.run(
-                [*STRETTO, "run", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=PATIENCE
-            )
+            here = run_program([*STRETTO, "run", *arguments])
             there = daemon.run(*arguments)
             assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr
             assert "Traceback" not in there.stderr
@@ -159,7 +158,7 @@ def test_ctrl_c_cancels_the_run_at_the_daemon(tmp_path: Path, gate: Gate) -> Non
     """Ctrl-C at `stretto run --daemon` cancels the run by its policy, and exits with 130."""
     with serving(tmp_path) as daemon:
         command = [*STRETTO, "run", "test.gate", f"gate={gate.path}", "count=3", "--daemon", daemon.client.url]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with ForkedProgram(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             gate.arrivals(3)
             process.send_signal(signal.SIGINT)
             stdout, stderr = process.communicate(timeout=PATIENCE)
@@ -220,10 +219,7 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
     with serving(tmp_path) as daemon:
         assert stat.S_IMODE(daemon.socket.stat().st_mode) == 0o600
         assert stat.S_IMODE(daemon.socket.parent.stat().st_mode) == 0o700
-        second = subprocess.run(
-            [*STRETTO, "serve", "--socket", str(daemon.socket), "--port", "0"],
-            capture_output=True, text=True, check=False, timeout=PATIENCE,
-        )  # fmt: skip
+        second = run_program([*STRETTO, "serve", "--socket", daemon.socket, "--port", "0"])
         assert second.returncode == 2
         assert f"another daemon, process {daemon.process.pid} (" in second.stderr
         daemon.process.kill()
@@ -249,10 +245,7 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_served(tmp_path: Path, arguments: list[str], code: int, told: str) -> None:
     """Wrong settings (2), and a store that cannot be opened (3), are told in a sentence, and leave nothing behind."""
-    process = subprocess.run(
-        [*STRETTO, "serve", "--socket", str(tmp_path / "run" / "s"), "--port", "0", *arguments],
-        capture_output=True, text=True, check=False, timeout=PATIENCE,
-    )  # fmt: skip
+    process = run_program([*STRETTO, "serve", "--socket", tmp_path / "run" / "s", "--port", "0", *arguments])
     assert process.returncode == code, process.stderr
     assert told in process.stderr
     assert "Traceback" not in process.stderr
@@ -263,8 +256,7 @@ def test_nobody_at_the_url_exits_with_3(tmp_path: Path) -> None:
     """A daemon that cannot be reached is exit code 3. Another URL is wrong usage, as are flags that do not fit."""
 
     def run(*arguments: str) -> int:
-        command = [*STRETTO, "run", "test.echo", "n=1", *arguments]
-        return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE).returncode
+        return run_program([*STRETTO, "run", "test.echo", "n=1", *arguments]).returncode
 
     assert run("--daemon", f"unix://{tmp_path}/nobody") == 3
     assert run("--daemon", "ftp://127.0.0.1:8420") == 2

@@ -20,6 +20,7 @@ from stretto.actors.access import Role, access_of_file, local_caller
 from stretto.actors.operations import API, Run
 from tests.support.certificates import Authority, Files
 from tests.support.daemons import ECHO, STRETTO, serving
+from tests.support.forked_programs import run_program
 from tests.support.gateways import Reply, http, post, read_reply
 from tests.support.harness import PATIENCE
 
@@ -66,10 +67,7 @@ def test_a_certificate_is_replaced_while_the_daemon_serves(tmp_path: Path, monke
             ({"SSL_CERT_FILE": str(authority.file)}, 0, '"said"'),
             ({}, 3, "set SSL_CERT_FILE to"),
         ):
-            ran = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=PATIENCE,
-                env={**os.environ, "STRETTO_TOKEN": token, **variables},
-            )  # fmt: skip
+            ran = run_program(command, environment={**os.environ, "STRETTO_TOKEN": token, **variables})
             assert ran.returncode == code, ran.stderr
             assert said in ran.stdout + ran.stderr
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))

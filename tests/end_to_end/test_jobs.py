@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -18,19 +17,17 @@ from local_servers import CustomersApi, HealthChecks, Hosts
 from playground import JOBS
 
 from tests.support.daemons import serving
+from tests.support.forked_programs import SCRIPT, run_program
 from tests.support.harness import PATIENCE
 from tests.support.paths import EXAMPLES, ROOT
 
-STRETTO = Path(sys.executable).with_name("stretto")
 PATIENT = f"timeout={PATIENCE}"
 """An input: on a busy machine, no request is sent again because its answer is late."""
 
 
 def stretto(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Type a command in the checkout."""
-    return subprocess.run(
-        [STRETTO, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+    return run_program([SCRIPT, *arguments], cwd=ROOT)
 
 
 def output_of(done: subprocess.CompletedProcess[str]) -> Any:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from stretto.actors.cli import main
 from tests.support.daemons import STRETTO, Gate, Served, serving
+from tests.support.forked_programs import ForkedProgram
 from tests.support.harness import PATIENCE
 
 
@@ -44,7 +45,7 @@ def begun(served: Served, gate: Gate) -> str:
 def watching(served: Served, run: str) -> "subprocess.Popen[str]":
     """Follow a run in a process of its own, which has been told its progress when this returns."""
     command = [*STRETTO, "runs", "watch", run, "--json", "--daemon", served.client.url]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = ForkedProgram(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
     assert (first["type"], first["run"], first["tasks"]["wait"]["items"]["running"]) == ("progress", run, 2)

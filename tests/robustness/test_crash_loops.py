@@ -5,7 +5,6 @@ first run, of which nothing is noted.
 """
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from stretto.actors.operations.answers import Accepted, Ended, RunAnswer, WaitsA
 from stretto.actors.operations.controls import Cancel
 from stretto.actors.operations.requests import Definition, Recover, Run, Submit, Watch, Why
 from tests.support.daemons import STRETTO
+from tests.support.forked_programs import run_program
 from tests.support.harness import PATIENCE
 from tests.support.poisoned_daemons import Daemon, Place
 
@@ -112,7 +112,8 @@ def quarantined(place: Place, how: str) -> Iterator[tuple[Daemon, str]]:
         assert isinstance(why, WaitsAnswer)
         assert why.reasons[0]["text"] == reason
         command = [*STRETTO, "runs", "show", killer, "--daemon", daemon.client.url]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        shown = run_program(command)
+        assert shown.returncode == 0, shown.stderr
         assert reason in " ".join(shown.stdout.split())
         yield daemon, killer
         daemon.process.terminate()

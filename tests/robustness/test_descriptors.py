@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from stretto.actors.operations import Definitions, DefinitionsAnswer
-from tests.support.daemons import serving
+from tests.support.daemons import NEW_INTERPRETER, serving
 from tests.support.harness import PATIENCE
 
 CLIENTS = 60
@@ -16,7 +16,7 @@ MOST_LINES = 10
 
 def test_the_daemon_pauses_at_the_limit_and_serves_again(tmp_path: Path) -> None:
     """More clients connect than the process has descriptors. The log has a line for it, and not one for each try."""
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, program=NEW_INTERPRETER) as daemon:
         process = daemon.process.pid
         used = len(list(Path(f"/proc/{process}/fd").iterdir()))
         before = resource.prlimit(process, resource.RLIMIT_NOFILE)

@@ -13,7 +13,7 @@ import pytest
 
 from stretto.actors.operations import Ended, Submit
 from stretto.actors.process import FileLock, LockTaken
-from tests.support.daemons import Served, serving
+from tests.support.daemons import NEW_INTERPRETER, Served, serving
 from tests.support.databases import database
 from tests.support.harness import PATIENCE
 from tests.support.loopback import own_loopback
@@ -175,7 +175,7 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def forking(folder: Path, store: str, *arguments: str) -> Iterator[Served]:
     """Serve the folder with a store."""
     options = ("--actions", str(folder / "fork_actions.py"), "--store", store, *arguments)
-    with serving(folder, *options, STRETTO__SERVE__HOST=own_loopback()) as daemon:
+    with serving(folder, *options, program=NEW_INTERPRETER, STRETTO__SERVE__HOST=own_loopback()) as daemon:
         yield daemon
 
 

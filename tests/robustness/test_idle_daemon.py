@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stretto.actors.operations import API, Accepted, Submit
 from stretto.actors.operations.requests import Definition
-from tests.support.daemons import serving
+from tests.support.daemons import NEW_INTERPRETER, serving
 from tests.support.raw_clients import PROBE, Raw, request
 
 CONNECTIONS, STREAMS = 20, 5
@@ -42,7 +42,7 @@ def quiet_seconds(process: int) -> bool:
 
 def test_an_idle_daemon_with_idle_clients_does_not_wake_up(tmp_path: Path) -> None:
     """Whether no one is connected, or connections and streams wait for something to happen."""
-    with serving(tmp_path) as daemon, contextlib.ExitStack() as stack:
+    with serving(tmp_path, program=NEW_INTERPRETER) as daemon, contextlib.ExitStack() as stack:
         assert quiet_seconds(daemon.process.pid)
         run = daemon.client.ask(Submit(SLEEP, {}))
         assert isinstance(run, Accepted)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemons import STRETTO, serving
-from tests.support.harness import PATIENCE, write_workflow
+from tests.support.forked_programs import run_program
+from tests.support.harness import write_workflow
 
 ACTIONS = """
 import ctypes
@@ -39,7 +40,7 @@ def given(tmp_path: Path) -> tuple[str, ...]:
 
 
 def stretto(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*STRETTO, *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    return run_program([*STRETTO, *words])
 
 
 @pytest.mark.parametrize(("action", "code"), [("kill.exit_async", 0), ("kill.crash", -11)])

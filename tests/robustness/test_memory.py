@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stretto.actors import ActionFailed, action
-from tests.support.daemons import serving
+from tests.support.daemons import NEW_INTERPRETER, serving
 from tests.support.engines import Bench
 from tests.support.harness import write_workflow
 
@@ -76,7 +76,7 @@ def test_a_daemon_survives_a_lack_of_memory(tmp_path: Path, name: str, given: st
     (tmp_path / "large_actions.py").write_text(ACTIONS)
     workflow = write_workflow(tmp_path, "large", FAN.format(action=name, input=given))
     arguments = ["--actions", str(tmp_path / "large_actions.py"), "--store", f"sqlite:///{tmp_path}/own.db"]
-    with serving(tmp_path, *arguments) as daemon:
+    with serving(tmp_path, *arguments, program=NEW_INTERPRETER) as daemon:
         process = daemon.process.pid
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + MEMORY_LEFT

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.daemons import STRETTO, serving
+from tests.support.forked_programs import ForkedProgram
 from tests.support.harness import PATIENCE, fifo, write_workflow
 
 STOPPED = """
@@ -42,10 +43,10 @@ def test_a_stopped_daemon_continues(tmp_path: Path, durable_url: str) -> None:
     with fifo(tmp_path / "pipe") as pipe, serving(tmp_path, "--store", durable_url) as daemon:
         workflow = write_workflow(tmp_path, "stopped", STOPPED.format(pipe=pipe.path, ledger=ledger))
         command = [*STRETTO, "run", str(workflow), "--daemon", daemon.client.url]
-        following = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        following = ForkedProgram(command, stderr=subprocess.PIPE, text=True)
         assert pipe.lines(1) == ["begun"]
         daemon.signal(signal.SIGSTOP)
-        other = subprocess.Popen([*STRETTO, "run", "test.echo", "n=5", "--daemon", daemon.client.url])
+        other = ForkedProgram([*STRETTO, "run", "test.echo", "n=5", "--daemon", daemon.client.url])
         assert pipe.lines(1) == ["over"]
         daemon.signal(signal.SIGCONT)
         _, shown = following.communicate(timeout=PATIENCE)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.daemons import STRETTO, Gate, serving
+from tests.support.forked_programs import ForkedProgram
 from tests.support.harness import PATIENCE
 
 PAGE = 4096
@@ -20,7 +21,7 @@ def test_a_daemon_outlives_a_store_that_cannot_be_written(tmp_path: Path, gate: 
     with serving(tmp_path, "--store", f"sqlite:///{tmp_path}/own.db") as daemon:
         process = daemon.process.pid
         command = [*STRETTO, "run", "test.gate", f"gate={gate.path}", "count=5", "--daemon", daemon.client.url]
-        following = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        following = ForkedProgram(command, stdout=subprocess.PIPE, text=True)
         gate.arrivals(5)
         unlimited = resource.prlimit(process, resource.RLIMIT_FSIZE, (PAGE, resource.RLIM_INFINITY))
         gate.open()

@@ -20,11 +20,14 @@ from click.testing import CliRunner
 
 from stretto.actors.cli import main
 from stretto.actors.gateway.client import Client
+from tests.support.forked_programs import PROGRAM, ForkedProgram
 from tests.support.harness import PATIENCE
 
 MOST_LINES = 10_000
 """Lines of a log in which an event is looked for: a daemon that logs without end tells it no more."""
-STRETTO = [sys.executable, "-m", "stretto.actors.cli"]
+STRETTO = PROGRAM
+NEW_INTERPRETER = [sys.executable, "-c", "from stretto.actors.cli import main; main()"]
+"""The beginning of a command that is not forked, for tests of a daemon's memory, descriptors and forks."""
 
 ACTIONS = """
 import asyncio
@@ -153,7 +156,7 @@ def starting(folder: Path, *arguments: str, program: Sequence[str] = STRETTO, **
         *program, "serve", "--definitions", str(definitions), "--actions", str(folder / "gate_actions.py"),
         "--socket", str(folder / "run" / "s"), "--port", "0", *arguments,
     ]  # fmt: skip
-    process = subprocess.Popen(
+    process = ForkedProgram(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "STRETTO__SERVE__WATCH": "false", **environment}
     )
     served = Served(process, folder)

@@ -6,7 +6,6 @@ The poison is code in the daemon's process. It acts as long as a file exists.
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from stretto.actors.gateway.client import Client
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_reader
+from tests.support.forked_programs import PROGRAM, ForkedProgram
 from tests.support.harness import PATIENCE
 
 ACTIONS = """
@@ -46,11 +46,11 @@ class Daemon:
 
     def __init__(self, place: "Place") -> None:
         command = [
-            sys.executable, "-m", "stretto.actors.cli", "serve", "--store", place.url, "--actions",
+            *PROGRAM, "serve", "--store", place.url, "--actions",
             str(place.folder / "poison.py"), "--socket", str(place.folder / "run" / "s"), "--port", "0", "--no-watch",
         ]  # fmt: skip
         environment = {**os.environ, "STRETTO__SERVE__DRAIN_SECONDS": "0"}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        self.process = ForkedProgram(command, stderr=subprocess.PIPE, text=True, env=environment)
         self.client = Client(f"unix://{place.folder / 'run' / 's'}")
         self.events: list[dict[str, Any]] = []
 

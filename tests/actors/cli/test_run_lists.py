@@ -18,6 +18,7 @@ from stretto.actors.journal.records import ItemKey, ParentItem, Rerun
 from stretto.actors.journal.sql.store import Store
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.conducted import Conducted
+from tests.support.forked_programs import PROGRAM, ForkedProgram
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE
 
@@ -276,8 +277,8 @@ def test_an_interrupted_run_is_shown_as_such_and_continued(url: str, store: Stor
     action.write_text(ACTION)
     workflow.write_text(NAP)
     options = ["--store", url, "--actions", str(action)]
-    command = [sys.executable, "-m", "stretto.actors.cli", "run", str(workflow), "--label", "k=v", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [*PROGRAM, "run", str(workflow), "--label", "k=v", *options]
+    with ForkedProgram(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "asleep\n"
         (running,) = listed(url)

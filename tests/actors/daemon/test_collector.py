@@ -14,7 +14,7 @@ import pytest
 
 from stretto.actors.daemon import collector
 from stretto.actors.daemon.collector import THRESHOLDS, Collector, resident_bytes
-from tests.support.daemons import serving
+from tests.support.daemons import NEW_INTERPRETER, serving
 from tests.support.paths import ROOT
 from tests.support.waiting import PATIENCE
 
@@ -112,7 +112,7 @@ def test_the_daemon_freezes_what_it_has_loaded(tmp_path: Path) -> None:
     """The collector of the process has the daemon's thresholds."""
     (tmp_path / "asks.py").write_text(ACTIONS)
     (tmp_path / "asks.yaml").write_text(ASKS)
-    with serving(tmp_path, "--actions", str(tmp_path / "asks.py")) as daemon:
+    with serving(tmp_path, "--actions", str(tmp_path / "asks.py"), program=NEW_INTERPRETER) as daemon:
         found = json.loads(daemon.run(tmp_path / "asks.yaml").stdout)["found"]
     assert tuple(found[:3]) == THRESHOLDS
     assert found[3] > 10_000

@@ -23,6 +23,7 @@ from stretto.actors.settings import Settings
 from tests.support.access import token_in
 from tests.support.daemons import ECHO, STRETTO, Served, serving
 from tests.support.engines import Bench
+from tests.support.forked_programs import ForkedProgram
 from tests.support.raw_clients import Raw
 from tests.support.waiting import PATIENCE
 
@@ -159,7 +160,7 @@ def test_a_daemon_that_starts_slowly_answers_probes_and_lets_tokens_wait(tmp_pat
     token = token_in(store, "viewer")
     command = [*STRETTO, "serve", "--actions", str(tmp_path / "slow_actions.py"), "--store", store, "--no-watch"]
     command += ["--socket", str(tmp_path / "run" / "s"), "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with ForkedProgram(command, stderr=subprocess.PIPE, text=True) as process:
         daemon = Served(process, tmp_path)
         daemon.url = daemon.wait_for("listening")["url"]
         try:

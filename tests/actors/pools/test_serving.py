@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
@@ -98,9 +99,34 @@ def test_results_that_are_too_much_for_one_message_travel_in_several(
 def test_ends_of_quick_calls_travel_at_once_and_together(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else runs, so there is nothing to wait for. An end says that the call has begun."""
     monkeypatch.setattr(gathering, "GATHER_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr(gathering, "BUSY_GATHER_SECONDS", 10 * PATIENCE)
     line.perform("ops.greet", *({"text": "x"} for _ in range(250)))
     (message,) = line.messages_until_ended(250)
     assert isinstance(message, Ended)
+
+
+def test_ends_are_gathered_however_late_the_thread_that_sends_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a batch of quick calls has half of its ends before that."""
+    monkeypatch.setattr(gathering, "GATHER_SECONDS", 10 * PATIENCE)
+    gathered = gathering.Gatherer()
+    ends = [End(number, "succeeded", b"1", 0.1) for number in range(9)]
+    for end in ends[:8]:
+        gathered.ended(end, left=9 - end.number)
+    has_begun = threading.Event()
+
+    def is_busy() -> bool:
+        has_begun.set()
+        return False
+
+    def send() -> list[ToPool]:
+        gathered.wait(is_busy)
+        return list(gathered.messages(ENGINE, lambda _number: False))
+
+    with ThreadPoolExecutor() as sender:
+        sent = sender.submit(send)
+        assert has_begun.wait(PATIENCE)
+        gathered.ended(ends[8], left=0)
+        assert sent.result() == [Ended(ENGINE, tuple(ends))]
 
 
 @pytest.mark.parametrize(("slots_are_busy", "sent"), [(False, 1), (True, 8)])

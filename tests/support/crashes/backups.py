@@ -1,7 +1,6 @@
 """Backups that are made while a daemon is killed, or are killed themselves: one that was told complete is whole."""
 
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.sql.backup import check
 from tests.support.crashes.runs import promise
 from tests.support.databases import database
+from tests.support.forked_programs import PROGRAM, ForkedProgram
 from tests.support.harness import PATIENCE
 from tests.support.paths import ROOT
 from tests.support.postgres_server import find_programs
@@ -27,7 +27,7 @@ class Backup:
         self._store = store
         self.complete = False
         command = _pg_dump(store, file) if self._of_postgres else _copy(store, file)
-        self._program = subprocess.Popen(
+        self._program = ForkedProgram(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         self._killer = threading.Timer(killed_after or 0, self._program.kill)
@@ -72,7 +72,7 @@ class Backup:
 
 
 def _copy(store: str, file: Path) -> list[str]:
-    return [sys.executable, "-m", "stretto.actors.cli", "store", "backup", store, str(file)]
+    return [*PROGRAM, "store", "backup", store, str(file)]
 
 
 def _pg_dump(store: str, file: Path) -> list[str]:

@@ -5,7 +5,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from tests.support.crashes.counters import Counters
 from tests.support.crashes.faults import Fault
 from tests.support.crashes.runs import promise
 from tests.support.crashes.workflows import write_workflows
+from tests.support.forked_programs import PROGRAM, ForkedProgram
 from tests.support.harness import PATIENCE
 from tests.support.paths import ROOT
 
@@ -83,12 +83,12 @@ class Daemon:
         self._last = ""
         self._told: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         command = [
-            sys.executable, "-m", "stretto.actors.cli", "serve", "--store", place.store,
+            *PROGRAM, "serve", "--store", place.store,
             "--definitions", str(place.folder / "definitions"), "--actions", str(place.actions),
             "--socket", str(socket), "--port", "0", "--no-watch",
         ]  # fmt: skip
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+        self._process = ForkedProgram(command, stderr=subprocess.PIPE, env=environment)
         place.process.write_text(str(self._process.pid))
         self._reader = threading.Thread(target=self._read, args=(place.log,))
         self._reader.start()
