@@ -2,14 +2,17 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stretto.actors import Engine
+from stretto.actors.gateway.wire import StreamEvent
 from stretto.actors.operations.answers import Accepted
+from stretto.actors.operations.controls import Cancel
 from stretto.actors.operations.requests import Submit
 from stretto.actors.runs import RunEnded, RunProgressed
 from stretto.definitions.errors import StrettoError
@@ -25,6 +28,12 @@ from stretto.actors import action
 @action("held.wait")
 async def wait() -> None:
     await asyncio.sleep(1000)
+
+@action("held.check")
+async def check(host: int) -> int:
+    if host % 2:
+        raise ValueError(f"no route to host {host}")
+    return host
 """
 WORKFLOW = """
 version: "1.0.0"
@@ -33,6 +42,21 @@ cancellation_policy: cancel_running
 tasks:
   - {name: a, action: held.wait, next: [{do: b}]}
   - {name: b, action: core.noop}
+"""
+
+CHECKS = """
+version: "1.0.0"
+ref: held.checks
+cancellation_policy: cancel_running
+tasks:
+  - name: check
+    action: held.check
+    with_items: "{{ range(6) }}"
+    concurrency: 6
+    max_failures: 100%
+    input: {host: "{{ item }}"}
+    next: [{do: wait}]
+  - {name: wait, action: held.wait}
 """
 
 
@@ -84,6 +108,7 @@ def stack() -> Iterator[ExitStack]:
 def daemon(stack: ExitStack, folder: Path, url: str) -> Served:
     (folder / "definitions").mkdir(parents=True)
     (folder / "definitions" / "work.yaml").write_text(WORKFLOW)
+    (folder / "definitions" / "checks.yaml").write_text(CHECKS)
     (folder / "held_actions.py").write_text(ACTIONS)
     actions = str(folder / "held_actions.py")
     return stack.enter_context(
@@ -91,10 +116,69 @@ def daemon(stack: ExitStack, folder: Path, url: str) -> Served:
     )
 
 
-def submit(daemon: Served) -> str:
-    accepted = daemon.client.ask(Submit("held.work"))
+def submit(daemon: Served, workflow: str = "held.work") -> str:
+    accepted = daemon.client.ask(Submit(workflow))
     assert isinstance(accepted, Accepted)
     return accepted.run
+
+
+class Seen:
+    """What a client of a stream has seen: states of items and errors, as a page shows them.
+
+    Args:
+        daemon: The daemon that the client has asked.
+        run_id: The run.
+        stack: Closes the stream.
+    """
+
+    def __init__(self, daemon: Served, run_id: str, stack: ExitStack) -> None:
+        self._stream = stack.enter_context(daemon.client.stream(run_id))
+        self.errors: dict[str, int] = {}
+        self.items: dict[int, str] = {}
+        self.hello: dict[str, Any] = {}
+        self.statuses: dict[str, str] = {}
+        self.ended: dict[str, Any] | None = None
+
+    def until(self, accepts: Callable[["Seen"], bool]) -> None:
+        """Take events until something has been seen."""
+        while not accepts(self):
+            events = self._stream.next_events()
+            assert events is not None, "the stream has ended"
+            for each in events:
+                self._take(each)
+
+    def _take(self, event: StreamEvent) -> None:
+        if event.name == "hello":
+            self.hello = event.data
+        if event.name == "errors":
+            self.errors |= {each["message"]: each["count"] for each in event.data["groups"]}
+        if event.name == "ended":
+            self.ended = event.data
+        self.statuses |= {name: task["status"] for name, task in event.data.get("tasks", {}).items()}
+        for state, ranges in event.data.get("items", {}).get("check", {}).items():
+            for each in ranges:
+                first, last = (each, each) if isinstance(each, int) else each
+                self.items |= dict.fromkeys(range(first, last + 1), state)
+
+
+def test_the_stream_of_a_run_is_the_same_at_another_daemon(tmp_path: Path, postgres_url: str, stack: ExitStack) -> None:
+    """With the errors and the states of items, for a client that has been there before them, and for one behind."""
+    daemons = [daemon(stack, tmp_path / name, postgres_url) for name in ("owner", "other")]
+    run_id = submit(daemons[0], "held.checks")
+    early = [Seen(each, run_id, stack) for each in daemons]
+    for seen in early:
+        seen.until(lambda seen: seen.statuses.get("wait") == "running" and [*seen.errors.values()] == [3])
+    late = [Seen(each, run_id, stack) for each in daemons]
+    for seen in late:
+        seen.until(lambda seen: [*seen.errors.values()] == [3])
+        assert seen.hello["items"] == {"check": {"succeeded": [0, 2, 4], "failed": [1, 3, 5]}}
+    for seen in (*early, *late):
+        assert seen.items == {index: "failed" if index % 2 else "succeeded" for index in range(6)}
+        assert seen.errors == early[0].errors
+    daemons[1].client.ask(Cancel(run_id))
+    for seen in (*early, *late):
+        seen.until(lambda seen: seen.ended is not None)
+        assert {message[:12]: count for message, count in seen.errors.items()} == {"ValueError: ": 3, "it was cance": 1}
 
 
 def test_a_watched_run_of_a_killed_daemon_is_watched_at_the_one_that_continues_it(

@@ -10,6 +10,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 
 from stretto.actors.gateway.http.cross_site import check_origin
+from stretto.actors.gateway.http.dates import date
 from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.problems import Limit, Problem, problem_of, written
@@ -239,7 +240,8 @@ class _Response:
             self.status = message["status"]
             headers = dict(message["headers"])
             self.is_stream = headers.get(b"content-type", b"").startswith(EVENTS.encode())
-            message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
+            own = (b"date", date().encode()), (b"x-request-id", self.request_id.encode())
+            message["headers"] = [*message["headers"], *own]
             message["headers"] += (line for line in _DEFAULTS if line[0] not in headers)
             message["headers"] += self._scope["state"].get(MORE_HEADERS, ())
             if self._scope["scheme"] == "https":

@@ -27,6 +27,7 @@ from stretto.actors.gateway.http.express import ExpressLane
 from stretto.actors.gateway.http.graphs import Layouts
 from stretto.actors.gateway.http.hooks import HookEndpoints
 from stretto.actors.gateway.http.in_flight import CountedAnswer, RequestsInFlight
+from stretto.actors.gateway.http.next_pages import Listed
 from stretto.actors.gateway.http.origins import Origins
 from stretto.actors.gateway.http.request_rates import RequestRates
 from stretto.actors.gateway.http.restrictions import Restrictions, hiding_runs
@@ -221,7 +222,10 @@ class Endpoints:
         if route.tagged:
             return await self._tagged(route, request, http, caller)
         with hiding_runs(caller):
-            return await self._answers.get(type(request), self._usual)(route, request, caller)
+            answer = await self._answers.get(type(request), self._usual)(route, request, caller)
+        if isinstance(answer, Listed):
+            answer.lead_on(request, http, query, self._origins)
+        return answer
 
     async def _tagged(
         self, route: Route, request: Request, http: HttpRequest, caller: Caller
@@ -251,7 +255,7 @@ class Endpoints:
         if isinstance(answer, Drawing):
             return Response(answer.document, route.status, media_type=route.media_type)
         body = await asyncio.get_running_loop().run_in_executor(self._workers, body_of, route, answer)
-        return Response(body, route.status, media_type=route.media_type)
+        return Listed(answer, body, route.status, media_type=route.media_type)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
         answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks(note_of(request)))
@@ -376,7 +380,7 @@ def _order(route: Route) -> tuple[bool, int, str]:
 
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:
-    return Response(body_of(route, answer), route.status, media_type=route.media_type)
+    return Listed(answer, body_of(route, answer), route.status, media_type=route.media_type)
 
 
 def _no_content() -> Response:

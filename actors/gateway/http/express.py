@@ -19,6 +19,7 @@ from starlette.requests import Request as HttpRequest
 
 from stretto.actors.gateway.http.application import DEFAULT_HEADERS, ONLY_TLS, Application
 from stretto.actors.gateway.http.bodies import check_body
+from stretto.actors.gateway.http.dates import date
 from stretto.actors.gateway.http.hooks import ACKNOWLEDGED_SECONDS, delivery_of, not_acknowledged
 from stretto.actors.operations import API, JSON, Route, body_of, events, route_of
 from stretto.actors.triggers import Delivery, HookDesk, Receipt
@@ -234,6 +235,6 @@ def _written(code: int, headers: Mapping[str, str], body: bytes, identity: str, 
     tls = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in (ONLY_TLS,)) if is_tls else ""
     head = (
         f"HTTP/1.1 {int(code)} {HTTPStatus(code).phrase}\r\ncontent-length: {len(body)}\r\n{own}"
-        f"x-request-id: {identity}\r\n{defaults}{tls}\r\n"
+        f"date: {date()}\r\nx-request-id: {identity}\r\n{defaults}{tls}\r\n"
     )
     return head.encode("latin-1") + body

@@ -1,6 +1,8 @@
 """Every request has an id and an answer, and an error of one harms no other."""
 
 import asyncio
+import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from stretto.actors.gateway.wire import RequestRefused
 from stretto.actors.operations import API, REPORTS, Definitions, DefinitionsAnswer
 from stretto.actors.operations.requests import Definition, Describe, Runs, Status
 from tests.support.gateways import exchange, http, post, with_gateway
+from tests.support.harness import PATIENCE
 
 WORKFLOWS = http("GET", f"{API}/definitions")
 
@@ -25,6 +28,8 @@ def test_an_answer_has_the_requests_id_and_is_not_kept(tmp_path: Path) -> None:
             await exchange(client, http("GET", f"{API}/runs/nobody/status")),
         )
         assert fine.headers["x-request-id"] != refused.headers["x-request-id"]
+        for reply in (fine, refused):
+            assert abs(parsedate_to_datetime(reply.headers["date"]).timestamp() - time.time()) < PATIENCE
         assert fine.headers["cache-control"] == "no-store"
         assert fine.headers["content-type"] == "application/json"
         assert refused.headers["content-type"] == "application/problem+json"

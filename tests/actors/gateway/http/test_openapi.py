@@ -1,6 +1,8 @@
 """The description of the API is OpenAPI, and says what the tables of routes and problems say."""
 
 import asyncio
+import itertools
+import re
 import subprocess
 import sys
 from http import HTTPStatus
@@ -29,7 +31,7 @@ from stretto.actors.operations import (
 from stretto.actors.operations.forms import places_of
 from tests.support.gateways import exchange, http, post, with_gateway
 from tests.support.harness import PATIENCE
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, ROOT
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(written())
 
@@ -161,3 +163,19 @@ def test_a_refusal_with_findings_is_as_the_document_says(tmp_path: Path) -> None
         jsonschema.validate(refused.json, content["schema"] | {"components": DOCUMENT["components"]})
 
     with_gateway(tmp_path, test)
+
+
+def test_the_page_of_the_api_names_every_route() -> None:
+    """In the table, where a path may be short behind a whole one: `/runs/{run}/pause`, `/resume`."""
+    cells = re.findall(r"^\| ((?:GET|POST|PUT|PATCH|DELETE) [^|]*) \|", (DOCS / "api.md").read_text(), re.MULTILINE)
+    paths = [(cell, [each.partition("?")[0] for each in re.findall(r"`([^`]+)`", cell)]) for cell in cells]
+
+    def is_named(route: Route) -> bool:
+        place = route.place or API
+        return any(
+            route.method in cell and place.endswith(short) and whole.startswith(place.removesuffix(short))
+            for cell, named in paths
+            for short, whole in itertools.product(named, named)
+        )
+
+    assert [f"{route.method} {route.place}" for route in ROUTES if not is_named(route)] == []
