@@ -61,7 +61,7 @@ def show(source: "Source", *, number: int, utc: bool, as_json: bool) -> None:
     started = Clock(utc=utc).format(found["started_at"])
     show_fields(
         [
-            ("daemon", found["daemon"]), ("process", _process(found)), ("version", found["version"]),
+            ("daemon", found["daemon"]), ("name", _process(found)), ("version", found["version"]),
             ("started", started), ("lease", _lease(found)), ("state", found["state"]),
             ("runs", f"{found['runs']:,}"), *(("lacks", _lacked(each)) for each in found["lacks"]),
         ]

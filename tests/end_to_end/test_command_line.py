@@ -1,10 +1,9 @@
-"""`stretto run` as a real process: exit codes, inputs, and what goes to which stream."""
+"""`stretto run` as a process: exit codes, inputs, and what goes to which stream."""
 
 import json
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from local_servers import CustomersApi, HealthChecks, LocalServers
 
+from tests.support.forked_programs import SCRIPT, run_program
 from tests.support.harness import (
     PATIENCE,
     fifo,
@@ -24,19 +24,16 @@ from tests.support.paths import EXAMPLES
 from tests.support.terminals import terminal
 
 LOGS = EXAMPLES / "log_lines"
-STRETTO = Path(sys.executable).with_name("stretto")
 
 
 def command(*arguments: str | Path) -> list[str]:
     """Return the command line of `stretto run`."""
-    return [str(STRETTO), "run", *map(str, arguments)]
+    return [SCRIPT, "run", *map(str, arguments)]
 
 
 def stretto_run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run `stretto run` to its end."""
-    return subprocess.run(
-        command(*arguments), input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+    return run_program(command(*arguments), text=stdin)
 
 
 def outcome_of(process: subprocess.CompletedProcess[str], code: int = 0) -> dict[str, Any]:
@@ -259,7 +256,7 @@ def test_the_errors_of_a_first_hour_say_what_happened(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert [line.removeprefix("  ").removeprefix(f"{tmp_path}/") for line in process.stderr.splitlines()[1:]] == shown
     why = subprocess.run(
-        [STRETTO, "runs", "why", "@latest", "--store", store], capture_output=True, text=True, check=True
+        [SCRIPT, "runs", "why", "@latest", "--store", store], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert why[0].startswith("the run failed at ")
     assert [line.removeprefix(f"{tmp_path}/") for line in why[1:]] == [line.strip() for line in shown[1:]]

@@ -62,7 +62,7 @@ class Container:
         self._state = folder / "v"
         self._state.mkdir()
         self._state.chmod(MOUNTED)
-        self.key = folder / "store.key"
+        self.key = self._state / "store.key"
         self.key.write_text(new_key())
         self.key.chmod(0o600)
         (folder / "definitions").mkdir()

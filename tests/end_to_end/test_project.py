@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from stretto.actors.cli import main
 from tests.support.daemons import STRETTO, Served
-from tests.support.harness import PATIENCE
+from tests.support.forked_programs import ForkedProgram, run_program
 from tests.support.paths import DOCS
 
 
@@ -24,10 +24,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 def stretto(folder: Path, line: str, code: int = 0, /, **variables: str) -> subprocess.CompletedProcess[str]:
     """Type a command in a folder."""
-    done = subprocess.run(
-        [*STRETTO, *shlex.split(line)], cwd=folder, env=environment(**variables), capture_output=True, text=True,
-        check=False, timeout=PATIENCE,
-    )  # fmt: skip
+    done = run_program([*STRETTO, *shlex.split(line)], cwd=folder, environment=environment(**variables))
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -49,7 +46,7 @@ def listed(folder: Path, line: str, **variables: str) -> list[str]:
 
 def serve(folder: Path, line: str, **variables: str) -> Served:
     """Start a daemon in a folder, with its socket in `run/s` and a free port."""
-    process = subprocess.Popen(
+    process = ForkedProgram(
         [*STRETTO, *shlex.split(line)], cwd=folder, stderr=subprocess.PIPE, text=True,
         env=environment(
             STRETTO__SERVE__SOCKET=str(folder / "run" / "s"), STRETTO__SERVE__PORT="0",

@@ -3,15 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from stretto.actors.cli import main
-
-STRETTO = Path(sys.executable).with_name("stretto")
+from tests.support.forked_programs import SCRIPT, run_program
 
 
 @pytest.mark.parametrize(
@@ -40,11 +38,9 @@ def test_bashs_script_is_one_that_bash_understands() -> None:
 
 def completed(*words: str) -> list[str]:
     """Return what is offered for the last word."""
-    done = subprocess.run(
-        [STRETTO], capture_output=True, text=True, check=True,
-        env=os.environ | {"_STRETTO_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("stretto", *words)),
-                          "COMP_CWORD": str(len(words))},
-    )  # fmt: skip
+    asked = {"_STRETTO_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("stretto", *words))}
+    done = run_program([SCRIPT], environment={**os.environ, **asked, "COMP_CWORD": str(len(words))})
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 

@@ -37,8 +37,8 @@ def test_daemons_are_listed_shown_and_drained(
         assert first.endswith("(asked)")
         assert json.loads(daemons("drain", number, "--json", *daemon).stdout) == {"daemon": only["daemon"]}
         shown = dict(line.split(maxsplit=1) for line in daemons("show", number, "--utc", *daemon).stdout.splitlines())
-        assert list(shown) == ["daemon", "process", "version", "started", "lease", "state", "runs"]
-        assert (shown["state"], shown["runs"], shown["process"]) == ("draining", "0", f"{only['name']} (asked)")
+        assert list(shown) == ["daemon", "name", "version", "started", "lease", "state", "runs"]
+        assert (shown["state"], shown["runs"], shown["name"]) == ("draining", "0", f"{only['name']} (asked)")
         assert shown["started"] == f"{only['started_at'][:10]} {only['started_at'][11:19]}Z"
         with connect(opened.client.url).blocking() as engine:
             assert [each["state"] for each in engine.daemons()] == ["draining", "active"]
