@@ -57,14 +57,15 @@ class ChangeTracker:
         tasks: dict[str, dict[str, Any]] = {}
         items: dict[str, ItemChanges] = {}
         errors: list[ErrorGroup] = []
+        visits, known = conductor.last_visits, self._tasks
         active = {(visit.name, visit.visit) for visit in conductor.active_visits()}
         for name in conductor.workflow.tasks:
-            visit = conductor.last_visit(name)
+            visit = visits.get(name)
             if self._settled.get(name) == (0 if visit is None else visit.visit):
                 continue
             report = reports[name] if reports is not None else conductor.task(name)
-            if report != self._tasks.get(name):
-                tasks[name] = self._tasks[name] = report
+            if report != known.get(name):
+                tasks[name] = known[name] = report
             if visit is None:
                 self._settled[name] = 0
                 continue

@@ -287,6 +287,11 @@ class Conductor:
         """Return whether a visit has begun and not ended."""
         return (task, visit) in self._state.active
 
+    @property
+    def last_visits(self) -> Mapping[str, Visit]:
+        """The last visit of each task that has one."""
+        return self._state.visits.last
+
     def last_visit(self, task: str) -> Visit | None:
         """Return the last visit of a task."""
         return self._state.visits.last.get(task)

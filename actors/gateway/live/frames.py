@@ -5,7 +5,7 @@ between them gets all of them again.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -27,12 +27,8 @@ class Frame(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class Part(msgspec.Struct, frozen=True):
-    """A member of a frame: `field`[`name`] = value."""
-
-    field: str
-    name: str
-    value: Any
+Members: TypeAlias = dict[str, dict[str, Any]]
+"""The members of a frame that have members of their own, as {field: {name: value}}. A field without any is left out."""
 
 
 def event(name: str, data: Any, identity: str | None = None) -> bytes:
@@ -41,33 +37,35 @@ def event(name: str, data: Any, identity: str | None = None) -> bytes:
     return b"%sevent: %s\ndata: %s\n\n" % (first.encode(), name.encode(), _encode(data))
 
 
-def events(name: str, head: dict[str, Any], parts: Iterable[Part]) -> Iterator[tuple[str, msgspec.Raw]]:
-    """Distribute parts over as many events as they need.
+def events(name: str, head: dict[str, Any], members: Members) -> Iterator[tuple[str, msgspec.Raw]]:
+    """Distribute members over as many events as they need.
 
     Args:
         name: The first event's name. Those that follow are `changes`.
         head: The members that each event has.
-        parts: The other members. One that fits in no frame is left out, and counted in `left_out`.
+        members: The other members. One that fits in no frame is left out, and counted in `left_out`.
     """
-    for text in _portions(head, tuple(parts)):
+    for text in _portions(head, members):
         yield name, msgspec.Raw(text)
         name = "changes"
 
 
-def _portions(head: dict[str, Any], parts: tuple[Part, ...]) -> Iterator[bytes]:
-    """Yield the texts of events, as few as halving leads to. Most reports are one: their parts are encoded together."""
-    data = dict(head)
-    for each in parts:
-        data.setdefault(each.field, {})[each.name] = each.value
-    text = _encode(data)
+def _portions(head: dict[str, Any], members: Members) -> Iterator[bytes]:
+    """Yield the texts of events, as few as halving leads to. Most reports are one, which is encoded as a whole."""
+    text = _encode({**head, **{field: values for field, values in members.items() if values}})
     if len(text) <= _ROOM:
         yield text
-    elif len(parts) == 1:
+        return
+    places = [(field, name) for field, values in members.items() for name in values]
+    if len(places) == 1:
         yield _encode({**head, "left_out": 1})
-    else:
-        middle = len(parts) // 2
-        yield from _portions(head, parts[:middle])
-        yield from _portions(head, parts[middle:])
+        return
+    middle = len(places) // 2
+    for some in (places[:middle], places[middle:]):
+        half: Members = {}
+        for field, name in some:
+            half.setdefault(field, {})[name] = members[field][name]
+        yield from _portions(head, half)
 
 
 def grouped(head: dict[str, Any], field: str, members: Iterable[Any]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from stretto.actors.gateway.live.frames import Part
+from stretto.actors.gateway.live.frames import Members
 from stretto.actors.runs import (
     MAX_CHANGES,
     ErrorGroup,
@@ -34,7 +34,7 @@ class Items(msgspec.Struct):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """The parts of a run that a report has changed."""
+    """What a report has changed."""
 
     status: bool
     tasks: tuple[str, ...]
@@ -118,29 +118,23 @@ class RunModel:
         """Return the groups of errors of each task's last visit."""
         return [each for each in self._errors.values() if self.tasks[each.task]["visits"] == each.visit]
 
-    # ---- as parts of frames
+    # ---- as members of frames
 
-    def whole(self) -> Iterator[Part]:
-        """Yield the whole state."""
-        for name, report in self.tasks.items():
-            yield Part("tasks", name, report)
-        for name, items in self.items.items():
-            states = items.states
-            if states is None:
-                yield Part("items", name, MANY)
-            elif any(states):
-                yield Part("items", name, self._ranges(states))
+    def whole(self) -> Members:
+        """Return the whole state."""
+        known = {name: each.states for name, each in self.items.items()}
+        items = {
+            name: MANY if states is None else _bounded(ranges_of(states, not_waiting(states)))
+            for name, states in known.items()
+            if states is None or any(states)
+        }
+        return {"tasks": self.tasks, "items": items}
 
-    @staticmethod
-    def _ranges(states: bytes) -> dict[str, Ranges] | str:
-        return _bounded(ranges_of(states, not_waiting(states)))
-
-    def changed(self, delta: Delta) -> Iterator[Part]:
-        """Yield the parts that have changed."""
-        for name in delta.tasks:
-            yield Part("tasks", name, self.tasks[name])
-        for name, ranges in delta.items.items():
-            yield Part("items", name, MANY if ranges is None else _bounded(ranges))
+    def changed(self, delta: Delta) -> Members:
+        """Return what has changed."""
+        tasks = self.tasks
+        items = {name: MANY if ranges is None else _bounded(ranges) for name, ranges in delta.items.items()}
+        return {"tasks": {name: tasks[name] for name in delta.tasks}, "items": items}
 
 
 def _bounded(ranges: dict[str, Ranges]) -> dict[str, Ranges] | str:

@@ -8,9 +8,9 @@ of the run, no retry of a whole visit. In any other case the client gets the who
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from stretto.actors.gateway.live.frames import Part
+from stretto.actors.gateway.live.frames import Members
 from stretto.actors.gateway.live.model import MANY, RunModel
-from stretto.actors.runs import MAX_CHANGES, ranges_of
+from stretto.actors.runs import MAX_CHANGES, Ranges, ranges_of
 
 MAX_GAP: Final = MAX_CHANGES
 """Entries that are read for a client that reconnects. Behind a wider gap it gets the whole state."""
@@ -36,8 +36,8 @@ _UNSETTLED: Final = (1, 2)
 """The codes of running items and those that wait for a retry."""
 
 
-def changes_since(model: RunModel, entries: Iterable[Any]) -> list[Part] | None:
-    """Return the parts of a run that may have changed, or None if the entries do not say.
+def changes_since(model: RunModel, entries: Iterable[Any]) -> Members | None:
+    """Return what of a run may have changed, or None if the entries do not say.
 
     Args:
         model: The run's present state.
@@ -56,29 +56,29 @@ def changes_since(model: RunModel, entries: Iterable[Any]) -> list[Part] | None:
             return None
     if not all(each.by_entries or _is_small(each.states) for each in model.items.values()):
         return None
-    return list(_parts(model, named))
+    return _members(model, named)
 
 
 def _is_small(states: bytes | None) -> bool:
     return states is not None and len(states) <= _SMALL
 
 
-def _parts(model: RunModel, named: dict[str, set[int]]) -> Iterator[Part]:
-    for name, report in model.tasks.items():
-        if report["status"] != "not_started":
-            yield Part("tasks", name, report)
-    for name, items in model.items.items():
-        states = items.states
-        if states is None:
-            yield Part("items", name, MANY)
-            continue
-        indexes = named.get(name, set())
-        if _is_small(states):
-            # Up to the most that a small visit has: those behind wait.
-            indexes = set(range(_SMALL))
-        else:
-            indexes = indexes | {index for code in _UNSETTLED for index in _indexes(states, code)}
-        yield Part("items", name, ranges_of(states, sorted(indexes)) if len(indexes) <= MAX_CHANGES else MANY)
+def _members(model: RunModel, named: dict[str, set[int]]) -> Members:
+    tasks = {name: report for name, report in model.tasks.items() if report["status"] != "not_started"}
+    items = {name: _ranges(each.states, named.get(name, set())) for name, each in model.items.items()}
+    return {"tasks": tasks, "items": items}
+
+
+def _ranges(states: bytes | None, named: set[int]) -> dict[str, Ranges] | str:
+    """Return the items of a visit that may have changed, with their states."""
+    if states is None:
+        return MANY
+    if _is_small(states):
+        # Up to the most that a small visit has: those behind wait.
+        indexes = set(range(_SMALL))
+    else:
+        indexes = named | {index for code in _UNSETTLED for index in _indexes(states, code)}
+    return ranges_of(states, sorted(indexes)) if len(indexes) <= MAX_CHANGES else MANY
 
 
 def _indexes(states: bytes, code: int) -> Iterator[int]:

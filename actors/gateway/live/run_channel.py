@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
-from stretto.actors.gateway.live.frames import Frame, Part, event, events, grouped, size_of
+from stretto.actors.gateway.live.frames import Frame, Members, event, events, grouped, size_of
 from stretto.actors.gateway.live.model import Delta, RunModel
 from stretto.actors.gateway.live.resuming import MAX_GAP, changes_since
 from stretto.actors.gateway.live.ring import Ring, RingMemory
@@ -173,10 +173,10 @@ class RunChannel:
             return None  # there is no store, or it cannot be read now
         if len(entries) != until - number or until != self._model.number:
             return None
-        parts = changes_since(self._model, entries)
-        if parts is None:
+        members = changes_since(self._model, entries)
+        if members is None:
             return None
-        return [frame.data for frame in self._frames("changes", parts, self._model.errors())]
+        return [frame.data for frame in self._frames("changes", members, self._model.errors())]
 
     def _hello(self) -> list[bytes]:
         state = self._model.number, self._model.status
@@ -325,9 +325,9 @@ class RunChannel:
         return self._frames("changes", self._model.changed(delta), delta.errors, identified=identified)
 
     def _frames(
-        self, name: str, parts: Iterable[Part], errors: Iterable[ErrorGroup], *, identified: bool = True
+        self, name: str, members: Members, errors: Iterable[ErrorGroup], *, identified: bool = True
     ) -> list[Frame]:
-        made: list[tuple[str, Any]] = list(events(name, self._head(), parts))
+        made: list[tuple[str, Any]] = list(events(name, self._head(), members))
         made += [("errors", data) for data in grouped({"run": self.run_id}, "groups", errors)]
         identities: list[str | None] = [None] * len(made)
         if name == "hello":

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.gateway.live.frames import MAX_FRAME_BYTES, Part, event, events, grouped
+from stretto.actors.gateway.live.frames import MAX_FRAME_BYTES, event, events, grouped
 
 
 def test_an_event_has_an_id_only_if_it_is_given() -> None:
@@ -21,10 +21,10 @@ def test_no_value_ends_an_event() -> None:
 
 
 @given(st.lists(st.integers(0, 40_000), max_size=12))
-def test_parts_are_distributed_over_bounded_frames(sizes: list[int]) -> None:
+def test_named_members_are_distributed_over_bounded_frames(sizes: list[int]) -> None:
     """In their order. One that fits in no frame is counted."""
-    parts = [Part("tasks", str(number), "x" * size) for number, size in enumerate(sizes)]
-    made = [(name, event(name, data, "12345678.1234567890")) for name, data in events("hello", {"run": "r"}, parts)]
+    members = {"tasks": {str(number): "x" * size for number, size in enumerate(sizes)}, "items": {}}
+    made = [(name, event(name, data, "12345678.1234567890")) for name, data in events("hello", {"run": "r"}, members)]
     assert [name for name, _ in made] == ["hello"] + ["changes"] * (len(made) - 1)
     assert all(len(frame) <= MAX_FRAME_BYTES for _, frame in made)
     seen = [json.loads(frame.split(b"data: ", 1)[1]) for _, frame in made]
