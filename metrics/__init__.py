@@ -31,7 +31,7 @@ from stretto.metrics.logging import (
     shows_info,
     unmask_run,
 )
-from stretto.metrics.pools import PoolFigures
+from stretto.metrics.pools import PoolFigures, batch_histogram, wait_histogram
 from stretto.metrics.schedules import ScheduleFigures
 from stretto.metrics.sensors import SensorFigures
 from stretto.metrics.warnings_kept import KeptWarning, last_warnings
@@ -58,6 +58,7 @@ __all__ = [
     "SensorFigures",
     "TaskInstruments",
     "WorkflowInstruments",
+    "batch_histogram",
     "call_ids",
     "configure_logging",
     "expose",
@@ -67,4 +68,5 @@ __all__ = [
     "request_id",
     "shows_info",
     "unmask_run",
+    "wait_histogram",
 ]

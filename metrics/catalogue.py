@@ -139,6 +139,13 @@ POOL_ITEMS = Metric("stretto_pool_items_in_flight", "Items at the workers of a p
 POOL_WAITING = Metric("stretto_pool_items_waiting", "Items that wait for a worker of a pool.", ("pool",))
 POOL_BATCHES = Metric("stretto_pool_batches_total", "Batches that were sent to workers of a pool.", ("pool",))
 POOL_SENT = Metric("stretto_pool_items_sent_total", "Items in these batches.", ("pool",))
+POOL_BATCH = Metric("stretto_pool_batch_items", "Items in a batch to a worker of a pool.", ("pool",), _BATCH_RECORDS)
+POOL_WAIT = Metric(
+    "stretto_pool_wait_seconds",
+    "From an item's arrival in a pool to the batch that it leaves with.",
+    ("pool",),
+    _ITEM_SECONDS,
+)
 POOL_BYTES = Metric("stretto_pool_bytes_total", "Bytes between a pool and its workers.", ("pool", "direction"))
 POOL_VALUES = Metric("stretto_pool_values_put_total", "Large shared values that were sent to workers.", ("pool",))
 POOL_LATE = Metric("stretto_pool_late_ends_total", "Ends of items that came too late and were dropped.", ("pool",))

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from stretto.metrics import catalogue
+from stretto.metrics.histogram import Histogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class PoolFigures:
         values_put: The large values that were sent.
         late_ends: The ends that were dropped.
         lost: The lost workers by reason.
+        batch: The items of a batch.
+        wait: The seconds that items have waited for their batch.
     """
 
     name: str
@@ -41,6 +44,18 @@ class PoolFigures:
     values_put: int
     late_ends: int
     lost: Mapping[str, int]
+    batch: Histogram
+    wait: Histogram
+
+
+def batch_histogram() -> Histogram:
+    """Return a histogram of the items of a pool's batches."""
+    return Histogram(catalogue.POOL_BATCH)
+
+
+def wait_histogram() -> Histogram:
+    """Return a histogram of the seconds that a pool's items wait."""
+    return Histogram(catalogue.POOL_WAIT)
 
 
 class PoolMetrics(Collector):
@@ -49,7 +64,7 @@ class PoolMetrics(Collector):
     def __init__(self) -> None:
         self.pools: Callable[[], Sequence[PoolFigures]] = tuple
 
-    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily]:
         """Read all pools once."""
         pools = self.pools()
         for metric, read in _POOL_FIGURES:
@@ -61,6 +76,11 @@ class PoolMetrics(Collector):
                 for labels, value in read(pool):
                     family.add_metric((pool.name, *labels), value)
             yield family
+        for metric, histogram_of in _POOL_HISTOGRAMS:
+            histograms = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for pool in pools:
+                histograms.add_metric((pool.name,), *histogram_of(pool).totals())
+            yield histograms
 
 
 _Figure: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
@@ -75,6 +95,11 @@ _POOL_FIGURES: Final[tuple[tuple[catalogue.Metric, Callable[[PoolFigures], _Figu
     (catalogue.POOL_VALUES, lambda pool: _alone(pool.values_put)),
     (catalogue.POOL_LATE, lambda pool: _alone(pool.late_ends)),
     (catalogue.POOL_LOST, lambda pool: _by_label(pool.lost)),
+)
+
+_POOL_HISTOGRAMS: Final[tuple[tuple[catalogue.Metric, Callable[[PoolFigures], Histogram]], ...]] = (
+    (catalogue.POOL_BATCH, lambda pool: pool.batch),
+    (catalogue.POOL_WAIT, lambda pool: pool.wait),
 )
 
 

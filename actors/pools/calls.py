@@ -32,6 +32,7 @@ class PooledCall:
         needs: What it needs of its worker for itself, or None.
         done: Receives the end.
         begun: Called when the code begins on a worker, or None.
+        arrived: When it has come into the pool, on the monotonic clock.
         split: The input that is ready to travel.
         began: When the daemon heard of the begin, or None.
         printed: What the code has printed.
@@ -42,8 +43,8 @@ class PooledCall:
     """
 
     __slots__ = (
-        "_canceller", "_log", "_output", "action", "began", "begun", "call", "cancelled", "core", "done", "ended",
-        "losses", "needs", "once", "printed", "sending", "split",
+        "_canceller", "_log", "_output", "action", "arrived", "began", "begun", "call", "cancelled", "core", "done",
+        "ended", "losses", "needs", "once", "printed", "sending", "split",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
@@ -59,6 +60,7 @@ class PooledCall:
         once: bool,
         needs: Resources | None = None,
     ) -> None:
+        self.arrived = time.monotonic()
         self.action = action
         self.call = call
         self.core = core

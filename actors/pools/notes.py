@@ -1,11 +1,12 @@
 """The counts of a pool, for metrics and for people. Any thread may read it."""
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stretto.metrics import get_logger
+from stretto.metrics import batch_histogram, get_logger, wait_histogram
 
 _log = get_logger(__name__)
 
@@ -14,9 +15,16 @@ REASONS: Final = ("closed", "silent", "garbage", "left", "gateway")
 
 
 class PoolNotes:
-    """The counts of one pool since its start."""
+    """The counts of one pool since its start.
+
+    Attributes:
+        batch: The items of its batches.
+        wait: The seconds that items have waited for their batch.
+    """
 
     def __init__(self, name: str) -> None:
+        self.batch = batch_histogram()
+        self.wait = wait_histogram()
         self._name = name
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
@@ -26,9 +34,16 @@ class PoolNotes:
         with self._lock:
             self._counts.update(counts)
 
-    def sent(self, calls: int) -> None:
-        """Note a batch."""
-        self._add(batches=1, items_sent=calls)
+    def sent(self, arrivals: Sequence[float]) -> None:
+        """Note a batch.
+
+        Args:
+            arrivals: When each of its calls has come into the pool, on the monotonic clock.
+        """
+        now = time.monotonic()
+        self._add(batches=1, items_sent=len(arrivals))
+        self.batch.observe(len(arrivals))
+        self.wait.observe_many([now - arrived for arrived in arrivals])
 
     def put(self, count: int) -> None:
         """Note large values that were sent."""

@@ -233,6 +233,7 @@ class Pool:
             waiting=self._waiting, batches=counts["batches"], items_sent=counts["items_sent"],
             bytes_sent=counts["bytes_sent"], bytes_received=counts["bytes_received"],
             values_put=counts["values_put"], late_ends=counts["late_ends"], lost=lost,
+            batch=self.notes.batch, wait=self.notes.wait,
         )  # fmt: skip
 
     def drain(self, worker: str | None) -> int:

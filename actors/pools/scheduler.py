@@ -7,7 +7,7 @@ dropped. When a worker is lost, its calls wait again, except those that must not
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, Protocol
 
@@ -47,8 +47,8 @@ NO_RESOURCES: Final = Resources()
 class Notes(Protocol):
     """Takes what metrics count."""
 
-    def sent(self, calls: int) -> None:
-        """Note a batch."""
+    def sent(self, arrivals: Sequence[float]) -> None:
+        """Note a batch: when each of its calls has come into the pool."""
 
     def put(self, count: int) -> None:
         """Note large values that were sent."""
@@ -301,7 +301,7 @@ class Scheduler:
             self._where[pooled] = worker
         message = batch_message(batch, worker.values)
         values = message.values
-        self._notes.sent(len(batch))
+        self._notes.sent([each.arrived for each in batch])
         self._notes.put(len(values))
         try:
             self._send(worker.id, message)

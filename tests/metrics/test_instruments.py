@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stretto.metrics import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES, EventFigures, Instruments, catalogue, expose
 from stretto.metrics.instruments import MAX_ACTIONS, MAX_KINDS_PER_ACTION, MAX_TASKS_PER_WORKFLOW
-from stretto.metrics.pools import PoolFigures
+from stretto.metrics.pools import PoolFigures, batch_histogram, wait_histogram
 
 NOON = 1_790_000_000.0
 """When runs end here, in seconds since the epoch."""
@@ -48,6 +48,7 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
 POOL = PoolFigures(
     name="compute", workers={"connected": 2, "draining": 0}, slots=8, in_flight=5, waiting=1, batches=3, items_sent=40,
     bytes_sent=1_000, bytes_received=2_000, values_put=1, late_ends=4, lost={"silent": 1},
+    batch=batch_histogram(), wait=wait_histogram(),
 )  # fmt: skip
 
 
@@ -96,6 +97,8 @@ POOL = PoolFigures(
         ("stretto_pool_items_waiting", "gauge", {"pool"}),
         ("stretto_pool_batches", "counter", {"pool"}),
         ("stretto_pool_items_sent", "counter", {"pool"}),
+        ("stretto_pool_batch_items", "histogram", {"pool"}),
+        ("stretto_pool_wait_seconds", "histogram", {"pool"}),
         ("stretto_pool_bytes", "counter", {"pool", "direction"}),
         ("stretto_pool_values_put", "counter", {"pool"}),
         ("stretto_pool_late_ends", "counter", {"pool"}),

@@ -34,7 +34,7 @@ class Items(msgspec.Struct):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """What a report has changed."""
+    """The changes that a report makes."""
 
     status: bool
     tasks: tuple[str, ...]

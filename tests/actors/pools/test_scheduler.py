@@ -155,6 +155,21 @@ def room() -> Iterator[Room]:
     assert room.scheduler.in_flight == len(room.scheduler._where), "each sending has a worker"
 
 
+def test_a_batch_notes_its_items_and_how_long_each_has_waited(room: Room) -> None:
+    """From its arrival in the pool, not from the begin of its run."""
+    first, second = room.make(0, 1)
+    first.arrived -= 40
+    for each in (first, second):
+        room.scheduler.add(each)
+    room.join()
+    batches, items = room.notes.batch.totals()
+    assert (batches[-1], items) == (("+Inf", 1), 2)
+    waits, seconds = room.notes.wait.totals()
+    assert waits[-1] == ("+Inf", 2)
+    assert dict(waits)["30.0"] == 1
+    assert seconds >= 40
+
+
 def test_a_worker_that_joins_gets_the_calls_that_wait(room: Room) -> None:
     """Before, they wait; it is told the engine's number first."""
     room.add(0, 1)
