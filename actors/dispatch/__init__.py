@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.right_of_way import RightOfWay
     from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
     from stretto.actors.dispatch.timed_inbox import TimedInbox
+    from stretto.actors.dispatch.timed_queue import TimedQueue
     from stretto.actors.dispatch.turn_reply import TurnReply
 else:
     __getattr__ = lazy_face(
@@ -47,6 +48,7 @@ else:
             "time_guard": "Guard Overran TimeGuard Unguarded",
             "right_of_way": "RightOfWay",
             "timed_inbox": "TimedInbox",
+            "timed_queue": "TimedQueue",
             "turn_reply": "TurnReply",
         },
     )
@@ -67,6 +69,7 @@ __all__ = [
     "SparseFuture",
     "TimeGuard",
     "TimedInbox",
+    "TimedQueue",
     "Timers",
     "TurnReply",
     "Unguarded",

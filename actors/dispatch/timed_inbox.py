@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from pykka._envelope import Envelope
 
+from stretto.actors.dispatch.timed_queue import TimedQueue
+
 LONGEST_SLEEP_SECONDS: Final = 86_400.0
 """Some platforms reject lock timeouts above about a day."""
 
@@ -22,7 +24,7 @@ class TimedInbox:
     def __init__(self) -> None:
         self.deadline: float | None = None
         """When `get` stops waiting, on the monotonic clock. None to wait for a message."""
-        self._queue: queue.SimpleQueue[Envelope[Any]] = queue.SimpleQueue()
+        self._queue: TimedQueue[Envelope[Any]] = TimedQueue()
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Add a message."""
@@ -40,4 +42,4 @@ class TimedInbox:
 
     def empty(self) -> bool:
         """Return whether no message waits."""
-        return self._queue.empty()
+        return not self._queue

@@ -20,6 +20,8 @@ MAX_NEWS_GROUPS: Final = 500
 MAX_ASKED_GROUPS: Final = 200
 """Groups whose texts an engine is asked for at a time."""
 _ID_BYTES: Final = 8
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
+msgspec.convert(msgspec.to_builtins(ErrorGroup("", 0, "", "", None, 0, 0)), ErrorGroup)
 
 
 class NamedErrors:

@@ -9,10 +9,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any, Final, NoReturn, TypeAlias
 
 from stretto.actors.actions import Action
+from stretto.actors.dispatch import TimedQueue
 from stretto.actors.pools.announcing import announced_action
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.carrier import Carrier
@@ -75,7 +76,7 @@ class Pool:
         self.notes = PoolNotes(name)
         self._carrier = carrier
         self._changed: Callable[[int], None] = lambda _capacity: None
-        self._inbox: SimpleQueue[_Event | None] = SimpleQueue()
+        self._inbox: TimedQueue[_Event | None] = TimedQueue()
         # New calls, of which the thread is woken once: a call less for each item, and no fight for the interpreter.
         self._new: deque[PooledCall] = deque()
         self._woken = False

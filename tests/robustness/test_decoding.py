@@ -23,7 +23,7 @@ tasks: [{name: a, action: core.noop}]
 """
 BUILDING = {"decode", "Decoder", "Encoder", "convert"}
 """The calls of msgspec that may build what it knows of a type."""
-PREPARED = {"PoolSettings", "Settings", "kind", "type(row)"}
+PREPARED = {"ErrorGroup", "PoolSettings", "Settings", "kind", "type(row)"}
 """The types that are converted to at call time. Their module converts to them at import."""
 
 CHILD = """

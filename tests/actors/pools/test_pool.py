@@ -188,7 +188,7 @@ def test_calls_of_one_turn_wake_the_pool_once(carrier: HandCarrier) -> None:
     pool = Pool("compute", carrier, WELCOME)
     for _ in range(100):
         perform(pool, ends)
-    assert pool._inbox.qsize() == 1
+    assert len(pool._inbox) == 1
     pool.start(lambda _capacity: None)
     pool.stop()
     assert {ends.get(timeout=PATIENCE).status for _ in range(100)} == {"cancelled"}
