@@ -44,6 +44,8 @@ STOP_SECONDS: Final = 2.0
 """How long a worker has to stop its calls before Ray ends its process."""
 WAIT_BYTES: Final = 64 * 1024
 """The gateway waits until a worker has taken so many bytes. Ray answers no smaller delivery, which costs it less."""
+LOOK_SECONDS: Final = 5.0
+"""The time from one look at the cluster to the next, while a worker is missing."""
 _HEAD: Final = struct.Struct(">I")
 
 
@@ -139,19 +141,34 @@ class Gateway:
             label_selector=self._labels, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD",
         )  # fmt: skip
         self._workers: dict[str, _Worker] = {}
+        self._ending = threading.Event()
 
     async def run(self, workers: int) -> None:
         """Carry messages until the daemon closes the connection."""
         reader, self._writer = await asyncio.open_connection(sock=self._connection)
         await self.send(Connected(len(ray.nodes())))
         tasks = [asyncio.create_task(self._keep_one()) for _ in range(workers)]
+        threading.Thread(target=self._look, args=(workers,), daemon=True).start()
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, InvalidMessage):
                 await self._read(reader)
         finally:
+            self._ending.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*(each.end() for each in self._workers.values()), return_exceptions=True)
+
+    def _look(self, workers: int) -> None:
+        """Ask Ray for its nodes while a worker is missing.
+
+        A head that was started again is another cluster, in which this process can start nothing. If the head is back
+        before Ray gives it up, Ray lets each new worker wait for ever. But it ends the process that asks for the nodes
+        (`WrongClusterID`), and the daemon starts a gateway that connects to the new head.
+        """
+        while not self._ending.wait(LOOK_SECONDS):
+            if sum(each.is_up for each in list(self._workers.values())) < workers:
+                with contextlib.suppress(Exception):
+                    ray.nodes()
 
     async def send(self, message: ToDaemon) -> None:
         """Send a message to the daemon."""
@@ -206,6 +223,8 @@ class _Worker:
         self.name = name
         self.outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self.discarded = asyncio.Event()
+        self.is_up = False
+        """Whether the worker has said something."""
         self._actor = actor
         self._gateway = gateway
 
@@ -234,7 +253,7 @@ class _Worker:
         while received:
             received = False
             async for answer in stream.remote():
-                received = True
+                received = self.is_up = True
                 for part in await answer:
                     await self._gateway.send(Received(self.name, _checked(part)))
 

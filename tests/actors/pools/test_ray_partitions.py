@@ -93,3 +93,19 @@ def test_a_head_that_is_gone_holds_up_its_pool_only_and_the_run_continues(
     mark.write_text("go on")
     outcome = outcome_of(handle)
     assert outcome.output == {"texts": [f"item {number}" for number in range(8)]}, outcome.errors
+
+
+def test_a_head_that_is_back_before_ray_gives_it_up_gets_a_new_gateway(
+    cluster: RayCluster, start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """It knows nothing of the driver that was connected, and Ray itself waits for it for a minute."""
+    bench = start_bench(pools={"compute": options(cluster, 1)})
+    mark = tmp_path / "mark"
+    os.mkfifo(began := tmp_path / "mark.began")
+    handle = bench.submit(FAN.replace("MARK", json.dumps(str(mark))))
+    assert began.read_text().startswith("item")
+    cluster.head.kill()
+    cluster.start_head()
+    mark.write_text("go on")
+    outcome = outcome_of(handle)
+    assert outcome.output == {"texts": [f"item {number}" for number in range(8)]}, outcome.errors
