@@ -41,7 +41,6 @@ class PoolNotes:
             arrivals: When each of its calls has come into the pool, on the monotonic clock.
         """
         now = time.monotonic()
-        self._add(batches=1, items_sent=len(arrivals))
         self.batch.observe(len(arrivals))
         self.wait.observe_many([now - arrived for arrived in arrivals])
 
@@ -75,6 +74,9 @@ class PoolNotes:
 
     def report(self) -> dict[str, Any]:
         """Return {batches, items_sent, values_put, late_ends, bytes_sent, bytes_received, workers_lost}."""
-        names = ("batches", "items_sent", "values_put", "late_ends", "bytes_sent", "bytes_received")
+        names = ("values_put", "late_ends", "bytes_sent", "bytes_received")
+        buckets, items = self.batch.totals()
+        sent = {"batches": buckets[-1][1], "items_sent": int(items)}
         with self._lock:
-            return {**{name: self._counts[name] for name in names}, "workers_lost": sum(self._losses.values())}
+            counted = {name: self._counts[name] for name in names}
+            return {**sent, **counted, "workers_lost": sum(self._losses.values())}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stretto.actors import RunHandle
 from stretto.actors.pools import Pool, PoolOptions, RayPlace
 from tests.support.engines import Bench, outcome_of
 from tests.support.ray_clusters import RayCluster, needs_ray
@@ -73,24 +74,29 @@ def test_the_workers_of_a_node_that_is_cut_off_are_lost_by_their_beats(
     node.signal(signal.SIGCONT)
 
 
+def without_head(cluster: RayCluster, start_bench: Callable[..., Bench], folder: Path) -> tuple[Bench, RunHandle]:
+    """Return a run whose items wait for the file `mark` on a worker of a cluster, whose head has just ended."""
+    bench = start_bench(pools={"compute": options(cluster, 1)})
+    os.mkfifo(began := folder / "mark.began")
+    handle = bench.submit(FAN.replace("MARK", json.dumps(str(folder / "mark"))))
+    assert began.read_text().startswith("item")
+    cluster.head.kill()
+    return bench, handle
+
+
 def test_a_head_that_is_gone_holds_up_its_pool_only_and_the_run_continues(
     cluster: RayCluster, start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine lives on, `why` names the pool, and the head's return is enough."""
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "2")  # else the gateway tries for a minute
-    bench = start_bench(pools={"compute": options(cluster, 1)})
-    mark = tmp_path / "mark"
-    os.mkfifo(began := tmp_path / "mark.began")
-    handle = bench.submit(FAN.replace("MARK", json.dumps(str(mark))))
-    assert began.read_text().startswith("item")
-    cluster.head.kill()
+    bench, handle = without_head(cluster, start_bench, tmp_path)
     pool = pool_of(bench)
     waits: list[str] = []
     while pool.connected or not any("0 of 1 connected" in each for each in waits):
         assert bench.run(A_MOMENT).status == "succeeded"
         waits = [each["text"] for each in bench.proxy.why(handle.id).get(timeout=PATIENCE)]
     cluster.start_head()
-    mark.write_text("go on")
+    (tmp_path / "mark").write_text("go on")
     outcome = outcome_of(handle)
     assert outcome.output == {"texts": [f"item {number}" for number in range(8)]}, outcome.errors
 
@@ -99,13 +105,8 @@ def test_a_head_that_is_back_before_ray_gives_it_up_gets_a_new_gateway(
     cluster: RayCluster, start_bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
     """It knows nothing of the driver that was connected, and Ray itself waits for it for a minute."""
-    bench = start_bench(pools={"compute": options(cluster, 1)})
-    mark = tmp_path / "mark"
-    os.mkfifo(began := tmp_path / "mark.began")
-    handle = bench.submit(FAN.replace("MARK", json.dumps(str(mark))))
-    assert began.read_text().startswith("item")
-    cluster.head.kill()
+    _, handle = without_head(cluster, start_bench, tmp_path)
     cluster.start_head()
-    mark.write_text("go on")
+    (tmp_path / "mark").write_text("go on")
     outcome = outcome_of(handle)
     assert outcome.output == {"texts": [f"item {number}" for number in range(8)]}, outcome.errors
