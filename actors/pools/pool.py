@@ -81,6 +81,8 @@ class Pool:
         self._new: deque[PooledCall] = deque()
         self._woken = False
         self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes, offers)
+        self.held_up = self._scheduler.held.full
+        """The runs of which so many calls wait for a worker with their action that they should start no more."""
         self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0
@@ -182,7 +184,7 @@ class Pool:
 
     @property
     def capacity(self) -> int:
-        """How many calls its workers can have: those that run, and the next batches."""
+        """How many calls its workers can have: those that run, and the next batches. Held ones come on top."""
         return self._capacity
 
     @property
@@ -220,7 +222,8 @@ class Pool:
 
     @property
     def _waiting(self) -> int:
-        return len(self._new) + len(self._scheduler.waiting) + sum(list(self._for_permits.values()))
+        scheduler = self._scheduler
+        return len(self._new) + len(scheduler.waiting) + len(scheduler.held) + sum(list(self._for_permits.values()))
 
     def figures(self) -> PoolFigures:
         """Return the pool for metrics."""
@@ -299,8 +302,9 @@ class Pool:
             self._lose(worker, "silent")
         self._take_new()
         self._scheduler.dispatch()
-        capacity = self._scheduler.capacity
-        if abs(capacity - self._capacity) * 4 > self._capacity:
+        least = self._scheduler.capacity
+        capacity = least + len(self._scheduler.held)
+        if abs(capacity - self._capacity) * 4 > min(least, self._capacity):
             self._capacity = capacity
             self._changed(capacity)
 
