@@ -81,8 +81,7 @@ class Pool:
         self._new: deque[PooledCall] = deque()
         self._woken = False
         self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes, offers)
-        self.held_up = self._scheduler.held.full
-        """The runs of which so many calls wait for a worker with their action that they should start no more."""
+        self.held_up = self._scheduler.held.full  # the runs that should start no more calls here
         self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0
@@ -222,8 +221,7 @@ class Pool:
 
     @property
     def _waiting(self) -> int:
-        scheduler = self._scheduler
-        return len(self._new) + len(scheduler.waiting) + len(scheduler.held) + sum(list(self._for_permits.values()))
+        return len(self._new) + self._scheduler.waits + sum(list(self._for_permits.values()))
 
     def figures(self) -> PoolFigures:
         """Return the pool for metrics."""
@@ -297,15 +295,13 @@ class Pool:
         now = time.monotonic()
         event(now)
         self._linger(now)
-        now = time.monotonic()
-        for worker in self._scheduler.silent(now):
+        for worker in self._scheduler.silent(time.monotonic()):
             self._lose(worker, "silent")
         self._take_new()
         self._scheduler.dispatch()
-        least = self._scheduler.capacity
-        capacity = least + len(self._scheduler.held)
-        if abs(capacity - self._capacity) * 4 > min(least, self._capacity):
-            self._capacity = capacity
+        capacity, held = self._scheduler.capacity, len(self._scheduler.held)
+        if abs(capacity + held - self._capacity) * 4 > min(capacity, self._capacity):
+            self._capacity = capacity = capacity + held
             self._changed(capacity)
 
     def _linger(self, now: float) -> None:

@@ -105,6 +105,11 @@ class Scheduler:
         """How many calls are at workers."""
         return self._picker.in_flight
 
+    @property
+    def waits(self) -> int:
+        """How many calls wait."""
+        return len(self.waiting) + len(self.held)
+
     def waiting_of(self, run_id: str) -> dict[str, int]:
         """Return how many calls of a run wait, by the ref of an action that no worker has, or "" if one has it."""
         return dict(count_waiting(run_id, tuple(self.waiting), self.held, tuple(self.workers.values())))
