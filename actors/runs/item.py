@@ -133,7 +133,7 @@ class ItemActor(DispatchedActor):
             action.check(rendered)
             if action.fill is not None:
                 rendered = filled(action, action.fill, rendered, services, facts.mask)
-            if place is not None and not place.keeps_secrets and facts.mask:
+            if place is not None and facts.mask and not place.keeps_secrets:
                 place.refuse_secrets()
             if action.literal or action.renders_code:
                 check_code(action, message, rendered, services.actions)
@@ -219,10 +219,12 @@ class ItemActor(DispatchedActor):
 
     def _send_end(self, finished: Finished) -> None:
         """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""
-        with contextlib.suppress(pykka.ActorDeadError):
+        try:
             if self._request is not None:
                 self.actor_inbox.tell(ActionEnded(finished, self._services.timers.monotonic()))
                 return
+        except pykka.ActorDeadError:
+            pass
         self._drop(finished)
 
     def _drop(self, finished: Finished) -> None:
