@@ -85,8 +85,28 @@ class BatchPicker:
                 left = self._left(len(passed) + 1)
                 size = batch_size(mean, worker.joined.slots, left, max(ready, 1), self.in_flight)
                 size = min(size, self._share(worker, len(passed) + 1))
+            if not alone:
+                self._take_alike(batch, size, load)
         self._waiting.extendleft(reversed(passed))
         return batch
+
+    def _take_alike(self, batch: list[PooledCall], size: int, load: Load) -> None:
+        """Take the calls that follow as long as they are like the batch's last one, and only their bytes count.
+
+        Most batches consist of such calls, and the looks of `next_batch` at each would cost as much as its sending.
+        """
+        waiting, action, total = self._waiting, batch[-1].action, load.bytes
+        for _ in range(min(size - len(batch), len(waiting))):
+            pooled = waiting[0]
+            split = pooled.split
+            total += len(split.text)
+            if (
+                pooled.action is not action or pooled.losses or pooled.needs is not None or split.values
+                or total > MAX_BATCH_BYTES
+            ):  # fmt: skip
+                return
+            load.bytes = total
+            batch.append(waiting.popleft())
 
     def _share(self, worker: Worker, taken: int) -> int:
         """Return a batch's share of the calls that wait now: as many as there are batches that workers can take."""

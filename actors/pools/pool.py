@@ -141,7 +141,7 @@ class Pool:
         if self._stopped:
             raise RuntimeError(f"the pool {self.name} is stopped")
         light = self._inputs.split(call.input, context, version)
-        pooled = PooledCall(action, call, core, done, begun, light, self, once=once, needs=needs)
+        pooled = PooledCall(action, call, core, done, begun, light, self, once, needs)
         # Append first, look second: the thread does the opposite, so one of the two finds the call.
         self._new.append(pooled)
         if not self._woken:
@@ -325,8 +325,8 @@ class Pool:
     def _take_new(self) -> None:
         """Hand the new calls to the scheduler."""
         self._woken = False
-        while self._new:
-            self._scheduler.add(self._new.popleft())
+        new = self._new
+        self._scheduler.add([new.popleft() for _ in range(len(new))])
 
     def _cancel(self, pooled: PooledCall) -> None:
         self._take_new()
