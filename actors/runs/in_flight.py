@@ -152,12 +152,8 @@ class ItemsInFlight(ItemsToStart):
             self._start_rated(self._rated, record_first)
 
     def _start_pooled(self, pooled: PooledItems, record_first: RecordFirst) -> None:
-        durable, tasks = self._services.journal.durable, self._workflow.tasks
         for start, preceding_end, pool in pooled.take_permitted():
-            if durable and tasks[start.task].delivery == "at_most_once":
-                self._start_one(start, preceding_end, pool, record_first)
-            else:  # a call less for each item
-                self._running[start.task, start.visit, start.index] = self._start(start, preceding_end, pool=pool)
+            self._start_one(start, preceding_end, pool, record_first)
 
     def _start_one(self, start: StartItem, preceding_end: float | None, pool: str | None, record: RecordFirst) -> None:
         if self._services.journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
@@ -165,7 +161,7 @@ class ItemsInFlight(ItemsToStart):
             self._being_recorded[key_of(start)] = None
             record(start, preceding_end)
         else:
-            self._running[key_of(start)] = self._start(start, preceding_end, pool=pool)
+            self._running[start.task, start.visit, start.index] = self._start(start, preceding_end, pool=pool)
 
     def _start_rated(self, rated: RatedItems, record_first: RecordFirst) -> None:
         """Start the items whose time has come. An item uses its time only once it has all permits."""
