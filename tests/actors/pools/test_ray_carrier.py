@@ -152,6 +152,25 @@ def test_a_cluster_that_does_not_answer_is_named(
     assert str(pool_of(bench).report()["trouble"]).startswith(f"Ray at {place.address} does not answer")
 
 
+def test_actions_that_a_node_cannot_load_are_named_before_what_ray_says(
+    start_bench: Callable[..., Bench], ray_cluster: RayCluster
+) -> None:
+    """Without the colours of Ray's text, which an answer in JSON would carry to every terminal."""
+    place = RayPlace(address=ray_cluster.address, cpus=0.5)
+    bench = start_bench(pools={"compute": PoolOptions(workers=1, actions=("nothing.here",), ray=place)})
+    expected = (
+        f"the last worker at {place.address} has ended: cannot load actions from the module nothing.here: "
+        "no module 'nothing' (The actor died because of an error raised in its creation task, "
+        "ray::RayWorker.__init__() "
+    )
+    trouble = ""
+    while not trouble.startswith(expected):
+        assert bench.run(A_MOMENT).status == "succeeded"
+        trouble = str(pool_of(bench).report()["trouble"])
+        assert trouble.isprintable()
+        assert "has ended" not in trouble or trouble.startswith(expected), trouble
+
+
 def test_a_cluster_elsewhere_needs_token_authentication(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the operator writes that the network is enough."""
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
