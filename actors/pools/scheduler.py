@@ -201,8 +201,10 @@ class Scheduler:
                 calls += 1
             if end.printed:
                 pooled.prints(end.printed, end.cut)
-            pooled.begins(now - end.seconds)
-            self._end(pooled, finished_of(end))
+            if pooled.began is None:
+                pooled.begins(now - end.seconds)
+            pooled.ended = True
+            let_go(pooled)(finished_of(end))  # type: ignore[arg-type]  # mypy takes a field with a function for a property
         self._note_durations(ref, seconds, calls)
         if not worker.in_flight:
             worker.suspect = False
