@@ -6,13 +6,14 @@ A call waits, is sent, begins and ends. Each sending has a new number, so an end
 dropped. When a worker is lost, its calls wait again, except those that must not be sent twice.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, count
 from typing import Final, Protocol
 
 from stretto.actors.pools.batching import Durations
 from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.held import HeldCalls, count_waiting
 from stretto.actors.pools.messages import (
     Acknowledged,
     Beat,
@@ -77,13 +78,14 @@ class Scheduler:
     ) -> None:  # fmt: skip
         self.workers: dict[str, Worker] = {}
         self.waiting: deque[PooledCall] = deque()
+        self.held = HeldCalls()
         self._engine = engine
         self._welcome = welcome
         self._send = send
         self._notes = notes
         self._numbers = count(1)
         self._durations = Durations()
-        self._picker = BatchPicker(self.workers, self.waiting, self._durations, offers)
+        self._picker = BatchPicker(self.workers, self.waiting, self.held, self._durations, offers)
 
     # ---- what the pool shows
 
@@ -102,14 +104,14 @@ class Scheduler:
         """How many calls are at workers."""
         return self._picker.in_flight
 
+    @property
+    def waits(self) -> int:
+        """How many calls wait."""
+        return len(self.waiting) + len(self.held)
+
     def waiting_of(self, run_id: str) -> dict[str, int]:
         """Return how many calls of a run wait, by the ref of an action that no worker has, or "" if one has it."""
-        workers, found = tuple(self.workers.values()), Counter[str]()
-        for pooled in tuple(self.waiting):
-            if pooled.call.ids.run_id == run_id:
-                there = not workers or any(each.can_run(pooled.action) for each in workers)
-                found["" if there else pooled.call.ref] += 1
-        return found
+        return dict(count_waiting(run_id, tuple(self.waiting), self.held, tuple(self.workers.values())))
 
     # ---- calls
 
@@ -123,7 +125,8 @@ class Scheduler:
             return
         pooled.cancelled = True
         if pooled.batch is None:
-            self.waiting.remove(pooled)
+            if not self.held.remove(pooled):
+                self.waiting.remove(pooled)
             self._end(pooled, Finished("cancelled", None, "the call was cancelled", "cancelled"))
         else:
             self._send(pooled.batch.worker, Stop((pooled.sending,)))
@@ -135,7 +138,7 @@ class Scheduler:
 
     def cancel_all(self, reason: str) -> None:
         """End all calls because the pool stops. Those at workers are not stopped: the workers end, too."""
-        pending = [self.waiting, *(each.in_flight.values() for each in self.workers.values())]
+        pending = [self.waiting, self.held.clear(), *(each.in_flight.values() for each in self.workers.values())]
         for pooled in chain.from_iterable(pending):
             self._end(pooled, Finished("cancelled", None, reason, "cancelled"))
         self.waiting.clear()
@@ -149,8 +152,9 @@ class Scheduler:
         worker = self.workers.get(worker_id)
         if isinstance(message, Joined):
             if worker is None:
-                self.workers[worker_id] = Worker(worker_id, message, now, self._welcome.cache_bytes)
+                worker = self.workers[worker_id] = Worker(worker_id, message, now, self._welcome.cache_bytes)
                 self._send(worker_id, self._welcome)
+                self.waiting.extendleft(reversed(self.held.take(worker)))
         elif worker is not None:
             worker.last_heard = now
             self._handle(worker, message, now)
@@ -197,8 +201,10 @@ class Scheduler:
                 calls += 1
             if end.printed:
                 pooled.prints(end.printed, end.cut)
-            pooled.begins(now - end.seconds)
-            self._end(pooled, finished_of(end))
+            if pooled.began is None:
+                pooled.begins(now - end.seconds)
+            pooled.ended = True
+            let_go(pooled)(finished_of(end))  # type: ignore[arg-type]  # mypy takes a field with a function for a property
         self._note_durations(ref, seconds, calls)
         if not worker.in_flight:
             worker.suspect = False

@@ -44,7 +44,7 @@ from stretto.metrics import CallIds
 ENGINE = 7
 BEAT = 5.0
 OFFERS = Resources(cpus=4.0, memory=1_000)
-MOST_CALLS = 7.1
+MOST_CALLS = 6.1
 """Of functions of the engine, for a call from its first look to its end."""
 
 
@@ -324,6 +324,40 @@ def test_a_worker_gets_none_of_an_action_that_differs(room: Room) -> None:
     assert room.of_kind(Perform, "other") == []
     room.join("same")
     assert list(room.sendings("same")) == [0]
+
+
+def test_calls_of_an_action_that_no_worker_has_hold_up_no_others(room: Room) -> None:
+    """However many they are. They are sent first when a worker has it, and one that was cancelled is not."""
+    other = Action("ops.greet", pytest.raises, "thread")
+    room.join("other", action=other)
+    held = room.add(*range(1_500))
+    runnable = room.make(1_500)[0]
+    runnable.action = other
+    room.scheduler.add([runnable])
+    room.scheduler.dispatch()
+    assert list(room.sendings("other")) == [1_500]
+    assert room.scheduler.waiting_of("run") == {"ops.greet": 1_500}
+    held[0].cancel()
+    held[1].withdraw()
+    assert {at: end.status for at, end in room.ends.items()} == {0: "cancelled", 1: "cancelled"}
+    room.scheduler.add(room.make(1_501))
+    room.join("same")
+    assert list(room.sendings("same")) == [2, 3, 4, 5]
+    assert room.scheduler.waiting_of("run") == {"": 1_495}
+    assert not room.scheduler.held
+
+
+def test_calls_whose_last_worker_has_gone_hold_up_no_others(room: Room) -> None:
+    """They end with the pool."""
+    other = Action("ops.greet", pytest.raises, "thread")
+    room.join("same", slots=1)
+    room.add(*range(150))
+    room.join("other", action=other)
+    room.lose("same")
+    assert (len(room.scheduler.held), room.scheduler.held.full) == (150, {"run"})
+    room.scheduler.cancel_all("the engine stops")
+    assert len(room.ends) == 150
+    assert not room.scheduler.held.full
 
 
 def test_calls_of_a_lost_worker_go_to_another_one_with_a_new_number(room: Room) -> None:
