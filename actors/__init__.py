@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.choices import UnknownStatus
     from stretto.actors.history.contexts import UnknownPath
     from stretto.actors.history.entries import UnknownKind
+    from stretto.actors.history.failure_groups import UnknownGroup
     from stretto.actors.history.priorities import InvalidPriority
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.audit import Requester
@@ -84,6 +85,7 @@ else:
             "history.contexts": "UnknownPath",
             "history.choices": "UnknownStatus",
             "history.entries": "UnknownKind",
+            "history.failure_groups": "UnknownGroup",
             "gateway.remote.async_engine": "AsyncRemoteEngine AsyncRunHandle connect_async",
             "gateway.remote.blocking": "BlockingRemoteEngine",
             "gateway.remote.engine": "RemoteEngine connect",
@@ -170,6 +172,7 @@ __all__ = [
     "TooManyRuns",
     "UnknownDaemon",
     "UnknownEvent",
+    "UnknownGroup",
     "UnknownInquiry",
     "UnknownItem",
     "UnknownKey",

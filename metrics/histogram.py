@@ -5,11 +5,12 @@ once a batch. A value takes 0.12 us instead of 1.0 us (CPython 3.11, 24 buckets,
 identical.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from math import inf, isfinite
 from threading import Lock
+from typing import Final
 
 from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -17,6 +18,9 @@ from prometheus_client.utils import floatToGoString
 
 from stretto.metrics.bounded import encodable
 from stretto.metrics.catalogue import Metric
+
+MANY: Final = 2
+"""From so many values for each bucket on it is quicker to look for the bounds in the values."""
 
 
 class Histogram(Collector):
@@ -69,9 +73,17 @@ class Histogram(Collector):
         if not isfinite(total):
             raise ValueError(f"observations of {self._metric.name} must be finite numbers")
         counts, bounds = self._counts, self._bounds
+        if len(values) < MANY * len(bounds):
+            with self._lock:
+                for value in values:
+                    counts[bisect_left(bounds, value)] += 1
+                self._sum += total
+            return
+        ordered = sorted(values)  # mostly in order, up or down, which takes one pass
+        up_to = [*(bisect_right(ordered, bound) for bound in bounds), len(ordered)]
         with self._lock:
-            for value in values:
-                counts[bisect_left(bounds, value)] += 1
+            for bucket, (below, until) in enumerate(pairwise((0, *up_to))):
+                counts[bucket] += until - below
             self._sum += total
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

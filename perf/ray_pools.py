@@ -7,6 +7,7 @@
 `cost` prints microseconds an item: for a function that does nothing, and for one that computes a millisecond. It begins
 no further round SECONDS after its start, so that it fits into a quiet moment. The CPU time is that of the daemon, and
 that of all processes: workers, gateways and Ray's own. With fewer workers than cores, the daemon has a core of its own.
+The process switches threads and collects garbage as the daemon does.
 
 `counts` prints bytes and large values for contexts of 0 to 50 MB, which are the same in each run. `memory` prints the
 memory of the daemon before, at most during, and after a fan-out over a file of items, 1,000,000 by default.
@@ -27,6 +28,7 @@ from typing import Any, Final, NamedTuple
 import ray
 from demo_ray import Node, free_port
 from ray_pool_actions import compute, echo, loops_of_a_millisecond
+from schedules import as_a_daemon
 
 from stretto.actors import Engine
 from stretto.actors.pools import PoolOptions, RayPlace
@@ -248,7 +250,7 @@ def main(what: str, items: int | None = None, rounds: int = 5, seconds: int = 60
         bed = Bed(f"127.0.0.1:{port}", folder, workers)
         if what == "cost":
             ray.init(address=f"127.0.0.1:{port}", log_to_driver=False, logging_level="ERROR")
-            cost(bed, items or 10_000, rounds, until)
+            as_a_daemon(bed.engine, lambda _engine: cost(bed, items or 10_000, rounds, until))
             ray.shutdown()
         elif what == "memory":
             memory(bed, items or 1_000_000)

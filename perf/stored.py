@@ -12,7 +12,7 @@ from starts import STRETTO
 from stores import SQLITE, files
 from targets import of_time
 
-from stretto.actors.history import reports
+from stretto.actors.history import reports, show_item
 from stretto.actors.journal import Ending, open_reader, open_store
 from stretto.definitions.data import EMPTY_LIST
 from tests.support.counted_sql import counting
@@ -63,7 +63,7 @@ def measure_reading(share: float) -> tuple[Samples, int]:
             index = items * each // READS // 2 * 2
             with closing(open_reader(url, None)) as reader:
                 began = perf_counter()
-                assert reports.show_item(reader, run_id, TASK, index)["result"] == index
+                assert show_item(reader, run_id, TASK, index)["result"] == index
                 samples[ITEM].append(perf_counter() - began)
                 began = perf_counter()
                 page = reports.list_items(reader, run_id, outcome="failed", limit=PAGE)

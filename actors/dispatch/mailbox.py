@@ -128,24 +128,26 @@ class Mailbox(Generic[OwnerT]):
         self.waiting.append(message)
         # A busy actor's claim is taken, and looking at it costs a seventh of trying to take it. Append first, look
         # second: close() does the opposite, so one of the two finds the message.
-        if not self._claim.locked() or self.closed:
-            self._look_after(message)
+        if self._claim.locked():
+            if self.closed:
+                self._withdraw(message)
+        elif self._claim.acquire(blocking=False):
+            if not self.submit(self._owner):
+                self._give_up(message)
+        elif self.closed:
+            self._withdraw(message)
 
     def request_stop(self) -> None:
         """Stop the owner after the messages that are in the mailbox."""
         self.tell(_STOP)
 
-    def _look_after(self, message: object) -> None:
-        """Queue a turn for a message that was added, or withdraw the message if there will be no turn."""
-        if self._claim.acquire(blocking=False):
-            if not self.submit(self._owner):
-                owner = self._owner
-                try:
-                    self._withdraw(message)
-                finally:
-                    owner._abandon()  # noqa: SLF001  # if it were public, every proxy would offer it
-        elif self.closed:
+    def _give_up(self, message: object) -> None:
+        """Withdraw a message that was added, and end the owner: there will be no turn."""
+        owner = self._owner
+        try:
             self._withdraw(message)
+        finally:
+            owner._abandon()  # noqa: SLF001  # if it were public, every proxy would offer it
 
     def get(self) -> Envelope[Any]:
         """Remove and return the oldest message. Raises IndexError if there is none."""

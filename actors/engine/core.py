@@ -16,6 +16,7 @@ from stretto.actors.engine.giving_up import GivingUp
 from stretto.actors.engine.host import EngineHost
 from stretto.actors.engine.inquiries import EngineInquiries
 from stretto.actors.engine.inquiry_links import InquiryLinks
+from stretto.actors.engine.item_requests import ItemRequests
 from stretto.actors.engine.keys import EngineKeys
 from stretto.actors.engine.matches import MatchStarts
 from stretto.actors.engine.news import EngineNews, RunFollowing
@@ -75,6 +76,7 @@ class EngineCore:
         elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay, peers)
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
+        self.items = ItemRequests(services, table)
         self.tasks = TaskQueries(services, self.requests)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs, relay)
         self.sensors = sensors = EngineSensors(services, parts, definitions, relay)

@@ -19,7 +19,6 @@ from stretto.actors.history import (
     KeptReports,
     explain_end_of_tasks,
     kept_report,
-    map_items,
     missing_needs,
     needs_wait,
     no_daemon_error,
@@ -35,7 +34,6 @@ from stretto.actors.runs import (
     Forwarded,
     OutputWatcher,
     PreviewCancel,
-    ReportCells,
     ReportItemOutput,
     ReportStatus,
     ReportVersion,
@@ -123,16 +121,6 @@ class RunRequests:
         run.tell(Forwarded(ReportItemOutput(task, index, attempt, watcher), request))
         return request
 
-    def cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
-        """Return a map of the items of a task. See `Engine.cells`."""
-        run = self._table.get(run_id)
-        if run is None:
-            return self._stored_cells(run_id, task, visit, known)
-        # The run may end before its supervisor answers.
-        request = run.add_request(None, lambda: self._stored_cells(run_id, task, visit, known))
-        run.tell(Forwarded(ReportCells(task, visit, known), request))
-        return request
-
     def version(self, run_id: str) -> Any:
         """Return the version of a run. See `EngineHost.run_version`."""
         run = self._table.get(run_id)
@@ -151,11 +139,6 @@ class RunRequests:
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         return _ENDED
-
-    def _stored_cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
-        return self._services.readers.ask_deferred(
-            lambda reader: map_items(reader, run_id, task, visit, known=known, maps=self._services.item_maps)
-        )
 
     def _ended_output(self, run_id: str, task: str, index: int, attempt: int | None) -> dict[str, Any] | Deferred:
         """Return the output of an item of a run that is not in progress, from the store or from memory."""

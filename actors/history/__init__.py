@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import KINDS, UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
-    from stretto.actors.history.failure_groups import group_errors, list_error_items
+    from stretto.actors.history.failure_groups import UnknownGroup, group_errors, list_error_items
     from stretto.actors.history.inputs import ItemInput, item_input
     from stretto.actors.history.inquiries import (
         find_inquiry,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.item_values import item_values
+    from stretto.actors.history.items import show_item
     from stretto.actors.history.kept_reports import KeptReports
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
@@ -83,10 +84,11 @@ else:
             "choices": "UnknownStatus checked_statuses",
             "entries": "KINDS UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
-            "failure_groups": "group_errors list_error_items",
+            "failure_groups": "UnknownGroup group_errors list_error_items",
             "inputs": "ItemInput item_input",
             "inquiries": "find_inquiry inquiry_as_json inquiry_ended_error list_inquiries show_inquiry",
             "item_maps": "ItemMaps",
+            "items": "show_item",
             "item_values": "item_values",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "kept_reports": "KeptReports",
@@ -135,6 +137,7 @@ __all__ = [
     "RerunChoice",
     "RunLoaded",
     "RunNotLoaded",
+    "UnknownGroup",
     "UnknownItem",
     "UnknownKind",
     "UnknownPath",
@@ -189,6 +192,7 @@ __all__ = [
     "run_version",
     "show_context",
     "show_inquiry",
+    "show_item",
     "show_task",
     "show_timeline",
     "stored_handle",

@@ -66,7 +66,7 @@ def map_items(  # noqa: PLR0913 - the last four are optional
         StoreUnavailable: The store cannot be read now.
     """
     last = reader.last_entry(run_id)  # before the attempts: the next question finds those that come meanwhile
-    row = _visit(reader, run_id, task, visit)
+    row = find_visit(reader, run_id, task, visit)
     number = in_flight.visit if in_flight is not None else row.visit if row is not None else 0
     if last == known:
         return {"visit": number, "last": last, "cells": None}
@@ -110,8 +110,11 @@ def _positions_of(value: int, among: bytes) -> Iterator[int]:
         index = among.find(value, index + 1)
 
 
-def _visit(reader: Reader, run_id: str, task: str, visit: int | None) -> TaskRow | None:
-    """Return the row of a visit, or None for a task that has no visit yet."""
+def find_visit(reader: Reader, run_id: str, task: str, visit: int | None) -> TaskRow | None:
+    """Return the row of a visit, or of the newest one, or None for a task that has no visit yet.
+
+    Raises `UnknownRun`, `UnknownTask`, `UnknownVisit`, `StoreUnavailable`.
+    """
     visits = {each.visit: each for each in reader.tasks(run_id) if each.task == task}
     if not visits:  # the definition, which may be large, says whether there is such a task
         _check_task(reader, run_id, task)

@@ -14,6 +14,7 @@ from stretto.actors.journal import ItemError, Reader, RunAccepted, time_as_json
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import check_task, ranges_of
 from stretto.definitions.context import Mask
+from stretto.definitions.errors import StrettoError, names_there, nearest
 
 MAX_GROUPS: Final = 100
 """Groups in an answer."""
@@ -32,6 +33,12 @@ _VARYING: Final = re.compile(
     r"|[0-9]+(?:[.,][0-9]+)*",
     re.IGNORECASE | re.ASCII,
 )
+
+
+class UnknownGroup(StrettoError):
+    """No failures of the run are in such a group."""
+
+    code = "unknown_group"
 
 
 class _Group(msgspec.Struct):
@@ -123,12 +130,14 @@ def group_errors(reader: Reader, run_id: str, task: str | None = None) -> dict[s
 def list_error_items(reader: Reader, run_id: str, group: str) -> dict[str, list[list[int]]]:
     """Return the failed items of a group of failures by task, as ranges [first, last], of each task's last visit.
 
-    Raises `UnknownRun`, `StoreUnavailable`.
+    Raises `UnknownRun`, `UnknownGroup`, `StoreUnavailable`.
     """
-    return {
-        task: [list(each) for each in ranges_of(indexes)]
-        for task, indexes in items_of_group(reader, run_id, group).items()
-    }
+    groups: set[str] = set()
+    found = _items_by_task(reader, run_id, group, groups)
+    if group not in groups:
+        hint = nearest(group, groups) or names_there(groups) or "`stretto runs errors` lists the groups"
+        raise UnknownGroup(f"there is no group {group!r} of failures in the run {run_id}; {hint}")
+    return {task: [list(each) for each in ranges_of(indexes)] for task, indexes in found.items()}
 
 
 def items_of_group(reader: Reader, run_id: str, group_id: str) -> dict[str, list[int]]:
@@ -136,13 +145,21 @@ def items_of_group(reader: Reader, run_id: str, group_id: str) -> dict[str, list
 
     Raises `UnknownRun`, `StoreUnavailable`.
     """
+    return _items_by_task(reader, run_id, group_id, set())
+
+
+def _items_by_task(reader: Reader, run_id: str, group_id: str, groups: set[str]) -> dict[str, list[int]]:
+    """Return what `items_of_group` does, and enter the ids of all groups, at most MAX_COUNTED, in `groups`."""
     last: dict[str, int] = {}
     for row in reader.tasks(run_id):
         last[row.task] = max(row.visit, last.get(row.task, 0))
     found: dict[str, list[int]] = {}
     grouping = _grouping(reader, run_id, None)
     for error in reader.item_errors(run_id):
-        if error.visit == last.get(error.task, error.visit) and grouping.group_of(error).id == group_id:
+        group = grouping.group_of(error).id
+        if group == group_id or len(groups) < MAX_COUNTED:
+            groups.add(group)
+        if group == group_id and error.visit == last.get(error.task, error.visit):
             found.setdefault(error.task, []).append(error.index)
     return found
 

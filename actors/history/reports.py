@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from msgspec import structs
 
+from stretto.actors.history.cells import find_visit
 from stretto.actors.history.choices import checked_outcomes, checked_statuses
 from stretto.actors.history.ends import explain_end
 from stretto.actors.history.kept_reports import KeptReports
@@ -55,7 +56,7 @@ EXPORT_FORMAT: Final = 1
 
 
 class UnknownItem(StrettoError):
-    """No such item of the run has ended."""
+    """The task has no such item, or no attempt of it has ended."""
 
     code = "unknown_item"
 
@@ -134,7 +135,7 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     `cancelled` is {at, by, late} of the request that it be cancelled, or None. With `late`, its deadline has passed.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
-    row = _row(reader, run_id)
+    row = row_of(reader, run_id)
     read = _accepted_and_mask(reader, run_id)
     end, quarantine = reader.end(run_id), reader.quarantine(run_id)
     return {
@@ -158,7 +159,7 @@ def status_of(reader: Reader, run_id: str, *, kept: KeptReports | None = None) -
     those of a replay, which is kept in `kept` until the run has a new entry.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
-    row = _row(reader, run_id)
+    row = row_of(reader, run_id)
     tasks = None
     if row.ended_at is None and reader.quarantine(run_id) is None:
         tasks = replayed_tasks(reader, run_id, kept)
@@ -188,11 +189,13 @@ def list_items(  # noqa: PLR0913 - what a page is of
     Each is {task, visit, index, attempt, outcome, at, began_at, seconds}, and `error` {kind, message} if it did not
     succeed. The last two are None for an attempt whose action never began, and for one recorded before Stretto recorded
     them; `untimed` says that there may be such. The outcome "failed" selects all that did not succeed.
-    Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
+    Raises `UnknownRun`, `UnknownTask`, `UnknownVisit`, `InvalidCursor`, `StoreUnavailable`.
     """
-    _row(reader, run_id)
+    row_of(reader, run_id)
     query = ItemQuery(task, checked_outcomes(outcome), cursor, _page(limit), visit, order, min_attempts)
     page = reader.items(run_id, query)
+    if task is not None and not page.items:
+        find_visit(reader, run_id, task, visit)
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
     errors = _errors(reader, run_id, failed, None if read is None else read[1])
@@ -202,28 +205,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     return {"items": items, "next": page.next, "untimed": page.untimed}
 
 
-def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> dict[str, Any]:
-    """Return the last ended attempt of an item as in lists, with its `result` and the whole `error`.
-
-    `attempts` are the ended attempts {attempt, outcome, at, began_at, seconds} of its visit, in their order, and
-    `neighbours` the indexes {previous_failed, next_failed} of the nearest items of the visit that failed, or None.
-    The attempt is of `visit`, or of the newest visit with an ended attempt.
-    Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
-    """
-    _row(reader, run_id)
-    row = reader.last_attempt(run_id, task, index, visit)
-    if row is None:
-        of_visit = "" if visit is None else f" (visit {visit})"
-        raise UnknownItem(f"no attempt of item {index} of the task {task!r}{of_visit} has ended in the run {run_id}")
-    before, behind = reader.failed_neighbours(run_id, row)
-    around = {
-        "attempts": [_attempt(each) for each in reader.attempts(run_id, row)],
-        "neighbours": {"previous_failed": before, "next_failed": behind},
-    }
-    return {**item_as_json(row), **_ended_with(reader, run_id, row), **around}
-
-
-def _ended_with(reader: Reader, run_id: str, row: ItemRow) -> dict[str, Any]:
+def ended_with(reader: Reader, run_id: str, row: ItemRow) -> dict[str, Any]:
     """Return {result, error} of an ended attempt, masked."""
     read = _accepted_and_mask(reader, run_id)
     entry = None if read is None else dict(reader.completions(run_id, [row.number])).get(row.number)
@@ -234,11 +216,6 @@ def _ended_with(reader: Reader, run_id: str, row: ItemRow) -> dict[str, Any]:
     return {"result": mask.data(entry.result), "error": error}
 
 
-def _attempt(row: ItemRow) -> dict[str, Any]:
-    fields = item_as_json(row)
-    return {name: fields[name] for name in ("attempt", "outcome", "at", "began_at", "seconds")}
-
-
 def item_output(reader: Reader, run_id: str, task: str, index: int, attempt: int | None = None) -> dict[str, Any]:
     """Return what the last ended attempt of an item, or an earlier one, has written, masked.
 
@@ -246,14 +223,14 @@ def item_output(reader: Reader, run_id: str, task: str, index: int, attempt: int
     printed and logged. For a process, both streams are those of its result. Both are None if there is neither.
     Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
     """
-    _row(reader, run_id)
+    row_of(reader, run_id)
     row = reader.last_attempt(run_id, task, index)
     if row is not None and attempt is not None:
         row = next((each for each in reader.attempts(run_id, row) if each.attempt == attempt), None)
     if row is None:
         which = "no attempt" if attempt is None else f"no attempt {attempt}"
         raise UnknownItem(f"{which} of item {index} of the task {task!r} has ended in the run {run_id}")
-    item = {**item_as_json(row), **_ended_with(reader, run_id, row)}
+    item = {**item_as_json(row), **ended_with(reader, run_id, row)}
     kept = unless_sealed(lambda: reader.output(run_id, row))
     if kept is not None:
         read = _accepted_and_mask(reader, run_id)
@@ -271,7 +248,7 @@ def why(reader: Reader, run_id: str, task: str | None = None) -> list[dict[str, 
 
     Raises `UnknownRun`, `UnknownTask`, `StoreUnavailable`, and for a run in progress the error of a missing key.
     """
-    row = _row(reader, run_id)
+    row = row_of(reader, run_id)
     if row.ended_at is not None:
         return _explained_end(reader, row, task)
     quarantine = reader.quarantine(run_id)
@@ -348,7 +325,8 @@ def _definition(workflow: Workflow, mask: Mask) -> dict[str, Any]:
     return {"ref": workflow.ref, "file": workflow.file, "text": masked}
 
 
-def _row(reader: Reader, run_id: str) -> RunRow:
+def row_of(reader: Reader, run_id: str) -> RunRow:
+    """Return the row of a run. Raises `UnknownRun`, `StoreUnavailable`."""
     row = reader.run(run_id)
     if row is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")

@@ -119,7 +119,7 @@ class ItemsAnswer(msgspec.Struct, frozen=True, omit_defaults=True, tag="items"):
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):
-    """An item, as `reports.show_item` returns it."""
+    """An item, as `Engine.item` returns it."""
 
     item: dict[str, Any]
 

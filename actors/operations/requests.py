@@ -163,7 +163,7 @@ class Items(Request, frozen=True, tag="items"):
 
 
 class Item(Request, frozen=True, tag="item"):
-    """Return the last ended attempt of an item, with its result, its other attempts and its failed neighbours."""
+    """Return an item: its state, its last ended attempt with the result, its attempts and failed neighbours."""
 
     run: str
     task: str

@@ -20,6 +20,7 @@ from stretto.actors.history import (
     reports,
     show_context,
     show_inquiry,
+    show_item,
     show_task,
     show_timeline,
 )
@@ -36,7 +37,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.FindRun: reports.find_run,
     requests.Run: reports.show_run,
     requests.Items: reports.list_items,
-    requests.Item: reports.show_item,
+    requests.Item: show_item,
     requests.ItemOutput: reports.item_output,
     requests.Why: reports.why,
     requests.Audit: reports.list_audit,

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from stretto.actors.actions import WINDOW_BYTES, Action, OutputSoFar
 from stretto.actors.pools.messages import CallOutput
 from stretto.actors.pools.values import Split
@@ -21,7 +23,19 @@ class Canceller(Protocol):
         """Ask for the call's end if no worker has got it."""
 
 
-class PooledCall:
+class Batch(msgspec.Struct, gc=False):
+    """A batch at its worker.
+
+    Attributes:
+        worker: The worker's id.
+        left: How many of its calls have not ended.
+    """
+
+    worker: str
+    left: int
+
+
+class PooledCall(msgspec.Struct, eq=False):
     """A call that waits in a pool or runs on one of its workers. The pool's thread alone changes it.
 
     Attributes:
@@ -32,60 +46,47 @@ class PooledCall:
         needs: What it needs of its worker for itself, or None.
         done: Receives the end.
         begun: Called when the code begins on a worker, or None.
-        arrived: When it has come into the pool, on the monotonic clock.
         split: The input that is ready to travel.
-        began: When the daemon heard of the begin, or None.
+        canceller: Cancels it.
+        arrived: When it has come into the pool, on the monotonic clock.
+        began: When the code began, or when the daemon heard of it, or None.
         printed: What the code has printed.
+        batch: The batch that it is sent with, or None while it waits and after its end.
         sending: The number of the sending under way, or 0 while it waits.
         losses: How many workers were lost while the call's code ran there.
         cancelled: Whether its end was asked for. It is not sent again then.
         ended: Whether its end was reported.
+        written: The newest output of its process, or None.
+        log: Writes its log records, or None before the first one.
     """
 
-    __slots__ = (
-        "_canceller", "_log", "_output", "action", "arrived", "began", "begun", "call", "cancelled", "core", "done",
-        "ended", "losses", "needs", "once", "printed", "sending", "split",
-    )  # fmt: skip
-
-    def __init__(  # noqa: PLR0913, PLR0917 - what a call consists of
-        self,
-        action: Action,
-        call: Call,
-        core: CoreActions,
-        done: Done,
-        begun: Begun | None,
-        split: Split,
-        canceller: Canceller,
-        *,
-        once: bool,
-        needs: Resources | None = None,
-    ) -> None:
-        self.arrived = time.monotonic()
-        self.action = action
-        self.call = call
-        self.core = core
-        self.once = once
-        self.needs = needs
-        self.done = done
-        self.begun = begun
-        self.split = split
-        self._canceller = canceller
-        self._log: WorkerLog | None = None
-        self._output: OutputSoFar | None = None
-        self.began: Began | None = None
-        self.printed = PrintSlot()
-        self.sending = 0
-        self.losses = 0
-        self.cancelled = False
-        self.ended = False
+    action: Action
+    call: Call
+    core: CoreActions
+    done: Done
+    begun: Begun | None
+    split: Split
+    canceller: Canceller
+    once: bool
+    needs: Resources | None = None
+    arrived: float = msgspec.field(default_factory=time.monotonic)
+    began: Began | None = None
+    printed: PrintSlot = msgspec.field(default_factory=PrintSlot)
+    batch: Batch | None = None
+    sending: int = 0
+    losses: int = 0
+    cancelled: bool = False
+    ended: bool = False
+    written: OutputSoFar | None = None
+    log: WorkerLog | None = None
 
     def cancel(self) -> bool:
         """Cancel the call. `done` follows if this returns True."""
-        return self._canceller.cancel(self)
+        return self.canceller.cancel(self)
 
     def withdraw(self) -> None:
         """Cancel the call if it waits in the pool. `done` follows then. One that a worker has got continues."""
-        self._canceller.withdraw(self)
+        self.canceller.withdraw(self)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""
@@ -93,16 +94,16 @@ class PooledCall:
 
     def output(self) -> OutputSoFar | None:
         """Return the newest output of the call's process, as far as its worker has sent it."""
-        return self._output
+        return self.written
 
     def writes(self, output: CallOutput) -> None:
         """Take what the call has written so far, and tell those who watch."""
-        self.begins()
+        self.begins(time.monotonic())
         if output.printed is not None:
             self.prints(output.printed, output.cut)
             return
         out, err = output.stdout[-WINDOW_BYTES:], output.stderr[-WINDOW_BYTES:]
-        self._output = OutputSoFar(out, err, output.stdout_truncated, output.stderr_truncated)
+        self.written = OutputSoFar(out, err, output.stdout_truncated, output.stderr_truncated)
         self.printed.changed()
 
     def prints(self, text: str, cut: int) -> None:
@@ -116,13 +117,17 @@ class PooledCall:
 
     def logs(self, level: int, logger: str, text: str) -> None:
         """Write a log record of the call to the daemon's log, which masks the run's secrets."""
-        if self._log is None:
-            self._log = WorkerLog(self.call.ids)
-        self._log.record(level, logger, text)
+        if self.log is None:
+            self.log = WorkerLog(self.call.ids)
+        self.log.record(level, logger, text)
 
-    def begins(self) -> None:
-        """Take note that a worker has begun with the code."""
+    def begins(self, at: float) -> None:
+        """Take note that a worker has begun with the code.
+
+        Args:
+            at: When, as far as it is known here, on the monotonic clock.
+        """
         if self.began is None:
-            self.began = Began(None, time.monotonic())
+            self.began = Began(None, at)
             if self.begun is not None:
                 self.begun()

@@ -6,6 +6,7 @@ from typing import Final
 
 from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
 from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.held import HeldCalls
 from stretto.actors.pools.messages import MAX_MESSAGE_BYTES
 from stretto.actors.pools.workers import Load, Worker
 from stretto.definitions.model import Resources
@@ -24,15 +25,18 @@ class BatchPicker:
     Args:
         workers: The workers of the pool.
         waiting: The calls that wait, which those of a batch are taken from.
+        held: Takes those that no worker can run.
         durations: How long calls take.
         offers: What each worker has for calls with needs.
     """
 
     def __init__(
-        self, workers: Mapping[str, Worker], waiting: deque[PooledCall], durations: Durations, offers: Resources
-    ) -> None:
+        self, workers: Mapping[str, Worker], waiting: deque[PooledCall], held: HeldCalls, durations: Durations,
+        offers: Resources,
+    ) -> None:  # fmt: skip
         self._workers = workers
         self._waiting = waiting
+        self._held = held
         self._durations = durations
         self._offers = offers
 
@@ -56,12 +60,16 @@ class BatchPicker:
         batch: list[PooledCall] = []
         passed: list[PooledCall] = []
         size, load = 1, Load(worker)
-        action, can_run = None, False
+        action, can_run, others_can = None, False, False
         while self._waiting and len(batch) < size:
             pooled = self._waiting.popleft()
             alone = pooled.losses >= ALONE_AFTER
             if pooled.action is not action:  # most calls that wait are of one task
                 action, can_run = pooled.action, worker.can_run(pooled.action)
+                others_can = not can_run and any(each.can_run(action) for each in self._workers.values())
+            if not can_run and not others_can:
+                self._held.hold(pooled)
+                continue
             if not can_run:
                 passed.append(pooled)
                 if len(passed) > MAX_PASSED:
@@ -85,8 +93,28 @@ class BatchPicker:
                 left = self._left(len(passed) + 1)
                 size = batch_size(mean, worker.joined.slots, left, max(ready, 1), self.in_flight)
                 size = min(size, self._share(worker, len(passed) + 1))
+            if not alone:
+                self._take_alike(batch, size, load)
         self._waiting.extendleft(reversed(passed))
         return batch
+
+    def _take_alike(self, batch: list[PooledCall], size: int, load: Load) -> None:
+        """Take the calls that follow as long as they are like the batch's last one, and only their bytes count.
+
+        Most batches consist of such calls, and the looks of `next_batch` at each would cost as much as its sending.
+        """
+        waiting, action, total = self._waiting, batch[-1].action, load.bytes
+        for _ in range(min(size - len(batch), len(waiting))):
+            pooled = waiting[0]
+            split = pooled.split
+            total += len(split.text)
+            if (
+                pooled.action is not action or pooled.losses or pooled.needs is not None or split.values
+                or total > MAX_BATCH_BYTES
+            ):  # fmt: skip
+                return
+            load.bytes = total
+            batch.append(waiting.popleft())
 
     def _share(self, worker: Worker, taken: int) -> int:
         """Return a batch's share of the calls that wait now: as many as there are batches that workers can take."""

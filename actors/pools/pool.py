@@ -81,6 +81,7 @@ class Pool:
         self._new: deque[PooledCall] = deque()
         self._woken = False
         self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes, offers)
+        self.held_up = self._scheduler.held.full  # the runs that should start no more calls here
         self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0
@@ -141,7 +142,7 @@ class Pool:
         if self._stopped:
             raise RuntimeError(f"the pool {self.name} is stopped")
         light = self._inputs.split(call.input, context, version)
-        pooled = PooledCall(action, call, core, done, begun, light, self, once=once, needs=needs)
+        pooled = PooledCall(action, call, core, done, begun, light, self, once, needs)
         # Append first, look second: the thread does the opposite, so one of the two finds the call.
         self._new.append(pooled)
         if not self._woken:
@@ -182,7 +183,7 @@ class Pool:
 
     @property
     def capacity(self) -> int:
-        """How many calls its workers can have: those that run, and the next batches."""
+        """How many calls its workers can have: those that run, and the next batches. Held ones come on top."""
         return self._capacity
 
     @property
@@ -220,7 +221,7 @@ class Pool:
 
     @property
     def _waiting(self) -> int:
-        return len(self._new) + len(self._scheduler.waiting) + sum(list(self._for_permits.values()))
+        return len(self._new) + self._scheduler.waits + sum(list(self._for_permits.values()))
 
     def figures(self) -> PoolFigures:
         """Return the pool for metrics."""
@@ -294,14 +295,13 @@ class Pool:
         now = time.monotonic()
         event(now)
         self._linger(now)
-        now = time.monotonic()
-        for worker in self._scheduler.silent(now):
+        for worker in self._scheduler.silent(time.monotonic()):
             self._lose(worker, "silent")
         self._take_new()
         self._scheduler.dispatch()
-        capacity = self._scheduler.capacity
-        if abs(capacity - self._capacity) * 4 > self._capacity:
-            self._capacity = capacity
+        capacity, held = self._scheduler.capacity, len(self._scheduler.held)
+        if abs(capacity + held - self._capacity) * 4 > min(capacity, self._capacity):
+            self._capacity = capacity = capacity + held
             self._changed(capacity)
 
     def _linger(self, now: float) -> None:
@@ -325,8 +325,8 @@ class Pool:
     def _take_new(self) -> None:
         """Hand the new calls to the scheduler."""
         self._woken = False
-        while self._new:
-            self._scheduler.add(self._new.popleft())
+        new = self._new
+        self._scheduler.add([new.popleft() for _ in range(len(new))])
 
     def _cancel(self, pooled: PooledCall) -> None:
         self._take_new()

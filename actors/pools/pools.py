@@ -47,7 +47,7 @@ def unknown_pool_error(name: object, known: Iterable[str]) -> UnknownPool:
     """Return the error that there is no pool of this name, with the nearest of the known ones."""
     names = tuple(known)
     hint = nearest(name, names) if isinstance(name, str) else ""
-    return UnknownPool(f"there is no pool {name!r}; {hint or names_there(names) or 'there is none'}")
+    return UnknownPool(f"there is no pool {name!r:.100}; {hint or names_there(names) or 'there is none'}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

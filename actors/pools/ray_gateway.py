@@ -24,7 +24,7 @@ from stretto.actors.pools.messages import InvalidMessage
 from stretto.actors.pools.parts import MAX_PART_BYTES
 from stretto.actors.pools.ray_pipe import (
     MAX_PIPE_BYTES,
-    MAX_REASON_CHARACTERS,
+    Alive,
     Connected,
     Deliver,
     Discard,
@@ -36,6 +36,7 @@ from stretto.actors.pools.ray_pipe import (
     decode_to_gateway,
     encode_pipe,
 )
+from stretto.actors.pools.ray_reasons import reason_of
 from stretto.actors.pools.ray_worker import RayWorker
 from stretto.actors.pools.worker_code import WorkerCode
 from stretto.metrics import configure_logging
@@ -46,6 +47,8 @@ WAIT_BYTES: Final = 64 * 1024
 """The gateway waits until a worker has taken so many bytes. Ray answers no smaller delivery, which costs it less."""
 LOOK_SECONDS: Final = 5.0
 """The time from one look at the cluster to the next, while a worker is missing."""
+ALIVE_SECONDS: Final = 5.0
+"""How often the gateway says that it works."""
 _HEAD: Final = struct.Struct(">I")
 
 
@@ -81,7 +84,7 @@ def serve(  # noqa: PLR0913, PLR0917 - what the carrier gives its child
         # Without an address Ray would join whatever cluster runs on the machine, or start one.
         ray.init(address=place["address"], log_to_driver=False, logging_level="ERROR", configure_logging=False)
     except Exception as error:  # noqa: BLE001 - whatever Ray raises is the reason that the daemon shows
-        text = f"cannot connect to Ray at {place['address']}: {_first_line(error)}"
+        text = f"cannot connect to Ray at {place['address']}: {reason_of(error)}"
         with contextlib.suppress(OSError):
             write_frame(connection, encode_pipe(Trouble(text)))
         raise SystemExit(1) from None
@@ -147,7 +150,7 @@ class Gateway:
         """Carry messages until the daemon closes the connection."""
         reader, self._writer = await asyncio.open_connection(sock=self._connection)
         await self.send(Connected(len(ray.nodes())))
-        tasks = [asyncio.create_task(self._keep_one()) for _ in range(workers)]
+        tasks = [asyncio.create_task(each) for each in (self._say_alive(), *(self._keep_one() for _ in range(workers)))]
         threading.Thread(target=self._look, args=(workers,), daemon=True).start()
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, InvalidMessage):
@@ -169,6 +172,13 @@ class Gateway:
             if sum(each.is_up for each in list(self._workers.values())) < workers:
                 with contextlib.suppress(Exception):
                     ray.nodes()
+
+    async def _say_alive(self) -> None:
+        """Let the daemon end a gateway whose loop hangs, in a call of Ray's or as a stopped process."""
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            with contextlib.suppress(OSError):  # the connection has ended
+                await self.send(Alive())
 
     async def send(self, message: ToDaemon) -> None:
         """Send a message to the daemon."""
@@ -209,7 +219,7 @@ class Gateway:
             worker = self._workers[name] = _Worker(name, actor, self)
             text = await worker.serve()
         except Exception as error:  # noqa: BLE001 - Ray's errors have no common base, and each means a lost worker
-            text = _first_line(error)
+            text = reason_of(error)
         await self.send(Gone(name, text))
         ended = self._workers.pop(name, None)
         if ended is not None:
@@ -234,7 +244,7 @@ class _Worker:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             error = next((each.exception() for each in done if each.exception() is not None), None)
-            return "" if error is None else _first_line(error)
+            return "" if error is None else reason_of(error)
         finally:
             for task in tasks:
                 task.cancel()
@@ -282,11 +292,3 @@ def _checked(part: Any) -> bytes:
     if not isinstance(part, bytes) or len(part) > MAX_PART_BYTES:
         raise InvalidMessage(f"a part must be at most {MAX_PART_BYTES:,} bytes")
     return part
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the text of an error of Ray in one line: the last line of a traceback is its cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (" ".join(lines[:1] + lines[-1:] if len(lines) > 1 else lines) or type(error).__name__)[
-        :MAX_REASON_CHARACTERS
-    ]

@@ -6,13 +6,14 @@ A call waits, is sent, begins and ends. Each sending has a new number, so an end
 dropped. When a worker is lost, its calls wait again, except those that must not be sent twice.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, count
 from typing import Final, Protocol
 
 from stretto.actors.pools.batching import Durations
 from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.held import HeldCalls, count_waiting
 from stretto.actors.pools.messages import (
     Acknowledged,
     Beat,
@@ -36,7 +37,7 @@ from stretto.actors.pools.picking import BatchPicker
 from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
 from stretto.actors.pools.workers import MISSED_BEATS, Worker
-from stretto.actors.runners import Finished
+from stretto.actors.runners import Finished, let_go
 from stretto.definitions.model import Resources
 
 MAX_LOSSES: Final = 3
@@ -77,14 +78,14 @@ class Scheduler:
     ) -> None:  # fmt: skip
         self.workers: dict[str, Worker] = {}
         self.waiting: deque[PooledCall] = deque()
+        self.held = HeldCalls()
         self._engine = engine
         self._welcome = welcome
         self._send = send
         self._notes = notes
         self._numbers = count(1)
         self._durations = Durations()
-        self._picker = BatchPicker(self.workers, self.waiting, self._durations, offers)
-        self._where: dict[PooledCall, Worker] = {}
+        self._picker = BatchPicker(self.workers, self.waiting, self.held, self._durations, offers)
 
     # ---- what the pool shows
 
@@ -103,44 +104,46 @@ class Scheduler:
         """How many calls are at workers."""
         return self._picker.in_flight
 
+    @property
+    def waits(self) -> int:
+        """How many calls wait."""
+        return len(self.waiting) + len(self.held)
+
     def waiting_of(self, run_id: str) -> dict[str, int]:
         """Return how many calls of a run wait, by the ref of an action that no worker has, or "" if one has it."""
-        workers, found = tuple(self.workers.values()), Counter[str]()
-        for pooled in tuple(self.waiting):
-            if pooled.call.ids.run_id == run_id:
-                there = not workers or any(each.can_run(pooled.action) for each in workers)
-                found["" if there else pooled.call.ref] += 1
-        return found
+        return dict(count_waiting(run_id, tuple(self.waiting), self.held, tuple(self.workers.values())))
 
     # ---- calls
 
-    def add(self, pooled: PooledCall) -> None:
-        """Let a call wait for a worker."""
-        self.waiting.append(pooled)
+    def add(self, calls: Iterable[PooledCall]) -> None:
+        """Let calls wait for a worker."""
+        self.waiting.extend(calls)
 
     def cancel(self, pooled: PooledCall) -> None:
         """End a call that waits, or stop it at its worker."""
         if pooled.ended:
             return
         pooled.cancelled = True
-        worker = self._where.get(pooled)
-        if worker is None:
-            self.waiting.remove(pooled)
+        if pooled.batch is None:
+            if not self.held.remove(pooled):
+                self.waiting.remove(pooled)
             self._end(pooled, Finished("cancelled", None, "the call was cancelled", "cancelled"))
         else:
-            self._send(worker.id, Stop((pooled.sending,)))
+            self._send(pooled.batch.worker, Stop((pooled.sending,)))
 
     def withdraw(self, pooled: PooledCall) -> None:
         """End a call that waits. One at a worker continues."""
-        if pooled not in self._where:
+        if pooled.batch is None:
             self.cancel(pooled)
 
     def cancel_all(self, reason: str) -> None:
         """End all calls because the pool stops. Those at workers are not stopped: the workers end, too."""
-        for pooled in (*self.waiting, *self._where):
+        pending = [self.waiting, self.held.clear(), *(each.in_flight.values() for each in self.workers.values())]
+        for pooled in chain.from_iterable(pending):
             self._end(pooled, Finished("cancelled", None, reason, "cancelled"))
         self.waiting.clear()
-        self._where.clear()
+        for worker in self.workers.values():
+            worker.in_flight.clear()
 
     # ---- messages
 
@@ -149,11 +152,12 @@ class Scheduler:
         worker = self.workers.get(worker_id)
         if isinstance(message, Joined):
             if worker is None:
-                self.workers[worker_id] = Worker(worker_id, message, now, self._welcome.cache_bytes)
+                worker = self.workers[worker_id] = Worker(worker_id, message, now, self._welcome.cache_bytes)
                 self._send(worker_id, self._welcome)
+                self.waiting.extendleft(reversed(self.held.take(worker)))
         elif worker is not None:
             worker.last_heard = now
-            self._handle(worker, message)
+            self._handle(worker, message, now)
 
     def heard(self, worker_id: str, now: float) -> None:
         """Take note that a worker is alive, though its message has not come as a whole."""
@@ -161,7 +165,7 @@ class Scheduler:
         if worker is not None:
             worker.last_heard = now
 
-    def _handle(self, worker: Worker, message: ToPool) -> None:
+    def _handle(self, worker: Worker, message: ToPool, now: float) -> None:
         if isinstance(message, Beat):
             self._send(worker.id, Acknowledged())
         elif isinstance(message, Leaving):
@@ -169,39 +173,45 @@ class Scheduler:
         elif isinstance(message, ValueMissing):
             self._send_missing(worker, frozenset(message.digests))
         elif isinstance(message, Begun | Output | Logged | Ended):
-            self._of_calls(worker, message)
+            self._of_calls(worker, message, now)
 
-    def _of_calls(self, worker: Worker, message: Begun | Output | Logged | Ended) -> None:
+    def _of_calls(self, worker: Worker, message: Begun | Output | Logged | Ended, now: float) -> None:
         if message.engine != self._engine:
             # A number of an earlier engine means another call.
             for _ in message.ends if isinstance(message, Ended) else ():
                 self._notes.late()
         elif isinstance(message, Ended):
-            self._ended(worker, message.ends)
+            self._ended(worker, message.ends, now)
         else:
-            _note_progress(worker, message)
+            _note_progress(worker, message, now)
 
-    def _ended(self, worker: Worker, ends: tuple[End, ...]) -> None:
-        """Report the ends of a message. Durations are noted once for all of them: a call less for each."""
-        durations: dict[str, tuple[float, int]] = {}
+    def _ended(self, worker: Worker, ends: tuple[End, ...], now: float) -> None:
+        """Report the ends of a message. Durations are noted once for all of one action: a call less for each."""
+        ref, seconds, calls = "", 0.0, 0
         for end in ends:
             pooled = worker.take(end.number)
             if pooled is None:
                 self._notes.late()
                 continue
-            del self._where[pooled]
             if end.status == "succeeded":
-                ref = pooled.call.ref
-                seconds, calls = durations.get(ref, (0.0, 0))
-                durations[ref] = seconds + end.seconds, calls + 1
+                if pooled.call.ref != ref:
+                    self._note_durations(ref, seconds, calls)
+                    ref, seconds, calls = pooled.call.ref, 0.0, 0
+                seconds += end.seconds
+                calls += 1
             if end.printed:
                 pooled.prints(end.printed, end.cut)
-            pooled.begins()
-            self._end(pooled, finished_of(end))
-        for ref, (seconds, calls) in durations.items():
-            self._durations.add(ref, seconds / calls, calls)
+            if pooled.began is None:
+                pooled.begins(now - end.seconds)
+            pooled.ended = True
+            let_go(pooled)(finished_of(end))  # type: ignore[arg-type]  # mypy takes a field with a function for a property
+        self._note_durations(ref, seconds, calls)
         if not worker.in_flight:
             worker.suspect = False
+
+    def _note_durations(self, ref: str, seconds: float, calls: int) -> None:
+        if calls:
+            self._durations.add(ref, seconds / calls, calls)
 
     def _send_missing(self, worker: Worker, digests: frozenset[bytes]) -> None:
         found: dict[bytes, bytes] = {}
@@ -216,7 +226,7 @@ class Scheduler:
     def _end(pooled: PooledCall, finished: Finished) -> None:
         if not pooled.ended:
             pooled.ended = True
-            pooled.done(finished)
+            let_go(pooled)(finished)  # type: ignore[arg-type]  # mypy takes a field with a function for a property
 
     # ---- workers that go
 
@@ -236,8 +246,7 @@ class Scheduler:
         again: list[PooledCall] = []
         suspects = worker.may_run()
         for number, pooled in worker.in_flight.items():
-            del self._where[pooled]
-            pooled.sending = 0
+            pooled.batch, pooled.sending = None, 0
             if pooled.cancelled:
                 self._end(pooled, Finished("cancelled", None, "the call was cancelled", "cancelled"))
                 continue
@@ -297,8 +306,6 @@ class Scheduler:
 
     def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
         worker.take_in(batch, self._numbers)
-        for pooled in batch:
-            self._where[pooled] = worker
         message = batch_message(batch, worker.values)
         values = message.values
         self._notes.sent([each.arrived for each in batch])
@@ -309,18 +316,17 @@ class Scheduler:
             worker.values.forget(digest for digest, _ in values)
             for pooled in batch:
                 worker.take(pooled.sending)
-                self._where.pop(pooled, None)
                 text = f"the input is too large for a worker: {error}"
                 self._end(pooled, Finished("failed", None, text, "not_data"))
 
 
-def _note_progress(worker: Worker, message: Begun | Output | Logged) -> None:
+def _note_progress(worker: Worker, message: Begun | Output | Logged, now: float) -> None:
     """Hand what a worker says of running calls to those that are still there."""
     calls = worker.in_flight
     if isinstance(message, Begun):
         for number in message.numbers:
             if number in calls:
-                calls[number].begins()
+                calls[number].begins(now)
     elif isinstance(message, Output):
         for output in message.outputs:
             if output.number in calls:

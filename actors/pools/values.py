@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from stretto.actors.pools.messages import Path
 from stretto.definitions.data import Data, FrozenDict, FrozenList, decode_json, encode_json, freeze, weigh
 
@@ -73,7 +75,7 @@ class DigestTable:
         return digest
 
 
-class Split:
+class Split(msgspec.Struct, frozen=True, eq=False):
     """An input that is ready to travel.
 
     Attributes:
@@ -82,12 +84,9 @@ class Split:
         values: The values by digest.
     """
 
-    __slots__ = ("shared", "text", "values")
-
-    def __init__(self, text: bytes, shared: tuple[tuple[Path, bytes], ...], values: Mapping[bytes, Data]) -> None:
-        self.text = text
-        self.shared = shared
-        self.values = values
+    text: bytes
+    shared: tuple[tuple[Path, bytes], ...]
+    values: Mapping[bytes, Data]
 
 
 NO_VALUES: Final[Mapping[bytes, Data]] = {}

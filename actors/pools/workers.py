@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-import msgspec
-
 from stretto.actors.actions import Action
 from stretto.actors.pools.announcing import ALWAYS_THERE, announced_digest
 from stretto.actors.pools.batching import BATCHES_IN_FLIGHT
-from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.calls import Batch, PooledCall
 from stretto.actors.pools.messages import Joined
 from stretto.definitions.data import weigh
 from stretto.definitions.model import Resources
@@ -21,36 +19,33 @@ MISSED_BEATS: Final = 3
 """A worker that is silent for so many beats is lost."""
 
 
-class Batch(msgspec.Struct, gc=False):
-    """How many calls of a sent batch have not ended."""
-
-    left: int
-
-
 class Load:
     """The bytes of a batch that is put together: the inputs, and the large values that the worker does not have yet.
 
     Args:
         worker: The worker that the batch is for.
+
+    Attributes:
+        bytes: How many there are, about.
     """
 
-    __slots__ = ("_bytes", "_new", "_worker")
+    __slots__ = ("_new", "_worker", "bytes")
 
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
         self._new: set[bytes] = set()
-        self._bytes = 0
+        self.bytes = 0
 
     def takes(self, pooled: PooledCall, most: int) -> bool:
         """Add a call, or return False if there are others, and it would bring the bytes, about, above a bound."""
         known, split = self._worker.values, pooled.split
-        total = self._bytes + len(split.text)
+        total = self.bytes + len(split.text)
         if split.values:
             new = (each for each in split.values.items() if each[0] not in known and each[0] not in self._new)
             total += sum(weigh(value) for _, value in new)
-        if total > most and self._bytes:
+        if total > most and self.bytes:
             return False
-        self._bytes = total
+        self.bytes = total
         if split.values:
             self._new.update(split.values)
         return True
@@ -95,7 +90,6 @@ class Worker:
         id: The carrier's name for it.
         joined: What it has said of itself.
         in_flight: Its calls by the number of the sending.
-        batches: The batches that have not ended, by the number of the sending.
         open_batches: How many batches have calls that have not ended.
         values: The large values that it has been sent.
         taken: The CPUs, GPUs and bytes of memory that its calls have taken for themselves.
@@ -104,7 +98,7 @@ class Worker:
     """
 
     __slots__ = (
-        "actions", "batches", "draining", "id", "in_flight", "joined", "last_heard", "open_batches", "suspect",
+        "actions", "draining", "id", "in_flight", "joined", "last_heard", "open_batches", "suspect",
         "taken", "values",
     )  # fmt: skip
 
@@ -113,7 +107,6 @@ class Worker:
         self.joined = joined
         self.actions = {each.ref: each.digest for each in joined.actions}
         self.in_flight: dict[int, PooledCall] = {}
-        self.batches: dict[int, Batch] = {}
         self.open_batches = 0
         self.values = SentValues(cache_bytes)
         self.taken = (0.0, 0.0, 0)
@@ -159,22 +152,24 @@ class Worker:
 
     def take_in(self, batch: Sequence[PooledCall], numbers: Iterator[int]) -> None:
         """Add the calls of a batch, and give each of them the number of its sending."""
-        shared = Batch(len(batch))
+        shared, in_flight = Batch(self.id, len(batch)), self.in_flight
         self.open_batches += 1
-        for pooled in batch:
-            number = pooled.sending = next(numbers)
-            self.in_flight[number] = pooled
-            self.batches[number] = shared
+        for pooled, number in zip(batch, numbers, strict=False):
+            pooled.batch, pooled.sending = shared, number
+            in_flight[number] = pooled
 
     def take(self, number: int) -> PooledCall | None:
         """Remove a call that has ended, or return None if the sending is another one's."""
         pooled = self.in_flight.pop(number, None)
-        batch = self.batches.pop(number, None)
-        if pooled is not None and pooled.needs is not None:
+        if pooled is None:
+            return None
+        if pooled.needs is not None:
             self.release(pooled.needs)
+        batch, pooled.batch = pooled.batch, None
         if batch is not None:
             batch.left -= 1
-            self.open_batches -= not batch.left
+            if not batch.left:
+                self.open_batches -= 1
         return pooled
 
     def report(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ThreadUse,
         cancelled,
         describe,
+        let_go,
     )
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
@@ -44,7 +45,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse cancelled describe",
+            "base": "Began Begun Call Done EngineRunner Finished Runner Running ThreadUse cancelled describe let_go",
             "inline": "call_inline",
             "pool": "Pool",
             "printing": "PRINTED_BYTES PrintSlot PrintedText append_printed capture_prints replace_printed",
@@ -79,5 +80,6 @@ __all__ = [
     "cancelled",
     "capture_prints",
     "describe",
+    "let_go",
     "replace_printed",
 ]

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         states_of,
     )
     from stretto.actors.runs.labels import InvalidLabels, checked_labels
-    from stretto.actors.runs.looking import PreviewCancel, ReportCells
+    from stretto.actors.runs.looking import PreviewCancel, ReportCells, ReportItem
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
@@ -142,7 +142,7 @@ else:
             "item_output": "ItemNotInFlight",
             "item_states": "ITEM_STATES apply_ranges changed_between not_waiting ranges_of states_of",
             "labels": "InvalidLabels checked_labels",
-            "looking": "PreviewCancel ReportCells",
+            "looking": "PreviewCancel ReportCells ReportItem",
             "messages": (
                 "AbandonRun AttachChild AttemptTimedOut BeginRun CatchUpWithParent ChildCancelling ChildEnded "
                 "ChildPauseChanged ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
@@ -233,6 +233,7 @@ __all__ = [
     "RememberedKeys",
     "ReportCells",
     "ReportChanges",
+    "ReportItem",
     "ReportItemOutput",
     "ReportMadeInquiry",
     "ReportStatus",

@@ -161,7 +161,7 @@ class ItemsInFlight(ItemsToStart):
             self._being_recorded[key_of(start)] = None
             record(start, preceding_end)
         else:
-            self._running[key_of(start)] = self._start(start, preceding_end, pool=pool)
+            self._running[start.task, start.visit, start.index] = self._start(start, preceding_end, pool=pool)
 
     def _start_rated(self, rated: RatedItems, record_first: RecordFirst) -> None:
         """Start the items whose time has come. An item uses its time only once it has all permits."""

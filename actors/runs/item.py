@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from functools import partial
 from typing import Any
 
 import pykka
@@ -42,7 +43,7 @@ from stretto.actors.runs.messages import (
     StopTookTooLong,
     WithdrawItem,
 )
-from stretto.actors.runs.pooled_calls import place_in_pool, timeout_of
+from stretto.actors.runs.pooled_calls import announced_action, pool_of_item, start_in, timeout_of
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.waiting_messages import WaitEnded
 from stretto.definitions.conductor import (
@@ -128,13 +129,11 @@ class ItemActor(DispatchedActor):
             if message.depth is not None:
                 self._start_child(message, ref, rendered, message.depth)
                 return
-            place = None if message.pool == HERE else place_in_pool(services, message, self._run_id)
-            action = (place or services.actions).get(ref, message.core_actions)
+            pool = None if message.pool == HERE else pool_of_item(services, message, self._run_id)
+            action = services.actions.find(ref, message.core_actions) or announced_action(services, pool, message, ref)
             action.check(rendered)
             if action.fill is not None:
                 rendered = filled(action, action.fill, rendered, services, facts.mask)
-            if place is not None and not place.keeps_secrets and facts.mask:
-                place.refuse_secrets()
             if action.literal or action.renders_code:
                 check_code(action, message, rendered, services.actions)
         except (ExpressionError, Overran) as error:
@@ -152,8 +151,9 @@ class ItemActor(DispatchedActor):
             self._finish(call_inline(action, rendered, ids), services.timers.monotonic())
             return
         call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt, task.may_ask)
-        where = services.runners if place is None or action.runner == "inline" else place
-        self._running = where.start(action, call, self._send_end, None if start.timeout is None else self._send_begin)
+        here = services.runners.start
+        call_in = here if pool is None or action.runner == "inline" else partial(start_in, pool, message)
+        self._running = call_in(action, call, self._send_end, None if start.timeout is None else self._send_begin)
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
@@ -219,11 +219,13 @@ class ItemActor(DispatchedActor):
 
     def _send_end(self, finished: Finished) -> None:
         """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""
-        with contextlib.suppress(pykka.ActorDeadError):
-            if self._request is not None:
+        try:
+            if self._request is None:
+                self._drop(finished)
+            else:
                 self.actor_inbox.tell(ActionEnded(finished, self._services.timers.monotonic()))
-                return
-        self._drop(finished)
+        except pykka.ActorDeadError:
+            self._drop(finished)
 
     def _drop(self, finished: Finished) -> None:
         if finished.status != "cancelled":

@@ -15,7 +15,7 @@ from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Constant, Moment
-from stretto.definitions.model import CoreActions, Task, Workflow, once_per_workflow
+from stretto.definitions.model import Task, Workflow, once_per_workflow
 
 NO_POOL: Final = ""
 """The pool of an item whose definition gives none that exists: the item fails when it begins."""
@@ -76,52 +76,14 @@ def _named(services: Services, task: Task, start: StartItem, run_id: str) -> Dat
     return services.guard.call(task.runs_on.evaluate, start.scope, moment)
 
 
-class PlaceInPool:
-    """An item's place in a pool: it finds the action that the item calls, and starts the call there.
-
-    Attributes:
-        keeps_secrets: Whether the secrets of runs may go to the pool.
-    """
-
-    __slots__ = ("_message", "_pool", "_services", "keeps_secrets")
-
-    def __init__(self, services: Services, pool: Pool, message: RunItem) -> None:
-        self.keeps_secrets = pool.keeps_secrets
-        self._services = services
-        self._pool = pool
-        self._message = message
-
-    def get(self, ref: str, core: CoreActions) -> Action:
-        """Return the daemon's own action, or the one that the pool's workers have announced.
-
-        Raises:
-            UnknownAction: Neither has it.
-        """
-        actions = self._services.actions
-        return actions.find(ref, core) or self._pool.find(ref) or actions.get(ref, core)
-
-    def refuse_secrets(self) -> None:
-        """Raise PoolNeedsKey: secrets must not go to the pool."""
-        self._pool.refuse_secrets()
-
-    def start(self, action: Action, call: Call, done: Done, begun: Begun | None) -> Running:
-        """Start a call. Raises RuntimeError if the pool has been stopped."""
-        message = self._message
-        scope = message.start.scope
-        snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
-        return self._pool.perform(
-            action, call, done, begun, core=message.core_actions, once=message.task.delivery == "at_most_once",
-            needs=message.task.needs, context=_values, version=snapshot,
-        )  # fmt: skip
-
-
-def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInPool:
-    """Return an item's place in its pool.
+def pool_of_item(services: Services, message: RunItem, run_id: str) -> Pool:
+    """Return the pool in which an item runs.
 
     Raises:
         ExpressionError, Overran: The expression of `runs_on` cannot be evaluated.
         UnknownPool: The definition gives no pool that exists.
         UnmetNeeds: No worker of the pool can have what the task needs.
+        PoolNeedsKey: The run has secrets, and the pool does not keep them.
     """
     pools = {} if services.pools is None else services.pools
     pool = pools.get(message.pool)
@@ -130,7 +92,31 @@ def place_in_pool(services: Services, message: RunItem, run_id: str) -> PlaceInP
     needs = message.task.needs
     if needs is not None and (lacking := pool.offers.lacks(needs)):
         raise UnmetNeeds(f"no worker of the pool {pool.name} can have {lacking}")
-    return PlaceInPool(services, pool, message)
+    if message.start.scope.facts.mask and not pool.keeps_secrets:
+        pool.refuse_secrets()
+    return pool
+
+
+def announced_action(services: Services, pool: Pool | None, message: RunItem, ref: str) -> Action:
+    """Return an action that the daemon does not have, and the workers of the item's pool have announced.
+
+    Raises:
+        UnknownAction: They have not.
+    """
+    found = None if pool is None else pool.find(ref)
+    return found or services.actions.get(ref, message.core_actions)
+
+
+def start_in(  # noqa: PLR0913, PLR0917 - what a call consists of
+    pool: Pool, message: RunItem, action: Action, call: Call, done: Done, begun: Begun | None
+) -> Running:
+    """Start the call of an item in its pool. Raises RuntimeError if the pool has been stopped."""
+    scope = message.start.scope
+    snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
+    return pool.perform(
+        action, call, done, begun, core=message.core_actions, once=message.task.delivery == "at_most_once",
+        needs=message.task.needs, context=_values, version=snapshot,
+    )  # fmt: skip
 
 
 def waits_for_pools(services: Services, waiting: Mapping[str, int], run_id: str) -> tuple[PoolWait, ...]:

@@ -85,7 +85,7 @@ class PooledItems:
         for pool, queue in self._queues.items():
             free = queue.permits.usable - queue.in_flight
             missing = len(queue.waiting) - free
-            if missing > 0:
+            if missing > 0 and self._run_id not in self._carried[pool].held_up:
                 taken = self._pools[pool].take(self._run_id, missing)
                 queue.permits.granted(taken)
                 free += taken
@@ -99,7 +99,7 @@ class PooledItems:
         """Return whether one of `count` further items of a pool may start now. If not, they wait for permits."""
         queue = self._queues.setdefault(pool, PoolQueue(RunPermits(), deque()))
         free = queue.permits.usable - queue.in_flight - len(queue.waiting)
-        if free <= 0:
+        if free <= 0 and self._run_id not in self._carried[pool].held_up:
             taken = self._pools[pool].take(self._run_id, count - free)
             queue.permits.granted(taken)
             free += taken
@@ -131,8 +131,10 @@ class PooledItems:
         asks = False
         for name, queue in self._queues.items():
             waiting, queue.missing = len(queue.waiting) + queue.missing, 0
-            self._carried[name].note_waiting(self._run_id, waiting)
-            update = queue.permits.reconcile(queue.in_flight, 0 if paused else waiting)
+            carried = self._carried[name]
+            carried.note_waiting(self._run_id, waiting)
+            wants_none = paused or self._run_id in carried.held_up
+            update = queue.permits.reconcile(queue.in_flight, 0 if wants_none else waiting)
             if update is UNCHANGED:
                 continue
             pool = self._pools[name]

@@ -45,7 +45,7 @@ from stretto.actors.runs.ending import last_entry
 from stretto.actors.runs.event_feed import WHILE_UNFINISHED
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.item_output import ItemNotInFlight, check_attempt, find_item_in_flight, item_just_ended_error
-from stretto.actors.runs.looking import PreviewCancel, ReportCells, map_cells
+from stretto.actors.runs.looking import PreviewCancel, ReportCells, ReportItem, report_visit
 from stretto.actors.runs.messages import (
     AbandonRun,
     BeginRun,
@@ -308,9 +308,9 @@ class RunSupervisor(DispatchedActor):
             return self._ended_output(message, error)
         return ask_deferred(item, ReportOutput(message.watcher), item_just_ended_error())
 
-    @handles(ReportCells)
-    def _cells(self, message: ReportCells) -> Deferred:
-        return map_cells(self._services, self._run, message)
+    @handles(ReportCells, ReportItem)
+    def _visit(self, message: ReportCells | ReportItem) -> Deferred:
+        return report_visit(self._services, self._run, message)
 
     @handles(PreviewCancel)
     def _preview_cancel(self, _message: PreviewCancel) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Resources:
         amounts = (
             ("cpus", needs.cpus, self.cpus), ("gpus", needs.gpus, self.gpus), ("memory", needs.memory, self.memory),
         )  # fmt: skip
-        lacking = [f"{name}: {wanted:g} (it has {there:g})" for name, wanted, there in amounts if wanted > there]
+        lacking = [f"{name}: {wanted:.15g} (it has {there:.15g})" for name, wanted, there in amounts if wanted > there]
         for name, wanted in needs.labels.items():
             there = self.labels.get(name)
             if there != wanted:

@@ -194,7 +194,8 @@ def _show_item(item: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("attempt", item["attempt"]),
-            ("outcome", item["outcome"]), ("began", clock.format(item.get("began_at")) or "-"),
+            ("state", item.get("state")), ("outcome", item["outcome"]),
+            ("began", clock.format(item.get("began_at")) or "-"),
             ("ended", clock.format(item["at"])), ("took", _took(item)),
         ]
     )  # fmt: skip

@@ -39,6 +39,7 @@ class ItemMethods(EngineActor):
             {items: [...], next, untimed}: the next page's cursor or None, and whether old items lack their times.
 
         Raises:
+            UnknownTask, UnknownVisit: There is no such task, or no such visit of it.
             InvalidCursor: No page has this cursor.
         """
         return self._core.store.read(
@@ -47,15 +48,23 @@ class ItemMethods(EngineActor):
         )  # fmt: skip
 
     def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> Deferred:
-        """Return the last ended attempt of a stored run's item with its result, secrets masked.
+        """Return a stored run's item: its state, and its last ended attempt with its result, secrets masked.
 
         It has also all ended `attempts` of the item, and its `neighbours` {previous_failed, next_failed}: the indexes
-        of the nearest items of the visit that failed, or None. Without `visit` it is of the newest visit.
+        of the nearest items of the visit that failed, or None. `state` is one of those that the live events of a run
+        have. If no attempt has ended, `outcome` and `at` are None, and `attempt` is the one in flight, or 0.
+
+        Args:
+            run_id: The run. If another daemon of the store has it, only items with an ended attempt are known.
+            task: The task.
+            index: The item's index.
+            visit: The visit of the task, or None for the newest one.
 
         Raises:
-            UnknownItem: No attempt of the item has ended.
+            UnknownTask, UnknownVisit: There is no such task, or no such visit of it.
+            UnknownItem: The visit has no such item.
         """
-        return self._core.store.read(reports.show_item, run_id, task, index, visit)
+        return self._core.items.item(run_id, task, index, visit)
 
     def item_input(
         self, run_id: str, task: str, index: int = 0, visit: int | None = None, attempt: int | None = None
@@ -109,7 +118,7 @@ class ItemMethods(EngineActor):
             UnknownTask: The workflow has no such task.
             UnknownVisit: The task has no such visit.
         """
-        return self._core.requests.cells(run_id, task, visit, known)
+        return self._core.items.cells(run_id, task, visit, known)
 
     def errors(self, run_id: str, task: str | None = None) -> Deferred:
         """Return why items of a stored run have not succeeded, in groups of like failures, secrets masked.
@@ -133,6 +142,9 @@ class ItemMethods(EngineActor):
 
         Args:
             run_id: The run.
-            group: The `id` of a group, as `errors` returns it. There are no items for one that is not known.
+            group: The `id` of a group, as `errors` returns it.
+
+        Raises:
+            UnknownGroup: No failures of the run are in this group.
         """
         return self._core.store.read(list_error_items, run_id, group)

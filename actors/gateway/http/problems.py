@@ -34,6 +34,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_token": 404,
     "unknown_visit": 404,
     "unknown_path": 404,
+    "unknown_group": 404,
     "unknown_key": 404,
     "unknown_daemon": 404,
     "unknown_event": 404,

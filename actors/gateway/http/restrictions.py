@@ -93,6 +93,19 @@ class Restrictions:
             require_unrestricted(caller, route.role or caller.role)
         return request
 
+    async def run_to_show(self, run: str, caller: Caller) -> str:
+        """Return the id of a run that a caller wants to show: of a part of it, too, unless the caller is restricted.
+
+        Raises:
+            UnknownRun: There is no such run, or the caller does not see it.
+            AmbiguousRun: Several runs have ids with this part.
+        """
+        if caller.workflows is not None:
+            await self._check_run(run, caller)
+            return run
+        found: str = await call(self._engine, Engine.find_run, run)
+        return found
+
     async def check_answer(self, answer: msgspec.Struct, caller: Caller) -> msgspec.Struct:
         """Return an answer without what the caller does not see. Raises `UnknownRun` if that is all of it."""
         if isinstance(answer, Found):

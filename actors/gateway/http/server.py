@@ -38,6 +38,7 @@ from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.http.problems import STATUSES
 from stretto.actors.gateway.http.proxies import Proxies
 from stretto.actors.gateway.http.request_rates import RequestRates
+from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.sessions import Sessions
 from stretto.actors.gateway.http.streams import Streams
 from stretto.actors.gateway.live import LiveHub
@@ -76,7 +77,7 @@ def open_port(host: str, port: int, scheme: str = "http") -> tuple[socket.socket
     try:
         listener = open_listener(host, port)
     except CannotExpose as error:
-        raise CannotServe(f"cannot serve on {host} port {port}: {error.reason}; {error.remedy}") from error
+        raise CannotServe(f"cannot serve on {host} port {port}: {error.text}; {error.remedy}") from error
     listener.listen(BACKLOG)
     listener.settimeout(0)
     # Connections inherit it. asyncio sets it only for a socket that names its protocol, which an accepted one does not,
@@ -164,7 +165,7 @@ class Gateway:
         samples = Samples(services.instruments)
         cookie = SessionCookie(self._origins.port)
         senders = Senders(self._access, cookie)
-        self._sessions = Sessions(self._access, cookie, self._origins)
+        self._sessions = Sessions(self._access, cookie, self._origins, Restrictions(engine))
         self._endpoints = Endpoints(
             engine, self._ended, streams, access=self._access, origins=self._origins, senders=senders,
             sessions=self._sessions, about_engine=EngineEndpoints(engine, daemon, samples),

@@ -15,6 +15,7 @@ from stretto.actors.gateway.http.cookies import SessionCookie
 from stretto.actors.gateway.http.cross_site import check_is_not_of_another_page
 from stretto.actors.gateway.http.failed_logins import FailedLogins
 from stretto.actors.gateway.http.origins import Origins, origin_of
+from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.journal import time_as_json
 from stretto.actors.operations import (
     CreateEnterCode,
@@ -53,12 +54,14 @@ class Sessions:
         access: Knows the tokens and sessions.
         cookie: The cookie that has a session.
         origins: The URLs by which browsers call the daemon.
+        restrictions: Knows which runs callers see.
     """
 
-    def __init__(self, access: Access, cookie: SessionCookie, origins: Origins) -> None:
+    def __init__(self, access: Access, cookie: SessionCookie, origins: Origins, restrictions: Restrictions) -> None:
         self._access = access
         self._cookie = cookie
         self._origins = origins
+        self._restrictions = restrictions
         self._failed = FailedLogins()
         self.answers: Mapping[type[Request], _Answered] = {
             LogOut: self._log_out,
@@ -152,7 +155,8 @@ class Sessions:
     async def _create_enter_code(
         self, route: Route, request: CreateEnterCode, http: HttpRequest, caller: Caller
     ) -> Response:
-        made = await self.enter_url(caller, request.run, http)
+        run = None if request.run is None else await self._restrictions.run_to_show(request.run, caller)
+        made = await self.enter_url(caller, run, http)
         return Response(body_of(route, made), route.status, media_type=route.media_type)
 
     def _said(self, route: Route, caller: Caller, secret: str | None) -> Response:

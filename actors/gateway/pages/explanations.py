@@ -18,6 +18,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "unknown_workflow": "The daemon has no workflow with this ref. It may be in a file that was refused: see the log.",
     "unknown_task": "The workflow has no task with this name.",
     "unknown_item": "The task has no ended item with this index.",
+    "unknown_group": "No failures of the run are in this group. Its items may have succeeded when they were retried.",
     "unknown_action": "There is no action with this ref. A pack may be missing.",
     "unknown_token": "There is no such token, or it is revoked.",
     "unknown_visit": "The task has not been visited so often.",

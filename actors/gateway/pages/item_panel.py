@@ -126,10 +126,11 @@ class ItemPanels:
         path = f"{API}/runs/{quote(run, safe='')}/tasks/{quote(task, safe='')}/items/{index}"
         result = found.get("result")
         # Without a result of its expressions, an item never had one.
-        has_input = cell.state in _IN_FLIGHT if not found else error is None or error["kind"] != "expression"
+        has_ended = found.get("outcome") is not None
+        has_input = error is None or error["kind"] != "expression" if has_ended else cell.state in _IN_FLIGHT
         previous, behind = states.neighbours(shown.asked.state, index)
         return Panel(
-            index=index, state=cell.state if len(states) or not found else found["outcome"], visit=found.get("visit"),
+            index=index, state=cell.state if len(states) or not found else found["state"], visit=found.get("visit"),
             attempts=found.get("attempts", []), running=cell.attempts if cell.state == "running" else "", error=error,
             where=where,
             source=[] if error is None or where is None else await self._source(run, where, caller),
@@ -140,7 +141,7 @@ class ItemPanels:
         )  # fmt: skip
 
     async def _item(self, request: Item, caller: Caller) -> dict[str, Any]:
-        with suppress(NoStore, StrettoError):  # it has not ended yet, or there is no store
+        with suppress(NoStore, StrettoError):  # it is not known yet, or there is no store
             return (await self._asker.ask(request, caller, ItemAnswer)).item
         return {}
 

@@ -21,6 +21,7 @@ from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run_head import RunHead, read_head
 from stretto.actors.gateway.pages.task_controls import TASK_ACTS
 from stretto.actors.gateway.pages.task_graph import TaskGraphs
+from stretto.actors.history import UnknownGroup
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import (
     Cells,
@@ -150,9 +151,14 @@ class OverviewPage:
             cells = (await self._asker.ask(Cells(asked.run, task), caller, CellsAnswer)).cells or b""
             if not asked.group:
                 return ItemStates(cells)
-            found = (await self._asker.ask(ErrorItems(asked.run, asked.group), caller, ErrorItemsAnswer)).items
-            return ItemStates(cells, chosen_of(found.get(task, [])))
+            return ItemStates(cells, chosen_of((await self._group(asked, caller)).get(task, [])))
         return ItemStates(b"")
+
+    async def _group(self, asked: Asked, caller: Caller) -> dict[str, list[list[int]]]:
+        """Return the items of the chosen group: none if all of them have succeeded since it was chosen."""
+        with suppress(UnknownGroup):
+            return (await self._asker.ask(ErrorItems(asked.run, asked.group), caller, ErrorItemsAnswer)).items
+        return {}
 
     async def _times(self, run: str, task: str, caller: Caller) -> dict[str, Any]:
         with suppress(NoStore, StrettoError):  # no rate can be shown without them

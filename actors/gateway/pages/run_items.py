@@ -12,8 +12,9 @@ from stretto.actors.gateway.http.asking import Asker
 from stretto.actors.gateway.pages.filters import PageFilters, chosen, read_filters
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.run_head import RunHead, read_head
-from stretto.actors.history import UnknownItem
+from stretto.actors.history import UnknownItem, UnknownVisit
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer
+from stretto.definitions.conductor import UnknownTask
 
 ROWS: Final = 100
 """Attempts of a page."""
@@ -98,7 +99,10 @@ class RunItemsPage:
             limit=ROWS, visit=filters.number("visit", 1), order="index" if filters.order else "ended",
             min_attempts=_RETRIED if filters.retried else 1,
         )  # fmt: skip
-        answer = await self._asker.ask(query, caller, ItemsAnswer)
+        try:
+            answer = await self._asker.ask(query, caller, ItemsAnswer)
+        except (UnknownTask, UnknownVisit) as error:
+            return ItemsPage([], missing=str(error))
         return ItemsPage(answer.items, answer.next)
 
     async def _one(self, head: RunHead, task: str, filters: ItemFilters, caller: Caller) -> ItemsPage:
@@ -109,8 +113,10 @@ class RunItemsPage:
         wanted = Item(head.id, task, index, filters.number("visit", 1))
         try:
             item = (await self._asker.ask(wanted, caller, ItemAnswer)).item
-        except UnknownItem as error:
+        except (UnknownItem, UnknownTask, UnknownVisit) as error:
             return ItemsPage([], missing=str(error))
+        if not item["attempts"]:
+            return ItemsPage([], missing=f"The item is {item['state'].replace('_', ' ')}: no attempt of it has ended.")
         rows = [{"task": task, "visit": item["visit"], "index": index, **each} for each in item["attempts"]]
         if rows and item["error"]:
             rows[-1]["error"] = item["error"]

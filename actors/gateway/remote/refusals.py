@@ -49,6 +49,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "unknown_inquiry": "stretto.actors:UnknownInquiry",
     "unknown_daemon": "stretto.actors:UnknownDaemon",
     "unknown_event": "stretto.actors:UnknownEvent",
+    "unknown_group": "stretto.actors:UnknownGroup",
     "unknown_item": "stretto.actors:UnknownItem",
     "unknown_rule": "stretto.actors:UnknownRule",
     "unknown_kind": "stretto.actors:UnknownKind",

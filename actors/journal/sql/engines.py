@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -39,6 +40,9 @@ _COUNT_COMMIT: Final = (
 SERVER_TIME: Final[ColumnElement[float]] = literal_column(
     "extract(epoch from clock_timestamp())::double precision", Double()
 )
+_SERVER_STARTED: Final[ColumnElement[float]] = literal_column(
+    "extract(epoch from pg_postmaster_start_time())::double precision", Double()
+)
 _EXPIRY: Final = SERVER_TIME + bindparam("lease", type_=Double())
 _RENEW: Final = _COUNT_COMMIT.values(expires_at=_EXPIRY).returning(SERVER_TIME)
 _EXPIRED: Final = (
@@ -52,6 +56,7 @@ _NEXT_EXPIRY: Final = select(func.min(engines.c.expires_at) - SERVER_TIME).where
 )
 _STATE: Final = select(engines.c.commits, engines.c.fenced_by).where(engines.c.number == bindparam("ours"))
 _OTHERS: Final = engines.c.number != bindparam("ours"), engines.c.fenced_by.is_(None)
+_ANY_OTHER: Final = select(exists().where(*_OTHERS))
 _DRAIN: Final = (
     update(engines).where(engines.c.number == bindparam("ours"), engines.c.draining.is_(None)).values(draining=1)
 )
@@ -117,6 +122,21 @@ def fence_all_others(connection: Connection, ours: int) -> None:
     others = engines.c.number != ours
     connection.execute(update(engines).where(others, engines.c.fenced_by.is_(None)).values(fenced_by=ours))
     forget_fenced(connection)
+
+
+def fence_disconnected(connection: Connection, ours: int) -> bool:
+    """Take the right to write from all other engines, as none is connected, but not if the server has ended that.
+
+    Those that were there before the server started lost their connections with it, and may be about to connect again.
+
+    Returns:
+        Whether no such engine is left.
+    """
+    lives = engines.c.fenced_by.is_(None)
+    is_dead = or_(engines.c.expires_at.is_(None), engines.c.opened_at > _SERVER_STARTED)
+    connection.execute(update(engines).where(engines.c.number != ours, lives, is_dead).values(fenced_by=ours))
+    forget_fenced(connection)
+    return connection.scalar(_ANY_OTHER, {"ours": ours}) is False
 
 
 def fence_expired(connection: Connection, ours: int) -> list[FencedEngine]:

@@ -8,6 +8,7 @@ from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.sql.engines import (
     count_commit,
     fence_all_others,
+    fence_disconnected,
     fence_expired,
     forget_fenced,
     leave,
@@ -110,7 +111,7 @@ class Member:
             knows: The newest version of the tables that this process knows.
             lease: The lease of this engine.
             clock: The clock of the store, which each commit corrects.
-            is_first: Whether no other engine is connected: those that were are dead.
+            is_first: Whether no other engine is connected: those that were are dead, unless the server was restarted.
 
         Raises a database error.
         """
@@ -120,11 +121,10 @@ class Member:
         self._sent = lease.monotonic()
         with connection.begin():
             self.number = register(connection, knows, lease.seconds)
-            if is_first:
-                fence_all_others(connection, self.number)
+            is_alone = is_first and fence_disconnected(connection, self.number)
         lease.renewed(self._sent)
         # Others may be about to connect again, if the server has just been restarted.
-        self._fences_from = self._sent if is_first else self._sent + lease.seconds
+        self._fences_from = self._sent if is_alone else self._sent + lease.seconds
 
     def count_commit(self, connection: Connection) -> bool:
         """Count the commit and renew the lease; return whether no other engine has taken over."""

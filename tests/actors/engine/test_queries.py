@@ -199,11 +199,19 @@ def test_items_are_mapped_while_they_run_and_after(bench: Bench, tmp_path: Path)
     )
     found = bench.proxy.cells(waiting.id, "nap").get(timeout=PATIENCE)["cells"]
     assert list(found) == [0x11, 0x11, 0]
+    items = [bench.proxy.item(waiting.id, "nap", index).get(timeout=PATIENCE) for index in range(3)]
+    assert [(each["state"], each["attempt"]) for each in items] == [("running", 1), ("running", 1), ("waiting", 0)]
+    with pytest.raises(UnknownItem, match="its items are 0 to 2"):
+        bench.proxy.item(waiting.id, "nap", 3).get(timeout=PATIENCE)
     assert bench.proxy.preview_cancel(waiting.id).get(timeout=PATIENCE) == {
         "policy": "cancel_running", "tasks": 1, "items": 2, "not_started": 1,
     }  # fmt: skip
     bench.proxy.cancel(waiting.id).get(timeout=PATIENCE)
     outcome_of(waiting)
+    items = [bench.proxy.item(waiting.id, "nap", index).get(timeout=PATIENCE) for index in range(3)]
+    assert [(each["state"], each["outcome"]) for each in items] == [
+        ("cancelled", "cancelled"), ("cancelled", "cancelled"), ("waiting", None),
+    ]  # fmt: skip
     with pytest.raises(IllegalTransition):
         bench.proxy.preview_cancel(waiting.id).get(timeout=PATIENCE)
     assert bench.proxy.preview_rerun(fan, "failed_items").get(timeout=PATIENCE) == {"tasks": 1, "items": 1}

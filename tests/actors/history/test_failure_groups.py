@@ -5,7 +5,12 @@ import tracemalloc
 import pytest
 
 from stretto.actors.history import failure_groups
-from stretto.actors.history.failure_groups import group_errors, list_error_items, without_numbers
+from stretto.actors.history.failure_groups import (
+    UnknownGroup,
+    group_errors,
+    list_error_items,
+    without_numbers,
+)
 from stretto.actors.history.masks import SEALED
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
@@ -87,14 +92,27 @@ def test_like_failures_are_one_group(store: Store) -> None:
 
 
 def test_the_items_of_a_group_are_ranges(store: Store) -> None:
-    """Of another group, or of none, there are others."""
+    """Another group has others."""
     run = accepted(store, *(failing(index, "down" if index != 2 else "up") for index in range(5)))
     groups = {each["sample"]: each["id"] for each in group_errors(store.reader, run.run_id)["groups"]}
     assert list_error_items(store.reader, run.run_id, groups["down"]) == {"probe": [[0, 1], [3, 4]]}
     assert list_error_items(store.reader, run.run_id, groups["up"]) == {"probe": [[2, 2]]}
-    assert list_error_items(store.reader, run.run_id, "none") == {}
     with pytest.raises(UnknownRun):
         list_error_items(store.reader, "none", groups["up"])
+
+
+def test_a_group_that_a_run_does_not_have_is_refused_with_the_nearest_one(store: Store) -> None:
+    """Without a near one, those that there are stand in the message."""
+    run = accepted(store, failing(0, "down"))
+    (group,) = (each["id"] for each in group_errors(store.reader, run.run_id)["groups"])
+    mistyped = group[:-1] + ("0" if group[-1] != "0" else "1")
+    with pytest.raises(UnknownGroup, match=f"{mistyped}.*; did you mean '{group}'\\?"):
+        list_error_items(store.reader, run.run_id, mistyped)
+    with pytest.raises(UnknownGroup, match=f"there is no group 'none' .*; there are: {group}"):
+        list_error_items(store.reader, run.run_id, "none")
+    succeeded = accepted(store, completed(0))
+    with pytest.raises(UnknownGroup, match="`stretto runs errors` lists the groups"):
+        list_error_items(store.reader, succeeded.run_id, group)
 
 
 def test_an_item_counts_by_its_last_attempt(store: Store) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stretto.actors.history import reports
+from stretto.actors.history import UnknownVisit, reports, show_item
 from stretto.actors.history.masks import SEALED
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.queries import InvalidCursor
@@ -119,7 +119,7 @@ def test_runs_are_listed_by_status_and_workflow(store: Store) -> None:
         reports.export_run,
         reports.why,
         reports.show_definition,
-        lambda reader, run_id: reports.show_item(reader, run_id, "only", 0),
+        lambda reader, run_id: show_item(reader, run_id, "only", 0),
     ],
 )
 def test_a_run_that_there_is_not(store: Store, read: Any) -> None:
@@ -265,7 +265,11 @@ def test_items_are_listed_by_task_and_outcome(store: Store) -> None:
     run = probed(store)
     assert [each["index"] for each in reports.list_items(store.reader, run.id, outcome="failed")["items"]] == [1]
     assert len(reports.list_items(store.reader, run.id, outcome="succeeded", task="probe")["items"]) == 2
-    assert reports.list_items(store.reader, run.id, task="never")["items"] == []
+    assert reports.list_items(store.reader, run.id, task="probe", outcome="timed_out")["items"] == []
+    with pytest.raises(UnknownTask, match=r"there is no task 'prob' in tests.items; did you mean 'probe'\?"):
+        reports.list_items(store.reader, run.id, task="prob")
+    with pytest.raises(UnknownVisit, match="no visit 2 "):
+        reports.list_items(store.reader, run.id, task="probe", visit=2)
 
 
 def test_an_item_is_shown_with_its_result(store: Store) -> None:
@@ -273,14 +277,16 @@ def test_an_item_is_shown_with_its_result(store: Store) -> None:
     run = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"]})
     run.succeed("probe", 2, {"up": [1]})
     run.fail("probe", 1, "no answer", {"tried": 3})
-    shown = reports.show_item(store.reader, run.id, "probe", 2)
+    shown = show_item(store.reader, run.id, "probe", 2)
     assert (shown["outcome"], shown["result"], shown["error"]) == ("succeeded", {"up": [1]}, None)
-    shown = reports.show_item(store.reader, run.id, "probe", 1)
+    shown = show_item(store.reader, run.id, "probe", 1)
     assert shown["error"] == {"kind": "failed", "message": "no answer", "retryable": True, "result": {"tried": 3}}
     with pytest.raises(reports.UnknownItem, match="no attempt of item 0 of the task 'probe' has ended"):
-        reports.show_item(store.reader, run.id, "probe", 0)
-    with pytest.raises(reports.UnknownItem, match=r"\(visit 2\)"):
-        reports.show_item(store.reader, run.id, "probe", 2, visit=2)
+        show_item(store.reader, run.id, "probe", 0)
+    with pytest.raises(UnknownTask, match="did you mean 'probe'"):
+        show_item(store.reader, run.id, "prob", 0)
+    with pytest.raises(UnknownVisit, match="no visit 2 "):
+        show_item(store.reader, run.id, "probe", 2, visit=2)
 
 
 def test_the_last_try_of_the_newest_visit_is_shown(store: Store) -> None:
@@ -297,8 +303,8 @@ tasks:
     run.succeed("go", result="first")
     run.succeed("back", result=1)
     run.succeed("go", result="second")
-    assert reports.show_item(store.reader, run.id, "go", 0)["result"] == "second"
-    assert reports.show_item(store.reader, run.id, "go", 0, visit=1)["result"] == "first"
+    assert show_item(store.reader, run.id, "go", 0)["result"] == "second"
+    assert show_item(store.reader, run.id, "go", 0, visit=1)["result"] == "first"
 
 
 # ---- exports
@@ -337,7 +343,7 @@ def test_an_exports_entries_are_read_as_they_are_asked_for(store: Store) -> None
 def all_reports(reader: Any, run_id: str) -> bytes:
     """Return all reports of a run."""
     items = reports.list_items(reader, run_id)
-    tries = [reports.show_item(reader, run_id, each["task"], each["index"]) for each in items["items"]]
+    tries = [show_item(reader, run_id, each["task"], each["index"]) for each in items["items"]]
     shown = [reports.list_runs(reader), reports.show_run(reader, run_id), reports.status_of(reader, run_id)]
     return msgspec.json.encode([*shown, items, tries, reports.export_run(reader, run_id)])
 
@@ -400,7 +406,7 @@ def test_without_the_key_narrow_rows_are_shown_all_the_same(store: Store) -> Non
     assert (shown["status"], shown["inputs"]) == ("failed", SEALED)
     assert reports.status_of(reader, run.id)["tasks"]["login"]["items"]["failed"] == 1
     assert reports.list_items(reader, run.id)["items"][0]["error"] == {"kind": SEALED, "message": SEALED}
-    item = reports.show_item(reader, run.id, "login", 0)
+    item = show_item(reader, run.id, "login", 0)
     assert (item["result"], item["error"]) == (SEALED, SEALED)
     assert b"hunter2" not in msgspec.json.encode([shown, item])
 
@@ -422,9 +428,9 @@ def test_an_item_is_read_by_its_key(store: Store, secret: bool) -> None:
     costs = []
     for items in (10, 10_000):
         run_id = fanned_out(store, items, secret=secret)
-        reports.show_item(store.reader, run_id, "probe", 0)  # reads the shared definition
+        show_item(store.reader, run_id, "probe", 0)  # reads the shared definition
         with counting(store.reader._engine) as counted:
-            assert reports.show_item(store.reader, run_id, "probe", items - 2)["result"] == items - 2
+            assert show_item(store.reader, run_id, "probe", items - 2)["result"] == items - 2
         costs.append((len(counted.statements), counted.steps))
     (statements, _), (of_many, steps) = costs
     assert statements == of_many <= 9
@@ -458,8 +464,8 @@ def test_the_items_of_a_task_are_read_in_their_order(store: Store) -> None:
 def test_no_item_has_a_number_that_is_none(store: Store, index: int, visit: int | None) -> None:
     """A number beyond every column is an unknown item, not an error of the database."""
     run = probed(store)
-    with pytest.raises(reports.UnknownItem):
-        reports.show_item(store.reader, run.id, "probe", index, visit)
+    with pytest.raises(reports.UnknownItem if visit is None else UnknownVisit):
+        show_item(store.reader, run.id, "probe", index, visit)
 
 
 def test_an_error_without_its_key_seals_only_itself(store: Store) -> None:

@@ -124,6 +124,8 @@ tasks:
     unknown = bench.run(text("pooled.greet", "{{ 'comput' }}", text="x"))
     assert unknown.errors[0]["code"] == "unknown_pool"
     assert "did you mean 'compute'" in unknown.errors[0]["message"]
+    long = bench.run(text("pooled.greet", "{{ 'compute' * 1000 }}", text="x"))
+    assert len(long.errors[0]["message"]) < 200, "it is recorded for each item"
 
 
 def test_a_failure_comes_back_with_its_result_and_its_text(start_on: Callable[..., Bench]) -> None:

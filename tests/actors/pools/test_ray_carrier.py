@@ -29,6 +29,9 @@ tasks:
 """
 A_MOMENT = "tasks: [{name: a, action: core.sleep, input: {seconds: 0.1}}]"
 """Waits without taking the processors from Ray."""
+ALIVE_SECONDS = 5.0
+"""How often a gateway says that it works. Its module imports Ray."""
+IDLE = f"tasks: [{{name: a, action: core.sleep, input: {{seconds: {ALIVE_SECONDS + 3.0}}}}}]"
 WITH_SECRET = """
 parameters: {token: {type: string, secret: true}}
 output_map: {length: "{{ task.only.result }}"}
@@ -76,6 +79,25 @@ def test_a_gateway_that_is_killed_is_started_again_and_no_item_is_lost(
     outcome = outcome_of(handle)
     assert outcome.output == {"texts": [f"item {number}" for number in range(40)]}, outcome.errors
     assert set(pool_of(bench).notes.losses()) == {"gateway"}
+
+
+def test_a_gateway_that_hangs_is_ended_and_started_again(
+    start_bench: Callable[..., Bench], ray_cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool had no workers for ever. One that only has nothing to carry says that it works."""
+    monkeypatch.setattr(ray_carrier, "SILENT_SECONDS", ALIVE_SECONDS + 2.0)
+    bench = start_bench(pools={"compute": options(ray_cluster)})
+    greet = "tasks: [{name: a, action: pooled.greet, runs_on: compute, input: {text: x}}]"
+    assert bench.run(greet).status == "succeeded"
+    gateway = carrier_of(bench).gateway
+    assert gateway is not None
+    assert bench.run(IDLE).status == "succeeded"
+    assert carrier_of(bench).gateway == gateway
+    os.kill(gateway, signal.SIGSTOP)
+    while carrier_of(bench).gateway == gateway:
+        assert bench.run(A_MOMENT).status == "succeeded"
+    assert "did not answer" in str(pool_of(bench).trouble)
+    assert bench.run(greet).status == "succeeded"
 
 
 def test_a_node_that_is_killed_loses_no_item(
@@ -150,6 +172,25 @@ def test_a_cluster_that_does_not_answer_is_named(
         assert bench.run(A_MOMENT).status == "succeeded"
         found = [each["text"] for each in bench.proxy.why(handle.id).get(timeout=PATIENCE)]
     assert str(pool_of(bench).report()["trouble"]).startswith(f"Ray at {place.address} does not answer")
+
+
+def test_actions_that_a_node_cannot_load_are_named_before_what_ray_says(
+    start_bench: Callable[..., Bench], ray_cluster: RayCluster
+) -> None:
+    """Without the colours of Ray's text, which an answer in JSON would carry to every terminal."""
+    place = RayPlace(address=ray_cluster.address, cpus=0.5)
+    bench = start_bench(pools={"compute": PoolOptions(workers=1, actions=("nothing.here",), ray=place)})
+    expected = (
+        f"the last worker at {place.address} has ended: cannot load actions from the module nothing.here: "
+        "no module 'nothing' (The actor died because of an error raised in its creation task, "
+        "ray::RayWorker.__init__() "
+    )
+    trouble = ""
+    while not trouble.startswith(expected):
+        assert bench.run(A_MOMENT).status == "succeeded"
+        trouble = str(pool_of(bench).report()["trouble"])
+        assert trouble.isprintable()
+        assert "has ended" not in trouble or trouble.startswith(expected), trouble
 
 
 def test_a_cluster_elsewhere_needs_token_authentication(monkeypatch: pytest.MonkeyPatch) -> None:

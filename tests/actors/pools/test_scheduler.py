@@ -1,6 +1,8 @@
 """The decisions of a pool, without threads, clocks and wires: what is sent to whom, and what an answer means."""
 
+import gc
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from types import FrameType
@@ -42,7 +44,7 @@ from stretto.metrics import CallIds
 ENGINE = 7
 BEAT = 5.0
 OFFERS = Resources(cpus=4.0, memory=1_000)
-MOST_CALLS = 8.1
+MOST_CALLS = 6.1
 """Of functions of the engine, for a call from its first look to its end."""
 
 
@@ -78,8 +80,7 @@ class Room:
     def add(self, *indexes: int, **given: Any) -> list[PooledCall]:
         """Add calls as `make` makes them, and send what can be sent."""
         made = self.make(*indexes, **given)
-        for each in made:
-            self.scheduler.add(each)
+        self.scheduler.add(made)
         self.scheduler.dispatch()
         return made
 
@@ -152,15 +153,15 @@ def ended(*numbers: int, engine: int = ENGINE, seconds: float = 10.0, result: by
 def room() -> Iterator[Room]:
     room = Room()
     yield room
-    assert room.scheduler.in_flight == len(room.scheduler._where), "each sending has a worker"
+    at_workers = [each for worker in room.scheduler.workers.values() for each in worker.in_flight.values()]
+    assert all(each.batch is not None for each in at_workers), "each sending has a batch"
 
 
 def test_a_batch_notes_its_items_and_how_long_each_has_waited(room: Room) -> None:
     """From its arrival in the pool, not from the begin of its run."""
     first, second = room.make(0, 1)
     first.arrived -= 40
-    for each in (first, second):
-        room.scheduler.add(each)
+    room.scheduler.add((first, second))
     room.join()
     batches, items = room.notes.batch.totals()
     assert (batches[-1], items) == (("+Inf", 1), 2)
@@ -235,6 +236,37 @@ def test_a_bounded_fan_out_fills_all_workers_alike(room: Room) -> None:
     ]  # fmt: skip
 
 
+class Caller:
+    """An item, which keeps what it has started."""
+
+    def __init__(self) -> None:
+        self.running: PooledCall | None = None
+
+    def done(self, _finished: Finished) -> None:
+        """Take notice of the end."""
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_call_that_has_ended_keeps_nothing_of_its_caller(room: Room, lost: bool) -> None:
+    """The caller keeps the call. Both ways, only the garbage collector would free them: 11 objects for each item."""
+    room.join()
+    gc.collect()
+    gc.disable()
+    try:
+        caller = Caller()
+        (caller.running,) = room.make(0, once=True)
+        caller.running.done = caller.done
+        room.scheduler.add([caller.running])
+        room.scheduler.dispatch()
+        room.lose("w-1") if lost else room.tell(ended(caller.running.sending))
+        assert caller.running.ended
+        freed = weakref.ref(caller)
+        del caller
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
 def test_a_call_costs_few_calls_of_python_functions(room: Room) -> None:
     """A change that has each call of a pool do more fails here, without a clock."""
     counts: list[int] = []
@@ -249,8 +281,7 @@ def test_a_call_costs_few_calls_of_python_functions(room: Room) -> None:
         made = room.make(*range(first, last))
         sys.setprofile(count)
         try:
-            for each in made:
-                room.scheduler.add(each)
+            room.scheduler.add(made)
             while any(each.sending == 0 for each in made):
                 room.scheduler.dispatch()
                 numbers = tuple(room.scheduler.workers["w-1"].in_flight)
@@ -293,6 +324,40 @@ def test_a_worker_gets_none_of_an_action_that_differs(room: Room) -> None:
     assert room.of_kind(Perform, "other") == []
     room.join("same")
     assert list(room.sendings("same")) == [0]
+
+
+def test_calls_of_an_action_that_no_worker_has_hold_up_no_others(room: Room) -> None:
+    """However many they are. They are sent first when a worker has it, and one that was cancelled is not."""
+    other = Action("ops.greet", pytest.raises, "thread")
+    room.join("other", action=other)
+    held = room.add(*range(1_500))
+    runnable = room.make(1_500)[0]
+    runnable.action = other
+    room.scheduler.add([runnable])
+    room.scheduler.dispatch()
+    assert list(room.sendings("other")) == [1_500]
+    assert room.scheduler.waiting_of("run") == {"ops.greet": 1_500}
+    held[0].cancel()
+    held[1].withdraw()
+    assert {at: end.status for at, end in room.ends.items()} == {0: "cancelled", 1: "cancelled"}
+    room.scheduler.add(room.make(1_501))
+    room.join("same")
+    assert list(room.sendings("same")) == [2, 3, 4, 5]
+    assert room.scheduler.waiting_of("run") == {"": 1_495}
+    assert not room.scheduler.held
+
+
+def test_calls_whose_last_worker_has_gone_hold_up_no_others(room: Room) -> None:
+    """They end with the pool."""
+    other = Action("ops.greet", pytest.raises, "thread")
+    room.join("same", slots=1)
+    room.add(*range(150))
+    room.join("other", action=other)
+    room.lose("same")
+    assert (len(room.scheduler.held), room.scheduler.held.full) == (150, {"run"})
+    room.scheduler.cancel_all("the engine stops")
+    assert len(room.ends) == 150
+    assert not room.scheduler.held.full
 
 
 def test_calls_of_a_lost_worker_go_to_another_one_with_a_new_number(room: Room) -> None:

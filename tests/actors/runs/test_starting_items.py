@@ -71,7 +71,7 @@ def waiting() -> Iterator[Waiting]:
     """A run whose items wait."""
     clock, dispatcher, engine = Clock.start(), Dispatcher(1), Inbox.start()
     runners, actions = Runners(threads=1), ActionRegistry.registered("refuse")
-    pool = SimpleNamespace(has_packs=False, note_waiting=lambda _run, _count: None)
+    pool = SimpleNamespace(has_packs=False, note_waiting=lambda _run, _count: None, held_up=())
     pools = cast("Pools", {"compute": pool})
     permits = {"compute": PermitPool(1, "compute")}
     services = Services(

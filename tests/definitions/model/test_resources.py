@@ -14,6 +14,7 @@ THERE = Resources(cpus=2.0, gpus=0.5, memory=1_024, labels={"zone": "eu"})
         (THERE, ""),
         (Resources(cpus=2.5), "cpus: 2.5 (it has 2)"),
         (Resources(gpus=1, memory=2_048), "gpus: 1 (it has 0.5), memory: 2048 (it has 1024)"),
+        (Resources(memory=2 * 2**30), "memory: 2147483648 (it has 1024)"),
         (Resources(labels={"zone": "us"}), "zone=us (it has zone=eu)"),
         (Resources(labels={"disk": "fast"}), "disk=fast (it has no such label)"),
     ],

@@ -10,11 +10,13 @@ import pytest
 from stretto.actors.access import access_of_file
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.failed_logins import MAX_FAILED_LOGINS
-from stretto.actors.operations import API, CreateEnterCode, CreateToken
+from stretto.actors.operations import API, CreateEnterCode, CreateToken, Definition, Submit
 from stretto.actors.settings import ServeSettings
 from tests.actors.gateway.http.test_callers import made
 from tests.support.browsing import Browser
 from tests.support.gateways import DEFAULTS, with_port
+
+SAYS = Definition("says.yaml", 'ref: test.says\nversion: "1.0.0"\ntasks: [{name: say, action: core.noop}]\n')
 
 
 def with_tokens(folder: Path, test: Any, *, serve: ServeSettings = DEFAULTS, **limits: Any) -> None:
@@ -57,12 +59,14 @@ def test_a_browser_logs_in_with_a_token_and_out(tmp_path: Path) -> None:
 
 
 def test_a_code_begins_one_session_with_the_rights_of_its_maker(tmp_path: Path) -> None:
-    """The link has the code behind its #. A second use is refused."""
+    """The link has the code behind its #, and leads to the page of a run. A second use is refused."""
 
     async def test(client: Client, url: str, token: str) -> None:
-        made_code: Any = await asyncio.to_thread(client.ask, CreateEnterCode("r1/&"))
+        accepted: Any = await asyncio.to_thread(client.ask, Submit(SAYS))
+        run = accepted.run
+        made_code: Any = await asyncio.to_thread(client.ask, CreateEnterCode(run))
         link, _, code = made_code.url.partition("#")
-        assert link == f"{url}/enter?next=%2Fruns%2Fr1%252F%2526"
+        assert link == f"{url}/enter?next=%2Fruns%2F{run}"
         browser = Browser(url)
         entered = await browser.log_in(code=code)
         assert (entered.status, entered.json["role"], entered.json["origin"]) == (200, "admin", "owner")
@@ -75,6 +79,34 @@ def test_a_code_begins_one_session_with_the_rights_of_its_maker(tmp_path: Path) 
         assert set(for_another.json) == {"url", "expires_at"}
 
     with_tokens(tmp_path, test)
+
+
+def test_no_code_leads_to_the_page_of_a_run_that_there_is_not(tmp_path: Path) -> None:
+    """A part of an id is one of a run, except for who may see only some: it learns of no others."""
+
+    async def test(client: Client, url: str) -> None:
+        accepted: Any = await asyncio.to_thread(client.ask, Submit(SAYS))
+        run = accepted.run
+        some = await asyncio.to_thread(client.ask, CreateToken("some", "viewer", workflows=["test.other"]))
+        own = await asyncio.to_thread(client.ask, CreateToken("own", "viewer", workflows=["test.says"]))
+        every = await asyncio.to_thread(client.ask, CreateToken("every", "viewer"))
+
+        async def code_for(token: Any, shown: str) -> Any:
+            body = msgspec.json.encode({"run": shown})
+            return await Browser(url).send(
+                "POST", f"{API}/enter-codes", body, content_type="application/json",
+                authorization=f"Bearer {token.text}",
+            )  # fmt: skip
+
+        for token, shown in ((every, "r1/&"), (every, run.replace("0", "1")), (some, run), (own, run[-8:])):
+            refused = await code_for(token, shown)
+            assert (refused.status, refused.json["code"]) == (404, "unknown_run")
+            assert shown in refused.json["detail"]
+        for token, shown in ((every, run), (every, run[-8:]), (own, run)):
+            made_code = await code_for(token, shown)
+            assert f"/enter?next=%2Fruns%2F{run}#" in made_code.json["url"]
+
+    with_port(tmp_path, test, store=f"sqlite:///{tmp_path}/runs.db")
 
 
 def test_who_asks_with_a_token_learns_who_it_is(tmp_path: Path) -> None:

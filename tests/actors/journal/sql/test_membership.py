@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.opening import open_store, share_store
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost
+from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost, StoreUnavailable
 from stretto.actors.journal.store_clock import StoreClock
 from tests.support.counted_sql import counting
+from tests.support.databases import started_server
 from tests.support.recording import acceptance, completed, happening
 
 LEASE = 60.0
@@ -133,6 +134,30 @@ def test_nobody_is_fenced_for_the_time_of_a_lease_after_a_connection(shared: Sha
     assert store.claims.claim().unfinished == (), "a lost connection was replaced"
     shared.now = 2 * LEASE
     assert len(store.claims.claim().unfinished) == 1
+
+
+def test_an_engine_that_joins_behind_a_restart_of_the_server_fences_nobody_for_the_time_of_a_lease() -> None:
+    """The others are not connected, but alive: each tries again for some seconds."""
+    server = started_server()
+    try:
+        with ExitStack() as stack:
+            shared = Shared(server.url(), stack)
+            alive, dead = shared.join(), shared.join()
+            alive.writer.write([acceptance("a")])
+            dead.writer.write([acceptance("b")])
+            server.halt()
+            server.resume()
+            joining = shared.join()
+            assert joining.claims.claim().unfinished == ()
+            with pytest.raises(StoreUnavailable):  # its connection ended with the server
+                alive.writer.write([happening("a", completed())])
+            alive.writer.write([happening("a", completed())])
+            shared.expire(joining, dead)
+            assert joining.claims.claim().unfinished == ()
+            shared.now = LEASE
+            assert [each.run_id for each in joining.claims.claim().unfinished] == ["b"]
+    finally:
+        server.remove()
 
 
 def test_the_next_look_is_at_the_end_of_the_next_lease(shared: Shared) -> None:
