@@ -1,6 +1,7 @@
 """The page for Prometheus, and an HTTP server for it."""
 
 import errno
+import os
 import socket
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -38,7 +39,15 @@ class CannotExpose(Exception):
         self.reason = reason
         number = reason.errno if isinstance(reason, OSError) else None
         self.remedy = _REMEDIES.get(number or 0, f"check the host and the port (0 to {MAX_PORT})")
-        super().__init__(f"cannot expose metrics on {host} port {port}: {reason}; {self.remedy}")
+        self.text = _text_of(reason)
+        super().__init__(f"cannot expose metrics on {host} port {port}: {self.text}; {self.remedy}")
+
+
+def _text_of(reason: Exception) -> str:
+    """Return a reason without the number of the error, and without the address, which Python repeats in it."""
+    if not isinstance(reason, OSError) or reason.errno is None:
+        return str(reason)
+    return os.strerror(reason.errno) if reason.errno > 0 else reason.strerror or str(reason)
 
 
 def open_listener(host: str, port: int) -> socket.socket:

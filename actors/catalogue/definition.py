@@ -8,7 +8,7 @@ from stretto.definitions.dialects import Reader, Reading, is_trigger_document, r
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow
 from stretto.definitions.model import Workflow
 from stretto.definitions.rules import Rule, Trigger, check_rule, read_trigger
-from stretto.definitions.source import ListNode, MapNode, Node
+from stretto.definitions.source import ListNode, MapNode, Node, undecoded_place
 from stretto.definitions.validation import KnownActions, examine_reading
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ def text_of(path: Path) -> str:
 
 
 def not_utf8(file: str, error: UnicodeDecodeError) -> Finding:
-    """Return the finding that a file is not UTF-8 text."""
-    return Finding("not_utf8", f"the file is not UTF-8 text: byte {error.start} cannot be read", Place(file, 1, 1))
+    """Return the finding that a file is not UTF-8 text, at the byte that cannot be read."""
+    return Finding(
+        "not_utf8", f"the file is not UTF-8 text: byte {error.start} cannot be read", undecoded_place(file, error)
+    )
 
 
 def _is_config_document(root: Node | None) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from stretto.actors.cli.lazy import LazyGroup
-from stretto.actors.cli.support.exit_codes import INTERRUPTED, end_process
+from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, end_process, is_of_output, leave_output
 from stretto.actors.cli.support.lean_imports import hide_rich
 
 COMMANDS = {
@@ -40,13 +40,22 @@ class _Main(LazyGroup):
     """All commands."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. Ctrl-C ends it with the exit code that shells expect (click's own is 1)."""
+        """Run a command. Ctrl-C ends it with the exit code that shells expect (click's own is 1).
+
+        A full disk behind standard output ends it with a message. A closed pipe, as of `head`, is click's to end.
+        """
         hide_rich()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("stretto: interrupted", err=True)
             end_process(INTERRUPTED)
+        except OSError as error:
+            if not is_of_output(error):
+                raise
+            leave_output()
+            click.echo(f"stretto: cannot write the output: {error.strerror}", err=True)
+            end_process(FAILED)
 
 
 @click.command(

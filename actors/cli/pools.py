@@ -7,7 +7,6 @@ import click
 from stretto.actors.cli.runs.options import NOTE, print_json, with_runs
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.operations import Drained, DrainPool, Pools, PoolsAnswer
-from stretto.definitions.errors import names_there, nearest
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
@@ -101,7 +100,6 @@ def _find(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
     for pool in found:
         if pool["pool"] == name:
             return pool
-    names = [pool["pool"] for pool in found]
-    raise click.UsageError(
-        f"there is no pool {name!r}; {nearest(name, names) or names_there(names) or 'there is none'}"
-    )
+    from stretto.actors.pools import unknown_pool_error
+
+    raise unknown_pool_error(name, [pool["pool"] for pool in found])

@@ -282,7 +282,7 @@ class Daemon:
             return Check(well=False, reason=f"the engine has not answered for {HEALTH_SECONDS:g} seconds")
         except pykka.ActorDeadError:
             return Check(well=False, reason="the engine has stopped")
-        return Check(well=True, reason=f"healthy: {runs} runs in progress")
+        return Check(well=True, reason=f"healthy: {runs} {'run' if runs == 1 else 'runs'} in progress")
 
     async def _readiness(self) -> Check:
         reason = self._services.journal.unavailable

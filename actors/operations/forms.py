@@ -19,9 +19,10 @@ from stretto.actors.operations.answers import Answer, Done, NotEnded
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.choices import check_choices
 from stretto.actors.operations.errors import BadRequest
+from stretto.actors.operations.refusals import in_words
 from stretto.actors.operations.routes import API, HEADERS, QUERIED, ROUTES, Route
 from stretto.definitions.data import encode_json
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import names_there, nearest
 
 LABELS: Final = "labels"
 """The field of a query that `LABEL` gives."""
@@ -173,7 +174,7 @@ def request_of(
     try:
         request: Request = _requests[route.request, has_body(route)].decode(encode_json(given))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadRequest(_plain(str(error))) from None
+        raise BadRequest(in_words(str(error), dict(pairs), given)) from None
     return request
 
 
@@ -187,7 +188,7 @@ def _check_known(given: Iterable[str], names: Sequence[str], places: Places) -> 
     unknown = next((name for name in given if name not in names), None)
     if unknown is None:
         return
-    hint = nearest(unknown, names)
+    hint = nearest(unknown, names) or names_there(names)
     if unknown in places.headers:
         hint = f"send it as the header {HEADERS[unknown]}"
     elif unknown in places.query:
@@ -253,8 +254,10 @@ def _members(body: bytes) -> dict[str, msgspec.Raw]:
         return {}
     try:
         return _members_of.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(in_words(str(error), {}, {}).replace("it must be an", "the body must be a JSON", 1)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body must be a JSON object: {_plain(str(error))}") from None
+        raise BadRequest(f"the body must be a JSON object: {error}") from None
 
 
 def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tuple[str, Any]]:
@@ -312,11 +315,6 @@ def _number(text: str) -> float | str:
     except ValueError:
         return text
     return number if math.isfinite(number) else text
-
-
-def _plain(message: str) -> str:
-    """Return a message of msgspec with the name of a field where it has a path."""
-    return message.replace(" - at `$.", " at `").replace("Expected", "expected")
 
 
 def written_as(request: Request) -> Written:

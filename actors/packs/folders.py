@@ -16,7 +16,7 @@ from stretto.actors.packs.sensors import PackSensor, SensorKind, read_sensor
 from stretto.actors.text_files import read_text
 from stretto.definitions.dialects import Reader, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
-from stretto.definitions.source import MapNode
+from stretto.definitions.source import MapNode, undecoded_place
 
 _SUFFIXES = (".yaml", ".yml")
 MAX_PACK_ACTIONS: Final = 5000
@@ -276,7 +276,7 @@ def _text(path: Path, errors: list[Finding]) -> str | None:
         return read_text(path)
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 text: byte {error.start} is invalid"
-        errors.append(Finding("not_utf8", message, Place(str(path), 1, 1)))
+        errors.append(Finding("not_utf8", message, undecoded_place(str(path), error)))
     except OSError as error:
         errors.append(Finding("not_readable", f"the file cannot be read: {error.strerror}", Place(str(path), 1, 1)))
     return None

@@ -18,6 +18,7 @@ from stretto.actors.pools.children import END_SECONDS, Child, keep_running
 from stretto.actors.pools.messages import InvalidMessage
 from stretto.actors.pools.parts import Incoming, Outgoing, line_from, line_to
 from stretto.actors.pools.ray_pipe import (
+    Alive,
     Connected,
     Deliver,
     Discard,
@@ -34,6 +35,10 @@ from stretto.metrics import get_logger
 
 CONNECT_SECONDS: Final = 60.0
 """A gateway that has not connected in this time is ended, and another one is started."""
+SILENT_SECONDS: Final = 90.0
+"""One that has connected and says nothing for so long is ended, too. Ray itself ends one without a head after 60 s."""
+MIN_WAIT_SECONDS: Final = 0.1
+"""The time between two looks at a gateway that is late."""
 _CODE: Final = (
     "import json, os, sys; given = json.loads(sys.argv[1]); sys.path[:] = given.pop('path'); "
     "os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'error'); "
@@ -70,6 +75,43 @@ class _Line:
     def __init__(self, worker: str, keys: Keyring | None) -> None:
         self.outgoing = Outgoing(line_to(worker), keys)
         self.incoming = Incoming(line_from(worker), keys)
+
+
+class _Watch:
+    """Ends a gateway that says nothing for too long, on a thread of its own.
+
+    Args:
+        child: The gateway.
+        seconds: How long it may be silent.
+    """
+
+    def __init__(self, child: Child, seconds: float) -> None:
+        self._seconds = seconds
+        self._child = child
+        self._heard_at = time.monotonic()
+        self._stopped = threading.Event()
+        self._has_ended_it = False
+        self._thread = threading.Thread(target=self._watch, name=f"stretto-watch-{child.name}", daemon=True)
+        self._thread.start()
+
+    def heard(self) -> None:
+        """Take note that it has said something."""
+        self._heard_at = time.monotonic()
+
+    def stop(self) -> bool:
+        """End the watch, and return whether it has ended the gateway."""
+        self._stopped.set()
+        self._thread.join()
+        return self._has_ended_it
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(max(self._heard_at + self._seconds - time.monotonic(), MIN_WAIT_SECONDS)):
+            # Its messages wait to be read if this process has been stopped itself: the next look counts.
+            silent = time.monotonic() - self._heard_at
+            if silent >= self._seconds + MIN_WAIT_SECONDS:
+                self._has_ended_it = True
+                self._child.kill()
+                return
 
 
 class RayCarrier:
@@ -177,32 +219,31 @@ class RayCarrier:
         if self._stopped.is_set():
             child.kill()
         reason = ""
-
-        def give_up() -> None:
-            nonlocal reason
-            reason = f"Ray at {self._place.address} does not answer, or its token is another one"
-            child.kill()
-
-        too_late = threading.Timer(CONNECT_SECONDS, give_up)
-        too_late.daemon = True
-        too_late.start()
+        watch = _Watch(child, CONNECT_SECONDS)
         connected: float | None = None
         try:
             for data in child.messages(lambda: None):
                 message = decode_to_daemon(data)
+                watch.heard()
                 if isinstance(message, Connected):
-                    too_late.cancel()
+                    watch.stop()
+                    watch = _Watch(child, SILENT_SECONDS)
                     connected = time.monotonic()
                     self._trouble = f"Ray at {self._place.address} has not started a worker yet"
                     _log.info("pool_gateway_connected", pool=self._pool, nodes=message.nodes)
                 elif isinstance(message, Trouble):
                     reason = message.text
-                else:
+                elif not isinstance(message, Alive):
                     self._handle(message)
         except InvalidMessage as error:
             reason = f"the gateway to Ray has sent what is not a message: {error}"
-        too_late.cancel()
-        too_late.join()
+        if watch.stop():
+            address = self._place.address
+            reason = (
+                f"Ray at {address} does not answer, or its token is another one"
+                if connected is None
+                else f"the gateway to Ray at {address} did not answer, and is started again"
+            )
         self._ended(child.process.wait(), reason)
         return 0.0 if connected is None else time.monotonic() - connected
 

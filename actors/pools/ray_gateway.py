@@ -24,6 +24,7 @@ from stretto.actors.pools.messages import InvalidMessage
 from stretto.actors.pools.parts import MAX_PART_BYTES
 from stretto.actors.pools.ray_pipe import (
     MAX_PIPE_BYTES,
+    Alive,
     Connected,
     Deliver,
     Discard,
@@ -46,6 +47,8 @@ WAIT_BYTES: Final = 64 * 1024
 """The gateway waits until a worker has taken so many bytes. Ray answers no smaller delivery, which costs it less."""
 LOOK_SECONDS: Final = 5.0
 """The time from one look at the cluster to the next, while a worker is missing."""
+ALIVE_SECONDS: Final = 5.0
+"""How often the gateway says that it works."""
 _HEAD: Final = struct.Struct(">I")
 
 
@@ -147,7 +150,7 @@ class Gateway:
         """Carry messages until the daemon closes the connection."""
         reader, self._writer = await asyncio.open_connection(sock=self._connection)
         await self.send(Connected(len(ray.nodes())))
-        tasks = [asyncio.create_task(self._keep_one()) for _ in range(workers)]
+        tasks = [asyncio.create_task(each) for each in (self._say_alive(), *(self._keep_one() for _ in range(workers)))]
         threading.Thread(target=self._look, args=(workers,), daemon=True).start()
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, InvalidMessage):
@@ -169,6 +172,13 @@ class Gateway:
             if sum(each.is_up for each in list(self._workers.values())) < workers:
                 with contextlib.suppress(Exception):
                     ray.nodes()
+
+    async def _say_alive(self) -> None:
+        """Let the daemon end a gateway whose loop hangs, in a call of Ray's or as a stopped process."""
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            with contextlib.suppress(OSError):  # the connection has ended
+                await self.send(Alive())
 
     async def send(self, message: ToDaemon) -> None:
         """Send a message to the daemon."""

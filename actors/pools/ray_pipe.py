@@ -1,7 +1,7 @@
 """The messages between a daemon and its gateway to Ray: msgpack, bounded in bytes, never pickled objects.
 
 daemon  --Deliver, Discard-->            gateway (the only process that imports Ray)
-gateway --Connected, Started, Received, Gone-->   daemon
+gateway --Connected, Alive, Started, Received, Gone-->   daemon
 """
 
 from typing import Any, Final, TypeAlias
@@ -40,6 +40,10 @@ class Connected(PipeMessage, frozen=True):
     nodes: int
 
 
+class Alive(PipeMessage, frozen=True):
+    """The gateway works: its loop takes turns."""
+
+
 class Started(PipeMessage, frozen=True):
     """The gateway has asked Ray for a worker. Its messages follow once Ray has found a place for it."""
 
@@ -67,7 +71,7 @@ class Trouble(PipeMessage, frozen=True):
 
 
 ToGateway: TypeAlias = Deliver | Discard
-ToDaemon: TypeAlias = Connected | Started | Received | Gone | Trouble
+ToDaemon: TypeAlias = Connected | Alive | Started | Received | Gone | Trouble
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_gateway: Final[msgspec.msgpack.Decoder[ToGateway]] = msgspec.msgpack.Decoder(ToGateway)

@@ -13,7 +13,7 @@ from stretto.actors.settings.pool import HERE
 from stretto.actors.settings.pools import default_pool_problem, read_pools
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import Finding, StrettoError, nearest
-from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data
+from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data, undecoded_place
 
 DEFAULT_FILE: Final = Path("/etc/stretto/stretto.yaml")
 FILE_VARIABLE: Final = "STRETTO_CONFIG"
@@ -151,8 +151,11 @@ def _document(file: str | None, problems: list[str]) -> MapNode | None:
         return None
     try:
         text = read_text(file)
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: cannot read the file: {error}")
+    except OSError as error:
+        problems.append(f"{file}: cannot read the file: {error.strerror}")
+        return None
+    except UnicodeDecodeError as error:
+        problems.append(f"{undecoded_place(file, error)}: the file is not UTF-8: byte {error.start} cannot be read")
         return None
     findings: list[Finding] = []
     root = compose(text, file, findings.append)

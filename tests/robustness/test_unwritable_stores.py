@@ -30,7 +30,7 @@ def test_a_daemon_outlives_a_store_that_cannot_be_written(tmp_path: Path, gate: 
         assert refused.returncode == 3
         assert "no run is accepted while the store cannot be written" in refused.stderr
         assert daemon.probe("/readyz")[0] == 503
-        assert daemon.probe("/healthz") == (200, "healthy: 1 runs in progress")
+        assert daemon.probe("/healthz") == (200, "healthy: 1 run in progress")
         resource.prlimit(process, resource.RLIMIT_FSIZE, unlimited)
         daemon.wait_for("store_available")
         output, _ = following.communicate(timeout=PATIENCE)

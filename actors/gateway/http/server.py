@@ -77,7 +77,7 @@ def open_port(host: str, port: int, scheme: str = "http") -> tuple[socket.socket
     try:
         listener = open_listener(host, port)
     except CannotExpose as error:
-        raise CannotServe(f"cannot serve on {host} port {port}: {error.reason}; {error.remedy}") from error
+        raise CannotServe(f"cannot serve on {host} port {port}: {error.text}; {error.remedy}") from error
     listener.listen(BACKLOG)
     listener.settimeout(0)
     # Connections inherit it. asyncio sets it only for a socket that names its protocol, which an accepted one does not,

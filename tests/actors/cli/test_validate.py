@@ -288,10 +288,11 @@ def test_a_ref_of_a_workflow_and_an_action_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_a_finding(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are told as an error of that file."""
-    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "x.yaml").write_bytes(b"ref: a\nversion: \xff\n")
     result = stretto(str(tmp_path))
     assert result.exit_code == 1
-    assert "error[not_utf8]" in result.stdout
+    assert "error[not_utf8]: the file is not UTF-8 text: byte 16 cannot be read" in result.stdout
+    assert f"{tmp_path / 'x.yaml'}:2:10" in result.stdout
 
 
 @pytest.mark.parametrize(

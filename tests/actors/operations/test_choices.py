@@ -36,7 +36,7 @@ def test_a_choice_of_a_body() -> None:
     """A long text is cut. Another type is refused as such."""
     assert "did you mean 'failed_tasks'?" in refusal("POST", "/runs/{run}/rerun", body=b'{"scope":"failed_task"}')
     assert len(refusal("POST", "/runs/{run}/rerun", body=b'{"scope":"' + b"x" * 5000 + b'"}')) < 250
-    assert "expected `str`" in refusal("POST", "/runs/{run}/rerun", body=b'{"scope":7}')
+    assert "`scope` must be a text" in refusal("POST", "/runs/{run}/rerun", body=b'{"scope":7}')
 
 
 def test_other_fields_take_any_text() -> None:

@@ -132,8 +132,8 @@ def test_a_folder_without_packs_is_reported(tmp_path: Path) -> None:
 def test_a_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
     """It does not hide the findings of other files."""
     pack = write_pack(tmp_path)
-    (pack / "actions" / "bad.yaml").write_bytes(b"\xff")
-    assert findings(pack) == [("not_utf8", "bad.yaml", 1, 1)]
+    (pack / "actions" / "bad.yaml").write_bytes(b"a: 1\nb: \xff")
+    assert findings(pack) == [("not_utf8", "bad.yaml", 2, 4)]
 
 
 def test_known_fields_that_do_nothing_are_warnings(tmp_path: Path) -> None:

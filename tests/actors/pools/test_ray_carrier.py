@@ -29,6 +29,9 @@ tasks:
 """
 A_MOMENT = "tasks: [{name: a, action: core.sleep, input: {seconds: 0.1}}]"
 """Waits without taking the processors from Ray."""
+ALIVE_SECONDS = 5.0
+"""How often a gateway says that it works. Its module imports Ray."""
+IDLE = f"tasks: [{{name: a, action: core.sleep, input: {{seconds: {ALIVE_SECONDS + 3.0}}}}}]"
 WITH_SECRET = """
 parameters: {token: {type: string, secret: true}}
 output_map: {length: "{{ task.only.result }}"}
@@ -76,6 +79,25 @@ def test_a_gateway_that_is_killed_is_started_again_and_no_item_is_lost(
     outcome = outcome_of(handle)
     assert outcome.output == {"texts": [f"item {number}" for number in range(40)]}, outcome.errors
     assert set(pool_of(bench).notes.losses()) == {"gateway"}
+
+
+def test_a_gateway_that_hangs_is_ended_and_started_again(
+    start_bench: Callable[..., Bench], ray_cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool had no workers for ever. One that only has nothing to carry says that it works."""
+    monkeypatch.setattr(ray_carrier, "SILENT_SECONDS", ALIVE_SECONDS + 2.0)
+    bench = start_bench(pools={"compute": options(ray_cluster)})
+    greet = "tasks: [{name: a, action: pooled.greet, runs_on: compute, input: {text: x}}]"
+    assert bench.run(greet).status == "succeeded"
+    gateway = carrier_of(bench).gateway
+    assert gateway is not None
+    assert bench.run(IDLE).status == "succeeded"
+    assert carrier_of(bench).gateway == gateway
+    os.kill(gateway, signal.SIGSTOP)
+    while carrier_of(bench).gateway == gateway:
+        assert bench.run(A_MOMENT).status == "succeeded"
+    assert "did not answer" in str(pool_of(bench).trouble)
+    assert bench.run(greet).status == "succeeded"
 
 
 def test_a_node_that_is_killed_loses_no_item(

@@ -125,7 +125,7 @@ def test_a_file_that_is_not_a_config(tmp_path: Path, text: str, message: str) ->
     """A file without sections, invalid YAML and a missing file are reported."""
     with pytest.raises(InvalidSettings, match=message):
         read_settings(write(tmp_path, text), {})
-    with pytest.raises(InvalidSettings, match="cannot read the file"):
+    with pytest.raises(InvalidSettings, match=r"cannot read the file: No such file or directory$"):
         read_settings(str(tmp_path / "missing.yaml"), {})
 
 
