@@ -65,6 +65,8 @@ def _read_inputs(source: str) -> dict[str, Any]:
         text = _read_standard_input() if source == "-" else read_text(source)
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"cannot read the inputs {source!r}: {getattr(error, 'strerror', error)}") from None
+    if not text.strip():
+        raise click.UsageError(f"the inputs {source!r} must be an object, and are empty")
     try:
         values = _read_yaml(text, source) if source.endswith((".yaml", ".yml")) else msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -103,7 +103,14 @@ def _follow(client: Client, request: Submit, view: Watching) -> tuple[Accepted, 
                 if accepted is not None:
                     _cancel(client, accepted.run)
             elif isinstance(event, Exception):
-                raise event
+                raise _with_run(event, accepted)
+
+
+def _with_run(error: Exception, accepted: Accepted | None) -> Exception:
+    """Return an error, with the id of the accepted run if the daemon is gone, so that the run can be found again."""
+    if accepted is None or not isinstance(error, DaemonUnreachable):
+        return error
+    return DaemonUnreachable(f"{error}; `stretto runs watch {accepted.run}` follows the accepted run")
 
 
 def _cancel(client: Client, run: str) -> None:

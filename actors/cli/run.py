@@ -1,5 +1,7 @@
 """`stretto run`: runs a workflow in this process, and prints its output."""
 
+import errno
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -150,6 +152,8 @@ def run(
             )
             run_at_daemon(daemon, token_file, wanted)
         _check_alone(store, of_a_daemon=detach or token_file or note, of_a_store=store_key or idempotency_key)
+        if store is not None:
+            _check_exists(workflow)
         prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels, priority)
     prints = Above(sys.stderr, printable_lines if sys.stderr.isatty() else str)
     # Until the process ends: standard output is for the outcome, also if a function still runs then.
@@ -167,6 +171,14 @@ def run(
     _stop(engine)
     print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
     sys.exit(0 if outcome.status == "succeeded" else FAILED)
+
+
+def _check_exists(workflow: str) -> None:
+    """End with a message if the workflow is a file that there is not, before a store is made for its run."""
+    from stretto.actors.locating import is_path, may_be_ref
+
+    if is_path(workflow) and not may_be_ref(workflow) and not os.path.lexists(workflow):
+        give_up(f"cannot read the workflow {workflow!r}: {os.strerror(errno.ENOENT)}", USAGE)
 
 
 def _followed(

@@ -4,12 +4,16 @@ import os
 import tempfile
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
 from stretto.actors.journal.location import InFile, InMemory, locate
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.actors.locating import exists, is_folder
 from stretto.metrics import get_logger
+
+_SQLITE: Final = b"SQLite format 3\0"
+"""The first bytes of each SQLite database."""
 
 _log = get_logger("stretto.journal")
 
@@ -46,6 +50,9 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
 def _refuse_if_store_exists(store: Path, key: Path) -> None:
     """Raise CannotOpenStore if a store exists without its key: a new key could not decrypt its secrets."""
     if exists(store) and store.stat().st_size:
+        with store.open("rb") as file:
+            if file.read(len(_SQLITE)) != _SQLITE:
+                raise CannotOpenStore(f"cannot open the store sqlite:///{store}: the file is not an SQLite database")
         raise CannotOpenStore(
             f"cannot open the store sqlite:///{store}: its key {key} is missing, and no other is configured "
             "(engine.store_key); restore it, or, if the store has no secrets or they may be lost, create a new one: "

@@ -56,12 +56,14 @@ class KeyClaim(NamedTuple):
         held: The permits that it has.
         wanted: How many more it wants.
         since: Since when it has got none of them, by the store's clock.
+        limit: The limit of the key as the engine knows it, or None if it is of an older version.
     """
 
     engine: int
     held: int
     wanted: int
     since: float
+    limit: int | None = None
 
 
 class KeyUser(Protocol):
@@ -100,6 +102,15 @@ def deal(limit: int, claims: Sequence[KeyClaim], engine: int) -> int:
             got[each.engine] += count
             free -= count
     return got.get(engine, 0)
+
+
+def common_limit(claims: Sequence[KeyClaim], limit: int) -> int:
+    """Return the limit that counts for an engine: the lowest of its own and those of the engines that wait.
+
+    Definitions may give a key different limits. An engine with a low one would wait for ever while others, with a
+    higher one, had permits all the time.
+    """
+    return min([limit, *(each.limit for each in claims if each.wanted and each.limit is not None)])
 
 
 def fair_share(limit: int, claims: Sequence[KeyClaim]) -> int:

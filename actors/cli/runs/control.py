@@ -19,6 +19,8 @@ from stretto.actors.operations import (
     ControlRequest,
     DeleteRun,
     Done,
+    FindRun,
+    Found,
     PreviewAnswer,
     PreviewCancel,
     PreviewPrune,
@@ -157,6 +159,7 @@ def delete(source: Source, *, run: str, yes: bool, note: str | None, as_json: bo
     A run on which a run in progress depends stays. With --json: {"run", "done"}.
     """
     if not yes:
+        source.ask(FindRun(run), Found)  # before the question, which would be about a run that there is not
         click.confirm(f"Delete the run {run} and the runs of its sub-workflows permanently?", abort=True, err=True)
     source.ask(DeleteRun(run, note=note), Done)
     if as_json:

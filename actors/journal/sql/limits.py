@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql
 
-from stretto.actors.journal.limits import SHARED_AT_ONCE, KeyClaim, KeyNeed, KeyShare, deal, fair_share
+from stretto.actors.journal.limits import SHARED_AT_ONCE, KeyClaim, KeyNeed, KeyShare, common_limit, deal, fair_share
 from stretto.actors.journal.sql.engines import SERVER_TIME
 from stretto.actors.journal.sql.permit_table import permits
 from stretto.actors.journal.sql.tables import engines
@@ -22,7 +22,7 @@ _LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("lock")))
 _INSERT: Final = postgresql.insert(permits)
 _PUT: Final = _INSERT.on_conflict_do_update(
     index_elements=[permits.c.key, permits.c.engine],
-    set_={name: _INSERT.excluded[name] for name in ("held", "wanted", "since")},
+    set_={name: _INSERT.excluded[name] for name in ("held", "wanted", "since", "bound")},
 )
 
 
@@ -79,7 +79,7 @@ def _claims(connection: Connection, keys: Sequence[str]) -> dict[str, list[KeyCl
     connection.execute(delete(permits).where(permits.c.key.in_(keys), permits.c.engine.not_in(_LIVE)))
     found: dict[str, list[KeyClaim]] = {}
     for row in connection.execute(select(permits).where(permits.c.key.in_(keys)).order_by(permits.c.engine)):
-        found.setdefault(row.key, []).append(KeyClaim(row.engine, row.held, row.wanted, row.since))
+        found.setdefault(row.key, []).append(KeyClaim(row.engine, row.held, row.wanted, row.since, row.bound))
     return found
 
 
@@ -89,10 +89,11 @@ def _shared(engine: int, need: KeyNeed, claims: Sequence[KeyClaim], now: float) 
     others = [each for each in claims if each.engine != engine]
     waits = before is not None and before.wanted > 0 and before.held == 0 and need.in_use == 0
     since = before.since if before is not None and waits else now
-    asking = KeyClaim(engine, need.in_use, need.wanted, since)
-    got = deal(need.limit, [*others, asking], engine)
-    row = KeyClaim(engine, need.in_use + got, need.wanted - got, now if got else since)
-    fair = fair_share(need.limit, [*others, asking]) if any(each.wanted for each in others) else None
+    asking = KeyClaim(engine, need.in_use, need.wanted, since, need.limit)
+    limit = common_limit(others, need.limit)
+    got = deal(limit, [*others, asking], engine)
+    row = KeyClaim(engine, need.in_use + got, need.wanted - got, now if got else since, need.limit)
+    fair = fair_share(limit, [*others, asking]) if any(each.wanted for each in others) else None
     having = tuple((each.engine, each.held) for each in others if each.held)
     return row, KeyShare(need.key, row.held, fair, having)
 
@@ -100,7 +101,8 @@ def _shared(engine: int, need: KeyNeed, claims: Sequence[KeyClaim], now: float) 
 def _put(connection: Connection, key: str, row: KeyClaim) -> None:
     if row.held or row.wanted:
         values: dict[str, Any] = {
-            "key": key, "engine": row.engine, "held": row.held, "wanted": row.wanted, "since": row.since
+            "key": key, "engine": row.engine, "held": row.held, "wanted": row.wanted, "since": row.since,
+            "bound": row.limit,
         }  # fmt: skip
         connection.execute(_PUT, values)
     else:

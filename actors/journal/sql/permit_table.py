@@ -17,6 +17,8 @@ permits: Final = Table(
     Column("wanted", Integer, nullable=False),
     # Since when it has got none.
     Column("since", TIME, nullable=False),
+    # The limit of the key as the engine knows it.
+    Column("bound", Integer),
     PrimaryKeyConstraint("key", "engine"),
     sqlite_strict=True,
 )

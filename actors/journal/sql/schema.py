@@ -166,6 +166,7 @@ SCHEMA: Final = Schema(
         "0027",
         "0028",
         "0029",
+        "0030",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

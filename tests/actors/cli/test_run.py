@@ -164,11 +164,21 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(echo: str, arguments: t
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize(("text", "expected"), [("[1]", "must be an object"), ("{", "must be JSON")])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("[1]", "must be an object"), ("{", "must be JSON"), ("\n", "are empty")]
+)
 def test_inputs_that_are_no_object_are_wrong_usage(echo: str, text: str, expected: str) -> None:
     """A list, or broken JSON, cannot be a run's inputs."""
     result = stretto("run", echo, "--inputs", "-", stdin=text)
     assert (result.exit_code, expected in result.stderr) == (2, True)
+
+
+def test_no_store_is_made_for_a_workflow_that_there_is_not(tmp_path: Path) -> None:
+    """A misspelt path leaves no file behind."""
+    result = stretto("run", str(tmp_path / "nope.yaml"), "--store", f"sqlite:///{tmp_path}/runs.db")
+    assert result.exit_code == 2
+    assert f"cannot read the workflow '{tmp_path}/nope.yaml': No such file or directory" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_actions_and_definitions_are_loaded(tmp_path: Path) -> None:

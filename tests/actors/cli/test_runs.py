@@ -495,6 +495,9 @@ def test_a_run_is_deleted_when_the_user_is_sure(kept: Kept) -> None:
     assert f"Delete the run {run}" in asked.stderr
     assert CliRunner().invoke(main, arguments, input="y\n").exit_code == 0
     assert kept.runs("show", run).exit_code == 2
+    again = CliRunner().invoke(main, arguments, input="n\n")
+    assert (again.exit_code, "Delete the run" in again.stderr) == (2, False)
+    assert f"there is no run '{run}'" in again.stderr
     assert kept.told("delete", kept.succeeded.id, "--yes", "--note", "too old") == {
         "run": kept.succeeded.id, "done": "delete",
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """Runs that wait for events: without a thread, over restarts, with conditions and an end."""
 
+import queue
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from stretto.actors import RunHandle, RunWasParked
 from stretto.actors.dispatch import Overran
 from stretto.actors.engine import event_waits
-from stretto.actors.events import waits
+from stretto.actors.events import EventWait, LookedBack, waits
 from stretto.actors.journal.sql import encoding
 from stretto.actors.runs import AnnounceEvents
 from stretto.definitions.rules import Event
@@ -57,6 +58,21 @@ def until_waiting(bench: Bench, handle: RunHandle, count: int = 1) -> list[dict[
         waits: list[dict[str, Any]] = [each for each in get(bench.proxy.why(handle.id)) if each["kind"] == "event"]
         if len(waits) >= count and all("''" not in each["text"] for each in waits):
             return waits
+
+
+def noted_ends_of_looks(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[EventWait]:
+    """Return a queue that gets each wait for which all events of before it were found."""
+    ended: queue.SimpleQueue[EventWait] = queue.SimpleQueue()
+    send_to_item = waits._send
+
+    def noting(wait: EventWait, message: object) -> bool:
+        is_there = send_to_item(wait, message)
+        if isinstance(message, LookedBack):
+            ended.put(wait)
+        return is_there
+
+    monkeypatch.setattr(waits, "_send", noting)
+    return ended
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -411,6 +427,7 @@ def test_an_event_that_ends_many_waits_is_one_value_for_all(
 
     make_result = waits._result
     monkeypatch.setattr(waits, "_result", noting)
+    looked_back = noted_ends_of_looks(monkeypatch)
     decoded: list[Any] = []
     monkeypatch.setattr(encoding, "decode_json", decoded.append)
     bench = start_bench(store=sqlite_url)
@@ -424,8 +441,8 @@ tasks:
 output_map: {seen: "{{ task.paid.result | length }}"}
 """
     handles = [bench.submit(text) for _ in range(10)]
-    for each in handles:
-        until_waiting(bench, each, 5)
+    for _ in range(5 * len(handles)):
+        looked_back.get(timeout=PATIENCE)  # one that still looked back would read the event, and decode it
     send(bench, {"order": 17, "amount": 6, "rows": ["x" * 1000] * 100})
     assert [outcome_of(each).output for each in handles] == [{"seen": 5}] * 10
     assert len(made) == 1

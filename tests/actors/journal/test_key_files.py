@@ -59,6 +59,16 @@ def test_of_a_folder_that_is_not_there_the_store_tells(tmp_path: Path) -> None:
     assert keyring_for(f"sqlite:///{tmp_path}/absent/store.db", None) is None
 
 
+def test_a_file_that_is_not_a_database_needs_no_key(sqlite_url: str, tmp_path: Path) -> None:
+    """The message says so, and does not advise to make a key for it."""
+    (tmp_path / "store.db").write_text("junk")
+    with pytest.raises(CannotOpenStore, match=r"the file is not an SQLite database$"):
+        keyring_for(sqlite_url, None)
+    (tmp_path / "store.db").write_bytes(b"SQLite format 3\0...")
+    with pytest.raises(CannotOpenStore, match=r"its key .* is missing"):
+        keyring_for(sqlite_url, None)
+
+
 def test_a_key_that_cannot_be_created_is_reported(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the reason, as what keeps a store from being opened."""
 

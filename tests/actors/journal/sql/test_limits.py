@@ -66,6 +66,27 @@ def test_permits_that_are_returned_go_to_who_waits(join: Callable[[], Member]) -
     assert second.ask(0, 4)[0].held == 2
 
 
+def test_an_engine_with_a_lower_limit_gets_its_share(join: Callable[[], Member]) -> None:
+    """The other one keeps its fair share of the lower limit while that waits, and has its own limit again behind it."""
+    high, low = join(), join()
+    assert high.ask(0, 20, limit=5)[0].held == 5
+    assert low.ask(0, 10, limit=2) == (KeyShare("db", 0, 1, ((high.number, 5),)), True)
+    assert high.ask(5, 15, limit=5)[0] == KeyShare("db", 5, 1, ())
+    assert high.ask(1, 19, limit=5) == (KeyShare("db", 1, 1, ()), True)
+    assert low.ask(0, 10, limit=2)[0].held == 1
+    assert high.ask(1, 19, limit=5)[0].held == 1
+    assert low.ask(0, 0, limit=2)[1]
+    assert high.ask(1, 19, limit=5)[0] == KeyShare("db", 5, None, ())
+
+
+def test_the_limit_of_an_engine_of_an_older_version_is_not_known(join: Callable[[], Member]) -> None:
+    """Its row has none."""
+    older, other = join(), join()
+    older.ask(0, 20, limit=1)
+    older.connection.execute(text("UPDATE permits SET bound = NULL"))
+    assert other.ask(0, 3, limit=4)[0].held == 2, "its fair share"
+
+
 def test_two_engines_take_turns_with_one_permit(join: Callable[[], Member]) -> None:
     """Each returns it at an item's end, and waits behind the other."""
     first, second = join(), join()
