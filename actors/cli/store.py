@@ -79,8 +79,9 @@ def backup(url: str, file: Path) -> None:
 def upgrade(url: str, store_key: str | None, *, finish: bool) -> None:
     """Upgrade a store's tables to this version of Stretto.
 
-    No daemon may use the store. `stretto serve` upgrades its store when it starts, but never finishes an upgrade: until
-    then, the version before this one can still open the store.
+    No daemon may use the store, but for --finish daemons that share it may, if none is older. `stretto serve` upgrades
+    its store when it starts, but never finishes an upgrade: until then, the version before this one can still open the
+    store.
     """
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
