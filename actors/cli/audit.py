@@ -11,7 +11,7 @@ from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, moment_of
 from stretto.actors.operations import Audit, AuditAnswer
 
-_WIDTH = 120
+_WIDTH = 150
 
 
 @click.command()

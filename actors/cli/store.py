@@ -47,7 +47,7 @@ def check(url: str, store_key: str | None) -> None:
     from stretto.actors.cli.support.stores import keyring_of
     from stretto.actors.journal import check as problems_of
 
-    with exiting_on_errors():
+    with exiting_on_errors(instead=""):
         problems = problems_of(url, keyring_of(url, store_key))
     for problem in problems:
         click.echo(problem)
@@ -68,7 +68,7 @@ def backup(url: str, file: Path) -> None:
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.journal import backup as copy
 
-    with exiting_on_errors():
+    with exiting_on_errors(instead=""):
         copy(url, file)
 
 
@@ -79,8 +79,9 @@ def backup(url: str, file: Path) -> None:
 def upgrade(url: str, store_key: str | None, *, finish: bool) -> None:
     """Upgrade a store's tables to this version of Stretto.
 
-    No daemon may use the store. `stretto serve` upgrades its store when it starts, but never finishes an upgrade: until
-    then, the version before this one can still open the store.
+    No daemon may use the store, but for --finish daemons that share it may, if none is older. `stretto serve` upgrades
+    its store when it starts, but never finishes an upgrade: until then, the version before this one can still open the
+    store.
     """
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
@@ -89,6 +90,6 @@ def upgrade(url: str, store_key: str | None, *, finish: bool) -> None:
     from stretto.metrics import configure_logging
 
     configure_logging("INFO")
-    with exiting_on_errors():
+    with exiting_on_errors(instead=""):
         found, now = finish_upgrade(url) if finish else bring_up(url, keyring_of(url, store_key))
     click.echo(f"the tables have version {now}" + ("" if found == now else f", upgraded from {found}"), err=True)

@@ -52,6 +52,7 @@ class EventIntake:
         self._starter: Recipient | None = None
         self._lock = threading.Lock()
         self._listeners: dict[str, tuple[Recipient, ...]] = {}
+        self._announcer: tuple[Recipient, ...] = ()
 
     @property
     def rules(self) -> RuleIndex:
@@ -81,6 +82,10 @@ class EventIntake:
     def start_runs_with(self, starter: Recipient) -> None:
         """Send `MatchesDue` to an actor from now on."""
         self._starter = starter
+
+    def announce_to(self, recipient: Recipient) -> None:
+        """Send `EventCame` of each event that is accepted from now on, on any thread: other engines must hear of it."""
+        self._announcer = (recipient,)
 
     def accept(self, event: Event, audit: AuditEntries = ()) -> Deferred:
         """Accept an event. The rules are matched on the caller's thread.
@@ -141,7 +146,7 @@ class EventIntake:
         listeners = self._listeners.get(accepted.event.type, ())
         came = EventCame(accepted.event)
         # The waits always: one may be added before the event is durable.
-        return (*to_start, (self.waits, came), *((each, came) for each in listeners))
+        return (*to_start, (self.waits, came), *((each, came) for each in (*listeners, *self._announcer)))
 
     # ---- listeners
 

@@ -111,6 +111,10 @@ class EngineStarted(msgspec.Struct, frozen=True):
     """The engine takes turns: it gets what there was to report while it started, and the runs that are claimed."""
 
 
+class EventsElsewhere(msgspec.Struct, frozen=True):
+    """To the engine: another engine of the store has accepted events, or may have."""
+
+
 class ClaimLeft(msgspec.Struct, frozen=True):
     """Claim runs now: another engine has given some up, or this one offers more. `RunsClaimed` may follow."""
 

@@ -81,7 +81,7 @@ class Peers(Protocol):
         """Begin to listen.
 
         Args:
-            engine: Gets `PeerAsked` for each request, and the messages of `watches`.
+            engine: Gets `PeerAsked` for each request, `EventsElsewhere`, and the messages of `watches`.
             journal: Gets `ClaimLeft` when another engine has given up runs.
             keys_changed: Called on the thread of the peers when the key-value store may have changed.
         """
@@ -107,6 +107,9 @@ class Peers(Protocol):
 
     def released(self) -> None:
         """Notify all other engines that this one has given up runs, which they can claim."""
+
+    def events_accepted(self) -> None:
+        """Notify all other engines that this one has accepted events, for which their items may wait."""
 
     def keys_written(self) -> None:
         """Notify all engines of a change of the key-value store."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
     from stretto.actors.runs.error_groups import ErrorGroups
     from stretto.actors.runs.event_messages import (
+        AnnounceEvents,
         DueFound,
         DueUnread,
         EventsLookedAt,
@@ -129,7 +130,9 @@ else:
             "changes": "MAX_CHANGES ChangeTracker count_items",
             "child": "MAX_DEPTH",
             "error_groups": "ErrorGroups",
-            "event_messages": "DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue",
+            "event_messages": (
+                "AnnounceEvents DueFound DueUnread EventsLookedAt EventsUnread FindDue LookForEvents StartDue"
+            ),
             "event_wait_item": "EventWaitItem",
             "file_rules": "FileRules",
             "idempotency": (
@@ -178,6 +181,7 @@ __all__ = [
     "MAX_RUNS",
     "RUN_ENDED",
     "AbandonRun",
+    "AnnounceEvents",
     "AnswerInquiry",
     "AttachChild",
     "AttemptTimedOut",

@@ -28,6 +28,10 @@ class DueFound(msgspec.Struct, frozen=True):
     page: DueMatches
 
 
+class AnnounceEvents(msgspec.Struct, frozen=True):
+    """Notify other engines of the events that this one has accepted."""
+
+
 class LookForEvents(msgspec.Struct, frozen=True):
     """Read the events that other engines have accepted."""
 

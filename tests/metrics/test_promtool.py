@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """The check is the one that the file's header names."""
-    assert "SUCCESS: 23 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 24 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -91,6 +91,7 @@ def nightly(days: int, *, missed: int) -> dict[str, str]:
     return {**runs("succeeded", " ".join(counts)), last_success: f"_x24 {' '.join(times)}"}
 
 
+POOL = AT.replace("}", ', pool="compute"}')
 MISSED = f'stretto_schedule_due_times_total{{result="missed",{AT[1:]}'
 MATCHES = f'stretto_matches_total{{result="failed",{AT[1:]}'
 REFUSED = f'stretto_events_total{{result="refused",{AT[1:]}'
@@ -122,6 +123,10 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoStoreUnavailable": ("10m", {f"stretto_store_available{AT}": "0x20"}),
     "StrettoDaemonFenced": ("15m", {f"stretto_daemons_fenced_total{AT}": "0x10 1x20"}),
     "StrettoRunsUnclaimed": ("10m", {f"stretto_runs_unclaimed{AT}": "1x20"}),
+    "StrettoPoolStandsStill": (
+        "10m",
+        {f"stretto_pool_items_waiting{POOL}": "3x20", f"stretto_pool_items_in_flight{POOL}": "0x20"},
+    ),
     "StrettoRunsQuarantined": ("10m", {f"stretto_runs_quarantined{AT}": "1x20"}),
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
@@ -157,6 +162,8 @@ WELL = {
     f"stretto_inquiries_total{INQUIRIES}": "2x200",
     f"stretto_items_in_flight{AT}": "12x200",
     f"stretto_match_waiting_seconds{AT}": "2x200",
+    f"stretto_pool_items_waiting{POOL}": "3x200",
+    f"stretto_pool_items_in_flight{POOL}": "8x200",
     MATCHES: "3x200",
     REFUSED: "0+1x200",
     f"stretto_runs_in_progress{AT}": "1x200",

@@ -19,8 +19,8 @@ INTERRUPTED: Final = "interrupted"
 
 @click.command("list")
 @click.option(
-    "--status", "statuses", type=click.Choice(STATUSES), multiple=True,
-    help="Only runs with this status; several: with one of them.",
+    "--status", "statuses", type=click.Choice(STATUSES), multiple=True, metavar="STATUS",
+    help=f"Only runs with this status, or with one of several: {', '.join(STATUSES)}.",
 )  # fmt: skip
 @click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
 @click.option(

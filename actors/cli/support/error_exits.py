@@ -33,8 +33,12 @@ _REFUSED_AS_UNREACHABLE: Final = _DAMAGED | frozenset(
 
 
 @contextmanager
-def exiting_on_errors() -> Iterator[None]:
-    """End the process with a message and an exit code if the block raises an error of Stretto."""
+def exiting_on_errors(*, instead: str = "; use --daemon URL instead of --store") -> Iterator[None]:
+    """End the process with a message and an exit code if the block raises an error of Stretto.
+
+    Args:
+        instead: How the same command does without a store that is in use.
+    """
     try:
         yield
     except RequestRefused as error:
@@ -47,7 +51,7 @@ def exiting_on_errors() -> Iterator[None]:
     except InvalidDefinition as error:
         give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except StoreInUse as error:
-        give_up(f"{error}; use --daemon URL instead of --store", UNREACHABLE)
+        give_up(f"{error}{instead}", UNREACHABLE)
     except StrettoError as error:
         give_up(str(error), code_of(error))
 

@@ -223,6 +223,12 @@ def state_of(connection: Connection, ours: int) -> EngineState | None:
     return None if row is None else EngineState(row.commits, row.fenced_by)
 
 
+def versions_known(connection: Connection) -> list[tuple[str, str]]:
+    """Return the name of each engine that may write, and the newest version of the tables that it knows."""
+    rows = connection.execute(select(engines.c.name, engines.c.knows).where(engines.c.fenced_by.is_(None)))
+    return [(row.name, row.knows) for row in rows]
+
+
 def name_of_newest(connection: Connection) -> str | None:
     """Return the name of the engine that has opened the store last."""
     name: str | None = connection.scalar(select(engines.c.name).order_by(engines.c.number.desc()).limit(1))

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.limits import KeyUser
-from stretto.actors.journal.messages import ClaimLeft
+from stretto.actors.journal.messages import ClaimLeft, EventsElsewhere
 from stretto.actors.journal.peers import (
     LEASES_OF_AN_ANSWER,
     LEAST_ANSWER_SECONDS,
@@ -56,6 +56,8 @@ _LAST_RETRY_SECONDS: Final = 5.0
 
 _RELEASES: Final = "stretto_releases"
 """The channel on which engines say that they have given up runs."""
+_EVENTS: Final = "stretto_events"
+"""The channel on which engines say that they have accepted events."""
 _KEYS: Final = "stretto_keys"
 """The channel on which engines say that they have changed a key."""
 
@@ -154,6 +156,11 @@ class SqlPeers:
         self._notifications.append((_RELEASES, str(self._number)))
         self.look()
 
+    def events_accepted(self) -> None:
+        """Notify all other engines that this one has accepted events."""
+        self._notifications.append((_EVENTS, str(self._number)))
+        self._wake()
+
     def keys_written(self) -> None:
         """Notify all engines, also this one, of a change of the key-value store."""
         if (_KEYS, "") not in self._notifications:
@@ -220,7 +227,7 @@ class SqlPeers:
                 retry = min(2 * retry, _LAST_RETRY_SECONDS)
 
     def _serve(self, connection: Connection) -> None:
-        for channel in (channel_of(self._number), _RELEASES, _KEYS, CLAIMS, PERMITS):
+        for channel in (channel_of(self._number), _RELEASES, _EVENTS, _KEYS, CLAIMS, PERMITS):
             connection.execute(text(f"LISTEN {channel}"))
         forget_requests(connection)
         forget_past_rates(connection)
@@ -232,6 +239,7 @@ class SqlPeers:
                 self._next_look = time.monotonic() + self._look_seconds
                 self._look_due = True
                 self.watches.renew()
+                self._tell(self._engine, EventsElsewhere())  # a notification may have been lost
             self._look_at_watches(connection)
             self._send(connection)
             if self._look_due:
@@ -255,8 +263,12 @@ class SqlPeers:
             if message is not None:
                 self._tell(self._engine, message)
             return
+        is_own = payload == str(self._number)
+        if channel == _EVENTS:
+            self._tell(None if is_own else self._engine, EventsElsewhere())
+            return
         self._look_due = True
-        if channel == _RELEASES and payload != str(self._number):
+        if channel == _RELEASES and not is_own:
             self._tell(self._journal, ClaimLeft())
         elif channel == PERMITS:
             self._keys.permits_changed(payload)
@@ -316,7 +328,8 @@ class SqlPeers:
             self._delivered = set(received.waiting - again)
         for request in received.asked:
             self._tell(self._engine, PeerAsked(request))
-        self._take(connection, received.answers)
+        if received.answers:
+            self._take(connection, received.answers)
         return received.more
 
     def _look_at_keys(self, connection: Connection) -> None:
@@ -337,8 +350,6 @@ class SqlPeers:
                 actor.tell(message)
 
     def _take(self, connection: Connection, answers: list[PeerAnswer]) -> None:
-        if not answers:
-            return
         delete_requests(connection, (each.number for each in answers))
         for each in answers:
             asked = self._waiting.pop(each.number, None)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Final, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from stretto.actors.journal.sql.audit import AuditPruning
 from stretto.actors.journal.sql.claims import RunClaims
 from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.deletion import RunDeletion
+from stretto.actors.journal.sql.engines import versions_known
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.event_pruning import EventPruning
 from stretto.actors.journal.sql.kv import SqlKeyWriter
@@ -35,10 +36,13 @@ from stretto.actors.journal.sql.sensors import SqlSensorClaims
 from stretto.actors.journal.sql.shared_postgresql import SharedPostgres
 from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url, lock_of
 from stretto.actors.journal.sql.writer import SqlWriter
-from stretto.actors.journal.store import CannotOpenStore, Prune
+from stretto.actors.journal.store import CannotOpenStore, Prune, StoreInUse
 from stretto.actors.journal.store_clock import StoreClock
 from stretto.actors.process import is_locked
 from stretto.definitions.errors import StrettoError
+
+FINISH_SECONDS: Final = 60.0
+"""The server ends the transaction of a process that is frozen for so long as it finishes an upgrade."""
 
 
 class Store:
@@ -125,11 +129,32 @@ def share(
 
 
 def finish(location: Location, schema: Schema | None) -> None:
-    """Upgrade a store to the newest version that this Stretto knows. Raises StoreInUse or CannotOpenStore."""
-    guard, known = _guard(location), schema or SCHEMA
+    """Upgrade a store to the newest version that this Stretto knows. Raises StoreInUse or CannotOpenStore.
+
+    Engines that share it go on if all of them know that version, too.
+    """
+    known = schema or SCHEMA
+    if isinstance(location, InPostgres):
+        _finish_shared(SharedPostgres(location.url, FINISH_SECONDS), known)
+        return
+    guard = _guard(location)
     with opening(guard.store), _claimed(guard) as connection, connection:
         known.finish(connection, guard.store, guard.back_up)
         guard.release()
+
+
+def _finish_shared(guard: SharedPostgres, known: Schema) -> None:
+    """Finish the upgrade of a store in PostgreSQL. No engine joins meanwhile."""
+    with opening(guard.store), _connected(guard) as connection, connection, guard.joining(connection) as is_first:
+        with connection.begin():
+            others = [] if is_first else versions_known(connection)
+        older = [name for name, knows in others if knows in known.revisions and knows != known.newest]
+        if older:
+            raise StoreInUse(
+                f"cannot finish the upgrade of the store {guard.store}: it is in use by an older Stretto, "
+                f"{', '.join(older)}: stop it first"
+            )
+        known.finish(connection, guard.store, guard.back_up)
 
 
 def read(location: Location, keyring: Keyring | None, schema: Schema | None) -> SqlReader:

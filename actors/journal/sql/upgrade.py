@@ -44,7 +44,7 @@ def finish_upgrade(url: str) -> tuple[str, str]:
         The version before the upgrade, and the version now.
 
     Raises:
-        StoreInUse: A process has the store open for writing.
+        StoreInUse: A process has the store open for writing, and does not share it, or is older.
         CannotOpenStore: The store does not exist, has no tables, or cannot be opened.
     """
     location = locate(url)

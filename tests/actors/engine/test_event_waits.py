@@ -6,19 +6,24 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from stretto.actors import RunHandle, RunWasParked
 from stretto.actors.dispatch import Overran
+from stretto.actors.engine import event_waits
 from stretto.actors.events import EventWait, LookedBack, waits
 from stretto.actors.journal.sql import encoding
+from stretto.actors.runs import AnnounceEvents
 from stretto.definitions.rules import Event
 from tests.support.engines import Bench, outcome_of
 from tests.support.events import answer_of, event
 from tests.support.waiting import PATIENCE
 
+LONG_LEASE = 600.0
+"""No engine renews it during a test."""
 WAIT = """
 ref: test.wait
 parameters: {order: {type: integer, default: 17}}
@@ -252,6 +257,69 @@ def test_a_run_waits_for_an_event_that_another_engine_accepts(
     send(second, {"order": 17, "amount": 5})
     send(second, {"order": 17, "amount": 6})
     assert outcome_of(handle).output == {"amount": 6, "type": "payment"}
+
+
+def test_an_engine_hears_at_once_of_the_events_of_another_one(
+    postgres_url: str, start_bench: Callable[..., Bench]
+) -> None:
+    """It is notified: it renews its lease no sooner than after minutes, and does not read the store meanwhile."""
+    first = start_bench(store=postgres_url, store_lease=LONG_LEASE)
+    second = start_bench(store=postgres_url, store_lease=LONG_LEASE)
+    for amount in (6, 7, 8):
+        handle = first.submit(WAIT)
+        until_waiting(first, handle)
+        send(second, {"order": 17, "amount": amount})
+        assert outcome_of(handle).output == {"amount": amount, "type": "payment"}
+
+
+class Notified:
+    """Peers of an engine, which count the notifications."""
+
+    def __init__(self) -> None:
+        self.events = 0
+
+    def events_accepted(self) -> None:
+        """Count a notification."""
+        self.events += 1
+
+
+class Reminders:
+    """Timers at a moment that the test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.set: list[tuple[float, Any]] = []
+
+    def monotonic(self) -> float:
+        """Return the moment."""
+        return self.now
+
+    def remind_after(self, seconds: float, _to: Any, message: Any) -> None:
+        """Keep a reminder."""
+        self.set.append((seconds, message))
+
+
+def test_events_that_come_together_are_announced_together() -> None:
+    """The first one at once, those of the next moment with one notification at its end."""
+    timers, peers = Reminders(), Notified()
+    announcer = event_waits._Announcer(
+        cast("Any", SimpleNamespace(timers=timers)), cast("Any", None), cast("Any", peers)
+    )
+    announcer.tell(None)
+    assert (peers.events, timers.set) == (1, [])
+    timers.now += event_waits.ANNOUNCE_SECONDS / 4
+    for _ in range(10):
+        announcer.tell(None)
+    assert peers.events == 1
+    ((seconds, message),) = timers.set
+    assert seconds == pytest.approx(event_waits.ANNOUNCE_SECONDS * 3 / 4)
+    assert message == AnnounceEvents()
+    timers.now += event_waits.ANNOUNCE_SECONDS
+    announcer.announce()
+    assert peers.events == 2
+    timers.now += event_waits.ANNOUNCE_SECONDS
+    announcer.tell(None)
+    assert peers.events == 3
 
 
 def test_events_of_another_engine_that_come_faster_than_they_are_read_are_all_found(

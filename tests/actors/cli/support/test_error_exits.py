@@ -66,6 +66,9 @@ def test_a_store_in_use_leads_to_its_daemon(capsys: pytest.CaptureFixture[str]) 
         raise StoreInUse("the store is in use")
     assert raised.value.code == 3
     assert "use --daemon URL instead of --store" in capsys.readouterr().err
+    with pytest.raises(SystemExit), exiting_on_errors(instead=""):
+        raise StoreInUse("the store is in use")
+    assert capsys.readouterr().err == "stretto: the store is in use\n"
 
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.lease import Lease
-from stretto.actors.journal.messages import ClaimLeft
+from stretto.actors.journal.messages import ClaimLeft, EventsElsewhere
+from stretto.actors.journal.opening import share_store
 from stretto.actors.journal.peers import MAX_WAITING_REQUESTS, PeerAnswer, PeerAsked, PeerRequest, RequestUnanswered
 from stretto.actors.journal.records import Audited, Ending
 from stretto.actors.journal.sql import peers as module
@@ -23,11 +24,18 @@ from stretto.actors.journal.sql.peers import SqlPeers
 from stretto.actors.journal.sql.requests import insert_request, read_requests, write_answers
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreClosed, StoreLost
+from stretto.actors.journal.store_clock import StoreClock
 from stretto.definitions.data import EMPTY_LIST
 from stretto.definitions.errors import LimitExceeded
 from tests.support.recording import acceptance, happening
 from tests.support.shared_stores import LEASE, peers_of
 from tests.support.waiting import PATIENCE, Inbox, NewInbox, messages_of
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -42,7 +50,9 @@ def value_of(answer: Deferred) -> Any:
 
 
 def asked_of(inbox: "pykka.ActorRef[Inbox]") -> PeerRequest:
-    message = messages_of(inbox).get(timeout=PATIENCE)
+    message: Any = EventsElsewhere()
+    while message == EventsElsewhere():  # which comes with each renewal
+        message = messages_of(inbox).get(timeout=PATIENCE)
     assert isinstance(message, PeerAsked)
     return message.request
 
@@ -162,6 +172,24 @@ def test_engines_are_told_at_once_of_runs_that_were_given_up(
     peers_of(stopping).released()
     stopping.close()
     assert isinstance(messages_of(inbox).get(timeout=PATIENCE), ClaimLeft)
+    assert messages_of(own).empty()
+
+
+def test_the_other_engines_are_notified_of_events(postgres_url: str, new_inbox: NewInbox, stack: ExitStack) -> None:
+    """The one that has accepted them is not. Each looks itself when it begins, and at its renewals."""
+    accepting, other = (
+        stack.enter_context(share_store(postgres_url, None, Lease(600.0), StoreClock())) for _ in range(2)
+    )
+    peers_of(accepting).start(own := new_inbox(), new_inbox(), list)
+    peers_of(other).start(others := new_inbox(), new_inbox(), list)
+    for each in (own, others):
+        assert messages_of(each).get(timeout=PATIENCE) == EventsElsewhere()
+    peers_of(other).ask("drain", b"{}", engine=accepting.engine)
+    assert asked_of(own).kind == "drain"  # so both listen from now on
+    peers_of(accepting).events_accepted()
+    assert messages_of(others).get(timeout=PATIENCE) == EventsElsewhere()
+    peers_of(other).ask("drain", b"[]", engine=accepting.engine)
+    assert asked_of(own).body == b"[]"
     assert messages_of(own).empty()
 
 

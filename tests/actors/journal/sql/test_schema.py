@@ -3,6 +3,7 @@
 import re
 import shutil
 import sqlite3
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Executable, create_engine, insert, make_url, text
 from structlog.testing import capture_logs
 
+from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import open_reader, open_store
+from stretto.actors.journal.sql.engines import this_process
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
-from stretto.actors.journal.sql.store import finish, readers
+from stretto.actors.journal.sql.store import Store, finish, readers, share
 from stretto.actors.journal.sql.tables import definitions, metadata
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse
+from stretto.actors.journal.store_clock import StoreClock
 from tests.support.databases import database
 from tests.support.recording import acceptance, completed, happening
 
@@ -237,6 +241,28 @@ def test_a_store_in_use_is_not_finished(durable_url: str) -> None:
         with pytest.raises(StoreInUse):
             finish(locate(durable_url), None)
         store.writer.write([acceptance()])
+
+
+def test_an_upgrade_is_finished_beside_engines_that_know_the_new_version(postgres_url: str, tmp_path: Path) -> None:
+    """They go on. An older one that has joined must have stopped before."""
+    newer = replace(next_schema(tmp_path), contracts=frozenset({"test"}))
+
+    def join(schema: Schema | None) -> Store:
+        return stack.enter_context(share(locate(postgres_url), None, Lease(60.0), StoreClock(), schema))
+
+    with ExitStack() as stack:
+        new, old = join(newer), join(None)
+        new.writer.write([acceptance("a")])
+        with pytest.raises(StoreInUse, match=rf"an older Stretto, {this_process()}: stop it first"):
+            finish(locate(postgres_url), newer)
+        assert version(postgres_url) == SCHEMA.newest
+        old.close()
+        finish(locate(postgres_url), newer)
+        assert version(postgres_url) == "test"
+        new.writer.write([happening("a", completed())])
+        join(newer).writer.write([acceptance("b")])
+        with pytest.raises(CannotOpenStore, match="a newer Stretto has written it"):
+            join(None)
 
 
 def older_schema(folder: Path, revision: str) -> Schema:
