@@ -138,13 +138,13 @@ def show(ref: str, packs: tuple[str, ...], *, as_json: bool) -> None:
         echo_json(described, indent=2)
         return
     echo_lines(f"{ref} {described['version']}".rstrip() + f"\n  {described['description']}\n")
-    echo_lines(f"folder: {described['folder']}\nenvironment: {_environments(described)}")
+    echo_lines(f"folder: {described['folder']}\nenvironment: {_environments(described) or 'none'}")
     for each in described["environments"]:
         echo_lines(f"  {each['kind']}: {each['folder']}")
     if origin := described["origin"]:
         commit = f" ({origin['commit']})" if origin["commit"] else ""
         echo_lines(f"source: {origin['source']}{commit}")
-    for name in ("actions", "workflows"):
+    for name in filter(described.__getitem__, ("actions", "workflows")):
         echo_lines("\n".join([f"{name}:", *(f"  {each}" for each in described[name])]))
     for refused, reason in described["refused"].items():
         echo_lines(f"refused: {refused}: {reason}")
@@ -239,9 +239,9 @@ def _environments(described: dict[str, Any]) -> str:
 
 
 def _unknown(ref: str, known: list[str]) -> NoReturn:
-    from stretto.definitions.errors import nearest
+    from stretto.definitions.errors import names_there, nearest
 
-    hint = nearest(ref, known)
+    hint = nearest(ref, known) or names_there(known)
     give_up(f"there is no pack {ref!r}" + (f"; {hint}" if hint else ""), USAGE)
 
 

@@ -3,7 +3,8 @@
 import ctypes
 import errno
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from stretto.actors.packs.installing.records import Origin, forget, origin_of, r
 from stretto.actors.packs.installing.workplace import working_in
 from stretto.actors.packs.model import Pack
 from stretto.actors.packs.setup import remove_unused
-from stretto.definitions.errors import Finding
+from stretto.definitions.errors import Finding, Place
 
 _EXCHANGE: Final = 2
 _HERE: Final = -100
@@ -87,6 +88,7 @@ def install_pack(source: str, packs: Path, options: InstallOptions) -> Installed
             pack, findings = _read(root)
             folder = packs / pack.manifest.ref
             _check_place(folder, options)
+            findings = _found_in(findings, pack.manifest.folder, folder)
             _place(pack.manifest.folder, folder, place)
             record(folder, Origin(source if is_git_url(source) else str(Path(source).resolve()), options.ref, commit))
     except OSError as error:
@@ -164,10 +166,21 @@ def _root(files: Path, source: str) -> Path:
     raise CannotInstallPack(f"{source} {found}")
 
 
+def _found_in(findings: Iterable[Finding], root: Path, folder: Path) -> tuple[Finding, ...]:
+    """Return findings in the files of a folder, each with its file's path below another one."""
+
+    def moved(place: Place) -> Place:
+        path = Path(place.file)
+        return replace(place, file=str(folder / path.relative_to(root))) if path.is_relative_to(root) else place
+
+    return tuple(replace(each, place=moved(each.place)) for each in findings)
+
+
 def _read(root: Path) -> tuple[Pack, tuple[Finding, ...]]:
     packs, errors = examine_packs([root])
     if not packs:
-        raise CannotInstallPack("\n  ".join(["its pack.yaml cannot be used", *map(str, errors)]))
+        named = map(str, _found_in(errors, root, Path()))
+        raise CannotInstallPack("\n  ".join(["its pack.yaml cannot be used", *named]))
     return packs[0], tuple(errors)
 
 

@@ -46,6 +46,8 @@ def test_a_pack_is_installed_listed_shown_and_removed(source: Path) -> None:
     shown = packs("show", "tools").stdout
     assert f"source: {source.as_uri()} ({commit})" in shown
     assert "actions:\n  tools.greet" in shown
+    assert not any(line.rstrip().endswith(":") and line != "actions:" for line in shown.splitlines()), shown
+    assert "there is no pack 'x'; there are: tools\n" in packs("show", "x").stderr
     assert packs("remove", "tools").exit_code == 0
     assert packs("list").stdout == ""
 

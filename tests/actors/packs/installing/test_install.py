@@ -393,3 +393,13 @@ def test_a_pack_with_wrong_actions_is_installed_with_its_findings(source: Path, 
     (source / "actions/bad.yaml").write_text("ref: tools.bad\nentry_point: nowhere.py\n")
     installed = install_pack(str(source), packs, DEFAULTS)
     assert [each.code for each in installed.findings] == ["no_such_file"]
+    assert [each.place.file for each in installed.findings] == [str(installed.folder / "actions/bad.yaml")]
+
+
+def test_a_pack_that_is_refused_names_its_file_and_no_folder_of_the_command(source: Path, packs: Path) -> None:
+    """That folder is gone when the message is read."""
+    (source / "pack.yaml").write_text("label: Tools\n")
+    with pytest.raises(CannotInstallPack) as refused:
+        install_pack(str(source), packs, DEFAULTS)
+    assert "\n  pack.yaml:1:1: " in str(refused.value)
+    assert ".stretto" not in str(refused.value)
