@@ -225,7 +225,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         sensors = None if options.sensors is None else SensorSupport(options.sensors, answer, access)
         if journal is not None:
             if journal.peers is not None:
-                _share_keys(services, journal.peers)
+                _share_keys(services, journal.peers, journal.server_now)
             journal.start(timers, instruments, lambda: services.engine_if_made)
         return EngineParts(
             services, catalogue, pack_configuration, metrics_url, journal, claimed, options.retention,
@@ -299,10 +299,10 @@ def _resize(services: Services, engine: "pykka.ActorRef[Actor]", pool: str, capa
             engine.tell(SharePermits())
 
 
-def _share_keys(services: Services, peers: Peers) -> None:
+def _share_keys(services: Services, peers: Peers, now: Callable[[], float]) -> None:
     """Share the permits and the rates of keys with the other engines of the store."""
     services.key_limits.connect(peers.share, lambda: _share_permits(services))
-    services.rate_limits.connect(peers.take_times, services.now)
+    services.rate_limits.connect(peers.take_times, now)
 
 
 def _share_permits(services: Services) -> None:

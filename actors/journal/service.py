@@ -58,6 +58,11 @@ class OpenJournal:
         """The clock of recorded times, in seconds since the epoch: that of this machine, or of the store's server."""
         return time.time if self.sharing is None else self.sharing.clock.now
 
+    @property
+    def server_now(self) -> "Callable[[], float]":
+        """The clock of what engines share out by the server's time: it goes backwards when that is set back."""
+        return time.time if self.sharing is None else self.sharing.clock.server_now
+
     def start(
         self, timers: "Timers", instruments: "Instruments", engine: "Callable[[], pykka.ActorRef[Any] | None]"
     ) -> None:

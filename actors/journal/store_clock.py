@@ -23,6 +23,11 @@ class StoreClock:
             self._last = max(self._last, self.monotonic() + self._offset)
             return self._last
 
+    def server_now(self) -> float:
+        """Return the server's time as it was measured last. It goes backwards if the server's clock was set back."""
+        with self._lock:
+            return self.monotonic() + self._offset
+
     def measured(self, server_time: float, sent: float, received: float) -> None:
         """Correct the clock by a reading of the server's clock.
 

@@ -248,7 +248,7 @@ class RateLimits:
 
         Args:
             ask: Lets the store give the times of keys.
-            now: The store's clock.
+            now: The clock of the store's server, which may be set back.
         """
         self._ask, self._now = ask, now
 

@@ -5,9 +5,12 @@ intervals before its time.
 """
 
 from math import floor, inf
-from typing import Protocol
+from typing import Final, Protocol
 
-from stretto.actors.journal import RatePortion
+from stretto.actors.journal import PORTION_SECONDS, PORTIONS_AHEAD, RatePortion
+
+MAX_PORTIONS_AHEAD: Final = 4 * PORTIONS_AHEAD
+"""Times that are more portions ahead than the store gives are dropped."""
 
 
 class RateSlots(Protocol):
@@ -89,13 +92,21 @@ class PortionSlots:
 
     def opens_at(self, now: float) -> float:
         """Return when the next item may start, or infinity if no time is left."""
-        return max(self.first_at - (self.burst - 1) * self.interval, now) if self.left else inf
+        if not self.left or self._is_unreal(now):
+            return inf
+        return max(self.first_at - (self.burst - 1) * self.interval, now)
 
     def unused(self) -> tuple[float, float] | None:
         """Return the first time that is left, and the end of the portion, or None if none is left."""
         return (self.first_at, self.end) if self.left else None
 
+    def _is_unreal(self, now: float) -> bool:
+        """Return whether the times are so far ahead that the clock was set back since: the store has nearer ones."""
+        return self.first_at - now > MAX_PORTIONS_AHEAD * max(PORTION_SECONDS, self.interval)
+
     def _lose_passed(self, now: float) -> None:
+        if self.left and self._is_unreal(now):
+            self.left = 0
         passed = min(self.left, floor((now - self.first_at) / self.interval)) if now > self.first_at else 0
         self.first_at += passed * self.interval
         self.left -= passed

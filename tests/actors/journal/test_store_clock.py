@@ -40,3 +40,13 @@ def test_it_never_goes_backwards() -> None:
     assert machine.clock.now() == 9000.0
     machine.seconds += 1.0
     assert machine.clock.now() == 9000.5
+
+
+def test_the_servers_time_is_followed_also_backwards() -> None:
+    """What engines share out by that time would stand still for as long as it was set back."""
+    machine = Machine(9000.0)
+    assert machine.clock.now() == machine.clock.server_now() == 9000.0
+    machine.clock.measured(5400.0, sent=50.0, received=50.0)
+    assert machine.clock.server_now() == 5400.0
+    machine.seconds += 0.5
+    assert machine.clock.server_now() == 5400.5

@@ -289,7 +289,7 @@ def test_a_connection_that_is_closed_as_the_runner_stops_is_closed(ends: "Simple
             writer.close()
 
     async def cancel_and_stop() -> None:
-        runner.cancel(reading)
+        reading.cancel()
         stopping.start()
         ready: Any = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
         while not any("_begin_closing" in str(each) for each in tuple(ready)):

@@ -54,6 +54,17 @@ def test_a_time_that_has_passed_is_lost() -> None:
     assert (len(starts_of(slots, 12.5)), slots.lost, slots.left) == (1, 2, 0)
 
 
+def test_times_are_dropped_when_the_clock_was_set_back_far() -> None:
+    """The next portion has nearer ones."""
+    slots = PortionSlots(1.0, 1)
+    slots.fill(RatePortion("k", 10_000.0, 2, 10_002.0), 10_000.0)
+    assert slots.opens_at(9_900.0) == 10_000.0, "others may have all times before it"
+    assert slots.opens_at(6_400.0) == inf
+    assert (slots.usable(6_400.0), slots.left) == (0, 0)
+    slots.fill(RatePortion("k", 6_401.0, 1, 6_402.0), 6_400.0)
+    assert len(starts_of(slots, 6_401.0)) == 1
+
+
 def test_a_portion_that_comes_too_late_says_by_how_much() -> None:
     slots = PortionSlots(1.0, 1)
     slots.fill(RatePortion("k", 10.0, 1, 11.0), 13.0)
