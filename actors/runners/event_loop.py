@@ -291,6 +291,8 @@ class EventLoopRunner:
         async with asyncio.timeout(CLEAN_UP_SECONDS):
             await close_connections()
             await asyncio.get_running_loop().shutdown_asyncgens()
+        # asyncio closes a connection in the turn after the one in which an action that ends calls `close`.
+        await asyncio.sleep(0)
 
     def _log_stray(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         # After the end, asyncio complains of pending tasks, which have been logged as left behind.

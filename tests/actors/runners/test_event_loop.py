@@ -1,6 +1,7 @@
 import asyncio
 import contextvars
 import selectors
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -271,6 +272,36 @@ def test_stop_cancels_all_and_ends_the_thread(ends: "SimpleQueue[Finished]") -> 
     assert strays[0].cancelled()
     with pytest.raises(RuntimeError, match="stopped"):
         runner.start(*call(stray), ends.put)
+
+
+def test_a_connection_that_is_closed_as_the_runner_stops_is_closed(ends: "SimpleQueue[Finished]") -> None:
+    """By an action that was cancelled just before: asyncio closes a connection in the loop's next turn."""
+    runner, (ours, theirs) = EventLoopRunner(), socket.socketpair()
+    stopping = threading.Thread(target=runner.stop)
+    reads = threading.Event()
+
+    async def read() -> None:
+        reader, writer = await asyncio.open_connection(sock=ours)
+        reads.set()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    async def cancel_and_stop() -> None:
+        reading.cancel()
+        stopping.start()
+        ready: Any = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+        while not any("_begin_closing" in str(each) for each in tuple(ready)):
+            pass
+
+    with theirs:
+        reading = runner.start(*call(read), ends.put)
+        assert reads.wait(PATIENCE)
+        runner.start(*call(cancel_and_stop), ends.put)
+        assert {ends.get(timeout=PATIENCE).status for _ in range(2)} == {"succeeded", "cancelled"}
+        stopping.join(PATIENCE)
+        assert ours.fileno() == -1
 
 
 def test_stop_without_a_call_needs_no_thread() -> None:
