@@ -80,6 +80,7 @@ def test_a_run_is_started_from_the_form_and_watched_to_its_end(page: "Page", dae
     """From the list of definitions. A file fills a field."""
     page.get_by_role("link", name="Definitions").click()
     page.get_by_role("link", name="Start ops/greet").click()
+    page.get_by_text("Choose a file").first.wait_for()  # the script shows it
     page.set_input_files("[data-for=p1]", {"name": "names.txt", "mimeType": "text/plain", "buffer": b"Ada\nAlan\n"})
     page.get_by_label("names").and_(page.locator("textarea")).wait_for()
     while "Alan" not in page.locator("#p1").input_value():

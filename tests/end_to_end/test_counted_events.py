@@ -69,6 +69,7 @@ def send(connection: socket.socket, count: int) -> None:
             answer += connection.recv(65_536)
 
 
+@pytest.mark.own_process("the threads of a pool that starts are counted with it")
 def test_the_calls_for_an_event_are_few(tmp_path: Path, folder: Path, sqlite_url: str) -> None:
     """The difference between one number of them and twice as many: from the socket to the answer."""
     calls: Counter[str] = Counter()
