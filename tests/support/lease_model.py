@@ -2,7 +2,8 @@
 
 Two processes, one run of one item, leases, a clock, delays of any length, one death. A transaction of the store is one
 step, because the row of an engine is locked by its commit and by who fences it. All between two transactions may be
-delayed for ever. A rule that is left out shows what it is for: the explorer finds a state that breaks a promise.
+delayed for ever. So may the last commit of a dead process, until its successor is there. A rule that is left out shows
+what it is for: the explorer finds a state that breaks a promise.
 """
 
 from collections import deque
@@ -25,6 +26,7 @@ RULES: Final = frozenset(
         "the lease is looked at before a start",
         "an answer is in the commit of its change",
         "a run is given up behind its last record",
+        "a daemon that starts again has a new number",
     }
 )
 
@@ -58,6 +60,8 @@ class State(NamedTuple):
     performed: int
     next_engine: int
     deaths_left: int
+    late: tuple[int, tuple[str, ...], str] | None = None
+    """The last commit of the dead process, if it is still under way: its engine, its copy of the log, the entry."""
 
 
 Step = tuple[State, str | None]
@@ -90,6 +94,8 @@ class Model(NamedTuple):
         """Yield what may happen next."""
         if state.now < self.moments:
             yield state._replace(now=state.now + 1), None
+        if state.late is not None:
+            yield self._arrive_late(state, *state.late)
         for number, process in enumerate(state.processes):
             if process.state == "dead":
                 yield from self._restart(state, number)
@@ -102,15 +108,33 @@ class Model(NamedTuple):
                 yield from self._perform(state, number, process)
 
     def _restart(self, state: State, number: int) -> Iterator[Step]:
-        if state.next_engine < ENGINES:
+        if "a daemon that starts again has a new number" not in self.rules:
+            engine = state.processes[number].engine
+            again = state._replace(
+                expiries=_with(state.expiries, engine, state.now + LEASE), fenced=_with(state.fenced, engine, False)
+            )
+            yield _put(again, number, Process(engine, "up", (), state.now + LEASE)), None
+        elif state.next_engine < ENGINES:
             new = state.next_engine
             begun = state._replace(expiries=_with(state.expiries, new, state.now + LEASE), next_engine=new + 1)
             yield _put(begun, number, Process(new, "up", (), state.now + LEASE)), None
 
     def _die(self, state: State, number: int, process: Process) -> Iterator[Step]:
-        """A commit that was sent may arrive after the death of its sender: that is the same as dying after it."""
+        """A commit that was sent may arrive after the death of its sender."""
         if state.deaths_left:
-            yield _put(state._replace(deaths_left=0), number, process._replace(state="dead", flight=None)), None
+            dead = _put(state._replace(deaths_left=0), number, process._replace(state="dead", flight=None))
+            yield dead, None
+            if process.flight is not None and process.flight[0] == "commit":
+                yield dead._replace(late=(process.engine, process.copy, str(process.flight[1]))), None
+
+    def _arrive_late(self, state: State, engine: int, copy: tuple[str, ...], entry: str) -> Step:
+        """The last commit of a dead process arrives at the store."""
+        arrived = state._replace(late=None)
+        if state.fenced[engine] and "a commit checks the fence" in self.rules:
+            return arrived, None
+        is_answered = entry == "change" and "an answer is in the commit of its change" in self.rules
+        written = arrived._replace(log=(*state.log, entry), asked=state.asked and not is_answered)
+        return written, _broken_by(state, copy, entry)
 
     def _arrive(self, state: State, number: int, process: Process) -> Iterator[Step]:
         """A transaction arrives at the store."""
@@ -141,13 +165,7 @@ class Model(NamedTuple):
         yield self._commit(state, number, process, str(what))
 
     def _commit(self, state: State, number: int, process: Process, entry: str) -> Step:
-        broken = None
-        if process.copy != state.log:
-            broken = "two daemons write a run"
-        elif entry == "end" and "end" in state.log:
-            broken = "an end is recorded twice"
-        elif entry == "change" and "change" in state.log:
-            broken = "a request changes a run twice"
+        broken = _broken_by(state, process.copy, entry)
         written = state._replace(log=(*state.log, entry))
         flight: Flight = None
         if entry == "change":
@@ -168,6 +186,8 @@ class Model(NamedTuple):
             if other != engine and expiry is not None and expiry < state.now and not state.fenced[other]:
                 yield state._replace(fenced=_with(state.fenced, other, True)), None
         is_free = state.owner is None or (state.owner != engine and state.fenced[state.owner])
+        if "a daemon that starts again has a new number" not in self.rules:
+            is_free = is_free or state.owner == engine
         if process.state == "up" and is_free and not state.fenced[engine] and "end" not in state.log:
             owned = state._replace(owner=engine)
             if "entries are read after the claim" in self.rules:
@@ -212,6 +232,17 @@ class Model(NamedTuple):
         ends: Flight = ("commit", "end") if process.state == "owns" and process.flight is None else process.flight
         performed = state._replace(performed=min(state.performed + 1, 2))
         yield _put(performed, number, process._replace(about_to_perform=False, flight=ends)), broken
+
+
+def _broken_by(state: State, copy: tuple[str, ...], entry: str) -> str | None:
+    """Return the promise that a commit breaks, if it does."""
+    if copy != state.log:
+        return "two daemons write a run"
+    if entry == "end" and "end" in state.log:
+        return "an end is recorded twice"
+    if entry == "change" and "change" in state.log:
+        return "a request changes a run twice"
+    return None
 
 
 class Found(NamedTuple):

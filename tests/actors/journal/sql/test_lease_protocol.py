@@ -16,6 +16,7 @@ NEEDED = {
     "the lease is looked at before a start": (Model(), "an item starts in a run of another daemon"),
     "an answer is in the commit of its change": (Model(asks=True), "a request changes a run twice"),
     "a run is given up behind its last record": (Model(drains=True), "two daemons write a run"),
+    "a daemon that starts again has a new number": (Model(), "two daemons write a run"),
 }
 """Each rule, where the model breaks without it, and the promise that is broken."""
 
