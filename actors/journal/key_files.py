@@ -50,9 +50,13 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
 def _refuse_if_store_exists(store: Path, key: Path) -> None:
     """Raise CannotOpenStore if a store exists without its key: a new key could not decrypt its secrets."""
     if exists(store) and store.stat().st_size:
-        with store.open("rb") as file:
-            if file.read(len(_SQLITE)) != _SQLITE:
-                raise CannotOpenStore(f"cannot open the store sqlite:///{store}: the file is not an SQLite database")
+        try:
+            with store.open("rb") as file:
+                begin = file.read(len(_SQLITE))
+        except OSError as error:
+            raise CannotOpenStore(f"cannot open the store sqlite:///{store}: {error.strerror}") from error
+        if begin != _SQLITE:
+            raise CannotOpenStore(f"cannot open the store sqlite:///{store}: the file is not an SQLite database")
         raise CannotOpenStore(
             f"cannot open the store sqlite:///{store}: its key {key} is missing, and no other is configured "
             "(engine.store_key); restore it, or, if the store has no secrets or they may be lost, create a new one: "

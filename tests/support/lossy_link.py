@@ -1,5 +1,6 @@
 """Stands between a client and a PostgreSQL server, and breaks just when a transaction is committed."""
 
+import contextlib
 import select
 import socket
 import threading
@@ -40,7 +41,7 @@ class LossyLink:
             threading.Thread(target=self._link, args=(client,), daemon=True).start()
 
     def _link(self, client: socket.socket) -> None:
-        with client, self._connect() as server:
+        with client, self._connect() as server, contextlib.suppress(OSError):  # either has gone away
             others = {client: server, server: client}
             while True:
                 readable, _, _ = select.select([client, server], [], [])

@@ -59,6 +59,14 @@ def test_of_a_folder_that_is_not_there_the_store_tells(tmp_path: Path) -> None:
     assert keyring_for(f"sqlite:///{tmp_path}/absent/store.db", None) is None
 
 
+def test_a_folder_in_the_place_of_a_store_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+    """With a message, before a key is made for it."""
+    (tmp_path / "store.db").mkdir()
+    with pytest.raises(CannotOpenStore, match=r"store\.db: Is a directory$"):
+        keyring_for(sqlite_url, None)
+    assert not (tmp_path / "store.db.key").exists()
+
+
 def test_a_file_that_is_not_a_database_needs_no_key(sqlite_url: str, tmp_path: Path) -> None:
     """The message says so, and does not advise to make a key for it."""
     (tmp_path / "store.db").write_text("junk")

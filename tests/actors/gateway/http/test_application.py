@@ -51,7 +51,7 @@ def test_an_answer_has_the_requests_id_and_is_not_kept(tmp_path: Path) -> None:
         (post(f"{API}/runs", {"workflow": "nobody"}), 404, "unknown_workflow", "'nobody'"),
         (post(f"{API}/runs", {"workflow": "/etc/passwd"}), 404, "unknown_workflow", "does not open clients' paths"),
         (post(f"{API}/runs", {"workflow": "a.yaml"}), 404, "unknown_workflow", "does not open clients' paths"),
-        (post(f"{API}/runs", {"workflow": 5}), 400, "bad_request", "at `workflow"),
+        (post(f"{API}/runs", {"workflow": 5}), 400, "bad_request", "`workflow` must be a text or an object, got 5"),
         (http("POST", f"{API}/runs", b"no json"), 400, "bad_request", "the body must be a JSON object"),
         (http("GET", f"{API}/runs/%00%ff/status"), 404, "unknown_run", "there is no run"),
     ],
