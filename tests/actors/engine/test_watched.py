@@ -144,7 +144,8 @@ def test_many_followers_are_one_watch_and_no_read(
     for each in followers:
         each.to_the_end()
     assert outcome_of(handle).status == "cancelled"
-    assert watches_taken.left() == []
+    # The first look of an engine is a renewal: it asks once more for what has not come yet.
+    assert [each.runs for each in watches_taken.left()] in ([], [{run.id: "whole"}])
 
 
 def test_news_come_at_most_four_times_a_second(
