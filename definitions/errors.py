@@ -217,6 +217,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if len(others) > MAX_NAMES_COMPARED or len(name) > 100:
         return ""
     matches = difflib.get_close_matches(name, others, n=1, cutoff=0.6)
+    if not matches:  # a name in the other case shares no letter with the known one
+        folded = {each.casefold(): each for each in others}
+        matches = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)]
     return f"did you mean {matches[0]!r}?" if matches else ""
 
 

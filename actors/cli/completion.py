@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 from stretto.actors.locating import definition_files
 
@@ -31,7 +32,7 @@ def complete_workflow(context: click.Context, _parameter: click.Parameter, incom
 
 
 @click.command(epilog="\b\nTo install it:\n" + "\n".join(f"  {line}" for line in _INSTALLING.values()))
-@click.argument("shell", type=click.Choice(list(_INSTALLING)))
+@click.argument("shell", type=Choice(list(_INSTALLING)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL."""

@@ -6,13 +6,14 @@ from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, load_or_exit
 from stretto.actors.cli.support.asked_daemon import AskedDaemon, with_asked_daemon
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 
 @click.command()
 @click.argument("workflow", shell_complete=complete_workflow)
 @click.option(
-    "--format", "form", type=click.Choice(["mermaid", "dot", "svg"]), default="mermaid", show_default=True,
+    "--format", "form", type=Choice(["mermaid", "dot", "svg"]), default="mermaid", show_default=True,
     help="The language of the drawing.",
 )  # fmt: skip
 @DEFINITIONS

@@ -18,6 +18,7 @@ from stretto.actors.cli.runs.options import (
 )
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.printable import echo_json, echo_lines
 from stretto.actors.journal import INQUIRY_STATUSES, MAX_PAGE
 from stretto.actors.operations import (
@@ -52,7 +53,7 @@ def inquiries() -> None:
 
 @inquiries.command("list")
 @click.option(
-    "--status", type=click.Choice([*INQUIRY_STATUSES, "all"]), default="pending", show_default=True,
+    "--status", type=Choice([*INQUIRY_STATUSES, "all"]), default="pending", show_default=True,
     help="Only those with this status.",
 )  # fmt: skip
 @click.option("--of-run", "of_run", metavar="RUN", help="Only those of this run.")

@@ -12,6 +12,7 @@ from stretto.actors.cli.runs.listing import show_cursor
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, NOTE, UTC, print_json, with_runs
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.printable import echo_json, echo_lines
 from stretto.actors.kv import MAX_SECONDS
 from stretto.actors.operations import (
@@ -87,7 +88,7 @@ def get(source: "Source", *, name: str, scope: Any, owner: str | None, reveal: b
 @_NAME
 @click.argument("value")
 @click.option("--secret", is_flag=True, help="Encrypt the value in the store, and mask it wherever it is shown.")
-@click.option("--type", "kind", type=click.Choice(["text", "json"]), help="How VALUE is read. [default: see above]")
+@click.option("--type", "kind", type=Choice(["text", "json"]), help="How VALUE is read. [default: see above]")
 @click.option("--expires", "lasts", callback=seconds_of, metavar="DURATION", help="When it is deleted, such as 90d.")
 @click.option("--version", type=click.IntRange(0), help="Only if the key has this version; 0: only if it is not there.")
 @NOTE
@@ -126,7 +127,7 @@ def set_key(
 
 
 @kv.command("list")
-@click.option("--scope", type=click.Choice(["system", "user", "pack"]), help="Only keys of this scope.")
+@click.option("--scope", type=Choice(["system", "user", "pack"]), help="Only keys of this scope.")
 @click.option("--owner", metavar="NAME", help="Only keys of this user or pack.")
 @click.option("--prefix", metavar="TEXT", help="Only keys whose names begin so.")
 @LIMIT

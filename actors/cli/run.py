@@ -24,6 +24,7 @@ from stretto.actors.cli.support.action_options import (
     rendered_commands,
 )
 from stretto.actors.cli.support.asked_daemon import is_of_this_machine, named_daemon
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.client_tokens import DAEMON_VARIABLE, TOKEN_FILE
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.support.progress_option import PROGRESS
@@ -68,6 +69,7 @@ STOP_SECONDS = 2.0
 @PROGRESS
 @click.option(
     "--log-level",
+    type=Choice(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), case_sensitive=False),
     metavar="LEVEL",
     help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR. [default: WARNING; core.log: INFO]",
 )
@@ -116,10 +118,7 @@ def run(
     from stretto.actors.runners import capture_prints
     from stretto.definitions.errors import StrettoError
 
-    try:
-        log_run(log_level, workflow=workflow)
-    except ValueError as error:
-        raise click.UsageError(f"--log-level: {error}") from None
+    log_run(log_level, workflow=workflow)
     if resume is not None:
         new = (workflow, assignments, inputs, labels, priority, idempotency_key, note, daemon, token_file, detach)
         prepare = partial(_continued_run, _resumable(resume, store, store_key, of_a_new_run=any(new)))

@@ -13,6 +13,7 @@ from stretto.actors.access import ROLES, Access, access_of_file, access_of_store
 from stretto.actors.cli.runs.options import UTC, print_json
 from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock, seconds_of
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.client_tokens import DAEMON_VARIABLE, TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
@@ -171,7 +172,7 @@ def tokens() -> None:
 
 @tokens.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="The rights of the token.")
+@click.option("--role", type=Choice(ROLES), required=True, help="The rights of the token.")
 @click.option(
     "--expires", "lasts", callback=seconds_of, metavar="DURATION", help="Its end, such as 90d. [default: none]"
 )

@@ -340,11 +340,3 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 def fields_of(section: str) -> dict[str, msgspec.structs.FieldInfo]:
     """Return the settings of a section, by name."""
     return {field.name: field for field in msgspec.structs.fields(SECTIONS[section])}
-
-
-def expected(section: str, key: str) -> str:
-    """Return in words which values a setting takes."""
-    for note in getattr(fields_of(section)[key].type, "__metadata__", ()):
-        if isinstance(note, Meta) and note.description is not None:
-            return note.description
-    raise LookupError(f"{section}.{key} has no description")

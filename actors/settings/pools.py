@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from stretto.actors.settings.carriers import carrier_problem
 from stretto.actors.settings.pool import HERE, MAX_POOLS, PoolSettings
+from stretto.actors.settings.refusing import refusal_of
 from stretto.definitions.errors import names_there, nearest
 from stretto.definitions.source import MapNode, Node, kind_of, to_data
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
-_MAX_SHOWN: Final = 80
 # msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
 msgspec.convert({}, PoolSettings)
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(PoolSettings)}
@@ -85,16 +84,9 @@ def _pool(name: str, node: MapNode, problems: list[str]) -> PoolSettings:
         try:
             found = msgspec.structs.replace(found, **{key: _converted(key, value)})
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            shown = repr(to_data(value))
-            shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
-            problems.append(f"{line}: pools.{name}.{key} must be {_expected(key)}, got {shown}")
+            problems.append(f"{line}: {refusal_of(f'pools.{name}.{key}', _FIELDS[key], to_data(value))}")
     return found
 
 
 def _converted(key: str, value: Node) -> Any:
     return getattr(msgspec.convert({key: to_data(value)}, PoolSettings), key)
-
-
-def _expected(key: str) -> str:
-    notes = getattr(_FIELDS[key].type, "__metadata__", ())
-    return next(each.description for each in notes if isinstance(each, Meta) and each.description is not None)

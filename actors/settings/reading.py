@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
+from stretto.actors.settings.model import SECTIONS, Settings, fields_of
 from stretto.actors.settings.pool import HERE
 from stretto.actors.settings.pools import default_pool_problem, read_pools
+from stretto.actors.settings.refusing import refusal_of
 from stretto.actors.text_files import read_text
 from stretto.definitions.errors import Finding, StrettoError, nearest
 from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data, undecoded_place
@@ -20,7 +21,6 @@ FILE_VARIABLE: Final = "STRETTO_CONFIG"
 STORE_VARIABLE: Final = "STRETTO_STORE"
 """The short name of STRETTO__ENGINE__STORE, which wins over it. `stretto runs` reads it, too."""
 PREFIX: Final = "STRETTO__"
-_MAX_SHOWN = 80
 
 # msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
 for _each in (Settings, *SECTIONS.values()):
@@ -111,10 +111,8 @@ def read_settings(
         try:
             values[each.section][each.key] = _converted(each)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            found = repr(each.value)
-            found = found if len(found) <= _MAX_SHOWN else f"{found[:_MAX_SHOWN]}..."
-            wanted = expected(each.section, each.key)
-            problems.append(f"{each.place}: {each.section}.{each.key} must be {wanted}, got {found}")
+            field = fields_of(each.section)[each.key]
+            problems.append(f"{each.place}: {refusal_of(f'{each.section}.{each.key}', field, each.value)}")
         origins[f"{each.section}.{each.key}"] = each.place
     pools = {} if root is None else read_pools(root, environment, problems)
     origins.update({f"pools.{name}": pool.place for name, pool in pools.items()})

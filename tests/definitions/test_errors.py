@@ -57,6 +57,7 @@ def test_the_nearest_name_is_offered_only_when_near() -> None:
     assert nearest("concurency", ["concurrency", "delay"]) == "did you mean 'concurrency'?"
     assert nearest("zzz", ["concurrency", "delay"]) == ""
     assert nearest("x", []) == ""
+    assert nearest("infos", ["DEBUG", "INFO"]) == "did you mean 'INFO'?"
 
 
 def test_existing_names_are_listed_in_order_and_bounded() -> None:

@@ -9,6 +9,7 @@ from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, find_run, p
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment_of
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.journal import OUTCOMES, STATUSES
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
@@ -19,7 +20,7 @@ INTERRUPTED: Final = "interrupted"
 
 @click.command("list")
 @click.option(
-    "--status", "statuses", type=click.Choice(STATUSES), multiple=True, metavar="STATUS",
+    "--status", "statuses", type=Choice(STATUSES), multiple=True, metavar="STATUS",
     help=f"Only runs with this status, or with one of several: {', '.join(STATUSES)}.",
 )  # fmt: skip
 @click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
@@ -33,7 +34,7 @@ INTERRUPTED: Final = "interrupted"
 )  # fmt: skip
 @click.option("--search", metavar="TEXT", help="Only runs with TEXT in the workflow's ref or in a label.")
 @click.option("--by", metavar="NAME", help="Only runs that this token or user has started.")
-@click.option("--priority", type=click.Choice(PRIORITIES), help="Only runs of this priority.")
+@click.option("--priority", type=Choice(PRIORITIES), help="Only runs of this priority.")
 @click.option("--parent", metavar="RUN", help="Only the runs of this run's sub-workflows.")
 @click.option("--all", "everything", is_flag=True, help="List the runs of sub-workflows, too.")
 @LIMIT
@@ -112,11 +113,11 @@ def format_labels(labels: dict[str, str] | None) -> str:
 @RUN
 @click.option("--task", metavar="TASK", help="Only items of this task.")
 @click.option(
-    "--outcome", "outcomes", type=click.Choice(OUTCOMES), multiple=True,
+    "--outcome", "outcomes", type=Choice(OUTCOMES), multiple=True,
     help="Only attempts with this outcome, `failed`: all but succeeded; several: with one of them.",
 )  # fmt: skip
 @click.option("--visit", type=click.IntRange(min=1), help="Only items of this visit of the task.")
-@click.option("--order", type=click.Choice(["ended", "index"]), default="ended", help="Sort by end or by index.")
+@click.option("--order", type=Choice(["ended", "index"]), default="ended", help="Sort by end or by index.")
 @click.option("--min-attempts", type=click.IntRange(min=1), default=1, help="Only attempts with this number or more.")
 @click.option("--index", type=click.IntRange(min=0), help="With --task: show this item, with its result.")
 @LIMIT

@@ -11,6 +11,7 @@ from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json,
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between
+from stretto.actors.cli.support.choices import Choice
 from stretto.actors.cli.support.printable import json_for, one_line
 from stretto.actors.history import error_lines
 from stretto.actors.operations import (
@@ -30,7 +31,7 @@ _COUNTS: Final = ("total", "succeeded", "failed")
 
 @click.command()
 @RUN
-@click.option("--items", type=click.Choice(["failed", "all", "succeeded"]), help="Show its ended items, too.")
+@click.option("--items", type=Choice(["failed", "all", "succeeded"]), help="Show its ended items, too.")
 @LIMIT
 @CURSOR
 @UTC

@@ -150,7 +150,7 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
         (("ECHO", "--definitions", "no_such_folder"), "no folder of definitions 'no_such_folder'"),
         (
             ("ECHO", "--log-level", "LOUD"),
-            "--log-level: level must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, got 'LOUD'",
+            "Invalid value for '--log-level': 'LOUD' is not one of 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'",
         ),
         (("ECHO", "--frob"), "No such option"),
         ((), "Missing argument"),

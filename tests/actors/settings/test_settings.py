@@ -15,7 +15,8 @@ from stretto.actors import Engine
 from stretto.actors.actions import RemoteLimits
 from stretto.actors.cli import main
 from stretto.actors.settings import Flag, InvalidSettings, Settings, read_settings
-from stretto.actors.settings.model import SECTIONS, expected, fields_of
+from stretto.actors.settings.model import SECTIONS, fields_of
+from stretto.actors.settings.refusing import expected
 from stretto.definitions.data import COMPILED
 from tests.support.paths import DOCS
 
@@ -100,7 +101,8 @@ def test_every_mistake_is_reported_with_its_place(tmp_path: Path) -> None:
     """All errors come at once, with the place, what is expected and what was found, or the nearest known name."""
     file = write(
         tmp_path,
-        "engine:\n  treads: 3\n  threads: many\n  dispatchers: 0\nserv: {}\nhttp: {deny: [nonsense]}\nlogging: 3\n",
+        "engine:\n  treads: 3\n  threads: many\n  dispatchers: 0\nserv: {}\nhttp: {deny: [nonsense]}\nlogging: 3\n"
+        "core_local: {rendered_cmd: ownr}\n",
     )
     environment = {"STRETTO__SERVE__PORT": "x", "STRETTO__SERVE__PRT": "1"}
     with pytest.raises(InvalidSettings) as raised:
@@ -111,8 +113,9 @@ def test_every_mistake_is_reported_with_its_place(tmp_path: Path) -> None:
             f"{file}:3: engine.threads must be a whole number, at least 1, got 'many'",
             f"{file}:4: engine.dispatchers must be a whole number, at least 1, got 0",
             f"{file}:5: there is no section 'serv'; did you mean 'serve'?",
-            f"{file}:6: http.deny must be {expected('http', 'deny')}, got ['nonsense']",
+            f"{file}:6: http.deny must be {expected(fields_of('http')['deny'])}, got ['nonsense']",
             f"{file}:7: the section logging must hold settings, got the number 3",
+            f"{file}:8: core_local.rendered_cmd must be owner, allow or refuse, got 'ownr'; did you mean 'owner'?",
             "the environment: there is no variable 'STRETTO__SERVE__PRT'; did you mean 'STRETTO__SERVE__PORT'?",
             "the variable STRETTO__SERVE__PORT: serve.port must be a port, 0 to 65535, got 'x'",
             "the flag --host: serve.host must be a text, got 3",
@@ -189,7 +192,7 @@ def test_defaults_are_the_engines() -> None:
 
 def test_every_setting_has_a_description() -> None:
     """Errors quote the description."""
-    assert all(expected(section, key) for section in SECTIONS for key in fields_of(section))
+    assert all(expected(field) for section in SECTIONS for field in fields_of(section).values())
 
 
 def test_config_show_hides_passwords(tmp_path: Path) -> None:
@@ -290,7 +293,7 @@ def test_the_default_pool_is_one_of_the_pools(tmp_path: Path) -> None:
 
 def test_wrong_pools_are_refused_with_their_places(tmp_path: Path) -> None:
     """All at once, as other settings are."""
-    text = "pools:\n  here: {}\n  A: {}\n  compute: {workrs: 2, slots: 0}\n  list: []\n"
+    text = "pools:\n  here: {}\n  A: {}\n  compute: {workrs: 2, slots: 0, carrier: Ray}\n  list: []\n"
     file = write(tmp_path, text)
     with pytest.raises(InvalidSettings) as refused:
         read_settings(file, {})
@@ -300,6 +303,7 @@ def test_wrong_pools_are_refused_with_their_places(tmp_path: Path) -> None:
         f"{file}:3: {name}, got 'A'",
         f"{file}:4: there is no setting 'workrs' of a pool; did you mean 'workers'?",
         f"{file}:4: pools.compute.slots must be a whole number from 1 to 1,024, got 0",
+        f"{file}:4: pools.compute.carrier must be processes or ray, got 'Ray'; did you mean 'ray'?",
         f"{file}:5: the pool list must hold settings, got a list",
     )
 
